@@ -1,0 +1,509 @@
+r"""The chain rule written out: derivations and paths, as data and then as text or LaTeX.
+
+This room owns the explanation of a derivative: `explain` writes
+$\frac{dJ}{dx} = \sum_u \frac{dJ}{du} \frac{du}{dx}$ with symbols and then with numbers, and `paths`
+lists the products of edge weights whose sum it is. It reads a graph and never touches `.grad`. It
+must not know output formats beyond text, Markdown and LaTeX.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import count, islice
+from typing import Any, Literal, TypeVar
+
+from .ops import Level
+from .printing import Tex, Text, format_number, names_of
+from .value import Value, topological_order
+
+__all__ = ["Edge", "Explanation", "Line", "Path", "Paths", "Term", "explain", "paths"]
+
+W = TypeVar("W", Text, Tex)
+T = TypeVar("T")
+
+LONGEST = 12  # factors of a product, or terms of a sum, that are written before an ellipsis
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    r"""An edge of the graph: `user` was computed from `parent`, with weight $\partial user / \partial parent$."""
+
+    user: Value
+    parent: Value
+    operand: int
+    weight: float
+
+    def symbol(self, names: dict[Value, str], kind: type[W]) -> W | None:
+        """Write the row's rule for this weight, over the names; None where it is just a number."""
+        op = self.user.op
+        assert op is not None
+        operands = [kind.name(names[x]) if isinstance(x, Value) else x for x in self.user.operands]
+        try:
+            rule = op.partials[self.operand](*operands, kind.name(names[self.user]))
+        except (ArithmeticError, ValueError):  # a constant at a pole: the weight says inf or nan
+            return None
+        return rule if isinstance(rule, kind) else None
+
+
+def edges(user: Value) -> Iterator[Edge]:
+    """Yield the edges from a node to its parents, in order and with repeats."""
+    weights = iter(user.partials)
+    for i, operand in enumerate(user.operands):
+        if isinstance(operand, Value):
+            yield Edge(user, operand, i, next(weights))
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A product: the derivative in `via` (None for the output's own, 1) times the edges below it."""
+
+    via: Value | None
+    edges: tuple[Edge, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The derivative of the output in one node, as a sum of products."""
+
+    node: Value
+    value: float
+    terms: tuple[Term, ...]
+
+
+class Explanation:
+    """A derivation: `lines` (and, for a whole graph, `steps`) as data; text, Markdown or LaTeX.
+
+    `print` it, let Jupyter show it, or ask `text`, `latex`, `markdown` and `as_dict`.
+    """
+
+    def __init__(
+        self,
+        output: Value,
+        names: dict[Value, str],
+        steps: tuple[Value, ...],
+        lines: tuple[Line, ...],
+        derivatives: dict[Value, float],
+    ) -> None:
+        self.output = output
+        self.names = names
+        self.steps = steps
+        self.lines = lines
+        self.derivatives = derivatives
+
+    def text(self, precision: int = 4, max_lines: int | None = 200) -> str:
+        """Write the derivation as plain text, shortened in the middle past `max_lines` a section."""
+        forward = [self._step(node, Text, precision) for node in _shortened(self.steps, max_lines)]
+        backward = [self._line(line, Text, precision) for line in _shortened(self.lines, max_lines)]
+        if not self.steps:
+            return "\n".join(" = ".join(map(str, stages)) for stages in backward)
+        sections = [
+            ("Forward, left to right: each node from its parents", forward),
+            (f"Backward, right to left: d{self.names[self.output]} in each node, by the chain rule", backward),
+        ]
+        return "\n\n".join(
+            "\n".join([title, *("  " + " = ".join(map(str, stages)) for stages in rows)])
+            for title, rows in sections
+        )
+
+    def latex(self, precision: int = 4, max_lines: int | None = 200) -> str:
+        r"""Write the derivation as the inside of a LaTeX `aligned` block."""
+        rows = [self._step(node, Tex, precision) for node in _shortened(self.steps, max_lines)]
+        rows += [self._line(line, Tex, precision) for line in _shortened(self.lines, max_lines)]
+        body = " \\\\\n".join(str(row[0]) + " &= " + " = ".join(map(str, row[1:])) for row in rows)
+        return "\\begin{aligned}\n" + body + "\n\\end{aligned}"
+
+    def markdown(self, precision: int = 4, max_lines: int | None = 200) -> str:
+        """Write the derivation as Markdown with $...$ formulas, one list item a line."""
+        forward = [self._step(node, Tex, precision) for node in _shortened(self.steps, max_lines)]
+        backward = [self._line(line, Tex, precision) for line in _shortened(self.lines, max_lines)]
+        sections = [("Forward", forward)] * bool(self.steps) + [("Backward", backward)]
+        return "\n\n".join(
+            "\n".join([f"**{title}**", "", *(f"- ${' = '.join(map(str, row))}$" for row in rows)])
+            for title, rows in sections
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the derivation as plain data, ready for `json.dumps`; numbers are exact.
+
+        Numbers that JSON has no sign for, inf and nan, are strings.
+        """
+        return {
+            "output": self.names[self.output],
+            "value": _plain(self.output.data),
+            "forward": [
+                {
+                    "name": self.names[node],
+                    "op": node.op.name if node.op else None,
+                    "operands": [self.names[x] if isinstance(x, Value) else _plain(x) for x in node.operands],
+                    "value": _plain(node.data),
+                }
+                for node in self.steps
+            ],
+            "backward": [
+                {
+                    "name": self.names[line.node],
+                    "derivative": _plain(line.value),
+                    "terms": [
+                        {
+                            "via": None if term.via is None else self.names[term.via],
+                            "factors": [
+                                {
+                                    "of": self.names[edge.user],
+                                    "in": self.names[edge.parent],
+                                    "value": _plain(edge.weight),
+                                }
+                                for edge in term.edges
+                            ],
+                        }
+                        for term in line.terms
+                    ],
+                }
+                for line in self.lines
+            ],
+        }
+
+    def __str__(self) -> str:
+        return self.text()
+
+    __repr__ = __str__
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex()}$"
+
+    def _step(self, node: Value | None, kind: type[W], precision: int) -> list[W]:
+        """Write one line of the forward pass: the name, the row with names, with numbers, the value."""
+        if node is None:
+            return _ellipsis(kind)
+        stages = [kind.name(self.names[node])]
+        if node.op is not None:
+            operands = [x if isinstance(x, Value) else kind.number(x, precision) for x in node.operands]
+            for write in (lambda x: kind.name(self.names[x]), lambda x: kind.number(x.data, precision)):
+                stages.append(kind.write(node.op, [write(x) if isinstance(x, Value) else x for x in operands]))
+        return _distinct([*stages, kind.number(node.data, precision)])
+
+    def _line(self, line: Line | None, kind: type[W], precision: int) -> list[W]:
+        """Write one line of the backward pass: derivatives, rules, numbers, the result."""
+        if line is None:
+            return _ellipsis(kind)
+        output = self.names[self.output]
+        chain, symbols, numbers = [], [], []
+        for term in _shortened(line.terms, LONGEST):
+            if term is None:
+                for sums in (chain, symbols, numbers):
+                    sums.append(kind(_ELLIPSIS[kind]))
+                continue
+            names: list[W] = []
+            rules: list[W] = []
+            values: list[W] = []
+            if term.via is not None:
+                names.append(kind.derivative(output, self.names[term.via]))
+                rules.append(kind.number(self.derivatives[term.via], precision))
+                values.append(rules[0])
+            for edge in _shortened(term.edges, LONGEST):
+                if edge is None:
+                    for factors in (names, rules, values):
+                        factors.append(kind(_ELLIPSIS[kind]))
+                    continue
+                weight = kind.number(edge.weight, precision)
+                names.append(kind.derivative(self.names[edge.user], self.names[edge.parent]))
+                rules.append(edge.symbol(self.names, kind) or weight)
+                values.append(weight)
+            chain.append(kind.product(names))
+            symbols.append(kind.product(rules))
+            numbers.append(kind.product(values))
+        sums = [kind.sum(terms) for terms in (chain, symbols, numbers) if terms]
+        derivative = kind.derivative(output, self.names[line.node])
+        return _distinct([derivative, *sums, kind.number(line.value, precision)])
+
+
+_ELLIPSIS: dict[type[Text] | type[Tex], str] = {Text: "…", Tex: r"\cdots"}
+
+
+def _ellipsis(kind: type[W]) -> list[W]:
+    return [kind(_ELLIPSIS[kind]), kind(_ELLIPSIS[kind])]
+
+
+def _plain(x: float) -> float | str:
+    return x if math.isfinite(x) else str(x)
+
+
+def _distinct(stages: list[W]) -> list[W]:
+    """Drop each stage that reads as the one before it."""
+    return [x for i, x in enumerate(stages) if i == 0 or x.string != stages[i - 1].string]
+
+
+def _shortened(items: tuple[T, ...], most: int | None) -> list[T | None]:
+    """Return the items, or where there are more than `most` the two ends with None between."""
+    if most is None or len(items) <= most:
+        return list(items)
+    half = max(most // 2, 1)
+    return [*items[:half], None, *items[-half:]]
+
+
+def find(output: Value, node: Value | str) -> Value:
+    """Return a node of the graph by its label; a Value is returned as it is.
+
+    Raises:
+        ValueError: no node has the label, or several do.
+    """
+    if isinstance(node, Value):
+        return node
+    order = topological_order(output)
+    found = [x for x in order if x.label == node]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(dict.fromkeys(x.label for x in order if x.label)) or "none"
+    problem = f"{len(found)} nodes have the label" if found else "no node has the label"
+    raise ValueError(f"{problem} {node!r}; the graph's labels are: {known[:500]}")
+
+
+def derivatives_of(output: Value, order: list[Value]) -> dict[Value, float]:
+    """Return the derivative of the output in every node, as data beside the graph."""
+    derivatives = dict.fromkeys(order, 0.0)
+    derivatives[output] = 1.0
+    for user in reversed(order):
+        for parent, weight in zip(user.parents, user.partials, strict=True):
+            derivatives[parent] += derivatives[user] * weight
+    return derivatives
+
+
+def _between(order: list[Value], node: Value) -> dict[Value, list[Edge]]:
+    """Return the nodes from which paths lead to `node`, each with the edges that lead on to it."""
+    onward: dict[Value, list[Edge]] = {}
+    for user in order:
+        if user is node:
+            onward[user] = []
+        elif leading := [edge for edge in edges(user) if edge.parent in onward]:
+            onward[user] = leading
+    return onward
+
+
+def explain(output: Value, node: Value | str | None = None) -> Explanation:
+    r"""Derive $dJ/dx$ by the chain rule, or with no x every derivative of the graph of J.
+
+    A node that several paths share is derived once, on a line of its own, and named from then on:
+    the derivation has at most as many factors as the graph has edges.
+
+    Args:
+        output: J.
+        node: x, or its label; without it, the table of the forward and the backward pass.
+
+    Raises:
+        ValueError: no node, or more than one, has that label.
+
+    >>> a, b, c = Value(5, "a"), Value(3, "b"), Value(2, "c")
+    >>> u = b * c; u.label = "u"
+    >>> v = a + u; v.label = "v"
+    >>> J = 3 * v; J.label = "J"
+    >>> explain(J, b)
+    dJ/db = dJ/dv · dv/du · du/db = 3 · 1 · c = 3 · 1 · 2 = 6
+    >>> explain(J)
+    Forward, left to right: each node from its parents
+      a = 5
+      b = 3
+      c = 2
+      u = b * c = 3 * 2 = 6
+      v = a + u = 5 + 6 = 11
+      J = 3 * v = 3 * 11 = 33
+    <BLANKLINE>
+    Backward, right to left: dJ in each node, by the chain rule
+      dJ/dJ = 1
+      dJ/dv = 3
+      dJ/du = dJ/dv · dv/du = 3 · 1 = 3
+      dJ/dc = dJ/du · du/dc = 3 · b = 3 · 3 = 9
+      dJ/db = dJ/du · du/db = 3 · c = 3 · 2 = 6
+      dJ/da = dJ/dv · dv/da = 3 · 1 = 3
+    """
+    order = topological_order(output)
+    derivatives = derivatives_of(output, order)
+    names = names_of(order, output)
+    if node is None:
+        incoming: dict[Value, list[Edge]] = {x: [] for x in order}
+        for user in order:
+            for edge in edges(user):
+                incoming[edge.parent].append(edge)
+        lines = tuple(
+            Line(
+                x,
+                derivatives[x],
+                tuple(Term(None if e.user is output else e.user, (e,)) for e in incoming[x]),
+            )
+            for x in reversed(order)
+        )
+        return Explanation(output, names, tuple(order), lines, derivatives)
+    node = find(output, node)
+    if node not in derivatives:
+        names |= names_of([node], node) if node.label not in names.values() else {node: node.label + "′"}
+        return Explanation(output, names, (), (Line(node, 0.0, ()),), derivatives)
+    return Explanation(output, names, (), _derivation(output, node, order, derivatives), derivatives)
+
+
+def _derivation(
+    output: Value, node: Value, order: list[Value], derivatives: dict[Value, float]
+) -> tuple[Line, ...]:
+    onward = _between(order, node)
+    incoming: dict[Value, list[Edge]] = {x: [] for x in onward}
+    for leading in onward.values():
+        for edge in leading:
+            incoming[edge.parent].append(edge)
+    # Where paths fork or meet, the derivative gets a line; between such nodes a term runs through.
+    landmarks = [x for x in reversed(order) if x in onward and x is not output and x is not node]
+    landmarks = [x for x in landmarks if len(incoming[x]) > 1 or len(onward[x]) > 1]
+    lines = []
+    named = {output, *landmarks}
+    for x in (*landmarks, node):
+        terms = []
+        for edge in incoming[x]:
+            run = [edge]
+            while run[-1].user not in named:
+                run.append(incoming[run[-1].user][0])
+            via = run[-1].user
+            terms.append(Term(None if via is output else via, tuple(reversed(run))))
+        lines.append(Line(x, derivatives[x], tuple(terms)))
+    return tuple(lines)
+
+
+@dataclass(frozen=True)
+class Path:
+    """One way from the output to a node: its edges, and the product of their weights."""
+
+    edges: tuple[Edge, ...]
+    names: dict[Value, str]
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """Return the local derivatives along the path."""
+        return tuple(edge.weight for edge in self.edges)
+
+    @property
+    def product(self) -> float:
+        """Return the product of the factors."""
+        return math.prod(self.factors)
+
+    def __str__(self) -> str:
+        nodes = [self.edges[0].user, *(edge.parent for edge in self.edges)] if self.edges else []
+        way = " → ".join("…" if x is None else self.names[x] for x in _shortened(tuple(nodes), LONGEST))
+        factors = [
+            Text("…") if f is None else Text.number(f, 4) for f in _shortened(self.factors, LONGEST)
+        ]
+        product = f"{Text.product(factors)} = " if len(factors) > 1 else ""
+        return f"{way}: {product}{format_number(self.product)}"
+
+    __repr__ = __str__
+
+
+class Paths:
+    """The paths from an output to a node; iterate for all of them, largest product first.
+
+    The iteration is lazy: the first paths cost little even where there are $2^{50}$.
+    """
+
+    def __init__(self, output: Value, node: Value) -> None:
+        self.output = output
+        self.node = node
+        self._order = topological_order(output)
+        self._onward = _between(self._order, node)
+        self._names = names_of(self._order, output)
+
+    @cached_property
+    def count(self) -> int:
+        """Return how many paths there are, counted without listing them."""
+        ways = {self.output: 1} if self.output in self._onward else {}
+        for user in reversed(self._order):
+            if user is self.node:
+                break
+            if user in ways:
+                n = ways.pop(user)  # popped: such integers may be long, and there is one for each node
+                for edge in self._onward[user]:
+                    ways[edge.parent] = ways.get(edge.parent, 0) + n
+        return ways.get(self.node, 0)
+
+    @cached_property
+    def total(self) -> float:
+        r"""Return the sum of all products, which is the derivative $dJ/dx$."""
+        return derivatives_of(self.output, self._order).get(self.node, 0.0)
+
+    def top(self, k: int = 5) -> list[Path]:
+        """Return the k paths whose products are largest in magnitude."""
+        return list(islice(self, k))
+
+    def __iter__(self) -> Iterator[Path]:
+        if self.output not in self._onward:
+            return
+        # Best first: `ahead` is the largest log-product still to come, so that what is popped next
+        # is the best of all that is left.
+        ahead: dict[Value, float] = {}
+        for user in self._order:
+            if user is self.node:
+                ahead[user] = 0.0
+            elif user in self._onward:
+                ahead[user] = max(_log(edge) + ahead[edge.parent] for edge in self._onward[user])
+        ties = count()
+        Way = tuple[Edge, Any] | None
+        heap: list[tuple[float, int, float, Value, Way]] = [
+            (-ahead[self.output], next(ties), 0.0, self.output, None)
+        ]
+        while heap:
+            _, _, behind, here, way = heapq.heappop(heap)
+            if here is self.node:
+                run = []
+                while way is not None:
+                    edge, way = way
+                    run.append(edge)
+                yield Path(tuple(reversed(run)), self._names)
+                continue
+            for edge in self._onward[here]:
+                magnitude = behind + _log(edge)
+                entry = (-(magnitude + ahead[edge.parent]), next(ties), magnitude, edge.parent, (edge, way))
+                heapq.heappush(heap, entry)
+
+    def __str__(self) -> str:
+        n = self.count
+        many = f"{n:,}" if n < 10**15 else f"about 2^{n.bit_length() - 1}"
+        name = self._names.get(self.node, self.node.label or "x")
+        shown = self.top(5)
+        lines = [f"{many} path{'s' * (n != 1)} from {self._names[self.output]} to {name}"]
+        lines += [f"  {path}" for path in shown]
+        if n > len(shown):
+            lines.append("  …")
+        lines.append(
+            f"  sum of all products = {Text.derivative(self._names[self.output], name)} = "
+            f"{format_number(self.total)}"
+        )
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def _log(edge: Edge) -> float:
+    """Return the log of a weight's magnitude; finite, so that sums stay ordered, for 0, inf and nan."""
+    weight = math.fabs(edge.weight)
+    if weight == 0.0:
+        return -1e12
+    return math.log(weight) if math.isfinite(weight) else 1e12
+
+
+def paths(output: Value, node: Value | str) -> Paths:
+    r"""Return the paths from J to x, with their factors and products, whose sum is $dJ/dx$.
+
+    Raises:
+        ValueError: `node` is a label that no node, or more than one, has.
+
+    >>> x = Value(3.0, "x")
+    >>> y = x * x + x; y.label = "y"
+    >>> paths(y, x)
+    3 paths from y to x
+      y → t1 → x: 1 · 3 = 3
+      y → t1 → x: 1 · 3 = 3
+      y → x: 1
+      sum of all products = dy/dx = 7
+    >>> for _ in range(49):
+    ...     y = y + y
+    >>> paths(y, x).count
+    1688849860263936
+    """
+    return Paths(output, find(output, node))

@@ -1,0 +1,245 @@
+"""Text such as `u = b*c; J = 3*(a + u)` as labelled Values.
+
+This room owns the reading of expressions: parsed by `ast` and walked against a white list, never
+evaluated by Python. It must not know the command line.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
+
+from .ops import OPS, Op, add, div, equal, greater, greater_equal, mul, neg, pow, sub
+from .value import Value
+
+__all__ = ["ExpressionError", "expression", "label_all"]
+
+MAX_LENGTH = 10_000  # characters
+MAX_DEPTH = 100  # of nested brackets and operators; Python's own parser gives up soon after
+
+CONSTANTS = {"pi": math.pi, "e": math.e}
+BINARY: dict[type[ast.operator], Op] = {ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.Div: div, ast.Pow: pow}
+COMPARE: dict[type[ast.cmpop], tuple[Op, bool]] = {  # with whether the sides change places
+    ast.Gt: (greater, False),
+    ast.Lt: (greater, True),
+    ast.GtE: (greater_equal, False),
+    ast.LtE: (greater_equal, True),
+    ast.Eq: (equal, False),
+}
+FUNCTIONS = {
+    name: op for op in OPS.values() if not op.infix for name in dict.fromkeys((op.name, *op.methods))
+}
+
+
+class ExpressionError(ValueError):
+    """Say what is wrong with the text of an expression, with a caret under the place."""
+
+    def __init__(self, message: str, line: str = "", column: int | None = None) -> None:
+        self.message = message
+        self.line = line
+        self.column = column
+        place = "" if column is None else f"\n  {line}\n  {' ' * column}^"
+        super().__init__(message + place)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.message, self.line, self.column)
+
+
+def expression(text: str, /, **variables: Any) -> Value:
+    r"""Compute a text of assignments and return the last value, every name being a label.
+
+    Statements are parted by `;` or line ends; the last may be a bare expression. There are
+    `+ - * / **`, comparisons, the functions of the table, and the constants `pi` and `e`. Each name
+    is assigned once.
+
+    Args:
+        text: such as `"u = b*c; v = a + u; J = 3*v"`.
+        variables: a number, or a Value, for each free name.
+
+    Raises:
+        ExpressionError: the text is no such expression, a variable is missing or unknown, or the
+            numbers leave a function's domain; the message has a caret under the place.
+        TypeError: a variable is not a number.
+
+    >>> J = expression("u = b*c; v = a + u; J = 3*v", a=5, b=3, c=2)
+    >>> J
+    Value(33.0, label='J', op='mul')
+    >>> expression("3*(a + b)", a=5)
+    Traceback (most recent call last):
+        ...
+    autograd_mini.expression.ExpressionError: b has no value: give b=...
+      3*(a + b)
+             ^
+    """
+    return _Reader(text, variables).read()
+
+
+class _Reader:
+    def __init__(self, text: str, variables: Mapping[str, Any]) -> None:
+        if not isinstance(text, str):
+            raise TypeError(f"expression: the text must be a str, not {text!r}")
+        if len(text) > MAX_LENGTH:
+            raise ExpressionError(f"the text has {len(text)} characters; at most {MAX_LENGTH} are read")
+        # Leading blanks are an error of indentation in Python; here they mean nothing.
+        self.text = "\n".join(line.strip() for line in text.splitlines())
+        self.lines = self.text.split("\n")
+        self.names: dict[str, Value] = {}
+        self.assigned: set[str] = set()
+        self.used: set[str] = set()
+        for name, x in variables.items():
+            if isinstance(x, Value):
+                x.label = x.label or name
+                self.names[name] = x
+            else:
+                self.names[name] = Value(x, name)
+
+    def read(self) -> Value:
+        result: Value | float | None = None
+        statements = self._parse().body
+        for statement in statements:
+            result = self._statement(statement, statement is statements[-1])
+        if result is None:
+            raise ExpressionError("there is nothing to compute: the text is empty")
+        unused = [name for name in self.names if name not in self.used | self.assigned]
+        if unused:
+            raise ExpressionError(f"{', '.join(unused)}: given a value, but the text does not use it")
+        return result if isinstance(result, Value) else Value(result)
+
+    def _parse(self) -> ast.Module:
+        try:
+            return ast.parse(self.text)
+        except SyntaxError as error:
+            line = min(max(error.lineno or 1, 1), len(self.lines)) - 1
+            column = min(max((error.offset or 1) - 1, 0), len(self.lines[line]))
+            hint = ""
+            if "decimal literal" in error.msg:
+                hint = "; a product is written with *, as in 3*v"
+            message = error.msg.removesuffix(". Perhaps you forgot a comma?")
+            raise ExpressionError(f"{message}{hint}", self.lines[line], column) from None
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise ExpressionError(f"the text cannot be read: {error or 'it is nested too deeply'}") from None
+
+    def _fail(self, message: str, node: ast.AST) -> NoReturn:
+        line = self.lines[getattr(node, "lineno", 1) - 1]
+        offset: int = getattr(node, "col_offset", 0)  # counts bytes
+        raise ExpressionError(message, line, len(line.encode()[:offset].decode(errors="replace"))) from None
+
+    def _statement(self, statement: ast.stmt, last: bool) -> Value | float:
+        match statement:
+            case ast.Expr(value=value) if last:
+                return self._evaluate(value, 0)
+            case ast.Expr():
+                self._fail("this result has no name; write name = ... (only the last may go without)", statement)
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                return self._assign(name, value, statement)
+            case _:
+                self._fail("only assignments, name = expression, can stand here", statement)
+
+    def _assign(self, name: str, value: ast.expr, statement: ast.stmt) -> Value:
+        if name in FUNCTIONS:
+            self._fail(f"{name} is a function; choose another name", statement)
+        if name in self.names:
+            self._fail(f"{name} has a value already; each name is assigned once", statement)
+        result = self._evaluate(value, 0)
+        if not isinstance(result, Value):
+            result = Value(result)
+        elif result.label:  # y = x: a second name for the same node would lose one of the two
+            result = self._apply(add, (result, 0.0), value)
+        result.label = name
+        self.names[name] = result
+        self.assigned.add(name)
+        return result
+
+    def _evaluate(self, node: ast.expr, depth: int) -> Any:
+        if depth > MAX_DEPTH:
+            self._fail(f"nested more than {MAX_DEPTH} deep; name parts of it", node)
+        depth += 1
+        match node:
+            case ast.Constant(value=bool()):
+                self._fail(f"{node.value} is not a number", node)
+            case ast.Constant(value=int() | float() as number):
+                try:
+                    return float(number)
+                except OverflowError as error:
+                    self._fail(str(error), node)
+            case ast.Name(id=name):
+                return self._name(name, node)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return self._apply(neg, (self._evaluate(operand, depth),), node)
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return self._evaluate(operand, depth)
+            case ast.BinOp(left=left, op=ast.BitXor(), right=right):
+                self._fail("^ is not a power here; write **, as in x**2", _sign_of(node, self.lines))
+            case ast.BinOp(left=left, op=sign, right=right) if type(sign) in BINARY:
+                operands = self._evaluate(left, depth), self._evaluate(right, depth)
+                return self._apply(BINARY[type(sign)], operands, node)
+            case ast.Compare(left=left, ops=[sign], comparators=[right]) if type(sign) in COMPARE:
+                op, swapped = COMPARE[type(sign)]
+                operands = self._evaluate(left, depth), self._evaluate(right, depth)
+                return self._apply(op, operands[::-1] if swapped else operands, node)
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
+                return self._apply(FUNCTIONS[name], tuple(self._evaluate(x, depth) for x in args), node)
+            case ast.Call(func=ast.Name(id=name), keywords=[]):
+                self._fail(f"there is no function {name}{_nearest(name, FUNCTIONS)}", node)
+            case ast.Constant():
+                self._fail(f"{node.value!r} is not a real number", node)
+            case _:
+                kind = type(node).__name__
+                self._fail(f"{kind} is not allowed; use numbers, names, + - * / ** and functions", node)
+
+    def _name(self, name: str, node: ast.expr) -> Value | float:
+        if name in self.names:
+            self.used.add(name)
+            return self.names[name]
+        if name in CONSTANTS:
+            return CONSTANTS[name]
+        if name in FUNCTIONS:
+            self._fail(f"{name} is a function; write {name}(...)", node)
+        self._fail(f"{name} has no value: give {name}=...", node)
+
+    def _apply(self, op: Op, operands: tuple[Value | float, ...], node: ast.expr) -> Any:
+        try:
+            return op(*operands)
+        except (ArithmeticError, ValueError, TypeError) as error:
+            self._fail(str(error.args[-1]), node)
+
+
+def _sign_of(node: ast.BinOp, lines: list[str]) -> ast.AST:
+    """Return a place at the operator's sign, which ast does not keep."""
+    line = lines[(node.left.end_lineno or 1) - 1].encode()
+    place = ast.Pass()
+    place.lineno = node.left.end_lineno or 1
+    place.col_offset = max(line.find(b"^", node.left.end_col_offset or 0), 0)
+    return place
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def label_all(variables: Mapping[str, Any]) -> None:
+    """Label the Values among variables, such as `locals()`, after the names that hold them.
+
+    A Value that has a label keeps it; in lists and tuples the label gets the index, `w_0`. Names
+    that begin with an underscore are passed over.
+
+    >>> x = Value(2.0)
+    >>> w = [Value(1.0), Value(3.0)]
+    >>> label_all({"x": x, "w": w})
+    >>> x.label, w[1].label
+    ('x', 'w_1')
+    """
+    for name, held in variables.items():
+        if name.startswith("_"):
+            continue
+        if isinstance(held, Value):
+            held.label = held.label or name
+        elif isinstance(held, (list, tuple)):
+            for i, item in enumerate(held):
+                if isinstance(item, Value):
+                    item.label = item.label or f"{name}_{i}"

@@ -1,0 +1,598 @@
+"""The table of operations: an op is a row, and a row is a callable.
+
+This room owns what is true of an op wherever it is used: its float function, its partial
+derivatives, how it is written, where it is defined and what holds at a kink. The rules are written
+once, over the rows themselves, so that the same line serves floats, nodes, LaTeX and compilers:
+whatever inherits from `Traced`, and says in `record` what applying a row means, can run them. This
+room must not know any such recorder.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from importlib import import_module
+from numbers import Real
+from types import MethodType
+from typing import Any, Final, NamedTuple, TypeVar, overload
+
+T = TypeVar("T", bound="Traced")
+
+inf: Final = math.inf
+nan: Final = math.nan
+
+
+class Traced:
+    """Give arithmetic, and a method for every row of the table, to whatever records operations.
+
+    A subclass says in `record` what applying a row to operands means: `Value` makes a node,
+    `printing.Text` writes a string.
+    """
+
+    __slots__ = ()
+    # Above NumPy's scalars (-1e6), so that np.float64(2) * v asks v; below its arrays (0), so that
+    # array * v goes through the elements and gives an object array.
+    __array_priority__ = -1.0
+
+    def record(self, op: Op, operands: tuple[Any, ...]) -> Any:
+        """Return what applying `op` to `operands`, of which `self` is one, means here."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how to record {op.name}")
+
+    def __add__(self, other: Any) -> Any:
+        return self.record(add, (self, other))
+
+    def __radd__(self, other: Any) -> Any:
+        return self.record(add, (other, self))
+
+    def __sub__(self, other: Any) -> Any:
+        return self.record(sub, (self, other))
+
+    def __rsub__(self, other: Any) -> Any:
+        return self.record(sub, (other, self))
+
+    def __mul__(self, other: Any) -> Any:
+        return self.record(mul, (self, other))
+
+    def __rmul__(self, other: Any) -> Any:
+        return self.record(mul, (other, self))
+
+    def __truediv__(self, other: Any) -> Any:
+        return self.record(div, (self, other))
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self.record(div, (other, self))
+
+    def __pow__(self, other: Any) -> Any:
+        return self.record(pow, (self, other))
+
+    def __rpow__(self, other: Any) -> Any:
+        return self.record(pow, (other, self))
+
+    def __neg__(self) -> Any:
+        return self.record(neg, (self,))
+
+    def __pos__(self: T) -> T:
+        return self
+
+    def __abs__(self) -> Any:
+        return self.record(abs, (self,))
+
+    def __getattr__(self, name: str) -> Any:
+        """Offer every row of the table as a method: `v.tanh()` is `tanh(v)`."""
+        row = METHODS.get(name)
+        if row is None:
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+            )
+        return MethodType(row, self)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *METHODS})
+
+
+class Level(IntEnum):
+    """How tightly a piece of notation holds together; an operand looser than its place is bracketed."""
+
+    COMPARISON = 0
+    SUM = 1
+    PRODUCT = 2
+    POWER = 3
+    ATOM = 4
+
+
+class Notation(NamedTuple):
+    """How a row is written: a template over `<x>`, `<y>`, ..., its level, and its operands' levels."""
+
+    template: str
+    level: Level
+    operands: tuple[Level, ...]
+
+
+class Interval(NamedTuple):
+    """The numbers an operand may be: from `lo` to `hi`, each end in or out, less one `hole`."""
+
+    lo: float = -inf
+    hi: float = inf
+    closed_lo: bool = False
+    closed_hi: bool = False
+    hole: float = nan
+
+    def __contains__(self, x: object) -> bool:
+        return (
+            isinstance(x, float)
+            and (x > self.lo or (self.closed_lo and x == self.lo))
+            and (x < self.hi or (self.closed_hi and x == self.hi))
+            and x != self.hole
+        )
+
+    def __str__(self) -> str:
+        if not math.isnan(self.hole):
+            return rf"\mathbb{{R}} \setminus \{{{self.hole:g}\}}"
+        lo = r"-\infty" if self.lo == -inf else f"{self.lo:g}"
+        hi = r"\infty" if self.hi == inf else f"{self.hi:g}"
+        return f"{'[' if self.closed_lo else '('}{lo}, {hi}{']' if self.closed_hi else ')'}"
+
+
+REAL = Interval()
+POSITIVE = Interval(lo=0.0)
+NOT_NEGATIVE = Interval(lo=0.0, closed_lo=True)
+NOT_ZERO = Interval(hole=0.0)
+UNIT = Interval(-1.0, 1.0, closed_lo=True, closed_hi=True)
+OPEN_UNIT = Interval(-1.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Op:
+    """Hold everything about one operation; call it to apply it.
+
+    Operands that are plain numbers give a float, and one `Traced` operand is enough for the result
+    to be recorded. Raise what Python's `math` raises outside the domain.
+
+    >>> tanh(0.0), hypot(3, 4)
+    (0.0, 5.0)
+    """
+
+    name: str
+    function: Callable[..., float]  # plain Python over floats: what a compiler compiles
+    partials: tuple[Callable[..., Any], ...]  # one rule for each operand, over (*operands, z)
+    text: Notation
+    tex: Notation
+    symbol: str  # the sign between two operands or, for a function, its name
+    domain: tuple[Interval, ...]
+    doc: str
+    kink: Callable[..., float] | None = None  # zero just where the row is not smooth
+    convention: str = ""  # what the partials are there
+    defaults: tuple[float, ...] = ()
+    methods: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "__doc__", self.doc)
+        object.__setattr__(self, "__name__", self.name)
+
+    @property
+    def arity(self) -> int:
+        """Return the number of operands."""
+        return len(self.partials)
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """Return the names that the rules give the operands: x, then y; a condition comes first."""
+        return ("condition", "x", "y") if self.arity == 3 else ("x", "y")[: self.arity]
+
+    @property
+    def infix(self) -> bool:
+        """Say whether the row is written with a sign, as `x + y` and `-x`, not as a call."""
+        return self.text.level < Level.ATOM
+
+    @overload
+    def __call__(self, *operands: float) -> float: ...
+    @overload
+    def __call__(self, *operands: T | float) -> T: ...
+    def __call__(self, *operands: Any) -> Any:
+        missing = self.arity - len(operands)
+        if missing:
+            if not 0 < missing <= len(self.defaults):
+                raise TypeError(
+                    f"{self.name}({', '.join(self.operands)}) takes {self.arity} "
+                    f"operand{'s' * (self.arity > 1)}, {len(operands)} given"
+                )
+            operands += self.defaults[-missing:]
+        for operand in operands:
+            if isinstance(operand, Traced):
+                return operand.record(self, operands)
+        return self.function(*[number(self, operand) for operand in operands])
+
+    def partial(self, index: int, operands: tuple[float, ...], z: float) -> float:
+        r"""Return the local derivative $\partial z / \partial x_{index}$ as a float.
+
+        Where the rule meets a pole it has the limit of IEEE arithmetic, so that the function keeps
+        its value and the edge says what is wrong with it: the slope of sqrt at 0 is inf.
+
+        >>> sqrt.partial(0, (4.0,), 2.0), sqrt.partial(0, (0.0,), 0.0)
+        (0.25, inf)
+        """
+        rule = self.partials[index]
+        try:
+            return float(rule(*operands, z))
+        except (ArithmeticError, ValueError):
+            return _Extended.unwrap(rule(*map(_Extended, operands), _Extended(z)))
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
+        return _row_named, (self.name,)
+
+
+class _Extended(Traced):
+    """A float that divides by zero and overflows as IEEE 754 says, instead of raising."""
+
+    __slots__ = ("x",)
+
+    def __init__(self, x: float) -> None:
+        self.x = x
+
+    @staticmethod
+    def unwrap(x: Any) -> float:
+        return x.x if isinstance(x, _Extended) else float(x)
+
+    def record(self, op: Op, operands: tuple[Any, ...]) -> _Extended:
+        x, *rest = numbers = [self.unwrap(operand) for operand in operands]
+        try:
+            return _Extended(op.function(*numbers))
+        except OverflowError:
+            negative = op is pow and x < 0 and rest[0] % 2 == 1
+            return _Extended(-inf if negative else inf)
+        except ZeroDivisionError:
+            if op is pow:
+                return _Extended(inf)
+            indeterminate = x == 0 or math.isnan(x)
+            return _Extended(nan if indeterminate else math.copysign(inf, x) * math.copysign(1, rest[0]))
+        except ValueError:
+            return _Extended(nan)
+
+
+def number(op: Op | str, operand: object) -> float:
+    """Return a plain number as a float, or raise a TypeError that names the op and the operand."""
+    if isinstance(operand, Real):
+        return float(operand)
+    if getattr(operand, "ndim", None) == 0:  # an array or tensor that holds one number
+        return number(op, operand.item())  # type: ignore[attr-defined]  # what has ndim 0 has item
+    hint = (
+        "; use a NumPy function on arrays, such as np.exp(array), which asks each element"
+        if hasattr(operand, "ndim")
+        else "; use a number or a Value"
+    )
+    raise TypeError(f"{op}: cannot use {operand!r} of type {type(operand).__name__}{hint}")
+
+
+OPS: dict[str, Op] = {}
+METHODS: dict[str, Op] = {}
+
+
+def _row_named(name: str) -> Op:
+    return OPS[name]
+
+
+def _row(
+    name: str,
+    function: Callable[..., float],
+    *partials: Callable[..., Any],
+    doc: str,
+    tex: str = "",
+    text: str = "",
+    level: Level = Level.ATOM,
+    tex_level: Level | None = None,
+    operands: tuple[Level, ...] | None = None,
+    tex_operands: tuple[Level, ...] | None = None,
+    symbol: str = "",
+    domain: tuple[Interval, ...] | None = None,
+    kink: Callable[..., float] | None = None,
+    convention: str = "",
+    defaults: tuple[float, ...] = (),
+    methods: tuple[str, ...] | None = None,
+) -> Op:
+    """Add a row to the table, with what follows from its name and its number of rules filled in."""
+    n = len(partials)
+    holes = ", ".join(("<x>", "<x>, <y>", "<condition>, <x>, <y>")[n - 1 : n])
+    loose = (Level.COMPARISON,) * n
+    if tex_level is None:  # a LaTeX function call is bracketed under a power: (sin(x))^2
+        tex_level = min(level, Level.POWER)
+    op = Op(
+        name=name,
+        function=function,
+        partials=partials,
+        text=Notation(text or f"{name}({holes})", level, operands or loose),
+        tex=Notation(
+            tex or rf"\operatorname{{{name.replace('_', ' ')}}}({holes})",
+            tex_level,
+            tex_operands or operands or loose,
+        ),
+        symbol=symbol or name,
+        domain=domain or (REAL,) * n,
+        doc=doc,
+        kink=kink,
+        convention=convention,
+        defaults=defaults,
+        methods=(name,) if methods is None else methods,
+    )
+    OPS[name] = op
+    METHODS.update(dict.fromkeys(op.methods, op))
+    return op
+
+
+def _scipy_special() -> Any:
+    try:
+        return import_module("scipy.special")
+    except ImportError as error:
+        raise ImportError(
+            "digamma and polygamma, and so the derivative of lgamma, need SciPy: "
+            'pip install "autograd_mini[special]"'
+        ) from error
+
+
+# The float functions that `math` does not have. Plain Python, so that a compiler can take them.
+
+
+def _add(x: float, y: float) -> float:
+    return x + y
+
+
+def _sub(x: float, y: float) -> float:
+    return x - y
+
+
+def _mul(x: float, y: float) -> float:
+    return x * y
+
+
+def _div(x: float, y: float) -> float:
+    return x / y
+
+
+def _neg(x: float) -> float:
+    return -x
+
+
+def _pow(x: float, y: float) -> float:
+    if x < 0.0 and y != math.floor(y):  # Python's ** would answer with a complex number
+        raise ValueError("math domain error")
+    return float(x**y)
+
+
+def _sign(x: float) -> float:
+    return x if x != x else float((x > 0.0) - (x < 0.0))
+
+
+def _greater(x: float, y: float) -> float:
+    return 1.0 if x > y else 0.0
+
+
+def _greater_equal(x: float, y: float) -> float:
+    return 1.0 if x >= y else 0.0
+
+
+def _equal(x: float, y: float) -> float:
+    return 1.0 if x == y else 0.0
+
+
+def _where(condition: float, x: float, y: float) -> float:
+    return x if condition else y
+
+
+def _maximum(x: float, y: float) -> float:
+    return x if x >= y or x != x else y
+
+
+def _minimum(x: float, y: float) -> float:
+    return x if x <= y or x != x else y
+
+
+def _xlogy(x: float, y: float) -> float:
+    return 0.0 if x == 0.0 and y >= 0.0 else x * math.log(y)
+
+
+def _sigmoid(x: float) -> float:
+    if x >= 0.0:
+        return 1.0 / (1.0 + math.exp(-x))
+    e = math.exp(x)  # not 1 / (1 + exp(-x)), which overflows
+    return e / (1.0 + e)
+
+
+def _softplus(x: float) -> float:
+    return (x if x > 0.0 else 0.0) + math.log1p(math.exp(-math.fabs(x)))
+
+
+def _relu(x: float) -> float:
+    return 0.0 if x <= 0.0 else x
+
+
+def _leaky_relu(x: float, slope: float) -> float:
+    return slope * x if x <= 0.0 else x
+
+
+def _gelu(x: float) -> float:
+    return 0.5 * x * math.erfc(-x / math.sqrt(2.0))
+
+
+def _silu(x: float) -> float:
+    return x * _sigmoid(x)
+
+
+def _digamma(x: float) -> float:
+    return float(_scipy_special().digamma(x))
+
+
+def _polygamma(order: float, x: float) -> float:
+    return float(_scipy_special().polygamma(int(order), x))
+
+
+# fmt: off  # one row, one paragraph: function, rules, notation, domain, sentence
+S, P, W = Level.SUM, Level.PRODUCT, Level.POWER
+A, C = Level.ATOM, Level.COMPARISON
+
+# Arithmetic.
+add = _row("add", _add, lambda x, y, z: 1.0, lambda x, y, z: 1.0,
+           text="<x> + <y>", tex="<x> + <y>", level=S, operands=(S, P), symbol="+", methods=(),
+           doc="Add, $x + y$.")
+sub = _row("sub", _sub, lambda x, y, z: 1.0, lambda x, y, z: -1.0,
+           text="<x> - <y>", tex="<x> - <y>", level=S, operands=(S, P), symbol="−", methods=(),
+           doc="Subtract, $x - y$.")
+mul = _row("mul", _mul, lambda x, y, z: y, lambda x, y, z: x,
+           text="<x> * <y>", tex=r"<x> \cdot <y>", level=P, operands=(P, W), symbol="×", methods=(),
+           doc="Multiply, $x y$.")
+div = _row("div", _div, lambda x, y, z: 1.0 / y, lambda x, y, z: -z / y,
+           text="<x> / <y>", tex=r"\frac{<x>}{<y>}", level=P, operands=(P, W), tex_level=W, tex_operands=(C, C),
+           symbol="÷", domain=(REAL, NOT_ZERO), methods=(),
+           doc="Divide, $x / y$.")
+neg = _row("neg", _neg, lambda x, z: -1.0,
+           text="-<x>", tex="-<x>", level=S, operands=(W,), symbol="−", methods=("neg", "negative"),
+           doc="Negate, $-x$.")
+pow = _row("pow", _pow, lambda x, y, z: y * x ** where(equal(y, 0.0), 1.0, y - 1.0), lambda x, y, z: xlogy(z, x),
+           text="<x>**<y>", tex="<x>^{<y>}", level=W, operands=(A, W), tex_operands=(A, C), symbol="^",
+           domain=(POSITIVE, REAL), methods=(),
+           convention="a negative base needs a whole exponent; 0 ** 0 = 1, with slope 0 in the base",
+           doc="Raise to a power, $x^y$.")
+abs = _row("abs", math.fabs, lambda x, z: sign(x),
+           tex=r"\left|<x>\right|", kink=lambda x: x, convention="abs'(0) = 0", methods=("abs", "absolute", "fabs"),
+           doc="Take the absolute value, $|x|$.")
+sqrt = _row("sqrt", math.sqrt, lambda x, z: 0.5 / z,
+            tex=r"\sqrt{<x>}", domain=(NOT_NEGATIVE,), convention="sqrt'(0) = inf",
+            doc=r"Take the square root, $\sqrt{x}$.")
+cbrt = _row("cbrt", math.cbrt, lambda x, z: 1.0 / (3.0 * z**2),
+            tex=r"\sqrt[3]{<x>}", convention="cbrt'(0) = inf", domain=(REAL,), kink=lambda x: x,
+            doc=r"Take the cube root, $\sqrt[3]{x}$.")
+hypot = _row("hypot", math.hypot, lambda x, y, z: x / where(equal(z, 0.0), 1.0, z),
+             lambda x, y, z: y / where(equal(z, 0.0), 1.0, z),
+             kink=lambda x, y: math.hypot(x, y), convention="both partials are 0 at the origin",
+             doc=r"Take the length of the hypotenuse, $\sqrt{x^2 + y^2}$.")
+
+# Exponentials and logarithms.
+exp = _row("exp", math.exp, lambda x, z: z, tex="e^{<x>}",
+           doc="Raise e to a power, $e^x$.")
+expm1 = _row("expm1", math.expm1, lambda x, z: z + 1.0,
+             doc="Take the exponential less one, $e^x - 1$, exact near 0.")
+log = _row("log", math.log, lambda x, z: 1.0 / x, tex=r"\log(<x>)", domain=(POSITIVE,),
+           doc=r"Take the natural logarithm, $\log x$.")
+log1p = _row("log1p", math.log1p, lambda x, z: 1.0 / (1.0 + x), domain=(Interval(lo=-1.0),),
+             doc=r"Take the logarithm of one more, $\log(1 + x)$, exact near 0.")
+log2 = _row("log2", math.log2, lambda x, z: 1.0 / (x * math.log(2.0)), tex=r"\log_2(<x>)", domain=(POSITIVE,),
+            doc=r"Take the logarithm to base 2, $\log_2 x$.")
+log10 = _row("log10", math.log10, lambda x, z: 1.0 / (x * math.log(10.0)), tex=r"\log_{10}(<x>)", domain=(POSITIVE,),
+             doc=r"Take the logarithm to base 10, $\log_{10} x$.")
+xlogy = _row("xlogy", _xlogy, lambda x, y, z: log(y), lambda x, y, z: x / y, domain=(REAL, POSITIVE),
+             convention="0 log 0 = 0",
+             doc=r"Multiply by a logarithm, $x \log y$, which is 0 at $x = 0$ (the entropy's convention).")
+
+# Trigonometry.
+sin = _row("sin", math.sin, lambda x, z: cos(x), tex=r"\sin(<x>)",
+           doc=r"Take the sine of an angle in radians, $\sin x$.")
+cos = _row("cos", math.cos, lambda x, z: -sin(x), tex=r"\cos(<x>)",
+           doc=r"Take the cosine of an angle in radians, $\cos x$.")
+tan = _row("tan", math.tan, lambda x, z: 1.0 + z**2, tex=r"\tan(<x>)",
+           doc=r"Take the tangent of an angle in radians, $\tan x$.")
+asin = _row("asin", math.asin, lambda x, z: 1.0 / sqrt((1.0 - x) * (1.0 + x)),
+            tex=r"\arcsin(<x>)", domain=(UNIT,), convention="asin'(±1) = inf", methods=("asin", "arcsin"),
+            doc=r"Take the angle whose sine is x, $\arcsin x$, in radians.")
+acos = _row("acos", math.acos, lambda x, z: -1.0 / sqrt((1.0 - x) * (1.0 + x)),
+            tex=r"\arccos(<x>)", domain=(UNIT,), convention="acos'(±1) = -inf", methods=("acos", "arccos"),
+            doc=r"Take the angle whose cosine is x, $\arccos x$, in radians.")
+atan = _row("atan", math.atan, lambda x, z: 1.0 / (1.0 + x**2), tex=r"\arctan(<x>)", methods=("atan", "arctan"),
+            doc=r"Take the angle whose tangent is x, $\arctan x$, in radians.")
+atan2 = _row("atan2", math.atan2, lambda x, y, z: y / hypot(x, y) / hypot(x, y),
+             lambda x, y, z: -x / hypot(x, y) / hypot(x, y),
+             kink=lambda x, y: math.hypot(x, y) if y > 0.0 else x, methods=("atan2", "arctan2"),
+             convention="the partials are nan at the origin, where the angle has no slope",
+             doc=r"Take the angle of the point with ordinate x and abscissa y, $\operatorname{atan2}(x, y)$, in radians.")
+
+# Hyperbolic functions.
+sinh = _row("sinh", math.sinh, lambda x, z: cosh(x), tex=r"\sinh(<x>)",
+            doc=r"Take the hyperbolic sine, $\sinh x$.")
+cosh = _row("cosh", math.cosh, lambda x, z: sinh(x), tex=r"\cosh(<x>)",
+            doc=r"Take the hyperbolic cosine, $\cosh x$.")
+tanh = _row("tanh", math.tanh, lambda x, z: 1.0 - z**2, tex=r"\tanh(<x>)",
+            doc=r"Take the hyperbolic tangent, $\tanh x$.")
+asinh = _row("asinh", math.asinh, lambda x, z: 1.0 / hypot(x, 1.0), tex=r"\operatorname{arsinh}(<x>)",
+             methods=("asinh", "arcsinh"),
+             doc=r"Take the inverse hyperbolic sine, $\operatorname{arsinh} x$.")
+acosh = _row("acosh", math.acosh, lambda x, z: 1.0 / (sqrt(x - 1.0) * sqrt(x + 1.0)),
+             tex=r"\operatorname{arcosh}(<x>)", domain=(Interval(lo=1.0, closed_lo=True),),
+             convention="acosh'(1) = inf", methods=("acosh", "arccosh"),
+             doc=r"Take the inverse hyperbolic cosine, $\operatorname{arcosh} x$.")
+atanh = _row("atanh", math.atanh, lambda x, z: 1.0 / ((1.0 - x) * (1.0 + x)),
+             tex=r"\operatorname{artanh}(<x>)", domain=(OPEN_UNIT,), methods=("atanh", "arctanh"),
+             doc=r"Take the inverse hyperbolic tangent, $\operatorname{artanh} x$.")
+
+# The error and gamma functions.
+erf = _row("erf", math.erf, lambda x, z: 2.0 / math.sqrt(math.pi) * exp(-(x**2)),
+           doc=r"Take the error function, $\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt$.")
+erfc = _row("erfc", math.erfc, lambda x, z: -2.0 / math.sqrt(math.pi) * exp(-(x**2)),
+            doc=r"Take the complementary error function, $1 - \operatorname{erf} x$.")
+lgamma = _row("lgamma", math.lgamma, lambda x, z: digamma(x), tex=r"\log\Gamma(<x>)", domain=(POSITIVE,),
+              doc=r"Take the logarithm of the gamma function, $\log\Gamma(x)$; its derivative needs SciPy.")
+digamma = _row("digamma", _digamma, lambda x, z: polygamma(1.0, x), tex=r"\psi(<x>)", domain=(POSITIVE,),
+               doc=r"Take the logarithmic derivative of the gamma function, $\psi(x)$; needs SciPy.")
+polygamma = _row("polygamma", _polygamma, lambda x, y, z: nan, lambda x, y, z: polygamma(x + 1.0, y),
+                 tex=r"\psi^{(<x>)}(<y>)", domain=(POSITIVE, POSITIVE), methods=(),
+                 convention="x is the order, a whole number, and has no derivative (nan)",
+                 doc=r"Take the x-th derivative of digamma at y, $\psi^{(x)}(y)$; needs SciPy.")
+
+# Activations.
+sigmoid = _row("sigmoid", _sigmoid, lambda x, z: z * (1.0 - z), tex=r"\sigma(<x>)",
+               doc=r"Squash into (0, 1), $\sigma(x) = 1 / (1 + e^{-x})$, without overflow on either side.")
+softplus = _row("softplus", _softplus, lambda x, z: sigmoid(x),
+                doc=r"Smooth the rectifier, $\log(1 + e^x)$, without overflow on either side.")
+relu = _row("relu", _relu, lambda x, z: greater(x, 0.0), kink=lambda x: x, convention="relu'(0) = 0",
+            doc=r"Rectify, $\max(0, x)$.")
+leaky_relu = _row("leaky_relu", _leaky_relu, lambda x, y, z: where(greater(x, 0.0), 1.0, y),
+                  lambda x, y, z: where(greater(x, 0.0), 0.0, x), kink=lambda x, y: x, defaults=(0.01,),
+                  convention="the slope y holds at 0",
+                  doc=r"Rectify with slope y (0.01 unless given) on the left: $x$ for $x > 0$, else $y x$.")
+gelu = _row("gelu", _gelu,
+            lambda x, z: 0.5 * erfc(-x / math.sqrt(2.0)) + x * exp(-(x**2) / 2.0) / math.sqrt(2.0 * math.pi),
+            doc=r"Weigh by the normal distribution, $x \Phi(x)$, exactly (Hendrycks and Gimpel, 2016).")
+silu = _row("silu", _silu, lambda x, z: sigmoid(x) + z * (1.0 - sigmoid(x)),
+            doc=r"Weigh by the sigmoid, $x \sigma(x)$ (Elfwing et al., 2017).")
+
+# Choices.
+maximum = _row("maximum", _maximum, lambda x, y, z: greater(x, y) + 0.5 * equal(x, y),
+               lambda x, y, z: greater(y, x) + 0.5 * equal(x, y), tex=r"\max(<x>, <y>)", kink=lambda x, y: x - y,
+               convention="a tie shares the derivative equally",
+               doc=r"Take the larger, $\max(x, y)$; nan if either is.")
+minimum = _row("minimum", _minimum, lambda x, y, z: greater(y, x) + 0.5 * equal(x, y),
+               lambda x, y, z: greater(x, y) + 0.5 * equal(x, y), tex=r"\min(<x>, <y>)", kink=lambda x, y: x - y,
+               convention="a tie shares the derivative equally",
+               doc=r"Take the smaller, $\min(x, y)$; nan if either is.")
+where = _row("where", _where, lambda condition, x, y, z: 0.0, lambda condition, x, y, z: where(condition, 1.0, 0.0),
+             lambda condition, x, y, z: where(condition, 0.0, 1.0), methods=(),
+             convention="the condition has derivative 0",
+             doc=r"Choose $x$ if the condition is not 0, else $y$; both are computed first.")
+sign = _row("sign", _sign, lambda x, z: 0.0, kink=lambda x: x, convention="sign(0) = 0, sign'(x) = 0",
+            doc=r"Take the sign, $-1$, $0$ or $1$.")
+greater = _row("greater", _greater, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
+               text="<x> > <y>", tex="[<x> > <y>]", level=C, tex_level=A, operands=(S, S), symbol=">",
+               kink=lambda x, y: x - y, convention="the derivative is 0 everywhere", methods=("greater",),
+               doc=r"Say with 1 or 0 whether $x > y$.")
+greater_equal = _row("greater_equal", _greater_equal, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
+                     text="<x> >= <y>", tex=r"[<x> \ge <y>]", level=C, tex_level=A, operands=(S, S), symbol="≥",
+                     kink=lambda x, y: x - y, convention="the derivative is 0 everywhere",
+                     doc=r"Say with 1 or 0 whether $x \ge y$.")
+equal = _row("equal", _equal, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
+             text="<x> == <y>", tex="[<x> = <y>]", level=C, tex_level=A, operands=(S, S), symbol="=",
+             kink=lambda x, y: x - y, convention="the derivative is 0 everywhere",
+             doc=r"Say with 1 or 0 whether $x = y$.")
+# fmt: on
+
+
+def rows() -> Iterator[Op]:
+    """Yield the rows of the table in order.
+
+    >>> [op.name for op in rows()][:3]
+    ['add', 'sub', 'mul']
+    """
+    return iter(OPS.values())

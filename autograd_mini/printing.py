@@ -1,0 +1,315 @@
+r"""Rows, numbers and labels, written as text and as LaTeX.
+
+This room owns notation: brackets, precision, and labels such as `a1[2](3)` for $a_1^{[2](3)}$.
+`Text` and `Tex` are recorders like `Value`: apply a row, or a row's derivative rule, to them and
+they write it down. This room must not know any graph algorithm.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+from .ops import Level, Notation, Op, Traced, add, equal, mul, pow, rows, where
+from .value import Value
+
+__all__ = ["Label", "Tex", "Text", "format_number", "names_of", "op_table"]
+
+W = TypeVar("W", bound="_Written")
+
+GREEK = {
+    name: chr(0x3B1 + i)
+    for i, name in enumerate(
+        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho "
+        "varsigma sigma tau upsilon phi chi psi omega".split()
+    )
+}
+
+
+class Label(NamedTuple):
+    """A name in the notation of neural nets: $base_{sub}^{[layer](example)}$.
+
+    `a1[2](3)`, `a_1[2](3)` and `a_1^[2](3)` are the same label; any subscript may stand in braces
+    after an underscore, as in `W_{21}[1]`. A name of another shape is a base on its own.
+
+    >>> Label.parse("a1[2](3)")
+    Label(base='a', sub='1', layer='2', example='3')
+    >>> Label.parse("W_{21}^[1]").tex(), Label.parse("dz2").tex(), Label.parse("learning_rate").tex()
+    ('W_{21}^{[1]}', '\\\\mathit{dz}_{2}', '\\\\mathit{learning\\\\_rate}')
+    """
+
+    base: str
+    sub: str = ""
+    layer: str = ""
+    example: str = ""
+
+    @classmethod
+    def parse(cls, label: str) -> Label:
+        """Read a label; whatever is not in the notation is taken as it stands."""
+        match = _LABEL.fullmatch(label)
+        if match is None:
+            return cls(label)
+        base, digits, braced, short, layer, example = (group or "" for group in match.groups())
+        return cls(base, digits or braced or short, layer, example)
+
+    @property
+    def above(self) -> str:
+        """Return what stands above the line: the layer in [], the example in ()."""
+        return (f"[{self.layer}]" if self.layer else "") + (f"({self.example})" if self.example else "")
+
+    @property
+    def symbol(self) -> str:
+        """Return the base, a Greek letter where it is the name of one."""
+        return GREEK.get(self.base, self.base)
+
+    def tex(self) -> str:
+        """Write the label as LaTeX."""
+        if self.base in GREEK:
+            base = rf"\{self.base}"
+        elif len(self.base) == 1 and self.base.isalpha():
+            base = self.base
+        else:
+            escaped = re.sub(r"[\\{}$&#^_%~]", _escape_tex, self.base)
+            base = rf"\mathit{{{escaped}}}" if self.base.isidentifier() else rf"\text{{{escaped}}}"
+        sub = f"_{{{self.sub}}}" if self.sub else ""
+        return base + sub + (f"^{{{self.above}}}" if self.above else "")
+
+
+_LABEL = re.compile(
+    r"([^\W\d_]+)(?:(\d+)|_\{(\w+)\}|_(\d+|\w))?(?:\^?\[(\w+)\])?(?:\((\w+)\))?"
+)
+
+
+def _escape_tex(match: re.Match[str]) -> str:
+    special = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+    return special.get(match[0], "\\" + match[0])
+
+
+def format_number(x: float, precision: int = 4) -> str:
+    """Write a number with `precision` significant digits, and never as -0.
+
+    >>> format_number(33.0), format_number(1 / 3), format_number(-1.5e-9, 2)
+    ('33', '0.3333', '-1.5e-09')
+    """
+    return f"{x + 0.0:.{precision}g}"
+
+
+class _Written(Traced):
+    """A piece of notation, with how tightly it holds together."""
+
+    __slots__ = ("level", "op", "string")
+
+    brackets: ClassVar[tuple[str, str]]
+    times: ClassVar[str]
+
+    def __init__(self, string: str, level: Level = Level.ATOM, op: Op | None = None) -> None:
+        self.string = string
+        self.level = level
+        self.op = op
+
+    def __str__(self) -> str:
+        return self.string
+
+    @classmethod
+    def notation(cls, op: Op) -> Notation:
+        raise NotImplementedError
+
+    @classmethod
+    def number(cls: type[W], x: float, precision: int) -> W:
+        """Write a number."""
+        raise NotImplementedError
+
+    @classmethod
+    def name(cls: type[W], label: str) -> W:
+        """Write the name of a node."""
+        raise NotImplementedError
+
+    @classmethod
+    def derivative(cls: type[W], z: str, x: str) -> W:
+        """Write the derivative of the node named z in the node named x."""
+        raise NotImplementedError
+
+    @classmethod
+    def write(cls: type[W], op: Op, operands: Sequence[W]) -> W:
+        """Write a row applied to operands, as it is."""
+        template, level, least = cls.notation(op)
+        parts = {
+            name: operand.bracketed(at_least)
+            for name, operand, at_least in zip(op.operands, operands, least, strict=True)
+        }
+        return cls(re.sub(r"<(\w+)>", lambda hole: parts[hole[1]], template), level, op)
+
+    def record(self: W, op: Op, operands: tuple[Any, ...]) -> Any:
+        """Write a row as part of a rule: without the ones and zeros that a textbook leaves out."""
+        if op is where and getattr(operands[0], "op", None) is equal:
+            return operands[2]  # a rule's guard against a single point: written as it is elsewhere
+        plain = [None if isinstance(x, _Written) else float(x) for x in operands]
+        if (op is mul and plain[0] == 1.0) or (op is add and plain[0] == 0.0):
+            return operands[1]
+        if (op in (mul, pow) and plain[1] == 1.0) or (op is add and plain[1] == 0.0):
+            return operands[0]
+        if op is mul and 0.0 in plain:
+            return 0.0
+        return self.write(op, [self.of(x) for x in operands])
+
+    @classmethod
+    def of(cls: type[W], x: Any, precision: int = 4) -> W:
+        """Write what a rule gave: itself, or a number."""
+        return x if isinstance(x, cls) else cls.number(float(x), precision)
+
+    def bracketed(self, at_least: Level) -> str:
+        """Return the string, in brackets where it is looser than its place asks for."""
+        if self.level >= at_least:
+            return self.string
+        return self.brackets[0] + self.string + self.brackets[1]
+
+    @classmethod
+    def product(cls: type[W], factors: Sequence[W]) -> W:
+        """Write a product of factors."""
+        if len(factors) == 1:
+            return factors[0]
+        first, *others = factors
+        strings = [first.bracketed(Level.PRODUCT), *(x.bracketed(Level.POWER) for x in others)]
+        return cls(cls.times.join(strings), Level.PRODUCT)
+
+    @classmethod
+    def sum(cls: type[W], terms: Sequence[W]) -> W:
+        """Write a sum of terms."""
+        if len(terms) == 1:
+            return terms[0]
+        first, *others = terms
+        strings = [first.bracketed(Level.SUM), *(x.bracketed(Level.PRODUCT) for x in others)]
+        return cls(" + ".join(strings), Level.SUM)
+
+
+class Text(_Written):
+    """Notation as plain text, which for a row is Python's own.
+
+    >>> x, y = Text.name("x"), Text.name("y")
+    >>> str((x + y) * -x ** 2)
+    '(x + y) * (-x**2)'
+    """
+
+    __slots__ = ()
+    brackets = ("(", ")")
+    times = " · "
+
+    @classmethod
+    def notation(cls, op: Op) -> Notation:
+        return op.text
+
+    @classmethod
+    def number(cls, x: float, precision: int) -> Text:
+        return cls(format_number(x, precision), Level.SUM if x < 0 else Level.ATOM)
+
+    @classmethod
+    def name(cls, label: str) -> Text:
+        return cls(label)
+
+    @classmethod
+    def derivative(cls, z: str, x: str) -> Text:
+        return cls(f"d{z}/d{x}")
+
+
+class Tex(_Written):
+    r"""Notation as LaTeX, without the dollar signs.
+
+    >>> x, y = Tex.name("x"), Tex.name("a1[2](3)")
+    >>> print((x + y) * x / y)
+    \frac{\left(x + a_{1}^{[2](3)}\right) \cdot x}{a_{1}^{[2](3)}}
+    """
+
+    __slots__ = ()
+    brackets = (r"\left(", r"\right)")
+    times = r" \cdot "
+
+    @classmethod
+    def notation(cls, op: Op) -> Notation:
+        return op.tex
+
+    @classmethod
+    def number(cls, x: float, precision: int) -> Tex:
+        if math.isnan(x):
+            return cls(r"\mathrm{nan}")
+        if math.isinf(x):
+            return cls(r"\infty") if x > 0 else cls(r"-\infty", Level.SUM)
+        mantissa, _, exponent = format_number(x, precision).partition("e")
+        level = Level.SUM if x < 0 else Level.PRODUCT if exponent else Level.ATOM
+        return cls(mantissa + (rf" \cdot 10^{{{int(exponent)}}}" if exponent else ""), level)
+
+    @classmethod
+    def name(cls, label: str) -> Tex:
+        parsed = Label.parse(label)
+        return cls(parsed.tex(), Level.POWER if parsed.above else Level.ATOM)
+
+    @classmethod
+    def derivative(cls, z: str, x: str) -> Tex:
+        return cls(rf"\frac{{d{cls.name(z)}}}{{d{cls.name(x)}}}", Level.POWER)
+
+
+def names_of(order: Iterable[Value], output: Value) -> dict[Value, str]:
+    """Give every node a name of its own: its label, else t1, t2, ..., and f for the output.
+
+    >>> a = Value(1.0, "a")
+    >>> t = a * 2
+    >>> y = t + a
+    >>> list(names_of([a, t, y], y).values())
+    ['a', 't1', 'f']
+    """
+    order = list(order)
+    names: dict[Value, str] = {}
+    taken: set[str] = set()
+    for node in order:
+        if name := node.label:
+            while name in taken:
+                name += "′"
+            names[node] = name
+            taken.add(name)
+    count = 0
+    for node in order:
+        if node.label:
+            continue
+        if node is output and "f" not in taken:
+            name = "f"
+        else:
+            name = ""
+            while not name or name in taken:
+                count += 1
+                name = f"t{count}"
+        names[node] = name
+        taken.add(name)
+    return {node: names[node] for node in order}
+
+
+def op_table() -> str:
+    """Write the table of ops as Markdown: `docs/ops.md` is this text."""
+    lines = [
+        "# The operations",
+        "",
+        "Made from the rows of `autograd_mini/ops.py` by `autograd-mini ops`. In a rule, z is the",
+        "result; $[x > y]$ is 1 where it holds and 0 elsewhere.",
+        "",
+        "| op | result | derivatives | domain | at a kink or an end |",
+        "|---|---|---|---|---|",
+    ]
+    for op in rows():
+        operands = [Tex.name("c" if name == "condition" else name) for name in op.operands]
+        z = Tex.name("z")
+        derivatives = []
+        for name, rule in zip(operands, op.partials, strict=True):
+            slope = Tex.of(rule(*operands, z))
+            derivatives.append(rf"\frac{{\partial z}}{{\partial {name}}} = {slope}")
+        domain = r" \times ".join(str(interval) for interval in dict.fromkeys(op.domain))
+        if all(str(interval) == r"(-\infty, \infty)" for interval in op.domain):
+            domain = r"\mathbb{R}"
+        cells = (
+            f"`{op.name}`",
+            f"${Tex.write(op, operands)}$",
+            "<br>".join(f"${derivative}$" for derivative in derivatives),
+            f"${domain}$",
+            op.convention,
+        )
+        lines.append("| " + " | ".join(cell.replace("|", r"\vert ") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"

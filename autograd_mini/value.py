@@ -1,0 +1,543 @@
+r"""The node of the graph, and the chain rule.
+
+This room owns `Value`: a number that remembers how it was computed. A node keeps its parents and,
+beside each, the local derivative $\partial z / \partial x$ of the row that made it: these are the
+weights of the graph's edges, and `Value.backward` is one loop that multiplies and adds them. This
+room must not know any op but the few that it writes out for speed (each is tested against its row),
+nor drawing, nets or compilers.
+
+Nothing here recurses: a graph may be a million nodes deep.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from numbers import Real
+from typing import Any, NoReturn
+
+from .ops import Op, Traced, add, div, mul, neg, number, sub
+from .ops import pow as power
+
+__all__ = ["Value", "no_grad", "topological_order"]
+
+
+class Value(Traced):
+    """Hold a number and record what is computed from it.
+
+    Every operator of Python, every row of the table as a method (`v.tanh()`), NumPy's functions on
+    object arrays, and the functions of the package (`ag.tanh(v)`) make new nodes. An operand that
+    is a plain number is kept as a constant of the node and is no node of its own.
+
+    Args:
+        data: a real number, Python's or NumPy's.
+        label: a name for pictures and derivations, such as `"a"` or, for
+            $a_1^{[2](3)}$, `"a1[2](3)"`.
+
+    Raises:
+        TypeError: `data` is not a real number.
+
+    >>> a, b, c = Value(5, "a"), Value(3, "b"), Value(2, "c")
+    >>> J = 3 * (a + b * c)
+    >>> J.backward()
+    >>> J.data, a.grad, b.grad, c.grad
+    (33.0, 3.0, 6.0, 9.0)
+
+    Equality and hash are those of the object, so that Values can be in sets; `<`, `<=`, `>` and
+    `>=` compare the numbers.
+    """
+
+    # Two parents with their partials and one constant, flat: a tuple for each would double the
+    # node. A parent slot of None is where the constant stood. A row of three operands or more keeps
+    # all its operands in _constant and all its partials in _dx, as tuples.
+    __slots__ = ("__weakref__", "_constant", "_data", "_dx", "_dy", "_grad", "_op_row", "_x", "_y", "label")
+
+    label: str
+    _data: float
+    _grad: float
+    _op_row: Op | None
+    _x: Value | None
+    _y: Value | None
+    _dx: Any
+    _dy: float
+    _constant: Any
+
+    def __init__(self, data: Any, label: str = "") -> None:
+        if isinstance(data, Traced):
+            raise TypeError("Value: the data is a Value already; use v.detach() for a new leaf of its number")
+        if not isinstance(label, str):
+            raise TypeError(f"Value: the label must be a str, not {label!r}")
+        self._data = number("Value", data)
+        self._grad = 0.0
+        self.label = label
+        self._op_row = self._x = self._y = self._constant = None
+        self._dx = self._dy = 0.0
+
+    # What a node shows.
+
+    @property
+    def data(self) -> float:
+        """Return the number; assigning one changes this node alone, not what was computed from it."""
+        return self._data
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        self._data = number("Value.data", data)
+
+    @property
+    def grad(self) -> float:
+        r"""Return the derivative $\partial J / \partial v$ that `J.backward()` left here, 0.0 before."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: Any) -> None:
+        self._grad = number("Value.grad", grad)
+
+    @property
+    def op(self) -> Op | None:
+        """Return the row that made this node, None for a leaf."""
+        return self._op_row
+
+    @property
+    def operands(self) -> tuple[Value | float, ...]:
+        """Return what the row was applied to, in order: nodes, and constants as floats."""
+        op = self._op_row
+        if op is None:
+            return ()
+        if op.arity > 2:
+            return tuple(self._constant)
+        x = self._constant if self._x is None else self._x
+        if op.arity == 1:
+            return (x,)
+        return (x, self._constant if self._y is None else self._y)
+
+    @property
+    def parents(self) -> tuple[Value, ...]:
+        """Return the operands that are nodes, in order and with repeats.
+
+        >>> x = Value(3.0, "x")
+        >>> (x * x).parents
+        (Value(3.0, label='x'), Value(3.0, label='x'))
+        """
+        return tuple(operand for operand in self.operands if isinstance(operand, Value))
+
+    @property
+    def partials(self) -> tuple[float, ...]:
+        r"""Return the local derivatives $\partial z / \partial x$, one for each of the parents.
+
+        >>> x = Value(3.0)
+        >>> (x * x).partials, (x / 2).partials
+        ((3.0, 3.0), (0.5,))
+        """
+        op = self._op_row
+        if op is not None and op.arity > 2:
+            return tuple(self._dx)
+        return tuple(
+            d for parent, d in ((self._x, self._dx), (self._y, self._dy)) if parent is not None
+        )
+
+    @property
+    def _prev(self) -> tuple[Value, ...]:
+        """Return the parents, under the name that drawing code for micrograd reads."""
+        return self.parents
+
+    @property
+    def _op(self) -> str:
+        """Return the op's sign or name, '' for a leaf, as drawing code for micrograd reads it."""
+        op = self._op_row
+        if op is None:
+            return ""
+        return op.text.template.replace("<x>", "").replace("<y>", "").strip() if op.infix else op.name
+
+    # The chain rule.
+
+    def backward(self, seed: float = 1.0) -> None:
+        r"""Leave $\partial J / \partial v$, times `seed`, in `.grad` of every node that this one, J, uses.
+
+        From the output back to the leaves, each node hands its derivative to its parents, times the
+        local derivative on the edge; a node with several users gets the sum,
+        $\frac{\partial J}{\partial x} = \sum_u \frac{\partial J}{\partial u} \frac{\partial u}{\partial x}$.
+
+        Interior nodes are set anew, so calling it twice is right; leaves accumulate, so several
+        outputs can be summed. Clear them between steps with `zero_grad`.
+
+        >>> x = Value(3.0)
+        >>> y = x * x * x
+        >>> y.backward()
+        >>> x.grad
+        27.0
+        """
+        seed = number("backward", seed)
+        order = topological_order(self)
+        for node in order:
+            if node._op_row is not None:
+                node._grad = 0.0
+        self._grad += seed
+        for node in reversed(order):
+            grad = node._grad
+            x, y = node._x, node._y
+            if x is not None:
+                x._grad += grad * node._dx
+            if y is not None:
+                y._grad += grad * node._dy
+            elif x is None and node._op_row is not None:  # more than two operands
+                for parent, partial in zip(node.parents, node._dx, strict=True):
+                    parent._grad += grad * partial
+
+    def zero_grad(self) -> None:
+        """Set `.grad` to 0.0 in the whole graph of this node.
+
+        >>> x = Value(3.0)
+        >>> y = x * x
+        >>> y.backward()
+        >>> y.zero_grad()
+        >>> x.grad, y.grad
+        (0.0, 0.0)
+        """
+        for node in topological_order(self):
+            node._grad = 0.0
+
+    def detach(self) -> Value:
+        """Return a new leaf with this number and label, cut off from the graph.
+
+        >>> (Value(2.0) * 3).detach()
+        Value(6.0)
+        """
+        return Value(self._data, self.label)
+
+    # The recording of operations. The hot ones are written out; all others go through their row.
+
+    def record(self, op: Op, operands: tuple[Any, ...]) -> Value:
+        """Apply `op` to `operands` and return the node: value by its function, edges by its rules."""
+        numbers = tuple(x._data if isinstance(x, Value) else number(op, x) for x in operands)
+        try:
+            data = op.function(*numbers)
+        except (ArithmeticError, ValueError) as error:
+            _refuse(error, op, operands)
+        partials = [
+            op.partial(i, numbers, data) if isinstance(x, Value) else 0.0 for i, x in enumerate(operands)
+        ]
+        if op.arity > 2:
+            kept = tuple(x if isinstance(x, Value) else c for x, c in zip(operands, numbers, strict=True))
+            weights = tuple(d for x, d in zip(operands, partials, strict=True) if isinstance(x, Value))
+            return _node(op, data, None, None, weights, 0.0, kept)
+        x, y = (*operands, None)[:2]
+        constant = None
+        if not isinstance(x, Value):
+            x, constant = None, numbers[0]
+        elif op.arity == 2 and not isinstance(y, Value):
+            y, constant = None, numbers[1]
+        return _node(op, data, x, y, partials[0], partials[-1], constant)
+
+    def __add__(self, other: Any) -> Any:
+        if isinstance(other, Value):
+            return _node(add, self._data + other._data, self, other, 1.0, 1.0, None)
+        if (c := _constant(add, other, "__radd__")) is None:
+            return NotImplemented
+        return _node(add, self._data + c, self, None, 1.0, 0.0, c)
+
+    def __radd__(self, other: Any) -> Any:
+        if type(other) is int and other == 0:  # where sum() starts
+            return self
+        if (c := _constant(add, other, "__add__")) is None:
+            return NotImplemented
+        return _node(add, c + self._data, None, self, 0.0, 1.0, c)
+
+    def __sub__(self, other: Any) -> Any:
+        if isinstance(other, Value):
+            return _node(sub, self._data - other._data, self, other, 1.0, -1.0, None)
+        if (c := _constant(sub, other, "__rsub__")) is None:
+            return NotImplemented
+        return _node(sub, self._data - c, self, None, 1.0, 0.0, c)
+
+    def __rsub__(self, other: Any) -> Any:
+        if (c := _constant(sub, other, "__sub__")) is None:
+            return NotImplemented
+        return _node(sub, c - self._data, None, self, 0.0, -1.0, c)
+
+    def __mul__(self, other: Any) -> Any:
+        if isinstance(other, Value):
+            return _node(mul, self._data * other._data, self, other, other._data, self._data, None)
+        if (c := _constant(mul, other, "__rmul__")) is None:
+            return NotImplemented
+        return _node(mul, self._data * c, self, None, c, 0.0, c)
+
+    def __rmul__(self, other: Any) -> Any:
+        if (c := _constant(mul, other, "__mul__")) is None:
+            return NotImplemented
+        return _node(mul, c * self._data, None, self, 0.0, c, c)
+
+    def __truediv__(self, other: Any) -> Any:
+        try:
+            if isinstance(other, Value):
+                y = other._data
+                z = self._data / y
+                return _node(div, z, self, other, 1.0 / y, -z / y, None)
+            if (c := _constant(div, other, "__rtruediv__")) is None:
+                return NotImplemented
+            return _node(div, self._data / c, self, None, 1.0 / c, 0.0, c)
+        except ZeroDivisionError as error:
+            _refuse(error, div, (self, other))
+
+    def __rtruediv__(self, other: Any) -> Any:
+        if (c := _constant(div, other, "__truediv__")) is None:
+            return NotImplemented
+        try:
+            z = c / self._data
+        except ZeroDivisionError as error:
+            _refuse(error, div, (c, self))
+        return _node(div, z, None, self, 0.0, -z / self._data, c)
+
+    def __neg__(self) -> Value:
+        return _node(neg, -self._data, self, None, -1.0, 0.0, None)
+
+    def __pow__(self, other: Any) -> Any:
+        if not isinstance(other, Value):
+            if (c := _constant(power, other, "__rpow__")) is None:
+                return NotImplemented
+            x = self._data
+            if c != 0.0 and (x > 0.0 or (x < 0.0 and c.is_integer())):
+                try:
+                    return _node(power, x**c, self, None, c * x ** (c - 1.0), 0.0, c)
+                except OverflowError:  # of the value or of the slope alone: the row tells them apart
+                    pass
+            other = c
+        return self.record(power, (self, other))
+
+    def __rpow__(self, other: Any) -> Any:
+        if (c := _constant(power, other, "__pow__")) is None:
+            return NotImplemented
+        return self.record(power, (c, self))
+
+    # Comparisons are of the numbers, as a Python `if` on them wants; == and hash are the object's.
+
+    def __lt__(self, other: Any) -> bool:
+        return self._data < (other._data if isinstance(other, Value) else number("<", other))
+
+    def __le__(self, other: Any) -> bool:
+        return self._data <= (other._data if isinstance(other, Value) else number("<=", other))
+
+    def __gt__(self, other: Any) -> bool:
+        return self._data > (other._data if isinstance(other, Value) else number(">", other))
+
+    def __ge__(self, other: Any) -> bool:
+        return self._data >= (other._data if isinstance(other, Value) else number(">=", other))
+
+    def __float__(self) -> NoReturn:
+        raise TypeError(
+            "float(Value), and so a function of math, would lose the gradient: "
+            "use v.data for the number, or ag.exp, ag.sqrt, ... for the function"
+        )
+
+    # Text, copies and pickles.
+
+    def __repr__(self) -> str:
+        parts = [f"{self._data!r}"]
+        if self.label:
+            parts.append(f"label={self.label!r}")
+        if self._op_row is not None:
+            parts.append(f"op={self._op_row.name!r}")
+        if self._grad:
+            parts.append(f"grad={self._grad!r}")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    def __format__(self, spec: str) -> str:
+        """Format the number, as in `f"{v:.3f}"`; without a format, as `str`."""
+        return format(self._data, spec) if spec else str(self)
+
+    def __copy__(self) -> Value:
+        """Return a node of its own with the same parents."""
+        return _rebuild(type(self), *self._state())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        """Return a copy of the whole graph, of which other copies of the same call are part."""
+        for node in topological_order(self):
+            if id(node) not in memo:
+                *start, operands = node._state()
+                copies = tuple(memo[id(x)] if isinstance(x, Value) else x for x in operands)
+                memo[id(node)] = _rebuild(type(node), *start, copies)
+        copied: Value = memo[id(self)]
+        return copied
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        """Pickle the graph as a flat list, parents first, so that depth costs no recursion."""
+        if self in _flattened():
+            _flattened().discard(self)  # its parents stand before it in the list being pickled
+            return _rebuild, (type(self), *self._state())
+        ancestors = topological_order(self)[:-1]
+        return _rebuild_last, (_Flat(ancestors), type(self), *self._state())
+
+    def _state(self) -> tuple[Any, ...]:
+        return (self._op_row, self._data, self._grad, self.label, self.partials, self.operands)
+
+
+def topological_order(*outputs: Value) -> list[Value]:
+    """Return the nodes that the outputs use, and the outputs, each after its parents.
+
+    Depth first and from left to right, as a person would evaluate the expression, with a stack of
+    our own instead of recursion.
+
+    >>> a, b = Value(1.0, "a"), Value(2.0, "b")
+    >>> [node.label or node.op.name for node in topological_order(a * b + a)]
+    ['a', 'b', 'mul', 'add']
+    """
+    order: list[Value] = []
+    seen: set[Value] = set()
+    stack: list[Value | None] = list(reversed(outputs))
+    while stack:
+        node = stack.pop()
+        if node is None:  # what lies under the mark has had its parents placed
+            order.append(stack.pop())  # type: ignore[arg-type]  # a mark lies on its node
+        elif node not in seen:
+            seen.add(node)
+            op = node._op_row
+            if op is None:
+                order.append(node)
+                continue
+            stack.append(node)
+            stack.append(None)
+            if op.arity > 2:
+                stack.extend(reversed(node.parents))
+                continue
+            if node._y is not None:
+                stack.append(node._y)
+            if node._x is not None:
+                stack.append(node._x)
+    return order
+
+
+# One switch that costs a look at an int while nobody uses it; who is inside is told per thread.
+_switched_off = 0
+_recording: ContextVar[bool] = ContextVar("recording", default=True)
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Compute without recording: inside, every result is a leaf. Works per thread and per task.
+
+    >>> x = Value(2.0)
+    >>> with no_grad():
+    ...     y = x * x
+    >>> y, y.parents
+    (Value(4.0), ())
+    """
+    global _switched_off
+    _switched_off += 1
+    token = _recording.set(False)
+    try:
+        yield
+    finally:
+        _recording.reset(token)
+        _switched_off -= 1
+
+
+def _node(
+    op: Op | None, data: float, x: Value | None, y: Value | None, dx: Any, dy: float, constant: Any
+) -> Value:
+    node = Value.__new__(Value)
+    node._data = data
+    node._grad = 0.0
+    node.label = ""
+    if _switched_off and not _recording.get():
+        op = x = y = constant = None
+        dx = dy = 0.0
+    node._op_row = op
+    node._x = x
+    node._y = y
+    node._dx = dx
+    node._dy = dy
+    node._constant = constant
+    return node
+
+
+def _constant(op: Op, other: Any, reflected: str) -> float | None:
+    """Return a plain operand as a float; None leaves the operation to a type that knows Values."""
+    kind = type(other)
+    if kind is float:
+        return float(other)
+    if (
+        kind.__module__ != "builtins"
+        and not isinstance(other, Real)
+        and hasattr(kind, reflected)
+        and getattr(other, "ndim", None) != 0
+    ):
+        return None
+    return number(op, other)
+
+
+def _refuse(error: Exception, op: Op, operands: tuple[Any, ...]) -> NoReturn:
+    """Raise Python's own error again, with the op and its operands, before any node exists."""
+    places = ", ".join(
+        (f"{x.label}={x._data!r}" if x.label else repr(x._data)) if isinstance(x, Value) else repr(x)
+        for x in operands
+    )
+    raise type(error)(f"{error.args[-1]} in {op.name}({places})") from None
+
+
+def _rebuild(
+    kind: type[Value],
+    op: Op | None,
+    data: float,
+    grad: float,
+    label: str,
+    partials: tuple[float, ...],
+    operands: tuple[Any, ...],
+) -> Value:
+    """Make a node from its parts: the inverse of `Value._state`."""
+    node = kind.__new__(kind)
+    node._op_row, node._data, node._grad, node.label = op, data, grad, label
+    node._x = node._y = node._constant = None
+    node._dx = node._dy = 0.0
+    if len(operands) > 2:
+        node._constant, node._dx = operands, partials
+        return node
+    weights = iter(partials)
+    for i, operand in enumerate(operands):
+        if not isinstance(operand, Value):
+            node._constant = operand
+        elif i == 0:
+            node._x, node._dx = operand, next(weights)
+        else:
+            node._y, node._dy = operand, next(weights)
+    return node
+
+
+def _rebuild_last(ancestors: list[Value], kind: type[Value], *state: Any) -> Value:
+    """Make the last node of a flat list; the list has made the others by now."""
+    return _rebuild(kind, *state)
+
+
+_local = threading.local()
+
+
+def _flattened() -> set[Value]:
+    """Return the nodes that a list being pickled on this thread will place after their parents."""
+    try:
+        nodes: set[Value] = _local.flattened
+    except AttributeError:
+        nodes = _local.flattened = set()
+    return nodes
+
+
+class _Flat:
+    """A list of nodes, parents first, that tells the nodes they are in it while it is pickled.
+
+    Pickle gives `Value.__reduce_ex__` no context, so that the context is this set. The nodes come
+    from a generator, which is closed, and so clears the set, when pickling ends or fails.
+    """
+
+    def __init__(self, nodes: list[Value]) -> None:
+        self.nodes = nodes
+
+    def __reduce__(self) -> tuple[Callable[[], list[Value]], tuple[()], None, Iterable[Value]]:
+        return list, (), None, self._in_order()
+
+    def _in_order(self) -> Iterator[Value]:
+        flattened = _flattened()
+        flattened.update(self.nodes)
+        try:
+            yield from self.nodes
+        finally:
+            flattened.difference_update(self.nodes)
