@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count, islice
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from .ops import Level
 from .printing import Tex, Text, format_number, names_of
 from .value import Value, topological_order
 
@@ -105,8 +104,7 @@ class Explanation:
             (f"Backward, right to left: d{self.names[self.output]} in each node, by the chain rule", backward),
         ]
         return "\n\n".join(
-            "\n".join([title, *("  " + " = ".join(map(str, stages)) for stages in rows)])
-            for title, rows in sections
+            "\n".join([title, *("  " + " = ".join(map(str, stages)) for stages in rows)]) for title, rows in sections
         )
 
     def latex(self, precision: int = 4, max_lines: int | None = 200) -> str:
@@ -120,11 +118,8 @@ class Explanation:
         """Write the derivation as Markdown with $...$ formulas, one list item a line."""
         forward = [self._step(node, Tex, precision) for node in _shortened(self.steps, max_lines)]
         backward = [self._line(line, Tex, precision) for line in _shortened(self.lines, max_lines)]
-        sections = [("Forward", forward)] * bool(self.steps) + [("Backward", backward)]
-        return "\n\n".join(
-            "\n".join([f"**{title}**", "", *(f"- ${' = '.join(map(str, row))}$" for row in rows)])
-            for title, rows in sections
-        )
+        sections = ["\n".join(f"- ${' = '.join(map(str, row))}$" for row in rows) for rows in (forward, backward)]
+        return f"**Forward**\n\n{sections[0]}\n\n**Backward**\n\n{sections[1]}" if self.steps else sections[1]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the derivation as plain data, ready for `json.dumps`; numbers are exact.
@@ -178,31 +173,37 @@ class Explanation:
         """Write one line of the forward pass: the name, the row with names, with numbers, the value."""
         if node is None:
             return _ellipsis(kind)
-        stages = [kind.name(self.names[node])]
+        stages: list[W] = [kind.name(self.names[node])]
         if node.op is not None:
-            operands = [x if isinstance(x, Value) else kind.number(x, precision) for x in node.operands]
-            for write in (lambda x: kind.name(self.names[x]), lambda x: kind.number(x.data, precision)):
-                stages.append(kind.write(node.op, [write(x) if isinstance(x, Value) else x for x in operands]))
-        return _distinct([*stages, kind.number(node.data, precision)])
+            symbols: list[W] = []
+            numbers: list[W] = []
+            for x in node.operands:
+                number = kind.number(x.data if isinstance(x, Value) else x, precision)
+                numbers.append(number)
+                symbols.append(kind.name(self.names[x]) if isinstance(x, Value) else number)
+            stages += [kind.write(node.op, symbols), kind.write(node.op, numbers)]
+        stages.append(kind.number(node.data, precision))
+        return _distinct(stages)
 
     def _line(self, line: Line | None, kind: type[W], precision: int) -> list[W]:
         """Write one line of the backward pass: derivatives, rules, numbers, the result."""
         if line is None:
             return _ellipsis(kind)
         output = self.names[self.output]
-        chain, symbols, numbers = [], [], []
+        chain: list[W] = []
+        symbols: list[W] = []
+        numbers: list[W] = []
         for term in _shortened(line.terms, LONGEST):
             if term is None:
-                for sums in (chain, symbols, numbers):
-                    sums.append(kind(_ELLIPSIS[kind]))
+                for terms in (chain, symbols, numbers):
+                    terms.append(kind(_ELLIPSIS[kind]))
                 continue
             names: list[W] = []
-            rules: list[W] = []
             values: list[W] = []
             if term.via is not None:
                 names.append(kind.derivative(output, self.names[term.via]))
-                rules.append(kind.number(self.derivatives[term.via], precision))
-                values.append(rules[0])
+                values.append(kind.number(self.derivatives[term.via], precision))
+            rules = values.copy()
             for edge in _shortened(term.edges, LONGEST):
                 if edge is None:
                     for factors in (names, rules, values):
@@ -215,9 +216,10 @@ class Explanation:
             chain.append(kind.product(names))
             symbols.append(kind.product(rules))
             numbers.append(kind.product(values))
-        sums = [kind.sum(terms) for terms in (chain, symbols, numbers) if terms]
-        derivative = kind.derivative(output, self.names[line.node])
-        return _distinct([derivative, *sums, kind.number(line.value, precision)])
+        stages: list[W] = [kind.derivative(output, self.names[line.node])]
+        stages += [kind.sum(terms) for terms in (chain, symbols, numbers) if terms]
+        stages.append(kind.number(line.value, precision))
+        return _distinct(stages)
 
 
 _ELLIPSIS: dict[type[Text] | type[Tex], str] = {Text: "…", Tex: r"\cdots"}
@@ -286,7 +288,7 @@ def explain(output: Value, node: Value | str | None = None) -> Explanation:
     r"""Derive $dJ/dx$ by the chain rule, or with no x every derivative of the graph of J.
 
     A node that several paths share is derived once, on a line of its own, and named from then on:
-    the derivation has at most as many factors as the graph has edges.
+    the derivation has at most twice as many factors as the graph has edges.
 
     Args:
         output: J.
@@ -342,19 +344,23 @@ def explain(output: Value, node: Value | str | None = None) -> Explanation:
     return Explanation(output, names, (), _derivation(output, node, order, derivatives), derivatives)
 
 
-def _derivation(
-    output: Value, node: Value, order: list[Value], derivatives: dict[Value, float]
-) -> tuple[Line, ...]:
+def _derivation(output: Value, node: Value, order: list[Value], derivatives: dict[Value, float]) -> tuple[Line, ...]:
     onward = _between(order, node)
     incoming: dict[Value, list[Edge]] = {x: [] for x in onward}
     for leading in onward.values():
         for edge in leading:
             incoming[edge.parent].append(edge)
-    # Where paths fork or meet, the derivative gets a line; between such nodes a term runs through.
-    landmarks = [x for x in reversed(order) if x in onward and x is not output and x is not node]
-    landmarks = [x for x in landmarks if len(incoming[x]) > 1 or len(onward[x]) > 1]
+    # Where paths meet, the derivative gets a line, and also where they fork below a run of edges
+    # that the branches would repeat; between such landmarks a term runs through.
+    landmarks = []
+    named = {output}
+    for x in reversed(order):
+        if x not in onward or x is output or x is node:
+            continue
+        if len(incoming[x]) > 1 or (len(onward[x]) > 1 and incoming[x][0].user not in named):
+            landmarks.append(x)
+            named.add(x)
     lines = []
-    named = {output, *landmarks}
     for x in (*landmarks, node):
         terms = []
         for edge in incoming[x]:
@@ -387,9 +393,7 @@ class Path:
     def __str__(self) -> str:
         nodes = [self.edges[0].user, *(edge.parent for edge in self.edges)] if self.edges else []
         way = " → ".join("…" if x is None else self.names[x] for x in _shortened(tuple(nodes), LONGEST))
-        factors = [
-            Text("…") if f is None else Text.number(f, 4) for f in _shortened(self.factors, LONGEST)
-        ]
+        factors = [Text("…") if f is None else Text.number(f, 4) for f in _shortened(self.factors, LONGEST)]
         product = f"{Text.product(factors)} = " if len(factors) > 1 else ""
         return f"{way}: {product}{format_number(self.product)}"
 
@@ -444,9 +448,7 @@ class Paths:
                 ahead[user] = max(_log(edge) + ahead[edge.parent] for edge in self._onward[user])
         ties = count()
         Way = tuple[Edge, Any] | None
-        heap: list[tuple[float, int, float, Value, Way]] = [
-            (-ahead[self.output], next(ties), 0.0, self.output, None)
-        ]
+        heap: list[tuple[float, int, float, Value, Way]] = [(-ahead[self.output], next(ties), 0.0, self.output, None)]
         while heap:
             _, _, behind, here, way = heapq.heappop(heap)
             if here is self.node:
@@ -471,8 +473,7 @@ class Paths:
         if n > len(shown):
             lines.append("  …")
         lines.append(
-            f"  sum of all products = {Text.derivative(self._names[self.output], name)} = "
-            f"{format_number(self.total)}"
+            f"  sum of all products = {Text.derivative(self._names[self.output], name)} = {format_number(self.total)}"
         )
         return "\n".join(lines)
 

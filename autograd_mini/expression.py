@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ast
 import math
+import warnings
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from .ops import OPS, Op, add, div, equal, greater, greater_equal, mul, neg, pow, sub
@@ -17,7 +19,7 @@ from .value import Value
 __all__ = ["ExpressionError", "expression", "label_all"]
 
 MAX_LENGTH = 10_000  # characters
-MAX_DEPTH = 100  # of nested brackets and operators; Python's own parser gives up soon after
+MAX_DEPTH = 400  # of nested operators, a sum of n terms counting n; below Python's recursion limit
 
 CONSTANTS = {"pi": math.pi, "e": math.e}
 BINARY: dict[type[ast.operator], Op] = {ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.Div: div, ast.Pow: pow}
@@ -28,9 +30,7 @@ COMPARE: dict[type[ast.cmpop], tuple[Op, bool]] = {  # with whether the sides ch
     ast.LtE: (greater_equal, True),
     ast.Eq: (equal, False),
 }
-FUNCTIONS = {
-    name: op for op in OPS.values() if not op.infix for name in dict.fromkeys((op.name, *op.methods))
-}
+FUNCTIONS = {name: op for op in OPS.values() if not op.infix for name in dict.fromkeys((op.name, *op.methods))}
 
 
 class ExpressionError(ValueError):
@@ -89,11 +89,7 @@ class _Reader:
         self.assigned: set[str] = set()
         self.used: set[str] = set()
         for name, x in variables.items():
-            if isinstance(x, Value):
-                x.label = x.label or name
-                self.names[name] = x
-            else:
-                self.names[name] = Value(x, name)
+            self.names[name] = x if isinstance(x, Value) else Value(x, name)
 
     def read(self) -> Value:
         result: Value | float | None = None
@@ -105,11 +101,15 @@ class _Reader:
         unused = [name for name in self.names if name not in self.used | self.assigned]
         if unused:
             raise ExpressionError(f"{', '.join(unused)}: given a value, but the text does not use it")
+        for name, x in self.names.items():  # only now: text that is refused leaves labels alone
+            x.label = x.label or name
         return result if isinstance(result, Value) else Value(result)
 
     def _parse(self) -> ast.Module:
         try:
-            return ast.parse(self.text)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Python's advice on its syntax, such as on "1if x"
+                return ast.parse(self.text)
         except SyntaxError as error:
             line = min(max(error.lineno or 1, 1), len(self.lines)) - 1
             column = min(max((error.offset or 1) - 1, 0), len(self.lines[line]))
@@ -118,8 +118,10 @@ class _Reader:
                 hint = "; a product is written with *, as in 3*v"
             message = error.msg.removesuffix(". Perhaps you forgot a comma?")
             raise ExpressionError(f"{message}{hint}", self.lines[line], column) from None
-        except (ValueError, RecursionError, MemoryError) as error:
-            raise ExpressionError(f"the text cannot be read: {error or 'it is nested too deeply'}") from None
+        except (RecursionError, MemoryError):
+            raise ExpressionError("the text is nested too deeply; name parts of it") from None
+        except ValueError as error:
+            raise ExpressionError(f"the text cannot be read: {error}") from None
 
     def _fail(self, message: str, node: ast.AST) -> NoReturn:
         line = self.lines[getattr(node, "lineno", 1) - 1]
@@ -145,20 +147,20 @@ class _Reader:
         result = self._evaluate(value, 0)
         if not isinstance(result, Value):
             result = Value(result)
-        elif result.label:  # y = x: a second name for the same node would lose one of the two
-            result = self._apply(add, (result, 0.0), value)
+        elif result in self.names.values():  # y = x: a second name for the same node would lose one of the two
+            result = result + 0.0
         result.label = name
         self.names[name] = result
         self.assigned.add(name)
         return result
 
-    def _evaluate(self, node: ast.expr, depth: int) -> Any:
+    def _evaluate(self, node: ast.expr, depth: int) -> Value | float:
         if depth > MAX_DEPTH:
             self._fail(f"nested more than {MAX_DEPTH} deep; name parts of it", node)
         depth += 1
         match node:
-            case ast.Constant(value=bool()):
-                self._fail(f"{node.value} is not a number", node)
+            case ast.Constant(value=bool() as truth):
+                self._fail(f"{truth} is not a number", node)
             case ast.Constant(value=int() | float() as number):
                 try:
                     return float(number)
@@ -183,8 +185,8 @@ class _Reader:
                 return self._apply(FUNCTIONS[name], tuple(self._evaluate(x, depth) for x in args), node)
             case ast.Call(func=ast.Name(id=name), keywords=[]):
                 self._fail(f"there is no function {name}{_nearest(name, FUNCTIONS)}", node)
-            case ast.Constant():
-                self._fail(f"{node.value!r} is not a real number", node)
+            case ast.Constant(value=constant):
+                self._fail(f"{constant!r} is not a real number", node)
             case _:
                 kind = type(node).__name__
                 self._fail(f"{kind} is not allowed; use numbers, names, + - * / ** and functions", node)
@@ -199,9 +201,10 @@ class _Reader:
             self._fail(f"{name} is a function; write {name}(...)", node)
         self._fail(f"{name} has no value: give {name}=...", node)
 
-    def _apply(self, op: Op, operands: tuple[Value | float, ...], node: ast.expr) -> Any:
+    def _apply(self, op: Op, operands: tuple[Value | float, ...], node: ast.expr) -> Value | float:
         try:
-            return op(*operands)
+            result: Value | float = op(*operands)
+            return result
         except (ArithmeticError, ValueError, TypeError) as error:
             self._fail(str(error.args[-1]), node)
 
@@ -216,8 +219,6 @@ def _sign_of(node: ast.BinOp, lines: list[str]) -> ast.AST:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
     close = get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]}?" if close else ""
 

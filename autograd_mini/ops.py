@@ -83,9 +83,7 @@ class Traced:
         """Offer every row of the table as a method: `v.tanh()` is `tanh(v)`."""
         row = METHODS.get(name)
         if row is None:
-            raise AttributeError(
-                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
-            )
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
         return MethodType(row, self)
 
     def __dir__(self) -> list[str]:
@@ -187,10 +185,13 @@ class Op:
         return self.text.level < Level.ATOM
 
     @overload
-    def __call__(self, *operands: float) -> float: ...
+    def __call__(  # type: ignore[overload-overlap]  # no operand at all is an error in both
+        self, *operands: float
+    ) -> float: ...
     @overload
     def __call__(self, *operands: T | float) -> T: ...
     def __call__(self, *operands: Any) -> Any:
+        """Apply the row."""
         missing = self.arity - len(operands)
         if missing:
             if not 0 < missing <= len(self.defaults):
@@ -331,8 +332,7 @@ def _scipy_special() -> Any:
         return import_module("scipy.special")
     except ImportError as error:
         raise ImportError(
-            "digamma and polygamma, and so the derivative of lgamma, need SciPy: "
-            'pip install "autograd_mini[special]"'
+            'digamma and polygamma, and so the derivative of lgamma, need SciPy: pip install "autograd_mini[special]"'
         ) from error
 
 
@@ -432,160 +432,163 @@ def _polygamma(order: float, x: float) -> float:
     return float(_scipy_special().polygamma(int(order), x))
 
 
-# fmt: off  # one row, one paragraph: function, rules, notation, domain, sentence
+# One row, one paragraph: function, rules, notation, domain, convention, sentence.
+# fmt: off
 S, P, W = Level.SUM, Level.PRODUCT, Level.POWER
 A, C = Level.ATOM, Level.COMPARISON
 
 # Arithmetic.
-add = _row("add", _add, lambda x, y, z: 1.0, lambda x, y, z: 1.0,
-           text="<x> + <y>", tex="<x> + <y>", level=S, operands=(S, P), symbol="+", methods=(),
-           doc="Add, $x + y$.")
-sub = _row("sub", _sub, lambda x, y, z: 1.0, lambda x, y, z: -1.0,
-           text="<x> - <y>", tex="<x> - <y>", level=S, operands=(S, P), symbol="−", methods=(),
-           doc="Subtract, $x - y$.")
-mul = _row("mul", _mul, lambda x, y, z: y, lambda x, y, z: x,
-           text="<x> * <y>", tex=r"<x> \cdot <y>", level=P, operands=(P, W), symbol="×", methods=(),
-           doc="Multiply, $x y$.")
-div = _row("div", _div, lambda x, y, z: 1.0 / y, lambda x, y, z: -z / y,
-           text="<x> / <y>", tex=r"\frac{<x>}{<y>}", level=P, operands=(P, W), tex_level=W, tex_operands=(C, C),
-           symbol="÷", domain=(REAL, NOT_ZERO), methods=(),
-           doc="Divide, $x / y$.")
-neg = _row("neg", _neg, lambda x, z: -1.0,
-           text="-<x>", tex="-<x>", level=S, operands=(W,), symbol="−", methods=("neg", "negative"),
-           doc="Negate, $-x$.")
-pow = _row("pow", _pow, lambda x, y, z: y * x ** where(equal(y, 0.0), 1.0, y - 1.0), lambda x, y, z: xlogy(z, x),
-           text="<x>**<y>", tex="<x>^{<y>}", level=W, operands=(A, W), tex_operands=(A, C), symbol="^",
-           domain=(POSITIVE, REAL), methods=(),
-           convention="a negative base needs a whole exponent; 0 ** 0 = 1, with slope 0 in the base",
-           doc="Raise to a power, $x^y$.")
-abs = _row("abs", math.fabs, lambda x, z: sign(x),
-           tex=r"\left|<x>\right|", kink=lambda x: x, convention="abs'(0) = 0", methods=("abs", "absolute", "fabs"),
-           doc="Take the absolute value, $|x|$.")
-sqrt = _row("sqrt", math.sqrt, lambda x, z: 0.5 / z,
-            tex=r"\sqrt{<x>}", domain=(NOT_NEGATIVE,), convention="sqrt'(0) = inf",
-            doc=r"Take the square root, $\sqrt{x}$.")
-cbrt = _row("cbrt", math.cbrt, lambda x, z: 1.0 / (3.0 * z**2),
-            tex=r"\sqrt[3]{<x>}", convention="cbrt'(0) = inf", domain=(REAL,), kink=lambda x: x,
-            doc=r"Take the cube root, $\sqrt[3]{x}$.")
-hypot = _row("hypot", math.hypot, lambda x, y, z: x / where(equal(z, 0.0), 1.0, z),
-             lambda x, y, z: y / where(equal(z, 0.0), 1.0, z),
-             kink=lambda x, y: math.hypot(x, y), convention="both partials are 0 at the origin",
-             doc=r"Take the length of the hypotenuse, $\sqrt{x^2 + y^2}$.")
+add: Op = _row("add", _add, lambda x, y, z: 1.0, lambda x, y, z: 1.0,
+               text="<x> + <y>", tex="<x> + <y>", level=S, operands=(S, P), symbol="+", methods=(),
+               doc="Add, $x + y$.")
+sub: Op = _row("sub", _sub, lambda x, y, z: 1.0, lambda x, y, z: -1.0,
+               text="<x> - <y>", tex="<x> - <y>", level=S, operands=(S, P), symbol="−", methods=(),
+               doc="Subtract, $x - y$.")
+mul: Op = _row("mul", _mul, lambda x, y, z: y, lambda x, y, z: x,
+               text="<x> * <y>", tex=r"<x> \cdot <y>", level=P, operands=(P, W), symbol="×", methods=(),
+               doc="Multiply, $x y$.")
+div: Op = _row("div", _div, lambda x, y, z: 1.0 / y, lambda x, y, z: -z / y,
+               text="<x> / <y>", tex=r"\frac{<x>}{<y>}", level=P, operands=(P, W), tex_level=W, tex_operands=(C, C),
+               symbol="÷", domain=(REAL, NOT_ZERO), methods=(),
+               doc="Divide, $x / y$.")
+neg: Op = _row("neg", _neg, lambda x, z: -1.0,
+               text="-<x>", tex="-<x>", level=S, operands=(W,), symbol="−", methods=("neg", "negative"),
+               doc="Negate, $-x$.")
+pow: Op = _row("pow", _pow, lambda x, y, z: y * where(equal(hypot(x, y), 0.0), 1.0, x) ** (y - 1.0),
+               lambda x, y, z: xlogy(z, x),
+               text="<x>**<y>", tex="<x>^{<y>}", level=W, operands=(A, W), tex_operands=(A, C), symbol="^",
+               domain=(POSITIVE, REAL), methods=(),
+               convention="a negative base needs a whole exponent; 0 ** 0 = 1, with slope 0 in the base",
+               doc="Raise to a power, $x^y$.")
+abs: Op = _row("abs", math.fabs, lambda x, z: sign(x),
+               tex=r"\left|<x>\right|", kink=lambda x: x, convention="abs'(0) = 0", methods=("abs", "absolute", "fabs"),
+               doc="Take the absolute value, $|x|$.")
+sqrt: Op = _row("sqrt", math.sqrt, lambda x, z: 0.5 / z,
+                tex=r"\sqrt{<x>}", domain=(NOT_NEGATIVE,), convention="sqrt'(0) = inf",
+                doc=r"Take the square root, $\sqrt{x}$.")
+cbrt: Op = _row("cbrt", math.cbrt, lambda x, z: 1.0 / (3.0 * z**2),
+                tex=r"\sqrt[3]{<x>}", convention="cbrt'(0) = inf", domain=(REAL,), kink=lambda x: x,
+                doc=r"Take the cube root, $\sqrt[3]{x}$.")
+hypot: Op = _row("hypot", math.hypot, lambda x, y, z: x / where(equal(z, 0.0), 1.0, z),
+                 lambda x, y, z: y / where(equal(z, 0.0), 1.0, z),
+                 kink=math.hypot, convention="both partials are 0 at the origin",
+                 doc=r"Take the length of the hypotenuse, $\sqrt{x^2 + y^2}$.")
 
 # Exponentials and logarithms.
-exp = _row("exp", math.exp, lambda x, z: z, tex="e^{<x>}",
-           doc="Raise e to a power, $e^x$.")
-expm1 = _row("expm1", math.expm1, lambda x, z: z + 1.0,
-             doc="Take the exponential less one, $e^x - 1$, exact near 0.")
-log = _row("log", math.log, lambda x, z: 1.0 / x, tex=r"\log(<x>)", domain=(POSITIVE,),
-           doc=r"Take the natural logarithm, $\log x$.")
-log1p = _row("log1p", math.log1p, lambda x, z: 1.0 / (1.0 + x), domain=(Interval(lo=-1.0),),
-             doc=r"Take the logarithm of one more, $\log(1 + x)$, exact near 0.")
-log2 = _row("log2", math.log2, lambda x, z: 1.0 / (x * math.log(2.0)), tex=r"\log_2(<x>)", domain=(POSITIVE,),
-            doc=r"Take the logarithm to base 2, $\log_2 x$.")
-log10 = _row("log10", math.log10, lambda x, z: 1.0 / (x * math.log(10.0)), tex=r"\log_{10}(<x>)", domain=(POSITIVE,),
-             doc=r"Take the logarithm to base 10, $\log_{10} x$.")
-xlogy = _row("xlogy", _xlogy, lambda x, y, z: log(y), lambda x, y, z: x / y, domain=(REAL, POSITIVE),
-             convention="0 log 0 = 0",
-             doc=r"Multiply by a logarithm, $x \log y$, which is 0 at $x = 0$ (the entropy's convention).")
+exp: Op = _row("exp", math.exp, lambda x, z: z, tex="e^{<x>}",
+               doc="Raise e to a power, $e^x$.")
+expm1: Op = _row("expm1", math.expm1, lambda x, z: z + 1.0,
+                 doc="Take the exponential less one, $e^x - 1$, exact near 0.")
+log: Op = _row("log", math.log, lambda x, z: 1.0 / x, tex=r"\log(<x>)", domain=(POSITIVE,),
+               doc=r"Take the natural logarithm, $\log x$.")
+log1p: Op = _row("log1p", math.log1p, lambda x, z: 1.0 / (1.0 + x), domain=(Interval(lo=-1.0),),
+                 doc=r"Take the logarithm of one more, $\log(1 + x)$, exact near 0.")
+log2: Op = _row("log2", math.log2, lambda x, z: 1.0 / (x * math.log(2.0)), tex=r"\log_2(<x>)", domain=(POSITIVE,),
+                doc=r"Take the logarithm to base 2, $\log_2 x$.")
+log10: Op = _row("log10", math.log10, lambda x, z: 1.0 / (x * math.log(10.0)), tex=r"\log_{10}(<x>)", domain=(POSITIVE,),
+                 doc=r"Take the logarithm to base 10, $\log_{10} x$.")
+xlogy: Op = _row("xlogy", _xlogy, lambda x, y, z: log(y), lambda x, y, z: x / y, domain=(REAL, POSITIVE),
+                 convention="0 log 0 = 0",
+                 doc=r"Multiply by a logarithm, $x \log y$, which is 0 at $x = 0$ (the entropy's convention).")
 
 # Trigonometry.
-sin = _row("sin", math.sin, lambda x, z: cos(x), tex=r"\sin(<x>)",
-           doc=r"Take the sine of an angle in radians, $\sin x$.")
-cos = _row("cos", math.cos, lambda x, z: -sin(x), tex=r"\cos(<x>)",
-           doc=r"Take the cosine of an angle in radians, $\cos x$.")
-tan = _row("tan", math.tan, lambda x, z: 1.0 + z**2, tex=r"\tan(<x>)",
-           doc=r"Take the tangent of an angle in radians, $\tan x$.")
-asin = _row("asin", math.asin, lambda x, z: 1.0 / sqrt((1.0 - x) * (1.0 + x)),
-            tex=r"\arcsin(<x>)", domain=(UNIT,), convention="asin'(±1) = inf", methods=("asin", "arcsin"),
-            doc=r"Take the angle whose sine is x, $\arcsin x$, in radians.")
-acos = _row("acos", math.acos, lambda x, z: -1.0 / sqrt((1.0 - x) * (1.0 + x)),
-            tex=r"\arccos(<x>)", domain=(UNIT,), convention="acos'(±1) = -inf", methods=("acos", "arccos"),
-            doc=r"Take the angle whose cosine is x, $\arccos x$, in radians.")
-atan = _row("atan", math.atan, lambda x, z: 1.0 / (1.0 + x**2), tex=r"\arctan(<x>)", methods=("atan", "arctan"),
-            doc=r"Take the angle whose tangent is x, $\arctan x$, in radians.")
-atan2 = _row("atan2", math.atan2, lambda x, y, z: y / hypot(x, y) / hypot(x, y),
-             lambda x, y, z: -x / hypot(x, y) / hypot(x, y),
-             kink=lambda x, y: math.hypot(x, y) if y > 0.0 else x, methods=("atan2", "arctan2"),
-             convention="the partials are nan at the origin, where the angle has no slope",
-             doc=r"Take the angle of the point with ordinate x and abscissa y, $\operatorname{atan2}(x, y)$, in radians.")
+sin: Op = _row("sin", math.sin, lambda x, z: cos(x), tex=r"\sin(<x>)",
+               doc=r"Take the sine of an angle in radians, $\sin x$.")
+cos: Op = _row("cos", math.cos, lambda x, z: -sin(x), tex=r"\cos(<x>)",
+               doc=r"Take the cosine of an angle in radians, $\cos x$.")
+tan: Op = _row("tan", math.tan, lambda x, z: 1.0 + z**2, tex=r"\tan(<x>)",
+               kink=math.cos, convention="a pole at the odd multiples of pi/2, which no float is",
+               doc=r"Take the tangent of an angle in radians, $\tan x$.")
+asin: Op = _row("asin", math.asin, lambda x, z: 1.0 / sqrt((1.0 - x) * (1.0 + x)),
+                tex=r"\arcsin(<x>)", domain=(UNIT,), convention="asin'(±1) = inf", methods=("asin", "arcsin"),
+                doc=r"Take the angle whose sine is x, $\arcsin x$, in radians.")
+acos: Op = _row("acos", math.acos, lambda x, z: -1.0 / sqrt((1.0 - x) * (1.0 + x)),
+                tex=r"\arccos(<x>)", domain=(UNIT,), convention="acos'(±1) = -inf", methods=("acos", "arccos"),
+                doc=r"Take the angle whose cosine is x, $\arccos x$, in radians.")
+atan: Op = _row("atan", math.atan, lambda x, z: 1.0 / (1.0 + x**2), tex=r"\arctan(<x>)", methods=("atan", "arctan"),
+                doc=r"Take the angle whose tangent is x, $\arctan x$, in radians.")
+atan2: Op = _row("atan2", math.atan2, lambda x, y, z: y / hypot(x, y) / hypot(x, y),
+                 lambda x, y, z: -x / hypot(x, y) / hypot(x, y),
+                 kink=lambda x, y: math.hypot(x, y) if y > 0.0 else x, methods=("atan2", "arctan2"),
+                 convention="the partials are nan at the origin, where the angle has no slope",
+                 doc=r"Take the angle of the point with ordinate x and abscissa y, $\operatorname{atan2}(x, y)$, in radians.")
 
 # Hyperbolic functions.
-sinh = _row("sinh", math.sinh, lambda x, z: cosh(x), tex=r"\sinh(<x>)",
-            doc=r"Take the hyperbolic sine, $\sinh x$.")
-cosh = _row("cosh", math.cosh, lambda x, z: sinh(x), tex=r"\cosh(<x>)",
-            doc=r"Take the hyperbolic cosine, $\cosh x$.")
-tanh = _row("tanh", math.tanh, lambda x, z: 1.0 - z**2, tex=r"\tanh(<x>)",
-            doc=r"Take the hyperbolic tangent, $\tanh x$.")
-asinh = _row("asinh", math.asinh, lambda x, z: 1.0 / hypot(x, 1.0), tex=r"\operatorname{arsinh}(<x>)",
-             methods=("asinh", "arcsinh"),
-             doc=r"Take the inverse hyperbolic sine, $\operatorname{arsinh} x$.")
-acosh = _row("acosh", math.acosh, lambda x, z: 1.0 / (sqrt(x - 1.0) * sqrt(x + 1.0)),
-             tex=r"\operatorname{arcosh}(<x>)", domain=(Interval(lo=1.0, closed_lo=True),),
-             convention="acosh'(1) = inf", methods=("acosh", "arccosh"),
-             doc=r"Take the inverse hyperbolic cosine, $\operatorname{arcosh} x$.")
-atanh = _row("atanh", math.atanh, lambda x, z: 1.0 / ((1.0 - x) * (1.0 + x)),
-             tex=r"\operatorname{artanh}(<x>)", domain=(OPEN_UNIT,), methods=("atanh", "arctanh"),
-             doc=r"Take the inverse hyperbolic tangent, $\operatorname{artanh} x$.")
+sinh: Op = _row("sinh", math.sinh, lambda x, z: cosh(x), tex=r"\sinh(<x>)",
+                doc=r"Take the hyperbolic sine, $\sinh x$.")
+cosh: Op = _row("cosh", math.cosh, lambda x, z: sinh(x), tex=r"\cosh(<x>)",
+                doc=r"Take the hyperbolic cosine, $\cosh x$.")
+tanh: Op = _row("tanh", math.tanh, lambda x, z: 1.0 - z**2, tex=r"\tanh(<x>)",
+                doc=r"Take the hyperbolic tangent, $\tanh x$.")
+asinh: Op = _row("asinh", math.asinh, lambda x, z: 1.0 / hypot(x, 1.0), tex=r"\operatorname{arsinh}(<x>)",
+                 methods=("asinh", "arcsinh"),
+                 doc=r"Take the inverse hyperbolic sine, $\operatorname{arsinh} x$.")
+acosh: Op = _row("acosh", math.acosh, lambda x, z: 1.0 / (sqrt(x - 1.0) * sqrt(x + 1.0)),
+                 tex=r"\operatorname{arcosh}(<x>)", domain=(Interval(lo=1.0, closed_lo=True),),
+                 convention="acosh'(1) = inf", methods=("acosh", "arccosh"),
+                 doc=r"Take the inverse hyperbolic cosine, $\operatorname{arcosh} x$.")
+atanh: Op = _row("atanh", math.atanh, lambda x, z: 1.0 / ((1.0 - x) * (1.0 + x)),
+                 tex=r"\operatorname{artanh}(<x>)", domain=(OPEN_UNIT,), methods=("atanh", "arctanh"),
+                 doc=r"Take the inverse hyperbolic tangent, $\operatorname{artanh} x$.")
 
 # The error and gamma functions.
-erf = _row("erf", math.erf, lambda x, z: 2.0 / math.sqrt(math.pi) * exp(-(x**2)),
-           doc=r"Take the error function, $\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt$.")
-erfc = _row("erfc", math.erfc, lambda x, z: -2.0 / math.sqrt(math.pi) * exp(-(x**2)),
-            doc=r"Take the complementary error function, $1 - \operatorname{erf} x$.")
-lgamma = _row("lgamma", math.lgamma, lambda x, z: digamma(x), tex=r"\log\Gamma(<x>)", domain=(POSITIVE,),
-              doc=r"Take the logarithm of the gamma function, $\log\Gamma(x)$; its derivative needs SciPy.")
-digamma = _row("digamma", _digamma, lambda x, z: polygamma(1.0, x), tex=r"\psi(<x>)", domain=(POSITIVE,),
-               doc=r"Take the logarithmic derivative of the gamma function, $\psi(x)$; needs SciPy.")
-polygamma = _row("polygamma", _polygamma, lambda x, y, z: nan, lambda x, y, z: polygamma(x + 1.0, y),
-                 tex=r"\psi^{(<x>)}(<y>)", domain=(POSITIVE, POSITIVE), methods=(),
-                 convention="x is the order, a whole number, and has no derivative (nan)",
-                 doc=r"Take the x-th derivative of digamma at y, $\psi^{(x)}(y)$; needs SciPy.")
+erf: Op = _row("erf", math.erf, lambda x, z: 2.0 / math.sqrt(math.pi) * exp(-(x**2)),
+               doc=r"Take the error function, $\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt$.")
+erfc: Op = _row("erfc", math.erfc, lambda x, z: -2.0 / math.sqrt(math.pi) * exp(-(x**2)),
+                doc=r"Take the complementary error function, $1 - \operatorname{erf} x$.")
+lgamma: Op = _row("lgamma", math.lgamma, lambda x, z: digamma(x), tex=r"\log\Gamma(<x>)", domain=(POSITIVE,),
+                  doc=r"Take the logarithm of the gamma function, $\log\Gamma(x)$; its derivative needs SciPy.")
+digamma: Op = _row("digamma", _digamma, lambda x, z: polygamma(1.0, x), tex=r"\psi(<x>)", domain=(POSITIVE,),
+                   doc=r"Take the logarithmic derivative of the gamma function, $\psi(x)$; needs SciPy.")
+polygamma: Op = _row("polygamma", _polygamma, lambda x, y, z: nan, lambda x, y, z: polygamma(x + 1.0, y),
+                     tex=r"\psi^{(<x>)}(<y>)", domain=(POSITIVE, POSITIVE), methods=(),
+                     convention="x is the order, a whole number, and has no derivative (nan)",
+                     doc=r"Take the x-th derivative of digamma at y, $\psi^{(x)}(y)$; needs SciPy.")
 
 # Activations.
-sigmoid = _row("sigmoid", _sigmoid, lambda x, z: z * (1.0 - z), tex=r"\sigma(<x>)",
-               doc=r"Squash into (0, 1), $\sigma(x) = 1 / (1 + e^{-x})$, without overflow on either side.")
-softplus = _row("softplus", _softplus, lambda x, z: sigmoid(x),
-                doc=r"Smooth the rectifier, $\log(1 + e^x)$, without overflow on either side.")
-relu = _row("relu", _relu, lambda x, z: greater(x, 0.0), kink=lambda x: x, convention="relu'(0) = 0",
-            doc=r"Rectify, $\max(0, x)$.")
-leaky_relu = _row("leaky_relu", _leaky_relu, lambda x, y, z: where(greater(x, 0.0), 1.0, y),
-                  lambda x, y, z: where(greater(x, 0.0), 0.0, x), kink=lambda x, y: x, defaults=(0.01,),
-                  convention="the slope y holds at 0",
-                  doc=r"Rectify with slope y (0.01 unless given) on the left: $x$ for $x > 0$, else $y x$.")
-gelu = _row("gelu", _gelu,
-            lambda x, z: 0.5 * erfc(-x / math.sqrt(2.0)) + x * exp(-(x**2) / 2.0) / math.sqrt(2.0 * math.pi),
-            doc=r"Weigh by the normal distribution, $x \Phi(x)$, exactly (Hendrycks and Gimpel, 2016).")
-silu = _row("silu", _silu, lambda x, z: sigmoid(x) + z * (1.0 - sigmoid(x)),
-            doc=r"Weigh by the sigmoid, $x \sigma(x)$ (Elfwing et al., 2017).")
+sigmoid: Op = _row("sigmoid", _sigmoid, lambda x, z: z * (1.0 - z), tex=r"\sigma(<x>)",
+                   doc=r"Squash into (0, 1), $\sigma(x) = 1 / (1 + e^{-x})$, without overflow on either side.")
+softplus: Op = _row("softplus", _softplus, lambda x, z: sigmoid(x),
+                    doc=r"Smooth the rectifier, $\log(1 + e^x)$, without overflow on either side.")
+relu: Op = _row("relu", _relu, lambda x, z: greater(x, 0.0), kink=lambda x: x, convention="relu'(0) = 0",
+                doc=r"Rectify, $\max(0, x)$.")
+leaky_relu: Op = _row("leaky_relu", _leaky_relu, lambda x, y, z: where(greater(x, 0.0), 1.0, y),
+                      lambda x, y, z: where(greater(x, 0.0), 0.0, x), kink=lambda x, y: x, defaults=(0.01,),
+                      convention="the slope y holds at 0",
+                      doc=r"Rectify with slope y (0.01 unless given) on the left: $x$ for $x > 0$, else $y x$.")
+gelu: Op = _row("gelu", _gelu,
+                lambda x, z: 0.5 * erfc(-x / math.sqrt(2.0)) + x * exp(-(x**2) / 2.0) / math.sqrt(2.0 * math.pi),
+                doc=r"Weigh by the normal distribution, $x \Phi(x)$, exactly (Hendrycks and Gimpel, 2016).")
+silu: Op = _row("silu", _silu, lambda x, z: sigmoid(x) + z * (1.0 - sigmoid(x)),
+                doc=r"Weigh by the sigmoid, $x \sigma(x)$ (Elfwing et al., 2017).")
 
 # Choices.
-maximum = _row("maximum", _maximum, lambda x, y, z: greater(x, y) + 0.5 * equal(x, y),
-               lambda x, y, z: greater(y, x) + 0.5 * equal(x, y), tex=r"\max(<x>, <y>)", kink=lambda x, y: x - y,
-               convention="a tie shares the derivative equally",
-               doc=r"Take the larger, $\max(x, y)$; nan if either is.")
-minimum = _row("minimum", _minimum, lambda x, y, z: greater(y, x) + 0.5 * equal(x, y),
-               lambda x, y, z: greater(x, y) + 0.5 * equal(x, y), tex=r"\min(<x>, <y>)", kink=lambda x, y: x - y,
-               convention="a tie shares the derivative equally",
-               doc=r"Take the smaller, $\min(x, y)$; nan if either is.")
-where = _row("where", _where, lambda condition, x, y, z: 0.0, lambda condition, x, y, z: where(condition, 1.0, 0.0),
-             lambda condition, x, y, z: where(condition, 0.0, 1.0), methods=(),
-             convention="the condition has derivative 0",
-             doc=r"Choose $x$ if the condition is not 0, else $y$; both are computed first.")
-sign = _row("sign", _sign, lambda x, z: 0.0, kink=lambda x: x, convention="sign(0) = 0, sign'(x) = 0",
-            doc=r"Take the sign, $-1$, $0$ or $1$.")
-greater = _row("greater", _greater, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
-               text="<x> > <y>", tex="[<x> > <y>]", level=C, tex_level=A, operands=(S, S), symbol=">",
-               kink=lambda x, y: x - y, convention="the derivative is 0 everywhere", methods=("greater",),
-               doc=r"Say with 1 or 0 whether $x > y$.")
-greater_equal = _row("greater_equal", _greater_equal, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
-                     text="<x> >= <y>", tex=r"[<x> \ge <y>]", level=C, tex_level=A, operands=(S, S), symbol="≥",
-                     kink=lambda x, y: x - y, convention="the derivative is 0 everywhere",
-                     doc=r"Say with 1 or 0 whether $x \ge y$.")
-equal = _row("equal", _equal, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
-             text="<x> == <y>", tex="[<x> = <y>]", level=C, tex_level=A, operands=(S, S), symbol="=",
-             kink=lambda x, y: x - y, convention="the derivative is 0 everywhere",
-             doc=r"Say with 1 or 0 whether $x = y$.")
+maximum: Op = _row("maximum", _maximum, lambda x, y, z: greater(x, y) + 0.5 * equal(x, y),
+                   lambda x, y, z: greater(y, x) + 0.5 * equal(x, y), tex=r"\max(<x>, <y>)", kink=lambda x, y: x - y,
+                   convention="a tie shares the derivative equally",
+                   doc=r"Take the larger, $\max(x, y)$; nan if either is.")
+minimum: Op = _row("minimum", _minimum, lambda x, y, z: greater(y, x) + 0.5 * equal(x, y),
+                   lambda x, y, z: greater(x, y) + 0.5 * equal(x, y), tex=r"\min(<x>, <y>)", kink=lambda x, y: x - y,
+                   convention="a tie shares the derivative equally",
+                   doc=r"Take the smaller, $\min(x, y)$; nan if either is.")
+where: Op = _row("where", _where, lambda condition, x, y, z: 0.0, lambda condition, x, y, z: where(condition, 1.0, 0.0),
+                 lambda condition, x, y, z: where(condition, 0.0, 1.0), methods=(),
+                 convention="the condition has derivative 0",
+                 doc=r"Choose $x$ if the condition is not 0, else $y$; both are computed first.")
+sign: Op = _row("sign", _sign, lambda x, z: 0.0, kink=lambda x: x, convention="sign(0) = 0, sign'(x) = 0",
+                doc=r"Take the sign, $-1$, $0$ or $1$.")
+greater: Op = _row("greater", _greater, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
+                   text="<x> > <y>", tex="[<x> > <y>]", level=C, tex_level=A, operands=(S, S), symbol=">",
+                   kink=lambda x, y: x - y, convention="the derivative is 0 everywhere", methods=("greater",),
+                   doc=r"Say with 1 or 0 whether $x > y$.")
+greater_equal: Op = _row("greater_equal", _greater_equal, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
+                         text="<x> >= <y>", tex=r"[<x> \ge <y>]", level=C, tex_level=A, operands=(S, S), symbol="≥",
+                         kink=lambda x, y: x - y, convention="the derivative is 0 everywhere",
+                         doc=r"Say with 1 or 0 whether $x \ge y$.")
+equal: Op = _row("equal", _equal, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
+                 text="<x> == <y>", tex="[<x> = <y>]", level=C, tex_level=A, operands=(S, S), symbol="=",
+                 kink=lambda x, y: x - y, convention="the derivative is 0 everywhere",
+                 doc=r"Say with 1 or 0 whether $x = y$.")
 # fmt: on
 
 

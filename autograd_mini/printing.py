@@ -29,7 +29,7 @@ GREEK = {
 
 
 class Label(NamedTuple):
-    """A name in the notation of neural nets: $base_{sub}^{[layer](example)}$.
+    r"""A name in the notation of neural nets: $base_{sub}^{[layer](example)}$.
 
     `a1[2](3)`, `a_1[2](3)` and `a_1^[2](3)` are the same label; any subscript may stand in braces
     after an underscore, as in `W_{21}[1]`. A name of another shape is a base on its own.
@@ -37,7 +37,7 @@ class Label(NamedTuple):
     >>> Label.parse("a1[2](3)")
     Label(base='a', sub='1', layer='2', example='3')
     >>> Label.parse("W_{21}^[1]").tex(), Label.parse("dz2").tex(), Label.parse("learning_rate").tex()
-    ('W_{21}^{[1]}', '\\\\mathit{dz}_{2}', '\\\\mathit{learning\\\\_rate}')
+    ('W_{21}^{[1]}', '\\mathit{dz}_{2}', '\\mathit{learning\\_rate}')
     """
 
     base: str
@@ -77,9 +77,7 @@ class Label(NamedTuple):
         return base + sub + (f"^{{{self.above}}}" if self.above else "")
 
 
-_LABEL = re.compile(
-    r"([^\W\d_]+)(?:(\d+)|_\{(\w+)\}|_(\d+|\w))?(?:\^?\[(\w+)\])?(?:\((\w+)\))?"
-)
+_LABEL = re.compile(r"([^\W\d_]+)(?:(\d+)|_\{(\w+)\}|_(\d+|\w))?(?:\^?\[(\w+)\])?(?:\((\w+)\))?")
 
 
 def _escape_tex(match: re.Match[str]) -> str:

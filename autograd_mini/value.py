@@ -134,9 +134,7 @@ class Value(Traced):
         op = self._op_row
         if op is not None and op.arity > 2:
             return tuple(self._dx)
-        return tuple(
-            d for parent, d in ((self._x, self._dx), (self._y, self._dy)) if parent is not None
-        )
+        return tuple(d for parent, d in ((self._x, self._dx), (self._y, self._dy)) if parent is not None)
 
     @property
     def _prev(self) -> tuple[Value, ...]:
@@ -216,9 +214,7 @@ class Value(Traced):
             data = op.function(*numbers)
         except (ArithmeticError, ValueError) as error:
             _refuse(error, op, operands)
-        partials = [
-            op.partial(i, numbers, data) if isinstance(x, Value) else 0.0 for i, x in enumerate(operands)
-        ]
+        partials = [op.partial(i, numbers, data) if isinstance(x, Value) else 0.0 for i, x in enumerate(operands)]
         if op.arity > 2:
             kept = tuple(x if isinstance(x, Value) else c for x, c in zip(operands, numbers, strict=True))
             weights = tuple(d for x, d in zip(operands, partials, strict=True) if isinstance(x, Value))
@@ -347,6 +343,11 @@ class Value(Traced):
         """Format the number, as in `f"{v:.3f}"`; without a format, as `str`."""
         return format(self._data, spec) if spec else str(self)
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any] | tuple[Any, Any]:
+        """Show the graph in Jupyter, if the package has been told how: see `show_with`."""
+        text = {"text/plain": repr(self)}
+        return text if _show is None else _show(self, text)
+
     def __copy__(self) -> Value:
         """Return a node of its own with the same parents."""
         return _rebuild(type(self), *self._state())
@@ -355,9 +356,8 @@ class Value(Traced):
         """Return a copy of the whole graph, of which other copies of the same call are part."""
         for node in topological_order(self):
             if id(node) not in memo:
-                *start, operands = node._state()
-                copies = tuple(memo[id(x)] if isinstance(x, Value) else x for x in operands)
-                memo[id(node)] = _rebuild(type(node), *start, copies)
+                operands = tuple(memo[id(x)] if isinstance(x, Value) else x for x in node.operands)
+                memo[id(node)] = _rebuild(type(node), *node._state()[:-1], operands)
         copied: Value = memo[id(self)]
         return copied
 
@@ -369,7 +369,7 @@ class Value(Traced):
         ancestors = topological_order(self)[:-1]
         return _rebuild_last, (_Flat(ancestors), type(self), *self._state())
 
-    def _state(self) -> tuple[Any, ...]:
+    def _state(self) -> tuple[Op | None, float, float, str, tuple[float, ...], tuple[Value | float, ...]]:
         return (self._op_row, self._data, self._grad, self.label, self.partials, self.operands)
 
 
@@ -433,9 +433,7 @@ def no_grad() -> Iterator[None]:
         _switched_off -= 1
 
 
-def _node(
-    op: Op | None, data: float, x: Value | None, y: Value | None, dx: Any, dy: float, constant: Any
-) -> Value:
+def _node(op: Op | None, data: float, x: Value | None, y: Value | None, dx: Any, dy: float, constant: Any) -> Value:
     node = Value.__new__(Value)
     node._data = data
     node._grad = 0.0
@@ -470,8 +468,7 @@ def _constant(op: Op, other: Any, reflected: str) -> float | None:
 def _refuse(error: Exception, op: Op, operands: tuple[Any, ...]) -> NoReturn:
     """Raise Python's own error again, with the op and its operands, before any node exists."""
     places = ", ".join(
-        (f"{x.label}={x._data!r}" if x.label else repr(x._data)) if isinstance(x, Value) else repr(x)
-        for x in operands
+        (f"{x.label}={x._data!r}" if x.label else repr(x._data)) if isinstance(x, Value) else repr(x) for x in operands
     )
     raise type(error)(f"{error.args[-1]} in {op.name}({places})") from None
 
@@ -507,6 +504,16 @@ def _rebuild(
 def _rebuild_last(ancestors: list[Value], kind: type[Value], *state: Any) -> Value:
     """Make the last node of a flat list; the list has made the others by now."""
     return _rebuild(kind, *state)
+
+
+# How notebooks show a Value. This room must not know drawing, so that the package says it from above.
+_show: Callable[[Value, dict[str, str]], dict[str, Any] | tuple[Any, Any]] | None = None
+
+
+def show_with(show: Callable[[Value, dict[str, str]], dict[str, Any] | tuple[Any, Any]] | None) -> None:
+    """Set what makes the MIME bundle of a Value from the Value and its plain text."""
+    global _show
+    _show = show
 
 
 _local = threading.local()

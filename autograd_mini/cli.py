@@ -1,0 +1,190 @@
+"""The command `autograd-mini`: an expression in, its graph, its derivatives and its picture out.
+
+This room owns arguments, messages and exit codes: 0, 2 for bad input, 1 for what the machine lacks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from .explain import Explanation, explain, find
+from .expression import ExpressionError, expression
+from .printing import op_table
+from .value import Value, topological_order
+
+__all__ = ["main"]
+
+EXAMPLES = """\
+examples:
+  autograd-mini "u = b*c; v = a + u; J = 3*v" a=5 b=3 c=2
+  autograd-mini "J = 3*(a + b*c)" a=5 b=3 c=2 --wrt b --render J.svg --render J.png
+  autograd-mini "y = sigmoid(w*x + b)" w=2 x=pi/4 b=-1 --format latex
+  autograd-mini demo            the worked example, with its pictures
+  autograd-mini ops             every function there is, with its derivatives
+"""
+DEMO = "u = b*c; v = a + u; J = 3*v"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):  # a stream that tests put there may have none
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a dot on an ASCII terminal
+    try:
+        if words[:1] == ["demo"]:
+            return _demo(words[1:])
+        if words == ["ops"]:
+            print(op_table(), end="")
+            return 0
+        return _derive(words)
+    except _Refused as error:
+        print(f"autograd-mini: {error}", file=sys.stderr)
+        return 2
+    except (ImportError, OSError) as error:
+        if isinstance(error, BrokenPipeError):  # the reader, such as `head`, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        print(f"autograd-mini: {error}", file=sys.stderr)
+        return 1
+
+
+class _Refused(Exception):
+    """Bad input; the message is for the person who typed it."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise _Refused(f"{message}\nTry: {self.prog} --help")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="autograd-mini",
+        description="Compute an expression, and write out its derivatives by the chain rule.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("expression", help="assignments parted by ; such as 'u = b*c; J = 3*(a + u)'")
+    parser.add_argument("variables", nargs="*", metavar="name=value", help="a value for each free name")
+    parser.add_argument("--wrt", action="append", metavar="NAME", help="derive only in this name (repeatable)")
+    parser.add_argument(
+        "--render", action="append", default=[], metavar="FILE", help="draw the graph: .svg .png .pdf .dot (repeatable)"
+    )
+    parser.add_argument("--format", choices=("text", "latex", "markdown", "json"), default="text")
+    parser.add_argument("--precision", type=_digits, default=4, metavar="N", help="significant digits (4)")
+    return parser
+
+
+def _digits(word: str) -> int:
+    if not word.isdecimal() or not 1 <= int(word) <= 17:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number from 1 to 17")
+    return int(word)
+
+
+def _derive(words: list[str]) -> int:
+    # An expression may begin with a minus; argparse takes what holds a blank for no option.
+    options = ("--", "-h")
+    words = [f" {w}" if re.match("-.", w) and not w.startswith(options) else w for w in words]
+    given = _parser().parse_intermixed_args(words)
+    output = _compute(given.expression.strip(), given.variables)
+    try:
+        nodes = [find(output, name) for name in given.wrt] if given.wrt else None
+    except ValueError as error:
+        raise _Refused(f"--wrt: {error}") from None
+    pictures = _pictures(output, [Path(name) for name in given.render], given.precision)
+    print(_report(output, nodes, given.format, given.precision))
+    _write(pictures)
+    return 0
+
+
+def _compute(text: str, assignments: Sequence[str]) -> Value:
+    variables: dict[str, float] = {}
+    for word in assignments:
+        name, equals, value = (part.strip() for part in word.partition("="))
+        if not equals or not name.isidentifier():
+            raise _Refused(f"{word.strip()!r} is not of the form name=value, such as a=5")
+        if name in variables:
+            raise _Refused(f"{name} is given twice")
+        try:
+            variables[name] = expression(value).data
+        except ExpressionError as error:
+            raise _Refused(f"the value of {name}: {error}") from None
+    try:
+        output = expression(text, **variables)
+    except ExpressionError as error:
+        raise _Refused(str(error)) from None
+    output.backward()
+    return output
+
+
+def _pictures(output: Value, files: list[Path], precision: int) -> list[tuple[Path, bytes]]:
+    """Return each file with its content, so that nothing is written before all of it is there."""
+    if not files:
+        return []
+    from .drawing import draw
+
+    drawing = draw(output, precision=precision)
+    pictures = []
+    for file in files:
+        try:
+            pictures.append((file, drawing.image(file.suffix.removeprefix("."))))
+        except ValueError as error:
+            raise _Refused(f"--render {file}: {error}") from None
+        if not file.parent.is_dir():
+            raise _Refused(f"--render {file}: there is no folder {file.parent}")
+    return pictures
+
+
+def _write(pictures: list[tuple[Path, bytes]]) -> None:
+    from .drawing import write_whole
+
+    for file, content in pictures:
+        write_whole(file, content)
+        print(f"wrote {file}", file=sys.stderr)
+
+
+def _report(output: Value, nodes: list[Value] | None, format: str, precision: int) -> str:
+    """Write the table of the whole graph and a derivation for each leaf, or only those asked for."""
+    table = explain(output) if nodes is None else None
+    if nodes is None:
+        nodes = [node for node in topological_order(output) if node.op is None and node is not output]
+    derivations = [explain(output, node) for node in nodes]
+    if format == "json":
+        report: dict[str, Any] = table.as_dict() if table else {}
+        report["derivations"] = [derivation.as_dict() for derivation in derivations]
+        return json.dumps(report, indent=2, ensure_ascii=False)
+    write = {"text": Explanation.text, "latex": Explanation.latex, "markdown": Explanation.markdown}[format]
+    parts = [write(part, precision=precision) for part in (*([table] if table else []), *derivations)]
+    if table is not None and derivations and format != "latex":
+        title, indent = (
+            ("Derivations, from the output to each leaf", "  ") if format == "text" else ("**Derivations**\n", "")
+        )
+        derived = "\n".join(indent + line for part in parts[1:] for line in part.splitlines())
+        parts = [parts[0], f"{title}\n{derived}"]
+    return ("\n\n" if table is not None or format == "latex" else "\n").join(parts)
+
+
+def _demo(words: list[str]) -> int:
+    parser = _Parser(
+        prog="autograd-mini demo",
+        description="Reproduce J = 3(a + bc): its graph, its derivatives, and its pictures.",
+    )
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("autograd-mini-demo"), metavar="DIR")
+    folder: Path = parser.parse_args(words).folder
+    output = _compute(DEMO, ["a=5", "b=3", "c=2"])
+    print("J = 3(a + bc) at a = 5, b = 3, c = 2, with u = bc, v = a + u, J = 3v\n")
+    print(_report(output, None, "text", 4))
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = _pictures(output, [folder / f"J.{suffix}" for suffix in ("svg", "png", "dot")], 4)
+    derivation = _report(output, None, "markdown", 4) + "\n"
+    _write([*pictures, (folder / "J.md", derivation.encode())])
+    return 0

@@ -1,0 +1,291 @@
+"""A graph as a picture.
+
+This room owns how a graph looks: `draw` makes a `graphviz.Digraph`, and `Drawing` renders it with
+the system's `dot` or, where there is none, with the one inside the pygraphviz wheel. It must not
+know derivatives beyond what nodes hold.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import os
+import re
+import shutil
+import struct
+import sys
+import tempfile
+import webbrowser
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import graphviz
+
+from .printing import Label, Text, format_number, names_of
+from .value import Value, topological_order
+
+__all__ = ["Drawing", "draw"]
+
+FORMATS = ("svg", "png", "pdf", "dot")
+
+# Okabe and Ito's hues, safe for colour-blind eyes, as tints under dark text. Shape tells the kinds
+# apart too: leaves are round, operations square, the output has a double line. What stands on the
+# page itself is of a middle tone, to be read on white and on black.
+LEAF = {"fillcolor": "#d9effb", "color": "#0072b2", "style": "filled,rounded"}
+OPERATION = {"fillcolor": "#fdf3d8", "color": "#b37400", "style": "filled"}
+OUTPUT = {"fillcolor": "#f9dfd0", "color": "#c8500a", "style": "filled", "peripheries": "2"}
+LEFT_OUT = {"fillcolor": "#eeeeee", "color": "#767676", "style": "filled,dashed"}
+INK, FAINT, DERIVATIVE, ON_PAGE, LINE = "#1a1a1a", "#555555", "#a33b00", "#c8500a", "#808080"
+FONT = "Helvetica,Arial,sans-serif"
+DOTS_PER_INCH = 192  # of a png: twice the screen's, shown at half its size
+
+
+class Drawing(graphviz.Digraph):
+    """A `graphviz.Digraph` that renders with or without a `dot` program, and shows itself in Jupyter."""
+
+    title: str = "Computation graph"
+    description: str = ""
+
+    def render(self, filename: str | os.PathLike[str], format: str | None = None) -> Path:
+        """Write the picture to a file, its format being the suffix: svg, png, pdf or dot.
+
+        Unlike `graphviz.Digraph.render` it names the file as you did, with no second suffix.
+
+        The file is replaced in one step: it is there as a whole or not at all.
+
+        Raises:
+            ValueError: the format is another.
+            ImportError: there is no `dot` program and no pygraphviz.
+        """
+        path = Path(filename)
+        write_whole(path, self.image(format or path.suffix.removeprefix(".")))
+        return path
+
+    def image(self, format: str = "svg") -> bytes:
+        """Return the picture as the bytes of an svg, png, pdf or dot file."""
+        if format in ("dot", "gv"):
+            return str(self.source).encode()
+        if format not in FORMATS:
+            raise ValueError(f"cannot draw the format {format!r}; there are: {', '.join(FORMATS)}")
+        if format == "svg":
+            return self.svg().encode()
+        source = self.source
+        if format == "png":
+            source = source.replace("graph [", f"graph [dpi={DOTS_PER_INCH} ", 1)
+        return _run_dot(source, format)
+
+    def svg(self, max_width: float | None = None) -> str:
+        """Return the picture as SVG text, with a title and a description for screen readers.
+
+        Args:
+            max_width: in points; a wider picture says that it is this wide, and scales.
+        """
+        text = _run_dot(self.source, "svg").decode()
+        # Few viewers know baseline-shift; all know dy.
+        text = text.replace('baseline-shift="sub"', 'dy="3"').replace('baseline-shift="super"', 'dy="-5"')
+        head = re.search(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"', text)
+        assert head is not None, "graphviz wrote an svg of another form"
+        width, height = float(head[1]), float(head[2])
+        if max_width is not None and width > max_width:
+            width, height = max_width, height * max_width / width
+        text = text[: head.start()] + f'<svg role="img" width="{width:g}pt" height="{height:g}pt"' + text[head.end() :]
+        end = text.index(">", head.start()) + 1
+        words = f"<title>{html.escape(self.title)}</title>\n<desc>{html.escape(self.description)}</desc>"
+        return f"{text[:end]}\n{words}{text[end:]}"
+
+    def view(self, *_: Any, **__: Any) -> Path:
+        """Open the picture in the browser, from a file in the temporary folder."""
+        path = self.render(Path(tempfile.mkdtemp(prefix="autograd_mini_")) / "graph.svg")
+        webbrowser.open(path.as_uri())
+        return path
+
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None, **_: Any
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Offer svg, and png for the notebooks that are not trusted with svg, and plain text."""
+        png = self.image("png")
+        width, height = struct.unpack(">II", png[16:24])
+        bundle = {
+            "image/svg+xml": self.svg(max_width=700),
+            "image/png": png,
+            "text/plain": f"{self.title}\n{self.description}",
+        }
+        scale = min(96 / DOTS_PER_INCH, 930 / width)
+        return bundle, {"image/png": {"width": int(width * scale), "height": int(height * scale)}}
+
+
+def draw(output: Value, *, precision: int = 4, max_nodes: int | None = 100, rankdir: str = "LR") -> Drawing:
+    """Draw the graph of a Value: values and derivatives in the nodes, local derivatives on the edges.
+
+    Derivatives are those that `backward()` left, and `–` before it. Edges stand in the order of the
+    operands; a plain number is part of its operation's sign, as in `× 3`.
+
+    Args:
+        precision: significant digits of numbers.
+        max_nodes: past this the picture keeps what is nearest to the output and says how much it
+            left out; None draws all.
+        rankdir: `"LR"`, left to right, or another of Graphviz's directions.
+
+    Raises:
+        TypeError: `output` is not a Value.
+        ValueError: `max_nodes` is less than 1.
+
+    >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+    >>> picture = draw(a * b)
+    >>> print(picture.description)
+    a = 2, df/da = –; b = 3, df/db = –; f = a * b = 6, df/df = –
+    """
+    if not isinstance(output, Value):
+        raise TypeError(f"draw: give a Value, not {output!r} of type {type(output).__name__}")
+    if max_nodes is not None and max_nodes < 1:
+        raise ValueError(f"draw: max_nodes must be at least 1, not {max_nodes}")
+    order = topological_order(output)
+    names = names_of(order, output)
+    kept = order if max_nodes is None or len(order) <= max_nodes else _nearest(output, order, max_nodes)
+    ids = {node: f"n{i}" for i, node in enumerate(kept)}
+
+    drawing = Drawing(
+        graph_attr={"rankdir": rankdir, "bgcolor": "transparent", "nodesep": "0.3", "ranksep": "0.6", "ordering": "in"},
+        node_attr={"shape": "box", "fontname": FONT, "fontsize": "14", "fontcolor": INK, "margin": "0.12,0.06"},
+        edge_attr={"color": LINE, "fontname": FONT, "fontsize": "12", "fontcolor": ON_PAGE, "arrowsize": "0.7"},
+    )
+    if len(kept) > 200:  # without these the layout of 1,000 nodes takes 15 s and more
+        drawing.graph_attr.update(nslimit="1", nslimit1="1")
+    sentences = []
+    ran = output.grad != 0.0
+    for node in kept:
+        kind = OUTPUT if node is output else LEAF if node.op is None else OPERATION
+        derivative = format_number(node.grad, precision) if ran else "–"
+        sentence = _sentence(node, names, output, precision, derivative)
+        sentences.append(sentence)
+        tooltip = graphviz.escape(sentence)
+        drawing.node(ids[node], _label(node, names, output, precision, derivative), tooltip=tooltip, **kind)
+    left_out = 0
+    for node in kept:
+        hidden = 0
+        for parent, weight in zip(node.parents, node.partials, strict=True):
+            if parent not in ids:
+                hidden += 1
+                continue
+            number = format_number(weight, precision)
+            slope = f"d{names[node]}/d{names[parent]} = {number}"
+            drawing.edge(ids[parent], ids[node], number, edgetooltip=slope, labeltooltip=slope)
+        if hidden:
+            left_out += 1
+            stub = f"left_out_{left_out}"
+            drawing.node(stub, "…", tooltip=f"{hidden} operand{'s' * (hidden > 1)} not drawn", **LEFT_OUT)
+            drawing.edge(stub, ids[node], style="dashed")
+    if missing := len(order) - len(kept):
+        note = f"{missing:,} of {len(order):,} nodes are not drawn; max_nodes=None draws all"
+        drawing.attr(label=note, labelloc="b", fontname=FONT, fontsize="12", fontcolor=ON_PAGE)
+        sentences.append(note)
+    drawing.title = f"Computation graph of {names[output]}"
+    drawing.description = "; ".join(sentences)
+    return drawing
+
+
+def _nearest(output: Value, order: list[Value], most: int) -> list[Value]:
+    """Return the nodes nearest to the output, breadth first, in the graph's own order."""
+    found = {output}
+    queue = deque([output])
+    while queue:
+        for parent in queue.popleft().parents:
+            if parent not in found:
+                if len(found) == most:
+                    return [node for node in order if node in found]
+                found.add(parent)
+                queue.append(parent)
+    return order
+
+
+def _sign(node: Value, precision: int) -> str:
+    """Write the op of a node with its constant, if it has one: `+`, `× 3`, `2 ^`, `max(·, 0)`."""
+    op = node.op
+    if op is None:
+        return ""
+    constants = ["" if isinstance(x, Value) else str(Text.number(x, precision)) for x in node.operands]
+    if op.infix:
+        return " ".join(part for part in (*constants[:1], op.symbol, *constants[1:]) if part)
+    if any(constants):
+        return f"{op.name}({', '.join(c or '·' for c in constants)})"
+    return op.name
+
+
+def _typeset(name: str) -> str:
+    """Write a node's name as Graphviz's HTML, sub- and superscripts small and shifted."""
+    label = Label.parse(name)
+    small = '<FONT POINT-SIZE="10">{}</FONT>'
+    sub = f"<SUB>{small.format(html.escape(label.sub))}</SUB>" if label.sub else ""
+    above = f"<SUP>{small.format(html.escape(label.above))}</SUP>" if label.above else ""
+    return html.escape(label.symbol) + sub + above
+
+
+def _label(node: Value, names: dict[Value, str], output: Value, precision: int, derivative: str) -> str:
+    """Return the box: name and op, value, derivative, each a line."""
+    sign = html.escape(_sign(node, precision))
+    name = _typeset(names[node])
+    if node.label:
+        name = f"<B>{name}</B>"
+    head = f'{name}<FONT COLOR="{FAINT}">&nbsp;&nbsp;&nbsp;{sign}</FONT>' if sign else name
+    slope = f"d{_typeset(names[output])}/d{_typeset(names[node])} = {derivative}"
+    lines = [head, format_number(node.data, precision), f'<FONT COLOR="{DERIVATIVE}">{slope}</FONT>']
+    rows = "".join(f"<TR><TD>{line}</TD></TR>" for line in lines)
+    return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{rows}</TABLE>>'
+
+
+def _sentence(node: Value, names: dict[Value, str], output: Value, precision: int, derivative: str) -> str:
+    """Say in words what the box of a node shows."""
+    stages = [names[node]]
+    if node.op is not None:
+        operands = [Text.name(names[x]) if isinstance(x, Value) else Text.number(x, precision) for x in node.operands]
+        stages.append(str(Text.write(node.op, operands)))
+    stages.append(format_number(node.data, precision))
+    return f"{' = '.join(stages)}, d{names[output]}/d{names[node]} = {derivative}"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file in one step: it is there as a whole or, where writing fails, as it was."""
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with open(handle, "wb") as file:
+            file.write(content)
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(scratch, 0o666 & ~mask)  # mkstemp's files are private
+        os.replace(scratch, path)
+    except BaseException:
+        os.unlink(scratch)
+        raise
+
+
+def _run_dot(source: str, format: str) -> bytes:
+    """Lay a graph out and render it, by the system's `dot` or else by pygraphviz's own."""
+    if shutil.which("dot"):
+        picture: bytes = graphviz.pipe("dot", format, source.encode(), quiet=True)
+        return picture
+    try:
+        import pygraphviz
+    except ImportError as error:
+        raise ImportError(
+            "a picture needs the `dot` program of Graphviz, or pygraphviz, which brings its own: "
+            'pip install "autograd_mini[images]" (a .dot file needs neither)'
+        ) from error
+    with _silent_stderr():
+        drawn: bytes = pygraphviz.AGraph(string=source).draw(None, format=format, prog="dot")
+    return drawn
+
+
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Keep fontconfig's warnings, written to file descriptor 2 by C code, out of the notebook."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)

@@ -1,0 +1,87 @@
+"""What Hypothesis draws: operands for a row from the row's own domain, and graphs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from autograd_mini import OPS, Op, Value
+from autograd_mini.ops import Interval
+
+MARGIN = 0.3  # how far from the end of a domain, a hole or a kink a smooth point is
+
+
+def inside(interval: Interval, reach: float = 3.0) -> st.SearchStrategy[float]:
+    """Draw a number of an interval, away from its ends, of ordinary size."""
+    lo = max(interval.lo + MARGIN, -reach)
+    hi = min(interval.hi - MARGIN, max(lo, 0.0) + reach)
+    numbers = st.floats(lo, hi)
+    return numbers if math.isnan(interval.hole) else numbers.filter(lambda x: abs(x - interval.hole) > MARGIN)
+
+
+def smooth_operands(op: Op) -> st.SearchStrategy[tuple[float, ...]]:
+    """Draw operands at which a row is smooth."""
+    columns = [inside(interval) for interval in op.domain]
+    if op.name == "where":
+        columns[0] = st.sampled_from([0.0, 1.0])
+    if op.name == "polygamma":
+        columns[0] = st.sampled_from([1.0, 2.0, 3.0])
+    operands = st.tuples(*columns)
+    kink = op.kink
+    if kink is None:
+        return operands
+    return operands.filter(lambda xs: abs(kink(*xs)) > MARGIN)
+
+
+@dataclass(frozen=True)
+class Dag:
+    """A graph as a recipe that runs on floats and on Values alike."""
+
+    inputs: tuple[float, ...]
+    steps: tuple[tuple[Op, tuple[int, ...]], ...]
+
+    def __call__(self, inputs: Sequence[Any]) -> Any:
+        """Compute the recipe; the last node sums all that nothing else has used."""
+        nodes = list(inputs)
+        unused = set(range(len(nodes)))
+        for op, operands in self.steps:
+            nodes.append(op(*(nodes[i] for i in operands)))
+            unused -= set(operands)
+            unused.add(len(nodes) - 1)
+        total = 0
+        for i in sorted(unused):
+            total = total + nodes[i]
+        return total
+
+    def values(self) -> list[Value]:
+        """Return the inputs as fresh leaves."""
+        return [Value(x, f"x{i}") for i, x in enumerate(self.inputs)]
+
+
+SMOOTH = [OPS[name] for name in "add sub mul neg tanh sigmoid sin cos atan softplus silu erf asinh".split()]
+
+
+@st.composite
+def dags(draw: st.DrawFn, max_steps: int = 14) -> Dag:
+    """Draw a graph with shared subexpressions and repeated parents, smooth everywhere."""
+    inputs = tuple(draw(st.lists(st.floats(-1.5, 1.5).map(lambda x: round(x, 3)), min_size=1, max_size=4)))
+    steps = []
+    for size in range(len(inputs), len(inputs) + draw(st.integers(1, max_steps))):
+        op = draw(st.sampled_from(SMOOTH))
+        steps.append((op, tuple(draw(st.integers(0, size - 1)) for _ in range(op.arity))))
+    return Dag(inputs, tuple(steps))
+
+
+def slope(f: Any, xs: Sequence[float], i: int, h: float = 2e-3) -> float:
+    """Return the derivative of f in its i-th argument by a central difference of fourth order."""
+
+    def at(step: float) -> float:
+        moved = list(xs)
+        moved[i] += step
+        return float(f(*moved))
+
+    return (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h)

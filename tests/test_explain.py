@@ -1,0 +1,141 @@
+"""Derivations and paths: what they say is true, and stays short where paths are many."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from itertools import islice, pairwise
+
+import pytest
+from hypothesis import given, settings
+from strategies import Dag, dags
+
+import autograd_mini as ag
+from autograd_mini import Value
+from autograd_mini.explain import derivatives_of
+
+
+@pytest.fixture
+def J() -> Value:
+    return ag.expression("u = b*c; v = a + u; J = 3*v", a=5, b=3, c=2)
+
+
+def test_the_derivations_of_the_text(J: Value) -> None:
+    assert str(ag.explain(J, "b")) == "dJ/db = dJ/dv · dv/du · du/db = 3 · 1 · c = 3 · 1 · 2 = 6"
+    assert str(ag.explain(J, "c")) == "dJ/dc = dJ/dv · dv/du · du/dc = 3 · 1 · b = 3 · 1 · 3 = 9"
+    assert str(ag.explain(J, "a")) == "dJ/da = dJ/dv · dv/da = 3 · 1 = 3"
+    assert str(ag.explain(J, J)) == "dJ/dJ = 1"
+    assert r"\frac{dJ}{db} &= \frac{dJ}{dv} \cdot \frac{dv}{du}" in ag.explain(J, "b").latex()
+    assert ag.explain(J, "b")._repr_latex_().startswith("$\\displaystyle \\begin{aligned}")
+    assert ag.explain(J, "b").markdown().startswith(r"- $\frac{dJ}{db} = ")
+    assert J.grad == 0.0
+
+
+def test_shared_nodes_get_a_line_of_their_own() -> None:
+    y = ag.expression("s = x*x; y = s*s + s", x=3)
+    assert str(ag.explain(y, "x")).splitlines() == [
+        "dy/ds = dy/dt1 · dt1/ds + dy/dt1 · dt1/ds + dy/ds = 1 · s + 1 · s + 1 = 1 · 9 + 1 · 9 + 1 = 19",
+        "dy/dx = dy/ds · ds/dx + dy/ds · ds/dx = 19 · x + 19 · x = 19 · 3 + 19 · 3 = 114",
+    ]
+
+
+def test_a_node_that_the_output_does_not_use(J: Value) -> None:
+    assert str(ag.explain(J, Value(1.0, "w"))) == "dJ/dw = 0"
+    assert str(ag.explain(J, Value(1.0, "a"))) == "dJ/da′ = 0"
+    assert ag.paths(J, Value(1.0)).count == 0
+    assert ag.paths(J, Value(1.0)).top() == []
+
+
+def test_labels_are_looked_up(J: Value) -> None:
+    with pytest.raises(ValueError, match="no node has the label 'q'; the graph's labels are: a, b, c, u, v, J"):
+        ag.explain(J, "q")
+    twice = Value(1.0, "x") * Value(2.0, "x")
+    with pytest.raises(ValueError, match="2 nodes have the label 'x'"):
+        ag.paths(twice, "x")
+    assert str(ag.explain(twice)).count("x′") >= 2
+
+
+@given(dag=dags())
+@settings(max_examples=60, deadline=None)
+def test_every_line_adds_up(dag: Dag) -> None:
+    inputs = dag.values()
+    z = dag(inputs)
+    nodes = ag.topological_order(z)
+    derivatives = derivatives_of(z, nodes)
+    for explanation in (ag.explain(z), *(ag.explain(z, x) for x in inputs)):
+        for line in explanation.lines:
+            total = sum(
+                (1.0 if t.via is None else derivatives[t.via]) * math.prod(e.weight for e in t.edges)
+                for t in line.terms
+            )
+            if line.node is not z:
+                assert total == pytest.approx(line.value, rel=1e-9, abs=1e-12)
+            assert line.value == derivatives.get(line.node, 0.0)
+    edges = sum(len(node.parents) for node in nodes)
+    for x in inputs:
+        explanation = ag.explain(z, x)
+        assert sum(len(term.edges) for line in explanation.lines for term in line.terms) <= 2 * edges
+        assert explanation.lines[-1].node is x
+    data = json.loads(json.dumps(ag.explain(z).as_dict(), allow_nan=False))
+    assert data["value"] == z.data
+    assert len(data["forward"]) == len(data["backward"]) == len(nodes)
+
+
+@given(dag=dags(max_steps=8))
+@settings(max_examples=60, deadline=None)
+def test_paths_sum_to_the_derivative(dag: Dag) -> None:
+    inputs = dag.values()
+    z = dag(inputs)
+    for x in inputs:
+        paths = ag.paths(z, x)
+        listed = list(islice(paths, 2000))
+        if paths.count > len(listed):
+            continue
+        assert len(listed) == paths.count
+        assert sum(p.product for p in listed) == pytest.approx(paths.total, rel=1e-9, abs=1e-9)
+        assert len({tuple((e.user, e.operand) for e in p.edges) for p in listed}) == len(listed)
+        for p in listed:
+            assert all(above.parent is below.user for above, below in pairwise(p.edges))
+        sizes = [abs(p.product) for p in listed]
+        assert all(a >= b * (1 - 1e-9) for a, b in pairwise(sizes))
+
+
+def test_paths_are_counted_and_topped_without_listing() -> None:
+    x = Value(1.0, "x")
+    y = x
+    for _ in range(50):
+        y = y * 2 + y
+    paths = ag.paths(y, x)
+    assert paths.count == 2**50
+    assert [p.product for p in paths.top(3)] == [2.0**50, 2.0**49, 2.0**49]
+    assert paths.total == 3.0**50
+    assert "about 2^50 paths from f to x" in str(paths)
+
+
+def test_a_path_through_nothing() -> None:
+    x = Value(1.0, "x")
+    assert [p.product for p in ag.paths(x, x)] == [1.0]
+    assert ag.paths(x, x).count == 1
+
+
+def test_zero_and_nan_on_the_way() -> None:
+    x = Value(0.0, "x")
+    y = ag.sqrt(x) * 0 + x
+    y.label = "y"
+    shown = str(ag.paths(y, x))
+    assert "nan" in shown
+    assert "y → x: 1" in shown
+    assert "sum of all products = dy/dx = nan" in shown
+    assert json.dumps(ag.explain(y).as_dict(), allow_nan=False)
+
+
+def test_latex_is_balanced() -> None:
+    z = ag.expression("z = sigmoid(x)**2 / sqrt(1 + abs(x)) - 3e-9*x", x=0.5)
+    z.label = "z_1^[2](3)"
+    text = ag.explain(z).latex()
+    bare = re.sub(r"\\[{}]", "", text)
+    assert bare.count("{") == bare.count("}")
+    assert text.count(r"\left") == text.count(r"\right")
+    assert r"z_{1}^{[2](3)}" in text
+    assert r"3 \cdot 10^{-9}" in text

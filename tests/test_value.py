@@ -1,0 +1,413 @@
+"""The node: what it shows, how it mixes with Python and NumPy, and the chain rule on whole graphs."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import math
+import pickle
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from strategies import Dag, dags, slope
+
+import autograd_mini as ag
+from autograd_mini import Value
+from autograd_mini.explain import derivatives_of
+
+
+def J_of_the_text() -> tuple[Value, ...]:
+    a, b, c = Value(5, "a"), Value(3, "b"), Value(2, "c")
+    u = b * c
+    v = a + u
+    return 3 * v, v, u, a, b, c
+
+
+def test_the_text() -> None:
+    J, v, u, a, b, c = J_of_the_text()
+    J.backward()
+    assert J.data == 33
+    assert [x.grad for x in (v, a, u, b, c)] == [3, 3, 3, 3 * c.data, 3 * b.data]
+
+
+# The chain rule on graphs with shared subexpressions.
+
+
+@given(dag=dags())
+@settings(max_examples=150, deadline=None)
+def test_backward_gives_the_slopes(dag: Dag) -> None:
+    inputs = dag.values()
+    z = dag(inputs)
+    assert z.data == dag(dag.inputs)
+    assume(abs(z.data) < 1e3)
+    z.backward()
+    for i, x in enumerate(inputs):
+        assume(abs(x.grad) < 1e3)
+        assert x.grad == pytest.approx(slope(lambda *xs: dag(xs), dag.inputs, i, h=5e-4), rel=1e-4, abs=1e-4)
+
+
+@given(dag=dags())
+@settings(max_examples=100, deadline=None)
+def test_forward_mode_over_the_same_edges_agrees(dag: Dag) -> None:
+    inputs = dag.values()
+    z = dag(inputs)
+    z.backward()
+    order = ag.topological_order(z)
+    for x in inputs:
+        tangents = {node: float(node is x) for node in order}
+        for node in order:
+            for parent, weight in zip(node.parents, node.partials, strict=True):
+                tangents[node] += weight * tangents[parent]
+        assert x.grad == pytest.approx(tangents[z], rel=1e-9, abs=1e-9)
+
+
+@given(dag=dags())
+@settings(max_examples=50, deadline=None)
+def test_backward_twice_is_backward_once(dag: Dag) -> None:
+    inputs = dag.values()
+    z = dag(inputs)
+    z.backward()
+    nodes = ag.topological_order(z)
+    once = [node.grad for node in nodes]
+    assert once == list(derivatives_of(z, nodes).values())
+    z.backward()
+    for node, grad in zip(nodes, once, strict=True):
+        assert node.grad == pytest.approx(2 * grad if node.op is None else grad, rel=1e-12)
+    z.zero_grad()
+    assert not any(node.grad for node in nodes)
+    z.backward(seed=-2.0)
+    for node, grad in zip(nodes, once, strict=True):
+        assert node.grad == pytest.approx(-2 * grad, rel=1e-12)
+
+
+@given(dag=dags())
+@settings(max_examples=50, deadline=None)
+def test_order_has_every_node_once_after_its_parents(dag: Dag) -> None:
+    order = ag.topological_order(dag(dag.values()))
+    place = {node: i for i, node in enumerate(order)}
+    assert len(place) == len(order)
+    assert all(place[parent] < place[node] for node in order for parent in node.parents)
+
+
+def test_several_outputs_sum_in_the_leaves() -> None:
+    x = Value(3.0)
+    (x * x).backward()
+    (x * 5).backward()
+    assert x.grad == 11.0
+
+
+def test_a_leaf_is_its_own_output() -> None:
+    x = Value(3.0)
+    x.backward()
+    assert x.grad == 1.0
+
+
+# What a node shows.
+
+
+def test_parents_are_ordered_and_repeated() -> None:
+    x, y = Value(3.0, "x"), Value(4.0, "y")
+    assert (x * x).parents == (x, x)
+    assert (y - x).parents == (y, x)
+    assert (y - x).partials == (1.0, -1.0)
+    assert (y - x).op is ag.sub
+    assert (-x).op is ag.neg
+    assert (x / y).op is ag.div
+
+
+def test_a_number_is_the_nodes_constant() -> None:
+    x = Value(3.0)
+    for z, operands in [(x * 2, (x, 2.0)), (2 * x, (2.0, x)), (2 - x, (2.0, x)), (2**x, (2.0, x)), (x**2, (x, 2.0))]:
+        assert z.operands == operands
+        assert z.parents == (x,)
+
+
+def test_sum_starts_without_a_node() -> None:
+    x, y = Value(1.0), Value(2.0)
+    assert sum([x]) is x
+    total = sum([x, y])
+    assert isinstance(total, Value)
+    assert total.parents == (x, y)
+    assert (0.0 + x).op is ag.add
+
+
+def test_repr_and_format() -> None:
+    x = Value(3, label="x")
+    assert repr(x) == "Value(3.0, label='x')"
+    y = x * 2
+    y.backward()
+    assert repr(y) == "Value(6.0, op='mul', grad=1.0)"
+    assert f"{y:.2f} {y} {y!r:>5}".startswith("6.00 Value(6.0")
+
+
+def test_data_and_grad_take_numbers_only() -> None:
+    x = Value(3)
+    x.data = np.float32(2)
+    x.grad = 1
+    assert (x.data, type(x.data), x.grad, type(x.grad)) == (2.0, float, 1.0, float)
+    with pytest.raises(TypeError, match=r"Value\.data: cannot use '3'"):
+        x.data = "3"
+    with pytest.raises(TypeError, match="a Value already"):
+        Value(x)
+    with pytest.raises(TypeError, match="label must be a str"):
+        Value(3, 4)  # type: ignore[arg-type]  # what a user of micrograd's second argument would write
+    assert x.data == 2.0
+
+
+def test_comparisons_are_of_data_and_equality_of_objects() -> None:
+    x, y = Value(1.0), Value(2.0)
+    assert x < y
+    assert x <= 1
+    assert y > 1.5
+    assert y >= 2
+    assert max(x, y) is y
+    assert x != Value(1.0)
+    assert len({x, y, x}) == 2
+    with pytest.raises(TypeError, match="<: cannot use 'a'"):
+        _ = x < "a"
+
+
+def test_a_gradient_is_never_lost_silently() -> None:
+    x = Value(1.0)
+    for lose in (float, math.exp, math.sqrt):
+        with pytest.raises(TypeError, match=r"v\.data for the number, or ag\.exp"):
+            lose(x)
+    assert not hasattr(x, "foo")
+    with pytest.raises(AttributeError, match="no attribute 'tanhh'"):
+        x.tanhh()
+
+
+def test_names_that_micrograds_drawing_code_reads() -> None:
+    x, y = Value(2.0), Value(3.0)
+    assert (x * y)._op == "*"
+    assert (x * y)._prev == (x, y)
+    assert [z._op for z in (x, x**2, -x, x.tanh(), x - y)] == ["", "**", "-", "tanh", "-"]
+    with pytest.raises(AttributeError):
+        x._prev = ()  # type: ignore[misc]  # read-only, as promised
+
+
+# Numbers of other kinds.
+
+
+@pytest.mark.parametrize(
+    "number", [2, 2.0, True, np.float64(2), np.float32(2), np.int64(2), np.array(2.0), Fraction(2)]
+)
+@pytest.mark.parametrize(
+    "f", [lambda x, n: x + n, lambda x, n: x - n, lambda x, n: x * n, lambda x, n: x / n, lambda x, n: x**n]
+)
+def test_any_real_number_on_either_side(number: Any, f: Callable[[Any, Any], Any]) -> None:
+    x = Value(3.0)
+    for z, expected in [(f(x, number), f(3.0, float(number))), (f(number, x), f(float(number), 3.0))]:
+        assert type(z) is Value
+        assert z.data == expected
+        assert z.parents == (x,)
+
+
+@pytest.mark.parametrize("bad", ["a", None, 1j, np.complex128(1j), [1], b"a"])
+def test_what_is_no_number_is_refused_by_name(bad: Any) -> None:
+    x = Value(3.0)
+    for f, name in [
+        (lambda: x + bad, "add"),
+        (lambda: bad - x, "sub"),
+        (lambda: x * bad, "mul"),
+        (lambda: bad / x, "div"),
+        (lambda: x**bad, "pow"),
+    ]:
+        with pytest.raises(TypeError, match=f"{name}: cannot use"):
+            f()
+
+
+def test_a_type_that_knows_values_is_asked() -> None:
+    class Money:
+        def __radd__(self, other: Value) -> str:
+            return f"{other.data} and money"
+
+    assert Value(3.0) + Money() == "3.0 and money"
+
+
+def test_object_arrays() -> None:
+    W = np.array([[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]])
+    x = np.array([Value(5.0), Value(6.0)])
+    total = np.sum(np.tanh(W @ x / 100) + np.exp(-x))
+    total.backward()
+    X = np.array([5.0, 6.0])
+    z = np.array([[1.0, 2.0], [3.0, 4.0]]) @ X / 100
+    assert total.data == pytest.approx(np.sum(np.tanh(z) + np.exp(-X)))
+    outer = np.outer((1 - np.tanh(z) ** 2) / 100, X)
+    assert [[w.grad for w in row] for row in W] == [pytest.approx(row) for row in outer]
+    assert (np.array([1.0, 2.0]) * x[0])[1].data == 10.0
+    assert (x[0] * np.array([1.0, 2.0]))[1].data == 10.0
+    assert np.maximum(x, 5.5)[1] is x[1]
+    for (
+        name
+    ) in "sqrt cbrt log log2 log10 log1p expm1 sin cos tan arcsin arctan sinh cosh arcsinh fabs negative".split():
+        assert getattr(np, name)(np.array([Value(0.5)]))[0].data == pytest.approx(getattr(np, name)(0.5))
+
+
+# Contexts.
+
+
+def test_no_grad_records_nothing_and_nests() -> None:
+    x = Value(2.0)
+    with ag.no_grad():
+        with ag.no_grad():
+            pass
+        y = x * x + ag.where(x, x, 3.0)
+    assert (y.data, y.parents, y.op) == (6.0, (), None)
+    assert (x * x).parents == (x, x)
+
+
+def test_no_grad_is_of_its_thread() -> None:
+    x = Value(2.0)
+    seen: list[int] = []
+    with ag.no_grad():
+        thread = threading.Thread(target=lambda: seen.append(len((x * x).parents)))
+        thread.start()
+        thread.join()
+    assert seen == [2]
+
+
+def test_no_grad_ends_with_an_exception() -> None:
+    x = Value(2.0)
+    with pytest.raises(ZeroDivisionError), ag.no_grad():
+        _ = x / 0
+    assert (x * x).parents == (x, x)
+
+
+def test_detach_cuts_off() -> None:
+    x = Value(2.0, "x")
+    y = x * x
+    z = y.detach() * x
+    z.backward()
+    assert x.grad == 4.0
+
+
+# Copies and pickles.
+
+
+@given(dag=dags())
+@settings(max_examples=50, deadline=None)
+@pytest.mark.parametrize("clone", [lambda nodes: pickle.loads(pickle.dumps(nodes)), copy.deepcopy])
+def test_a_cloned_graph_is_the_same_graph(clone: Callable[[Any], Any], dag: Dag) -> None:
+    inputs = dag.values()
+    z = dag(inputs)
+    (x, *_), w = clone((inputs, z))
+    old, new = ag.topological_order(z), ag.topological_order(w)
+    assert not set(old) & set(new)
+    place = {node: i for i, node in enumerate(old)} | {node: i for i, node in enumerate(new)}
+    assert [[place[p] for p in node.parents] for node in old] == [[place[p] for p in node.parents] for node in new]
+    assert [(n.data, n.op, n.label, n.partials) for n in old] == [(n.data, n.op, n.label, n.partials) for n in new]
+    if inputs[0] in place:
+        assert x in new  # shared with the list that held it
+    w.backward()
+    assert z.grad == 0.0
+
+
+def test_pickles_of_every_protocol_and_of_pythons_own_pickler() -> None:
+    x = Value(2.0, "x")
+    z = ag.where(x > 1, x * x, 2) + 2**x
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        assert pickle.loads(pickle.dumps(z, protocol)).data == 8.0
+    assert pickle._loads(pickle._dumps([x, z, x]))[1].data == 8.0  # type: ignore[attr-defined]  # the slow pickler
+
+
+def test_a_failed_pickle_leaves_nothing_behind() -> None:
+    x = Value(2.0, "x")
+    z = x * x
+    z.label = lambda: None  # type: ignore[assignment]  # what cannot be pickled
+    y = z + x
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pickle.dumps(y)
+    z.label = "z"
+    assert pickle.loads(pickle.dumps([z, y]))[1].data == 6.0
+
+
+def test_a_copy_shares_its_parents() -> None:
+    x = Value(2.0, "x")
+    z = x * 3
+    w = copy.copy(z)
+    assert w is not z
+    assert w.operands == (x, 3.0)
+
+
+def test_subclasses_and_weak_references() -> None:
+    class Parameter(Value):
+        pass
+
+    p = Parameter(2.0, "p")
+    assert repr(p) == "Parameter(2.0, label='p')"
+    assert (1.0 - p * p).data == -3.0
+    assert type(copy.deepcopy(p)) is Parameter
+    assert weakref.ref(p)() is p
+
+
+# Depth.
+
+
+@pytest.fixture(scope="module")
+def chain() -> tuple[Value, Value]:
+    """Return the two ends of a chain of a million nodes."""
+    x = Value(1.0, "x")
+    y = x
+    for _ in range(1_000_000):
+        y = y * 1.000001
+    return x, y
+
+
+def test_a_million_nodes_differentiate(chain: tuple[Value, Value]) -> None:
+    x, y = chain
+    y.backward()
+    assert x.grad == pytest.approx(math.e, rel=1e-5)
+    y.zero_grad()
+
+
+def test_a_million_nodes_print_draw_and_explain_shortened(chain: tuple[Value, Value]) -> None:
+    x, y = chain
+    assert len(repr(y)) < 200
+    picture = ag.draw(y)
+    assert "999,901 of 1,000,001 nodes are not drawn" in picture.description
+    assert len(picture.source) < 100_000
+    derivation = str(ag.explain(y, x))
+    assert derivation.endswith("= 2.718")
+    assert "…" in derivation
+    assert len(derivation) < 1_000
+    assert len(str(ag.explain(y))) < 100_000
+    assert ag.paths(y, x).count == 1
+
+
+def test_a_million_nodes_pickle_and_copy(chain: tuple[Value, Value]) -> None:
+    for clone in (pickle.loads(pickle.dumps(chain)), copy.deepcopy(chain)):
+        x, y = clone
+        nodes = ag.topological_order(y)
+        assert len(nodes) == 1_000_001
+        assert nodes[0] is x
+        assert nodes[-1].data == chain[1].data
+
+
+def test_a_million_nodes_are_freed() -> None:
+    x = Value(1.0)
+    y = -x
+    first = weakref.ref(y)
+    for _ in range(1_000_000):
+        y = -y
+    del y
+    gc.collect()
+    assert first() is None
+
+
+def test_backward_is_linear_where_paths_are_many() -> None:
+    x = Value(1.0)
+    y = x
+    for _ in range(60):
+        y = y + y
+    started = time.process_time()
+    y.backward()
+    assert x.grad == 2.0**60
+    assert time.process_time() - started < 1  # seconds; a walk along 2^60 paths would not end
