@@ -215,7 +215,7 @@ def _sign(node: Value, precision: int) -> str:
 
 def _typeset(name: str) -> str:
     """Write a node's name as Graphviz's HTML, sub- and superscripts small and shifted."""
-    label = Label.parse(name)
+    label = Label.parse(name.replace("\\", "\\\\"))  # Graphviz reads backslashes here too
     small = '<FONT POINT-SIZE="10">{}</FONT>'
     sub = f"<SUB>{small.format(html.escape(label.sub))}</SUB>" if label.sub else ""
     above = f"<SUP>{small.format(html.escape(label.above))}</SUP>" if label.above else ""

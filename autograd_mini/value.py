@@ -16,10 +16,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from numbers import Real
-from typing import Any, NoReturn
+from typing import Any, NoReturn, SupportsFloat
 
-from .ops import Op, Traced, add, div, mul, neg, number, sub
-from .ops import pow as power
+from .ops import Op, Traced, add, div, mul, neg, number, pow as power, sub
 
 __all__ = ["Value", "no_grad", "topological_order"]
 
@@ -64,7 +63,7 @@ class Value(Traced):
     _dy: float
     _constant: Any
 
-    def __init__(self, data: Any, label: str = "") -> None:
+    def __init__(self, data: SupportsFloat, label: str = "") -> None:
         if isinstance(data, Traced):
             raise TypeError("Value: the data is a Value already; use v.detach() for a new leaf of its number")
         if not isinstance(label, str):
@@ -227,45 +226,45 @@ class Value(Traced):
             y, constant = None, numbers[1]
         return _node(op, data, x, y, partials[0], partials[-1], constant)
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: SupportsFloat) -> Value:
         if isinstance(other, Value):
             return _node(add, self._data + other._data, self, other, 1.0, 1.0, None)
         if (c := _constant(add, other, "__radd__")) is None:
             return NotImplemented
         return _node(add, self._data + c, self, None, 1.0, 0.0, c)
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: SupportsFloat) -> Value:
         if type(other) is int and other == 0:  # where sum() starts
             return self
         if (c := _constant(add, other, "__add__")) is None:
             return NotImplemented
         return _node(add, c + self._data, None, self, 0.0, 1.0, c)
 
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: SupportsFloat) -> Value:
         if isinstance(other, Value):
             return _node(sub, self._data - other._data, self, other, 1.0, -1.0, None)
         if (c := _constant(sub, other, "__rsub__")) is None:
             return NotImplemented
         return _node(sub, self._data - c, self, None, 1.0, 0.0, c)
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: SupportsFloat) -> Value:
         if (c := _constant(sub, other, "__sub__")) is None:
             return NotImplemented
         return _node(sub, c - self._data, None, self, 0.0, -1.0, c)
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: SupportsFloat) -> Value:
         if isinstance(other, Value):
             return _node(mul, self._data * other._data, self, other, other._data, self._data, None)
         if (c := _constant(mul, other, "__rmul__")) is None:
             return NotImplemented
         return _node(mul, self._data * c, self, None, c, 0.0, c)
 
-    def __rmul__(self, other: Any) -> Any:
+    def __rmul__(self, other: SupportsFloat) -> Value:
         if (c := _constant(mul, other, "__mul__")) is None:
             return NotImplemented
         return _node(mul, c * self._data, None, self, 0.0, c, c)
 
-    def __truediv__(self, other: Any) -> Any:
+    def __truediv__(self, other: SupportsFloat) -> Value:
         try:
             if isinstance(other, Value):
                 y = other._data
@@ -277,7 +276,7 @@ class Value(Traced):
         except ZeroDivisionError as error:
             _refuse(error, div, (self, other))
 
-    def __rtruediv__(self, other: Any) -> Any:
+    def __rtruediv__(self, other: SupportsFloat) -> Value:
         if (c := _constant(div, other, "__truediv__")) is None:
             return NotImplemented
         try:
@@ -289,7 +288,7 @@ class Value(Traced):
     def __neg__(self) -> Value:
         return _node(neg, -self._data, self, None, -1.0, 0.0, None)
 
-    def __pow__(self, other: Any) -> Any:
+    def __pow__(self, other: SupportsFloat) -> Value:
         if not isinstance(other, Value):
             if (c := _constant(power, other, "__rpow__")) is None:
                 return NotImplemented
@@ -302,23 +301,23 @@ class Value(Traced):
             other = c
         return self.record(power, (self, other))
 
-    def __rpow__(self, other: Any) -> Any:
+    def __rpow__(self, other: SupportsFloat) -> Value:
         if (c := _constant(power, other, "__pow__")) is None:
             return NotImplemented
         return self.record(power, (c, self))
 
     # Comparisons are of the numbers, as a Python `if` on them wants; == and hash are the object's.
 
-    def __lt__(self, other: Any) -> bool:
+    def __lt__(self, other: SupportsFloat) -> bool:
         return self._data < (other._data if isinstance(other, Value) else number("<", other))
 
-    def __le__(self, other: Any) -> bool:
+    def __le__(self, other: SupportsFloat) -> bool:
         return self._data <= (other._data if isinstance(other, Value) else number("<=", other))
 
-    def __gt__(self, other: Any) -> bool:
+    def __gt__(self, other: SupportsFloat) -> bool:
         return self._data > (other._data if isinstance(other, Value) else number(">", other))
 
-    def __ge__(self, other: Any) -> bool:
+    def __ge__(self, other: SupportsFloat) -> bool:
         return self._data >= (other._data if isinstance(other, Value) else number(">=", other))
 
     def __float__(self) -> NoReturn:

@@ -8,8 +8,7 @@ from typing import Any
 
 import mpmath
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from strategies import slope, smooth_operands
 
 import autograd_mini as ag

@@ -171,7 +171,7 @@ def test_comparisons_are_of_data_and_equality_of_objects() -> None:
     assert x != Value(1.0)
     assert len({x, y, x}) == 2
     with pytest.raises(TypeError, match="<: cannot use 'a'"):
-        _ = x < "a"
+        _ = x < "a"  # type: ignore[operator]  # the type checker says so too
 
 
 def test_a_gradient_is_never_lost_silently() -> None:
@@ -213,15 +213,16 @@ def test_any_real_number_on_either_side(number: Any, f: Callable[[Any, Any], Any
 @pytest.mark.parametrize("bad", ["a", None, 1j, np.complex128(1j), [1], b"a"])
 def test_what_is_no_number_is_refused_by_name(bad: Any) -> None:
     x = Value(3.0)
-    for f, name in [
-        (lambda: x + bad, "add"),
-        (lambda: bad - x, "sub"),
-        (lambda: x * bad, "mul"),
-        (lambda: bad / x, "div"),
-        (lambda: x**bad, "pow"),
-    ]:
-        with pytest.raises(TypeError, match=f"{name}: cannot use"):
-            f()
+    with pytest.raises(TypeError, match="add: cannot use"):
+        x + bad
+    with pytest.raises(TypeError, match="sub: cannot use"):
+        bad - x
+    with pytest.raises(TypeError, match="mul: cannot use"):
+        x * bad
+    with pytest.raises(TypeError, match="div: cannot use"):
+        bad / x
+    with pytest.raises(TypeError, match="pow: cannot use"):
+        x**bad
 
 
 def test_a_type_that_knows_values_is_asked() -> None:

@@ -1,0 +1,111 @@
+"""The command, run as a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TEXT = "u = b*c; v = a + u; J = 3*v"
+
+
+def run(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", "-m", "autograd_mini", *words]
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8", **environment}
+    return subprocess.run(command, capture_output=True, encoding="utf-8", cwd=cwd, env=environment, check=False)
+
+
+def test_the_tables_and_the_derivations() -> None:
+    done = run(TEXT, "a=5", "b=3", "c=2")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    for line in [
+        "J = 3 * v = 3 * 11 = 33",
+        "dJ/dv = 3",
+        "dJ/du = dJ/dv · dv/du = 3 · 1 = 3",
+        "dJ/da = dJ/dv · dv/da = 3 · 1 = 3",
+        "dJ/db = dJ/dv · dv/du · du/db = 3 · 1 · c = 3 · 1 · 2 = 6",
+        "dJ/dc = dJ/dv · dv/du · du/dc = 3 · 1 · b = 3 · 1 · 3 = 9",
+    ]:
+        assert line in lines
+
+
+def test_formats() -> None:
+    words = (TEXT, "a=5", "b=3", "c=2", "--format")
+    report = json.loads(run(*words, "json").stdout)
+    assert report["value"] == 33
+    assert [(d["backward"][-1]["name"], d["backward"][-1]["derivative"]) for d in report["derivations"]] == [
+        ("a", 3),
+        ("b", 6),
+        ("c", 9),
+    ]
+    assert r"\frac{dJ}{dv} \cdot \frac{dv}{du}" in run(*words, "latex").stdout
+    assert "**Derivations**" in run(*words, "markdown").stdout
+    only = run(*words, "text", "--wrt", "b", "--wrt", "c").stdout.splitlines()
+    assert [line[:5] for line in only] == ["dJ/db", "dJ/dc"]
+
+
+def test_values_and_precision() -> None:
+    done = run("-x", "x=pi/3", "--precision", "10", "--wrt", "x")
+    assert done.stdout == "df/dx = -1\n"
+    assert "1.047197551" in run("-x", "x=pi/3", "--precision", "10").stdout
+    assert "x = -2" in run("x*x", "x=-2").stdout
+
+
+def test_pictures(tmp_path: Path) -> None:
+    done = run(TEXT, "a=5", "b=3", "c=2", "--render", "J.svg", "--render", "J.dot", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr == "wrote J.svg\nwrote J.dot\n"
+    assert "dJ/db = 6" in (tmp_path / "J.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("a^2", "a=1"), "write **, as in x**2\n  a^2\n   ^\n"),
+        (("a*b", "a=1"), "b has no value: give b=...\n  a*b\n    ^\n"),
+        (("log(a)", "a=-1"), "math domain error in log(a=-1.0)\n  log(a)\n  ^\n"),
+        (("a", "b"), "'b' is not of the form name=value"),
+        (("a", "a=1", "a=2"), "a is given twice"),
+        (("a", "a=1/0"), "the value of a: float division by zero\n  1/0"),
+        (("a", "a="), "the value of a: there is nothing to compute"),
+        (("a*2", "a=1", "z=1"), "z: given a value, but the text does not use it"),
+        (("a*2", "a=1", "--wrt", "q"), "--wrt: no node has the label 'q'"),
+        (("a*2", "a=1", "--render", "x.dot", "--render", "x.gif"), "cannot draw the format 'gif'"),
+        (("a*2", "a=1", "--render", "no/x.dot"), "there is no folder no"),
+        (("a*2", "a=1", "--precision", "0"), "'0' is not a whole number from 1 to 17"),
+        (("a*2", "a=1", "--bogus"), "unrecognized arguments: --bogus"),
+        ((), "Try: autograd-mini --help"),
+        (("demo", "a", "b"), "unrecognized arguments: b"),
+    ],
+)
+def test_bad_input_is_one_message_and_no_file(words: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("autograd-mini: ")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_demo(tmp_path: Path) -> None:
+    done = run("demo", "out", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "dJ/db = dJ/dv · dv/du · du/db = 3 · 1 · c = 3 · 1 · 2 = 6" in done.stdout
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["J.dot", "J.md", "J.png", "J.svg"]
+
+
+def test_help_and_ops() -> None:
+    assert "examples:" in run("--help").stdout
+    assert "`tanh`" in run("ops").stdout
+
+
+def test_a_terminal_without_the_dot_sign() -> None:
+    done = run(TEXT, "a=5", "b=3", "c=2", "--wrt", "b", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("dJ/db = dJ/dv ? dv/du")

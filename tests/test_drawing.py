@@ -1,0 +1,226 @@
+"""Pictures: what is in them, on both ways to a renderer."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import webbrowser
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.formatters import DisplayFormatter
+
+import autograd_mini as ag
+from autograd_mini import Value
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def J() -> Value:
+    return ag.expression("u = b*c; v = a + u; J = 3*v", a=5, b=3, c=2)
+
+
+@pytest.fixture(params=["the system's dot", "pygraphviz"])
+def renderer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Render with each; without a dot program the first is skipped."""
+    if request.param == "pygraphviz":
+        monkeypatch.setattr(shutil, "which", lambda _: None)
+    elif shutil.which("dot") is None:
+        pytest.skip("this machine has no dot program")
+    return request.param
+
+
+def show(value: Value) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what IPython sends to a notebook."""
+    shown: tuple[dict[str, Any], dict[str, Any]] = DisplayFormatter().format(value)  # type: ignore[no-untyped-call]  # IPython's
+    return shown
+
+
+def boxes(svg: str) -> dict[str, list[str]]:
+    """Return the lines of text in each node, by the node's first word."""
+    root = ET.fromstring(svg)
+    found = {}
+    for group in root.iter(f"{SVG}g"):
+        if group.get("class") == "node":
+            texts = ["".join(text.itertext()).replace("\xa0", " ").strip() for text in group.iter(f"{SVG}text")]
+            found[texts[0]] = texts[1:]
+    return found
+
+
+def test_svg_shows_values_and_derivatives(renderer: str, J: Value) -> None:
+    J.backward()
+    svg = ag.draw(J).svg()
+    assert boxes(svg) == {
+        "a": ["5", "dJ/da = 3"],
+        "b": ["3", "dJ/db = 6"],
+        "c": ["2", "dJ/dc = 9"],
+        "u": ["×", "6", "dJ/du = 3"],
+        "v": ["+", "11", "dJ/dv = 3"],
+        "J": ["3 ×", "33", "dJ/dJ = 1"],
+    }
+    root = ET.fromstring(svg)
+    edges = [g for g in root.iter(f"{SVG}g") if g.get("class") == "edge"]
+    assert sorted("".join(text.itertext()) for edge in edges for text in edge.iter(f"{SVG}text")) == list("11233")
+    assert root.get("role") == "img"
+    assert [child.tag for child in root][:2] == [f"{SVG}title", f"{SVG}desc"]
+    assert root[0].text == "Computation graph of J"
+    assert "J = 3 * v = 33, dJ/dJ = 1" in (root[1].text or "")
+    ids = [e.get("id") for e in root.iter() if e.get("id")]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_format(renderer: str, J: Value, tmp_path: Path) -> None:
+    for suffix, start in [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF"), ("dot", b"digraph")]:
+        path = ag.draw(J).render(tmp_path / f"J.{suffix}")
+        assert path.read_bytes().startswith(start)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["J.dot", "J.pdf", "J.png", "J.svg"]
+    assert ag.draw(J).render(tmp_path / "K", format="dot").name == "K"
+
+
+def test_subscripts_and_superscripts_are_shifted_with_what_viewers_know(renderer: str) -> None:
+    z = Value(0.5, "a1[2](3)") * Value(2.0, "W_{21}^[1]")
+    svg = ag.draw(z).svg()
+    assert "baseline-shift" not in svg
+    assert svg.count('dy="-5"') >= 4
+    assert {"a", "W", "f"} <= set(boxes(svg))
+    assert boxes(svg)["W"][:2] == ["21", "[1]"]
+
+
+def test_before_backward_a_derivative_is_a_dash(J: Value) -> None:
+    assert "dJ/da = –" in ag.draw(J).source
+    assert "= 0<" not in ag.draw(J).source
+
+
+def test_the_same_graph_gives_the_same_bytes(J: Value) -> None:
+    again = ag.expression("u = b*c; v = a + u; J = 3*v", a=5, b=3, c=2)
+    assert ag.draw(J).source == ag.draw(again).source
+
+
+def test_repeated_parents_are_two_edges_and_order_is_kept() -> None:
+    x, y = Value(2.0, "x"), Value(3.0, "y")
+    assert len(re.findall(r"n0 -> n1", ag.draw(x * x).source)) == 2
+    edges = re.findall(r"(n\d) -> n2", ag.draw(y - x).source)
+    assert edges == ["n0", "n1"]
+    assert ag.draw(y - x).description.startswith("y = 3")
+
+
+def test_signs_show_constants() -> None:
+    x = Value(2.0, "x")
+    for z, sign in [
+        (x * 3, "× 3"),
+        (3 - x, "3 −"),
+        (x**2, "^ 2"),
+        (2**x, "2 ^"),
+        (-x, "−"),
+        (x / -2, "÷ -2"),
+        (ag.maximum(x, 0), "maximum(·, 0)"),
+        (ag.where(x > 1, x, 0), "where(1, ·, 0)"),
+        (x.tanh(), "tanh"),
+    ]:
+        assert f"&nbsp;&nbsp;&nbsp;{sign}</FONT>" in ag.draw(z).source
+
+
+def test_precision() -> None:
+    assert "3.1415927" in ag.draw(Value(3.14159265), precision=8).source
+    assert "3.14<" in ag.draw(Value(3.14159265), precision=3).source
+
+
+def test_labels_are_text_not_markup(renderer: str) -> None:
+    label = '<b>&"x"</b> \\N {a|b}'
+    svg = ag.draw(Value(1.0, label) * 2).svg()
+    root = ET.fromstring(svg)
+    assert label in "".join(root[1].itertext())
+    assert label in boxes(svg)
+    assert html.escape("<b>") in svg
+
+
+def test_a_large_graph_is_folded(renderer: str) -> None:
+    x = y = Value(1.0, "x")
+    for _ in range(300):
+        y = ag.tanh(y * 1.1)
+    picture = ag.draw(y, max_nodes=10)
+    assert "591 of 601 nodes are not drawn" in picture.description
+    svg = picture.svg()
+    assert svg.count('class="node"') == 11
+    assert f"{y.data:.4g}" in picture.source
+    assert x.label not in boxes(svg)
+    everything = ag.draw(y, max_nodes=None)
+    assert "not drawn" not in everything.source
+    assert everything.source.count(" -> ") == 600
+
+
+def test_bad_arguments_are_refused(J: Value, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="draw: give a Value, not 3"):
+        ag.draw(3)  # type: ignore[arg-type]  # as a user might
+    with pytest.raises(ValueError, match="max_nodes must be at least 1, not 0"):
+        ag.draw(J, max_nodes=0)
+    with pytest.raises(ValueError, match="cannot draw the format 'gif'; there are: svg, png, pdf, dot"):
+        ag.draw(J).render(tmp_path / "J.gif")
+    with pytest.raises(FileNotFoundError):
+        ag.draw(J).render(tmp_path / "nowhere" / "J.dot")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_leaves_the_old_file(J: Value, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "J.dot"
+    path.write_text("old")
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        ag.draw(J).render(path)
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("J.dot", "old")]
+
+
+def test_jupyter_is_offered_svg_png_and_text(J: Value) -> None:
+    J.backward()
+    data, metadata = show(J)
+    assert set(data) >= {"image/svg+xml", "image/png", "text/plain"}
+    assert data["text/plain"] == repr(J)
+    width, height = struct.unpack(">II", data["image/png"][16:24])
+    assert metadata["image/png"] == {"width": width // 2, "height": height // 2}
+    wide = Value(1.0)
+    for _ in range(60):
+        wide = -wide
+    head = re.search(r'width="(\d+)pt"', ag.draw(wide)._repr_mimebundle_()[0]["image/svg+xml"])
+    assert head is not None
+    assert head[1] == "700"
+
+
+def test_without_any_renderer_the_error_says_what_to_do(J: Value, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    with pytest.raises(ImportError, match=r'pip install "autograd_mini\[images\]"'):
+        ag.draw(J).svg()
+    assert ag.draw(J).image("dot").startswith(b"digraph")
+    data, _ = show(J)
+    assert data["text/plain"] == repr(J)
+
+
+def test_pygraphviz_is_quiet(J: Value, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    ag.draw(J).image("png")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_view_opens_a_file(J: Value, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    path = ag.draw(J).view()
+    assert opened == [path.as_uri()]
+    assert path.read_text().startswith("<?xml")
+
+
+def test_import_is_lazy() -> None:
+    code = "import sys, autograd_mini as ag; assert not {'graphviz', 'numpy', 'scipy'} & set(sys.modules); ag.draw"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,86 @@
+"""Notation: brackets that keep the meaning, labels, numbers."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, strategies as st
+
+import autograd_mini as ag
+from autograd_mini.printing import Label, Tex, Text, format_number
+
+formulas = st.recursive(
+    st.sampled_from(["x", "y", "2", "(-3)", "0.5"]),
+    lambda inner: (
+        st.builds("({} {} {})".format, inner, st.sampled_from("+ - * / **".split()), inner)
+        | st.builds("(-{})".format, inner)
+        | st.builds("tanh({})".format, inner)
+    ),
+    max_leaves=8,
+)
+
+
+@given(formula=formulas)
+def test_brackets_are_kept_where_they_matter(formula: str) -> None:
+    def run(text: str) -> object:
+        try:
+            return eval(text, {"x": Text.name("x"), "y": Text.name("y"), "tanh": ag.tanh, "__builtins__": {}})
+        except (ArithmeticError, ValueError, TypeError):
+            return None  # of constants alone, such as 1/0 or the complex (-3)**0.5
+
+    first = run(formula)
+    if not isinstance(first, Text):
+        return
+
+    def value(text: str) -> object:
+        try:
+            return ag.expression(f"0*x*y + ({text})", x=1.25, y=-0.75).data
+        except ag.ExpressionError:
+            return None
+
+    written = value(str(first))
+    expected = value(formula)
+    if written is not None and expected is not None:
+        assert written == pytest.approx(expected, rel=1e-3, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("label", "parsed", "tex"),
+    [
+        ("a1[2](3)", ("a", "1", "2", "3"), "a_{1}^{[2](3)}"),
+        ("a_1^[2](3)", ("a", "1", "2", "3"), "a_{1}^{[2](3)}"),
+        ("z_j[l](i)", ("z", "j", "l", "i"), "z_{j}^{[l](i)}"),
+        ("W_{21}^[1]", ("W", "21", "1", ""), "W_{21}^{[1]}"),
+        ("b^[2]", ("b", "", "2", ""), "b^{[2]}"),
+        ("L(3)", ("L", "", "", "3"), "L^{(3)}"),
+        ("J", ("J", "", "", ""), "J"),
+        ("dz2", ("dz", "2", "", ""), r"\mathit{dz}_{2}"),
+        ("alpha", ("alpha", "", "", ""), r"\alpha"),
+        ("learning_rate", ("learning_rate", "", "", ""), r"\mathit{learning\_rate}"),
+        ("50% of $x", ("50% of $x", "", "", ""), r"\text{50\% of \$x}"),
+    ],
+)
+def test_labels(label: str, parsed: tuple[str, ...], tex: str) -> None:
+    assert Label.parse(label) == parsed
+    assert Label.parse(label).tex() == tex
+
+
+def test_a_label_with_a_superscript_is_bracketed_under_a_power() -> None:
+    assert str(Tex.name("a[1]") ** 2) == r"\left(a^{[1]}\right)^{2}"
+    assert str(Tex.name("a") ** 2) == "a^{2}"
+
+
+@pytest.mark.parametrize(
+    ("x", "text", "tex"),
+    [
+        (33.0, "33", "33"),
+        (-0.0, "0", "0"),
+        (1 / 3, "0.3333", "0.3333"),
+        (1e-9, "1e-09", r"1 \cdot 10^{-9}"),
+        (float("inf"), "inf", r"\infty"),
+        (float("-inf"), "-inf", r"-\infty"),
+        (float("nan"), "nan", r"\mathrm{nan}"),
+    ],
+)
+def test_numbers(x: float, text: str, tex: str) -> None:
+    assert format_number(x) == str(Text.number(x, 4)) == text
+    assert str(Tex.number(x, 4)) == tex
