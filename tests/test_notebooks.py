@@ -14,7 +14,7 @@ NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs_and_its_saved_text_is_true(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shell: Any = InteractiveShell()
+    shell: Any = InteractiveShell()  # type: ignore[no-untyped-call]  # IPython's
     for cell in json.loads(path.read_text())["cells"]:
         if cell["cell_type"] != "code":
             continue
