@@ -365,6 +365,10 @@ def _pow(x: float, y: float) -> float:
     return float(x**y)
 
 
+def _identity(x: float) -> float:
+    return x
+
+
 def _sign(x: float) -> float:
     return x if x != x else float((x > 0.0) - (x < 0.0))
 
@@ -561,6 +565,12 @@ gelu: Op = _row("gelu", _gelu,
                 doc=r"Weigh by the normal distribution, $x \Phi(x)$, exactly (Hendrycks and Gimpel, 2016).")
 silu: Op = _row("silu", _silu, lambda x, z: sigmoid(x) + z * (1.0 - sigmoid(x)),
                 doc=r"Weigh by the sigmoid, $x \sigma(x)$ (Elfwing et al., 2017).")
+
+# Passing a value on.
+identity: Op = _row("identity", _identity, lambda x, z: 1.0, methods=(),
+                    doc="Pass a value on as a node of its own, $x$.")
+stop_gradient: Op = _row("stop_gradient", _identity, lambda x, z: 0.0, convention="the derivative is 0 everywhere",
+                         doc="Pass a value on and let no derivative through, $x$ with slope 0.")
 
 # Choices.
 maximum: Op = _row("maximum", _maximum, lambda x, y, z: greater(x, y) + 0.5 * equal(x, y),

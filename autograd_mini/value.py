@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from numbers import Real
 from typing import Any, NoReturn, SupportsFloat
@@ -408,12 +408,23 @@ def topological_order(*outputs: Value) -> list[Value]:
 
 
 # One switch that costs a look at an int while nobody uses it; who is inside is told per thread.
-_switched_off = 0
+_switched = 0
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 
 
 @contextmanager
-def no_grad() -> Iterator[None]:
+def _record_as(on: bool) -> Iterator[None]:
+    global _switched
+    _switched += 1
+    token = _recording.set(on)
+    try:
+        yield
+    finally:
+        _recording.reset(token)
+        _switched -= 1
+
+
+def no_grad() -> AbstractContextManager[None]:
     """Compute without recording: inside, every result is a leaf. Works per thread and per task.
 
     >>> x = Value(2.0)
@@ -422,14 +433,17 @@ def no_grad() -> Iterator[None]:
     >>> y, y.parents
     (Value(4.0), ())
     """
-    global _switched_off
-    _switched_off += 1
-    token = _recording.set(False)
-    try:
-        yield
-    finally:
-        _recording.reset(token)
-        _switched_off -= 1
+    return _record_as(False)
+
+
+def recording() -> AbstractContextManager[None]:
+    """Record, also where `no_grad` is in force around: a transformation needs its graph."""
+    return _record_as(True)
+
+
+def is_recording() -> bool:
+    """Say whether operations are recorded here, on this thread."""
+    return not _switched or _recording.get()
 
 
 def _node(op: Op | None, data: float, x: Value | None, y: Value | None, dx: Any, dy: float, constant: Any) -> Value:
@@ -437,7 +451,7 @@ def _node(op: Op | None, data: float, x: Value | None, y: Value | None, dx: Any,
     node._data = data
     node._grad = 0.0
     node.label = ""
-    if _switched_off and not _recording.get():
+    if _switched and not _recording.get():
         op = x = y = constant = None
         dx = dy = 0.0
     node._op_row = op

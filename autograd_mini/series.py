@@ -1,0 +1,111 @@
+r"""Truncated power series, for derivatives of high order in one variable.
+
+This room owns `Series`, a recorder that runs rows on Taylor coefficients. Sums, products, quotients
+and constant powers have the well-known recurrences (Griewank and Walther, Evaluating Derivatives,
+2008, section 13.2); every other row is integrated from its own rules,
+$\dot z = \sum_i \partial z / \partial x_i \, \dot x_i$, so that no row says anything about series.
+Order n costs $O(n^2)$ an operation, where nested gradients grow exponentially. It must not know where
+the coefficients come from: they are floats, or Values where a derivative shall be differentiated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+from .ops import Op, Traced, add, div, mul, neg, sub, where
+from .ops import pow as power
+
+__all__ = ["Series"]
+
+
+class Series(Traced):
+    r"""A power series $\sum_k c_k t^k$, each coefficient computed when asked for.
+
+    >>> t = Series([2.0, 1.0])
+    >>> square = t * t
+    >>> [square[k] for k in range(4)]
+    [4.0, 4.0, 1.0, 0.0]
+    """
+
+    def __init__(self, coefficients: Sequence[Any], following: Callable[[int], Any] | None = None) -> None:
+        self.coefficients = list(coefficients)
+        self.following = following  # gives coefficient k from those below; without it all the rest are 0
+
+    def __getitem__(self, k: int) -> Any:
+        if self.constant:
+            return self.coefficients[0] if k == 0 else 0.0
+        while len(self.coefficients) <= k:
+            self.coefficients.append(0.0 if self.following is None else self.following(len(self.coefficients)))
+        return self.coefficients[k]
+
+    @property
+    def constant(self) -> bool:
+        """Say whether only the first coefficient can differ from 0."""
+        return self.following is None and len(self.coefficients) == 1
+
+    def record(self, op: Op, operands: tuple[Any, ...]) -> Series:
+        """Apply a row to series; other operands are constants."""
+        x, *rest = xs = [x if isinstance(x, Series) else Series([x]) for x in operands]
+        y = rest[0] if rest else x
+        if op is where:
+            return rest[0] if x[0] else rest[1]
+        z = Series([op(*(x[0] for x in xs))])
+        if all(x.constant for x in xs):
+            return z
+        exponent = y[0] if op is power and y.constant else None
+        if op is add:
+            z.following = lambda k: x[k] + y[k]
+        elif op is sub:
+            z.following = lambda k: x[k] - y[k]
+        elif op is neg:
+            z.following = lambda k: -x[k]
+        elif op is mul:
+            z.following = lambda k: _sum(x[j] * y[k - j] for j in range(k + 1))
+        elif op is div:
+            z.following = lambda k: (x[k] - _sum(y[j] * z[k - j] for j in range(1, k + 1))) / y[0]
+        elif exponent is not None and (x[0] < 0.0 or x[0] > 0.0):
+            z.following = lambda k: _sum(
+                (exponent * j - (k - j)) * x[j] * z[k - j] for j in range(1, k + 1)
+            ) / (k * x[0])
+        elif isinstance(exponent, float) and exponent.is_integer() and exponent >= 0.0:
+            # At 0 that recurrence divides by 0, and a whole power is a product.
+            product = Series([1.0])
+            for _ in range(int(exponent)):
+                product = product * x
+            z.following = product.__getitem__
+        else:
+            z.following = _Integral(op, operands, xs, z)
+        return z
+
+
+class _Integral:
+    """Give the coefficients of z from its row's rules and the slopes of its operands."""
+
+    def __init__(self, op: Op, operands: tuple[Any, ...], xs: list[Series], z: Series) -> None:
+        self.op, self.operands, self.xs, self.z = op, operands, xs, z
+
+    @cached_property
+    def terms(self) -> list[tuple[Any, Series]]:
+        """Pair the local derivatives, as series or numbers, with their operands."""
+        pairs = zip(self.op.partials, self.xs, strict=True)
+        return [(rule(*self.operands, self.z), x) for rule, x in pairs if not x.constant]
+
+    def __call__(self, k: int) -> Any:
+        total: Any = 0.0
+        for slope, x in self.terms:
+            if isinstance(slope, Series):
+                total = total + _sum(slope[k - j] * (j * x[j]) for j in range(1, k + 1))
+            else:
+                total = total + slope * (k * x[k])
+        return total / k
+
+
+def _sum(terms: Iterable[Any]) -> Any:
+    """Add up, passing over plain zeros: most series of a program end early."""
+    total: Any = 0.0
+    for term in terms:
+        if isinstance(term, Traced) or term != 0.0:
+            total = total + term
+    return total

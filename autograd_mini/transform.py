@@ -1,0 +1,471 @@
+r"""Derivatives as functions, to any order.
+
+This room owns `grad`, `vjp`, `jvp`, `jacobian` and their kin. Each runs the function on fresh leaves
+and then walks the recorded graph: backwards with cotangents, or forwards with tangents. On numbers
+the walk multiplies the edges' weights. Where a derivative may itself be differentiated it runs the
+rows' rules on the nodes, so that the result is a graph, and every order comes from the same rule.
+`.grad` is never touched.
+
+Numbers in, numbers out; a Value among the arguments makes the results Values. Inside another
+transformation everything stays a Value: that is what makes nesting right.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from math import factorial
+from typing import Any, Literal, cast
+
+from .ops import identity, number
+from .series import Series
+from .structure import LEAF, Structure, array, flatten
+from .value import Value, is_recording, recording, topological_order
+
+__all__ = [
+    "derivative",
+    "grad",
+    "gradient",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "linearize",
+    "taylor",
+    "value_and_grad",
+    "vjp",
+]
+
+Mode = Literal["fwd", "rev"]
+_inside: ContextVar[bool] = ContextVar("inside", default=False)
+
+
+# The two walks: the chain rule, over numbers or over Values.
+
+
+def pull(outputs: Sequence[Any], cotangents: Sequence[Any], inputs: Sequence[Value], graph: bool) -> list[Any]:
+    r"""Return the cotangents of the inputs, $\bar x = \sum_u \bar u \, \partial u / \partial x$.
+
+    Args:
+        outputs: Values; a plain number depends on nothing.
+        graph: run the rules on the nodes, so that the result can be differentiated.
+    """
+    order = topological_order(*(z for z in outputs if isinstance(z, Value)))
+    active = _dependent(order, inputs)
+    held: dict[Value, Any] = {}
+    for z, cotangent in zip(outputs, cotangents, strict=True):
+        if z in active:
+            held[z] = held[z] + cotangent if z in held else cotangent
+    kept = set(inputs)
+    for node in reversed(order):
+        if node not in held:
+            continue
+        cotangent = held[node] if node in kept else held.pop(node)
+        for parent, weight in _edges(node, active, graph):
+            contribution = cotangent * weight
+            held[parent] = held[parent] + contribution if parent in held else contribution
+    return [held.get(x, 0.0) for x in inputs]
+
+
+def push(outputs: Sequence[Any], inputs: Sequence[Value], tangents: Sequence[Any], graph: bool) -> list[Any]:
+    r"""Return the tangents of the outputs, $\dot z = \sum_x \partial z / \partial x \, \dot x$."""
+    order = topological_order(*(z for z in outputs if isinstance(z, Value)))
+    active = _dependent(order, inputs)
+    held: dict[Value, Any] = dict(zip(inputs, tangents, strict=True))
+    for node in order:
+        if node in active and node not in held:
+            terms = [weight * held[parent] for parent, weight in _edges(node, active, graph)]
+            held[node] = functools.reduce(lambda a, b: a + b, terms)
+    return [held.get(z, 0.0) if isinstance(z, Value) else 0.0 for z in outputs]
+
+
+def _dependent(order: Iterable[Value], inputs: Iterable[Value]) -> set[Any]:
+    """Return the nodes that depend on an input."""
+    active = set(inputs)
+    for node in order:
+        if any(parent in active for parent in node.parents):
+            active.add(node)
+    return active
+
+
+def _edges(node: Value, active: set[Any], graph: bool) -> Iterator[tuple[Value, Any]]:
+    """Yield the parents on the way to an input, each with its weight as a number or as a Value."""
+    operands = node.operands
+    weights = iter(node.partials)
+    for i, x in enumerate(operands):
+        if not isinstance(x, Value):
+            continue
+        weight = next(weights)
+        if x not in active:
+            continue
+        if graph and node.op is not None:
+            with suppress(ArithmeticError, ValueError):  # at a pole of the slope its weight is inf or nan
+                yield x, node.op.partials[i](*operands, node)
+                continue
+        yield x, weight
+
+
+# Running a function on fresh leaves.
+
+
+class _Run:
+    """A function's run on fresh leaves in place of its arguments, and the graph that it made."""
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        argnums: int | Sequence[int],
+        has_aux: bool = False,
+    ) -> None:
+        self.name = getattr(f, "__name__", repr(f))
+        picked = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+        for i in picked:
+            if not -len(args) <= i < len(args):
+                raise ValueError(f"{self.name}: argnums={argnums} but there are {len(args)} positional arguments")
+        picked = tuple(i % len(args) for i in picked)
+        chosen = args[picked[0]] if isinstance(argnums, int) else tuple(args[i] for i in picked)
+        leaves, self.structure = flatten(chosen)
+        given_values = any(isinstance(leaf, Value) for leaf in flatten([args, list(kwargs.values())])[0])
+        self.graph = is_recording() and (given_values or _inside.get())
+        with recording(), _nested():
+            self.inputs = [_fresh(leaf, self.name) for leaf in leaves]
+            rebuilt = self.structure.rebuild(self.inputs)
+            args_in = list(args)
+            for i, part in zip(picked, (rebuilt,) if isinstance(argnums, int) else rebuilt, strict=True):
+                args_in[i] = part
+            result = f(*args_in, **kwargs)
+        self.aux: Any = None
+        if has_aux:
+            if not (isinstance(result, tuple) and len(result) == 2):
+                raise TypeError(f"{self.name}: with has_aux it must return (output, aux), not {result!r}")
+            result, self.aux = result
+            leaves, structure = flatten(self.aux)
+            self.aux = structure.rebuild(self.show(leaf) if isinstance(leaf, Value) else leaf for leaf in leaves)
+        self.outputs, self.out_structure = flatten(result)
+        self.outputs = [z if isinstance(z, Value) else number(f"{self.name}: its result", z) for z in self.outputs]
+
+    def show(self, x: Any) -> Any:
+        """Return a result as what the caller works with: a Value of the graph, or a float."""
+        return x.data if isinstance(x, Value) and not self.graph else x
+
+    def value(self) -> Any:
+        """Return what the function returned."""
+        return self.out_structure.rebuild(self.show(z) for z in self.outputs)
+
+    def scalar(self) -> None:
+        """Insist on one number as the output."""
+        if self.out_structure != LEAF:
+            raise TypeError(
+                f"{self.name}: the output must be one number, not {self.out_structure}; "
+                "use jacobian, or sum the output"
+            )
+
+    def pull(self, cotangents: Sequence[Any]) -> list[Any]:
+        return pull(self.outputs, cotangents, self.inputs, self.graph)
+
+    def push(self, tangents: Sequence[Any]) -> list[Any]:
+        return push(self.outputs, self.inputs, tangents, self.graph)
+
+    def insist_on_dependence(self) -> None:
+        """Raise where no output depends on some input."""
+        order = set(topological_order(*(z for z in self.outputs if isinstance(z, Value))))
+        for i, x in enumerate(self.inputs):
+            if x not in order:
+                name = x.label or f"number {i} of {self.structure}"
+                raise ValueError(f"{self.name}: no output depends on input {name} (strict=True)")
+
+
+def _fresh(leaf: Any, name: str) -> Value:
+    """Return a new node for an argument, so that other uses of the same Value do not count."""
+    if isinstance(leaf, Value):
+        x = identity(leaf)
+        x.label = leaf.label
+        return x
+    return Value(number(f"{name}: an argument", leaf))
+
+
+@contextmanager
+def _nested() -> Iterator[None]:
+    token = _inside.set(True)
+    try:
+        yield
+    finally:
+        _inside.reset(token)
+
+
+def _matched(leaves: Any, structure: Structure, what: str) -> list[Any]:
+    """Flatten tangents or cotangents, which must have the structure of what they belong to."""
+    flat, given = flatten(leaves)
+    if given != structure:
+        raise TypeError(f"{what} must have the structure {structure}, not {given}")
+    return [x if isinstance(x, Value) else number(what, x) for x in flat]
+
+
+# What users call.
+
+
+def gradient(output: Value, inputs: Any) -> Any:
+    r"""Return the derivatives $\partial J / \partial x$ of an existing graph as Values: as graphs.
+
+    Args:
+        output: J.
+        inputs: nodes of J's graph, one or a structure of them; the result has the same structure.
+
+    Raises:
+        TypeError: `output` or an input is not a Value.
+
+    >>> x = Value(3.0, "x")
+    >>> slope = gradient(x * x * x, x)
+    >>> slope.data, gradient(slope, x).data
+    (27.0, 18.0)
+    """
+    leaves, structure = flatten(inputs)
+    for x in (output, *leaves):
+        if not isinstance(x, Value):
+            raise TypeError(f"gradient: give Values, not {x!r} of type {type(x).__name__}")
+    slopes = pull([output], [1.0], leaves, graph=True)
+    return structure.rebuild(x if isinstance(x, Value) else Value(x) for x in slopes)
+
+
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, *, strict: bool = False
+) -> Callable[..., Any]:
+    r"""Return a function that gives $f(x)$ and $\nabla f(x)$ from one run.
+
+    Args:
+        f: a function of numbers, arrays or nested structures to one number.
+        argnums: the argument to differentiate in, or several.
+        has_aux: f returns `(output, aux)`; so does the new function, as `((output, aux), gradient)`.
+        strict: raise where the output does not depend on an input, instead of answering 0.
+
+    Raises:
+        TypeError: the output is not one number.
+        ValueError: there is no such argument, or with `strict` an input without effect.
+
+    >>> value_and_grad(lambda x, y: x * y**2)(3.0, 2.0)
+    (12.0, 4.0)
+    """
+
+    @functools.wraps(f)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        run = _Run(f, args, kwargs, argnums, has_aux)
+        run.scalar()
+        if strict:
+            run.insist_on_dependence()
+        slopes = run.structure.rebuild(run.pull([1.0]))
+        return ((run.value(), run.aux) if has_aux else run.value()), slopes
+
+    return wrapped
+
+
+def grad(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, *, strict: bool = False
+) -> Callable[..., Any]:
+    r"""Return the gradient function, $x \mapsto \nabla f(x)$; see `value_and_grad`.
+
+    The gradient has the structure of its argument. With `has_aux` the result is `(gradient, aux)`.
+
+    >>> grad(lambda w: w["a"] * w["b"])({"a": 3.0, "b": 2.0})
+    {'a': 2.0, 'b': 3.0}
+    >>> grad(grad(grad(lambda x: x**4)))(2.0)
+    48.0
+    """
+    both = value_and_grad(f, argnums, has_aux, strict=strict)
+
+    @functools.wraps(f)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        value, slopes = both(*args, **kwargs)
+        return (slopes, value[1]) if has_aux else slopes
+
+    return wrapped
+
+
+def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    r"""Return $f(x)$ and the function $\bar z \mapsto \bar z^T J$, the pullback.
+
+    The pullback takes a cotangent of the output's structure and returns a tuple of cotangents, one
+    for each primal.
+
+    >>> z, pullback = vjp(lambda x, y: x * y, 3.0, 2.0)
+    >>> z, pullback(1.0)
+    (6.0, (2.0, 3.0))
+    """
+    run = _Run(f, primals, {}, range(len(primals)))
+
+    def pullback(cotangent: Any) -> tuple[Any, ...]:
+        seeds = _matched(cotangent, run.out_structure, f"vjp of {run.name}: the cotangent")
+        result: tuple[Any, ...] = run.structure.rebuild(run.pull(seeds))
+        return result
+
+    return run.value(), pullback
+
+
+def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
+    r"""Return $f(x)$ and the function $\dot x \mapsto J \dot x$, which can be called many times.
+
+    >>> z, pushforward = linearize(lambda x, y: x * y, 3.0, 2.0)
+    >>> z, pushforward(1.0, 0.0), pushforward(0.0, 1.0)
+    (6.0, 2.0, 3.0)
+    """
+    run = _Run(f, primals, {}, range(len(primals)))
+
+    def pushforward(*tangents: Any) -> Any:
+        seeds = _matched(tangents, run.structure, f"jvp of {run.name}: the tangents")
+        return run.out_structure.rebuild(run.push(seeds))
+
+    return run.value(), pushforward
+
+
+def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    r"""Return $f(x)$ and $J \dot x$, the derivative along the tangents.
+
+    Raises:
+        TypeError: the tangents do not have the structure of the primals.
+
+    >>> jvp(lambda x, y: x * y, (3.0, 2.0), (1.0, 10.0))
+    (6.0, 32.0)
+    """
+    value, pushforward = linearize(f, *primals)
+    return value, pushforward(*tangents)
+
+
+def jacobian(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, mode: Mode | None = None, strict: bool = False
+) -> Callable[..., Any]:
+    r"""Return the function that gives all $\partial z_i / \partial x_j$.
+
+    The result has the structure of the output, and at each of its leaves the structure of the
+    argument; an array of shape s in an array of shape t gives an array of shape s + t.
+
+    Args:
+        mode: "fwd" walks once for each input, "rev" once for each output; without it, whichever
+            is fewer.
+
+    Raises:
+        ValueError: `mode` is another.
+
+    >>> jacobian(lambda x: [x[0] * x[1], x[0] ** 2])([3.0, 2.0])
+    [[2.0, 3.0], [6.0, 0.0]]
+    """
+    if mode not in (None, "fwd", "rev"):
+        raise ValueError(f'jacobian: mode must be "fwd", "rev" or None, not {mode!r}')
+
+    @functools.wraps(f)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        run = _Run(f, args, kwargs, argnums)
+        if strict:
+            run.insist_on_dependence()
+        n, m = len(run.inputs), len(run.outputs)
+        if (mode or ("fwd" if n < m else "rev")) == "fwd":
+            columns = [run.push([float(i == j) for i in range(n)]) for j in range(n)]
+            rows = [[column[i] for column in columns] for i in range(m)]
+        else:
+            rows = [run.pull([float(i == j) for j in range(m)]) for i in range(m)]
+        return _outer(run.out_structure, run.structure, rows)
+
+    return wrapped
+
+
+def _outer(out: Structure, into: Structure, rows: list[list[Any]]) -> Any:
+    """Arrange a matrix, rows for outputs and columns for inputs, as a structure of structures."""
+    if out.kind == "array":
+        return _columns(out, into, rows)
+    if out.kind is None:
+        return into.rebuild(rows[0])
+    parts, start = [], 0
+    for part in out.parts:
+        parts.append(_outer(part, into, rows[start : start + part.size]))
+        start += part.size
+    return Structure(out.kind, out.keys, (LEAF,) * len(parts)).rebuild(parts)
+
+
+def _columns(out: Structure, into: Structure, rows: list[list[Any]]) -> Any:
+    """Arrange the rows of an output array, for each leaf of the input's structure."""
+    if into.kind is None or into.kind == "array":
+        return array([x for row in rows for x in row], out.keys + (into.keys if into.kind else ()))
+    parts, start = [], 0
+    for part in into.parts:
+        parts.append(_columns(out, part, [row[start : start + part.size] for row in rows]))
+        start += part.size
+    return Structure(into.kind, into.keys, (LEAF,) * len(parts)).rebuild(parts)
+
+
+def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    r"""Return the function that gives all $\partial^2 f / \partial x_i \partial x_j$.
+
+    The graph of the gradient is made once, and walked once for each input.
+
+    >>> hessian(lambda x: x[0] ** 2 * x[1])([3.0, 2.0])
+    [[4.0, 6.0], [6.0, 0.0]]
+    """
+    return jacobian(grad(f, argnums), argnums)
+
+
+def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    r"""Return the Hessian times a vector, $H v$, without making H: one forward walk over the gradient.
+
+    The result has the structure of the primal or, with several, is a tuple.
+
+    >>> hvp(lambda x: x[0] ** 2 * x[1], ([3.0, 2.0],), ([1.0, 0.0],))
+    [4.0, 6.0]
+    """
+    argnums = 0 if len(primals) == 1 else tuple(range(len(primals)))
+    return jvp(grad(f, argnums), primals, tangents)[1]
+
+
+def taylor(f: Callable[[Any], Any], x: Any, order: int) -> list[Any]:
+    r"""Return the Taylor coefficients $f^{(k)}(x) / k!$ for k from 0 to `order`.
+
+    Each node of the graph is a power series: the cost grows with the square of the order.
+
+    Raises:
+        ValueError: `order` is not a whole number from 0.
+        TypeError: f does not take and return one number.
+
+    >>> from autograd_mini import exp
+    >>> taylor(exp, 0.0, 3) == [1.0, 1.0, 1 / 2, 1 / 6]
+    True
+    """
+    run = _Run(f, (x,), {}, 0)
+    if isinstance(order, bool) or not isinstance(order, int) or order < 0:
+        raise ValueError(f"taylor of {run.name}: the order must be a whole number from 0, not {order!r}")
+    if run.structure != LEAF:
+        raise TypeError(f"taylor of {run.name}: the argument must be a number, not {run.structure}")
+    run.scalar()
+    (point,), (z,) = run.inputs, run.outputs
+    if not isinstance(z, Value):
+        return [z] + [0.0] * order
+    series = {point: Series([run.show(point), 1.0])}
+    nodes = topological_order(z)
+    active = _dependent(nodes, [point])
+    for node in nodes:
+        if node not in active:
+            series[node] = Series([run.show(node)])
+        elif node.op is not None and node is not point:
+            operands: list[Any] = [series[x] if isinstance(x, Value) else x for x in node.operands]
+            made = series[node] = cast(Series, node.op(*operands))
+            made[order]  # computed here, in order: a coefficient asked for later would recurse
+    return [series[z][k] for k in range(order + 1)]
+
+
+def derivative(f: Callable[[Any], Any], order: int = 1) -> Callable[[Any], Any]:
+    r"""Return the function $x \mapsto f^{(n)}(x)$ of one number, for n = `order`, however high.
+
+    Raises:
+        ValueError: `order` is not a whole number from 0.
+        TypeError: f does not take and return one number.
+
+    >>> from autograd_mini import sin
+    >>> derivative(sin, order=9)(0.0)
+    1.0
+    """
+
+    @functools.wraps(f)
+    def wrapped(x: Any) -> Any:
+        return taylor(f, x, order)[order] * factorial(order)
+
+    return wrapped
