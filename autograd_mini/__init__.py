@@ -15,6 +15,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .blame import (
+    AnomalyError as AnomalyError,
+    Blame as Blame,
+    blame as blame,
+    detect_anomaly as detect_anomaly,
+)
+from .check import GradientError as GradientError, audit as audit, check_grads as check_grads
 from .explain import Explanation as Explanation, Path as Path, Paths as Paths, explain as explain, paths as paths
 from .expression import ExpressionError as ExpressionError, expression as expression, label_all as label_all
 from .ops import (
@@ -32,6 +39,7 @@ from .ops import (
     cbrt as cbrt,
     cos as cos,
     cosh as cosh,
+    custom_rule as custom_rule,
     digamma as digamma,
     div as div,
     equal as equal,
@@ -71,6 +79,13 @@ from .ops import (
     where as where,
     xlogy as xlogy,
 )
+from .trace import (
+    BranchError as BranchError,
+    BranchWarning as BranchWarning,
+    Trace as Trace,
+    trace as trace,
+    trace_graph as trace_graph,
+)
 from .transform import (
     derivative as derivative,
     grad as grad,
@@ -92,14 +107,25 @@ if TYPE_CHECKING:
 # `x as x` is how a typed package exports. A star import must not replace builtins.
 __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "OPS",
+    "AnomalyError",
+    "Blame",
+    "BranchError",
+    "BranchWarning",
     "Drawing",
     "Explanation",
     "ExpressionError",
+    "GradientError",
     "Op",
     "Path",
     "Paths",
+    "Trace",
     "Value",
+    "audit",
+    "blame",
+    "check_grads",
+    "custom_rule",
     "derivative",
+    "detect_anomaly",
     "draw",
     "explain",
     "expression",
@@ -115,6 +141,8 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "paths",
     "taylor",
     "topological_order",
+    "trace",
+    "trace_graph",
     "value_and_grad",
     "vjp",
     *(name for name in OPS if name not in ("abs", "pow")),

@@ -17,7 +17,7 @@ from itertools import count, islice
 from typing import Any, TypeVar
 
 from .printing import Tex, Text, format_number, names_of
-from .value import Value, topological_order
+from .value import Value, derivatives_of, topological_order
 
 __all__ = ["Edge", "Explanation", "Line", "Path", "Paths", "Term", "explain", "paths"]
 
@@ -261,16 +261,6 @@ def find(output: Value, node: Value | str) -> Value:
     known = ", ".join(dict.fromkeys(x.label for x in order if x.label)) or "none"
     problem = f"{len(found)} nodes have the label" if found else "no node has the label"
     raise ValueError(f"{problem} {node!r}; the graph's labels are: {known[:500]}")
-
-
-def derivatives_of(output: Value, order: list[Value]) -> dict[Value, float]:
-    """Return the derivative of the output in every node, as data beside the graph."""
-    derivatives = dict.fromkeys(order, 0.0)
-    derivatives[output] = 1.0
-    for user in reversed(order):
-        for parent, weight in zip(user.parents, user.partials, strict=True):
-            derivatives[parent] += derivatives[user] * weight
-    return derivatives
 
 
 def _between(order: list[Value], node: Value) -> dict[Value, list[Edge]]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from importlib import import_module
+from inspect import signature
 from numbers import Real
 from types import MethodType
 from typing import Any, Final, NamedTuple, TypeVar, overload
@@ -160,24 +161,22 @@ class Op:
     symbol: str  # the sign between two operands or, for a function, its name
     domain: tuple[Interval, ...]
     doc: str
-    kink: Callable[..., float] | None = None  # zero just where the row is not smooth
+    kink: Callable[..., float] | None = None  # zero just where the rules are no slopes
     convention: str = ""  # what the partials are there
     defaults: tuple[float, ...] = ()
     methods: tuple[str, ...] = ()
+    operands: tuple[str, ...] = ("x",)  # what the notation and messages call them
+    flat: str = "flat"  # what one says of the row where its slope is 0
+    neutral: tuple[float | None, float] | None = None  # a constant on the left or right that changes nothing
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "__doc__", self.doc)
-        object.__setattr__(self, "__name__", self.name)
+        for name, value in (("__doc__", self.doc), ("__name__", self.name), ("__qualname__", self.name)):
+            object.__setattr__(self, name, value)
 
     @property
     def arity(self) -> int:
         """Return the number of operands."""
         return len(self.partials)
-
-    @property
-    def operands(self) -> tuple[str, ...]:
-        """Return the names that the rules give the operands: x, then y; a condition comes first."""
-        return ("condition", "x", "y") if self.arity == 3 else ("x", "y")[: self.arity]
 
     @property
     def infix(self) -> bool:
@@ -226,8 +225,8 @@ class Op:
     def __str__(self) -> str:
         return self.name
 
-    def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
-        return _row_named, (self.name,)
+    def __reduce__(self) -> str:
+        return str(vars(self)["__qualname__"])  # pickled by reference, as functions are
 
 
 class _Extended(Traced):
@@ -276,11 +275,7 @@ OPS: dict[str, Op] = {}
 METHODS: dict[str, Op] = {}
 
 
-def _row_named(name: str) -> Op:
-    return OPS[name]
-
-
-def _row(
+def _make(
     name: str,
     function: Callable[..., float],
     *partials: Callable[..., Any],
@@ -297,14 +292,18 @@ def _row(
     convention: str = "",
     defaults: tuple[float, ...] = (),
     methods: tuple[str, ...] | None = None,
+    names: tuple[str, ...] = (),
+    flat: str = "flat",
+    neutral: tuple[float | None, float] | None = None,
 ) -> Op:
-    """Add a row to the table, with what follows from its name and its number of rules filled in."""
+    """Make a row, with what follows from its name and its number of rules filled in."""
     n = len(partials)
-    holes = ", ".join(("<x>", "<x>, <y>", "<condition>, <x>, <y>")[n - 1 : n])
+    names = names or (("x", "y")[:n] if n < 3 else tuple(f"x{i}" for i in range(1, n + 1)))
+    holes = ", ".join(f"<{operand}>" for operand in names)
     loose = (Level.COMPARISON,) * n
     if tex_level is None:  # a LaTeX function call is bracketed under a power: (sin(x))^2
         tex_level = min(level, Level.POWER)
-    op = Op(
+    return Op(
         name=name,
         function=function,
         partials=partials,
@@ -321,10 +320,56 @@ def _row(
         convention=convention,
         defaults=defaults,
         methods=(name,) if methods is None else methods,
+        operands=names,
+        flat=flat,
+        neutral=neutral,
     )
+
+
+def _row(name: str, function: Callable[..., float], *partials: Callable[..., Any], **columns: Any) -> Op:
+    """Add a row to the table."""
+    op = _make(name, function, *partials, **columns)
     OPS[name] = op
     METHODS.update(dict.fromkeys(op.methods, op))
     return op
+
+
+def custom_rule(*partials: Callable[..., Any], **columns: Any) -> Callable[[Callable[..., float]], Op]:
+    r"""Make an op of your own of a function of floats and its partial derivatives.
+
+    Like a row of the table it takes numbers and Values and works in everything; it is a function,
+    not a method. Derivatives of higher order come from the rules if these are written with operators
+    and the package's functions.
+
+    Args:
+        partials: one rule for each operand, of the operands and the result z.
+        columns: what a row may say besides: `text` and `tex` over `<x>`, `domain`, `kink`,
+            `convention`, ...
+
+    Raises:
+        TypeError: the function does not have as many parameters as there are rules.
+
+    >>> @custom_rule(lambda x, z: 3 * x**2)
+    ... def cube(x):
+    ...     return x**3
+    >>> cube(2.0), cube.partial(0, (2.0,), 8.0)
+    (8.0, 12.0)
+    """
+
+    def decorate(function: Callable[..., float]) -> Op:
+        parameters = list(signature(function).parameters)
+        if not partials or len(parameters) != len(partials):
+            raise TypeError(
+                f"custom_rule: {function.__name__}({', '.join(parameters)}) needs one rule for each operand, "
+                f"{len(partials)} given"
+            )
+        doc = function.__doc__ or f"Apply {function.__name__}."
+        op = _make(function.__name__, function, *partials, **{"doc": doc, "methods": (), **columns})
+        object.__setattr__(op, "__module__", function.__module__)
+        object.__setattr__(op, "__qualname__", function.__qualname__)
+        return op
+
+    return decorate
 
 
 def _scipy_special() -> Any:
@@ -367,6 +412,14 @@ def _pow(x: float, y: float) -> float:
 
 def _identity(x: float) -> float:
     return x
+
+
+def _pow_slope(x: Any, y: Any, z: Any) -> Any:
+    if isinstance(y, Traced):  # the guard is for x = y = 0 alone: on the whole line y = 0 it would be constant
+        return y * where(equal(hypot(x, y), 0.0), 1.0, x) ** (y - 1.0)
+    if y == 0.0:  # even where x ** -1 overflows
+        return 0.0
+    return y * x if y == 2.0 else y * x ** (y - 1.0)
 
 
 def _sign(x: float) -> float:
@@ -449,19 +502,19 @@ sub: Op = _row("sub", _sub, lambda x, y, z: 1.0, lambda x, y, z: -1.0,
                text="<x> - <y>", tex="<x> - <y>", level=S, operands=(S, P), symbol="−", methods=(),
                doc="Subtract, $x - y$.")
 mul: Op = _row("mul", _mul, lambda x, y, z: y, lambda x, y, z: x,
-               text="<x> * <y>", tex=r"<x> \cdot <y>", level=P, operands=(P, W), symbol="×", methods=(),
+               text="<x> * <y>", tex=r"<x> \cdot <y>", level=P, operands=(P, W), symbol="×", methods=(), neutral=(1.0, 1.0),
                doc="Multiply, $x y$.")
 div: Op = _row("div", _div, lambda x, y, z: 1.0 / y, lambda x, y, z: -z / y,
                text="<x> / <y>", tex=r"\frac{<x>}{<y>}", level=P, operands=(P, W), tex_level=W, tex_operands=(C, C),
-               symbol="÷", domain=(REAL, NOT_ZERO), methods=(),
+               symbol="÷", domain=(REAL, NOT_ZERO), methods=(), neutral=(None, 1.0),
                doc="Divide, $x / y$.")
 neg: Op = _row("neg", _neg, lambda x, z: -1.0,
                text="-<x>", tex="-<x>", level=S, operands=(W,), symbol="−", methods=("neg", "negative"),
                doc="Negate, $-x$.")
-pow: Op = _row("pow", _pow, lambda x, y, z: y * where(equal(hypot(x, y), 0.0), 1.0, x) ** (y - 1.0),
+pow: Op = _row("pow", _pow, _pow_slope,
                lambda x, y, z: xlogy(z, x),
                text="<x>**<y>", tex="<x>^{<y>}", level=W, operands=(A, W), tex_operands=(A, C), symbol="^",
-               domain=(POSITIVE, REAL), methods=(),
+               domain=(POSITIVE, REAL), methods=(), neutral=(None, 1.0),
                convention="a negative base needs a whole exponent; 0 ** 0 = 1, with slope 0 in the base",
                doc="Raise to a power, $x^y$.")
 abs: Op = _row("abs", math.fabs, lambda x, z: sign(x),
@@ -523,7 +576,7 @@ sinh: Op = _row("sinh", math.sinh, lambda x, z: cosh(x), tex=r"\sinh(<x>)",
 cosh: Op = _row("cosh", math.cosh, lambda x, z: sinh(x), tex=r"\cosh(<x>)",
                 doc=r"Take the hyperbolic cosine, $\cosh x$.")
 tanh: Op = _row("tanh", math.tanh, lambda x, z: 1.0 - z**2, tex=r"\tanh(<x>)",
-                doc=r"Take the hyperbolic tangent, $\tanh x$.")
+                flat="saturated", doc=r"Take the hyperbolic tangent, $\tanh x$.")
 asinh: Op = _row("asinh", math.asinh, lambda x, z: 1.0 / hypot(x, 1.0), tex=r"\operatorname{arsinh}(<x>)",
                  methods=("asinh", "arcsinh"),
                  doc=r"Take the inverse hyperbolic sine, $\operatorname{arsinh} x$.")
@@ -537,9 +590,9 @@ atanh: Op = _row("atanh", math.atanh, lambda x, z: 1.0 / ((1.0 - x) * (1.0 + x))
 
 # The error and gamma functions.
 erf: Op = _row("erf", math.erf, lambda x, z: 2.0 / math.sqrt(math.pi) * exp(-(x**2)),
-               doc=r"Take the error function, $\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt$.")
+               flat="saturated", doc=r"Take the error function, $\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt$.")
 erfc: Op = _row("erfc", math.erfc, lambda x, z: -2.0 / math.sqrt(math.pi) * exp(-(x**2)),
-                doc=r"Take the complementary error function, $1 - \operatorname{erf} x$.")
+                flat="saturated", doc=r"Take the complementary error function, $1 - \operatorname{erf} x$.")
 lgamma: Op = _row("lgamma", math.lgamma, lambda x, z: digamma(x), tex=r"\log\Gamma(<x>)", domain=(POSITIVE,),
                   doc=r"Take the logarithm of the gamma function, $\log\Gamma(x)$; its derivative needs SciPy.")
 digamma: Op = _row("digamma", _digamma, lambda x, z: polygamma(1.0, x), tex=r"\psi(<x>)", domain=(POSITIVE,),
@@ -551,10 +604,10 @@ polygamma: Op = _row("polygamma", _polygamma, lambda x, y, z: nan, lambda x, y, 
 
 # Activations.
 sigmoid: Op = _row("sigmoid", _sigmoid, lambda x, z: z * (1.0 - z), tex=r"\sigma(<x>)",
-                   doc=r"Squash into (0, 1), $\sigma(x) = 1 / (1 + e^{-x})$, without overflow on either side.")
+                   flat="saturated", doc=r"Squash into (0, 1), $\sigma(x) = 1 / (1 + e^{-x})$, without overflow on either side.")
 softplus: Op = _row("softplus", _softplus, lambda x, z: sigmoid(x),
-                    doc=r"Smooth the rectifier, $\log(1 + e^x)$, without overflow on either side.")
-relu: Op = _row("relu", _relu, lambda x, z: greater(x, 0.0), kink=lambda x: x, convention="relu'(0) = 0",
+                    flat="saturated", doc=r"Smooth the rectifier, $\log(1 + e^x)$, without overflow on either side.")
+relu: Op = _row("relu", _relu, lambda x, z: greater(x, 0.0), kink=lambda x: x, convention="relu'(0) = 0", flat="closed",
                 doc=r"Rectify, $\max(0, x)$.")
 leaky_relu: Op = _row("leaky_relu", _leaky_relu, lambda x, y, z: where(greater(x, 0.0), 1.0, y),
                       lambda x, y, z: where(greater(x, 0.0), 0.0, x), kink=lambda x, y: x, defaults=(0.01,),
@@ -569,7 +622,7 @@ silu: Op = _row("silu", _silu, lambda x, z: sigmoid(x) + z * (1.0 - sigmoid(x)),
 # Passing a value on.
 identity: Op = _row("identity", _identity, lambda x, z: 1.0, methods=(),
                     doc="Pass a value on as a node of its own, $x$.")
-stop_gradient: Op = _row("stop_gradient", _identity, lambda x, z: 0.0, convention="the derivative is 0 everywhere",
+stop_gradient: Op = _row("stop_gradient", _identity, lambda x, z: 0.0, kink=lambda x: 0.0, convention="the derivative is 0 everywhere",
                          doc="Pass a value on and let no derivative through, $x$ with slope 0.")
 
 # Choices.
@@ -582,7 +635,7 @@ minimum: Op = _row("minimum", _minimum, lambda x, y, z: greater(y, x) + 0.5 * eq
                    convention="a tie shares the derivative equally",
                    doc=r"Take the smaller, $\min(x, y)$; nan if either is.")
 where: Op = _row("where", _where, lambda condition, x, y, z: 0.0, lambda condition, x, y, z: where(condition, 1.0, 0.0),
-                 lambda condition, x, y, z: where(condition, 0.0, 1.0), methods=(),
+                 lambda condition, x, y, z: where(condition, 0.0, 1.0), methods=(), names=("condition", "x", "y"),
                  convention="the condition has derivative 0",
                  doc=r"Choose $x$ if the condition is not 0, else $y$; both are computed first.")
 sign: Op = _row("sign", _sign, lambda x, z: 0.0, kink=lambda x: x, convention="sign(0) = 0, sign'(x) = 0",

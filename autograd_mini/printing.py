@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
-from .ops import Level, Notation, Op, Traced, add, equal, mul, pow, rows, where
+from .ops import Level, Notation, Op, Traced, add, equal, mul, rows, where
 from .value import Value
 
 __all__ = ["Label", "Tex", "Text", "format_number", "names_of", "op_table"]
@@ -144,9 +144,10 @@ class _Written(Traced):
         if op is where and getattr(operands[0], "op", None) is equal:
             return operands[2]  # a rule's guard against a single point: written as it is elsewhere
         plain = [None if isinstance(x, _Written) else float(x) for x in operands]
-        if (op is mul and plain[0] == 1.0) or (op is add and plain[0] == 0.0):
+        left, right = (0.0, 0.0) if op is add else op.neutral or (None, None)
+        if left is not None and plain[0] == left:
             return operands[1]
-        if (op in (mul, pow) and plain[1] == 1.0) or (op is add and plain[1] == 0.0):
+        if right is not None and plain[-1] == right:
             return operands[0]
         if op is mul and 0.0 in plain:
             return 0.0
@@ -247,7 +248,7 @@ class Tex(_Written):
         return cls(rf"\frac{{d{cls.name(z)}}}{{d{cls.name(x)}}}", Level.POWER)
 
 
-def names_of(order: Iterable[Value], output: Value) -> dict[Value, str]:
+def names_of(order: Iterable[Value], output: Value | None = None) -> dict[Value, str]:
     """Give every node a name of its own: its label, else t1, t2, ..., and f for the output.
 
     >>> a = Value(1.0, "a")

@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
-from .ops import Op, Traced, add, div, mul, neg, sub, where
-from .ops import pow as power
+from .ops import Op, Traced, add, div, mul, neg, pow as pow_row, sub, where
 
 __all__ = ["Series"]
 
@@ -54,7 +53,7 @@ class Series(Traced):
         z = Series([op(*(x[0] for x in xs))])
         if all(x.constant for x in xs):
             return z
-        exponent = y[0] if op is power and y.constant else None
+        exponent = y[0] if op is pow_row and y.constant else None
         if op is add:
             z.following = lambda k: x[k] + y[k]
         elif op is sub:
@@ -65,16 +64,13 @@ class Series(Traced):
             z.following = lambda k: _sum(x[j] * y[k - j] for j in range(k + 1))
         elif op is div:
             z.following = lambda k: (x[k] - _sum(y[j] * z[k - j] for j in range(1, k + 1))) / y[0]
-        elif exponent is not None and (x[0] < 0.0 or x[0] > 0.0):
-            z.following = lambda k: _sum(
-                (exponent * j - (k - j)) * x[j] * z[k - j] for j in range(1, k + 1)
-            ) / (k * x[0])
-        elif isinstance(exponent, float) and exponent.is_integer() and exponent >= 0.0:
-            # At 0 that recurrence divides by 0, and a whole power is a product.
-            product = Series([1.0])
-            for _ in range(int(exponent)):
-                product = product * x
-            z.following = product.__getitem__
+        elif isinstance(exponent, (int, float)) and exponent >= 0 and float(exponent).is_integer():
+            # As a product: the recurrence divides by x[0], which may be 0 or nearly so.
+            z.following = _whole_power(x, int(exponent)).__getitem__
+        elif exponent is not None:
+            z.following = lambda k: (
+                _sum((exponent * j - (k - j)) * x[j] * z[k - j] for j in range(1, k + 1)) / (k * x[0])
+            )
         else:
             z.following = _Integral(op, operands, xs, z)
         return z
@@ -100,6 +96,16 @@ class _Integral:
             else:
                 total = total + slope * (k * x[k])
         return total / k
+
+
+def _whole_power(x: Series, n: int) -> Series:
+    """Multiply n factors, by squares."""
+    power = Series([1.0])
+    while n:
+        if n % 2:
+            power = power * x
+        x, n = x * x, n // 2
+    return power
 
 
 def _sum(terms: Iterable[Any]) -> Any:

@@ -160,8 +160,7 @@ class _Run:
         """Insist on one number as the output."""
         if self.out_structure != LEAF:
             raise TypeError(
-                f"{self.name}: the output must be one number, not {self.out_structure}; "
-                "use jacobian, or sum the output"
+                f"{self.name}: the output must be one number, not {self.out_structure}; use jacobian, or sum the output"
             )
 
     def pull(self, cotangents: Sequence[Any]) -> list[Any]:
@@ -447,7 +446,7 @@ def taylor(f: Callable[[Any], Any], x: Any, order: int) -> list[Any]:
             series[node] = Series([run.show(node)])
         elif node.op is not None and node is not point:
             operands: list[Any] = [series[x] if isinstance(x, Value) else x for x in node.operands]
-            made = series[node] = cast(Series, node.op(*operands))
+            made = series[node] = cast("Series", node.op(*operands))
             made[order]  # computed here, in order: a coefficient asked for later would recurse
     return [series[z][k] for k in range(order + 1)]
 

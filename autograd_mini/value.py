@@ -182,6 +182,8 @@ class Value(Traced):
             elif x is None and node._op_row is not None:  # more than two operands
                 for parent, partial in zip(node.parents, node._dx, strict=True):
                     parent._grad += grad * partial
+        if _switched and (watch := _watch.get()) is not None:
+            watch.derived(self)
 
     def zero_grad(self) -> None:
         """Set `.grad` to 0.0 in the whole graph of this node.
@@ -309,16 +311,20 @@ class Value(Traced):
     # Comparisons are of the numbers, as a Python `if` on them wants; == and hash are the object's.
 
     def __lt__(self, other: SupportsFloat) -> bool:
-        return self._data < (other._data if isinstance(other, Value) else number("<", other))
+        y = other._data if isinstance(other, Value) else number("<", other)
+        return _decided("<", self, other, self._data < y)
 
     def __le__(self, other: SupportsFloat) -> bool:
-        return self._data <= (other._data if isinstance(other, Value) else number("<=", other))
+        y = other._data if isinstance(other, Value) else number("<=", other)
+        return _decided("<=", self, other, self._data <= y)
 
     def __gt__(self, other: SupportsFloat) -> bool:
-        return self._data > (other._data if isinstance(other, Value) else number(">", other))
+        y = other._data if isinstance(other, Value) else number(">", other)
+        return _decided(">", self, other, self._data > y)
 
     def __ge__(self, other: SupportsFloat) -> bool:
-        return self._data >= (other._data if isinstance(other, Value) else number(">=", other))
+        y = other._data if isinstance(other, Value) else number(">=", other)
+        return _decided(">=", self, other, self._data >= y)
 
     def __float__(self) -> NoReturn:
         raise TypeError(
@@ -407,9 +413,49 @@ def topological_order(*outputs: Value) -> list[Value]:
     return order
 
 
-# One switch that costs a look at an int while nobody uses it; who is inside is told per thread.
+def derivatives_of(output: Value, order: list[Value]) -> dict[Value, float]:
+    """Return the derivative of the output in every node, as data beside the graph."""
+    derivatives = dict.fromkeys(order, 0.0)
+    derivatives[output] = 1.0
+    for user in reversed(order):
+        for parent, weight in zip(user.parents, user.partials, strict=True):
+            derivatives[parent] += derivatives[user] * weight
+    return derivatives
+
+
+# One switch that costs a look at an int while nobody uses it; who is inside which context is told
+# per thread and task.
 _switched = 0
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
+
+
+class Watch:
+    """Be told what happens on this thread inside `watched_by`: subclass and override."""
+
+    def made(self, node: Value) -> None:
+        """Take note of a new node."""
+
+    def derived(self, output: Value) -> None:
+        """Take note that `output.backward()` has ended."""
+
+    def compared(self, sign: str, x: Value, y: Any, outcome: bool) -> None:
+        """Take note that Python code compared a node, and so may have taken a branch."""
+
+
+_watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
+
+
+@contextmanager
+def watched_by(watch: Watch) -> Iterator[None]:
+    """Tell `watch` what happens inside; outside of it nothing is paid."""
+    global _switched
+    _switched += 1
+    token = _watch.set(watch)
+    try:
+        yield
+    finally:
+        _watch.reset(token)
+        _switched -= 1
 
 
 @contextmanager
@@ -460,7 +506,15 @@ def _node(op: Op | None, data: float, x: Value | None, y: Value | None, dx: Any,
     node._dx = dx
     node._dy = dy
     node._constant = constant
+    if _switched and (watch := _watch.get()) is not None:
+        watch.made(node)
     return node
+
+
+def _decided(sign: str, x: Value, y: Any, outcome: bool) -> bool:
+    if _switched and (watch := _watch.get()) is not None:
+        watch.compared(sign, x, y, outcome)
+    return outcome
 
 
 def _constant(op: Op, other: Any, reflected: str) -> float | None:

@@ -13,7 +13,7 @@ from strategies import Dag, dags
 
 import autograd_mini as ag
 from autograd_mini import Value
-from autograd_mini.explain import derivatives_of
+from autograd_mini.value import derivatives_of
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from strategies import Dag, dags, slope
 
 import autograd_mini as ag
 from autograd_mini import Value
-from autograd_mini.explain import derivatives_of
+from autograd_mini.value import derivatives_of
 
 
 def J_of_the_text() -> tuple[Value, ...]:

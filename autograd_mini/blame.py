@@ -1,0 +1,333 @@
+"""Why a derivative is nan, inf or zero: the first cause, and the edge.
+
+This room owns `blame`, which reads a graph that exists, and `detect_anomaly`, which stops a program at
+the first bad number. What a row is called where its slope is 0 (closed, saturated) is in the row.
+"""
+
+from __future__ import annotations
+
+import linecache
+import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from weakref import WeakKeyDictionary
+
+from .explain import Edge, edges, find
+from .printing import Text, format_number, names_of
+from .value import Value, Watch, derivatives_of, topological_order, watched_by
+
+__all__ = ["AnomalyError", "Blame", "Finding", "blame", "detect_anomaly"]
+
+Kind = Literal["nan", "inf", "zero", "vanishing", "exploding"]
+SMALL, LARGE = 1e-8, 1e8  # a derivative beyond these, with all else finite, is said to vanish or explode
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One cause: in the forward pass a node, in the backward pass an edge."""
+
+    kind: Kind
+    node: Value
+    edge: Edge | None
+    message: str
+
+
+class Blame:
+    """What `blame` found: `findings` as data, and one paragraph as text."""
+
+    def __init__(self, output: Value, findings: tuple[Finding, ...], healthy: str) -> None:
+        self.output = output
+        self.findings = findings
+        self._healthy = healthy
+
+    def __bool__(self) -> bool:
+        return bool(self.findings)
+
+    def __str__(self) -> str:
+        return " ".join(finding.message for finding in self.findings) or self._healthy
+
+    __repr__ = __str__
+
+
+def blame(output: Value, node: Value | str | None = None) -> Blame:
+    r"""Find why derivatives of a graph are nan, inf, 0, vanishing or exploding.
+
+    In the forward pass the first bad number counts, since all later ones follow from it; in the
+    backward pass the first edge at which $\bar u \cdot \partial u / \partial x$ goes bad.
+
+    Args:
+        output: J. `backward()` need not have been called, and `.grad` is not touched.
+        node: ask for the derivative in this node, or label, alone; else for all leaves.
+
+    >>> x = Value(0.0, "x")
+    >>> y = x.sqrt() * x; y.label = "y"
+    >>> print(blame(y))  # doctest: +NORMALIZE_WHITESPACE
+    The derivative in x is inf · 0: at the edge t1 → x, dt1/dx = 0.5 / t1 = inf (sqrt'(0) = inf),
+    times dy/dt1 = 0, is nan.
+    """
+    order = topological_order(output)
+    names = names_of(order, output)
+    derivatives = derivatives_of(output, order)
+    targets = [find(output, node)] if node is not None else [x for x in order if x.op is None]
+    reader = _Reader(output, order, names, derivatives, targets)
+    findings = reader.forward() or reader.backward() or reader.zeros() or reader.sizes()
+    many = "the derivative asked for is" if node is not None else f"all {len(targets)} derivatives are"
+    healthy = f"{names[output]} = {format_number(output.data)}, and {many} finite and not 0."
+    return Blame(output, tuple(findings), healthy)
+
+
+class _Reader:
+    def __init__(
+        self,
+        output: Value,
+        order: list[Value],
+        names: dict[Value, str],
+        derivatives: dict[Value, float],
+        targets: list[Value],
+    ) -> None:
+        self.output, self.order, self.names = output, order, names
+        self.derivatives, self.targets = derivatives, targets
+
+    def slope(self, edge: Edge) -> str:
+        """Write the local derivative of an edge, with its rule."""
+        symbol = edge.symbol(self.names, Text)
+        rule = f" = {symbol}" if symbol is not None else ""
+        return f"{self.d(edge.user, edge.parent)}{rule} = {format_number(edge.weight)}"
+
+    def d(self, z: Value, x: Value) -> str:
+        return str(Text.derivative(self.names[z], self.names[x]))
+
+    def arrow(self, edge: Edge) -> str:
+        return f"{self.names[edge.user]} → {self.names[edge.parent]}"
+
+    def convention(self, edge: Edge) -> str:
+        op = edge.user.op
+        return f" ({op.convention})" if op is not None and op.convention else ""
+
+    def operands(self, node: Value) -> str:
+        return ", ".join(
+            f"{self.names[x]} = {format_number(x.data)}" if isinstance(x, Value) else format_number(x)
+            for x in node.operands
+        )
+
+    def forward(self) -> list[Finding]:
+        """Find the first number of the forward pass that is not finite."""
+        for node in self.order:
+            if math.isfinite(node.data):
+                continue
+            name, kind = self.names[node], _kind(node.data)
+            if node.op is None:
+                message = f"The leaf {name} is {kind} before anything is computed."
+            else:
+                message = f"{name} is the first {kind} of the forward pass: {node.op.name} of {self.operands(node)}."
+            return [Finding(kind, node, None, message)]
+        return []
+
+    def backward(self) -> list[Finding]:
+        """Find the first edge of the backward pass whose contribution is not finite."""
+        for user in reversed(self.order):
+            upstream = self.derivatives[user]
+            for edge in edges(user):
+                product = upstream * edge.weight
+                if not math.isfinite(upstream) or math.isfinite(product):
+                    continue
+                kind = _kind(product)
+                parent = self.names[edge.parent]
+                if upstream == 0.0:
+                    found = f"{format_number(edge.weight)} · 0"
+                    verb = f", times {self.d(self.output, user)} = 0, is nan."
+                else:
+                    found = kind
+                    verb = (
+                        "."
+                        if user is self.output
+                        else (f", times {self.d(self.output, user)} = {format_number(upstream)}, is {kind}.")
+                    )
+                message = (
+                    f"The derivative in {parent} is {found}: at the edge {self.arrow(edge)}, "
+                    f"{self.slope(edge)}{self.convention(edge)}{verb}"
+                )
+                return [Finding(kind, edge.parent, edge, message)]
+        for node in reversed(self.order):
+            if not math.isfinite(self.derivatives[node]):
+                kind = _kind(self.derivatives[node])
+                message = f"The derivative in {self.names[node]} is {kind}: its finite contributions add up to it."
+                return [Finding(kind, node, None, message)]
+        return []
+
+    def zeros(self) -> list[Finding]:
+        """Find, for each target with derivative 0, the edges at which it is lost."""
+        findings = []
+        for target in self.targets:
+            if self.derivatives[target] != 0.0:
+                continue
+            name = self.names.get(target, target.label or "x")
+            lost, cancel = self.lost(target)
+            if target not in self.names:
+                message = f"The output does not depend on {name}."
+                findings.append(Finding("zero", target, None, message))
+            elif not lost or cancel:
+                message = f"The derivative in {name} is 0: contributions that are not 0 cancel."
+                findings.append(Finding("zero", target, None, message))
+            else:
+                said = "; ".join(self.shut(edge) for edge in lost[:3])
+                more = f"; and {len(lost) - 3} more edges" if len(lost) > 3 else ""
+                message = f"The derivative in {name} is 0: {said}{more}."
+                findings.append(Finding("zero", target, lost[0], message))
+        return findings
+
+    def lost(self, target: Value) -> tuple[list[Edge], bool]:
+        """Return the edges on ways to the target where a derivative that is not 0 becomes 0."""
+        toward = {target}
+        lost, cancel = [], False
+        for user in self.order:
+            leading = [edge for edge in edges(user) if edge.parent in toward]
+            if leading and user is not target:
+                toward.add(user)
+                for edge in leading:
+                    if self.derivatives[user] == 0.0:
+                        continue
+                    if self.derivatives[user] * edge.weight == 0.0:
+                        lost.append(edge)
+                    elif self.derivatives[edge.parent] == 0.0:
+                        cancel = True
+        lost.reverse()
+        return lost, cancel
+
+    def shut(self, edge: Edge) -> str:
+        """Say why an edge lets nothing through."""
+        user = edge.user
+        assert user.op is not None
+        if edge.weight == 0.0:
+            return (
+                f"{user.op.name} is {user.op.flat} at {self.operands(user)} "
+                f"(edge {self.arrow(edge)}, {self.slope(edge)}{self.convention(edge)})"
+            )
+        upstream = format_number(self.derivatives[user])
+        return (
+            f"{self.d(self.output, user)} = {upstream} times {self.slope(edge)} "
+            f"is too small for a float (edge {self.arrow(edge)})"
+        )
+
+    def sizes(self) -> list[Finding]:
+        """Find the targets whose derivatives vanish or explode most, and the factors on their ways."""
+        sizes = {x: abs(self.derivatives[x]) for x in self.targets if x is not self.output}
+        findings = []
+        if sizes and min(sizes.values()) < SMALL:
+            findings.append(self.extreme("vanishing", min(sizes, key=sizes.__getitem__)))
+        if sizes and max(sizes.values()) > LARGE:
+            findings.append(self.extreme("exploding", max(sizes, key=sizes.__getitem__)))
+        return findings
+
+    def extreme(self, kind: Kind, target: Value) -> Finding:
+        """Describe the path that carries most of a derivative of extreme size."""
+        way = self.largest_way(target)
+        exploding = kind == "exploding"
+        worst = sorted(way, key=lambda edge: abs(edge.weight), reverse=exploding)[:4]
+        message = (
+            f"The derivative in {self.names[target]} is {kind}: {format_number(self.derivatives[target])}. "
+            f"On its largest path, of {len(way)} factors, the {'largest' if exploding else 'smallest'} are "
+            f"{'; '.join(self.slope(edge) + self.state(edge, exploding) for edge in worst)}."
+        )
+        return Finding(kind, target, worst[0], message)
+
+    def state(self, edge: Edge, exploding: bool) -> str:
+        """Say in a word why a small factor is small, where the row has one."""
+        op = edge.user.op
+        if exploding or op is None or op.flat == "flat" or abs(edge.weight) > 0.1:
+            return ""
+        return f" ({op.name} is {op.flat} at {self.operands(edge.user)})"
+
+    def largest_way(self, target: Value) -> list[Edge]:
+        """Return the edges of the path to the target whose product is largest in magnitude."""
+        best: dict[Value, tuple[float, Edge | None]] = {target: (0.0, None)}
+        for user in self.order:
+            ways = [
+                (math.log(abs(e.weight)) + best[e.parent][0], e)
+                for e in edges(user)
+                if e.parent in best and e.weight != 0.0
+            ]
+            if ways and user is not target:
+                best[user] = max(ways, key=lambda way: way[0])
+        way = []
+        here = self.output
+        while here is not target and here in best:
+            edge = best[here][1]
+            assert edge is not None
+            way.append(edge)
+            here = edge.parent
+        return way
+
+
+def _kind(x: float) -> Literal["nan", "inf"]:
+    return "nan" if math.isnan(x) else "inf"
+
+
+class AnomalyError(ArithmeticError):
+    """Say where a number became nan or inf; `node` is the node, `line` the user's line that made it."""
+
+    def __init__(self, message: str, node: Value, line: str) -> None:
+        super().__init__(message)
+        self.node = node
+        self.line = line
+
+
+@contextmanager
+def detect_anomaly() -> Iterator[None]:
+    """Raise at the first nan or inf, with the op, its operands and the line that made the node.
+
+    Forward, a node raises as it is made; backward, `backward()` raises when it has ended, and says
+    which edge and which line. Lines are recorded in this context only.
+
+    Raises:
+        AnomalyError: a number is not finite.
+
+    >>> x = Value(1e200, "x")
+    >>> with detect_anomaly():
+    ...     y = x * x  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    autograd_mini.blame.AnomalyError: mul gave inf, of x = 1e+200, x = 1e+200; made at ..., line 2: y = x * x...
+    """
+    with watched_by(_Lines()):
+        yield
+
+
+class _Lines(Watch):
+    """Remember the user's line of each node, and raise at the first bad number."""
+
+    def __init__(self) -> None:
+        self.lines: WeakKeyDictionary[Value, str] = WeakKeyDictionary()
+
+    def made(self, node: Value) -> None:
+        line = _users_line()
+        self.lines[node] = line
+        if math.isfinite(node.data) or node.op is None:
+            return
+        operands = ", ".join(
+            (f"{x.label} = " if x.label else "") + format_number(x.data) if isinstance(x, Value) else format_number(x)
+            for x in node.operands
+        )
+        raise AnomalyError(f"{node.op.name} gave {_kind(node.data)}, of {operands}; made at {line}", node, line)
+
+    def derived(self, output: Value) -> None:
+        found = [f for f in blame(output).findings if f.kind in ("nan", "inf")]
+        if found:
+            user = found[0].edge.user if found[0].edge is not None else found[0].node
+            line = self.lines.get(user, "a line outside detect_anomaly")
+            raise AnomalyError(f"{found[0].message} {user.op or 'the leaf'} was made at {line}", user, line)
+
+
+def _users_line() -> str:
+    """Return the innermost line of the stack that is not this package's own."""
+    here = str(Path(__file__).parent)
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(here):
+        frame = frame.f_back
+    name, line = frame.f_code.co_filename, frame.f_lineno
+    text = linecache.getline(name, line, frame.f_globals).strip()
+    return f"{name}, line {line}" + (f": {text}" if text else "")

@@ -1,0 +1,263 @@
+"""Derivatives checked against differences of the function itself.
+
+This room owns `check_grads` for functions and `audit` for graphs that exist. They name the local
+derivative that is wrong, not only the leaf where it shows. It must not know our tests.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .ops import number
+from .printing import format_number, names_of
+from .structure import flatten
+from .transform import jvp, push, vjp
+from .value import Value, derivatives_of, topological_order
+
+__all__ = ["Audit", "AuditRow", "GradientError", "audit", "check_grads"]
+
+STEP = sys.float_info.epsilon**0.2  # the best step of a difference of fourth order, about 7e-4
+
+
+class GradientError(AssertionError):
+    """Say which derivative is wrong: `op`, `node`, `analytic`, `numeric` and `step` as data."""
+
+    def __init__(
+        self,
+        message: str,
+        op: str = "",
+        node: str = "",
+        analytic: float = math.nan,
+        numeric: float = math.nan,
+        step: float = math.nan,
+    ) -> None:
+        super().__init__(message)
+        self.op, self.node, self.analytic, self.numeric, self.step = op, node, analytic, numeric, step
+
+
+def difference(f: Callable[[float], float], h: float) -> tuple[float, float]:
+    """Return the slope of f at 0 by central differences of fourth order, and an estimate of its error.
+
+    >>> slope, error = difference(lambda t: math.sin(1 + t), 1e-3)
+    >>> abs(slope - math.cos(1)) <= error + 1e-12
+    True
+    """
+    near, far = (f(h) - f(-h)) / (2 * h), (f(2 * h) - f(-2 * h)) / (4 * h)
+    slope = (4 * near - far) / 3
+    scale = max(abs(f(0.0)), abs(f(h)))
+    return slope, abs(near - far) / 3 * h + 4 * sys.float_info.epsilon * scale / h
+
+
+def check_grads(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    order: int = 2,
+    modes: Iterable[str] = ("fwd", "rev"),
+    *,
+    rtol: float = 1e-6,
+    atol: float = 1e-7,
+    step: float | None = None,
+) -> None:
+    r"""Check the derivatives of f up to `order` against differences, along one direction.
+
+    In forward mode the tangent $J \dot x$ is compared with the central difference along $\dot x$;
+    in reverse mode $\bar z^T J \dot x$ must be the same from both sides. For higher orders the
+    derivative itself is checked as a function.
+
+    Args:
+        args: the arguments, as a tuple: numbers, arrays and nested structures.
+        modes: "fwd", "rev" or both.
+        step: of the differences, for arguments of size 1; 7e-4 unless given.
+
+    Raises:
+        GradientError: a derivative is wrong. The message names the op whose local derivative is, or
+            says that a kink is near, or that the output moves with an input that the graph does
+            not see.
+        ValueError: an unknown mode, or an order below 1.
+
+    >>> from autograd_mini import sin
+    >>> check_grads(lambda x, y: x * sin(y), (2.0, 0.5), order=3)
+    """
+    modes = tuple(modes)
+    if order < 1 or not modes or not set(modes) <= {"fwd", "rev"}:
+        raise ValueError(f'check_grads: order must be at least 1 and modes of "fwd" and "rev", not {order}, {modes}')
+    args = tuple(args)
+    leaves, structure = flatten(args)
+    numbers = [number("check_grads", x) for x in leaves]
+    randomly = random.Random(0)
+    direction = [randomly.uniform(0.5, 1.0) * randomly.choice((-1, 1)) for _ in numbers]
+    tangents = structure.rebuild(direction)
+    h = STEP if step is None else step
+
+    def outputs_at(t: float) -> list[float]:
+        moved = structure.rebuild(x + t * d for x, d in zip(numbers, direction, strict=True))
+        return [x.data if isinstance(x, Value) else number("check_grads", x) for x in flatten(f(*moved))[0]]
+
+    tangent = flatten(jvp(f, args, tangents)[1])[0]
+    weights = [randomly.uniform(0.5, 1.0) * randomly.choice((-1, 1)) for _ in tangent]
+    expected, error = difference(lambda t: math.fsum(w * z for w, z in zip(weights, outputs_at(t), strict=True)), h)
+    found = {}
+    if "fwd" in modes:
+        found["forward"] = math.fsum(w * x for w, x in zip(weights, tangent, strict=True))
+    if "rev" in modes:
+        value, pullback = vjp(f, *args)
+        cotangents = flatten(pullback(flatten(value)[1].rebuild(weights)))[0]
+        found["reverse"] = math.fsum(d * x for d, x in zip(direction, cotangents, strict=True))
+    for mode, derivative in found.items():
+        if not abs(derivative - expected) <= atol + rtol * max(abs(expected), abs(derivative)) + 10 * error:
+            raise _diagnosis(f, structure.rebuild(map(Value, numbers)), mode, derivative, expected, h)
+    if order > 1:
+        for mode in modes:
+            slope = (lambda *xs: jvp(f, xs, tangents)[1]) if mode == "fwd" else _pulled(f, weights)
+            slope.__name__ = f"the {'tangent' if mode == 'fwd' else 'gradient'} of {getattr(f, '__name__', 'f')}"
+            check_grads(slope, args, order - 1, modes, rtol=10 * rtol, atol=10 * atol, step=step)
+
+
+def _pulled(f: Callable[..., Any], weights: list[float]) -> Callable[..., Any]:
+    def pulled(*xs: Any) -> Any:
+        value, pullback = vjp(f, *xs)
+        return pullback(flatten(value)[1].rebuild(weights))
+
+    return pulled
+
+
+def _diagnosis(
+    f: Callable[..., Any], args: tuple[Any, ...], mode: str, derivative: float, expected: float, h: float
+) -> GradientError:
+    """Find what makes a derivative wrong: a local partial, a kink, or a way around the graph."""
+    name = getattr(f, "__name__", "f")
+    outputs = [z for z in flatten(f(*args))[0] if isinstance(z, Value)]
+    order = topological_order(*outputs)
+    names = names_of(order, outputs[-1]) if outputs else {}
+    summary = f"{name}: the {mode} derivative is {derivative!r}, differences give {expected!r} (step {h:.1g})"
+    kinks = []
+    for node in order:
+        for i, analytic, numeric, error in _local_slopes(node, h):
+            if not abs(analytic - numeric) <= 1e-6 * max(1.0, abs(analytic), abs(numeric)) + 10 * error:
+                assert node.op is not None
+                operand = node.op.operands[i]
+                return GradientError(
+                    f"{summary}; wrong is the partial of {node.op.name} in {operand} at node {names[node]}: "
+                    f"the rule says {analytic!r}, differences of its function {numeric!r} (step {h:.1g})",
+                    node.op.name,
+                    names[node],
+                    analytic,
+                    numeric,
+                    h,
+                )
+        distance = _distance_to_kink(node)
+        if distance < 10 * h and node.op is not None:
+            kinks.append(f"{node.op.name} at node {names[node]}, {distance:.1g} from its kink ({node.op.convention})")
+    if kinks:
+        return GradientError(f"{summary}; near a kink, where differences mean nothing: {', '.join(kinks)}")
+    return GradientError(
+        f"{summary}; every partial of the graph is right, so that the function must use an input in a way that "
+        "the graph does not see (its .data, float(), stop_gradient, detach or no_grad)"
+    )
+
+
+def _distance_to_kink(node: Value) -> float:
+    if node.op is None or node.op.kink is None:
+        return math.inf
+    return abs(node.op.kink(*_numbers(node)))
+
+
+def _numbers(node: Value) -> list[float]:
+    return [x.data if isinstance(x, Value) else x for x in node.operands]
+
+
+def _local_slopes(node: Value, h: float) -> Iterable[tuple[int, float, float, float]]:
+    """Yield operand, partial, difference and its error, wherever differences can be taken."""
+    if node.op is None or _distance_to_kink(node) < 10 * h:
+        return
+    xs, weights = _numbers(node), iter(node.partials)
+    function = node.op.function
+    for i, x in enumerate(node.operands):
+        if not isinstance(x, Value):
+            continue
+        weight = next(weights)
+
+        def moved(t: float, i: int = i) -> float:
+            return function(*(x + t * (i == j) for j, x in enumerate(xs)))
+
+        try:
+            slope, error = difference(moved, h * max(1.0, abs(xs[i])))
+        except (ArithmeticError, ValueError):  # the end of the domain
+            continue
+        yield i, weight, slope, error
+
+
+@dataclass(frozen=True)
+class AuditRow:
+    """The derivative of the output in one leaf, found in three ways."""
+
+    name: str
+    reverse: float
+    forward: float
+    numeric: float
+    error: float  # an estimate for `numeric`
+
+    @property
+    def agrees(self) -> bool:
+        """Say whether the three are the same, as far as differences can tell."""
+        tolerance = 1e-6 * max(1.0, abs(self.reverse)) + 10 * self.error
+        same = math.isclose(self.reverse, self.forward, rel_tol=1e-9, abs_tol=1e-12)
+        return same and abs(self.reverse - self.numeric) <= tolerance
+
+
+class Audit(tuple[AuditRow, ...]):
+    """Rows of an audit, printed as a table."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        cells: list[tuple[str, ...]] = [("leaf", "reverse", "forward", "numeric", "")]
+        for row in self:
+            numbers = (format_number(x, 8) for x in (row.reverse, row.forward, row.numeric))
+            cells.append((row.name, *numbers, "" if row.agrees else "differs"))
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
+
+    __repr__ = __str__
+
+
+def audit(output: Value) -> Audit:
+    """Show the derivative in every leaf of a graph by reverse mode, forward mode and differences.
+
+    The differences run the graph again from its leaves; `.grad` is not touched.
+
+    >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+    >>> audit(a * b + a)
+    leaf  reverse  forward  numeric
+    a     4        4        4
+    b     2        2        2
+    """
+    order = topological_order(output)
+    names = names_of(order, output)
+    derivatives = derivatives_of(output, order)
+    rows = []
+    for leaf in order:
+        if leaf.op is not None:
+            continue
+
+        def moved(t: float, leaf: Value = leaf) -> float:
+            held: dict[Any, float] = {}
+            for node in order:
+                if node.op is None:
+                    held[node] = node.data + t * (node is leaf)
+                else:
+                    held[node] = node.op.function(*(held[x] if isinstance(x, Value) else x for x in node.operands))
+            return held[output]
+
+        (forward,) = push([output], [leaf], [1.0], graph=False)
+        try:
+            numeric, error = difference(moved, STEP * max(1.0, abs(leaf.data)))
+        except (ArithmeticError, ValueError):  # the end of a domain is near
+            numeric, error = math.nan, math.inf
+        rows.append(AuditRow(names[leaf], derivatives[leaf], forward, numeric, error))
+    return Audit(rows)

@@ -1,0 +1,426 @@
+"""A graph as straight-line equations, printable, and evaluable with new inputs.
+
+This room owns `Trace`: what a function did with its inputs, one equation a line. It also keeps what a
+graph alone forgets: the branches that Python code took on the numbers. It must not know how it will
+be run otherwise, as by a compiler.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from .ops import Op, identity, number
+from .printing import Text, format_number, names_of
+from .structure import Structure, flatten
+from .transform import gradient
+from .value import Value, Watch, recording, topological_order, watched_by
+
+__all__ = ["BranchError", "BranchWarning", "Decision", "Equation", "Trace", "trace", "trace_graph"]
+
+COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "<": lambda x, y: x < y,
+    "<=": lambda x, y: x <= y,
+    ">": lambda x, y: x > y,
+    ">=": lambda x, y: x >= y,
+}
+
+
+class BranchError(ValueError):
+    """A re-evaluation would have taken another branch than the trace did."""
+
+
+class BranchWarning(UserWarning):
+    """A re-evaluation would have taken another branch than the trace did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """One line: the variable `name` is `op` of `operands`, each the place of a variable or a number."""
+
+    name: str
+    op: Op
+    operands: tuple[int | float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A comparison that Python code made on a traced number, and how it came out."""
+
+    sign: str
+    left: int
+    right: int | float
+    outcome: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A comparison or a kink: what was compared, how far it is from flipping, and where."""
+
+    text: str
+    distance: float
+    kind: Literal["branch", "kink"]
+
+    def __str__(self) -> str:
+        return f"{self.text} ({self.kind}, {format_number(self.distance)} from flipping)"
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, repr=False)
+class Trace:
+    """Equations from inputs to outputs: `print` it, call it with new inputs, differentiate it.
+
+    Variables are numbered, the inputs first and then one for each equation; in `operands` and
+    `outputs` an int is a variable and a float a constant.
+
+    >>> def f(x, y):
+    ...     return x * y + x
+    >>> t = trace(f, 2.0, 3.0)
+    >>> t
+    trace of f: 2 inputs, 2 equations
+      x0, x1 = inputs
+      t1 = x0 * x1
+      t2 = t1 + x0
+      return t2
+    >>> t(5.0, 7.0)
+    40.0
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    equations: tuple[Equation, ...]
+    outputs: tuple[int | float, ...]
+    into: Structure
+    out: Structure
+    branches: tuple[Branch, ...] = ()
+    primals: tuple[float, ...] = ()  # the inputs that it was traced with
+
+    def __call__(self, *args: Any, branches: Literal["warn", "raise", "ignore"] = "warn") -> Any:
+        """Evaluate the equations with new inputs: numbers or Values.
+
+        Args:
+            branches: what to do where Python code would have branched otherwise.
+
+        Raises:
+            TypeError: the inputs have another structure than those that were traced.
+            BranchError: a branch flips, with `branches="raise"`.
+        """
+        if branches not in ("warn", "raise", "ignore"):
+            raise ValueError(f'{self.name}: branches must be "warn", "raise" or "ignore", not {branches!r}')
+        leaves, structure = flatten(args)
+        if structure != self.into:
+            raise TypeError(f"{self.name}: the inputs must have the structure {self.into}, not {structure}")
+        held = self._run([x if isinstance(x, Value) else number(self.name, x) for x in leaves])
+        if branches != "ignore":
+            self._compare(held, branches)
+        return self.out.rebuild(held[z] if isinstance(z, int) else z for z in self.outputs)
+
+    def _run(self, inputs: Sequence[Any]) -> list[Any]:
+        held = list(inputs)
+        for equation in self.equations:
+            held.append(equation.op(*[held[x] if isinstance(x, int) else x for x in equation.operands]))
+        return held
+
+    def _compare(self, held: list[Any], branches: str) -> None:
+        numbers = [x.data if isinstance(x, Value) else x for x in held]
+        for branch in self.branches:
+            left, right = numbers[branch.left], _get(numbers, branch.right)
+            if COMPARE[branch.sign](left, right) != branch.outcome:
+                message = (
+                    f"{self.name}: the trace was made where {self._text(branch)} was {branch.outcome}; here it is "
+                    f"{not branch.outcome} ({format_number(left)} and {format_number(right)}), so that the function "
+                    "may compute something else: trace it again"
+                )
+                if branches == "raise":
+                    raise BranchError(message)
+                warnings.warn(message, BranchWarning, stacklevel=3)
+
+    def _names(self) -> list[str]:
+        return [*self.inputs, *(equation.name for equation in self.equations)]
+
+    def _text(self, branch: Branch) -> str:
+        names = self._names()
+        right = names[branch.right] if isinstance(branch.right, int) else format_number(branch.right)
+        return f"{names[branch.left]} {branch.sign} {right}"
+
+    def __str__(self) -> str:
+        names = self._names()
+
+        def write(x: int | float) -> Text:
+            return Text.name(names[x]) if isinstance(x, int) else Text.number(x, 17)
+
+        counts = f"{len(self.inputs)} input{'s' * (len(self.inputs) != 1)}, {len(self.equations)} equation"
+        lines = [f"trace of {self.name}: {counts}{'s' * (len(self.equations) != 1)}"]
+        if self.inputs:
+            lines.append(f"  {', '.join(self.inputs)} = inputs")
+        lines += [f"  {e.name} = {Text.write(e.op, [write(x) for x in e.operands])}" for e in self.equations]
+        lines += [f"  assuming {self._text(branch)} is {branch.outcome}" for branch in self.branches]
+        returned = ", ".join(write(z).string for z in self.outputs)
+        return "\n".join([*lines, f"  return {returned}"])
+
+    __repr__ = __str__
+
+    def decisions(self, *args: Any) -> list[Decision]:
+        """List the branches and kinks with their distance to flipping, at new inputs or the traced.
+
+        >>> from autograd_mini import relu
+        >>> trace(lambda x: relu(x - 1), 3.0).decisions()
+        [relu at t2 (kink, 2 from flipping)]
+        """
+        inputs = flatten(args)[0] if args else self.primals
+        held = self._run([x.data if isinstance(x, Value) else number(self.name, x) for x in inputs])
+        found = [
+            Decision(self._text(branch), abs(held[branch.left] - _get(held, branch.right)), "branch")
+            for branch in self.branches
+        ]
+        for equation in self.equations:
+            if equation.op.kink is not None:
+                distance = abs(equation.op.kink(*(_get(held, x) for x in equation.operands)))
+                found.append(Decision(f"{equation.op.name} at {equation.name}", distance, "kink"))
+        return found
+
+    def gradient(self) -> Trace:
+        r"""Return the trace of $\nabla f$, simplified; its output has the structure of the inputs.
+
+        >>> trace(lambda x, y: x * y * y, 2.0, 3.0).gradient()(2.0, 3.0)
+        (9.0, 12.0)
+
+        Raises:
+            TypeError: the trace has more than one output.
+        """
+        if self.out.kind is not None:
+            raise TypeError(f"{self.name}: gradient needs one output, not the structure {self.out}")
+        with recording():
+            inputs = [Value(x, name) for x, name in zip(self.primals, self.inputs, strict=True)]
+            held = self._run(inputs)
+            output = _get(held, self.outputs[0])
+            slopes = gradient(output, inputs) if isinstance(output, Value) else [0.0] * len(inputs)
+        compared = [(b.sign, held[b.left], _get(held, b.right), b.outcome) for b in self.branches]
+        # Of one argument the gradient has the structure; of several it is the tuple.
+        out = self.into.parts[0] if len(self.into.parts) == 1 else self.into
+        made = replace(_equations(slopes, inputs, compared), into=self.into, out=out)
+        return replace(made, name=f"the gradient of {self.name}").optimize()
+
+    # Passes: each returns a new trace that computes the same.
+
+    def dead_code(self) -> Trace:
+        """Drop the equations that no output and no branch depends on."""
+        n = len(self.inputs)
+        used = {z for z in self.outputs if isinstance(z, int)}
+        used |= {x for b in self.branches for x in (b.left, b.right) if isinstance(x, int)}
+        for place in range(n + len(self.equations) - 1, n - 1, -1):
+            if place in used:
+                used |= {x for x in self.equations[place - n].operands if isinstance(x, int)}
+        return self._rewritten((i, e) for i, e in enumerate(self.equations, n) if i in used)
+
+    def common_subexpressions(self) -> Trace:
+        """Compute once what is computed more than once."""
+        n = len(self.inputs)
+        same: dict[int, int | float] = {}
+        seen: dict[tuple[Any, ...], int] = {}
+        kept = []
+        for i, equation in enumerate(self.equations, n):
+            operands = tuple(same.get(x, x) if isinstance(x, int) else x for x in equation.operands)
+            key = (equation.op, *((type(x), repr(x)) for x in operands))
+            if key in seen:
+                same[i] = seen[key]
+            else:
+                seen[key] = i
+                kept.append((i, replace(equation, operands=operands)))
+        return self._rewritten(kept, same)
+
+    def fold_constants(self) -> Trace:
+        """Compute now what depends on no input, and drop sums with 0 and products with 1."""
+        n = len(self.inputs)
+        known: dict[int, int | float] = {}
+        kept = []
+        for i, equation in enumerate(self.equations, n):
+            operands = tuple(known.get(x, x) if isinstance(x, int) else x for x in equation.operands)
+            simple = _simplified(equation.op, operands)
+            if simple is not None:
+                known[i] = simple
+            else:
+                kept.append((i, replace(equation, operands=operands)))
+        return self._rewritten(kept, known)
+
+    def optimize(self, show: bool = False) -> Trace:
+        """Run all passes until nothing changes; with `show`, print each that changed something.
+
+        >>> t = trace(lambda x: (x * x + x * x) * (2.0 ** 3 / 8), 3.0)
+        >>> len(t.equations), len(t.optimize().equations)
+        (4, 2)
+        """
+        current = self
+        while True:
+            before = current
+            for step in (Trace.fold_constants, Trace.common_subexpressions, Trace.dead_code):
+                after = step(current)
+                if show and after != current:
+                    print(f"{step.__name__}: before\n{current}\n{step.__name__}: after\n{after}\n")
+                current = after
+            if current == before:
+                return current
+
+    def _rewritten(
+        self,
+        equations: Iterator[tuple[int, Equation]] | list[tuple[int, Equation]],
+        same: dict[int, int | float] | None = None,
+    ) -> Trace:
+        """Return a trace of the equations that are kept, with all places counted anew."""
+        same = same or {}
+        places: dict[int, int] = {i: i for i in range(len(self.inputs))}
+        kept = []
+
+        def place(x: Any) -> Any:
+            x = same.get(x, x) if isinstance(x, int) else x
+            return places[x] if isinstance(x, int) else x
+
+        for i, equation in equations:
+            kept.append(replace(equation, operands=tuple(place(x) for x in equation.operands)))
+            places[i] = len(self.inputs) + len(kept) - 1
+        outputs = tuple(place(z) for z in self.outputs)
+        branches = [replace(b, left=place(b.left), right=place(b.right)) for b in self.branches]
+        # A comparison of two constants cannot flip any more.
+        branches = [b for b in branches if isinstance(b.left, int)]
+        return replace(self, equations=tuple(kept), outputs=outputs, branches=tuple(branches))
+
+
+def _get(held: Sequence[Any], x: int | float) -> Any:
+    return held[x] if isinstance(x, int) else x
+
+
+def _simplified(op: Op, operands: tuple[int | float, ...]) -> int | float | None:
+    """Return the number or the operand that an equation comes down to, None where it does not.
+
+    Only what holds for every number: x * 0 is not 0 for inf, and 0 + x would turn -0 into 0.
+    """
+    if all(isinstance(x, float) for x in operands):
+        try:
+            return op(*operands)
+        except (ArithmeticError, ValueError):
+            return None  # it raises when it is run
+    if op is identity:
+        return operands[0]
+    if op.neutral:
+        x, y = operands
+        if isinstance(y, float) and y == op.neutral[1]:
+            return x
+        if isinstance(x, float) and x == op.neutral[0]:
+            return y
+    return None
+
+
+class _Comparisons(Watch):
+    """Keep the comparisons that Python code makes."""
+
+    def __init__(self) -> None:
+        self.made_on: list[tuple[str, Value, Any, bool]] = []
+
+    def compared(self, sign: str, x: Value, y: Any, outcome: bool) -> None:
+        self.made_on.append((sign, x, y, outcome))
+
+
+def trace(f: Callable[..., Any], *args: Any) -> Trace:
+    """Run a function once, and return what it did with its inputs as equations.
+
+    Branches that Python code takes on the numbers are not equations: they are kept as assumptions,
+    and a re-evaluation warns, or raises, where one would come out otherwise.
+
+    Args:
+        args: numbers, arrays, nested structures.
+
+    Raises:
+        TypeError: an input or a result is not a number.
+
+    >>> t = trace(lambda x: x if x > 0 else -x, 3.0)
+    >>> t(5.0)
+    5.0
+    >>> t(-5.0, branches="raise")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    autograd_mini.trace.BranchError: <lambda>: the trace was made where x0 > 0 was True; here it is False...
+    """
+    name = getattr(f, "__name__", "f")
+    leaves, into = flatten(args)
+    comparisons = _Comparisons()
+    with recording(), watched_by(comparisons):
+        inputs = [Value(_plain(name, x), getattr(x, "label", "") or f"x{i}") for i, x in enumerate(leaves)]
+        result = f(*into.rebuild(inputs))
+    outputs, out = flatten(result)
+    made = _equations(
+        [z if isinstance(z, Value) else number(f"{name}: its result", z) for z in outputs], inputs, comparisons.made_on
+    )
+    return replace(made, name=name, into=into, out=out)
+
+
+def _plain(name: str, x: Any) -> float:
+    return x.data if isinstance(x, Value) else number(f"trace of {name}", x)
+
+
+def trace_graph(outputs: Any, inputs: Any) -> Trace:
+    """Return the equations of a graph that exists, from given nodes to outputs.
+
+    Leaves that are not among the inputs become constants.
+
+    Args:
+        outputs: a Value or a structure of Values.
+        inputs: nodes of the graph: a Value, or a structure of them, as the call will take them.
+
+    Raises:
+        TypeError: an output or an input is not a Value.
+
+    >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+    >>> trace_graph(a * b, [a, b])([5.0, 7.0])
+    35.0
+    """
+    leaves, into = flatten((inputs,))
+    nodes, out = flatten(outputs)
+    for x in (*leaves, *nodes):
+        if not isinstance(x, Value):
+            raise TypeError(f"trace_graph: give Values, not {x!r} of type {type(x).__name__}")
+    return replace(_equations(nodes, leaves, []), into=into, out=out)
+
+
+def _equations(outputs: list[Any], inputs: list[Value], compared: list[tuple[str, Value, Any, bool]]) -> Trace:
+    roots = [z for z in outputs if isinstance(z, Value)]
+    sides = [x for _, left, right, _ in compared for x in (left, right) if isinstance(x, Value)]
+    order = topological_order(*roots, *sides)
+    names = names_of(dict.fromkeys([*inputs, *order]))
+    places = {x: i for i, x in enumerate(inputs)}
+    active = set(inputs)
+    equations: list[Equation] = []
+    for node in order:
+        if node in places or not any(x in active for x in node.parents):
+            continue
+        active.add(node)
+        assert node.op is not None
+        operands = tuple(places[x] if x in places else x.data if isinstance(x, Value) else x for x in node.operands)
+        equations.append(Equation(names[node], node.op, operands))
+        places[node] = len(inputs) + len(equations) - 1
+
+    def place(x: Any) -> int | float:
+        return places[x] if x in places else x.data if isinstance(x, Value) else float(x)
+
+    branches = []
+    for sign, left, right, outcome in compared:
+        a, b = place(left), place(right)
+        if isinstance(a, int):
+            branches.append(Branch(sign, a, b, outcome))
+        elif isinstance(b, int):
+            branches.append(Branch(_MIRRORED[sign], b, a, outcome))
+    return Trace(
+        "graph",
+        tuple(names[x] for x in inputs),
+        tuple(equations),
+        tuple(place(z) for z in outputs),
+        Structure(None),
+        Structure(None),
+        tuple(dict.fromkeys(branches)),
+        tuple(x.data for x in inputs),
+    )
+
+
+_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
