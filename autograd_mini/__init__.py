@@ -164,7 +164,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER, "__version__"})
+    return sorted({*__all__, *OPS, "__version__"})
 
 
 def _show(value: Value, text: dict[str, str]) -> dict[str, Any] | tuple[Any, Any]:

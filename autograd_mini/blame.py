@@ -73,6 +73,7 @@ def blame(output: Value, node: Value | str | None = None) -> Blame:
     names = names_of(order, output)
     derivatives = derivatives_of(output, order)
     targets = [find(output, node)] if node is not None else [x for x in order if x.op is None]
+    derivatives |= {x: 0.0 for x in targets if x not in derivatives}
     reader = _Reader(output, order, names, derivatives, targets)
     findings = reader.forward() or reader.backward() or reader.zeros() or reader.sizes()
     many = "the derivative asked for is" if node is not None else f"all {len(targets)} derivatives are"

@@ -12,6 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -42,8 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if words[:1] == ["demo"]:
             return _demo(words[1:])
-        if words == ["ops"]:
+        if words[:1] == ["ops"]:
+            if words[1:]:
+                raise _Refused(f"ops takes no arguments, not {' '.join(words[1:])!r}")
             print(op_table(), end="")
+            return 0
+        if not words:
+            _parser().print_help()
             return 0
         return _derive(words)
     except _Refused as error:
@@ -79,6 +85,7 @@ def _parser() -> _Parser:
     parser.add_argument(
         "--render", action="append", default=[], metavar="FILE", help="draw the graph: .svg .png .pdf .dot (repeatable)"
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('autograd_mini')}")
     parser.add_argument("--format", choices=("text", "latex", "markdown", "json"), default="text")
     parser.add_argument("--precision", type=_digits, default=4, metavar="N", help="significant digits (4)")
     return parser
@@ -101,8 +108,9 @@ def _derive(words: list[str]) -> int:
     except ValueError as error:
         raise _Refused(f"--wrt: {error}") from None
     pictures = _pictures(output, [Path(name) for name in given.render], given.precision)
-    print(_report(output, nodes, given.format, given.precision))
+    report = _report(output, nodes, given.format, given.precision)
     _write(pictures)
+    print(report)
     return 0
 
 
@@ -117,7 +125,8 @@ def _compute(text: str, assignments: Sequence[str]) -> Value:
         try:
             variables[name] = expression(value).data
         except ExpressionError as error:
-            raise _Refused(f"the value of {name}: {error}") from None
+            hint = "a value is made of numbers, pi, e and functions; each name=value is a word of its own"
+            raise _Refused(f"the value of {name}: {error}\n{hint}") from None
     try:
         output = expression(text, **variables)
     except ExpressionError as error:
@@ -181,10 +190,10 @@ def _demo(words: list[str]) -> int:
     parser.add_argument("folder", nargs="?", type=Path, default=Path("autograd-mini-demo"), metavar="DIR")
     folder: Path = parser.parse_args(words).folder
     output = _compute(DEMO, ["a=5", "b=3", "c=2"])
-    print("J = 3(a + bc) at a = 5, b = 3, c = 2, with u = bc, v = a + u, J = 3v\n")
-    print(_report(output, None, "text", 4))
     folder.mkdir(parents=True, exist_ok=True)
     pictures = _pictures(output, [folder / f"J.{suffix}" for suffix in ("svg", "png", "dot")], 4)
     derivation = _report(output, None, "markdown", 4) + "\n"
     _write([*pictures, (folder / "J.md", derivation.encode())])
+    print("J = 3(a + bc) at a = 5, b = 3, c = 2, with u = bc, v = a + u, J = 3v\n")
+    print(_report(output, None, "text", 4))
     return 0

@@ -24,11 +24,13 @@ from typing import Any
 import graphviz
 
 from .printing import Label, Text, format_number, names_of
-from .value import Value, topological_order
+from .value import Value, derivatives_of, topological_order
 
 __all__ = ["Drawing", "draw"]
 
-FORMATS = ("svg", "png", "pdf", "dot")
+FORMATS = ("svg", "png", "pdf", "dot", "gv")
+DIRECTIONS = ("LR", "RL", "TB", "BT")
+LONGEST = 40  # characters of a name in a box
 
 # Okabe and Ito's hues, safe for colour-blind eyes, as tints under dark text. Shape tells the kinds
 # apart too: leaves are round, operations square, the output has a double line. What stands on the
@@ -48,7 +50,7 @@ class Drawing(graphviz.Digraph):
     title: str = "Computation graph"
     description: str = ""
 
-    def render(self, filename: str | os.PathLike[str], format: str | None = None) -> Path:
+    def render(self, filename: str | os.PathLike[str], format: str | None = None, view: bool = False) -> Path:
         """Write the picture to a file, its format being the suffix: svg, png, pdf or dot.
 
         Unlike `graphviz.Digraph.render` it names the file as you did, with no second suffix.
@@ -61,14 +63,18 @@ class Drawing(graphviz.Digraph):
         """
         path = Path(filename)
         write_whole(path, self.image(format or path.suffix.removeprefix(".")))
+        if view:
+            webbrowser.open(path.absolute().as_uri())
         return path
 
     def image(self, format: str = "svg") -> bytes:
         """Return the picture as the bytes of an svg, png, pdf or dot file."""
+        format = format.lower()
+        if format not in FORMATS:
+            given = f"cannot draw the format {format!r}" if format else "the file's name has no suffix"
+            raise ValueError(f"{given}; there are: {', '.join(FORMATS)}")
         if format in ("dot", "gv"):
             return str(self.source).encode()
-        if format not in FORMATS:
-            raise ValueError(f"cannot draw the format {format!r}; there are: {', '.join(FORMATS)}")
         if format == "svg":
             return self.svg().encode()
         source = self.source
@@ -119,7 +125,7 @@ class Drawing(graphviz.Digraph):
 def draw(output: Value, *, precision: int = 4, max_nodes: int | None = 100, rankdir: str = "LR") -> Drawing:
     """Draw the graph of a Value: values and derivatives in the nodes, local derivatives on the edges.
 
-    Derivatives are those that `backward()` left, and `–` before it. Edges stand in the order of the
+    Derivatives are of this output, and `–` until `backward()` has reached it. Edges stand in the order of the
     operands; a plain number is part of its operation's sign, as in `× 3`.
 
     Args:
@@ -130,7 +136,7 @@ def draw(output: Value, *, precision: int = 4, max_nodes: int | None = 100, rank
 
     Raises:
         TypeError: `output` is not a Value.
-        ValueError: `max_nodes` is less than 1.
+        ValueError: `max_nodes` is less than 1, `precision` not from 1 to 17, or no such direction.
 
     >>> a, b = Value(2.0, "a"), Value(3.0, "b")
     >>> picture = draw(a * b)
@@ -141,8 +147,12 @@ def draw(output: Value, *, precision: int = 4, max_nodes: int | None = 100, rank
         raise TypeError(f"draw: give a Value, not {output!r} of type {type(output).__name__}")
     if max_nodes is not None and max_nodes < 1:
         raise ValueError(f"draw: max_nodes must be at least 1, not {max_nodes}")
+    if precision not in range(1, 18):
+        raise ValueError(f"draw: precision must be a whole number from 1 to 17, not {precision!r}")
+    if rankdir not in DIRECTIONS:
+        raise ValueError(f"draw: rankdir must be one of {', '.join(DIRECTIONS)}, not {rankdir!r}")
     order = topological_order(output)
-    names = names_of(order, output)
+    names = {node: _printable(name) for node, name in names_of(order, output).items()}
     kept = order if max_nodes is None or len(order) <= max_nodes else _nearest(output, order, max_nodes)
     ids = {node: f"n{i}" for i, node in enumerate(kept)}
 
@@ -154,10 +164,11 @@ def draw(output: Value, *, precision: int = 4, max_nodes: int | None = 100, rank
     if len(kept) > 200:  # without these the layout of 1,000 nodes takes 15 s and more
         drawing.graph_attr.update(nslimit="1", nslimit1="1")
     sentences = []
-    ran = output.grad != 0.0
+    # Not .grad: it may be the derivative of another output, or the sum of several calls.
+    derivatives = derivatives_of(output, order) if output.grad != 0.0 else {}
     for node in kept:
         kind = OUTPUT if node is output else LEAF if node.op is None else OPERATION
-        derivative = format_number(node.grad, precision) if ran else "–"
+        derivative = format_number(derivatives[node], precision) if derivatives else "–"
         sentence = _sentence(node, names, output, precision, derivative)
         sentences.append(sentence)
         tooltip = graphviz.escape(sentence)
@@ -213,8 +224,15 @@ def _sign(node: Value, precision: int) -> str:
     return op.name
 
 
+def _printable(name: str) -> str:
+    """Replace what would break a file or turn the text around: control and direction characters."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in name)
+
+
 def _typeset(name: str) -> str:
     """Write a node's name as Graphviz's HTML, sub- and superscripts small and shifted."""
+    if len(name) > LONGEST:
+        name = name[: LONGEST - 1] + "…"
     label = Label.parse(name.replace("\\", "\\\\"))  # Graphviz reads backslashes here too
     small = '<FONT POINT-SIZE="10">{}</FONT>'
     sub = f"<SUB>{small.format(html.escape(label.sub))}</SUB>" if label.sub else ""
@@ -247,7 +265,10 @@ def _sentence(node: Value, names: dict[Value, str], output: Value, precision: in
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file in one step: it is there as a whole or, where writing fails, as it was."""
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=".autograd_mini.")
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from None
     try:
         with open(handle, "wb") as file:
             file.write(content)

@@ -247,20 +247,27 @@ def _shortened(items: tuple[T, ...], most: int | None) -> list[T | None]:
 
 
 def find(output: Value, node: Value | str) -> Value:
-    """Return a node of the graph by its label; a Value is returned as it is.
+    """Return a node of the graph by its label, or by the name that derivations give it, as t1.
+
+    A Value is returned as it is.
 
     Raises:
+        TypeError: `output` is not a Value.
         ValueError: no node has the label, or several do.
     """
+    if not isinstance(output, Value):
+        raise TypeError(f"the output must be a Value, not {output!r} of type {type(output).__name__}")
     if isinstance(node, Value):
         return node
     order = topological_order(output)
     found = [x for x in order if x.label == node]
+    found = found or [x for x, name in names_of(order, output).items() if name == node]
     if len(found) == 1:
         return found[0]
     known = ", ".join(dict.fromkeys(x.label for x in order if x.label)) or "none"
-    problem = f"{len(found)} nodes have the label" if found else "no node has the label"
-    raise ValueError(f"{problem} {node!r}; the graph's labels are: {known[:500]}")
+    if found:
+        raise ValueError(f"{len(found)} nodes have the label {node!r}: give the node itself")
+    raise ValueError(f"no node has the label {node!r}; the graph's labels are: {known[:500]}")
 
 
 def _between(order: list[Value], node: Value) -> dict[Value, list[Edge]]:
@@ -310,6 +317,7 @@ def explain(output: Value, node: Value | str | None = None) -> Explanation:
       dJ/db = dJ/du · du/db = 3 · c = 3 · 2 = 6
       dJ/da = dJ/dv · dv/da = 3 · 1 = 3
     """
+    target = find(output, output if node is None else node)
     order = topological_order(output)
     derivatives = derivatives_of(output, order)
     names = names_of(order, output)
@@ -327,11 +335,10 @@ def explain(output: Value, node: Value | str | None = None) -> Explanation:
             for x in reversed(order)
         )
         return Explanation(output, names, tuple(order), lines, derivatives)
-    node = find(output, node)
-    if node not in derivatives:
-        names |= names_of([node], node) if node.label not in names.values() else {node: node.label + "′"}
-        return Explanation(output, names, (), (Line(node, 0.0, ()),), derivatives)
-    return Explanation(output, names, (), _derivation(output, node, order, derivatives), derivatives)
+    if target not in derivatives:
+        names = names_of([*order, target], output)
+        return Explanation(output, names, (), (Line(target, 0.0, ()),), derivatives)
+    return Explanation(output, names, (), _derivation(output, target, order, derivatives), derivatives)
 
 
 def _derivation(output: Value, node: Value, order: list[Value], derivatives: dict[Value, float]) -> tuple[Line, ...]:
@@ -436,9 +443,9 @@ class Paths:
                 ahead[user] = 0.0
             elif user in self._onward:
                 ahead[user] = max(_log(edge) + ahead[edge.parent] for edge in self._onward[user])
-        ties = count()
+        ties = count(0, -1)  # among equals the newest, which is the deepest: depth first, not breadth
         Way = tuple[Edge, Any] | None
-        heap: list[tuple[float, int, float, Value, Way]] = [(-ahead[self.output], next(ties), 0.0, self.output, None)]
+        heap: list[tuple[float, int, float, Value, Way]] = [(0.0, next(ties), 0.0, self.output, None)]
         while heap:
             _, _, behind, here, way = heapq.heappop(heap)
             if here is self.node:
@@ -450,7 +457,9 @@ class Paths:
                 continue
             for edge in self._onward[here]:
                 magnitude = behind + _log(edge)
-                entry = (-(magnitude + ahead[edge.parent]), next(ties), magnitude, edge.parent, (edge, way))
+                # Rounded, so that equal products are equal also when added up in another order.
+                priority = -round(magnitude + ahead[edge.parent], 9)
+                entry = (priority, next(ties), magnitude, edge.parent, (edge, way))
                 heapq.heappush(heap, entry)
 
     def __str__(self) -> str:

@@ -11,6 +11,7 @@ import math
 import warnings
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from keyword import iskeyword
 from typing import Any, NoReturn
 
 from .ops import OPS, Op, add, div, equal, greater, greater_equal, mul, neg, pow, sub
@@ -21,7 +22,18 @@ __all__ = ["ExpressionError", "expression", "label_all"]
 MAX_LENGTH = 10_000  # characters
 MAX_DEPTH = 400  # of nested operators, a sum of n terms counting n; below Python's recursion limit
 
-CONSTANTS = {"pi": math.pi, "e": math.e}
+CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan}
+OTHER_NAMES = {"ln": "log", "lg": "log10"}  # what mathematics calls some functions
+ADVICE: dict[type[ast.AST], str] = {
+    ast.IfExp: "a choice is written where(condition, x, y)",
+    ast.Attribute: "there are no dots; a function is written tanh(x)",
+    ast.Subscript: "there is nothing to index",
+    ast.Call: "a function is called by its name, with operands only, as tanh(x)",
+    ast.BinOp: "this operator is not there; there are + - * / **",
+    ast.Compare: "this comparison is not there; there are x < y, x <= y, x > y, x >= y and x == y",
+    ast.BoolOp: "and, or are not there; multiply comparisons, as (x > 0)*(x < 1)",
+    ast.UnaryOp: "this operator is not there; there is -x",
+}
 BINARY: dict[type[ast.operator], Op] = {ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.Div: div, ast.Pow: pow}
 COMPARE: dict[type[ast.cmpop], tuple[Op, bool]] = {  # with whether the sides change places
     ast.Gt: (greater, False),
@@ -40,11 +52,18 @@ class ExpressionError(ValueError):
         self.message = message
         self.line = line
         self.column = column
-        place = "" if column is None else f"\n  {line}\n  {' ' * column}^"
-        super().__init__(message + place)
+        super().__init__(message + ("" if column is None else _pointed(line, column)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.message, self.line, self.column)
+
+
+def _pointed(line: str, column: int) -> str:
+    """Return the line, or its part around the column, with a caret under the column."""
+    start = max(0, column - 50)
+    part = line[start : column + 30]
+    before, after = "…" * (start > 0), "…" * (len(line) > column + 30)
+    return f"\n  {before}{part}{after}\n  {' ' * (column - start + len(before))}^"
 
 
 def expression(text: str, /, **variables: Any) -> Value:
@@ -89,6 +108,8 @@ class _Reader:
         self.assigned: set[str] = set()
         self.used: set[str] = set()
         for name, x in variables.items():
+            if not name.isidentifier() or iskeyword(name):
+                raise ExpressionError(f"{name} cannot be a name; choose another")
             self.names[name] = x if isinstance(x, Value) else Value(x, name)
 
     def read(self) -> Value:
@@ -188,8 +209,8 @@ class _Reader:
             case ast.Constant(value=constant):
                 self._fail(f"{constant!r} is not a real number", node)
             case _:
-                kind = type(node).__name__
-                self._fail(f"{kind} is not allowed; use numbers, names, + - * / ** and functions", node)
+                otherwise = "this is not allowed; use numbers, names, + - * / ** and functions"
+                self._fail(ADVICE.get(type(node), otherwise), node)
 
     def _name(self, name: str, node: ast.expr) -> Value | float:
         if name in self.names:
@@ -219,15 +240,18 @@ def _sign_of(node: ast.BinOp, lines: list[str]) -> ast.AST:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    close = get_close_matches(name, known, n=1)
+    close = [OTHER_NAMES[name]] if name in OTHER_NAMES else get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]}?" if close else ""
 
 
 def label_all(variables: Mapping[str, Any]) -> None:
     """Label the Values among variables, such as `locals()`, after the names that hold them.
 
-    A Value that has a label keeps it; in lists and tuples the label gets the index, `w_0`. Names
-    that begin with an underscore are passed over.
+    A Value that has a label keeps it; in lists, tuples and arrays the label gets the index, as `w_1`
+    or `W_{01}`. Names that begin with an underscore are passed over.
+
+    Raises:
+        TypeError: `variables` is not a mapping.
 
     >>> x = Value(2.0)
     >>> w = [Value(1.0), Value(3.0)]
@@ -235,12 +259,19 @@ def label_all(variables: Mapping[str, Any]) -> None:
     >>> x.label, w[1].label
     ('x', 'w_1')
     """
+    if not isinstance(variables, Mapping):
+        raise TypeError(f"label_all: give a dict of variables, such as locals(), not {variables!r}")
     for name, held in variables.items():
-        if name.startswith("_"):
-            continue
-        if isinstance(held, Value):
-            held.label = held.label or name
-        elif isinstance(held, (list, tuple)):
-            for i, item in enumerate(held):
-                if isinstance(item, Value):
-                    item.label = item.label or f"{name}_{i}"
+        if not name.startswith("_"):
+            _label(held, name, ())
+
+
+def _label(held: Any, name: str, index: tuple[int, ...]) -> None:
+    if isinstance(held, Value):
+        places = ("" if max(index, default=0) < 10 else "_").join(map(str, index))
+        held.label = held.label or (
+            name if not index else f"{name}_{places}" if len(index) == 1 else f"{name}_{{{places}}}"
+        )
+    elif isinstance(held, (list, tuple)) or getattr(getattr(held, "dtype", None), "kind", "") == "O":
+        for i, item in enumerate(held):
+            _label(item, name, (*index, i))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from importlib import import_module
-from inspect import signature
+from inspect import Parameter, Signature, signature
 from numbers import Real
 from types import MethodType
 from typing import Any, Final, NamedTuple, TypeVar, overload
@@ -170,7 +170,18 @@ class Op:
     neutral: tuple[float | None, float] | None = None  # a constant on the left or right that changes nothing
 
     def __post_init__(self) -> None:
-        for name, value in (("__doc__", self.doc), ("__name__", self.name), ("__qualname__", self.name)):
+        n = self.arity - len(self.defaults)
+        parameters = [
+            Parameter(name, Parameter.POSITIONAL_ONLY, default=self.defaults[i - n] if i >= n else Parameter.empty)
+            for i, name in enumerate(self.operands)
+        ]
+        shown = {
+            "__doc__": self.doc + (f"\n\nConvention: {self.convention}." if self.convention else ""),
+            "__name__": self.name,
+            "__qualname__": self.name,
+            "__signature__": Signature(parameters),
+        }
+        for name, value in shown.items():  # what help() and completion ask for
             object.__setattr__(self, name, value)
 
     @property
@@ -260,11 +271,14 @@ class _Extended(Traced):
 def number(op: Op | str, operand: object) -> float:
     """Return a plain number as a float, or raise a TypeError that names the op and the operand."""
     if isinstance(operand, Real):
-        return float(operand)
+        try:
+            return float(operand)
+        except OverflowError as error:
+            raise OverflowError(f"{op}: {error}") from None
     if getattr(operand, "ndim", None) == 0:  # an array or tensor that holds one number
         return number(op, operand.item())  # type: ignore[attr-defined]  # what has ndim 0 has item
     hint = (
-        "; use a NumPy function on arrays, such as np.exp(array), which asks each element"
+        "; on an array, np.exp and its like ask each element, and so does np.vectorize(f, otypes=[object])"
         if hasattr(operand, "ndim")
         else "; use a number or a Value"
     )
@@ -512,7 +526,7 @@ neg: Op = _row("neg", _neg, lambda x, z: -1.0,
                text="-<x>", tex="-<x>", level=S, operands=(W,), symbol="−", methods=("neg", "negative"),
                doc="Negate, $-x$.")
 pow: Op = _row("pow", _pow, _pow_slope,
-               lambda x, y, z: xlogy(z, x),
+               lambda x, y, z: where(equal(z, 0.0), 0.0, z * log(x)),
                text="<x>**<y>", tex="<x>^{<y>}", level=W, operands=(A, W), tex_operands=(A, C), symbol="^",
                domain=(POSITIVE, REAL), methods=(), neutral=(None, 1.0),
                convention="a negative base needs a whole exponent; 0 ** 0 = 1, with slope 0 in the base",
@@ -620,7 +634,7 @@ silu: Op = _row("silu", _silu, lambda x, z: sigmoid(x) + z * (1.0 - sigmoid(x)),
                 doc=r"Weigh by the sigmoid, $x \sigma(x)$ (Elfwing et al., 2017).")
 
 # Passing a value on.
-identity: Op = _row("identity", _identity, lambda x, z: 1.0, methods=(),
+identity: Op = _row("identity", _identity, lambda x, z: 1.0, methods=("conjugate",),
                     doc="Pass a value on as a node of its own, $x$.")
 stop_gradient: Op = _row("stop_gradient", _identity, lambda x, z: 0.0, kink=lambda x: 0.0, convention="the derivative is 0 everywhere",
                          doc="Pass a value on and let no derivative through, $x$ with slope 0.")

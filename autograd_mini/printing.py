@@ -86,12 +86,14 @@ def _escape_tex(match: re.Match[str]) -> str:
 
 
 def format_number(x: float, precision: int = 4) -> str:
-    """Write a number with `precision` significant digits, and never as -0.
+    """Write a number with `precision` significant digits, whole ones in full, and never as -0.
 
-    >>> format_number(33.0), format_number(1 / 3), format_number(-1.5e-9, 2)
-    ('33', '0.3333', '-1.5e-09')
+    >>> format_number(33.0), format_number(16384.0), format_number(1 / 3), format_number(-1.5e-9, 2)
+    ('33', '16384', '0.3333', '-1.5e-09')
     """
-    return f"{x + 0.0:.{precision}g}"
+    if x.is_integer() and abs(x) < 1e7:
+        return f"{x + 0.0:.0f}"
+    return f"{x:.{precision}g}"
 
 
 class _Written(Traced):

@@ -11,6 +11,7 @@ Nothing here recurses: a graph may be a million nodes deep.
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -26,8 +27,9 @@ __all__ = ["Value", "no_grad", "topological_order"]
 class Value(Traced):
     """Hold a number and record what is computed from it.
 
-    Every operator of Python, every row of the table as a method (`v.tanh()`), NumPy's functions on
-    object arrays, and the functions of the package (`ag.tanh(v)`) make new nodes. An operand that
+    Python's operators, the functions of the package (`ag.tanh(v)`, or as a method `v.tanh()`) and
+    NumPy's functions on object arrays make new nodes, plain Values also where the operands are of
+    a subclass. An operand that
     is a plain number is kept as a constant of the node and is no node of its own.
 
     Args:
@@ -51,9 +53,9 @@ class Value(Traced):
     # Two parents with their partials and one constant, flat: a tuple for each would double the
     # node. A parent slot of None is where the constant stood. A row of three operands or more keeps
     # all its operands in _constant and all its partials in _dx, as tuples.
-    __slots__ = ("__weakref__", "_constant", "_data", "_dx", "_dy", "_grad", "_op_row", "_x", "_y", "label")
+    __slots__ = ("__weakref__", "_constant", "_data", "_dx", "_dy", "_grad", "_label", "_op_row", "_x", "_y")
 
-    label: str
+    _label: str
     _data: float
     _grad: float
     _op_row: Op | None
@@ -66,8 +68,6 @@ class Value(Traced):
     def __init__(self, data: SupportsFloat, label: str = "") -> None:
         if isinstance(data, Traced):
             raise TypeError("Value: the data is a Value already; use v.detach() for a new leaf of its number")
-        if not isinstance(label, str):
-            raise TypeError(f"Value: the label must be a str, not {label!r}")
         self._data = number("Value", data)
         self._grad = 0.0
         self.label = label
@@ -93,6 +93,17 @@ class Value(Traced):
     @grad.setter
     def grad(self, grad: Any) -> None:
         self._grad = number("Value.grad", grad)
+
+    @property
+    def label(self) -> str:
+        """Return the name for pictures and derivations, "" for none."""
+        return self._label
+
+    @label.setter
+    def label(self, label: str) -> None:
+        if not isinstance(label, str):
+            raise TypeError(f"Value: the label must be a str, not {label!r}")
+        self._label = label
 
     @property
     def op(self) -> Op | None:
@@ -311,19 +322,23 @@ class Value(Traced):
     # Comparisons are of the numbers, as a Python `if` on them wants; == and hash are the object's.
 
     def __lt__(self, other: SupportsFloat) -> bool:
-        y = other._data if isinstance(other, Value) else number("<", other)
+        if (y := _comparable("<", other)) is None:
+            return NotImplemented
         return _decided("<", self, other, self._data < y)
 
     def __le__(self, other: SupportsFloat) -> bool:
-        y = other._data if isinstance(other, Value) else number("<=", other)
+        if (y := _comparable("<=", other)) is None:
+            return NotImplemented
         return _decided("<=", self, other, self._data <= y)
 
     def __gt__(self, other: SupportsFloat) -> bool:
-        y = other._data if isinstance(other, Value) else number(">", other)
+        if (y := _comparable(">", other)) is None:
+            return NotImplemented
         return _decided(">", self, other, self._data > y)
 
     def __ge__(self, other: SupportsFloat) -> bool:
-        y = other._data if isinstance(other, Value) else number(">=", other)
+        if (y := _comparable(">=", other)) is None:
+            return NotImplemented
         return _decided(">=", self, other, self._data >= y)
 
     def __float__(self) -> NoReturn:
@@ -361,8 +376,10 @@ class Value(Traced):
         """Return a copy of the whole graph, of which other copies of the same call are part."""
         for node in topological_order(self):
             if id(node) not in memo:
-                operands = tuple(memo[id(x)] if isinstance(x, Value) else x for x in node.operands)
-                memo[id(node)] = _rebuild(type(node), *node._state()[:-1], operands)
+                op, data, grad, label, partials, operands, attributes = node._state()
+                operands = tuple(memo[id(x)] if isinstance(x, Value) else x for x in operands)
+                attributes = copy.deepcopy(attributes, memo)
+                memo[id(node)] = _rebuild(type(node), op, data, grad, label, partials, operands, attributes)
         copied: Value = memo[id(self)]
         return copied
 
@@ -374,8 +391,9 @@ class Value(Traced):
         ancestors = topological_order(self)[:-1]
         return _rebuild_last, (_Flat(ancestors), type(self), *self._state())
 
-    def _state(self) -> tuple[Op | None, float, float, str, tuple[float, ...], tuple[Value | float, ...]]:
-        return (self._op_row, self._data, self._grad, self.label, self.partials, self.operands)
+    def _state(self) -> tuple[Any, ...]:
+        attributes = getattr(self, "__dict__", None)  # of a subclass
+        return self._op_row, self._data, self._grad, self._label, self.partials, self.operands, attributes
 
 
 def topological_order(*outputs: Value) -> list[Value]:
@@ -496,7 +514,7 @@ def _node(op: Op | None, data: float, x: Value | None, y: Value | None, dx: Any,
     node = Value.__new__(Value)
     node._data = data
     node._grad = 0.0
-    node.label = ""
+    node._label = ""
     if _switched and not _recording.get():
         op = x = y = constant = None
         dx = dy = 0.0
@@ -509,6 +527,13 @@ def _node(op: Op | None, data: float, x: Value | None, y: Value | None, dx: Any,
     if _switched and (watch := _watch.get()) is not None:
         watch.made(node)
     return node
+
+
+def _comparable(sign: str, other: Any) -> float | None:
+    """Return what a node is compared with as a number; None leaves an array to its elements."""
+    if isinstance(other, Value):
+        return other._data
+    return None if getattr(other, "ndim", 0) else number(sign, other)
 
 
 def _decided(sign: str, x: Value, y: Any, outcome: bool) -> bool:
@@ -548,10 +573,13 @@ def _rebuild(
     label: str,
     partials: tuple[float, ...],
     operands: tuple[Any, ...],
+    attributes: dict[str, Any] | None = None,
 ) -> Value:
     """Make a node from its parts: the inverse of `Value._state`."""
     node = kind.__new__(kind)
-    node._op_row, node._data, node._grad, node.label = op, data, grad, label
+    node._op_row, node._data, node._grad, node._label = op, data, grad, label
+    if attributes:  # of a subclass
+        vars(node).update(attributes)
     node._x = node._y = node._constant = None
     node._dx = node._dy = 0.0
     if len(operands) > 2:

@@ -79,7 +79,10 @@ def test_pictures(tmp_path: Path) -> None:
         (("a*2", "a=1", "--render", "no/x.dot"), "there is no folder no"),
         (("a*2", "a=1", "--precision", "0"), "'0' is not a whole number from 1 to 17"),
         (("a*2", "a=1", "--bogus"), "unrecognized arguments: --bogus"),
-        ((), "Try: autograd-mini --help"),
+        (("a*b", "a=1", "b=a"), "a value is made of numbers, pi, e and functions"),
+        (("a*2", "a=1", "--render", "x"), "the file's name has no suffix"),
+        (("ops", "x"), "ops takes no arguments, not 'x'"),
+        (("a*2", "lambda=1"), "lambda cannot be a name"),
         (("demo", "a", "b"), "unrecognized arguments: b"),
     ],
 )
@@ -102,6 +105,9 @@ def test_demo(tmp_path: Path) -> None:
 
 def test_help_and_ops() -> None:
     assert "examples:" in run("--help").stdout
+    assert run().stdout == run("--help").stdout
+    assert run("--version").stdout.startswith("autograd-mini 0.")
+    assert run("y = tanh(x*x)", "x=1", "--wrt", "t1").stdout.startswith("dy/dt1 = ")
     assert "`tanh`" in run("ops").stdout
 
 

@@ -104,6 +104,15 @@ def test_the_same_graph_gives_the_same_bytes(J: Value) -> None:
     assert ag.draw(J).source == ag.draw(again).source
 
 
+def test_derivatives_are_of_the_output_that_is_drawn(J: Value) -> None:
+    J.backward()
+    J.backward()
+    assert "dJ/da = 3" in ag.draw(J).description
+    (v,) = J.parents
+    u = v.parents[1]
+    assert "b = 3, du/db = 2" in ag.draw(u).description
+
+
 def test_repeated_parents_are_two_edges_and_order_is_kept() -> None:
     x, y = Value(2.0, "x"), Value(3.0, "y")
     assert len(re.findall(r"n0 -> n1", ag.draw(x * x).source)) == 2
@@ -140,6 +149,8 @@ def test_labels_are_text_not_markup(renderer: str) -> None:
     assert label in "".join(root[1].itertext())
     assert label in boxes(svg)
     assert html.escape("<b>") in svg
+    odd = ag.draw(Value(1.0, "x\x00\u202e\n" + "y" * 60)).svg()
+    assert "x\ufffd\ufffd\ufffd" + "y" * 35 + "…" in odd
 
 
 def test_a_large_graph_is_folded(renderer: str) -> None:
@@ -164,8 +175,14 @@ def test_bad_arguments_are_refused(J: Value, tmp_path: Path) -> None:
         ag.draw(J, max_nodes=0)
     with pytest.raises(ValueError, match="cannot draw the format 'gif'; there are: svg, png, pdf, dot"):
         ag.draw(J).render(tmp_path / "J.gif")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"nowhere.J\.dot"):
         ag.draw(J).render(tmp_path / "nowhere" / "J.dot")
+    with pytest.raises(ValueError, match="the file's name has no suffix; there are: svg"):
+        ag.draw(J).render(tmp_path / "J")
+    with pytest.raises(ValueError, match="precision must be a whole number from 1 to 17, not 'x'"):
+        ag.draw(J, precision="x")  # type: ignore[arg-type]  # as a user might
+    with pytest.raises(ValueError, match="rankdir must be one of LR, RL, TB, BT, not 'XX'"):
+        ag.draw(J, rankdir="XX")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -113,6 +113,22 @@ def test_paths_are_counted_and_topped_without_listing() -> None:
     assert "about 2^50 paths from f to x" in str(paths)
 
 
+def test_tied_paths_are_found_depth_first() -> None:
+    x = Value(1.0, "x")
+    y = x
+    for _ in range(300):
+        y = y + y
+    assert [p.product for p in ag.paths(y, x).top(5)] == [1.0] * 5
+
+
+def test_names_that_derivations_give_are_found() -> None:
+    y = Value(2.0, "x") * 3 + 1
+    assert str(ag.explain(y, "t1")) == "df/dt1 = 1"
+    assert str(ag.explain(y, "f")) == "df/df = 1"
+    with pytest.raises(TypeError, match="the output must be a Value, not 5"):
+        ag.explain(5, "x")  # type: ignore[arg-type]  # as a user might
+
+
 def test_a_path_through_nothing() -> None:
     x = Value(1.0, "x")
     assert [p.product for p in ag.paths(x, x)] == [1.0]

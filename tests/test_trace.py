@@ -1,0 +1,153 @@
+"""Traces compute what the function computes, and say where it would compute something else."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from strategies import Dag, dags
+
+import autograd_mini as ag
+from autograd_mini import BranchError, BranchWarning, Value
+
+
+@given(dag=dags())
+@settings(max_examples=60, deadline=None)
+def test_a_trace_and_every_pass_compute_the_function(dag: Dag) -> None:
+    trace = ag.trace(lambda *xs: dag(xs), *dag.inputs)
+    others = [x * 0.5 + 0.1 for x in dag.inputs]
+    expected = [dag(dag.inputs), dag(others)]
+    for t in (trace, trace.dead_code(), trace.common_subexpressions(), trace.fold_constants(), trace.optimize()):
+        assert [t(*dag.inputs), t(*others)] == expected
+        assert len(t.equations) <= len(trace.equations)
+    assert str(trace) == str(ag.trace(lambda *xs: dag(xs), *dag.inputs))
+    z = trace.optimize()(*map(Value, others))
+    assert not isinstance(z, Value) or z.data == expected[1]
+
+
+@given(dag=dags(max_steps=8))
+@settings(max_examples=40, deadline=None)
+def test_a_gradient_is_a_trace(dag: Dag) -> None:
+    def f(*xs: Any) -> Any:
+        return dag(xs)
+
+    others = [x * 0.5 + 0.1 for x in dag.inputs]
+    argnums = 0 if len(others) == 1 else tuple(range(len(others)))
+    expected = ag.grad(f, argnums)(*others)
+    assume(np.all(np.abs(expected) < 1e6))
+    found = ag.trace(f, *dag.inputs).gradient()(*others)
+    assert np.ravel(found) == pytest.approx(np.ravel(expected), rel=1e-9, abs=1e-9)
+
+
+def test_it_reads_as_equations() -> None:
+    def f(p: dict[str, Any], x: Any) -> Any:
+        u = p["w"] * x
+        if isinstance(u, Value):
+            u.label = "u"
+        return [ag.tanh(u + 1.0), u]
+
+    trace = ag.trace(f, {"w": 2.0}, Value(3.0, "x"))
+    assert str(trace).splitlines() == [
+        "trace of f: 2 inputs, 3 equations",
+        "  x0, x = inputs",
+        "  u = x0 * x",
+        "  t1 = u + 1",
+        "  t2 = tanh(t1)",
+        "  return t2, u",
+    ]
+    assert trace({"w": 0.5}, 4.0) == [ag.tanh(3.0), 2.0]
+    with pytest.raises(TypeError, match=r"f: the inputs must have the structure \(\{'w': \*\}, \*\), not \(\*, \*\)"):
+        trace(1.0, 2.0)
+    with pytest.raises(TypeError, match="gradient needs one output"):
+        trace.gradient()
+
+
+def test_arrays() -> None:
+    W = np.array([[1.0, 2.0], [3.0, 4.0]])
+    trace = ag.trace(lambda W, x: np.sum(np.tanh(W @ x)), W, np.array([0.1, 0.2]))
+    assert trace(W * 2, np.array([0.3, 0.1])) == pytest.approx(np.sum(np.tanh(2 * W @ [0.3, 0.1])))
+    dW, dx = trace.gradient()(W, np.array([0.1, 0.2]))
+    assert dW.shape == (2, 2)
+    assert dx == pytest.approx(W.T @ (1 - np.tanh(W @ [0.1, 0.2]) ** 2))
+
+
+def test_an_existing_graph() -> None:
+    J = ag.expression("u = b*c; v = a + u; J = 3*v", a=5, b=3, c=2)
+    a, b, c = (x for x in ag.topological_order(J) if x.op is None)
+    trace = ag.trace_graph(J, {"a": a, "b": b})
+    assert trace({"a": 1.0, "b": 1.0}) == 9.0
+    assert "u = b * 2" in str(trace)
+    u = b * c
+    assert ag.trace_graph([u * u, u], [u])([5.0]) == [25.0, 5.0]  # from an inner node
+    assert ag.trace_graph(c, [a])([1.0]) == 2.0
+    with pytest.raises(TypeError, match="trace_graph: give Values, not 3"):
+        ag.trace_graph(3, [a])
+
+
+def test_passes_print_before_and_after(capsys: pytest.CaptureFixture[str]) -> None:
+    def f(x: Any) -> Any:
+        _unused = ag.exp(x)
+        return (x * x + x * x) * 1.0
+
+    trace = ag.trace(f, 2.0)
+    small = trace.optimize(show=True)
+    assert [e.op.name for e in small.equations] == ["mul", "add"]
+    printed = capsys.readouterr().out
+    assert "fold_constants: before\ntrace of f: 1 input, 4 equations" in printed
+    assert "common_subexpressions: after\ntrace of f: 1 input, 2 equations" in printed
+    assert small(3.0) == f(3.0)
+
+
+def test_a_flipped_branch_is_told() -> None:
+    def f(x: Any, y: Any) -> Any:
+        return x * 2 if x > y else y * 3
+
+    trace = ag.trace(f, 3.0, 1.0)
+    assert "assuming x0 > x1 is True" in str(trace)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert trace(5.0, 4.0) == 10.0
+    with pytest.warns(
+        BranchWarning, match=r"f: the trace was made where x0 > x1 was True; here it is False \(1 and 4\)"
+    ):
+        assert trace(1.0, 4.0) == 2.0
+    with pytest.raises(BranchError):
+        trace(1.0, 4.0, branches="raise")
+    assert trace(1.0, 4.0, branches="ignore") == 2.0
+    with pytest.raises(ValueError, match="branches must be"):
+        trace(1.0, 4.0, branches="maybe")  # type: ignore[arg-type]  # as a user might
+    with pytest.raises(BranchError):
+        trace.optimize().gradient()(1.0, 4.0, branches="raise")
+    loop = ag.trace(lambda x: max(x, 2.0) + (1 if x < 3 else 0), 5.0)
+    with pytest.raises(BranchError):
+        loop(1.0, branches="raise")
+
+
+def test_decisions_list_branches_and_kinks() -> None:
+    def f(x: Any) -> Any:
+        y = ag.relu(x - 1)
+        return ag.maximum(y, 0.5) if x >= 0 else abs(y)
+
+    decisions = ag.trace(f, 3.0).decisions()
+    assert [(d.kind, d.distance) for d in decisions] == [("branch", 3.0), ("kink", 2.0), ("kink", 1.5)]
+    assert [d.distance for d in ag.trace(f, 3.0).decisions(1.25)] == [1.25, 0.25, 0.25]
+    assert str(decisions[0]) == "x0 >= 0 (branch, 3 from flipping)"
+
+
+def test_a_deep_trace() -> None:
+    def f(x: Any) -> Any:
+        for _ in range(50_000):
+            x = x * 1.00001
+        return x
+
+    trace = ag.trace(f, 1.0)
+    assert trace(2.0) == f(2.0)
+    assert trace.gradient()(2.0) == pytest.approx(f(1.0))
+
+
+def test_no_grad_around_does_not_stop_a_trace() -> None:
+    with ag.no_grad():
+        assert ag.trace(lambda x: x * x, 2.0)(3.0) == 9.0
