@@ -16,7 +16,7 @@ from typing import Any
 from .ops import number
 from .printing import format_number, names_of
 from .structure import flatten
-from .transform import jvp, push, vjp
+from .transform import Linear, jvp, vjp
 from .value import Value, derivatives_of, topological_order
 
 __all__ = ["Audit", "AuditRow", "GradientError", "audit", "check_grads"]
@@ -254,7 +254,7 @@ def audit(output: Value) -> Audit:
                     held[node] = node.op.function(*(held[x] if isinstance(x, Value) else x for x in node.operands))
             return held[output]
 
-        (forward,) = push([output], [leaf], [1.0], graph=False)
+        (forward,) = Linear([output], [leaf], graph=False).push([1.0])
         try:
             numeric, error = difference(moved, STEP * max(1.0, abs(leaf.data)))
         except (ArithmeticError, ValueError):  # the end of a domain is near

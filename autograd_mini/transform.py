@@ -13,9 +13,10 @@ transformation everything stays a Value: that is what makes nesting right.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import cached_property
 from math import factorial
 from typing import Any, Literal, cast
 
@@ -42,56 +43,51 @@ Mode = Literal["fwd", "rev"]
 _inside: ContextVar[bool] = ContextVar("inside", default=False)
 
 
-# The two walks: the chain rule, over numbers or over Values.
+class Linear:
+    r"""The part of a graph from inputs to outputs: the linear map of its derivatives.
 
-
-def pull(outputs: Sequence[Any], cotangents: Sequence[Any], inputs: Sequence[Value], graph: bool) -> list[Any]:
-    r"""Return the cotangents of the inputs, $\bar x = \sum_u \bar u \, \partial u / \partial x$.
-
-    Args:
-        outputs: Values; a plain number depends on nothing.
-        graph: run the rules on the nodes, so that the result can be differentiated.
+    `pull` is the chain rule backwards and `push` forwards, over numbers or, with `graph`, over Values.
     """
-    order = topological_order(*(z for z in outputs if isinstance(z, Value)))
-    active = _dependent(order, inputs)
-    held: dict[Value, Any] = {}
-    for z, cotangent in zip(outputs, cotangents, strict=True):
-        if z in active:
-            held[z] = held[z] + cotangent if z in held else cotangent
-    kept = set(inputs)
-    for node in reversed(order):
-        if node not in held:
-            continue
-        cotangent = held[node] if node in kept else held.pop(node)
-        for parent, weight in _edges(node, active, graph):
-            contribution = cotangent * weight
-            held[parent] = held[parent] + contribution if parent in held else contribution
-    return [held.get(x, 0.0) for x in inputs]
+
+    def __init__(self, outputs: Sequence[Any], inputs: Sequence[Value], graph: bool) -> None:
+        self.outputs = outputs  # a plain number among them depends on nothing
+        self.inputs = inputs
+        self.active: set[Any] = set(inputs)
+        self.edges: list[tuple[Value, list[tuple[Value, Any]]]] = []
+        for node in topological_order(*(z for z in outputs if isinstance(z, Value))):
+            if leading := list(_weights(node, self.active, graph)):
+                self.active.add(node)
+                self.edges.append((node, leading))
+
+    def pull(self, cotangents: Sequence[Any]) -> list[Any]:
+        r"""Return the cotangents of the inputs, $\bar x = \sum_u \bar u \, \partial u / \partial x$."""
+        held: dict[Value, Any] = {}
+        for z, cotangent in zip(self.outputs, cotangents, strict=True):
+            if z in self.active:
+                held[z] = held[z] + cotangent if z in held else cotangent
+        for node, leading in reversed(self.edges):
+            if node in held:
+                cotangent = held[node]
+                for parent, weight in leading:
+                    contribution = cotangent * weight
+                    held[parent] = held[parent] + contribution if parent in held else contribution
+        return [held.get(x, 0.0) for x in self.inputs]
+
+    def push(self, tangents: Sequence[Any]) -> list[Any]:
+        r"""Return the tangents of the outputs, $\dot z = \sum_x \partial z / \partial x \, \dot x$."""
+        held: dict[Any, Any] = dict(zip(self.inputs, tangents, strict=True))
+        for node, leading in self.edges:
+            if node not in held:
+                (parent, weight), *others = leading
+                tangent = weight * held[parent]
+                for parent, weight in others:
+                    tangent = tangent + weight * held[parent]
+                held[node] = tangent
+        return [held.get(z, 0.0) for z in self.outputs]
 
 
-def push(outputs: Sequence[Any], inputs: Sequence[Value], tangents: Sequence[Any], graph: bool) -> list[Any]:
-    r"""Return the tangents of the outputs, $\dot z = \sum_x \partial z / \partial x \, \dot x$."""
-    order = topological_order(*(z for z in outputs if isinstance(z, Value)))
-    active = _dependent(order, inputs)
-    held: dict[Value, Any] = dict(zip(inputs, tangents, strict=True))
-    for node in order:
-        if node in active and node not in held:
-            terms = [weight * held[parent] for parent, weight in _edges(node, active, graph)]
-            held[node] = functools.reduce(lambda a, b: a + b, terms)
-    return [held.get(z, 0.0) if isinstance(z, Value) else 0.0 for z in outputs]
-
-
-def _dependent(order: Iterable[Value], inputs: Iterable[Value]) -> set[Any]:
-    """Return the nodes that depend on an input."""
-    active = set(inputs)
-    for node in order:
-        if any(parent in active for parent in node.parents):
-            active.add(node)
-    return active
-
-
-def _edges(node: Value, active: set[Any], graph: bool) -> Iterator[tuple[Value, Any]]:
-    """Yield the parents on the way to an input, each with its weight as a number or as a Value."""
+def _weights(node: Value, active: set[Any], graph: bool) -> Iterator[tuple[Value, Any]]:
+    """Yield the active parents of a node, each with its weight as a number or as a Value."""
     operands = node.operands
     weights = iter(node.partials)
     for i, x in enumerate(operands):
@@ -163,11 +159,10 @@ class _Run:
                 f"{self.name}: the output must be one number, not {self.out_structure}; use jacobian, or sum the output"
             )
 
-    def pull(self, cotangents: Sequence[Any]) -> list[Any]:
-        return pull(self.outputs, cotangents, self.inputs, self.graph)
-
-    def push(self, tangents: Sequence[Any]) -> list[Any]:
-        return push(self.outputs, self.inputs, tangents, self.graph)
+    @cached_property
+    def linear(self) -> Linear:
+        """The map of the derivatives, made when it is first asked for."""
+        return Linear(self.outputs, self.inputs, self.graph)
 
     def insist_on_dependence(self) -> None:
         """Raise where no output depends on some input."""
@@ -226,7 +221,7 @@ def gradient(output: Value, inputs: Any) -> Any:
     for x in (output, *leaves):
         if not isinstance(x, Value):
             raise TypeError(f"gradient: give Values, not {x!r} of type {type(x).__name__}")
-    slopes = pull([output], [1.0], leaves, graph=True)
+    slopes = Linear([output], leaves, graph=True).pull([1.0])
     return structure.rebuild(x if isinstance(x, Value) else Value(x) for x in slopes)
 
 
@@ -255,7 +250,7 @@ def value_and_grad(
         run.scalar()
         if strict:
             run.insist_on_dependence()
-        slopes = run.structure.rebuild(run.pull([1.0]))
+        slopes = run.structure.rebuild(run.linear.pull([1.0]))
         return ((run.value(), run.aux) if has_aux else run.value()), slopes
 
     return wrapped
@@ -297,7 +292,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         seeds = _matched(cotangent, run.out_structure, f"vjp of {run.name}: the cotangent")
-        result: tuple[Any, ...] = run.structure.rebuild(run.pull(seeds))
+        result: tuple[Any, ...] = run.structure.rebuild(run.linear.pull(seeds))
         return result
 
     return run.value(), pullback
@@ -314,7 +309,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
 
     def pushforward(*tangents: Any) -> Any:
         seeds = _matched(tangents, run.structure, f"jvp of {run.name}: the tangents")
-        return run.out_structure.rebuild(run.push(seeds))
+        return run.out_structure.rebuild(run.linear.push(seeds))
 
     return run.value(), pushforward
 
@@ -360,10 +355,10 @@ def jacobian(
             run.insist_on_dependence()
         n, m = len(run.inputs), len(run.outputs)
         if (mode or ("fwd" if n < m else "rev")) == "fwd":
-            columns = [run.push([float(i == j) for i in range(n)]) for j in range(n)]
+            columns = [run.linear.push([float(i == j) for i in range(n)]) for j in range(n)]
             rows = [[column[i] for column in columns] for i in range(m)]
         else:
-            rows = [run.pull([float(i == j) for j in range(m)]) for i in range(m)]
+            rows = [run.linear.pull([float(i == j) for j in range(m)]) for i in range(m)]
         return _outer(run.out_structure, run.structure, rows)
 
     return wrapped
@@ -440,9 +435,8 @@ def taylor(f: Callable[[Any], Any], x: Any, order: int) -> list[Any]:
         return [z] + [0.0] * order
     series = {point: Series([run.show(point), 1.0])}
     nodes = topological_order(z)
-    active = _dependent(nodes, [point])
     for node in nodes:
-        if node not in active:
+        if node not in run.linear.active:
             series[node] = Series([run.show(node)])
         elif node.op is not None and node is not point:
             operands: list[Any] = [series[x] if isinstance(x, Value) else x for x in node.operands]

@@ -131,7 +131,12 @@ class Value(Traced):
         >>> (x * x).parents
         (Value(3.0, label='x'), Value(3.0, label='x'))
         """
-        return tuple(operand for operand in self.operands if isinstance(operand, Value))
+        op, x, y = self._op_row, self._x, self._y
+        if op is not None and op.arity > 2:
+            return tuple(operand for operand in self._constant if isinstance(operand, Value))
+        if x is None:
+            return () if y is None else (y,)
+        return (x,) if y is None else (x, y)
 
     @property
     def partials(self) -> tuple[float, ...]:
@@ -141,10 +146,12 @@ class Value(Traced):
         >>> (x * x).partials, (x / 2).partials
         ((3.0, 3.0), (0.5,))
         """
-        op = self._op_row
+        op, x, y = self._op_row, self._x, self._y
         if op is not None and op.arity > 2:
             return tuple(self._dx)
-        return tuple(d for parent, d in ((self._x, self._dx), (self._y, self._dy)) if parent is not None)
+        if x is None:
+            return () if y is None else (self._dy,)
+        return (self._dx,) if y is None else (self._dx, self._dy)
 
     @property
     def _prev(self) -> tuple[Value, ...]:
