@@ -471,28 +471,20 @@ _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 
 
 @contextmanager
-def watched_by(watch: Watch) -> Iterator[None]:
+def _switch(variable: ContextVar[Any], state: Any) -> Iterator[None]:
+    global _switched
+    _switched += 1
+    token = variable.set(state)
+    try:
+        yield
+    finally:
+        variable.reset(token)
+        _switched -= 1
+
+
+def watched_by(watch: Watch) -> AbstractContextManager[None]:
     """Tell `watch` what happens inside; outside of it nothing is paid."""
-    global _switched
-    _switched += 1
-    token = _watch.set(watch)
-    try:
-        yield
-    finally:
-        _watch.reset(token)
-        _switched -= 1
-
-
-@contextmanager
-def _record_as(on: bool) -> Iterator[None]:
-    global _switched
-    _switched += 1
-    token = _recording.set(on)
-    try:
-        yield
-    finally:
-        _recording.reset(token)
-        _switched -= 1
+    return _switch(_watch, watch)
 
 
 def no_grad() -> AbstractContextManager[None]:
@@ -504,12 +496,12 @@ def no_grad() -> AbstractContextManager[None]:
     >>> y, y.parents
     (Value(4.0), ())
     """
-    return _record_as(False)
+    return _switch(_recording, False)
 
 
 def recording() -> AbstractContextManager[None]:
     """Record, also where `no_grad` is in force around: a transformation needs its graph."""
-    return _record_as(True)
+    return _switch(_recording, True)
 
 
 def is_recording() -> bool:
