@@ -23,6 +23,7 @@ from .value import Value, Watch, derivatives_of, topological_order, watched_by
 __all__ = ["AnomalyError", "Blame", "Finding", "blame", "detect_anomaly"]
 
 Kind = Literal["nan", "inf", "zero", "vanishing", "exploding"]
+MOST = 5  # derivatives that are 0 and explained one by one
 SMALL, LARGE = 1e-8, 1e8  # a derivative beyond these, with all else finite, is said to vanish or explode
 
 
@@ -66,7 +67,7 @@ def blame(output: Value, node: Value | str | None = None) -> Blame:
     >>> x = Value(0.0, "x")
     >>> y = x.sqrt() * x; y.label = "y"
     >>> print(blame(y))  # doctest: +NORMALIZE_WHITESPACE
-    The derivative in x is inf · 0: at the edge t1 → x, dt1/dx = 0.5 / t1 = inf (sqrt'(0) = inf),
+    The derivative in x is inf · 0: at the edge t1 → x, ∂t1/∂x = 0.5 / t1 = inf (sqrt'(0) = inf),
     times dy/dt1 = 0, is nan.
     """
     order = topological_order(output)
@@ -97,7 +98,8 @@ class _Reader:
         """Write the local derivative of an edge, with its rule."""
         symbol = edge.symbol(self.names, Text)
         rule = f" = {symbol}" if symbol is not None else ""
-        return f"{self.d(edge.user, edge.parent)}{rule} = {format_number(edge.weight)}"
+        local = Text.derivative(self.names[edge.user], self.names[edge.parent], partial=True)
+        return f"{local}{rule} = {format_number(edge.weight)}"
 
     def d(self, z: Value, x: Value) -> str:
         return str(Text.derivative(self.names[z], self.names[x]))
@@ -162,10 +164,9 @@ class _Reader:
 
     def zeros(self) -> list[Finding]:
         """Find, for each target with derivative 0, the edges at which it is lost."""
-        findings = []
-        for target in self.targets:
-            if self.derivatives[target] != 0.0:
-                continue
+        findings: list[Finding] = []
+        zeros = [x for x in self.targets if self.derivatives[x] == 0.0]
+        for target in zeros[:MOST]:  # each costs a walk over the graph
             name = self.names.get(target, target.label or "x")
             lost, cancel = self.lost(target)
             if target not in self.names:
@@ -179,6 +180,9 @@ class _Reader:
                 more = f"; and {len(lost) - 3} more edges" if len(lost) > 3 else ""
                 message = f"The derivative in {name} is 0: {said}{more}."
                 findings.append(Finding("zero", target, lost[0], message))
+        if len(zeros) > MOST:
+            message = f"The derivatives in {len(zeros) - MOST} more are 0; ask for each by name."
+            findings.append(Finding("zero", zeros[MOST], None, message))
         return findings
 
     def lost(self, target: Value) -> tuple[list[Edge], bool]:

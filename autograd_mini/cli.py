@@ -99,8 +99,8 @@ def _digits(word: str) -> int:
 
 def _derive(words: list[str]) -> int:
     # An expression may begin with a minus; argparse takes what holds a blank for no option.
-    options = ("--", "-h")
-    words = [f" {w}" if re.match("-.", w) and not w.startswith(options) else w for w in words]
+    option = re.compile(r"-h|--[a-z]{2,}(=.*)?")
+    words = [f" {w}" if w.startswith("-") and w != "--" and not option.fullmatch(w) else w for w in words]
     given = _parser().parse_intermixed_args(words)
     output = _compute(given.expression.strip(), given.variables)
     try:
@@ -148,6 +148,8 @@ def _pictures(output: Value, files: list[Path], precision: int) -> list[tuple[Pa
             pictures.append((file, drawing.image(file.suffix.removeprefix("."))))
         except ValueError as error:
             raise _Refused(f"--render {file}: {error}") from None
+        if file.is_dir():
+            raise _Refused(f"--render {file}: this is a folder")
         if not file.parent.is_dir():
             raise _Refused(f"--render {file}: there is no folder {file.parent}")
     return pictures

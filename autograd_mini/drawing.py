@@ -8,6 +8,7 @@ know derivatives beyond what nodes hold.
 from __future__ import annotations
 
 import contextlib
+import errno
 import html
 import os
 import re
@@ -15,15 +16,17 @@ import shutil
 import struct
 import sys
 import tempfile
+import threading
 import webbrowser
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import graphviz
 
-from .printing import Label, Text, format_number, names_of
+from .printing import Label, Text, format_number, is_formula, names_of
 from .value import Value, derivatives_of, topological_order
 
 __all__ = ["Drawing", "draw"]
@@ -101,6 +104,10 @@ class Drawing(graphviz.Digraph):
         words = f"<title>{html.escape(self.title)}</title>\n<desc>{html.escape(self.description)}</desc>"
         return f"{text[:end]}\n{words}{text[end:]}"
 
+    def pipe(self, format: str | None = None, *_: Any, **__: Any) -> bytes:
+        """Return the picture's bytes: `image`, under graphviz's name."""
+        return self.image(format or "svg")
+
     def view(self, *_: Any, **__: Any) -> Path:
         """Open the picture in the browser, from a file in the temporary folder."""
         path = self.render(Path(tempfile.mkdtemp(prefix="autograd_mini_")) / "graph.svg")
@@ -171,7 +178,7 @@ def draw(output: Value, *, precision: int = 4, max_nodes: int | None = 100, rank
         derivative = format_number(derivatives[node], precision) if derivatives else "–"
         sentence = _sentence(node, names, output, precision, derivative)
         sentences.append(sentence)
-        tooltip = graphviz.escape(sentence)
+        tooltip = _tip(sentence)
         drawing.node(ids[node], _label(node, names, output, precision, derivative), tooltip=tooltip, **kind)
     left_out = 0
     for node in kept:
@@ -181,7 +188,7 @@ def draw(output: Value, *, precision: int = 4, max_nodes: int | None = 100, rank
                 hidden += 1
                 continue
             number = format_number(weight, precision)
-            slope = f"d{names[node]}/d{names[parent]} = {number}"
+            slope = _tip(f"{Text.derivative(names[node], names[parent], partial=True)} = {number}")
             drawing.edge(ids[parent], ids[node], number, edgetooltip=slope, labeltooltip=slope)
         if hidden:
             left_out += 1
@@ -224,6 +231,11 @@ def _sign(node: Value, precision: int) -> str:
     return op.name
 
 
+def _tip(text: str) -> str:
+    """Write a text as a tooltip, in which Graphviz would expand its escapes, twice, and entities."""
+    return text.replace("\\", "\\" * 4).replace("&", "&amp;")
+
+
 def _printable(name: str) -> str:
     """Replace what would break a file or turn the text around: control and direction characters."""
     return "".join(c if c.isprintable() else "\ufffd" for c in name)
@@ -247,7 +259,8 @@ def _label(node: Value, names: dict[Value, str], output: Value, precision: int, 
     if node.label:
         name = f"<B>{name}</B>"
     head = f'{name}<FONT COLOR="{FAINT}">&nbsp;&nbsp;&nbsp;{sign}</FONT>' if sign else name
-    slope = f"d{_typeset(names[output])}/d{_typeset(names[node])} = {derivative}"
+    of, into = (f"({_typeset(x)})" if is_formula(x) else _typeset(x) for x in (names[output], names[node]))
+    slope = f"d{of}/d{into} = {derivative}"
     lines = [head, format_number(node.data, precision), f'<FONT COLOR="{DERIVATIVE}">{slope}</FONT>']
     rows = "".join(f"<TR><TD>{line}</TD></TR>" for line in lines)
     return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{rows}</TABLE>>'
@@ -260,25 +273,22 @@ def _sentence(node: Value, names: dict[Value, str], output: Value, precision: in
         operands = [Text.name(names[x]) if isinstance(x, Value) else Text.number(x, precision) for x in node.operands]
         stages.append(str(Text.write(node.op, operands)))
     stages.append(format_number(node.data, precision))
-    return f"{' = '.join(stages)}, d{names[output]}/d{names[node]} = {derivative}"
+    return f"{' = '.join(stages)}, {Text.derivative(names[output], names[node])} = {derivative}"
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file in one step: it is there as a whole or, where writing fails, as it was."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "this is a folder", str(path))
+    scratch = path.with_name(f".autograd_mini.{uuid4().hex}")
     try:
-        handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=".autograd_mini.")
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(path)) from None
-    try:
-        with open(handle, "wb") as file:
+        with open(scratch, "xb") as file:
             file.write(content)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(scratch, 0o666 & ~mask)  # mkstemp's files are private
         os.replace(scratch, path)
-    except BaseException:
-        os.unlink(scratch)
-        raise
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror or str(error), str(path)) from None
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def _run_dot(source: str, format: str) -> bytes:
@@ -298,15 +308,19 @@ def _run_dot(source: str, format: str) -> bytes:
     return drawn
 
 
+_stderr = threading.Lock()  # the descriptor is the process's
+
+
 @contextlib.contextmanager
 def _silent_stderr() -> Iterator[None]:
     """Keep fontconfig's warnings, written to file descriptor 2 by C code, out of the notebook."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
+    with _stderr:
+        sys.stderr.flush()
+        saved = os.dup(2)
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

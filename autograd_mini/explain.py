@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count, islice
@@ -36,13 +36,19 @@ class Edge:
     operand: int
     weight: float
 
-    def symbol(self, names: dict[Value, str], kind: type[W]) -> W | None:
+    def symbol(self, names: dict[Value, str], kind: type[W], precision: int = 4) -> W | None:
         """Write the row's rule for this weight, over the names; None where it is just a number."""
         op = self.user.op
         assert op is not None
-        operands = [kind.name(names[x]) if isinstance(x, Value) else x for x in self.user.operands]
+
+        def name(node: Value) -> W:
+            written = kind.name(names[node])
+            written.precision = precision
+            return written
+
+        operands = [name(x) if isinstance(x, Value) else x for x in self.user.operands]
         try:
-            rule = op.partials[self.operand](*operands, kind.name(names[self.user]))
+            rule = op.partials[self.operand](*operands, name(self.user))
         except (ArithmeticError, ValueError):  # a constant at a pole: the weight says inf or nan
             return None
         return rule if isinstance(rule, kind) else None
@@ -57,11 +63,38 @@ def edges(user: Value) -> Iterator[Edge]:
 
 
 @dataclass(frozen=True, slots=True)
+class Factor:
+    r"""The local derivative of a node in a parent: of `x*x` in x it has two edges, which add up.
+
+    `partial` says that other ways may lead from the node to the parent, so that the local derivative
+    is not the whole one: it is written with ∂.
+    """
+
+    edges: tuple[Edge, ...]
+    partial: bool
+
+    @property
+    def user(self) -> Value:
+        """Return the node."""
+        return self.edges[0].user
+
+    @property
+    def parent(self) -> Value:
+        """Return what the node was computed from."""
+        return self.edges[0].parent
+
+    @property
+    def value(self) -> float:
+        """Return the local derivative."""
+        return sum(edge.weight for edge in self.edges)
+
+
+@dataclass(frozen=True, slots=True)
 class Term:
-    """A product: the derivative in `via` (None for the output's own, 1) times the edges below it."""
+    """A product: the derivative in `via` (None for the output's own, 1) times the factors below it."""
 
     via: Value | None
-    edges: tuple[Edge, ...]
+    factors: tuple[Factor, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +180,11 @@ class Explanation:
                             "via": None if term.via is None else self.names[term.via],
                             "factors": [
                                 {
-                                    "of": self.names[edge.user],
-                                    "in": self.names[edge.parent],
-                                    "value": _plain(edge.weight),
+                                    "of": self.names[factor.user],
+                                    "in": self.names[factor.parent],
+                                    "value": _plain(factor.value),
                                 }
-                                for edge in term.edges
+                                for factor in term.factors
                             ],
                         }
                         for term in line.terms
@@ -204,15 +237,16 @@ class Explanation:
                 names.append(kind.derivative(output, self.names[term.via]))
                 values.append(kind.number(self.derivatives[term.via], precision))
             rules = values.copy()
-            for edge in _shortened(term.edges, LONGEST):
-                if edge is None:
+            for factor in _shortened(term.factors, LONGEST):
+                if factor is None:
                     for factors in (names, rules, values):
                         factors.append(kind(_ELLIPSIS[kind]))
                     continue
-                weight = kind.number(edge.weight, precision)
-                names.append(kind.derivative(self.names[edge.user], self.names[edge.parent]))
-                rules.append(edge.symbol(self.names, kind) or weight)
-                values.append(weight)
+                weights = [kind.number(edge.weight, precision) for edge in factor.edges]
+                symbols_of = [edge.symbol(self.names, kind, precision) for edge in factor.edges]
+                names.append(kind.derivative(self.names[factor.user], self.names[factor.parent], factor.partial))
+                rules.append(kind.sum([s or w for s, w in zip(symbols_of, weights, strict=True)]))
+                values.append(kind.sum(weights))
             chain.append(kind.product(names))
             symbols.append(kind.product(rules))
             numbers.append(kind.product(values))
@@ -260,7 +294,7 @@ def find(output: Value, node: Value | str) -> Value:
     if isinstance(node, Value):
         return node
     order = topological_order(output)
-    found = [x for x in order if x.label == node]
+    found = [x for x in order if x.label == node != ""]
     found = found or [x for x, name in names_of(order, output).items() if name == node]
     if len(found) == 1:
         return found[0]
@@ -283,6 +317,9 @@ def _between(order: list[Value], node: Value) -> dict[Value, list[Edge]]:
 
 def explain(output: Value, node: Value | str | None = None) -> Explanation:
     r"""Derive $dJ/dx$ by the chain rule, or with no x every derivative of the graph of J.
+
+    Local derivatives are written with ∂ where a parent has several users, so that dz/da, all of it,
+    and ∂z/∂a, along one edge, are told apart.
 
     A node that several paths share is derived once, on a line of its own, and named from then on:
     the derivation has at most twice as many factors as the graph has edges.
@@ -322,15 +359,12 @@ def explain(output: Value, node: Value | str | None = None) -> Explanation:
     derivatives = derivatives_of(output, order)
     names = names_of(order, output)
     if node is None:
-        incoming: dict[Value, list[Edge]] = {x: [] for x in order}
-        for user in order:
-            for edge in edges(user):
-                incoming[edge.parent].append(edge)
+        incoming = _factors(edge for user in order for edge in edges(user))
         lines = tuple(
             Line(
                 x,
                 derivatives[x],
-                tuple(Term(None if e.user is output else e.user, (e,)) for e in incoming[x]),
+                tuple(Term(None if f.user is output else f.user, (f,)) for f in incoming.get(x, ())),
             )
             for x in reversed(order)
         )
@@ -341,12 +375,20 @@ def explain(output: Value, node: Value | str | None = None) -> Explanation:
     return Explanation(output, names, (), _derivation(output, target, order, derivatives), derivatives)
 
 
+def _factors(found: Iterable[Edge]) -> dict[Value, list[Factor]]:
+    """Return the local derivatives in each parent, one for each user, in the order of the edges."""
+    grouped: dict[Value, dict[Value, list[Edge]]] = {}
+    for edge in found:
+        grouped.setdefault(edge.parent, {}).setdefault(edge.user, []).append(edge)
+    return {
+        parent: [Factor(tuple(same), len(by_user) > 1) for same in by_user.values()]
+        for parent, by_user in grouped.items()
+    }
+
+
 def _derivation(output: Value, node: Value, order: list[Value], derivatives: dict[Value, float]) -> tuple[Line, ...]:
     onward = _between(order, node)
-    incoming: dict[Value, list[Edge]] = {x: [] for x in onward}
-    for leading in onward.values():
-        for edge in leading:
-            incoming[edge.parent].append(edge)
+    incoming = _factors(edge for leading in onward.values() for edge in leading)
     # Where paths meet, the derivative gets a line, and also where they fork below a run of edges
     # that the branches would repeat; between such landmarks a term runs through.
     landmarks = []
@@ -354,14 +396,15 @@ def _derivation(output: Value, node: Value, order: list[Value], derivatives: dic
     for x in reversed(order):
         if x not in onward or x is output or x is node:
             continue
-        if len(incoming[x]) > 1 or (len(onward[x]) > 1 and incoming[x][0].user not in named):
+        forks = len({edge.parent for edge in onward[x]}) > 1
+        if len(incoming[x]) > 1 or (forks and incoming[x][0].user not in named):
             landmarks.append(x)
             named.add(x)
     lines = []
     for x in (*landmarks, node):
         terms = []
-        for edge in incoming[x]:
-            run = [edge]
+        for factor in incoming.get(x, ()):
+            run = [factor]
             while run[-1].user not in named:
                 run.append(incoming[run[-1].user][0])
             via = run[-1].user

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from keyword import iskeyword
 from typing import Any, NoReturn
+from unicodedata import normalize
 
-from .ops import OPS, Op, add, div, equal, greater, greater_equal, mul, neg, pow, sub
+from .ops import OPS, Op, add, div, equal, greater, greater_equal, identity, mul, neg, pow, sub
 from .value import Value
 
 __all__ = ["ExpressionError", "expression", "label_all"]
@@ -107,7 +108,7 @@ class _Reader:
         self.names: dict[str, Value] = {}
         self.assigned: set[str] = set()
         self.used: set[str] = set()
-        for name, x in variables.items():
+        for name, x in ((normalize("NFKC", name), x) for name, x in variables.items()):  # as Python reads text
             if not name.isidentifier() or iskeyword(name):
                 raise ExpressionError(f"{name} cannot be a name; choose another")
             self.names[name] = x if isinstance(x, Value) else Value(x, name)
@@ -169,7 +170,7 @@ class _Reader:
         if not isinstance(result, Value):
             result = Value(result)
         elif result in self.names.values():  # y = x: a second name for the same node would lose one of the two
-            result = result + 0.0
+            result = identity(result)
         result.label = name
         self.names[name] = result
         self.assigned.add(name)
@@ -268,7 +269,7 @@ def label_all(variables: Mapping[str, Any]) -> None:
 
 def _label(held: Any, name: str, index: tuple[int, ...]) -> None:
     if isinstance(held, Value):
-        places = ("" if max(index, default=0) < 10 else "_").join(map(str, index))
+        places = ("" if max(index, default=0) < 10 else ",").join(map(str, index))
         held.label = held.label or (
             name if not index else f"{name}_{places}" if len(index) == 1 else f"{name}_{{{places}}}"
         )

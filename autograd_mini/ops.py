@@ -213,7 +213,8 @@ class Op:
         for operand in operands:
             if isinstance(operand, Traced):
                 return operand.record(self, operands)
-        return self.function(*[number(self, operand) for operand in operands])
+        result = self.function(*[number(self, operand) for operand in operands])
+        return result if type(result) is float else number(f"{self}: its result", result)
 
     def partial(self, index: int, operands: tuple[float, ...], z: float) -> float:
         r"""Return the local derivative $\partial z / \partial x_{index}$ as a float.
@@ -265,7 +266,8 @@ class _Extended(Traced):
             indeterminate = x == 0 or math.isnan(x)
             return _Extended(nan if indeterminate else math.copysign(inf, x) * math.copysign(1, rest[0]))
         except ValueError:
-            return _Extended(nan)
+            to_minus_infinity = op in (log, log2, log10, log1p) and x == op.domain[0].lo
+            return _Extended(-inf if to_minus_infinity else nan)
 
 
 def number(op: Op | str, operand: object) -> float:
@@ -496,10 +498,14 @@ def _silu(x: float) -> float:
 
 
 def _digamma(x: float) -> float:
+    if x <= 0.0 and x == math.floor(x):
+        raise ValueError("math domain error")
     return float(_scipy_special().digamma(x))
 
 
 def _polygamma(order: float, x: float) -> float:
+    if order != math.floor(order) or order < 0.0 or x <= 0.0:
+        raise ValueError("math domain error")
     return float(_scipy_special().polygamma(int(order), x))
 
 
@@ -548,7 +554,7 @@ hypot: Op = _row("hypot", math.hypot, lambda x, y, z: x / where(equal(z, 0.0), 1
 # Exponentials and logarithms.
 exp: Op = _row("exp", math.exp, lambda x, z: z, tex="e^{<x>}",
                doc="Raise e to a power, $e^x$.")
-expm1: Op = _row("expm1", math.expm1, lambda x, z: z + 1.0,
+expm1: Op = _row("expm1", math.expm1, lambda x, z: exp(x),
                  doc="Take the exponential less one, $e^x - 1$, exact near 0.")
 log: Op = _row("log", math.log, lambda x, z: 1.0 / x, tex=r"\log(<x>)", domain=(POSITIVE,),
                doc=r"Take the natural logarithm, $\log x$.")
@@ -616,7 +622,8 @@ polygamma: Op = _row("polygamma", _polygamma, lambda x, y, z: nan, lambda x, y, 
                      convention="x is the order, a whole number, and has no derivative (nan)",
                      doc=r"Take the x-th derivative of digamma at y, $\psi^{(x)}(y)$; needs SciPy.")
 
-# Activations.
+# Activations. The sigmoid's slope is the textbook's z (1 - z); past x = 37, where 1 - z rounds to 0,
+# so does the slope.
 sigmoid: Op = _row("sigmoid", _sigmoid, lambda x, z: z * (1.0 - z), tex=r"\sigma(<x>)",
                    flat="saturated", doc=r"Squash into (0, 1), $\sigma(x) = 1 / (1 + e^{-x})$, without overflow on either side.")
 softplus: Op = _row("softplus", _softplus, lambda x, z: sigmoid(x),
@@ -635,9 +642,14 @@ silu: Op = _row("silu", _silu, lambda x, z: sigmoid(x) + z * (1.0 - sigmoid(x)),
 
 # Passing a value on.
 identity: Op = _row("identity", _identity, lambda x, z: 1.0, methods=("conjugate",),
+                    text="<x>", tex="<x>", operands=(A,),
                     doc="Pass a value on as a node of its own, $x$.")
 stop_gradient: Op = _row("stop_gradient", _identity, lambda x, z: 0.0, kink=lambda x: 0.0, convention="the derivative is 0 everywhere",
                          doc="Pass a value on and let no derivative through, $x$ with slope 0.")
+
+# Not in the table: the weight of an edge at a pole, a number whose own slope is unknown.
+pole = _make("pole", lambda x, y, weight: weight, lambda x, y, weight, z: nan, lambda x, y, weight, z: nan,
+             lambda x, y, weight, z: nan, doc="Stand for a slope at its pole.", names=("x", "y", "weight"))
 
 # Choices.
 maximum: Op = _row("maximum", _maximum, lambda x, y, z: greater(x, y) + 0.5 * equal(x, y),

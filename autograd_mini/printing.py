@@ -77,12 +77,21 @@ class Label(NamedTuple):
         return base + sub + (f"^{{{self.above}}}" if self.above else "")
 
 
-_LABEL = re.compile(r"([^\W\d_]+)(?:(\d+)|_\{(\w+)\}|_(\d+|\w))?(?:\^?\[(\w+)\])?(?:\((\w+)\))?")
+_LABEL = re.compile(r"([^\W\d_]+)(?:(\d+)|_\{([\w,]+)\}|_(\d+|\w))?(?:\^?\[(\w+)\])?(?:\((\w+)\))?")
 
 
 def _escape_tex(match: re.Match[str]) -> str:
     special = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
     return special.get(match[0], "\\" + match[0])
+
+
+def is_formula(label: str) -> bool:
+    """Say whether a label is itself a formula, such as `x1*w1`, and needs brackets inside another.
+
+    >>> is_formula("x1*w1 + b"), is_formula("W_{21}^[1]"), is_formula("learning_rate")
+    (True, False, False)
+    """
+    return _LABEL.fullmatch(label) is None and re.search(r"[-\s+*/^=<>]", label) is not None
 
 
 def format_number(x: float, precision: int = 4) -> str:
@@ -99,7 +108,7 @@ def format_number(x: float, precision: int = 4) -> str:
 class _Written(Traced):
     """A piece of notation, with how tightly it holds together."""
 
-    __slots__ = ("level", "op", "string")
+    __slots__ = ("level", "op", "precision", "string")
 
     brackets: ClassVar[tuple[str, str]]
     times: ClassVar[str]
@@ -108,6 +117,7 @@ class _Written(Traced):
         self.string = string
         self.level = level
         self.op = op
+        self.precision = 4  # of the numbers that a rule brings in
 
     def __str__(self) -> str:
         return self.string
@@ -127,8 +137,8 @@ class _Written(Traced):
         raise NotImplementedError
 
     @classmethod
-    def derivative(cls: type[W], z: str, x: str) -> W:
-        """Write the derivative of the node named z in the node named x."""
+    def derivative(cls: type[W], z: str, x: str, partial: bool = False) -> W:
+        """Write the derivative of the node named z in the node named x, with d or with ∂."""
         raise NotImplementedError
 
     @classmethod
@@ -153,7 +163,9 @@ class _Written(Traced):
             return operands[0]
         if op is mul and 0.0 in plain:
             return 0.0
-        return self.write(op, [self.of(x) for x in operands])
+        written = self.write(op, [self.of(x, self.precision) for x in operands])
+        written.precision = self.precision
+        return written
 
     @classmethod
     def of(cls: type[W], x: Any, precision: int = 4) -> W:
@@ -207,11 +219,12 @@ class Text(_Written):
 
     @classmethod
     def name(cls, label: str) -> Text:
-        return cls(label)
+        return cls(label, Level.COMPARISON if is_formula(label) else Level.ATOM)
 
     @classmethod
-    def derivative(cls, z: str, x: str) -> Text:
-        return cls(f"d{z}/d{x}")
+    def derivative(cls, z: str, x: str, partial: bool = False) -> Text:
+        d = "∂" if partial else "d"
+        return cls(f"{d}{cls.name(z).bracketed(Level.ATOM)}/{d}{cls.name(x).bracketed(Level.ATOM)}")
 
 
 class Tex(_Written):
@@ -243,11 +256,14 @@ class Tex(_Written):
     @classmethod
     def name(cls, label: str) -> Tex:
         parsed = Label.parse(label)
-        return cls(parsed.tex(), Level.POWER if parsed.above else Level.ATOM)
+        level = Level.COMPARISON if is_formula(label) else Level.POWER if parsed.above else Level.ATOM
+        return cls(parsed.tex(), level)
 
     @classmethod
-    def derivative(cls, z: str, x: str) -> Tex:
-        return cls(rf"\frac{{d{cls.name(z)}}}{{d{cls.name(x)}}}", Level.POWER)
+    def derivative(cls, z: str, x: str, partial: bool = False) -> Tex:
+        d = r"\partial " if partial else "d"
+        above, below = (cls.name(label).bracketed(Level.POWER) for label in (z, x))
+        return cls(rf"\frac{{{d}{above}}}{{{d}{below}}}", Level.POWER)
 
 
 def names_of(order: Iterable[Value], output: Value | None = None) -> dict[Value, str]:
@@ -262,10 +278,12 @@ def names_of(order: Iterable[Value], output: Value | None = None) -> dict[Value,
     order = list(order)
     names: dict[Value, str] = {}
     taken: set[str] = set()
+    again: dict[str, int] = {}
     for node in order:
         if name := node.label:
-            while name in taken:
-                name += "′"
+            while name in taken:  # a second x is x′, a third x′2
+                again[node.label] = k = again.get(node.label, 0) + 1
+                name = f"{node.label}′{k if k > 1 else ''}"
             names[node] = name
             taken.add(name)
     count = 0

@@ -49,7 +49,8 @@ class Series(Traced):
         x, *rest = xs = [x if isinstance(x, Series) else Series([x]) for x in operands]
         y = rest[0] if rest else x
         if op is where:
-            return rest[0] if x[0] else rest[1]
+            # Values compare by their number; nan holds, as it does for Python.
+            return rest[1] if x[0] >= 0.0 and x[0] <= 0.0 else rest[0]
         z = Series([op(*(x[0] for x in xs))])
         if all(x.constant for x in xs):
             return z

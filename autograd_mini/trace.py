@@ -233,7 +233,7 @@ class Trace:
         return self._rewritten(kept, same)
 
     def fold_constants(self) -> Trace:
-        """Compute now what depends on no input, and drop sums with 0 and products with 1."""
+        """Compute now what depends on no input, and drop products with 1 and their like."""
         n = len(self.inputs)
         known: dict[int, int | float] = {}
         kept = []

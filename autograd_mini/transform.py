@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property
 from math import factorial
 from typing import Any, Literal, cast
 
-from .ops import identity, number
+from .ops import identity, number, pole
 from .series import Series
 from .structure import LEAF, Structure, array, flatten
 from .value import Value, is_recording, recording, topological_order
@@ -63,7 +63,7 @@ class Linear:
         r"""Return the cotangents of the inputs, $\bar x = \sum_u \bar u \, \partial u / \partial x$."""
         held: dict[Value, Any] = {}
         for z, cotangent in zip(self.outputs, cotangents, strict=True):
-            if z in self.active:
+            if z in self.active and not _is_zero(cotangent):
                 held[z] = held[z] + cotangent if z in held else cotangent
         for node, leading in reversed(self.edges):
             if node in held:
@@ -75,15 +75,20 @@ class Linear:
 
     def push(self, tangents: Sequence[Any]) -> list[Any]:
         r"""Return the tangents of the outputs, $\dot z = \sum_x \partial z / \partial x \, \dot x$."""
-        held: dict[Any, Any] = dict(zip(self.inputs, tangents, strict=True))
+        held: dict[Any, Any] = {
+            x: tangent for x, tangent in zip(self.inputs, tangents, strict=True) if not _is_zero(tangent)
+        }
         for node, leading in self.edges:
-            if node not in held:
-                (parent, weight), *others = leading
-                tangent = weight * held[parent]
-                for parent, weight in others:
-                    tangent = tangent + weight * held[parent]
-                held[node] = tangent
+            for parent, weight in leading:
+                if parent in held:
+                    contribution = weight * held[parent]
+                    held[node] = held[node] + contribution if node in held else contribution
         return [held.get(z, 0.0) for z in self.outputs]
+
+
+def _is_zero(seed: Any) -> bool:
+    """Say whether a seed is a plain 0, which nothing follows from: not even 0 · inf."""
+    return isinstance(seed, float) and seed == 0.0
 
 
 def _weights(node: Value, active: set[Any], graph: bool) -> Iterator[tuple[Value, Any]]:
@@ -93,13 +98,14 @@ def _weights(node: Value, active: set[Any], graph: bool) -> Iterator[tuple[Value
     for i, x in enumerate(operands):
         if not isinstance(x, Value):
             continue
-        weight = next(weights)
+        weight: Any = next(weights)
         if x not in active:
             continue
         if graph and node.op is not None:
-            with suppress(ArithmeticError, ValueError):  # at a pole of the slope its weight is inf or nan
-                yield x, node.op.partials[i](*operands, node)
-                continue
+            try:
+                weight = node.op.partials[i](*operands, node)
+            except (ArithmeticError, ValueError):  # a pole of the slope, which has no slope itself
+                weight = pole(operands[0], operands[-1], weight)
         yield x, weight
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from numbers import Real
@@ -28,8 +28,7 @@ class Value(Traced):
     """Hold a number and record what is computed from it.
 
     Python's operators, the functions of the package (`ag.tanh(v)`, or as a method `v.tanh()`) and
-    NumPy's functions on object arrays make new nodes, plain Values also where the operands are of
-    a subclass. An operand that
+    NumPy's functions on object arrays make new nodes, plain Values also from a subclass. An operand that
     is a plain number is kept as a constant of the node and is no node of its own.
 
     Args:
@@ -233,6 +232,10 @@ class Value(Traced):
             data = op.function(*numbers)
         except (ArithmeticError, ValueError) as error:
             _refuse(error, op, operands)
+        if type(data) is not float:  # of a custom op
+            data = number(f"{op}: its result", data)
+        if not is_recording():
+            return _node(op, data, None, None, 0.0, 0.0, None)
         partials = [op.partial(i, numbers, data) if isinstance(x, Value) else 0.0 for i, x in enumerate(operands)]
         if op.arity > 2:
             kept = tuple(x if isinstance(x, Value) else c for x, c in zip(operands, numbers, strict=True))
@@ -353,6 +356,12 @@ class Value(Traced):
             "float(Value), and so a function of math, would lose the gradient: "
             "use v.data for the number, or ag.exp, ag.sqrt, ... for the function"
         )
+
+    def __int__(self) -> NoReturn:
+        self.__float__()
+
+    def __round__(self, digits: int | None = None) -> NoReturn:
+        self.__float__()
 
     # Text, copies and pickles.
 
@@ -626,19 +635,33 @@ class _Flat:
     """A list of nodes, parents first, that tells the nodes they are in it while it is pickled.
 
     Pickle gives `Value.__reduce_ex__` no context, so that the context is this set. The nodes come
-    from a generator, which is closed, and so clears the set, when pickling ends or fails.
+    from a generator that ends with an `_End`, which clears the set; where pickling fails on the way
+    the generator is closed and clears it.
     """
 
     def __init__(self, nodes: list[Value]) -> None:
         self.nodes = nodes
 
-    def __reduce__(self) -> tuple[Callable[[], list[Value]], tuple[()], None, Iterable[Value]]:
+    def __reduce__(self) -> tuple[type[list[Any]], tuple[()], None, Iterator[Any]]:
         return list, (), None, self._in_order()
 
-    def _in_order(self) -> Iterator[Value]:
+    def _in_order(self) -> Iterator[Any]:
         flattened = _flattened()
         flattened.update(self.nodes)
         try:
             yield from self.nodes
-        finally:
+            yield _End(self.nodes)
+        except GeneratorExit:
             flattened.difference_update(self.nodes)
+            raise
+
+
+class _End:
+    """The mark after the last node of a flat list: pickled, it ends the list's telling."""
+
+    def __init__(self, nodes: list[Value]) -> None:
+        self.nodes = nodes
+
+    def __reduce__(self) -> tuple[type[int], tuple[()]]:
+        _flattened().difference_update(self.nodes)
+        return int, ()

@@ -21,14 +21,14 @@ def test_nan_from_a_pole_of_the_slope() -> None:
     assert finding.kind == "nan"
     assert finding.edge is not None
     assert (finding.edge.user.label, finding.edge.parent.label) == ("s", "x")
-    assert "ds/dx = 0.5 / s = inf" in str(found)
+    assert "∂s/∂x = 0.5 / s = inf" in str(found)
     assert "inf · 0" in str(found)
 
 
 def test_inf_from_a_pole_of_the_slope() -> None:
     y = ag.expression("y = asin(x)*2", x=1)
     assert [f.kind for f in ag.blame(y).findings] == ["inf"]
-    assert "dt1/dx = 1 / sqrt((1 - x) * (1 + x)) = inf (asin'(±1) = inf)" in str(ag.blame(y))
+    assert "∂t1/∂x = 1 / sqrt((1 - x) * (1 + x)) = inf (asin'(±1) = inf)" in str(ag.blame(y))
 
 
 def test_the_first_bad_number_of_the_forward_pass() -> None:
@@ -44,7 +44,7 @@ def test_a_closed_relu() -> None:
     y = ag.expression("z = w*x + b; y = relu(z)*3", w=2, x=-1, b=1)
     found = ag.blame(y, "w")
     assert [f.kind for f in found.findings] == ["zero"]
-    assert "relu is closed at z = -1 (edge t2 → z, dt2/dz = z > 0 = 0 (relu'(0) = 0))" in str(found)
+    assert "relu is closed at z = -1 (edge t2 → z, ∂t2/∂z = z > 0 = 0 (relu'(0) = 0))" in str(found)
 
 
 def test_a_saturated_sigmoid() -> None:
@@ -53,7 +53,7 @@ def test_a_saturated_sigmoid() -> None:
     y = ag.expression("y = sigmoid(x)", x=20)
     found = ag.blame(y)
     assert [f.kind for f in found.findings] == ["vanishing"]
-    assert "dy/dx = y * (1 - y) = 2.061e-09 (sigmoid is saturated at x = 20)" in str(found)
+    assert "∂y/∂x = y * (1 - y) = 2.061e-09 (sigmoid is saturated at x = 20)" in str(found)
 
 
 def test_cancelled_and_independent_and_multiplied_by_zero() -> None:

@@ -83,6 +83,9 @@ def test_every_format(renderer: str, J: Value, tmp_path: Path) -> None:
         assert path.read_bytes().startswith(start)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["J.dot", "J.pdf", "J.png", "J.svg"]
     assert ag.draw(J).render(tmp_path / "K", format="dot").name == "K"
+    assert ag.draw(J).pipe("png").startswith(b"\x89PNG")
+    with pytest.raises(IsADirectoryError, match="this is a folder"):
+        ag.draw(J).render(tmp_path, format="dot")
 
 
 def test_subscripts_and_superscripts_are_shifted_with_what_viewers_know(renderer: str) -> None:
@@ -143,12 +146,15 @@ def test_precision() -> None:
 
 
 def test_labels_are_text_not_markup(renderer: str) -> None:
-    label = '<b>&"x"</b> \\N {a|b}'
+    label = '<b>&"x"</b> \\N\\G &lt; {a|b}'
     svg = ag.draw(Value(1.0, label) * 2).svg()
     root = ET.fromstring(svg)
     assert label in "".join(root[1].itertext())
     assert label in boxes(svg)
     assert html.escape("<b>") in svg
+    titles = [e.get("{http://www.w3.org/1999/xlink}title") for e in root.iter() if e.tag == f"{SVG}a"]
+    assert f"{label} = 1, df/d({label}) = –" in titles
+    assert f"∂f/∂({label}) = 2" in titles
     odd = ag.draw(Value(1.0, "x\x00\u202e\n" + "y" * 60)).svg()
     assert "x\ufffd\ufffd\ufffd" + "y" * 35 + "…" in odd
 

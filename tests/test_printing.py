@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import autograd_mini as ag
-from autograd_mini.printing import Label, Tex, Text, format_number
+from autograd_mini.printing import Label, Tex, Text, format_number, names_of
 
 formulas = st.recursive(
     st.sampled_from(["x", "y", "2", "(-3)", "0.5"]),
@@ -62,6 +62,26 @@ def test_brackets_are_kept_where_they_matter(formula: str) -> None:
 def test_labels(label: str, parsed: tuple[str, ...], tex: str) -> None:
     assert Label.parse(label) == parsed
     assert Label.parse(label).tex() == tex
+
+
+def test_labels_that_are_formulas_are_bracketed() -> None:
+    a = ag.Value(2.0, "x1*w1 + b")
+    y = a * 3
+    y.label = "y"
+    assert "y = (x1*w1 + b) * 3 = 2 * 3 = 6" in str(ag.explain(y))
+    assert "dy/d(x1*w1 + b) = 3" in str(ag.explain(y))
+    assert "y = (x1*w1 + b) * 3 = 6" in ag.draw(y).description
+    assert str(Tex.name("a - b") * 2) == r"\left(\text{a - b}\right) \cdot 2"
+
+
+def test_many_nodes_of_one_label_have_names_of_their_own() -> None:
+    h = ag.Value(1.0, "h")
+    for _ in range(5000):
+        h = -h
+        h.label = "h"
+    names = list(names_of(ag.topological_order(h)).values())
+    assert names[:4] == ["h", "h′", "h′2", "h′3"]
+    assert len(set(names)) == 5001
 
 
 def test_a_label_with_a_superscript_is_bracketed_under_a_power() -> None:

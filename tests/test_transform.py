@@ -232,7 +232,29 @@ def test_every_row_to_order_4(name: str, data: st.DataObject) -> None:
             expected = float(mpmath.diff(lambda t: along(t, ORACLES[name]), mpmath.mpf(0), order))
         tolerance = pytest.approx(expected, rel=1e-7, abs=1e-7)
         assert ag.derivative(along, order)(0.0) == tolerance
+        assert ag.derivative(along, order)(Value(0.0)) == Close(tolerance)
         assert nested(0.0) == tolerance
+
+
+class Close:
+    """Compare a result's number, be it a Value or a float."""
+
+    def __init__(self, tolerance: Any) -> None:
+        self.tolerance = tolerance
+
+    def __eq__(self, x: object) -> bool:
+        return bool((x.data if isinstance(x, Value) else x) == self.tolerance)
+
+    __hash__ = None  # type: ignore[assignment]  # nothing to hash
+
+
+@pytest.mark.parametrize(("name", "x"), [("sqrt", 0.0), ("asin", 1.0), ("acosh", 1.0), ("cbrt", 0.0)])
+def test_a_pole_has_no_finite_second_derivative(name: str, x: float) -> None:
+    assert ag.grad(OPS[name])(x) == math.inf
+    assert not math.isfinite(ag.grad(ag.grad(OPS[name]))(x))
+    H = np.array(ag.hessian(lambda p: p[0] ** p[1])([-2.0, 3.0]))
+    assert H[0, 0] == -12.0
+    assert np.isnan([H[0, 1], H[1, 0], H[1, 1]]).all()
 
 
 def test_where_and_whole_powers_at_zero() -> None:

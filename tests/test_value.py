@@ -179,7 +179,7 @@ def test_comparisons_are_of_data_and_equality_of_objects() -> None:
 
 def test_a_gradient_is_never_lost_silently() -> None:
     x = Value(1.0)
-    for lose in (float, math.exp, math.sqrt):
+    for lose in (float, int, round, math.exp, math.sqrt):
         with pytest.raises(TypeError, match=r"v\.data for the number, or ag\.exp"):
             lose(x)
     assert not hasattr(x, "foo")
@@ -320,6 +320,15 @@ def test_pickles_of_every_protocol_and_of_pythons_own_pickler() -> None:
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         assert pickle.loads(pickle.dumps(z, protocol)).data == 8.0
     assert pickle._loads(pickle._dumps([x, z, x]))[1].data == 8.0  # type: ignore[attr-defined]  # the slow pickler
+
+
+def test_pythons_own_pickler_writes_each_node_once() -> None:
+    y = Value(1.0, "x")
+    for _ in range(3000):
+        y = -y
+    slow, fast = pickle._dumps(y), pickle.dumps(y)  # type: ignore[attr-defined]  # the slow pickler
+    assert len(slow) < 1.1 * len(fast)
+    assert pickle.loads(slow).data == 1.0
 
 
 def test_a_failed_pickle_leaves_nothing_behind() -> None:
