@@ -134,7 +134,7 @@ class Explanation:
             return "\n".join(" = ".join(map(str, stages)) for stages in backward)
         sections = [
             ("Forward, left to right: each node from its parents", forward),
-            (f"Backward, right to left: d{self.names[self.output]} in each node, by the chain rule", backward),
+            (f"Backward, right to left: the derivative of {self.names[self.output]} in each node", backward),
         ]
         return "\n\n".join(
             "\n".join([title, *("  " + " = ".join(map(str, stages)) for stages in rows)]) for title, rows in sections
@@ -346,7 +346,7 @@ def explain(output: Value, node: Value | str | None = None) -> Explanation:
       v = a + u = 5 + 6 = 11
       J = 3 * v = 3 * 11 = 33
     <BLANKLINE>
-    Backward, right to left: dJ in each node, by the chain rule
+    Backward, right to left: the derivative of J in each node
       dJ/dJ = 1
       dJ/dv = 3
       dJ/du = dJ/dv · dv/du = 3 · 1 = 3
