@@ -53,6 +53,22 @@ def difference(f: Callable[[float], float], h: float) -> tuple[float, float]:
     return slope, abs(near - far) / 3 * h + 4 * sys.float_info.epsilon * scale / h
 
 
+def _fitting(f: Callable[[float], float], h: float) -> tuple[float, float, float]:
+    """Return the slope at 0, its error, and the step: a tenth and less where f ends nearer than that.
+
+    Raises:
+        ValueError: f cannot be computed on both sides of 0.
+    """
+    for k in range(12):
+        try:
+            difference(f, h * 10.0**-k)
+        except (ArithmeticError, ValueError):
+            continue
+        step = h * 10.0 ** (-k - 1) if k else h  # well inside, since f may bend near its end
+        return *difference(f, step), step
+    raise ValueError("differences need numbers on both sides, and this is the end of the domain")
+
+
 def check_grads(
     f: Callable[..., Any],
     args: Sequence[Any],
@@ -78,7 +94,8 @@ def check_grads(
         GradientError: a derivative is wrong. The message names the op whose local derivative is, or
             says that a kink is near, or that the output moves with an input that the graph does
             not see.
-        ValueError: an unknown mode, or an order below 1.
+        ValueError: an unknown mode, an order below 1, or the end of the domain, where no difference
+            can be taken.
 
     >>> from autograd_mini import sin
     >>> check_grads(lambda x, y: x * sin(y), (2.0, 0.5), order=3)
@@ -100,7 +117,12 @@ def check_grads(
 
     tangent = flatten(jvp(f, args, tangents)[1])[0]
     weights = [randomly.uniform(0.5, 1.0) * randomly.choice((-1, 1)) for _ in tangent]
-    expected, error = difference(lambda t: math.fsum(w * z for w, z in zip(weights, outputs_at(t), strict=True)), h)
+    try:
+        expected, error, h = _fitting(
+            lambda t: math.fsum(w * z for w, z in zip(weights, outputs_at(t), strict=True)), h
+        )
+    except ValueError as end:
+        raise ValueError(f"check_grads of {getattr(f, '__name__', 'f')}: {end}") from None
     found = {}
     if "fwd" in modes:
         found["forward"] = math.fsum(w * x for w, x in zip(weights, tangent, strict=True))
@@ -186,8 +208,8 @@ def _local_slopes(node: Value, h: float) -> Iterable[tuple[int, float, float, fl
             return function(*(x + t * (i == j) for j, x in enumerate(xs)))
 
         try:
-            slope, error = difference(moved, h * max(1.0, abs(xs[i])))
-        except (ArithmeticError, ValueError):  # the end of the domain
+            slope, error, _ = _fitting(moved, h * max(1.0, abs(xs[i])))
+        except ValueError:  # the end of the domain
             continue
         yield i, weight, slope, error
 
@@ -256,8 +278,8 @@ def audit(output: Value) -> Audit:
 
         (forward,) = Linear([output], [leaf], graph=False).push([1.0])
         try:
-            numeric, error = difference(moved, STEP * max(1.0, abs(leaf.data)))
-        except (ArithmeticError, ValueError):  # the end of a domain is near
+            numeric, error, _ = _fitting(moved, STEP * max(1.0, abs(leaf.data)))
+        except ValueError:  # the end of a domain
             numeric, error = math.nan, math.inf
         rows.append(AuditRow(names[leaf], derivatives[leaf], forward, numeric, error))
     return Audit(rows)

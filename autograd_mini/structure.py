@@ -32,6 +32,8 @@ class Structure(NamedTuple):
     def _rebuild(self, leaves: Iterator[Any]) -> Any:
         if self.kind is None:
             return next(leaves)
+        if self == NOTHING:
+            return None
         if self.kind == "array":
             return array([next(leaves) for _ in range(self.size)], self.keys)
         parts = [part._rebuild(leaves) for part in self.parts]
@@ -56,6 +58,8 @@ class Structure(NamedTuple):
     def __str__(self) -> str:
         if self.kind is None:
             return "*"
+        if self == NOTHING:
+            return "None"
         if self.kind == "array":
             return f"array{self.keys}"
         parts = [str(part) for part in self.parts]
@@ -67,6 +71,7 @@ class Structure(NamedTuple):
 
 
 LEAF = Structure(None)
+NOTHING = Structure("None")  # a part that is None, and stays so
 
 
 def flatten(tree: Any) -> tuple[list[Any], Structure]:
@@ -81,6 +86,8 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
 
 
 def _flatten(tree: Any, leaves: list[Any]) -> Structure:
+    if tree is None:
+        return NOTHING
     if isinstance(tree, dict):
         return Structure(dict, tuple(tree), tuple(_flatten(part, leaves) for part in tree.values()))
     if isinstance(tree, (list, tuple)):

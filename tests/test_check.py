@@ -86,6 +86,16 @@ def test_near_a_kink_it_says_so() -> None:
         ag.check_grads(ag.relu, (1e-4,), order=1)
 
 
+@pytest.mark.parametrize("x", [1e-9, 1e-4, 1.0, 1e8])
+def test_steps_fit_into_the_domain(x: float) -> None:
+    ag.check_grads(ag.log, (x,))
+    ag.check_grads(ag.exp, (-x,), order=1)
+    (row,) = ag.audit(ag.sqrt(Value(x)))
+    assert row.agrees
+    with pytest.raises(ValueError, match="check_grads of sqrt: differences need numbers on both sides"):
+        ag.check_grads(ag.sqrt, (0.0,))
+
+
 def test_a_way_around_the_graph_is_said_so() -> None:
     with pytest.raises(GradientError, match="in a way that the graph does not see"):
         ag.check_grads(lambda x: x * x.data if isinstance(x, Value) else x * x, (2.0,), order=1)

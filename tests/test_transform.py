@@ -40,6 +40,13 @@ def test_a_gradient_has_the_structure_of_its_argument() -> None:
     assert ag.grad(f, argnums=-1)(p, q) == Point(2.0, 3.0)
 
 
+def test_none_and_nothing_are_structures_too() -> None:
+    assert ag.grad(lambda p: p[0] * 2 if p[1] is None else 0.0)([1.0, None]) == [2.0, None]
+    assert ag.grad(lambda x: 3.0)([]) == []
+    assert ag.grad(lambda x: np.sum(x * x))(np.array([])).shape == (0,)
+    assert ag.grad(lambda x: np.sum(x * x))(np.array([[1, 2]])).tolist() == [[2.0, 4.0]]
+
+
 def test_value_aux_and_keywords() -> None:
     def f(x: Any, scale: float = 1.0) -> Any:
         return x * x * scale, {"twice": x * 2}
