@@ -6,6 +6,7 @@ the first bad number. What a row is called where its slope is 0 (closed, saturat
 
 from __future__ import annotations
 
+import functools
 import linecache
 import math
 import sys
@@ -17,6 +18,7 @@ from typing import Literal
 from weakref import WeakKeyDictionary
 
 from .explain import Edge, edges, find
+from .ops import pole
 from .printing import Text, format_number, names_of
 from .value import Value, Watch, derivatives_of, topological_order, watched_by
 
@@ -70,6 +72,7 @@ def blame(output: Value, node: Value | str | None = None) -> Blame:
     The derivative in x is inf · 0: at the edge t1 → x, ∂t1/∂x = 0.5 / t1 = inf (sqrt'(0) = inf),
     times dy/dt1 = 0, is nan.
     """
+    find(output, output)  # a TypeError for what is no Value
     order = topological_order(output)
     names = names_of(order, output)
     derivatives = derivatives_of(output, order)
@@ -93,6 +96,10 @@ class _Reader:
     ) -> None:
         self.output, self.order, self.names = output, order, names
         self.derivatives, self.targets = derivatives, targets
+        self.toward = set(targets)  # what leads to a target
+        for x in order:
+            if any(parent in self.toward for parent in x.parents):
+                self.toward.add(x)
 
     def slope(self, edge: Edge) -> str:
         """Write the local derivative of an edge, with its rule."""
@@ -108,8 +115,13 @@ class _Reader:
         return f"{self.names[edge.user]} → {self.names[edge.parent]}"
 
     def convention(self, edge: Edge) -> str:
+        """Cite what the row says of its kink or pole, where this is one."""
         op = edge.user.op
-        return f" ({op.convention})" if op is not None and op.convention else ""
+        assert op is not None
+        numbers = [x.data if isinstance(x, Value) else x for x in edge.user.operands]
+        at_kink = op.kink is not None and op.kink(*numbers) == 0.0
+        at_pole = op.convention.startswith(f"{op.name}'") and not math.isfinite(edge.weight)
+        return f" ({op.convention})" if at_kink or at_pole else ""
 
     def operands(self, node: Value) -> str:
         return ", ".join(
@@ -136,7 +148,7 @@ class _Reader:
             upstream = self.derivatives[user]
             for edge in edges(user):
                 product = upstream * edge.weight
-                if not math.isfinite(upstream) or math.isfinite(product):
+                if edge.parent not in self.toward or not math.isfinite(upstream) or math.isfinite(product):
                     continue
                 kind = _kind(product)
                 parent = self.names[edge.parent]
@@ -156,7 +168,7 @@ class _Reader:
                 )
                 return [Finding(kind, edge.parent, edge, message)]
         for node in reversed(self.order):
-            if not math.isfinite(self.derivatives[node]):
+            if node in self.toward and not math.isfinite(self.derivatives[node]):
                 kind = _kind(self.derivatives[node])
                 message = f"The derivative in {self.names[node]} is {kind}: its finite contributions add up to it."
                 return [Finding(kind, node, None, message)]
@@ -311,7 +323,7 @@ class _Lines(Watch):
     def made(self, node: Value) -> None:
         line = _users_line()
         self.lines[node] = line
-        if math.isfinite(node.data) or node.op is None:
+        if math.isfinite(node.data) or node.op is None or node.op is pole:
             return
         operands = ", ".join(
             (f"{x.label} = " if x.label else "") + format_number(x.data) if isinstance(x, Value) else format_number(x)
@@ -331,7 +343,8 @@ def _users_line() -> str:
     """Return the innermost line of the stack that is not this package's own."""
     here = str(Path(__file__).parent)
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(here):
+    skipped = (here, functools.__file__)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(skipped):
         frame = frame.f_back
     name, line = frame.f_code.co_filename, frame.f_lineno
     text = linecache.getline(name, line, frame.f_globals).strip()

@@ -41,32 +41,40 @@ class GradientError(AssertionError):
 
 
 def difference(f: Callable[[float], float], h: float) -> tuple[float, float]:
-    """Return the slope of f at 0 by central differences of fourth order, and an estimate of its error.
+    """Return the slope of f at 0 by central differences of fourth order, and what rounding adds to it.
 
-    >>> slope, error = difference(lambda t: math.sin(1 + t), 1e-3)
-    >>> abs(slope - math.cos(1)) <= error + 1e-12
+    >>> slope, rounding = difference(lambda t: math.sin(1 + t), 1e-3)
+    >>> abs(slope - math.cos(1)) <= rounding + 1e-12
     True
     """
     near, far = (f(h) - f(-h)) / (2 * h), (f(2 * h) - f(-2 * h)) / (4 * h)
     slope = (4 * near - far) / 3
     scale = max(abs(f(0.0)), abs(f(h)))
-    return slope, abs(near - far) / 3 * h + 4 * sys.float_info.epsilon * scale / h
+    return slope, 4 * sys.float_info.epsilon * scale / h
 
 
-def _fitting(f: Callable[[float], float], h: float) -> tuple[float, float, float]:
-    """Return the slope at 0, its error, and the step: a tenth and less where f ends nearer than that.
+def settled(f: Callable[[float], float], h: float) -> tuple[float, float, float]:
+    """Return the slope of f at 0, its error and the step, at the step where it changes least.
 
     Raises:
         ValueError: f cannot be computed on both sides of 0.
     """
-    for k in range(12):
+    best: tuple[float, float, float] | None = None
+    before = math.nan
+    for step in (h / 4.0**k for k in range(16)):
         try:
-            difference(f, h * 10.0**-k)
-        except (ArithmeticError, ValueError):
+            slope, noise = difference(f, step)
+        except (ArithmeticError, ValueError):  # outside the domain: a smaller step
             continue
-        step = h * 10.0 ** (-k - 1) if k else h  # well inside, since f may bend near its end
-        return *difference(f, step), step
-    raise ValueError("differences need numbers on both sides, and this is the end of the domain")
+        error = abs(slope - before) + noise
+        if best is None or error < best[1] or math.isnan(best[1]):
+            best = slope, error, step
+        if error <= 1e-9 * abs(slope):
+            break
+        before = slope
+    if best is None:
+        raise ValueError("differences need numbers on both sides, and this is the end of the domain")
+    return best
 
 
 def check_grads(
@@ -100,25 +108,27 @@ def check_grads(
     >>> from autograd_mini import sin
     >>> check_grads(lambda x, y: x * sin(y), (2.0, 0.5), order=3)
     """
-    modes = tuple(modes)
-    if order < 1 or not modes or not set(modes) <= {"fwd", "rev"}:
+    modes = (modes,) if isinstance(modes, str) else tuple(modes)
+    if not isinstance(order, int) or order < 1 or not modes or not set(modes) <= {"fwd", "rev"}:
         raise ValueError(f'check_grads: order must be at least 1 and modes of "fwd" and "rev", not {order}, {modes}')
-    args = tuple(args)
-    leaves, structure = flatten(args)
-    numbers = [number("check_grads", x) for x in leaves]
+    if not isinstance(args, Sequence):
+        raise TypeError(f"check_grads: args must be a tuple of the arguments, not {args!r}")
+    leaves, structure = flatten(tuple(args))
+    numbers = [x.data if isinstance(x, Value) else number("check_grads", x) for x in leaves]
+    args = structure.rebuild(numbers)
     randomly = random.Random(0)
     direction = [randomly.uniform(0.5, 1.0) * randomly.choice((-1, 1)) for _ in numbers]
     tangents = structure.rebuild(direction)
     h = STEP if step is None else step
 
     def outputs_at(t: float) -> list[float]:
-        moved = structure.rebuild(x + t * d for x, d in zip(numbers, direction, strict=True))
+        moved = structure.rebuild(Value(x + t * d) for x, d in zip(numbers, direction, strict=True))
         return [x.data if isinstance(x, Value) else number("check_grads", x) for x in flatten(f(*moved))[0]]
 
     tangent = flatten(jvp(f, args, tangents)[1])[0]
     weights = [randomly.uniform(0.5, 1.0) * randomly.choice((-1, 1)) for _ in tangent]
     try:
-        expected, error, h = _fitting(
+        expected, error, used = settled(
             lambda t: math.fsum(w * z for w, z in zip(weights, outputs_at(t), strict=True)), h
         )
     except ValueError as end:
@@ -130,9 +140,17 @@ def check_grads(
         value, pullback = vjp(f, *args)
         cotangents = flatten(pullback(flatten(value)[1].rebuild(weights)))[0]
         found["reverse"] = math.fsum(d * x for d, x in zip(direction, cotangents, strict=True))
+    start = structure.rebuild(map(Value, numbers))
+    outputs = [z for z in flatten(f(*start))[0] if isinstance(z, Value)]
+    name = getattr(f, "__name__", "f")
+    if (wrong := _wrong_partial(name, outputs, h)) is not None:
+        raise wrong
     for mode, derivative in found.items():
         if not abs(derivative - expected) <= atol + rtol * max(abs(expected), abs(derivative)) + 10 * error:
-            raise _diagnosis(f, structure.rebuild(map(Value, numbers)), mode, derivative, expected, h)
+            summary = (
+                f"{name}: the {mode} derivative is {derivative!r}, differences give {expected!r} (step {used:.1g})"
+            )
+            raise GradientError(f"{summary}; {_excuse(outputs, h)}")
     if order > 1:
         for mode in modes:
             slope = (lambda *xs: jvp(f, xs, tangents)[1]) if mode == "fwd" else _pulled(f, weights)
@@ -148,38 +166,44 @@ def _pulled(f: Callable[..., Any], weights: list[float]) -> Callable[..., Any]:
     return pulled
 
 
-def _diagnosis(
-    f: Callable[..., Any], args: tuple[Any, ...], mode: str, derivative: float, expected: float, h: float
-) -> GradientError:
-    """Find what makes a derivative wrong: a local partial, a kink, or a way around the graph."""
-    name = getattr(f, "__name__", "f")
-    outputs = [z for z in flatten(f(*args))[0] if isinstance(z, Value)]
+def _wrong_partial(name: str, outputs: list[Value], h: float) -> GradientError | None:
+    """Find a node whose local derivative is not the slope of its function."""
+    order = topological_order(*outputs)
+    for node in order:
+        for i, analytic, numeric, error, step in _local_slopes(node, h):
+            if abs(analytic - numeric) <= 1e-6 * max(1.0, abs(analytic), abs(numeric)) + 10 * error:
+                continue
+            assert node.op is not None
+            where = names_of(order, outputs[-1])[node]
+            return GradientError(
+                f"{name}: wrong is the partial of {node.op.name} in {node.op.operands[i]} at node {where}: "
+                f"the rule says {analytic!r}, differences of its function {numeric!r} (step {step:.1g})",
+                node.op.name,
+                where,
+                analytic,
+                numeric,
+                step,
+            )
+    return None
+
+
+def _excuse(outputs: list[Value], h: float) -> str:
+    """Say what else makes a derivative differ: a number, a kink, or a way around the graph."""
     order = topological_order(*outputs)
     names = names_of(order, outputs[-1]) if outputs else {}
-    summary = f"{name}: the {mode} derivative is {derivative!r}, differences give {expected!r} (step {h:.1g})"
-    kinks = []
-    for node in order:
-        for i, analytic, numeric, error in _local_slopes(node, h):
-            if not abs(analytic - numeric) <= 1e-6 * max(1.0, abs(analytic), abs(numeric)) + 10 * error:
-                assert node.op is not None
-                operand = node.op.operands[i]
-                return GradientError(
-                    f"{summary}; wrong is the partial of {node.op.name} in {operand} at node {names[node]}: "
-                    f"the rule says {analytic!r}, differences of its function {numeric!r} (step {h:.1g})",
-                    node.op.name,
-                    names[node],
-                    analytic,
-                    numeric,
-                    h,
-                )
-        distance = _distance_to_kink(node)
-        if distance < 10 * h and node.op is not None:
-            kinks.append(f"{node.op.name} at node {names[node]}, {distance:.1g} from its kink ({node.op.convention})")
+    bad = next((node for node in order if not math.isfinite(node.data)), None)
+    if bad is not None:
+        return f"node {names[bad]} is {bad.data}: see blame"
+    kinks = [
+        f"{node.op.name} at node {names[node]}, {distance:.1g} from its kink ({node.op.convention})"
+        for node in order
+        if (distance := _distance_to_kink(node)) < 10 * h and node.op is not None
+    ]
     if kinks:
-        return GradientError(f"{summary}; near a kink, where differences mean nothing: {', '.join(kinks)}")
-    return GradientError(
-        f"{summary}; every partial of the graph is right, so that the function must use an input in a way that "
-        "the graph does not see (its .data, float(), stop_gradient, detach or no_grad)"
+        return f"near a kink, where differences mean nothing: {', '.join(kinks)}"
+    return (
+        "every partial of the graph is right, so that the function must use an input in a way that the graph "
+        "does not see (its .data, float(), stop_gradient, detach, no_grad, or a branch that flips here)"
     )
 
 
@@ -193,8 +217,8 @@ def _numbers(node: Value) -> list[float]:
     return [x.data if isinstance(x, Value) else x for x in node.operands]
 
 
-def _local_slopes(node: Value, h: float) -> Iterable[tuple[int, float, float, float]]:
-    """Yield operand, partial, difference and its error, wherever differences can be taken."""
+def _local_slopes(node: Value, h: float) -> Iterable[tuple[int, float, float, float, float]]:
+    """Yield operand, partial, difference, its error and its step, wherever differences can be taken."""
     if node.op is None or _distance_to_kink(node) < 10 * h:
         return
     xs, weights = _numbers(node), iter(node.partials)
@@ -208,10 +232,10 @@ def _local_slopes(node: Value, h: float) -> Iterable[tuple[int, float, float, fl
             return function(*(x + t * (i == j) for j, x in enumerate(xs)))
 
         try:
-            slope, error, _ = _fitting(moved, h * max(1.0, abs(xs[i])))
+            found = settled(moved, h * max(1.0, abs(xs[i])))
         except ValueError:  # the end of the domain
             continue
-        yield i, weight, slope, error
+        yield i, weight, *found
 
 
 @dataclass(frozen=True)
@@ -259,6 +283,8 @@ def audit(output: Value) -> Audit:
     a     4        4        4
     b     2        2        2
     """
+    if not isinstance(output, Value):
+        raise TypeError(f"audit: give a Value, not {output!r} of type {type(output).__name__}")
     order = topological_order(output)
     names = names_of(order, output)
     derivatives = derivatives_of(output, order)
@@ -278,7 +304,7 @@ def audit(output: Value) -> Audit:
 
         (forward,) = Linear([output], [leaf], graph=False).push([1.0])
         try:
-            numeric, error, _ = _fitting(moved, STEP * max(1.0, abs(leaf.data)))
+            numeric, error, _ = settled(moved, STEP * max(1.0, abs(leaf.data)))
         except ValueError:  # the end of a domain
             numeric, error = math.nan, math.inf
         rows.append(AuditRow(names[leaf], derivatives[leaf], forward, numeric, error))

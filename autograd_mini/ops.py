@@ -359,7 +359,7 @@ def custom_rule(*partials: Callable[..., Any], **columns: Any) -> Callable[[Call
 
     Args:
         partials: one rule for each operand, of the operands and the result z.
-        columns: what a row may say besides: `text` and `tex` over `<x>`, `domain`, `kink`,
+        columns: what a row may say besides: `text` and `tex` over the parameters' names, as `<x>`, `domain`, `kink`,
             `convention`, ...
 
     Raises:
@@ -374,13 +374,21 @@ def custom_rule(*partials: Callable[..., Any], **columns: Any) -> Callable[[Call
 
     def decorate(function: Callable[..., float]) -> Op:
         parameters = list(signature(function).parameters)
+        if not all(map(callable, partials)):
+            raise TypeError(f"custom_rule: the rules must be functions, not {partials!r}")
         if not partials or len(parameters) != len(partials):
             raise TypeError(
                 f"custom_rule: {function.__name__}({', '.join(parameters)}) needs one rule for each operand, "
                 f"{len(partials)} given"
             )
-        doc = function.__doc__ or f"Apply {function.__name__}."
-        op = _make(function.__name__, function, *partials, **{"doc": doc, "methods": (), **columns})
+        name = function.__name__.strip("<>")
+        given = {
+            "doc": function.__doc__ or f"Apply {name}.",
+            "methods": (),
+            "names": tuple(parameters),
+            "defaults": function.__defaults__ or (),
+        }
+        op = _make(name, function, *partials, **{**given, **columns})
         object.__setattr__(op, "__module__", function.__module__)
         object.__setattr__(op, "__qualname__", function.__qualname__)
         return op
@@ -648,8 +656,9 @@ stop_gradient: Op = _row("stop_gradient", _identity, lambda x, z: 0.0, kink=lamb
                          doc="Pass a value on and let no derivative through, $x$ with slope 0.")
 
 # Not in the table: the weight of an edge at a pole, a number whose own slope is unknown.
-pole = _make("pole", lambda x, y, weight: weight, lambda x, y, weight, z: nan, lambda x, y, weight, z: nan,
-             lambda x, y, weight, z: nan, doc="Stand for a slope at its pole.", names=("x", "y", "weight"))
+pole: Op = _make("pole", lambda x, y, weight: weight, lambda x, y, weight, z: pole(x, y, nan),
+                 lambda x, y, weight, z: pole(x, y, nan), lambda x, y, weight, z: nan,
+                 doc="Stand for a slope at its pole.", names=("x", "y", "weight"))
 
 # Choices.
 maximum: Op = _row("maximum", _maximum, lambda x, y, z: greater(x, y) + 0.5 * equal(x, y),

@@ -23,9 +23,9 @@ class Structure(NamedTuple):
     def rebuild(self, leaves: Iterable[Any]) -> Any:
         """Put leaves into the structure, from left to right.
 
-        >>> leaves, structure = flatten({"w": [1.0, 2.0], "b": 3.0})
+        >>> leaves, structure = flatten({"b": 3.0, "w": [1.0, 2.0]})
         >>> structure.rebuild(10 * x for x in leaves)
-        {'w': [10.0, 20.0], 'b': 30.0}
+        {'b': 30.0, 'w': [10.0, 20.0]}
         """
         return self._rebuild(iter(leaves))
 
@@ -89,14 +89,15 @@ def _flatten(tree: Any, leaves: list[Any]) -> Structure:
     if tree is None:
         return NOTHING
     if isinstance(tree, dict):
-        return Structure(dict, tuple(tree), tuple(_flatten(part, leaves) for part in tree.values()))
+        keys = sorted(tree) if all(isinstance(key, str) for key in tree) else list(tree)  # as JAX: in order
+        return Structure(dict, tuple(keys), tuple(_flatten(tree[key], leaves) for key in keys))
     if isinstance(tree, (list, tuple)):
         kind = type(tree) if hasattr(tree, "_fields") else list if isinstance(tree, list) else tuple
         return Structure(kind, (), tuple(_flatten(part, leaves) for part in tree))
     if getattr(tree, "ndim", 0):
         leaves.extend(tree.ravel().tolist())
         return Structure("array", tuple(tree.shape))
-    leaves.append(tree)
+    leaves.append(tree.item() if getattr(tree, "ndim", None) == 0 else tree)  # an array that is one number
     return LEAF
 
 

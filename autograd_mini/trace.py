@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from .ops import Op, identity, number
+from .ops import Op, identity, number, pole
 from .printing import Text, format_number, names_of
 from .structure import Structure, flatten
 from .transform import gradient
@@ -170,7 +170,9 @@ class Trace:
         >>> trace(lambda x: relu(x - 1), 3.0).decisions()
         [relu at t2 (kink, 2 from flipping)]
         """
-        inputs = flatten(args)[0] if args else self.primals
+        inputs, structure = flatten(args) if args else (list(self.primals), self.into)
+        if structure != self.into:
+            raise TypeError(f"{self.name}: the inputs must have the structure {self.into}, not {structure}")
         held = self._run([x.data if isinstance(x, Value) else number(self.name, x) for x in inputs])
         found = [
             Decision(self._text(branch), abs(held[branch.left] - _get(held, branch.right)), "branch")
@@ -190,6 +192,7 @@ class Trace:
 
         Raises:
             TypeError: the trace has more than one output.
+            ValueError: a slope has a pole where the function was traced.
         """
         if self.out.kind is not None:
             raise TypeError(f"{self.name}: gradient needs one output, not the structure {self.out}")
@@ -198,6 +201,12 @@ class Trace:
             held = self._run(inputs)
             output = _get(held, self.outputs[0])
             slopes = gradient(output, inputs) if isinstance(output, Value) else [0.0] * len(inputs)
+        poles = [x for x in topological_order(*(s for s in slopes if isinstance(s, Value))) if x.op is pole]
+        if poles:
+            raise ValueError(
+                f"{self.name}: the gradient has a pole at the inputs that were traced, "
+                f"{', '.join(format_number(x) for x in self.primals)}; trace at others"
+            )
         compared = [(b.sign, held[b.left], _get(held, b.right), b.outcome) for b in self.branches]
         # Of one argument the gradient has the structure; of several it is the tuple.
         out = self.into.parts[0] if len(self.into.parts) == 1 else self.into
@@ -327,7 +336,8 @@ def trace(f: Callable[..., Any], *args: Any) -> Trace:
     """Run a function once, and return what it did with its inputs as equations.
 
     Branches that Python code takes on the numbers are not equations: they are kept as assumptions,
-    and a re-evaluation warns, or raises, where one would come out otherwise.
+    and a re-evaluation warns, or raises, where one would come out otherwise. Values that f closes over
+    become constants.
 
     Args:
         args: numbers, arrays, nested structures.
@@ -381,6 +391,8 @@ def trace_graph(outputs: Any, inputs: Any) -> Trace:
     for x in (*leaves, *nodes):
         if not isinstance(x, Value):
             raise TypeError(f"trace_graph: give Values, not {x!r} of type {type(x).__name__}")
+    if len(set(leaves)) != len(leaves):
+        raise ValueError("trace_graph: the same node is among the inputs twice")
     return replace(_equations(nodes, leaves, []), into=into, out=out)
 
 

@@ -18,12 +18,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property
 from math import factorial
+from operator import index
 from typing import Any, Literal, cast
 
 from .ops import identity, number, pole
 from .series import Series
 from .structure import LEAF, Structure, array, flatten
-from .value import Value, is_recording, recording, topological_order
+from .value import Value, is_recording, recording, tell_derived, topological_order
 
 __all__ = [
     "derivative",
@@ -71,6 +72,7 @@ class Linear:
                 for parent, weight in leading:
                     contribution = cotangent * weight
                     held[parent] = held[parent] + contribution if parent in held else contribution
+        self._tell()
         return [held.get(x, 0.0) for x in self.inputs]
 
     def push(self, tangents: Sequence[Any]) -> list[Any]:
@@ -83,7 +85,14 @@ class Linear:
                 if parent in held:
                     contribution = weight * held[parent]
                     held[node] = held[node] + contribution if node in held else contribution
+        self._tell()
         return [held.get(z, 0.0) for z in self.outputs]
+
+    def _tell(self) -> None:
+        """Tell who watches, if anybody does, that derivatives of the outputs were taken."""
+        for z in self.outputs:
+            if isinstance(z, Value):
+                tell_derived(z)
 
 
 def _is_zero(seed: Any) -> bool:
@@ -124,12 +133,18 @@ class _Run:
         has_aux: bool = False,
     ) -> None:
         self.name = getattr(f, "__name__", repr(f))
-        picked = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+        single = not isinstance(argnums, Sequence)
+        try:
+            picked = tuple(index(i) for i in ((argnums,) if single else argnums))  # type: ignore[union-attr, arg-type]  # index checks
+        except TypeError:
+            raise TypeError(f"{self.name}: argnums must be a whole number or several, not {argnums!r}") from None
         for i in picked:
             if not -len(args) <= i < len(args):
                 raise ValueError(f"{self.name}: argnums={argnums} but there are {len(args)} positional arguments")
         picked = tuple(i % len(args) for i in picked)
-        chosen = args[picked[0]] if isinstance(argnums, int) else tuple(args[i] for i in picked)
+        if len(set(picked)) != len(picked):
+            raise ValueError(f"{self.name}: argnums={argnums} names an argument twice")
+        chosen = args[picked[0]] if single else tuple(args[i] for i in picked)
         leaves, self.structure = flatten(chosen)
         given_values = any(isinstance(leaf, Value) for leaf in flatten([args, list(kwargs.values())])[0])
         self.graph = is_recording() and (given_values or _inside.get())
@@ -137,7 +152,7 @@ class _Run:
             self.inputs = [_fresh(leaf, self.name) for leaf in leaves]
             rebuilt = self.structure.rebuild(self.inputs)
             args_in = list(args)
-            for i, part in zip(picked, (rebuilt,) if isinstance(argnums, int) else rebuilt, strict=True):
+            for i, part in zip(picked, (rebuilt,) if single else rebuilt, strict=True):
                 args_in[i] = part
             result = f(*args_in, **kwargs)
         self.aux: Any = None
@@ -430,7 +445,20 @@ def taylor(f: Callable[[Any], Any], x: Any, order: int) -> list[Any]:
     >>> taylor(exp, 0.0, 3) == [1.0, 1.0, 1 / 2, 1 / 6]
     True
     """
-    run = _Run(f, (x,), {}, 0)
+    try:
+        return _taylor(_Run(f, (x,), {}, 0), order)
+    except (ArithmeticError, ValueError):
+        # Where a series divides by 0 its rules may still have limits, so that nested gradients answer.
+        if isinstance(order, bool) or not isinstance(order, int) or order < 0:
+            raise
+        coefficients = []
+        for k in range(order + 1):
+            coefficients.append(f(x) / factorial(k))
+            f = grad(f)
+        return coefficients
+
+
+def _taylor(run: _Run, order: int) -> list[Any]:
     if isinstance(order, bool) or not isinstance(order, int) or order < 0:
         raise ValueError(f"taylor of {run.name}: the order must be a whole number from 0, not {order!r}")
     if run.structure != LEAF:

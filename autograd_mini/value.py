@@ -199,8 +199,7 @@ class Value(Traced):
             elif x is None and node._op_row is not None:  # more than two operands
                 for parent, partial in zip(node.parents, node._dx, strict=True):
                     parent._grad += grad * partial
-        if _switched and (watch := _watch.get()) is not None:
-            watch.derived(self)
+        tell_derived(self)
 
     def zero_grad(self) -> None:
         """Set `.grad` to 0.0 in the whole graph of this node.
@@ -491,9 +490,35 @@ def _switch(variable: ContextVar[Any], state: Any) -> Iterator[None]:
         _switched -= 1
 
 
+class _Both(Watch):
+    """Two watches, one inside the other."""
+
+    def __init__(self, outer: Watch, inner: Watch) -> None:
+        self.watches = (outer, inner)
+
+    def made(self, node: Value) -> None:
+        for watch in self.watches:
+            watch.made(node)
+
+    def derived(self, output: Value) -> None:
+        for watch in self.watches:
+            watch.derived(output)
+
+    def compared(self, sign: str, x: Value, y: Any, outcome: bool) -> None:
+        for watch in self.watches:
+            watch.compared(sign, x, y, outcome)
+
+
 def watched_by(watch: Watch) -> AbstractContextManager[None]:
     """Tell `watch` what happens inside; outside of it nothing is paid."""
-    return _switch(_watch, watch)
+    outer = _watch.get()
+    return _switch(_watch, watch if outer is None else _Both(outer, watch))
+
+
+def tell_derived(output: Value) -> None:
+    """Tell who watches, if anybody does, that derivatives of a node were taken."""
+    if _switched and (watch := _watch.get()) is not None:
+        watch.derived(output)
 
 
 def no_grad() -> AbstractContextManager[None]:

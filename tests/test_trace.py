@@ -148,6 +148,26 @@ def test_a_deep_trace() -> None:
     assert trace.gradient()(2.0) == pytest.approx(f(1.0))
 
 
+def test_a_pole_is_not_baked_in() -> None:
+    with pytest.raises(ValueError, match="the gradient has a pole at the inputs that were traced, 0; trace at others"):
+        ag.trace(ag.sqrt, 0.0).gradient()
+    assert ag.trace(ag.sqrt, 1.0).gradient()(4.0) == 0.25
+    x = Value(1.0)
+    with pytest.raises(ValueError, match="the same node is among the inputs twice"):
+        ag.trace_graph(x * x, [x, x])
+
+
+def test_contexts_nest() -> None:
+    def f(x: Any) -> Any:
+        with ag.detect_anomaly():
+            return x if x > 0 else -x
+
+    with pytest.raises(BranchError):
+        ag.trace(f, 1.0)(-1.0, branches="raise")
+    with pytest.raises(ag.AnomalyError), ag.detect_anomaly():
+        ag.trace(lambda x: x * 1e308 * 1e10, 1.0)
+
+
 def test_no_grad_around_does_not_stop_a_trace() -> None:
     with ag.no_grad():
         assert ag.trace(lambda x: x * x, 2.0)(3.0) == 9.0

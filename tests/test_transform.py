@@ -47,6 +47,12 @@ def test_none_and_nothing_are_structures_too() -> None:
     assert ag.grad(lambda x: np.sum(x * x))(np.array([[1, 2]])).tolist() == [[2.0, 4.0]]
 
 
+def test_keys_of_a_dict_may_come_in_any_order() -> None:
+    f: Callable[[Any], Any] = lambda p: p["a"] * p["b"]  # noqa: E731
+    assert ag.jvp(f, ({"a": 2.0, "b": 3.0},), ({"b": 1.0, "a": 0.0},)) == (6.0, 2.0)
+    assert ag.trace(f, {"a": 2.0, "b": 3.0})({"b": 5.0, "a": 4.0}) == 20.0
+
+
 def test_value_aux_and_keywords() -> None:
     def f(x: Any, scale: float = 1.0) -> Any:
         return x * x * scale, {"twice": x * 2}
@@ -259,6 +265,8 @@ class Close:
 def test_a_pole_has_no_finite_second_derivative(name: str, x: float) -> None:
     assert ag.grad(OPS[name])(x) == math.inf
     assert not math.isfinite(ag.grad(ag.grad(OPS[name]))(x))
+    assert not math.isfinite(ag.grad(ag.grad(ag.grad(OPS[name])))(x))
+    assert ag.derivative(OPS[name])(x) == math.inf
     H = np.array(ag.hessian(lambda p: p[0] ** p[1])([-2.0, 3.0]))
     assert H[0, 0] == -12.0
     assert np.isnan([H[0, 1], H[1, 0], H[1, 1]]).all()
@@ -430,6 +438,11 @@ def test_custom_rules_work_in_everything() -> None:
     assert "product(·, 3, 5)" in ag.draw(product(x, 3, 5)).source
     ag.check_grads(cube, (2.0,), order=3)
     assert ag.trace(cube, 2.0)(3.0) == 27.0
+    scaled = ag.custom_rule(lambda x, k, z: k, lambda x, k, z: x)(lambda x, k=3.0: x * k)
+    assert (scaled(2.0), scaled(2.0, 5.0), scaled.operands) == (6.0, 10.0, ("x", "k"))
+    assert str(ag.explain(scaled(x), x)) == "df/dx = 3"
+    with pytest.raises(TypeError, match="the rules must be functions"):
+        ag.custom_rule(2.0)(lambda x: x)  # type: ignore[arg-type]  # as a user might
     with pytest.raises(TypeError, match=r"custom_rule: f\(x, y\) needs one rule for each operand, 1 given"):
 
         @ag.custom_rule(lambda x, z: 1)
@@ -448,6 +461,10 @@ def test_errors_say_what_was_expected_and_what_came() -> None:
         ag.grad(f)(1.0)
     with pytest.raises(ValueError, match="f: argnums=1 but there are 1 positional arguments"):
         ag.grad(f, argnums=1)(1.0)
+    with pytest.raises(ValueError, match=r"argnums=\(0, -2\) names an argument twice"):
+        ag.grad(lambda x, y: x * y, argnums=(0, -2))(1.0, 2.0)
+    with pytest.raises(TypeError, match=r"argnums must be a whole number or several, not 1\.5"):
+        ag.grad(f, argnums=1.5)(1.0)  # type: ignore[arg-type]  # as a user might
     with pytest.raises(TypeError, match=r"jvp of f: the tangents must have the structure \(\*,\), not \(\[\*\],\)"):
         ag.jvp(f, (1.0,), ([1.0],))
     with pytest.raises(TypeError, match=r"vjp of f: the cotangent must have the structure \[\*, \*\], not \*"):
