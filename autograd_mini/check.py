@@ -54,21 +54,22 @@ def difference(f: Callable[[float], float], h: float) -> tuple[float, float]:
 
 
 def settled(f: Callable[[float], float], h: float) -> tuple[float, float, float]:
-    """Return the slope of f at 0, its error and the step, at the step where it changes least.
+    """Return the slope of f at 0, its error and the step, at the step where its digits change least.
 
     Raises:
         ValueError: f cannot be computed on both sides of 0.
     """
     best: tuple[float, float, float] | None = None
-    before = math.nan
+    least = before = math.nan
     for step in (h / 4.0**k for k in range(16)):
         try:
             slope, noise = difference(f, step)
         except (ArithmeticError, ValueError):  # outside the domain: a smaller step
             continue
         error = abs(slope - before) + noise
-        if best is None or error < best[1] or math.isnan(best[1]):
-            best = slope, error, step
+        change = error / abs(slope) if slope else error  # relative: across a pole slopes are small
+        if best is None or change < least or math.isnan(least):
+            best, least = (slope, error, step), change
         if error <= 1e-9 * abs(slope):
             break
         before = slope
