@@ -114,6 +114,7 @@ def check_grads(
         raise ValueError(f'check_grads: order must be at least 1 and modes of "fwd" and "rev", not {order}, {modes}')
     if not isinstance(args, Sequence):
         raise TypeError(f"check_grads: args must be a tuple of the arguments, not {args!r}")
+    name = getattr(f, "__name__", "f")
     leaves, structure = flatten(tuple(args))
     numbers = [x.data if isinstance(x, Value) else number("check_grads", x) for x in leaves]
     args = structure.rebuild(numbers)
@@ -133,7 +134,7 @@ def check_grads(
             lambda t: math.fsum(w * z for w, z in zip(weights, outputs_at(t), strict=True)), h
         )
     except ValueError as end:
-        raise ValueError(f"check_grads of {getattr(f, '__name__', 'f')}: {end}") from None
+        raise ValueError(f"check_grads of {name}: {end}") from None
     found = {}
     if "fwd" in modes:
         found["forward"] = math.fsum(w * x for w, x in zip(weights, tangent, strict=True))
@@ -143,7 +144,6 @@ def check_grads(
         found["reverse"] = math.fsum(d * x for d, x in zip(direction, cotangents, strict=True))
     start = structure.rebuild(map(Value, numbers))
     outputs = [z for z in flatten(f(*start))[0] if isinstance(z, Value)]
-    name = getattr(f, "__name__", "f")
     if (wrong := _wrong_partial(name, outputs, h)) is not None:
         raise wrong
     for mode, derivative in found.items():
@@ -155,7 +155,7 @@ def check_grads(
     if order > 1:
         for mode in modes:
             slope = (lambda *xs: jvp(f, xs, tangents)[1]) if mode == "fwd" else _pulled(f, weights)
-            slope.__name__ = f"the {'tangent' if mode == 'fwd' else 'gradient'} of {getattr(f, '__name__', 'f')}"
+            slope.__name__ = f"the {'tangent' if mode == 'fwd' else 'gradient'} of {name}"
             check_grads(slope, args, order - 1, modes, rtol=10 * rtol, atol=10 * atol, step=step)
 
 

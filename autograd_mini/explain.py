@@ -205,7 +205,7 @@ class Explanation:
     def _step(self, node: Value | None, kind: type[W], precision: int) -> list[W]:
         """Write one line of the forward pass: the name, the row with names, with numbers, the value."""
         if node is None:
-            return _ellipsis(kind)
+            return [kind(kind.dots), kind(kind.dots)]
         stages: list[W] = [kind.name(self.names[node])]
         if node.op is not None:
             symbols: list[W] = []
@@ -221,7 +221,7 @@ class Explanation:
     def _line(self, line: Line | None, kind: type[W], precision: int) -> list[W]:
         """Write one line of the backward pass: derivatives, rules, numbers, the result."""
         if line is None:
-            return _ellipsis(kind)
+            return [kind(kind.dots), kind(kind.dots)]
         output = self.names[self.output]
         chain: list[W] = []
         symbols: list[W] = []
@@ -229,7 +229,7 @@ class Explanation:
         for term in _shortened(line.terms, LONGEST):
             if term is None:
                 for terms in (chain, symbols, numbers):
-                    terms.append(kind(_ELLIPSIS[kind]))
+                    terms.append(kind(kind.dots))
                 continue
             names: list[W] = []
             values: list[W] = []
@@ -240,7 +240,7 @@ class Explanation:
             for factor in _shortened(term.factors, LONGEST):
                 if factor is None:
                     for factors in (names, rules, values):
-                        factors.append(kind(_ELLIPSIS[kind]))
+                        factors.append(kind(kind.dots))
                     continue
                 weights = [kind.number(edge.weight, precision) for edge in factor.edges]
                 symbols_of = [edge.symbol(self.names, kind, precision) for edge in factor.edges]
@@ -254,13 +254,6 @@ class Explanation:
         stages += [kind.sum(terms) for terms in (chain, symbols, numbers) if terms]
         stages.append(kind.number(line.value, precision))
         return _distinct(stages)
-
-
-_ELLIPSIS: dict[type[Text] | type[Tex], str] = {Text: "…", Tex: r"\cdots"}
-
-
-def _ellipsis(kind: type[W]) -> list[W]:
-    return [kind(_ELLIPSIS[kind]), kind(_ELLIPSIS[kind])]
 
 
 def _plain(x: float) -> float | str:

@@ -10,7 +10,7 @@ room must not know any such recorder.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from importlib import import_module
@@ -117,14 +117,6 @@ class Interval(NamedTuple):
     closed_lo: bool = False
     closed_hi: bool = False
     hole: float = nan
-
-    def __contains__(self, x: object) -> bool:
-        return (
-            isinstance(x, float)
-            and (x > self.lo or (self.closed_lo and x == self.lo))
-            and (x < self.hi or (self.closed_hi and x == self.hi))
-            and x != self.hole
-        )
 
     def __str__(self) -> str:
         if not math.isnan(self.hole):
@@ -688,12 +680,3 @@ equal: Op = _row("equal", _equal, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
                  kink=lambda x, y: x - y, convention="the derivative is 0 everywhere",
                  doc=r"Say with 1 or 0 whether $x = y$.")
 # fmt: on
-
-
-def rows() -> Iterator[Op]:
-    """Yield the rows of the table in order.
-
-    >>> [op.name for op in rows()][:3]
-    ['add', 'sub', 'mul']
-    """
-    return iter(OPS.values())

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
-from .ops import Level, Notation, Op, Traced, add, equal, mul, rows, where
+from .ops import OPS, Level, Notation, Op, Traced, add, equal, mul, where
 from .value import Value
 
 __all__ = ["Label", "Tex", "Text", "format_number", "names_of", "op_table"]
@@ -112,6 +112,7 @@ class _Written(Traced):
 
     brackets: ClassVar[tuple[str, str]]
     times: ClassVar[str]
+    dots: ClassVar[str]
 
     def __init__(self, string: str, level: Level = Level.ATOM, op: Op | None = None) -> None:
         self.string = string
@@ -208,6 +209,7 @@ class Text(_Written):
     __slots__ = ()
     brackets = ("(", ")")
     times = " · "
+    dots = "…"
 
     @classmethod
     def notation(cls, op: Op) -> Notation:
@@ -238,6 +240,7 @@ class Tex(_Written):
     __slots__ = ()
     brackets = (r"\left(", r"\right)")
     times = r" \cdot "
+    dots = r"\cdots"
 
     @classmethod
     def notation(cls, op: Op) -> Notation:
@@ -313,7 +316,7 @@ def op_table() -> str:
         "| op | result | derivatives | domain | at a kink or an end |",
         "|---|---|---|---|---|",
     ]
-    for op in rows():
+    for op in OPS.values():
         operands = [Tex.name("c" if name == "condition" else name) for name in op.operands]
         z = Tex.name("z")
         derivatives = []

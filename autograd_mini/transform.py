@@ -445,12 +445,13 @@ def taylor(f: Callable[[Any], Any], x: Any, order: int) -> list[Any]:
     >>> taylor(exp, 0.0, 3) == [1.0, 1.0, 1 / 2, 1 / 6]
     True
     """
+    if isinstance(order, bool) or not isinstance(order, int) or order < 0:
+        name = getattr(f, "__name__", repr(f))
+        raise ValueError(f"taylor of {name}: the order must be a whole number from 0, not {order!r}")
     try:
         return _taylor(_Run(f, (x,), {}, 0), order)
     except (ArithmeticError, ValueError):
         # Where a series divides by 0 its rules may still have limits, so that nested gradients answer.
-        if isinstance(order, bool) or not isinstance(order, int) or order < 0:
-            raise
         coefficients = []
         for k in range(order + 1):
             coefficients.append(f(x) / factorial(k))
@@ -459,8 +460,6 @@ def taylor(f: Callable[[Any], Any], x: Any, order: int) -> list[Any]:
 
 
 def _taylor(run: _Run, order: int) -> list[Any]:
-    if isinstance(order, bool) or not isinstance(order, int) or order < 0:
-        raise ValueError(f"taylor of {run.name}: the order must be a whole number from 0, not {order!r}")
     if run.structure != LEAF:
         raise TypeError(f"taylor of {run.name}: the argument must be a number, not {run.structure}")
     run.scalar()

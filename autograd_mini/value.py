@@ -469,7 +469,7 @@ class Watch:
         """Take note of a new node."""
 
     def derived(self, output: Value) -> None:
-        """Take note that `output.backward()` has ended."""
+        """Take note that derivatives of a node were taken, by `backward()` or a transformation."""
 
     def compared(self, sign: str, x: Value, y: Any, outcome: bool) -> None:
         """Take note that Python code compared a node, and so may have taken a branch."""
