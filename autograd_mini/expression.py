@@ -25,6 +25,7 @@ MAX_DEPTH = 400  # of nested operators, a sum of n terms counting n; below Pytho
 
 CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan}
 OTHER_NAMES = {"ln": "log", "lg": "log10"}  # what mathematics calls some functions
+PRODUCT = "a product is written with *, as in 3*(a + v)"
 ADVICE: dict[type[ast.AST], str] = {
     ast.IfExp: "a choice is written where(condition, x, y)",
     ast.Attribute: "there are no dots; a function is written tanh(x)",
@@ -137,7 +138,7 @@ class _Reader:
             column = min(max((error.offset or 1) - 1, 0), len(self.lines[line]))
             hint = ""
             if "decimal literal" in error.msg:
-                hint = "; a product is written with *, as in 3*v"
+                hint = f"; {PRODUCT}"
             message = error.msg.removesuffix(". Perhaps you forgot a comma?")
             raise ExpressionError(f"{message}{hint}", self.lines[line], column) from None
         except (RecursionError, MemoryError):
@@ -205,6 +206,10 @@ class _Reader:
                 return self._apply(op, operands[::-1] if swapped else operands, node)
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
                 return self._apply(FUNCTIONS[name], tuple(self._evaluate(x, depth) for x in args), node)
+            case ast.Call(func=ast.Name(id=name)) if name in self.names:
+                self._fail(f"{name} is a number; {PRODUCT}", node)
+            case ast.Call(func=ast.Constant() | ast.BinOp() | ast.UnaryOp()):
+                self._fail(PRODUCT, node)
             case ast.Call(func=ast.Name(id=name), keywords=[]):
                 self._fail(f"there is no function {name}{_nearest(name, FUNCTIONS)}", node)
             case ast.Constant(value=constant):

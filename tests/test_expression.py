@@ -63,6 +63,9 @@ def test_a_second_name_is_a_second_node() -> None:
     ("text", "message", "caret"),
     [
         ("3v", "a product is written with *", "^"),
+        ("3(a + 1)", "a product is written with *, as in 3*(a + v)", "^"),
+        ("(a + 1)(a - 1)", "a product is written with *", "^"),
+        ("2 + a(a + 1)", "a is a number; a product is written with *", "    ^"),
         ("a^2", "write **", " ^"),
         ("é = a; é^2", "write **", "        ^"),
         ("1 + tanhh(a)", "there is no function tanhh; did you mean tanh?", "    ^"),
