@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .blame import (
@@ -24,6 +25,7 @@ from .blame import (
 from .check import GradientError as GradientError, audit as audit, check_grads as check_grads
 from .explain import Explanation as Explanation, Path as Path, Paths as Paths, explain as explain, paths as paths
 from .expression import ExpressionError as ExpressionError, expression as expression, label_all as label_all
+from .functions import log_softmax as log_softmax, logsumexp as logsumexp, softmax as softmax
 from .ops import (
     OPS as OPS,
     Op as Op,
@@ -102,6 +104,7 @@ from .transform import (
 from .value import Value as Value, no_grad as no_grad, show_with, topological_order as topological_order
 
 if TYPE_CHECKING:
+    from . import nn as nn
     from .drawing import Drawing as Drawing, draw as draw
 
 # `x as x` is how a typed package exports. A star import must not replace builtins.
@@ -137,8 +140,12 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "jvp",
     "label_all",
     "linearize",
+    "log_softmax",
+    "logsumexp",
+    "nn",
     "no_grad",
     "paths",
+    "softmax",
     "taylor",
     "topological_order",
     "trace",
@@ -148,7 +155,7 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     *(name for name in OPS if name not in ("abs", "pow")),
 ]
 
-_LATER = {"draw", "Drawing"}  # graphviz is imported when the first picture is drawn
+_LATER = {"draw", "Drawing"}  # graphviz is imported when the first picture is drawn, nn when it is used
 
 
 def __getattr__(name: str) -> Any:
@@ -156,6 +163,8 @@ def __getattr__(name: str) -> Any:
         from . import drawing
 
         return getattr(drawing, name)
+    if name == "nn":
+        return import_module(".nn", __name__)
     if name == "__version__":
         from importlib.metadata import version
 

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from .explain import Explanation, explain, find
 from .expression import ExpressionError, expression
+from .files import write_whole
 from .printing import op_table
 from .value import Value, topological_order
 
@@ -156,8 +157,6 @@ def _pictures(output: Value, files: list[Path], precision: int) -> list[tuple[Pa
 
 
 def _write(pictures: list[tuple[Path, bytes]]) -> None:
-    from .drawing import write_whole
-
     for file, content in pictures:
         write_whole(file, content)
         print(f"wrote {file}", file=sys.stderr)

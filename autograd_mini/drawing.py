@@ -8,7 +8,6 @@ know derivatives beyond what nodes hold.
 from __future__ import annotations
 
 import contextlib
-import errno
 import html
 import os
 import re
@@ -22,10 +21,11 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import graphviz
 
+from .files import write_whole
+from .folding import Box, boxes_of
 from .printing import Label, Text, format_number, is_formula, names_of
 from .value import Value, derivatives_of, topological_order
 
@@ -129,13 +129,23 @@ class Drawing(graphviz.Digraph):
         return bundle, {"image/png": {"width": int(width * scale), "height": int(height * scale)}}
 
 
-def draw(output: Value, *, precision: int = 4, max_nodes: int | None = 100, rankdir: str = "LR") -> Drawing:
+def draw(
+    output: Value,
+    *,
+    fold: bool | None = None,
+    precision: int = 4,
+    max_nodes: int | None = 100,
+    rankdir: str = "LR",
+) -> Drawing:
     """Draw the graph of a Value: values and derivatives in the nodes, local derivatives on the edges.
 
     Derivatives are of this output, and `–` until `backward()` has reached it. Edges stand in the order of the
-    operands; a plain number is part of its operation's sign, as in `× 3`.
+    operands; a plain number is part of its operation's sign, as in `× 3`. Layers and neurons, known by labels such
+    as `a_1^[2](3)`, are framed.
 
     Args:
+        fold: draw a neuron as one box, and what has no label as part of what it is computed for; the edges then
+            carry the derivatives through the fold. None folds a net of more than `max_nodes` nodes.
         precision: significant digits of numbers.
         max_nodes: past this the picture keeps what is nearest to the output and says how much it
             left out; None draws all.
@@ -160,8 +170,11 @@ def draw(output: Value, *, precision: int = 4, max_nodes: int | None = 100, rank
         raise ValueError(f"draw: rankdir must be one of {', '.join(DIRECTIONS)}, not {rankdir!r}")
     order = topological_order(output)
     names = {node: _printable(name) for node, name in names_of(order, output).items()}
-    kept = order if max_nodes is None or len(order) <= max_nodes else _nearest(output, order, max_nodes)
-    ids = {node: f"n{i}" for i, node in enumerate(kept)}
+    boxes = boxes_of(order, output, bool(fold))
+    if fold is None and max_nodes is not None and len(boxes) > max_nodes and any(box.place for box in boxes):
+        boxes = boxes_of(order, output, True)
+    kept = boxes if max_nodes is None or len(boxes) <= max_nodes else _nearest(boxes, max_nodes)
+    ids = {box.node: f"n{i}" for i, box in enumerate(kept)}
 
     drawing = Drawing(
         graph_attr={"rankdir": rankdir, "bgcolor": "transparent", "nodesep": "0.3", "ranksep": "0.6", "ordering": "in"},
@@ -173,30 +186,33 @@ def draw(output: Value, *, precision: int = 4, max_nodes: int | None = 100, rank
     sentences = []
     # Not .grad: it may be the derivative of another output, or the sum of several calls.
     derivatives = derivatives_of(output, order) if output.grad != 0.0 else {}
-    for node in kept:
-        kind = OUTPUT if node is output else LEAF if node.op is None else OPERATION
-        derivative = format_number(derivatives[node], precision) if derivatives else "–"
-        sentence = _sentence(node, names, output, precision, derivative)
-        sentences.append(sentence)
-        tooltip = _tip(sentence)
-        drawing.node(ids[node], _label(node, names, output, precision, derivative), tooltip=tooltip, **kind)
+    with _Frames(drawing) as frames:
+        for box in kept:
+            node = box.node
+            kind = OUTPUT if node is output else LEAF if node.op is None else OPERATION
+            derivative = format_number(derivatives[node], precision) if derivatives else "–"
+            sentence = _sentence(box, names, output, precision, derivative)
+            sentences.append(sentence)
+            label = _label(box, names, output, precision, derivative)
+            frames.around(box).node(ids[node], label, tooltip=_tip(sentence), **kind)
     left_out = 0
-    for node in kept:
+    for box in kept:
         hidden = 0
-        for parent, weight in zip(node.parents, node.partials, strict=True):
+        for parent, weight in box.edges:
             if parent not in ids:
                 hidden += 1
                 continue
             number = format_number(weight, precision)
-            slope = _tip(f"{Text.derivative(names[node], names[parent], partial=True)} = {number}")
-            drawing.edge(ids[parent], ids[node], number, edgetooltip=slope, labeltooltip=slope)
+            slope = _tip(f"{Text.derivative(names[box.node], names[parent], partial=True)} = {number}")
+            drawing.edge(ids[parent], ids[box.node], number, edgetooltip=slope, labeltooltip=slope)
         if hidden:
             left_out += 1
             stub = f"left_out_{left_out}"
             drawing.node(stub, "…", tooltip=f"{hidden} operand{'s' * (hidden > 1)} not drawn", **LEFT_OUT)
-            drawing.edge(stub, ids[node], style="dashed")
-    if missing := len(order) - len(kept):
-        note = f"{missing:,} of {len(order):,} nodes are not drawn; max_nodes=None draws all"
+            drawing.edge(stub, ids[box.node], style="dashed")
+    if missing := len(boxes) - len(kept):
+        what = "nodes" if boxes[-1].members == (output,) else "boxes"
+        note = f"{missing:,} of {len(boxes):,} {what} are not drawn; max_nodes=None draws all"
         drawing.attr(label=note, labelloc="b", fontname=FONT, fontsize="12", fontcolor=ON_PAGE)
         sentences.append(note)
     drawing.title = f"Computation graph of {names[output]}"
@@ -204,18 +220,53 @@ def draw(output: Value, *, precision: int = 4, max_nodes: int | None = 100, rank
     return drawing
 
 
-def _nearest(output: Value, order: list[Value], most: int) -> list[Value]:
-    """Return the nodes nearest to the output, breadth first, in the graph's own order."""
-    found = {output}
-    queue = deque([output])
+def _nearest(boxes: list[Box], most: int) -> list[Box]:
+    """Return the boxes nearest to the output, which is the last, breadth first; in the graph's own order."""
+    by_node = {box.node: box for box in boxes}
+    found = {boxes[-1].node}
+    queue = deque([boxes[-1]])
     while queue:
-        for parent in queue.popleft().parents:
+        for parent, _ in queue.popleft().edges:
             if parent not in found:
                 if len(found) == most:
-                    return [node for node in order if node in found]
+                    return [box for box in boxes if box.node in found]
                 found.add(parent)
-                queue.append(parent)
-    return order
+                queue.append(by_node[parent])
+    return boxes
+
+
+class _Frames:
+    """The frames around layers, and around the neurons in them that are drawn in parts."""
+
+    def __init__(self, drawing: Drawing) -> None:
+        self.drawing = drawing
+        self.graphs: dict[tuple[str, ...], graphviz.Digraph] = {}
+
+    def __enter__(self) -> _Frames:
+        return self
+
+    def around(self, box: Box) -> graphviz.Digraph:
+        """Return what a box is to be drawn in."""
+        place = box.place
+        if place is None:
+            return self.drawing
+        if len(box.members) > 1 or place.shared:
+            return self._frame((place.layer,), f"layer {place.layer}")
+        self._frame((place.layer,), f"layer {place.layer}")
+        name = f"neuron {place.neuron}" if place.neuron else "neuron"
+        return self._frame(place[:3], f"{name}, example {place.example}" if place.example else name)
+
+    def _frame(self, key: tuple[str, ...], title: str) -> graphviz.Digraph:
+        if key not in self.graphs:
+            self.graphs[key] = graphviz.Digraph(name=f"cluster_{len(self.graphs)}")
+            style = {"style": "rounded", "color": LINE, "fontname": FONT, "fontsize": "12", "fontcolor": LINE}
+            self.graphs[key].attr(label=_printable(title), labeljust="l", margin="10", **style)
+        return self.graphs[key]
+
+    def __exit__(self, *error: object) -> None:
+        for key in sorted(self.graphs, key=len, reverse=True):  # the inner ones into theirs first
+            outer = self.graphs[key[:1]] if len(key) > 1 else self.drawing
+            outer.subgraph(self.graphs[key])
 
 
 def _sign(node: Value, precision: int) -> str:
@@ -252,9 +303,10 @@ def _typeset(name: str) -> str:
     return html.escape(label.symbol) + sub + above
 
 
-def _label(node: Value, names: dict[Value, str], output: Value, precision: int, derivative: str) -> str:
+def _label(box: Box, names: dict[Value, str], output: Value, precision: int, derivative: str) -> str:
     """Return the box: name and op, value, derivative, each a line."""
-    sign = html.escape(_sign(node, precision))
+    node = box.node
+    sign = html.escape(_sign(node, precision) if len(box.members) == 1 or box.place else "…")
     name = _typeset(names[node])
     if node.label:
         name = f"<B>{name}</B>"
@@ -266,29 +318,21 @@ def _label(node: Value, names: dict[Value, str], output: Value, precision: int, 
     return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{rows}</TABLE>>'
 
 
-def _sentence(node: Value, names: dict[Value, str], output: Value, precision: int, derivative: str) -> str:
-    """Say in words what the box of a node shows."""
+def _sentence(box: Box, names: dict[Value, str], output: Value, precision: int, derivative: str) -> str:
+    """Say in words what a box shows."""
+    node = box.node
     stages = [names[node]]
-    if node.op is not None:
+    if node.op is not None and len(box.members) == 1:
         operands = [Text.name(names[x]) if isinstance(x, Value) else Text.number(x, precision) for x in node.operands]
         stages.append(str(Text.write(node.op, operands)))
     stages.append(format_number(node.data, precision))
-    return f"{' = '.join(stages)}, {Text.derivative(names[output], names[node])} = {derivative}"
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file in one step: it is there as a whole or, where writing fails, as it was."""
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "this is a folder", str(path))
-    scratch = path.with_name(f".autograd_mini.{uuid4().hex}")
-    try:
-        with open(scratch, "xb") as file:
-            file.write(content)
-        os.replace(scratch, path)
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror or str(error), str(path)) from None
-    finally:
-        scratch.unlink(missing_ok=True)
+    sentence = f"{' = '.join(stages)}, {Text.derivative(names[output], names[node])} = {derivative}"
+    inner = [f"{names[x]} = {format_number(x.data, precision)}" for x in box.members if x.label and x is not node]
+    if len(inner) > 10:
+        inner[9:] = [f"and {len(inner) - 9} more"]
+    if len(box.members) > 1:
+        sentence += f" ({len(box.members)} nodes{': ' * bool(inner)}{', '.join(inner)})"
+    return sentence
 
 
 def _run_dot(source: str, format: str) -> bytes:

@@ -393,7 +393,7 @@ def _scipy_special() -> Any:
         return import_module("scipy.special")
     except ImportError as error:
         raise ImportError(
-            'digamma and polygamma, and so the derivative of lgamma, need SciPy: pip install "autograd_mini[special]"'
+            'digamma and polygamma, and so the derivative of lgamma, need SciPy: pip install "autograd_mini[scipy]"'
         ) from error
 
 

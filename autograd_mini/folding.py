@@ -1,0 +1,107 @@
+r"""Which nodes of a graph belong together, and what a box that holds several of them computes.
+
+This room owns the reading of neurons from labels: $z_1^{[2](3)}$ and $a_1^{[2](3)}$, with the products
+and sums between, are neuron 1 of layer 2 for example 3. And it owns folding: a fold's edges carry the
+true derivatives through it, so that the chain rule holds on the folded picture as on the whole. It must
+not know how graphs are drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .printing import Label
+from .value import Value
+
+__all__ = ["Box", "Place", "boxes_of"]
+
+
+class Place(NamedTuple):
+    """A neuron: its layer, its number there, and the example; `shared` marks parameters that examples share."""
+
+    layer: str
+    neuron: str
+    example: str = ""
+    shared: bool = False
+
+
+@dataclass(frozen=True)
+class Box:
+    """What is drawn as one: `node`, whose value and derivative it shows, and all nodes folded into it."""
+
+    node: Value
+    members: tuple[Value, ...]
+    edges: tuple[tuple[Value, float], ...]  # from other boxes' nodes, with the derivative of `node` in each
+    place: Place | None
+
+
+def boxes_of(order: Sequence[Value], output: Value, fold: bool) -> list[Box]:
+    """Return the boxes of a graph, parents first: one for each node or, folded, for what belongs together.
+
+    Folded, an unlabelled node is part of what it is computed for, if that is one thing; and so is all that
+    a neuron consists of. What is used in two ways outside stays unfolded.
+
+    >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+    >>> y = (a * b + 1) * a
+    >>> [(len(box.members), box.edges) for box in boxes_of([a, b, *y.parents[:1], y], y, fold=True)][-1]
+    (2, ((Value(2.0, label='a'), 9.0), (Value(3.0, label='b'), 4.0)))
+    """
+    users: dict[Value, list[Value]] = {node: [] for node in order}
+    for node in order:
+        for parent in node.parents:
+            users[parent].append(node)
+    groups: dict[Value, Place | Value] = {}
+    members: dict[Place | Value, list[Value]] = {}
+    for node in reversed(order):
+        groups[node] = group = _group(node, list(dict.fromkeys(groups[user] for user in users[node])))
+        members.setdefault(group, []).append(node)
+
+    for together in members.values():
+        together.reverse()
+
+    boxes = []
+    for node in order:
+        group = groups[node]
+        place = group if isinstance(group, Place) else None
+        together, edges = [node], list(zip(node.parents, node.partials, strict=True))
+        if fold:
+            if place and place.shared:
+                continue  # a parameter of the neurons of several examples is part of each of them
+            leaving = [x for x in members[group] if x is output or any(groups[user] != group for user in users[x])]
+            if len(leaving) == 1:
+                if node is not leaving[0]:
+                    continue
+                together, edges = members[group], _through(node, members[group])
+            edges = [(x, d) for x, d in edges if not getattr(groups[x], "shared", False)]
+        boxes.append(Box(node, tuple(together), tuple(edges), place))
+    return boxes
+
+
+def _group(node: Value, of_users: list[Place | Value]) -> Place | Value:
+    """Return what a node belongs to, from what its users belong to: a neuron, or a node that it ends in."""
+    label = Label.parse(node.label)
+    if node.op is not None and label.layer:
+        return Place(label.layer, label.sub, label.example)
+    if node.label and not label.layer:
+        return node
+    if node.op is None and not node.label:
+        return node  # an input without a name
+    if len(of_users) == 1:
+        return of_users[0]
+    neurons = {(group.layer, group.neuron) if isinstance(group, Place) else None for group in of_users}
+    if node.op is None and len(neurons) == 1 and (neuron := neurons.pop()):
+        return Place(*neuron, shared=True)
+    return node
+
+
+def _through(node: Value, members: list[Value]) -> list[tuple[Value, float]]:
+    """Return the nodes that enter a fold, in order, with the derivative of its last node in each."""
+    inside = dict.fromkeys(members, 0.0)
+    inside[node] = 1.0
+    entering: dict[Value, float] = {x: 0.0 for member in members for x in member.parents if x not in inside}
+    for user in reversed(members):
+        for parent, weight in zip(user.parents, user.partials, strict=True):
+            (inside if parent in inside else entering)[parent] += inside[user] * weight
+    return list(entering.items())

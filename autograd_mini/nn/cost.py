@@ -1,0 +1,152 @@
+"""A net over examples: its cost, its outputs, and how often it is right.
+
+This room owns the checks of data, an example in each row. It must not know training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..ops import number
+from ..value import Value, no_grad
+from .layers import Layer, Sequential
+from .losses import Loss, loss_named
+
+__all__ = ["accuracy", "cost", "inputs_of", "mean_loss", "pairs_of", "predict"]
+
+Net = Callable[[Any], Any]
+
+
+def cost(net: Net, X: Any, y: Any, loss: str | Loss = "log_loss") -> Value:  # the text's name
+    r"""Return $J = \frac1m \sum_{i=1}^m L(\hat y^{(i)}, y^{(i)})$, every node with its name in the text.
+
+    The inputs are leaves $x_k^{(i)}$, so that the picture shows them. With one example the (i) is left out.
+
+    Args:
+        net: a module, or any function of one example's inputs.
+        X: the inputs, an example in each row: m by n_x.
+        y: the m targets.
+        loss: the name or the function that compares an output with its target.
+
+    Raises:
+        ValueError: there are no examples, not as many targets, or rows of different lengths.
+
+    >>> from autograd_mini import nn
+    >>> net = nn.two_layer_net(2, 2, init="zeros")
+    >>> J = nn.cost(net, [[0.0, 1.0], [1.0, 1.0]], [0, 1])
+    >>> J.label, round(J.data, 6), [x.label for x in J.parents[0].parents]
+    ('J', 0.693147, ['L(1)', 'L(2)'])
+    """
+    inputs, targets = pairs_of(X, y)
+    compare = loss_named(loss)
+    several = len(inputs) > 1
+    numbered = several and isinstance(net, (Layer, Sequential))
+    losses = []
+    for i, (x, target) in enumerate(zip(inputs, targets, strict=True), 1):
+        of = f"({i})" if several else ""
+        leaves = [Value(v, f"x_{k if k < 10 else f'{{{k}}}'}{of}") for k, v in enumerate(x, 1)]
+        output = net(leaves, example=i) if numbered else net(leaves)  # type: ignore[call-arg]
+        losses.append(_loss(compare, output, target))
+        losses[-1].label = f"L{of}"
+    J = _mean(losses)
+    J.label = "J"
+    return J
+
+
+def mean_loss(net: Net, inputs: list[list[float]], targets: list[Any], compare: Loss) -> Value:
+    """Return the cost of checked examples, without names: what training computes."""
+    return _mean([_loss(compare, net(x), target) for x, target in zip(inputs, targets, strict=True)])
+
+
+def _loss(compare: Loss, output: Any, target: Any) -> Value:
+    term = compare(output, target)
+    if not isinstance(term, Value):
+        raise TypeError(f"cost: the loss must give a Value, not {term!r}: does the net use its parameters?")
+    return term
+
+
+def _mean(losses: list[Value]) -> Value:
+    total = losses[0]
+    for term in losses[1:]:
+        total = total + term
+    return total if len(losses) == 1 else total / len(losses)
+
+
+def predict(net: Net, X: Any) -> list[Any]:
+    """Return the net's output for each example as floats, without recording.
+
+    >>> from autograd_mini import nn
+    >>> nn.predict(nn.two_layer_net(2, 3, init="zeros"), [[1.0, 2.0], [3.0, 4.0]])
+    [0.5, 0.5]
+    """
+    with no_grad():
+        return [_plain(net(x)) for x in inputs_of(X)]
+
+
+def accuracy(net: Net, X: Any, y: Any, threshold: float | None = None) -> float:
+    """Return the share of examples, from 0 to 1, whose class the net finds.
+
+    Of several outputs the largest counts; one is compared with the threshold.
+
+    Args:
+        threshold: 0 where the targets are -1 and 1, else 0.5; for logits of classes 0 and 1 give 0.
+
+    >>> from autograd_mini import nn
+    >>> nn.accuracy(lambda x: x[0], [[0.9], [0.2], [0.7]], [1, 0, 0])
+    0.6666666666666666
+    """
+    inputs, targets = pairs_of(X, y)
+    outputs = predict(net, inputs)
+    if threshold is None:
+        threshold = 0.0 if -1.0 in targets else 0.5
+    right = 0
+    for output, target in zip(outputs, targets, strict=True):
+        if isinstance(output, list):
+            wanted = target.index(max(target)) if isinstance(target, list) else target
+            right += output.index(max(output)) == wanted
+        else:
+            right += (output > threshold) == (target > threshold)
+    return right / len(inputs)
+
+
+def inputs_of(X: Any) -> list[list[float]]:
+    """Return checked inputs as rows of floats.
+
+    Raises:
+        ValueError: there are none, or rows of different lengths; the message gives the row.
+        TypeError: an input is no number.
+    """
+    rows = []
+    for i, row in enumerate(X):
+        if not hasattr(row, "__len__"):
+            raise ValueError(f"X: expected a row of inputs for each example, but row {i} is {row!r}")
+        rows.append([number(f"X, row {i}", x) for x in row])
+        if len(rows[i]) != len(rows[0]):
+            raise ValueError(f"X: row {i} has {len(rows[i])} inputs, row 0 has {len(rows[0])}")
+    if not rows:
+        raise ValueError("X: there are no examples")
+    return rows
+
+
+def pairs_of(X: Any, y: Any) -> tuple[list[list[float]], list[Any]]:
+    """Return checked inputs and targets; a target is a float, or a list where it has several numbers.
+
+    Raises:
+        ValueError: as `inputs_of`, or there are not as many targets.
+    """
+    inputs = inputs_of(X)
+    targets = [
+        [number(f"y, row {i}", t) for t in row] if hasattr(row, "__len__") else number(f"y, row {i}", row)
+        for i, row in enumerate(y)
+    ]
+    targets = [t[0] if isinstance(t, list) and len(t) == 1 else t for t in targets]
+    if len(targets) != len(inputs):
+        raise ValueError(f"y: {len(targets)} targets for {len(inputs)} examples")
+    return inputs, targets
+
+
+def _plain(output: Any) -> Any:
+    if isinstance(output, (list, tuple)):
+        return [_plain(x) for x in output]
+    return output.data if isinstance(output, Value) else number("predict", output)

@@ -1,0 +1,102 @@
+r"""First weights: each initializer draws one weight of a layer from its sizes and a random generator.
+
+An initializer is any function `(n_in, n_out, rng) -> float`; by its name, `"he"` say, it gets its
+usual width. The generator is `random.Random`, whose numbers are the same on every machine.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+__all__ = ["Initializer", "generator", "he", "initializer", "normal", "uniform", "xavier", "zeros"]
+
+Initializer: TypeAlias = Callable[[int, int, random.Random], float]
+
+
+def generator(rng: Any) -> random.Random:
+    """Return the generator to draw from: the one given, or one that starts from a seed.
+
+    Args:
+        rng: a `random.Random`, a whole number as a seed, a NumPy `Generator` (which gives the seed),
+            or None for a start that differs each time.
+
+    Raises:
+        TypeError: it is none of these.
+
+    >>> generator(0).random() == generator(0).random()
+    True
+    """
+    if isinstance(rng, random.Random):
+        return rng
+    if rng is None or (isinstance(rng, int) and not isinstance(rng, bool)):
+        return random.Random(rng)
+    if hasattr(rng, "integers"):
+        return random.Random(int(rng.integers(2**63)))
+    raise TypeError(f"rng: give a random.Random, a NumPy Generator or a seed, not {rng!r}")
+
+
+def zeros(n_in: int, n_out: int, rng: random.Random) -> float:
+    """Return 0: then the neurons of a layer stay equal for ever, see `symmetries`."""
+    return 0.0
+
+
+def normal(scale: float = 0.01) -> Initializer:
+    r"""Draw from $\mathcal N(0, scale^2)$: the text's `randn * 0.01`.
+
+    >>> draw = normal(0.01)
+    >>> abs(draw(2, 4, generator(0))) < 0.1
+    True
+    """
+    return lambda n_in, n_out, rng: rng.gauss(0.0, 1.0) * scale
+
+
+def uniform(width: float = 1.0) -> Initializer:
+    """Draw evenly from -width to width; micrograd's is 1."""
+    return lambda n_in, n_out, rng: rng.uniform(-width, width)
+
+
+def xavier(n_in: int, n_out: int, rng: random.Random) -> float:
+    r"""Draw evenly within $\pm\sqrt{6 / (n_{in} + n_{out})}$, which suits tanh and sigmoid.
+
+    Source: X. Glorot and Y. Bengio, Understanding the difficulty of training deep feedforward
+    neural networks, AISTATS 2010, equation 16.
+    """
+    width = math.sqrt(6.0 / (n_in + n_out))
+    return rng.uniform(-width, width)
+
+
+def he(n_in: int, n_out: int, rng: random.Random) -> float:
+    r"""Draw from $\mathcal N(0, 2 / n_{in})$, which suits relu.
+
+    Source: K. He et al., Delving deep into rectifiers, ICCV 2015, equation 10.
+    """
+    return rng.gauss(0.0, math.sqrt(2.0 / n_in))
+
+
+BY_NAME: dict[str, Initializer] = {
+    "normal": normal(),
+    "zeros": zeros,
+    "xavier": xavier,
+    "he": he,
+    "uniform": uniform(),
+}
+
+
+def initializer(init: str | Initializer | None, activation: str) -> Initializer:
+    """Return an initializer by its name; None is He's before relu and its like, and Xavier's elsewhere.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if init is None:
+        return he if activation in ("relu", "leaky_relu", "gelu", "silu", "softplus") else xavier
+    if isinstance(init, str):
+        if init not in BY_NAME:
+            raise ValueError(f"init: there is no {init!r}; there are {', '.join(BY_NAME)}, or give a function")
+        return BY_NAME[init]
+    if not callable(init):
+        raise TypeError(f"init: give a name or a function (n_in, n_out, rng), not {init!r}")
+    return init

@@ -1,0 +1,308 @@
+r"""Neurons, layers and nets, with every number named as the text names it.
+
+This room owns $z = W a + b$ and $a = g(z)$. Layer l, neuron j and example i show in the labels,
+$z_j^{[l](i)}$, from which `draw` makes its clusters. It must not know losses or training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from ..ops import OPS, Op, identity
+from ..value import Value
+from .initializers import Initializer, generator, initializer
+from .module import Module
+
+__all__ = ["MLP", "Layer", "Neuron", "Sequential", "two_layer_net"]
+
+Activation = str | Callable[[Any], Any] | None
+
+
+class Neuron(Module):
+    r"""Compute $a = g(z)$ with $z = w \cdot x + b$.
+
+    Args:
+        n_in: the number of inputs.
+        activation: a row's name, such as "sigmoid", a function of one number, or None for z itself.
+        init: a name or a function that draws a weight, see `autograd_mini.nn.initializers`; b is 0.
+        rng: what the weights are drawn from: a `random.Random`, a NumPy `Generator` or a seed.
+        n_out: the size of the layer, for initializers that ask for it.
+
+    Raises:
+        ValueError: there is no such activation or initializer, or n_in is less than 1.
+
+    >>> neuron = Neuron(2, "tanh", rng=0)
+    >>> a = neuron([1.0, -1.0])
+    >>> a.label, [w.label for w in neuron.w]
+    ('a', ['w_1', 'w_2'])
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        activation: Activation = "relu",
+        *,
+        init: str | Initializer | None = None,
+        rng: Any = None,
+        n_out: int = 1,
+    ) -> None:
+        _size("Neuron", "n_in", n_in)
+        self._activation = _activation(activation)
+        draw, source = initializer(init, _name(self._activation)), generator(rng)
+        self.w = [Value(draw(n_in, n_out, source), f"w_{_index(k)}") for k in range(1, n_in + 1)]
+        self.b = Value(0.0, "b")
+        self._z, self._a = "z", "a"
+        self._where = "Neuron"
+
+    def __call__(self, x: Sequence[Any], example: int | None = None) -> Value:
+        """Return a for the inputs of one example; its number, if given, goes into the labels."""
+        if len(x) != len(self.w):
+            raise ValueError(f"{self._where}: expected {len(self.w)} inputs, {len(x)} given")
+        z: Any = self.w[0] * x[0]
+        for k in range(1, len(self.w)):
+            z = z + self.w[k] * x[k]
+        z = z + self.b
+        of = "" if example is None else f"({example})"
+        if self._activation is not identity:
+            z.label = self._z + of
+            z = self._activation(z)
+            if not isinstance(z, Value):
+                raise TypeError(f"{self._where}: the activation must give a Value, not {z!r}")
+        a: Value = z
+        a.label = self._a + of
+        return a
+
+    @property
+    def label_of_z(self) -> str:
+        """Return the label of z, which for a linear neuron is the node a."""
+        return self._a if self._activation is identity else self._z
+
+    def _label(self, layer: int, j: int, alone: bool) -> None:
+        """Name all parts after their place: neuron j of layer l."""
+        sub, above = "" if alone else f"_{_index(j)}", f"^[{layer}]"
+        self._z, self._a = f"z{sub}{above}", f"a{sub}{above}"
+        self._where = f"layer {layer}, neuron {j}"
+        comma = "," if j > 9 or len(self.w) > 9 else ""
+        for k, w in enumerate(self.w, 1):
+            w.label = f"W_{{{j}{comma}{k}}}{above}"
+        self.b.label = f"b{sub}{above}"
+
+    def __repr__(self) -> str:
+        return f"Neuron({len(self.w)}, {_name(self._activation)!r})"
+
+
+class Layer(Module):
+    r"""Compute $a^{[l]} = g(W^{[l]} a^{[l-1]} + b^{[l]})$, a neuron for each row of W.
+
+    Called with one example's inputs it returns the list of its activations or, as micrograd does,
+    the Value alone where it has one neuron.
+
+    Args:
+        n_in: the number of inputs.
+        n_out: the number of neurons.
+        activation, init, rng: as of `Neuron`.
+
+    >>> layer = Layer(3, 2, "sigmoid", init="zeros")
+    >>> [a.data for a in layer([1.0, 2.0, 3.0])]
+    [0.5, 0.5]
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        activation: Activation = "relu",
+        *,
+        init: str | Initializer | None = None,
+        rng: Any = None,
+    ) -> None:
+        _size("Layer", "n_in", n_in)
+        _size("Layer", "n_out", n_out)
+        source = generator(rng)
+        self.neurons = [Neuron(n_in, activation, init=init, rng=source, n_out=n_out) for _ in range(n_out)]
+        self._where = "Layer"
+        self._label(1)
+
+    @property
+    def n_in(self) -> int:
+        """Return the number of inputs."""
+        return len(self.neurons[0].w)
+
+    @property
+    def n_out(self) -> int:
+        """Return the number of neurons."""
+        return len(self.neurons)
+
+    @property
+    def W(self) -> list[list[Value]]:  # the text's name
+        """Return the weights as a matrix, a row for each neuron, n_out by n_in."""
+        return [neuron.w for neuron in self.neurons]
+
+    @property
+    def b(self) -> list[Value]:
+        """Return the biases, one for each neuron."""
+        return [neuron.b for neuron in self.neurons]
+
+    @property
+    def activation(self) -> Callable[[Any], Any]:
+        """Return g."""
+        return self.neurons[0]._activation
+
+    def __call__(self, x: Sequence[Any], example: int | None = None) -> Any:
+        """Return the activations for the inputs of one example."""
+        inputs = [x] if isinstance(x, Value) else x
+        if not hasattr(inputs, "__len__"):
+            raise TypeError(f"{self._where}: expected a list of {self.n_in} inputs, not {x!r}")
+        if len(inputs) != self.n_in:
+            raise ValueError(f"{self._where}: expected {self.n_in} inputs, {len(inputs)} given")
+        outputs = [neuron(inputs, example) for neuron in self.neurons]
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def _label(self, layer: int) -> None:
+        self._where = f"layer {layer}"
+        for j, neuron in enumerate(self.neurons, 1):
+            neuron._label(layer, j, alone=len(self.neurons) == 1)
+
+    def __repr__(self) -> str:
+        return f"Layer({self.n_in}, {self.n_out}, {_name(self.activation)!r})"
+
+
+class Sequential(Module):
+    """Compute one module after the other; its layers are numbered from 1 in the labels.
+
+    Args:
+        layers: modules; and functions, where a row of the table acts on each number and any other
+            function on the list of them.
+
+    >>> from autograd_mini import softmax
+    >>> net = Sequential(Layer(2, 3, "tanh", rng=0), Layer(3, 2, None, rng=1), softmax)
+    >>> round(sum(p.data for p in net([0.5, -0.5])), 12)
+    1.0
+    """
+
+    def __init__(self, *layers: Any) -> None:
+        if not layers or not all(map(callable, layers)):
+            raise TypeError(f"{type(self).__name__}: give modules and functions, not {layers!r}")
+        numbered = [layer for layer in layers if isinstance(layer, Layer)]
+        for i, (before, after) in enumerate(pairwise(numbered), 1):
+            if before.n_out != after.n_in:
+                raise ValueError(f"layer {i + 1} takes {after.n_in} inputs, but layer {i} gives {before.n_out}")
+        for i, layer in enumerate(numbered, 1):
+            layer._label(i)
+        self.layers = list(layers)
+
+    def __call__(self, x: Sequence[Any], example: int | None = None) -> Any:
+        """Return the output for the inputs of one example."""
+        out: Any = x
+        for layer in self.layers:
+            if isinstance(layer, (Layer, Sequential)):
+                out = layer(out, example)
+            elif isinstance(layer, Op) and isinstance(out, (list, tuple)):
+                out = [layer(a) for a in out]
+            else:
+                out = layer(out)
+        return out
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(_name, self.layers))})"
+
+
+class MLP(Sequential):
+    """Stack layers: `MLP(3, [4, 4, 1])` has three inputs, two layers of four neurons, and one output.
+
+    Args:
+        n_in: the number of inputs.
+        n_outs: the number of neurons of each layer.
+        activation: of all layers but the last.
+        output: the activation of the last; None leaves it linear, as in micrograd.
+        init, rng: as of `Neuron`.
+
+    >>> net = MLP(3, [4, 4, 1], rng=0)
+    >>> net
+    MLP(3, [4, 4, 1], 'relu')
+    >>> net([2.0, 3.0, -1.0]).label, len(net.parameters())
+    ('a^[3]', 41)
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        n_outs: Sequence[int],
+        activation: Activation = "relu",
+        output: Activation = None,
+        *,
+        init: str | Initializer | None = None,
+        rng: Any = None,
+    ) -> None:
+        if not isinstance(n_outs, Sequence) or not n_outs:
+            raise ValueError(f"MLP: n_outs must list the neurons of each layer, as [4, 4, 1], not {n_outs!r}")
+        source = generator(rng)
+        sizes = [n_in, *n_outs]
+        super().__init__(
+            *(
+                Layer(a, b, activation if l < len(n_outs) else output, init=init, rng=source)
+                for l, (a, b) in enumerate(pairwise(sizes), 1)
+            )
+        )
+
+    def __repr__(self) -> str:
+        sizes = [layer.n_out for layer in self.layers]
+        hidden, output = (_name(self.layers[i].activation) for i in (0, -1))
+        names = [repr(hidden)] if len(sizes) > 1 else []
+        if output != "linear":
+            names.append(f"output={output!r}")
+        return f"MLP({', '.join([str(self.layers[0].n_in), str(sizes), *names])})"
+
+
+def two_layer_net(
+    n_x: int, n_h: int, n_y: int = 1, *, init: str | Initializer | None = "normal", rng: Any = None
+) -> MLP:
+    r"""Make the net of the text: $z^{[l]} = W^{[l]} a^{[l-1]} + b^{[l]}$, sigmoid in both layers.
+
+    The weights are drawn as `randn * 0.01` and the biases are zeros, unless `init` says otherwise.
+
+    Args:
+        n_x: the number of inputs.
+        n_h: the number of hidden neurons.
+        n_y: the number of outputs.
+
+    >>> net = two_layer_net(2, 3, rng=0)
+    >>> net([0.5, -1.0], example=3).label, net.layers[0].W[1][0].label, net.layers[1].b[0].label
+    ('a^[2](3)', 'W_{21}^[1]', 'b^[2]')
+    """
+    return MLP(n_x, [n_h, n_y], "sigmoid", "sigmoid", init=init, rng=rng)
+
+
+def _index(k: int) -> str:
+    return str(k) if k < 10 else f"{{{k}}}"
+
+
+def _size(name: str, argument: str, n: Any) -> None:
+    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+        raise ValueError(f"{name}: {argument} must be a whole number from 1 on, not {n!r}")
+
+
+def _name(part: Any) -> str:
+    if part is identity:
+        return "linear"
+    if isinstance(part, Module):
+        return repr(part)
+    return getattr(part, "__name__", repr(part))
+
+
+def _activation(activation: Activation) -> Callable[[Any], Any]:
+    """Return g by its name: any row that can be called with one operand."""
+    if activation is None or activation == "linear":
+        return identity
+    if isinstance(activation, str):
+        op = OPS.get(activation)
+        if op is None or op.arity - len(op.defaults) != 1:
+            usual = "sigmoid, tanh, relu, leaky_relu, gelu, silu, softplus"
+            hint = "; for softmax take nn.cross_entropy as the loss, on logits" if activation == "softmax" else ""
+            raise ValueError(f"activation: there is no {activation!r}; take {usual}, or None{hint}")
+        return op
+    if not callable(activation):
+        raise TypeError(f"activation: give a name or a function, not {activation!r}")
+    return activation

@@ -1,0 +1,192 @@
+r"""Losses: how far an output is from its target. The cost J is their mean over the examples.
+
+Each takes the output for one example, a Value or a list of them, and its target. This room must not
+know how an output was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any, TypeAlias
+
+from ..functions import logsumexp
+from ..ops import number, relu, sigmoid, softplus, xlogy
+from ..value import Value
+
+__all__ = [
+    "LOSSES",
+    "Loss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "hinge",
+    "log_loss",
+    "loss_named",
+    "mean_squared_error",
+]
+
+Loss: TypeAlias = Callable[[Any, Any], Any]
+
+
+def log_loss(yhat: Any, y: Any) -> Any:
+    r"""Return $L = -(y \log \hat y + (1 - y) \log(1 - \hat y))$, as the text writes it.
+
+    Of several outputs it is the sum. The slope in $\hat y$ is $(\hat y - y) / (\hat y (1 - \hat y))$;
+    where $\hat y$ has rounded to 0 or 1 use `binary_cross_entropy`.
+
+    Args:
+        yhat: probabilities.
+        y: targets, from 0 to 1.
+
+    Raises:
+        ValueError: a target is not from 0 to 1, or a certain $\hat y$ is wrong.
+
+    >>> yhat = Value(0.8, "yhat")
+    >>> L = log_loss(yhat, 1)
+    >>> round(L.data, 6)
+    0.223144
+    """
+    return _sum(-(xlogy(t, a) + xlogy(1.0 - t, 1.0 - a)) for a, t in _pairs("log_loss", yhat, y, probabilities=True))
+
+
+def binary_cross_entropy_with_logits(z: Any, y: Any) -> Any:
+    r"""Return the `log_loss` of $\hat y = \sigma(z)$ from z: $L = \log(1 + e^z) - y z$.
+
+    Value and slope, $\sigma(z) - y$, are finite for every z.
+
+    Raises:
+        ValueError: a target is not from 0 to 1.
+
+    >>> binary_cross_entropy_with_logits(Value(-1e4), 1).data
+    10000.0
+    """
+    pairs = _pairs("binary_cross_entropy_with_logits", z, y, probabilities=True)
+    return _sum(softplus(z) - t * z for z, t in pairs)
+
+
+def binary_cross_entropy(yhat: Any, y: Any) -> Any:
+    r"""Return the `log_loss`, from the logit z where $\hat y$ is a node made by $\sigma(z)$.
+
+    Then it is finite with a finite slope for every z, and $\hat y$ is not in the graph of L.
+
+    Raises:
+        ValueError: a target is not from 0 to 1.
+
+    >>> z = Value(1e4, "z")
+    >>> L = binary_cross_entropy(sigmoid(z), 0)
+    >>> L.backward()
+    >>> L.data, z.grad
+    (10000.0, 1.0)
+    """
+    pairs = _pairs("binary_cross_entropy", yhat, y, probabilities=True)
+    return _sum(
+        binary_cross_entropy_with_logits(a.operands[0], t)
+        if isinstance(a, Value) and a.op is sigmoid
+        else log_loss(a, t)
+        for a, t in pairs
+    )
+
+
+def cross_entropy(logits: Sequence[Any], y: Any) -> Any:
+    r"""Return $L = -\sum_k y_k \log p_k$ with p the softmax of the logits; for one class y, $-\log p_y$.
+
+    Args:
+        logits: one for each class, not yet through softmax.
+        y: the class, from 0 on, or a probability for each class.
+
+    Raises:
+        ValueError: there is no such class, or the probabilities are not as many as the logits or do
+            not sum to 1.
+
+    >>> round(cross_entropy([Value(0.0), Value(0.0)], 1).data, 6)
+    0.693147
+    """
+    logits = _list(logits)
+    if len(logits) < 2:
+        raise ValueError("cross_entropy: expected at least 2 logits, one for each class; for one use binary_...")
+    if hasattr(y, "__len__"):
+        shares = [number("cross_entropy", t) for t in y]
+        if len(shares) != len(logits):
+            raise ValueError(f"cross_entropy: {len(logits)} logits, but {len(shares)} target probabilities")
+        if not all(0.0 <= t <= 1.0 for t in shares) or abs(sum(shares) - 1.0) > 1e-9:
+            raise ValueError(f"cross_entropy: the target {shares} is not a distribution over the classes")
+        return logsumexp(logits) - _sum(t * z for t, z in zip(shares, logits, strict=True) if t)
+    k = number("cross_entropy", y)
+    if not (k.is_integer() and 0 <= k < len(logits)):
+        raise ValueError(f"cross_entropy: the target {y!r} is not a class from 0 to {len(logits) - 1}")
+    return logsumexp(logits) - logits[int(k)]
+
+
+def mean_squared_error(yhat: Any, y: Any) -> Any:
+    r"""Return $(\hat y - y)^2$, of several outputs their mean.
+
+    >>> mean_squared_error([Value(1.0), Value(2.0)], [0.0, 0.0]).data
+    2.5
+    """
+    pairs = _pairs("mean_squared_error", yhat, y)
+    total = _sum((a - t) ** 2 for a, t in pairs)
+    return total if len(pairs) == 1 else total / len(pairs)
+
+
+def hinge(score: Any, y: Any) -> Any:
+    r"""Return $\max(0, 1 - y s)$ of a score s and a target of -1 or 1.
+
+    Raises:
+        ValueError: a target is another number.
+
+    >>> hinge(Value(0.25), -1).data
+    1.25
+    """
+    pairs = _pairs("hinge", score, y)
+    for _, t in pairs:
+        if t not in (-1.0, 1.0):
+            raise ValueError(f"hinge: a target must be -1 or 1, not {t:g}; 2*y - 1 makes it of 0 and 1")
+    return _sum(relu(1.0 - t * s) for s, t in pairs)
+
+
+LOSSES: dict[str, Loss] = {
+    loss.__name__: loss
+    for loss in (
+        binary_cross_entropy,
+        binary_cross_entropy_with_logits,
+        cross_entropy,
+        hinge,
+        log_loss,
+        mean_squared_error,
+    )
+}
+
+
+def loss_named(loss: str | Loss) -> Loss:
+    """Return a loss by its name.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if isinstance(loss, str):
+        if loss not in LOSSES:
+            raise ValueError(f"loss: there is no {loss!r}; there are {', '.join(LOSSES)}, or give a function")
+        return LOSSES[loss]
+    if not callable(loss):
+        raise TypeError(f"loss: give a name or a function (output, target), not {loss!r}")
+    return loss
+
+
+def _pairs(name: str, outputs: Any, targets: Any, probabilities: bool = False) -> list[tuple[Any, float]]:
+    """Pair the outputs of one example with their targets as floats."""
+    ours, theirs = _list(outputs), [number(name, t) for t in _list(targets)]
+    if len(ours) != len(theirs) or not ours:
+        raise ValueError(f"{name}: {len(ours)} outputs, but {len(theirs)} targets")
+    for t in theirs:
+        if probabilities and not 0.0 <= t <= 1.0:
+            raise ValueError(f"{name}: a target must be from 0 to 1, not {t:g}")
+    return list(zip(ours, theirs, strict=True))
+
+
+def _list(x: Any) -> list[Any]:
+    return list(x) if hasattr(x, "__len__") and getattr(x, "ndim", None) != 0 else [x]
+
+
+def _sum(terms: Any) -> Any:
+    return reduce(lambda total, term: total + term, terms)

@@ -1,0 +1,188 @@
+"""What every part of a net is: something that holds parameters.
+
+This room owns the finding, zeroing, saving and loading of parameters. It must not know what a
+module computes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..files import write_whole
+from ..ops import number
+from ..value import Value
+
+__all__ = ["Module"]
+
+FORMAT, VERSION = "autograd_mini.nn", 1
+
+
+class Module:
+    """Hold parameters: subclass it, and every leaf `Value` among the attributes is one.
+
+    Parameters are found in modules, lists, tuples and dicts too; an attribute whose name begins with
+    an underscore is passed over.
+
+    >>> class Line(Module):
+    ...     def __init__(self):
+    ...         self.w, self.b = Value(2.0, "w"), Value(1.0, "b")
+    ...     def __call__(self, x):
+    ...         return self.w * x + self.b
+    >>> line = Line()
+    >>> line(3.0).data, line.state_dict()
+    (7.0, {'w': 2.0, 'b': 1.0})
+    """
+
+    def __call__(self, x: Any) -> Any:
+        """Compute the output for the input of one example."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it computes: define __call__")
+
+    def parameters(self) -> list[Value]:
+        """Return the parameters in order, each once."""
+        return list(dict.fromkeys(parameter for _, parameter in self.named_parameters()))
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """Give each parameter with its path, such as `layers.0.neurons.1.w.0`.
+
+        >>> from autograd_mini import nn
+        >>> [name for name, _ in nn.Neuron(2).named_parameters()]
+        ['w.0', 'w.1', 'b']
+        """
+        for path, tree in self._entries():
+            yield from _leaves(path, tree)
+
+    def zero_grad(self) -> None:
+        """Set `.grad` of every parameter to 0.0."""
+        for parameter in self.parameters():
+            parameter._grad = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the numbers of all parameters: floats and nested lists of them by their paths."""
+        return {path: _numbers(tree) for path, tree in self._entries()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Set all parameters to the numbers of a state; all of them, or none where the state does not fit.
+
+        Raises:
+            ValueError: a parameter is missing, unknown, of another shape, or not made of numbers. The
+                message names it.
+        """
+        if not isinstance(state, dict):
+            raise TypeError(f"load_state_dict: give a dict of paths and numbers, not a {type(state).__name__}")
+        entries = dict(self._entries())
+        name = type(self).__name__
+        if missing := [path for path in entries if path not in state]:
+            raise ValueError(f"{name}: the state has no {_listed(missing)}; it has {_listed(list(state)) or 'nothing'}")
+        if unknown := [path for path in state if path not in entries]:
+            raise ValueError(f"{name}: the state has {_listed(unknown)}, which this net has not")
+        found: list[tuple[Value, float]] = []
+        for path, tree in entries.items():
+            _match(f"{name}: {path}", tree, state[path], found)
+        for parameter, value in found:
+            parameter._data = value
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the parameters to a JSON file, in one step; floats are exact.
+
+        Raises:
+            OSError: the file cannot be written; what was there is there still.
+        """
+        content = {"format": FORMAT, "version": VERSION, "net": repr(self), "parameters": self.state_dict()}
+        path = Path(path)
+        write_whole(path, (json.dumps(content, indent=1) + "\n").encode())
+        return path
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Read parameters that `save` wrote into this net, which must be of the same shape.
+
+        Raises:
+            ValueError: the file is no such file, is cut off, or is of another net; nothing has changed.
+        """
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except ValueError as error:  # also of an encoding
+            raise ValueError(f"{path}: this is not a whole JSON file ({error})") from None
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise ValueError(f"{path}: this is JSON, but not a net's: it has no {FORMAT!r} as its format")
+        if content.get("version") != VERSION:
+            raise ValueError(f"{path}: written in version {content.get('version')!r} of the format, not {VERSION}")
+        try:
+            self.load_state_dict(content.get("parameters", {}))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}, saved from {content.get('net')}: {error}") from None
+
+    def _entries(self) -> Iterator[tuple[str, Any]]:
+        """Give the state's entries: paths, with the Value or the nested list of Values there."""
+        seen: set[int] = set()
+        for name, attribute in vars(self).items():
+            if not name.startswith("_"):
+                yield from _search(name, attribute, seen)
+
+
+def _search(path: str, tree: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    if isinstance(tree, Module):
+        if id(tree) not in seen:  # a module that stands in two places has its parameters once
+            seen.add(id(tree))
+            for name, part in tree._entries():
+                yield f"{path}.{name}", part
+    elif isinstance(tree, dict):
+        for key, part in tree.items():
+            yield from _search(f"{path}.{key}", part, seen)
+    elif _is_parameter(tree):
+        yield path, tree
+    elif isinstance(tree, (list, tuple)):
+        if tree and all(map(_all_parameters, tree)):
+            yield path, tree
+        else:
+            for i, part in enumerate(tree):
+                yield from _search(f"{path}.{i}", part, seen)
+
+
+def _is_parameter(x: Any) -> bool:
+    return isinstance(x, Value) and x.op is None
+
+
+def _all_parameters(tree: Any) -> bool:
+    if isinstance(tree, (list, tuple)):
+        return bool(tree) and all(map(_all_parameters, tree))
+    return _is_parameter(tree)
+
+
+def _leaves(path: str, tree: Any) -> Iterator[tuple[str, Value]]:
+    if isinstance(tree, Value):
+        yield path, tree
+    else:
+        for i, part in enumerate(tree):
+            yield from _leaves(f"{path}.{i}", part)
+
+
+def _numbers(tree: Any) -> Any:
+    return tree.data if isinstance(tree, Value) else [_numbers(part) for part in tree]
+
+
+def _match(path: str, tree: Any, state: Any, found: list[tuple[Value, float]]) -> None:
+    """Pair parameters with the numbers of a state of the same shape."""
+    if isinstance(tree, Value):
+        if getattr(state, "ndim", None) != 0 and hasattr(state, "__len__"):
+            raise ValueError(f"{path}: expected a number, the state has {_shown(state)}")
+        try:
+            found.append((tree, number(path, state)))
+        except TypeError as error:
+            raise ValueError(str(error)) from None
+        return
+    if not hasattr(state, "__len__") or isinstance(state, (str, dict)) or len(state) != len(tree):
+        raise ValueError(f"{path}: expected {len(tree)} entries, the state has {_shown(state)}")
+    for i, (part, numbers) in enumerate(zip(tree, state, strict=True)):
+        _match(f"{path}.{i}", part, numbers, found)
+
+
+def _shown(state: Any) -> str:
+    return f"{len(state)} entries" if isinstance(state, (list, tuple)) else repr(state)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

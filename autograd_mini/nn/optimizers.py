@@ -1,0 +1,372 @@
+r"""Optimizers: how parameters move against their gradient.
+
+Each has one pure rule, `_moved`, from the parameters x and their gradients g to the next x and the next
+state; `step` checks both and only then assigns them. This room also owns learning-rate schedules,
+functions of the number of steps taken. It must not know nets.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ..ops import number
+from ..value import Value
+from .module import Module
+
+__all__ = ["LBFGS", "SGD", "Adam", "AdamW", "Optimizer", "RMSProp", "cosine", "exponential", "steps", "warmup"]
+
+Schedule = Callable[[int], float]
+Vector = list[float]
+State = tuple[Vector, ...]
+
+
+class Optimizer:
+    """Hold parameters and move them at each `step`, by the rule of a subclass.
+
+    Args:
+        parameters: Values, or a module for all of its own.
+        lr: the learning rate: a number, or a schedule, a function of the steps taken so far.
+
+    Raises:
+        ValueError: there are no parameters, or the learning rate is negative or not finite.
+        TypeError: a parameter is not a leaf Value.
+    """
+
+    def __init__(self, parameters: Module | Iterable[Value], lr: float | Schedule) -> None:
+        found = parameters.parameters() if isinstance(parameters, Module) else list(parameters)
+        name = type(self).__name__
+        if not found:
+            raise ValueError(f"{name}: there are no parameters")
+        for parameter in found:
+            if not isinstance(parameter, Value) or parameter.op is not None:
+                raise TypeError(f"{name}: a parameter must be a leaf Value, not {parameter!r}")
+        self.parameters = list(dict.fromkeys(found))
+        self.lr = lr
+        self.taken = 0
+        self.used = 0.0  # the learning rate of the last step
+        self._state: State = ()
+        self.rate()
+
+    def rate(self) -> float:
+        """Return the learning rate of the next step."""
+        rate = number("lr", self.lr(self.taken) if callable(self.lr) else self.lr)
+        if not 0.0 <= rate < math.inf:
+            raise ValueError(f"{type(self).__name__}: the learning rate must be 0 or more and finite, not {rate:g}")
+        return rate
+
+    def zero_grad(self) -> None:
+        """Set `.grad` of every parameter to 0.0."""
+        for parameter in self.parameters:
+            parameter._grad = 0.0
+
+    def step(self, closure: Callable[[], Value] | None = None) -> None:
+        """Move the parameters once; all of them, or none where one would become nan or inf.
+
+        Args:
+            closure: returns the cost from the parameters as they are. If given it is called first, and its gradient
+                is taken; `LBFGS` cannot do without.
+
+        Raises:
+            ArithmeticError: a gradient or a new parameter is nan or inf; nothing has changed.
+        """
+        if closure is not None:
+            self.zero_grad()
+            closure().backward()
+        rate = self.rate()
+        x = [parameter._data for parameter in self.parameters]
+        g = [parameter._grad for parameter in self.parameters]
+        self._require_finite(g, "the gradient of")
+        moved, state = self._moved(x, g, rate)
+        self._require_finite(moved, "the next value of")
+        try:
+            self._assign(moved, state)
+        except KeyboardInterrupt:  # in the middle of it: finish first
+            self._assign(moved, state)
+            raise
+        finally:
+            self.taken += 1
+            self.used = rate
+
+    def _moved(self, x: Vector, g: Vector, rate: float) -> tuple[Vector, State]:
+        raise NotImplementedError
+
+    def _assign(self, moved: Vector, state: State) -> None:
+        for parameter, value in zip(self.parameters, moved, strict=True):
+            parameter._data = value
+        self._state = state
+
+    def _zeros(self, count: int) -> State:
+        """Return the state, which is zeros before the first step."""
+        return self._state or tuple([0.0] * len(self.parameters) for _ in range(count))
+
+    def _require_finite(self, numbers: Vector, what: str) -> None:
+        if math.isfinite(sum(numbers)):
+            return
+        for parameter, x in zip(self.parameters, numbers, strict=True):
+            if not math.isfinite(x):
+                name = parameter.label or "a parameter"
+                raise ArithmeticError(f"{type(self).__name__}: {what} {name} = {parameter._data:g} is {x}; not moved")
+
+
+class SGD(Optimizer):
+    r"""Gradient descent: $x \leftarrow x - \alpha v$ with $v \leftarrow \mu v + g$; without momentum $v = g$.
+
+    Args:
+        momentum: $\mu$, from 0 to 1.
+        nesterov: look ahead, with $g + \mu v$ in the place of v.
+        weight_decay: $\lambda$; $\lambda x$ is added to g.
+
+    Source: I. Sutskever et al., On the importance of initialization and momentum, ICML 2013, in
+    PyTorch's form.
+
+    >>> w = Value(3.0, "w")
+    >>> optimizer = SGD([w], lr=0.1)
+    >>> optimizer.step(lambda: w * w)
+    >>> w.data
+    2.4
+    """
+
+    def __init__(
+        self,
+        parameters: Module | Iterable[Value],
+        lr: float | Schedule = 0.1,
+        *,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, lr)
+        self.momentum = _share("SGD: momentum", momentum)
+        self.nesterov = nesterov
+        self.weight_decay = _share("SGD: weight_decay", weight_decay)
+        if nesterov and not momentum:
+            raise ValueError("SGD: nesterov needs a momentum")
+
+    def _moved(self, x: Vector, g: Vector, rate: float) -> tuple[Vector, State]:
+        mu = self.momentum
+        g = _decayed(x, g, self.weight_decay)
+        if not mu:
+            return [a - rate * b for a, b in zip(x, g, strict=True)], ()
+        (v,) = self._zeros(1)
+        v = [mu * a + b for a, b in zip(v, g, strict=True)]
+        towards = [b + mu * a for a, b in zip(v, g, strict=True)] if self.nesterov else v
+        return [a - rate * b for a, b in zip(x, towards, strict=True)], (v,)
+
+
+class RMSProp(Optimizer):
+    r"""Divide each gradient by its recent size: $x \leftarrow x - \alpha g / (\sqrt s + \epsilon)$.
+
+    $s \leftarrow \rho s + (1 - \rho) g^2$. Source: G. Hinton, lecture 6e of Neural Networks for Machine
+    Learning, 2012.
+
+    >>> w = Value(3.0, "w")
+    >>> RMSProp([w], lr=0.1).step(lambda: w * w)
+    >>> round(w.data, 6)
+    2.0
+    """
+
+    def __init__(
+        self,
+        parameters: Module | Iterable[Value],
+        lr: float | Schedule = 0.01,
+        *,
+        rho: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, lr)
+        self.rho, self.eps = _share("RMSProp: rho", rho), eps
+        self.weight_decay = _share("RMSProp: weight_decay", weight_decay)
+
+    def _moved(self, x: Vector, g: Vector, rate: float) -> tuple[Vector, State]:
+        rho, eps = self.rho, self.eps
+        g = _decayed(x, g, self.weight_decay)
+        (s,) = self._zeros(1)
+        s = [rho * a + (1.0 - rho) * b * b for a, b in zip(s, g, strict=True)]
+        return [a - rate * b / (math.sqrt(c) + eps) for a, b, c in zip(x, g, s, strict=True)], (s,)
+
+
+class Adam(Optimizer):
+    r"""Move by a running mean of the gradient over its running size: $x - \alpha \hat m / (\sqrt{\hat v} + \epsilon)$.
+
+    $m \leftarrow \beta_1 m + (1 - \beta_1) g$, $v \leftarrow \beta_2 v + (1 - \beta_2) g^2$, and
+    $\hat m = m / (1 - \beta_1^t)$, $\hat v = v / (1 - \beta_2^t)$. Source: D. Kingma and J. Ba, Adam, ICLR
+    2015, algorithm 1.
+
+    Args:
+        weight_decay: $\lambda$; $\lambda x$ is added to g. See `AdamW`.
+
+    >>> w = Value(3.0, "w")
+    >>> Adam([w], lr=0.1).step(lambda: w * w)
+    >>> round(w.data, 6)
+    2.9
+    """
+
+    decoupled = False
+
+    def __init__(
+        self,
+        parameters: Module | Iterable[Value],
+        lr: float | Schedule = 0.001,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, lr)
+        name = type(self).__name__
+        self.betas = (_share(f"{name}: betas", betas[0]), _share(f"{name}: betas", betas[1]))
+        self.eps = eps
+        self.weight_decay = _share(f"{name}: weight_decay", weight_decay)
+
+    def _moved(self, x: Vector, g: Vector, rate: float) -> tuple[Vector, State]:
+        (b1, b2), eps, t = self.betas, self.eps, self.taken + 1
+        if self.decoupled:
+            x = [a - rate * self.weight_decay * a for a in x] if self.weight_decay else x
+        else:
+            g = _decayed(x, g, self.weight_decay)
+        m, v = self._zeros(2)
+        m = [b1 * a + (1.0 - b1) * b for a, b in zip(m, g, strict=True)]
+        v = [b2 * a + (1.0 - b2) * b * b for a, b in zip(v, g, strict=True)]
+        scale, root = rate / (1.0 - b1**t), math.sqrt(1.0 - b2**t)
+        return [a - scale * b / (math.sqrt(c) / root + eps) for a, b, c in zip(x, m, v, strict=True)], (m, v)
+
+
+class AdamW(Adam):
+    r"""Adam, with weights that shrink on their own: $x \leftarrow x - \alpha \lambda x$ besides.
+
+    Source: I. Loshchilov and F. Hutter, Decoupled weight decay regularization, ICLR 2019.
+
+    >>> w = Value(3.0, "w")
+    >>> AdamW([w], lr=0.1, weight_decay=0.1).step(lambda: w * w)
+    >>> round(w.data, 6)
+    2.87
+    """
+
+    decoupled = True
+
+    def __init__(
+        self,
+        parameters: Module | Iterable[Value],
+        lr: float | Schedule = 0.001,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay)
+
+
+class LBFGS(Optimizer):
+    """Minimize with SciPy's L-BFGS-B, which finds the length of its steps: for full batches.
+
+    Each `step` makes up to `iterations` of its own, and calls the closure at least as many times.
+
+    Args:
+        iterations: of one step.
+
+    Raises:
+        ImportError: SciPy is not installed.
+
+    >>> x, y = Value(-1.0, "x"), Value(2.0, "y")
+    >>> LBFGS([x, y], iterations=100).step(lambda: (1 - x) ** 2 + 100 * (y - x * x) ** 2)
+    >>> round(x.data, 3), round(y.data, 3)
+    (1.0, 1.0)
+    """
+
+    def __init__(self, parameters: Module | Iterable[Value], *, iterations: int = 20) -> None:
+        super().__init__(parameters, 1.0)
+        if iterations < 1:
+            raise ValueError(f"LBFGS: iterations must be at least 1, not {iterations}")
+        self.iterations = iterations
+        try:
+            from scipy.optimize import minimize
+        except ImportError as error:
+            raise ImportError('LBFGS needs SciPy: pip install "autograd_mini[scipy]"') from error
+        self._minimize = minimize
+
+    def step(self, closure: Callable[[], Value] | None = None) -> None:
+        """Minimize what the closure returns; where that fails, leave the parameters as they were.
+
+        Raises:
+            TypeError: there is no closure.
+        """
+        if closure is None:
+            raise TypeError("LBFGS: step needs a function that returns the cost: it is computed several times")
+        before = [parameter._data for parameter in self.parameters]
+        after = before
+
+        def value_and_gradient(x: Any) -> tuple[float, Vector]:
+            self._assign(x.tolist(), ())
+            self.zero_grad()
+            J = closure()
+            J.backward()
+            g = [parameter._grad for parameter in self.parameters]
+            self._require_finite(g, "the gradient of")
+            return J._data, g
+
+        try:
+            found = self._minimize(
+                value_and_gradient, before, jac=True, method="L-BFGS-B", options={"maxiter": self.iterations}
+            )
+            after = found.x.tolist()
+            self.taken, self.used = self.taken + 1, 1.0
+        finally:
+            self._assign(after, ())
+
+
+def _share(name: str, x: float) -> float:
+    x = number(name, x)
+    if not 0.0 <= x < 1.0:
+        raise ValueError(f"{name} must be from 0 to less than 1, not {x:g}")
+    return x
+
+
+def _decayed(x: Vector, g: Vector, weight_decay: float) -> Vector:
+    return [b + weight_decay * a for a, b in zip(x, g, strict=True)] if weight_decay else g
+
+
+# Schedules: learning rates as functions of the steps taken so far.
+
+
+def steps(lr: float, every: int, factor: float = 0.1) -> Schedule:
+    r"""Multiply the rate by a factor every so many steps: $\alpha \cdot f^{\lfloor t / n \rfloor}$.
+
+    >>> schedule = steps(1.0, every=10, factor=0.5)
+    >>> schedule(9), schedule(10), schedule(20)
+    (1.0, 0.5, 0.25)
+    """
+    return lambda t: lr * factor ** (t // every)
+
+
+def exponential(lr: float, factor: float) -> Schedule:
+    r"""Multiply the rate by a factor at every step: $\alpha f^t$.
+
+    >>> exponential(1.0, 0.5)(3)
+    0.125
+    """
+    return lambda t: lr * factor**t
+
+
+def cosine(lr: float, total: int, least: float = 0.0) -> Schedule:
+    r"""Fall from lr to `least` along half a cosine, in `total` steps.
+
+    Source: I. Loshchilov and F. Hutter, SGDR, ICLR 2017, equation 5, without restarts.
+
+    >>> schedule = cosine(1.0, total=100)
+    >>> schedule(0), round(schedule(50), 12), schedule(100), schedule(200)
+    (1.0, 0.5, 0.0, 0.0)
+    """
+    return lambda t: least + (lr - least) * (1.0 + math.cos(math.pi * min(t / total, 1.0))) / 2.0
+
+
+def warmup(schedule: float | Schedule, over: int) -> Schedule:
+    """Rise linearly over the first steps to what a schedule, or a constant rate, says.
+
+    >>> schedule = warmup(1.0, over=4)
+    >>> [schedule(t) for t in range(6)]
+    [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+    """
+    return lambda t: min(1.0, (t + 1) / over) * (schedule(t) if callable(schedule) else schedule)

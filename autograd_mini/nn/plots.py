@@ -1,0 +1,144 @@
+"""Plots of training, with matplotlib (extra `[plot]`); each returns the Axes that it drew on.
+
+This room must not know how nets are trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .cost import pairs_of, predict
+from .layers import Layer, Sequential
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_decision_boundary", "plot_history", "plot_weights"]
+
+# Okabe and Ito's hues, as in the graphs.
+HUES = ("#0072b2", "#c8500a", "#009e73", "#cc79a7", "#b37400", "#56b4e9", "#d55e00", "#767676")
+
+
+def plot_history(history: Mapping[str, Any], ax: Axes | None = None) -> Axes:
+    """Plot the cost against the epoch, from what `fit` returned.
+
+    Raises:
+        ValueError: there is no epoch in it.
+        ImportError: matplotlib is not installed.
+    """
+    costs = history["cost"]
+    if not costs:
+        raise ValueError("plot_history: the history has no epoch")
+    ax = _axes(ax)
+    ax.plot(range(1, len(costs) + 1), costs, color=HUES[0])
+    ax.set(xlabel="epoch", ylabel="cost J", ylim=(0, None) if min(costs) >= 0 else None)
+    ax.grid(alpha=0.3)
+    return ax
+
+
+def plot_decision_boundary(
+    net: Callable[[Any], Any],
+    X: Any,
+    y: Any,
+    ax: Axes | None = None,
+    *,
+    points: int = 80,
+    threshold: float = 0.5,
+) -> Axes:
+    """Plot points of the plane by their class, over what the net says of every place.
+
+    Args:
+        net: a net of two inputs; its one output is compared with `threshold`, of several the largest counts.
+        X: m points, m by 2.
+        y: their classes.
+        points: of the grid, along each axis.
+
+    Raises:
+        ValueError: the points are not of two coordinates.
+        ImportError: matplotlib is not installed.
+    """
+    inputs, targets = pairs_of(X, y)
+    if len(inputs[0]) != 2:
+        raise ValueError(f"plot_decision_boundary: expected points of 2 coordinates, not {len(inputs[0])}")
+    ax = _axes(ax)
+    xs, ys = (_grid([row[i] for row in inputs], points) for i in (0, 1))
+    places = [[a, b] for b in ys for a in xs]
+    outputs = predict(net, places)
+    several = isinstance(outputs[0], list)
+    found = [float(out.index(max(out))) if several else out for out in outputs]
+    rows = [found[i : i + points] for i in range(0, len(found), points)]
+    classes = max(len(outputs[0]) if several else 2, int(max(map(_class, targets))) + 1)
+    if several:
+        levels = [k - 0.5 for k in range(classes + 1)]
+        ax.contourf(xs, ys, rows, levels=levels, colors=HUES[:classes], alpha=0.25)
+    else:
+        spread = max(abs(v - threshold) for v in found) or 1.0
+        levels = [threshold + spread * k / 8 for k in range(-8, 9)]
+        ax.contourf(xs, ys, rows, levels=levels, cmap="RdBu_r", alpha=0.5)
+        if min(found) < threshold < max(found):
+            ax.contour(xs, ys, rows, levels=[threshold], colors="#1a1a1a", linewidths=1.2)
+    for k in sorted({_class(t) for t in targets}):
+        members = [row for row, t in zip(inputs, targets, strict=True) if _class(t) == k]
+        ax.scatter(
+            [a for a, _ in members],
+            [b for _, b in members],
+            color=HUES[int(k) % len(HUES)],
+            edgecolors="white",
+            linewidths=0.5,
+            s=22,
+            marker="os^Dv"[int(k) % 5],  # shape tells the classes apart as well
+            label=f"y = {k:g}",
+        )
+    ax.legend(loc="upper right", fontsize="small")
+    ax.set(xlabel="$x_1$", ylabel="$x_2$", xlim=(xs[0], xs[-1]), ylim=(ys[0], ys[-1]))
+    return ax
+
+
+def plot_weights(net: Sequential, axes: Any = None) -> Any:
+    """Plot the matrix W of each layer in colour, with its bias as the last column; return the array of Axes.
+
+    Raises:
+        TypeError: the net has no layers.
+        ImportError: matplotlib is not installed.
+    """
+    layers = [layer for layer in getattr(net, "layers", []) if isinstance(layer, Layer)]
+    if not layers:
+        raise TypeError(f"plot_weights: give a net of layers, such as an MLP, not {net!r}")
+    if axes is None:
+        axes = _pyplot().subplots(1, len(layers), squeeze=False, layout="constrained")[1][0]
+    for l, (layer, ax) in enumerate(zip(layers, axes, strict=True), 1):
+        rows = [[w.data for w in neuron.w] + [neuron.b.data] for neuron in layer.neurons]
+        size = max(abs(x) for row in rows for x in row) or 1.0
+        image = ax.imshow(rows, cmap="RdBu_r", vmin=-size, vmax=size)
+        ax.set_title(f"$W^{{[{l}]}}$, $b^{{[{l}]}}$")
+        ax.set_xticks(range(layer.n_in + 1), [*map(str, range(1, layer.n_in + 1)), "b"])
+        ax.set_yticks(range(layer.n_out), list(map(str, range(1, layer.n_out + 1))))
+        ax.set(xlabel="from", ylabel="neuron")
+        ax.figure.colorbar(image, ax=ax, shrink=0.7)
+    return axes
+
+
+def _class(target: Any) -> float:
+    return float(target.index(max(target))) if isinstance(target, list) else max(target, 0.0)
+
+
+def _grid(xs: list[float], points: int) -> list[float]:
+    margin = 0.1 * (max(xs) - min(xs) or 1.0)
+    lo, hi = min(xs) - margin, max(xs) + margin
+    return [lo + (hi - lo) * i / (points - 1) for i in range(points)]
+
+
+def _axes(ax: Axes | None) -> Axes:
+    if ax is not None:
+        return ax
+    axes: Axes = _pyplot().subplots()[1]
+    return axes
+
+
+def _pyplot() -> Any:
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError('plots need matplotlib: pip install "autograd_mini[plot]"') from error
+    return plt

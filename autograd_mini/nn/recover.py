@@ -1,0 +1,157 @@
+r"""The text's gradient formulas, computed with NumPy, beside what the engine finds.
+
+This room owns the six formulas for one example and the six for m. They are written out, not
+derived: the engine knows none of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..ops import Op, sigmoid
+from ..value import Value, topological_order
+from .cost import cost, pairs_of
+from .layers import MLP, Layer
+from .losses import log_loss
+
+__all__ = ["Comparison", "Row", "recover_formulas"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One gradient: the engine's, the formula's, and how far they are apart."""
+
+    name: str
+    formula: str
+    engine: Any  # arrays, of the shape that the text gives
+    expected: Any
+
+    @property
+    def difference(self) -> float:
+        """Return the largest difference, relative to the largest number of the formula's result."""
+        size = abs(self.expected).max()
+        return float(abs(self.engine - self.expected).max() / (size or 1.0))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A table of gradients: `rows` as data, and printed as text."""
+
+    rows: tuple[Row, ...]
+    examples: int
+
+    def __getitem__(self, name: str) -> Row:
+        return next(row for row in self.rows if row.name == name)
+
+    @property
+    def difference(self) -> float:
+        """Return the largest of the rows' relative differences."""
+        return max(row.difference for row in self.rows)
+
+    def __str__(self) -> str:
+        cells = [("gradient", "formula", "shape", "engine", "formula gives", "difference")]
+        for row in self.rows:
+            shape = "×".join(map(str, row.engine.shape))
+            numbers = (_shown(row.engine), _shown(row.expected))
+            cells.append((row.name, row.formula, shape, *numbers, f"{row.difference:.0e}"))
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells
+        ]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def _shown(array: Any) -> str:
+    numbers = array.ravel().tolist()
+    return ", ".join(f"{x:.4g}" for x in numbers[:2]) + (", …" if len(numbers) > 2 else "")
+
+
+def recover_formulas(net: MLP, X: Any, y: Any) -> Comparison:
+    r"""Lay the gradients that `backward()` finds in a two-layer net beside the text's formulas.
+
+    For one example, $dz_2 = a_2 - y$, $dW_2 = dz_2 a_1^T$, $db_2 = dz_2$, $dz_1 = W_2^T dz_2 * g'(z_1)$,
+    $dW_1 = dz_1 x^T$, $db_1 = dz_1$. For m of them, with a column for each, $dZ_2 = A_2 - Y$,
+    $dW_2 = \frac1m dZ_2 A_1^T$, $db_2 = \frac1m \sum dZ_2$, $dZ_1 = W_2^T dZ_2 * g'(Z_1)$,
+    $dW_1 = \frac1m dZ_1 X^T$, $db_1 = \frac1m \sum dZ_1$.
+
+    Afterwards `.grad` of the parameters is that of the cost.
+
+    Args:
+        net: two layers, the second with sigmoid, the first with any row of the table.
+        X: m by n_x, an example in each row; one example may be given alone.
+        y: the targets.
+
+    Raises:
+        TypeError: the net is another.
+        ImportError: NumPy is not installed.
+
+    >>> from autograd_mini import nn
+    >>> net = nn.two_layer_net(2, 3, rng=0)
+    >>> table = recover_formulas(net, [[1.0, 2.0], [0.5, -1.0]], [1, 0])
+    >>> [row.formula for row in table.rows][:2], table.difference < 1e-12
+    (['A2 - Y', '1/m dZ2 A1^T'], True)
+    """
+    try:
+        import numpy as np
+    except ImportError as error:
+        raise ImportError('recover_formulas compares with NumPy: pip install "autograd_mini[plot]"') from error
+    layers = getattr(net, "layers", [])
+    if [isinstance(layer, Layer) for layer in layers] != [True, True] or layers[1].activation is not sigmoid:
+        raise TypeError(f"recover_formulas: give a net of two layers, the second with sigmoid, not {net!r}")
+    first, second = layers
+    g = first.activation
+    if not isinstance(g, Op):
+        raise TypeError(f"recover_formulas: the first layer's activation must be a row of the table, not {g!r}")
+    if len(X) and not hasattr(X[0], "__len__"):
+        X, y = [X], [y]
+    inputs, targets = pairs_of(X, y)
+    m = len(inputs)
+    net.zero_grad()
+    J = cost(net, inputs, targets, log_loss)
+    J.backward()
+    nodes = {node.label: node for node in topological_order(J)}
+
+    def z(layer: Layer) -> list[list[Value]]:
+        labels = [neuron.label_of_z for neuron in layer.neurons]
+        return [[nodes[label + (f"({i})" if m > 1 else "")] for i in range(1, m + 1)] for label in labels]
+
+    def numbers(matrix: Any, what: str = "data") -> Any:
+        return np.array([[getattr(node, what) for node in row] for row in matrix])
+
+    engine = {
+        "dz2": m * numbers(z(second), "grad"),  # J is a mean, dz of the text is of one example's loss
+        "dW2": numbers(second.W, "grad"),
+        "db2": numbers([second.b], "grad").T,
+        "dz1": m * numbers(z(first), "grad"),
+        "dW1": numbers(first.W, "grad"),
+        "db1": numbers([first.b], "grad").T,
+    }
+
+    # From here on the text's own formulas, with a column for each example.
+    x, y = np.array(inputs).T, np.array(targets, dtype=float).reshape(m, -1).T
+    W1, b1, W2, b2 = numbers(first.W), numbers([first.b]).T, numbers(second.W), numbers([second.b]).T
+    Z1 = W1 @ x + b1
+    A1 = np.vectorize(g, otypes=[float])(Z1)
+    A2 = 1.0 / (1.0 + np.exp(-(W2 @ A1 + b2)))
+    slope = np.vectorize(lambda z: g.partial(0, (z, *g.defaults), g(z)), otypes=[float])(Z1)
+    dZ2 = A2 - y
+    dZ1 = W2.T @ dZ2 * slope
+    expected = {
+        "dz2": ("a2 - y", "A2 - Y", dZ2),
+        "dW2": ("dz2 a1^T", "1/m dZ2 A1^T", dZ2 @ A1.T / m),
+        "db2": ("dz2", "1/m sum(dZ2)", dZ2.sum(axis=1, keepdims=True) / m),
+        "dz1": ("W2^T dz2 * g'(z1)", "W2^T dZ2 * g'(Z1)", dZ1),
+        "dW1": ("dz1 x^T", "1/m dZ1 X^T", dZ1 @ x.T / m),
+        "db1": ("dz1", "1/m sum(dZ1)", dZ1.sum(axis=1, keepdims=True) / m),
+    }
+    several = m > 1
+    return Comparison(
+        tuple(
+            Row(name.replace("z", "Z") if several else name, formula[several], engine[name], formula[2])
+            for name, formula in expected.items()
+        ),
+        m,
+    )

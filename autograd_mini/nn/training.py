@@ -1,0 +1,148 @@
+"""The training loop.
+
+This room owns epochs, batches, progress and what happens when training goes wrong. It stands above
+`blame`, which it asks for the cause.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any, TypedDict
+
+from ..blame import blame
+from ..value import Value
+from .cost import mean_loss, pairs_of
+from .initializers import generator
+from .losses import Loss, loss_named
+from .module import Module
+from .optimizers import Adam, Optimizer
+
+__all__ = ["History", "TrainingError", "fit"]
+
+
+class History(TypedDict):
+    """What `fit` returns: plain data, a number for each epoch, and why it ended."""
+
+    cost: list[float]  # mean over the epoch's examples, each before the step that it was part of
+    lr: list[float]  # of the epoch's last step
+    stopped: str  # "epochs", "stop" or "interrupted"
+
+
+class TrainingError(ArithmeticError):
+    """Training met a cost or a gradient that is no number; the parameters are as before that step."""
+
+
+def fit(
+    net: Callable[[Any], Any],
+    X: Any,
+    y: Any,
+    *,
+    loss: str | Loss = "binary_cross_entropy",
+    optimizer: Optimizer | None = None,
+    epochs: int = 100,
+    batch_size: int | None = None,
+    rng: Any = None,
+    stop: Callable[[History], Any] | None = None,
+    progress: bool = True,
+) -> History:
+    """Train a net: move its parameters down the gradient of the cost over the examples.
+
+    Ctrl-C ends the training early and keeps what was learned so far.
+
+    Args:
+        net: a module; or any function of one example's inputs, with an optimizer that holds its parameters.
+        X: the inputs, an example in each row: m by n_x.
+        y: the m targets.
+        loss: a name or a function of an output and its target.
+        optimizer: None is `Adam(net, lr=0.05)`.
+        epochs: how often to go through all examples.
+        batch_size: examples for one step, shuffled in each epoch; None takes all at once.
+        rng: what the shuffle draws from: a `random.Random`, a NumPy `Generator` or a seed.
+        stop: is called with the history after each epoch; training ends when it returns something true.
+        progress: show a bar, on stderr or in the notebook.
+
+    Raises:
+        ValueError: of the data or the arguments, before anything has changed.
+        TrainingError: the cost or a gradient became nan or inf, or left a function's domain; the message gives
+            the cause, and the parameters are as they were before that step.
+
+    >>> from autograd_mini import nn
+    >>> X, y = nn.datasets.blobs(20, rng=0)
+    >>> net = nn.two_layer_net(2, 2, rng=1)
+    >>> history = nn.fit(net, X, y, epochs=30, progress=False)
+    >>> history["cost"][-1] < history["cost"][0] / 2, nn.accuracy(net, X, y)
+    (True, 1.0)
+    """
+    inputs, targets = pairs_of(X, y)
+    compare = loss_named(loss)
+    m = len(inputs)
+    size = m if batch_size is None else batch_size
+    if size < 1 or epochs < 0:
+        raise ValueError(f"fit: epochs must not be negative, and batch_size at least 1, not {epochs} and {batch_size}")
+    if optimizer is None:
+        if not isinstance(net, Module):
+            raise TypeError("fit: the net is a function, so give an optimizer that holds its parameters")
+        optimizer = Adam(net, lr=0.05)
+    source = generator(rng)
+    if size < m:  # a bad example must be found before the first step, not in a later one
+        for x, target in zip(inputs, targets, strict=True):
+            compare(net(x), target)
+    order = list(range(m))
+    history: History = {"cost": [], "lr": [], "stopped": "epochs"}
+    with _bar(epochs, progress) as bar:
+        try:
+            for epoch in range(1, epochs + 1):
+                if size < m:
+                    source.shuffle(order)
+                total = 0.0
+                for first in range(0, m, size):
+                    chosen = order[first : first + size]
+                    batch = [inputs[i] for i in chosen], [targets[i] for i in chosen]
+                    where = f"fit: epoch {epoch}, step {first // size + 1}"
+                    total += _step(net, batch, compare, optimizer, where) * len(chosen)
+                history["cost"].append(total / m)
+                history["lr"].append(optimizer.used)
+                bar.set_postfix(cost=f"{total / m:.4g}", refresh=False)
+                bar.update()
+                if stop is not None and stop(history):
+                    history["stopped"] = "stop"
+                    break
+        except KeyboardInterrupt:
+            history["stopped"] = "interrupted"
+    return history
+
+
+def _step(
+    net: Callable[[Any], Any],
+    batch: tuple[list[list[float]], list[Any]],
+    compare: Loss,
+    optimizer: Optimizer,
+    where: str,
+) -> float:
+    """Take one step, and return the cost before it."""
+    costs: list[Value] = []
+
+    def closure() -> Value:
+        J = mean_loss(net, *batch, compare)
+        costs.append(J)
+        if not math.isfinite(J.data):
+            raise ArithmeticError(f"the cost is {J.data}")
+        return J
+
+    try:
+        optimizer.step(closure)
+    except (ArithmeticError, ValueError) as error:
+        why = blame(costs[-1]) if costs else None
+        told = f". {why}" if why else ""
+        raise TrainingError(f"{where}: {error}; the parameters are as before this step{told}") from error
+    return costs[0].data
+
+
+def _bar(epochs: int, progress: bool) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a notebook without ipywidgets gets a bar of text
+        from tqdm.auto import tqdm
+
+        return tqdm(total=epochs, desc="fit", unit="epoch", disable=not progress)
