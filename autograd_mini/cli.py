@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from .explain import Explanation, explain, find
+from .explain import find, report
 from .expression import ExpressionError, expression
 from .files import write_whole
 from .printing import op_table
-from .value import Value, topological_order
+from .value import Value
 
 __all__ = ["main"]
 
@@ -32,7 +31,6 @@ examples:
   autograd-mini demo            the worked example, with its pictures
   autograd-mini ops             every function there is, with its derivatives
 """
-DEMO = "u = b*c; v = a + u; J = 3*v"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,9 +107,9 @@ def _derive(words: list[str]) -> int:
     except ValueError as error:
         raise _Refused(f"--wrt: {error}") from None
     pictures = _pictures(output, [Path(name) for name in given.render], given.precision)
-    report = _report(output, nodes, given.format, given.precision)
+    text = report(output, nodes, given.format, given.precision)
     _write(pictures)
-    print(report)
+    print(text)
     return 0
 
 
@@ -162,39 +160,16 @@ def _write(pictures: list[tuple[Path, bytes]]) -> None:
         print(f"wrote {file}", file=sys.stderr)
 
 
-def _report(output: Value, nodes: list[Value] | None, format: str, precision: int) -> str:
-    """Write the table of the whole graph and a derivation for each leaf, or only those asked for."""
-    table = explain(output) if nodes is None else None
-    if nodes is None:
-        nodes = [node for node in topological_order(output) if node.op is None and node is not output]
-    derivations = [explain(output, node) for node in nodes]
-    if format == "json":
-        report: dict[str, Any] = table.as_dict() if table else {}
-        report["derivations"] = [derivation.as_dict() for derivation in derivations]
-        return json.dumps(report, indent=2, ensure_ascii=False)
-    write = {"text": Explanation.text, "latex": Explanation.latex, "markdown": Explanation.markdown}[format]
-    parts = [write(part, precision=precision) for part in (*([table] if table else []), *derivations)]
-    if table is not None and derivations and format != "latex":
-        title, indent = (
-            ("Derivations, from the output to each leaf", "  ") if format == "text" else ("**Derivations**\n", "")
-        )
-        derived = "\n".join(indent + line for part in parts[1:] for line in part.splitlines())
-        parts = [parts[0], f"{title}\n{derived}"]
-    return ("\n\n" if table is not None or format == "latex" else "\n").join(parts)
-
-
 def _demo(words: list[str]) -> int:
     parser = _Parser(
         prog="autograd-mini demo",
-        description="Reproduce J = 3(a + bc): its graph, its derivatives, and its pictures.",
+        description="Reproduce J = 3(a + bc) and train the two-layer sigmoid net: derivatives, tables and pictures.",
     )
     parser.add_argument("folder", nargs="?", type=Path, default=Path("autograd-mini-demo"), metavar="DIR")
     folder: Path = parser.parse_args(words).folder
-    output = _compute(DEMO, ["a=5", "b=3", "c=2"])
-    folder.mkdir(parents=True, exist_ok=True)
-    pictures = _pictures(output, [folder / f"J.{suffix}" for suffix in ("svg", "png", "dot")], 4)
-    derivation = _report(output, None, "markdown", 4) + "\n"
-    _write([*pictures, (folder / "J.md", derivation.encode())])
-    print("J = 3(a + bc) at a = 5, b = 3, c = 2, with u = bc, v = a + u, J = 3v\n")
-    print(_report(output, None, "text", 4))
-    return 0
+    from .demo import demo
+
+    missing = demo(folder)
+    for message in missing:
+        print(f"autograd-mini: not made: {message}", file=sys.stderr)
+    return 1 if missing else 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import html
+import itertools
 import os
 import re
 import shutil
@@ -194,7 +195,7 @@ def draw(
             sentence = _sentence(box, names, output, precision, derivative)
             sentences.append(sentence)
             label = _label(box, names, output, precision, derivative)
-            frames.around(box).node(ids[node], label, tooltip=_tip(sentence), **kind)
+            frames.place(box, ids[node]).node(ids[node], label, tooltip=_tip(sentence), **kind)
     left_out = 0
     for box in kept:
         hidden = 0
@@ -241,18 +242,21 @@ class _Frames:
     def __init__(self, drawing: Drawing) -> None:
         self.drawing = drawing
         self.graphs: dict[tuple[str, ...], graphviz.Digraph] = {}
+        self.columns: dict[str, list[str]] = {}  # of a layer's folded neurons
 
     def __enter__(self) -> _Frames:
         return self
 
-    def around(self, box: Box) -> graphviz.Digraph:
+    def place(self, box: Box, name: str) -> graphviz.Digraph:
         """Return what a box is to be drawn in."""
         place = box.place
         if place is None:
             return self.drawing
+        layer = self._frame((place.layer,), f"layer {place.layer}")
+        if len(box.members) > 1:
+            self.columns.setdefault(place.layer, []).append(name)
         if len(box.members) > 1 or place.shared:
-            return self._frame((place.layer,), f"layer {place.layer}")
-        self._frame((place.layer,), f"layer {place.layer}")
+            return layer
         name = f"neuron {place.neuron}" if place.neuron else "neuron"
         return self._frame(place[:3], f"{name}, example {place.example}" if place.example else name)
 
@@ -264,6 +268,10 @@ class _Frames:
         return self.graphs[key]
 
     def __exit__(self, *error: object) -> None:
+        for layer, names in self.columns.items():  # from the first neuron to the last
+            column = graphviz.Digraph(graph_attr={"rank": "same"}, edge_attr={"style": "invis"})
+            column.edges(itertools.pairwise(names))
+            self.graphs[layer,].subgraph(column)
         for key in sorted(self.graphs, key=len, reverse=True):  # the inner ones into theirs first
             outer = self.graphs[key[:1]] if len(key) > 1 else self.drawing
             outer.subgraph(self.graphs[key])

@@ -9,6 +9,7 @@ must not know output formats beyond text, Markdown and LaTeX.
 from __future__ import annotations
 
 import heapq
+import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -543,3 +544,24 @@ def paths(output: Value, node: Value | str) -> Paths:
     1688849860263936
     """
     return Paths(output, find(output, node))
+
+
+def report(output: Value, nodes: list[Value] | None, format: str, precision: int) -> str:
+    """Write the table of the whole graph and a derivation for each leaf, or only those asked for."""
+    table = explain(output) if nodes is None else None
+    if nodes is None:
+        nodes = [node for node in topological_order(output) if node.op is None and node is not output]
+    derivations = [explain(output, node) for node in nodes]
+    if format == "json":
+        written: dict[str, Any] = table.as_dict() if table else {}
+        written["derivations"] = [derivation.as_dict() for derivation in derivations]
+        return json.dumps(written, indent=2, ensure_ascii=False)
+    write = {"text": Explanation.text, "latex": Explanation.latex, "markdown": Explanation.markdown}[format]
+    parts = [write(part, precision=precision) for part in (*([table] if table else []), *derivations)]
+    if table is not None and derivations and format != "latex":
+        title, indent = (
+            ("Derivations, from the output to each leaf", "  ") if format == "text" else ("**Derivations**\n", "")
+        )
+        derived = "\n".join(indent + line for part in parts[1:] for line in part.splitlines())
+        parts = [parts[0], f"{title}\n{derived}"]
+    return ("\n\n" if table is not None or format == "latex" else "\n").join(parts)

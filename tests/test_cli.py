@@ -104,7 +104,18 @@ def test_demo(tmp_path: Path) -> None:
     done = run("demo", "out", cwd=tmp_path)
     assert done.returncode == 0
     assert "dJ/db = dJ/dv · dv/du · du/db = 3 · 1 · c = 3 · 1 · 2 = 6" in done.stdout
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["J.dot", "J.md", "J.png", "J.svg"]
+    pictures = [f"{name}.{suffix}" for name in ("J", "net") for suffix in ("dot", "png", "svg")]
+    written = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert written == sorted([*pictures, "J.md", "boundary.png", "cost.png"])
+    lines = done.stdout.splitlines()
+    accuracies = [float(line.split()[-1].rstrip("%")) for line in lines if line.startswith(("before", "80 epochs"))]
+    assert accuracies[0] < 60
+    assert accuracies[1] > 85
+    differences = [float(line.split()[-1]) for line in lines if line.startswith(("dZ", "dW", "db"))]
+    assert len(differences) == 6
+    assert max(differences) < 1e-12
+    assert any(line.startswith("zeros:        layer 1: neurons 1, 2, 3, 4 compute the same") for line in lines)
+    assert any(line.startswith("randn * 0.01: no two neurons") for line in lines)
 
 
 def test_help_and_ops() -> None:

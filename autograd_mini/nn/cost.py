@@ -5,6 +5,7 @@ This room owns the checks of data, an example in each row. It must not know trai
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -111,7 +112,7 @@ def accuracy(net: Net, X: Any, y: Any, threshold: float | None = None) -> float:
 
 
 def inputs_of(X: Any) -> list[list[float]]:
-    """Return checked inputs as rows of floats.
+    """Return checked inputs as rows of finite floats.
 
     Raises:
         ValueError: there are none, or rows of different lengths; the message gives the row.
@@ -121,7 +122,7 @@ def inputs_of(X: Any) -> list[list[float]]:
     for i, row in enumerate(X):
         if not hasattr(row, "__len__"):
             raise ValueError(f"X: expected a row of inputs for each example, but row {i} is {row!r}")
-        rows.append([number(f"X, row {i}", x) for x in row])
+        rows.append([_finite(f"X, row {i}", x) for x in row])
         if len(rows[i]) != len(rows[0]):
             raise ValueError(f"X: row {i} has {len(rows[i])} inputs, row 0 has {len(rows[0])}")
     if not rows:
@@ -137,13 +138,20 @@ def pairs_of(X: Any, y: Any) -> tuple[list[list[float]], list[Any]]:
     """
     inputs = inputs_of(X)
     targets = [
-        [number(f"y, row {i}", t) for t in row] if hasattr(row, "__len__") else number(f"y, row {i}", row)
+        [_finite(f"y, row {i}", t) for t in row] if hasattr(row, "__len__") else _finite(f"y, row {i}", row)
         for i, row in enumerate(y)
     ]
     targets = [t[0] if isinstance(t, list) and len(t) == 1 else t for t in targets]
     if len(targets) != len(inputs):
         raise ValueError(f"y: {len(targets)} targets for {len(inputs)} examples")
     return inputs, targets
+
+
+def _finite(what: str, x: Any) -> float:
+    plain = number(what, x)
+    if not math.isfinite(plain):
+        raise ValueError(f"{what}: expected finite numbers, not {plain}")
+    return plain
 
 
 def _plain(output: Any) -> Any:

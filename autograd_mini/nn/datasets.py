@@ -95,7 +95,7 @@ def blobs(n: int = 100, noise: float = 0.5, rng: Any = None, *, classes: int = 2
 
 
 def flower(n: int = 400, noise: float = 0.2, rng: Any = None) -> Data:
-    r"""Make the planar flower that a two-layer net is usually taught on: eight petals, in turn 0 and 1.
+    r"""Make the planar flower that a two-layer net is usually taught on: four petals of each class.
 
     The petals are the rose $r = 4 \sin 4\theta$, one class for each half turn of the angle; the noise is
     in the angle and in the radius.
@@ -104,14 +104,21 @@ def flower(n: int = 400, noise: float = 0.2, rng: Any = None) -> Data:
     >>> len(X), y
     (6, [0, 0, 0, 1, 1, 1])
     """
+    _check("flower", n, 2, noise)
 
     def point(k: int, share: float, draw: random.Random) -> tuple[float, float]:
         angle = math.pi * (k + share) + draw.gauss(0.0, noise)
         radius = 4.0 * math.sin(4.0 * angle) + draw.gauss(0.0, noise)
         return radius * math.sin(angle), radius * math.cos(angle)
 
-    X, y = _make("flower", n, 2, 0.0, rng, point)
-    return X, y
+    return _make("flower", n, 2, 0.0, rng, point)
+
+
+def _check(name: str, n: int, classes: int, noise: float) -> None:
+    if classes < 2 or n < classes:
+        raise ValueError(f"{name}: expected at least 2 classes and a point of each, not {classes} and n = {n}")
+    if not noise >= 0:
+        raise ValueError(f"{name}: the noise must not be negative, but is {noise:g}")
 
 
 def _make(
@@ -123,10 +130,7 @@ def _make(
     point: Callable[[int, float, random.Random], tuple[float, float]],
 ) -> Data:
     """Make n points, the classes in turn and of equal sizes; a share runs from 0 to 1 in each class."""
-    if classes < 2 or n < classes:
-        raise ValueError(f"{name}: expected at least 2 classes and a point of each, not {classes} and n = {n}")
-    if noise < 0:
-        raise ValueError(f"{name}: the noise must not be negative, but is {noise:g}")
+    _check(name, n, classes, noise)
     draw = generator(rng)
     X: list[list[float]] = []
     y: list[int] = []

@@ -56,7 +56,7 @@ class Neuron(Module):
         self._z, self._a = "z", "a"
         self._where = "Neuron"
 
-    def __call__(self, x: Sequence[Any], example: int | None = None) -> Value:
+    def __call__(self, x: Any, example: int | None = None) -> Value:
         """Return a for the inputs of one example; its number, if given, goes into the labels."""
         if len(x) != len(self.w):
             raise ValueError(f"{self._where}: expected {len(self.w)} inputs, {len(x)} given")
@@ -150,7 +150,7 @@ class Layer(Module):
         """Return g."""
         return self.neurons[0]._activation
 
-    def __call__(self, x: Sequence[Any], example: int | None = None) -> Any:
+    def __call__(self, x: Any, example: int | None = None) -> Any:
         """Return the activations for the inputs of one example."""
         inputs = [x] if isinstance(x, Value) else x
         if not hasattr(inputs, "__len__"):
@@ -193,7 +193,7 @@ class Sequential(Module):
             layer._label(i)
         self.layers = list(layers)
 
-    def __call__(self, x: Sequence[Any], example: int | None = None) -> Any:
+    def __call__(self, x: Any, example: int | None = None) -> Any:
         """Return the output for the inputs of one example."""
         out: Any = x
         for layer in self.layers:

@@ -6,7 +6,7 @@ know how an output was made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import reduce
 from typing import Any, TypeAlias
 
@@ -88,7 +88,7 @@ def binary_cross_entropy(yhat: Any, y: Any) -> Any:
     )
 
 
-def cross_entropy(logits: Sequence[Any], y: Any) -> Any:
+def cross_entropy(logits: Any, y: Any) -> Any:
     r"""Return $L = -\sum_k y_k \log p_k$ with p the softmax of the logits; for one class y, $-\log p_y$.
 
     Args:
@@ -104,7 +104,7 @@ def cross_entropy(logits: Sequence[Any], y: Any) -> Any:
     """
     logits = _list(logits)
     if len(logits) < 2:
-        raise ValueError("cross_entropy: expected at least 2 logits, one for each class; for one use binary_...")
+        raise ValueError("cross_entropy: expected at least 2 logits; for one take binary_cross_entropy")
     if hasattr(y, "__len__"):
         shares = [number("cross_entropy", t) for t in y]
         if len(shares) != len(logits):

@@ -18,6 +18,16 @@ from .losses import log_loss
 __all__ = ["Comparison", "Row", "recover_formulas"]
 
 
+FORMULAS = {  # for one example, and for m
+    "dz2": ("a2 - y", "A2 - Y"),
+    "dW2": ("dz2 a1^T", "1/m dZ2 A1^T"),
+    "db2": ("dz2", "1/m sum(dZ2)"),
+    "dz1": ("W2^T dz2 * g'(z1)", "W2^T dZ2 * g'(Z1)"),
+    "dW1": ("dz1 x^T", "1/m dZ1 X^T"),
+    "db1": ("dz1", "1/m sum(dZ1)"),
+}
+
+
 @dataclass(frozen=True)
 class Row:
     """One gradient: the engine's, the formula's, and how far they are apart."""
@@ -26,12 +36,12 @@ class Row:
     formula: str
     engine: Any  # arrays, of the shape that the text gives
     expected: Any
+    size: float  # of the largest sum in the formula, with all its terms taken positive
 
     @property
     def difference(self) -> float:
-        """Return the largest difference, relative to the largest number of the formula's result."""
-        size = abs(self.expected).max()
-        return float(abs(self.engine - self.expected).max() / (size or 1.0))
+        """Return the largest difference, relative to the size of what the formula adds up."""
+        return float(abs(self.engine - self.expected).max() / (self.size or 1.0))
 
 
 @dataclass(frozen=True)
@@ -50,7 +60,7 @@ class Comparison:
         return max(row.difference for row in self.rows)
 
     def __str__(self) -> str:
-        cells = [("gradient", "formula", "shape", "engine", "formula gives", "difference")]
+        cells = [("gradient", "formula", "shape", "engine", "the formula's", "difference")]
         for row in self.rows:
             shape = "×".join(map(str, row.engine.shape))
             numbers = (_shown(row.engine), _shown(row.expected))
@@ -139,19 +149,30 @@ def recover_formulas(net: MLP, X: Any, y: Any) -> Comparison:
     slope = np.vectorize(lambda z: g.partial(0, (z, *g.defaults), g(z)), otypes=[float])(Z1)
     dZ2 = A2 - y
     dZ1 = W2.T @ dZ2 * slope
-    expected = {
-        "dz2": ("a2 - y", "A2 - Y", dZ2),
-        "dW2": ("dz2 a1^T", "1/m dZ2 A1^T", dZ2 @ A1.T / m),
-        "db2": ("dz2", "1/m sum(dZ2)", dZ2.sum(axis=1, keepdims=True) / m),
-        "dz1": ("W2^T dz2 * g'(z1)", "W2^T dZ2 * g'(Z1)", dZ1),
-        "dW1": ("dz1 x^T", "1/m dZ1 X^T", dZ1 @ x.T / m),
-        "db1": ("dz1", "1/m sum(dZ1)", dZ1.sum(axis=1, keepdims=True) / m),
-    }
+
+    def sums(dZ2: Any, dZ1: Any, A1: Any, x: Any) -> dict[str, Any]:
+        return {
+            "dz2": dZ2,
+            "dW2": dZ2 @ A1.T / m,
+            "db2": dZ2.sum(axis=1, keepdims=True) / m,
+            "dz1": dZ1,
+            "dW1": dZ1 @ x.T / m,
+            "db1": dZ1.sum(axis=1, keepdims=True) / m,
+        }
+
+    expected = sums(dZ2, dZ1, A1, x)
+    sizes = sums(A2 + y, abs(W2.T) @ (A2 + y) * abs(slope), abs(A1), abs(x))
     several = m > 1
     return Comparison(
         tuple(
-            Row(name.replace("z", "Z") if several else name, formula[several], engine[name], formula[2])
-            for name, formula in expected.items()
+            Row(
+                name.replace("z", "Z") if several else name,
+                formulas[several],
+                engine[name],
+                expected[name],
+                sizes[name].max(),
+            )
+            for name, formulas in FORMULAS.items()
         ),
         m,
     )

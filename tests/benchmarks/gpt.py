@@ -130,7 +130,8 @@ def rms_norm(xs: Vector) -> list[Any]:
 
 def softmax(xs: Vector) -> list[Any]:
     """Return the shares of logits; the largest is taken out as a number."""
-    top = max(getattr(x, "data", x) for x in xs)
+    numbers: list[Any] = [getattr(x, "data", x) for x in xs]
+    top = max(numbers)
     exps = [(x + -top).exp() for x in xs]
     scale = total(exps) ** -1.0
     return [e * scale for e in exps]
@@ -185,7 +186,12 @@ def main() -> None:
     print(f"{len(model.parameters()):,} parameters; {nodes:,} nodes for {len(name) - 1} tokens")
     start = time.perf_counter()
     with tqdm(total=steps, unit="step") as bar:
-        losses = train(ag.Value, steps, lambda step, loss: (bar.set_postfix(loss=f"{loss:.3f}"), bar.update())[-1])
+
+        def report(step: int, loss: float) -> None:
+            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+            bar.update()
+
+        losses = train(ag.Value, steps, report)
     seconds = time.perf_counter() - start
     last = losses[-100:]
     print(f"{steps} steps in {seconds:.1f} s; mean loss of the first {len(last)}: {sum(losses[:100]) / len(last):.3f},")

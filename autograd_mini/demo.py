@@ -1,0 +1,98 @@
+"""The demonstration: both results of the text, computed, printed and drawn.
+
+This room owns the examples' numbers and the report. It must not know arguments or exit codes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from . import nn
+from .drawing import draw
+from .explain import report
+from .expression import expression
+from .files import write_whole
+from .nn.plots import MISSING
+from .value import Value
+
+__all__ = ["demo"]
+
+EXAMPLE = "u = b*c; v = a + u; J = 3*v"
+HIDDEN, EPOCHS, STEPS = 4, 80, 20
+
+
+def demo(folder: Path) -> list[str]:
+    """Write the pictures and reports into a folder, print what they show, and return what could not be made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    missing: dict[str, None] = {}
+
+    def attempt(make: Callable[[], Any]) -> Any:
+        """Make something that an extra may be missing for."""
+        try:
+            return make()
+        except ImportError as error:
+            missing[str(error)] = None
+
+    def write(name: str, content: bytes) -> None:
+        write_whole(folder / name, content)
+        print(f"wrote {folder / name}", file=sys.stderr)
+
+    def picture(output: Value, name: str, **how: Any) -> None:
+        drawing = draw(output, **how)
+        for suffix in ("svg", "png", "dot"):
+            write(f"{name}.{suffix}", drawing.image(suffix))
+
+    output = expression(EXAMPLE, a=5, b=3, c=2)
+    output.backward()
+    print("J = 3(a + bc) at a = 5, b = 3, c = 2, with u = bc, v = a + u, J = 3v\n")
+    print(report(output, None, "text", 4))
+    sys.stdout.flush()
+    attempt(lambda: picture(output, "J"))
+    write("J.md", (report(output, None, "markdown", 4) + "\n").encode())
+
+    X, y = nn.datasets.flower(400, rng=1)
+    net = nn.two_layer_net(2, HIDDEN, rng=2)
+    print(f"\nThe two-layer sigmoid net on the planar flower: {len(X)} points, {HIDDEN} hidden neurons\n")
+    before, right = nn.cost(net, X, y).data, nn.accuracy(net, X, y)
+    table = attempt(lambda: nn.recover_formulas(net, X, y))
+    optimizer = nn.Adam(net, lr=0.05)
+    history = nn.fit(net, X, y, optimizer=optimizer, epochs=EPOCHS, batch_size=50, rng=0)
+    after = nn.cost(net, X, y, "binary_cross_entropy").data
+    print("           cost J  accuracy")
+    print(f"before     {before:.4f}    {right:6.1%}")
+    print(f"{EPOCHS} epochs  {after:.4f}    {nn.accuracy(net, X, y):6.1%}\n")
+    if table is not None:
+        print(f"Gradients of the first cost: the engine's, and the text's formulas over m = {len(X)} examples\n")
+        print(f"{table}\n")
+    print(f"Equal neurons after {STEPS} steps from each start\n")
+    for name in ("zeros", "normal"):
+        small = nn.two_layer_net(2, HIDDEN, init=name, rng=3)
+        nn.fit(small, X, y, optimizer=nn.SGD(small, lr=1.0), epochs=STEPS, progress=False)
+        start = "randn * 0.01" if name == "normal" else name
+        print(f"{start + ':':14}{nn.symmetries(small)}")
+    sys.stdout.flush()
+
+    unsure = min(range(len(X)), key=lambda i: abs(nn.predict(net, X[i : i + 1])[0] - 0.5))
+    J = nn.cost(net, [X[unsure]], [y[unsure]])  # where no neuron is saturated
+    J.backward()
+    attempt(lambda: picture(J, "net", fold=True))
+    attempt(lambda: write("cost.png", _plot(lambda ax: nn.plot_history(history, ax))))
+    attempt(lambda: write("boundary.png", _plot(lambda ax: nn.plot_decision_boundary(net, X, y, ax))))
+    return list(missing)
+
+
+def _plot(draw_on: Callable[[Any], object]) -> bytes:
+    """Draw one plot without a display, and return it as a png."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(MISSING) from error
+    figure = Figure(figsize=(6, 4.5), dpi=150, layout="constrained")
+    draw_on(figure.subplots())
+    content = BytesIO()
+    figure.savefig(content, format="png")
+    return content.getvalue()

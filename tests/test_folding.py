@@ -1,0 +1,92 @@
+"""Folds: that the chain rule holds on the folded graph, and what is folded."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, strategies as st
+from strategies import Dag, dags
+
+import autograd_mini as ag
+from autograd_mini import Value, nn
+from autograd_mini.folding import Box, boxes_of
+from autograd_mini.value import derivatives_of
+
+
+def derivatives(boxes: list[Box]) -> dict[Value, float]:
+    """Return the derivative of the last box's node in every box's, by the chain rule on the boxes."""
+    found = {box.node: 0.0 for box in boxes}
+    found[boxes[-1].node] = 1.0
+    for box in reversed(boxes):
+        for parent, weight in box.edges:
+            found[parent] += found[box.node] * weight
+    return found
+
+
+@given(dags(), st.data())
+def test_the_chain_rule_holds_on_folds(dag: Dag, data: st.DataObject) -> None:
+    output = dag(dag.values())
+    order = ag.topological_order(output)
+    names = st.sampled_from(["", "", "q", "a_1^[1]", "z_1^[1]", "a_2^[2](1)"])
+    for node in order:
+        node.label = data.draw(names)
+    folded = boxes_of(order, output, True)
+    whole = derivatives_of(output, order)
+    for node, derivative in derivatives(folded).items():
+        assert derivative == pytest.approx(whole[node], rel=1e-9, abs=1e-9)
+    shared = [x for box in boxes_of(order, output, False) if box.place and box.place.shared for x in box.members]
+    assert sorted([id(x) for box in folded for x in box.members] + [id(x) for x in shared]) == sorted(map(id, order))
+
+
+def test_a_net_is_folded_to_neurons() -> None:
+    net = nn.two_layer_net(2, 3, rng=0)
+    J = nn.cost(net, [[1.0, 2.0], [3.0, 4.0]], [0, 1])
+    boxes = boxes_of(ag.topological_order(J), J, True)
+    names = [box.node.label for box in boxes]
+    assert sorted(names) == sorted(
+        [f"x_{k}({i})" for k in (1, 2) for i in (1, 2)]
+        + [f"a_{j}^[1]({i})" for j in (1, 2, 3) for i in (1, 2)]
+        + [f"a^[2]({i})" for i in (1, 2)]
+        + ["L(1)", "L(2)", "J"]
+    )
+    neuron = next(box for box in boxes if box.node.label == "a_2^[1](1)")
+    a = neuron.node.data
+    expected = [a * (1 - a) * w.data for w in net.layers[0].W[1]]
+    assert [parent.label for parent, _ in neuron.edges] == ["x_1(1)", "x_2(1)"]
+    assert [weight for _, weight in neuron.edges] == pytest.approx(expected)
+
+
+def test_one_example_takes_the_parameters_in() -> None:
+    J = nn.cost(nn.two_layer_net(2, 2, rng=0), [[1.0, 2.0]], [1])
+    order = ag.topological_order(J)
+    members = {x.label for box in boxes_of(order, J, True) for x in box.members if box.place}
+    assert {"W_{11}^[1]", "b_2^[1]", "z_1^[1]", "W_{12}^[2]", "b^[2]"} <= members
+
+
+def test_what_is_used_twice_stays() -> None:
+    x = Value(2.0, "x")
+    t = x * x  # has no label, but two users of different boxes
+    p, q = t + 1, t * 3
+    p.label, q.label = "p", "q"
+    y = p * q
+    boxes = boxes_of(ag.topological_order(y), y, True)
+    assert [box.node for box in boxes] == [x, t, p, q, y]
+
+
+def test_pictures_of_nets() -> None:
+    net = nn.two_layer_net(2, 2, rng=0)
+    J = nn.cost(net, [[1.0, 2.0]], [1])
+    J.backward()
+    folded = ag.draw(J, fold=True)
+    assert "layer 1" in folded.source
+    assert "neuron 1" not in folded.source
+    assert "W_{11}^[1] = " in folded.description
+    assert "neuron 1" in ag.draw(J, fold=False).source
+    many = nn.cost(net, [[1.0, 2.0]] * 4, [1] * 4)
+    assert len(ag.topological_order(many)) > 100
+    assert "neuron" not in ag.draw(many).source  # a net of more than max_nodes nodes is folded
+    svg = folded.svg()
+    assert svg.count('class="cluster"') == 2
+    y = Value(1.0)
+    for _ in range(150):
+        y = y + 1.0
+    assert "not drawn" in ag.draw(y).source  # what is no net is cut off instead

@@ -1,0 +1,301 @@
+"""Nets: the text's formulas, names, symmetry, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import pickle
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+import autograd_mini as ag
+from autograd_mini import Value, nn
+
+SMOOTH = ["sigmoid", "tanh", "softplus", "gelu", "silu", "linear"]
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> tuple[nn.MLP, list[list[float]], list[Any]]:
+    """Draw a two-layer net with weights that are not small, and data."""
+    n_x, n_h, n_y, m = (draw(st.integers(1, n)) for n in (4, 5, 3, 5))
+    net = nn.MLP(n_x, [n_h, n_y], draw(st.sampled_from(SMOOTH)), "sigmoid", rng=0)
+    for parameter in net.parameters():
+        parameter.data = draw(st.floats(-2, 2))
+    X = [[draw(st.floats(-2, 2)) for _ in range(n_x)] for _ in range(m)]
+    y = [[draw(st.sampled_from([0.0, 1.0, 0.3])) for _ in range(n_y)] for _ in range(m)]
+    return net, X, y
+
+
+@given(problems())
+@settings(max_examples=60, deadline=None)
+def test_the_formulas_of_the_text(problem: tuple[nn.MLP, list[list[float]], list[Any]]) -> None:
+    """dz2 = a2 - y, dW2 = dz2 a1^T, ... for one example, and the vectorized ones for m."""
+    net, X, y = problem
+    assert nn.recover_formulas(net, X, y).difference < 1e-12
+    assert nn.recover_formulas(net, X[:1], y[:1]).difference < 1e-12
+
+
+def test_the_formulas_by_hand() -> None:
+    """One net, worked out with a pocket calculator's steps, apart from NumPy and from the engine."""
+    net = nn.two_layer_net(1, 1)
+    net.load_state_dict(
+        {
+            "layers.0.neurons.0.w": [0.5],
+            "layers.0.neurons.0.b": 0.1,
+            "layers.1.neurons.0.w": [-0.3],
+            "layers.1.neurons.0.b": 0.2,
+        }
+    )
+    x, y = 2.0, 1.0
+    z1 = 0.5 * x + 0.1
+    a1 = 1 / (1 + math.exp(-z1))
+    a2 = 1 / (1 + math.exp(-(-0.3 * a1 + 0.2)))
+    dz2 = a2 - y
+    dz1 = -0.3 * dz2 * a1 * (1 - a1)
+    table = nn.recover_formulas(net, [x], y)
+    got = {row.name: (row.engine.item(), row.expected.item()) for row in table.rows}
+    for name, number in {"dz2": dz2, "dW2": dz2 * a1, "db2": dz2, "dz1": dz1, "dW1": dz1 * x, "db1": dz1}.items():
+        assert got[name] == pytest.approx((number, number), rel=1e-13)
+    assert [row.formula for row in table.rows][:2] == ["a2 - y", "dz2 a1^T"]
+    assert "W2^T dz2 * g'(z1)" in str(table)
+
+
+def test_a_wrong_formula_would_show() -> None:
+    net = nn.two_layer_net(2, 3, rng=0)
+    table = nn.recover_formulas(net, [[1.0, 2.0], [0.5, -1.0]], [1, 1])
+    row = table["dW2"]
+    assert np.abs(row.engine - 2 * row.expected).max() > 0.1  # 1/m, not 1
+
+
+def test_every_node_has_its_name() -> None:
+    net = nn.two_layer_net(2, 2, rng=0)
+    J = nn.cost(net, [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [0, 1, 1])
+    labels = {node.label for node in ag.topological_order(J)}
+    for label in ["z_1^[1](3)", "a_2^[1](1)", "z^[2](2)", "a^[2](3)", "L(3)", "J", "x_2(3)"]:
+        assert label in labels
+    assert [p.label for p in net.parameters()][:4] == ["W_{11}^[1]", "W_{12}^[1]", "b_1^[1]", "W_{21}^[1]"]
+    assert net([1.0, 2.0]).label == "a^[2]"
+    assert nn.MLP(11, [1]).parameters()[10].label == "W_{1,11}^[1]"
+    assert {"b^[2]", "W_{12}^[2]"} <= labels
+
+
+def test_micrograds_call_forms() -> None:
+    random.seed(0)
+    assert isinstance(nn.MLP(3, [4, 4, 1])([1.0, -2.0, 3.0]), Value)
+    assert len(nn.MLP(3, [4, 2])([1.0, -2.0, 3.0])) == 2
+    assert isinstance(nn.Neuron(2)([Value(1.0), Value(2.0)]), Value)
+    assert len(nn.Layer(2, 3)([1.0, 2.0])) == 3
+    net = nn.MLP(3, [4, 4, 1])
+    assert len(net.parameters()) == 41
+    loss = sum(((net(x) - y) ** 2 for x, y in [([1, 2, 3], 1), ([0, 0, 1], -1)]), Value(0))
+    loss.backward()
+    assert any(p.grad for p in net.parameters())
+    net.zero_grad()
+    assert not any(p.grad for p in net.parameters())
+
+
+@pytest.mark.parametrize("name", [n for n, op in ag.OPS.items() if op.arity - len(op.defaults) == 1])
+def test_every_row_of_one_operand_is_an_activation(name: str) -> None:
+    neuron = nn.Neuron(1, name, init=lambda n_in, n_out, rng: 1.0)
+    x = 1.5 if name == "acosh" else 0.6
+    assert neuron([x]).data == ag.OPS[name](x)
+    function = nn.Neuron(1, lambda z: z * z * z, init=lambda n_in, n_out, rng: 1.0)
+    assert function([2.0]).data == 8.0
+
+
+def test_initializers() -> None:
+    def weights(init: Any, rng: Any = 0) -> list[float]:
+        return [w.data for row in nn.Layer(50, 40, init=init, rng=rng).W for w in row]
+
+    def deviation(xs: list[float]) -> float:
+        return math.sqrt(sum(x * x for x in xs) / len(xs))
+
+    assert set(weights("zeros")) == {0.0}
+    assert deviation(weights("normal")) == pytest.approx(0.01, rel=0.1)
+    assert deviation(weights("he")) == pytest.approx(math.sqrt(2 / 50), rel=0.1)
+    assert deviation(weights("xavier")) == pytest.approx(math.sqrt(2 / 90), rel=0.1)
+    assert max(map(abs, weights("xavier"))) <= math.sqrt(6 / 90)
+    assert 0.9 < max(map(abs, weights("uniform"))) <= 1.0
+    assert weights("he", random.Random(7)) == weights("he", 7) != weights("he", 8)
+    assert weights("he", np.random.default_rng(7)) == weights("he", np.random.default_rng(7))
+    # The same on every machine and Python: written down once.
+    assert weights("normal", 0)[:2] == pytest.approx([0.009417154046806644, -0.013965781047011498], rel=1e-14)
+    assert all(b.data == 0.0 for b in nn.Layer(3, 4).b)
+
+
+@pytest.mark.parametrize("optimizer", [nn.SGD, nn.Adam])
+def test_zeros_stay_equal_for_ever(optimizer: Any) -> None:
+    """The text's symmetry problem: rows of dW^[1] are equal, bit for bit, after any number of steps."""
+    X, y = nn.datasets.flower(30, rng=0)
+    net = nn.two_layer_net(2, 4, init="zeros")
+    moved = optimizer(net, lr=0.5)
+    for _ in range(25):
+        moved.step(lambda: nn.cost(net, X, y))
+        first = net.layers[0]
+        gradients = [[w.grad for w in row] for row in first.W]
+        assert all(row == gradients[0] for row in gradients)
+        assert nn.symmetries(net).groups == ((1, (1, 2, 3, 4)),)
+    assert any(p.data for p in net.layers[1].parameters())  # it did learn something
+
+
+def test_small_random_weights_do_not() -> None:
+    X, y = nn.datasets.flower(30, rng=0)
+    net = nn.two_layer_net(2, 4, rng=0)
+    nn.fit(net, X, y, optimizer=nn.SGD(net, lr=0.5), epochs=25, progress=False)
+    assert not nn.symmetries(net)
+    rows = [tuple(w.grad for w in row) for row in net.layers[0].W]
+    assert len(set(rows)) == 4
+
+
+def test_symmetry_needs_equal_weights_going_out_too() -> None:
+    net = nn.two_layer_net(2, 3, init="zeros")
+    net.layers[1].W[0][1].data = 1.0
+    assert nn.symmetries(net).groups == ((1, (1, 3)),)
+    net.layers[0].b[0].data = 0.5
+    assert not nn.symmetries(net)
+    deep = nn.MLP(2, [2, 3, 2], "tanh", init="zeros")
+    assert deep.layers[2].n_out == 2  # the outputs have targets of their own
+    assert nn.symmetries(deep).groups == ((1, (1, 2)), (2, (1, 2, 3)))
+
+
+def test_state_and_files(tmp_path: Path) -> None:
+    net = nn.MLP(2, [3, 1], "tanh", rng=0)
+    net.layers[0].b[0].data = 0.1 + 0.2
+    path = net.save(tmp_path / "net.json")
+    other = nn.MLP(2, [3, 1], "tanh", rng=1)
+    other.load(path)
+    assert other.state_dict() == net.state_dict()
+    assert json.loads(path.read_text())["version"] == 1
+    assert "layers.0.neurons.0.w" in path.read_text()
+    assert [p.data for p in pickle.loads(pickle.dumps(net)).parameters()] == [p.data for p in net.parameters()]
+    again = copy.deepcopy(net)
+    again.parameters()[0].data = 9.0
+    assert net.parameters()[0].data != 9.0
+    assert list(tmp_path.iterdir()) == [path]
+    other.load_state_dict({k: np.array(v) for k, v in net.state_dict().items()})
+    assert other.state_dict() == net.state_dict()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "not a whole JSON file"),
+        ('{"format": "autograd_mini.nn", "ver', "not a whole JSON file"),
+        ("[1, 2]", "not a net's"),
+        ('{"format": "other"}', "not a net's"),
+        ('{"format": "autograd_mini.nn", "version": 2}', "version 2 of the format, not 1"),
+        (
+            '{"format": "autograd_mini.nn", "version": 1, "net": "MLP(1, [1])"}',
+            r"saved from MLP\(1, \[1\]\): MLP: .*no",
+        ),
+    ],
+)
+def test_a_bad_file_changes_nothing(content: str, message: str, tmp_path: Path) -> None:
+    net = nn.MLP(2, [2, 1], rng=0)
+    before = net.state_dict()
+    (tmp_path / "net.json").write_text(content)
+    with pytest.raises(ValueError, match=message):
+        net.load(tmp_path / "net.json")
+    assert net.state_dict() == before
+    with pytest.raises(FileNotFoundError):
+        net.load(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"layers.0.neurons.1.w": [1.0]}, r"layers\.0\.neurons\.1\.w: expected 2 entries, the state has 1 entries"),
+        ({"layers.1.neurons.0.w": 3.0}, r"expected 2 entries, the state has 3\.0"),
+        ({"layers.1.neurons.0.b": [3.0]}, "expected a number, the state has 1 entries"),
+        ({"layers.1.neurons.0.b": "3"}, "cannot use '3'|expected a number, the state has '3'"),
+        ({"layers.1.neurons.0.b": None}, "cannot use None"),
+        ({"layers.9.w": 1.0}, r"the state has layers\.9\.w, which this net has not"),
+    ],
+)
+def test_a_state_of_another_shape_changes_nothing(change: dict[str, Any], message: str) -> None:
+    net = nn.MLP(2, [2, 1], rng=0)
+    before = net.state_dict()
+    with pytest.raises(ValueError, match=message):
+        net.load_state_dict({**{k: _plus_one(v) for k, v in before.items()}, **change})
+    assert net.state_dict() == before
+
+
+def _plus_one(x: Any) -> Any:
+    return [v + 1 for v in x] if isinstance(x, list) else x + 1
+
+
+def test_modules_of_your_own() -> None:
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            self.shared = nn.Neuron(2, "tanh", rng=0)
+            self.parts = {"a": [self.shared, Value(1.0)], "b": Value(2.0) * 3}
+            self.matrix = [[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]]
+            self._cache = Value(7.0)
+
+    module = Tied()
+    names = [name for name, _ in module.named_parameters()]
+    assert names == [
+        *("shared.w.0", "shared.w.1", "shared.b", "parts.a.1"),
+        *("matrix.0.0", "matrix.0.1", "matrix.1.0", "matrix.1.1"),
+    ]
+    assert len(module.parameters()) == 8
+    assert module.state_dict()["matrix"] == [[1.0, 2.0], [3.0, 4.0]]
+    with pytest.raises(NotImplementedError, match="Tied does not say what it computes"):
+        module(1.0)
+
+
+def test_sequential() -> None:
+    net = nn.Sequential(nn.Layer(2, 3, None, rng=0), ag.tanh, nn.Layer(3, 2, None, rng=1), ag.softmax)
+    out = net([1.0, 2.0])
+    assert sum(p.data for p in out) == pytest.approx(1.0)
+    assert net.layers[2].b[0].label == "b_1^[2]"
+    assert repr(net).startswith("Sequential(Layer(2, 3, 'linear'), tanh, Layer")
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: nn.MLP(2, [3, 1])([1.0]), ValueError, "layer 1: expected 2 inputs, 1 given"),
+        (lambda: nn.MLP(2, [3, 1])(1.0), TypeError, "layer 1: expected a list of 2 inputs, not 1.0"),
+        (lambda: nn.Neuron(2)([1.0]), ValueError, "Neuron: expected 2 inputs, 1 given"),
+        (lambda: nn.MLP(2, [3, 1], "rellu"), ValueError, "there is no 'rellu'; take sigmoid, tanh"),
+        (lambda: nn.MLP(2, [3, 1], "softmax"), ValueError, "for softmax take nn.cross_entropy"),
+        (lambda: nn.MLP(2, [3, 1], "add"), ValueError, "there is no 'add'"),
+        (lambda: nn.MLP(2, [3, 1], init="glorot"), ValueError, "there is no 'glorot'; there are normal, zeros"),
+        (lambda: nn.MLP(2, []), ValueError, "must list the neurons"),
+        (lambda: nn.MLP(2, 3), ValueError, "must list the neurons of each layer"),  # type: ignore[arg-type]
+        (lambda: nn.Layer(0, 3), ValueError, "n_in must be a whole number from 1 on, not 0"),
+        (lambda: nn.Neuron(2, rng="x"), TypeError, "give a random.Random, a NumPy Generator or a seed"),
+        (
+            lambda: nn.Sequential(nn.Layer(2, 3), nn.Layer(2, 1)),
+            ValueError,
+            "layer 2 takes 2 inputs, but layer 1 gives 3",
+        ),
+        (lambda: nn.Sequential(3), TypeError, "give modules and functions"),
+        (lambda: nn.cost(nn.MLP(2, [1]), [], []), ValueError, "X: there are no examples"),
+        (lambda: nn.cost(nn.MLP(2, [1]), [[1, 2], [3]], [0, 1]), ValueError, "row 1 has 1 inputs, row 0 has 2"),
+        (lambda: nn.cost(nn.MLP(2, [1]), [[1, 2]], [0, 1]), ValueError, "2 targets for 1 examples"),
+        (lambda: nn.cost(nn.MLP(2, [1]), [1, 2], [0, 1]), ValueError, "row 0 is 1"),
+        (lambda: nn.cost(nn.MLP(2, [1]), [["a", 2]], [0]), TypeError, "X, row 0: cannot use 'a'"),
+        (lambda: nn.symmetries(nn.Layer(2, 3)), TypeError, "give a net of layers"),  # type: ignore[arg-type]
+        (lambda: nn.recover_formulas(nn.MLP(2, [3, 3, 1]), [[1, 2]], [1]), TypeError, "a net of two layers"),
+    ],
+)
+def test_bad_input(make: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_predict_and_accuracy() -> None:
+    net = nn.MLP(2, [3, 3], "tanh", rng=0)
+    outputs = nn.predict(net, np.eye(2))
+    assert [[round(a.data, 12) for a in net(row)] for row in np.eye(2)] == [[round(a, 12) for a in o] for o in outputs]
+    classes = [o.index(max(o)) for o in outputs]
+    assert nn.accuracy(net, np.eye(2), classes) == 1.0
+    assert nn.accuracy(lambda x: x[0], [[-0.5], [0.5]], [-1, 1]) == 1.0

@@ -1,0 +1,174 @@
+"""The training loop, its data sets and its plots."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autograd_mini import Value, nn
+
+DATASETS = [nn.datasets.moons, nn.datasets.circles, nn.datasets.xor, nn.datasets.spirals, nn.datasets.blobs]
+
+
+def test_gradient_descent_is_the_texts() -> None:
+    """With full batches and SGD, w <- w - lr dw with the text's vectorized gradients, step for step."""
+    X, y = nn.datasets.blobs(12, rng=0)
+    net = nn.two_layer_net(2, 3, rng=0)
+    twin = nn.two_layer_net(2, 3, rng=0)
+    nn.fit(net, X, y, optimizer=nn.SGD(net, lr=0.7), epochs=5, progress=False)
+    for _ in range(5):
+        table = nn.recover_formulas(twin, X, y)
+        for l, layer in enumerate(twin.layers, 1):
+            for neuron, dw, db in zip(layer.neurons, table[f"dW{l}"].expected, table[f"db{l}"].expected, strict=True):
+                neuron.b.data -= 0.7 * db[0]
+                for w, d in zip(neuron.w, dw, strict=True):
+                    w.data -= 0.7 * d
+    assert [p.data for p in net.parameters()] == pytest.approx([p.data for p in twin.parameters()], rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("dataset", [*DATASETS, nn.datasets.flower])
+def test_data_sets(dataset: Any) -> None:
+    X, y = dataset(41, rng=3)
+    assert dataset(41, rng=3) == (X, y) != dataset(41, rng=4)
+    assert len(X) == len(y) == 41
+    assert sorted(map(y.count, set(y))) == [20, 21]
+    assert all(len(x) == 2 and all(map(math.isfinite, x)) for x in X)
+    with pytest.raises(ValueError, match="at least 2 classes and a point of each"):
+        dataset(1)
+    with pytest.raises(ValueError, match="the noise must not be negative"):
+        dataset(10, noise=-1.0)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_a_net_learns(dataset: Any) -> None:
+    X, y = dataset(60, rng=0)
+    net = nn.MLP(2, [8, 1], "tanh", "sigmoid", rng=0)
+    nn.fit(net, X, y, optimizer=nn.Adam(net, lr=0.05), epochs=100, batch_size=20, rng=0, progress=False)
+    assert nn.accuracy(net, X, y) > 0.85
+
+
+def test_other_losses_and_lbfgs() -> None:
+    X, y = nn.datasets.blobs(30, rng=0, classes=3)
+    net = nn.MLP(2, [4, 3], "tanh", rng=0)
+    history = nn.fit(net, X, y, loss="cross_entropy", optimizer=nn.LBFGS(net), epochs=3, progress=False)
+    assert nn.accuracy(net, X, y) > 0.95
+    assert history["cost"] == sorted(history["cost"], reverse=True)
+    X, y = nn.datasets.moons(30, rng=0)
+    net = nn.MLP(2, [8, 1], "relu", rng=0)
+    signs = [2 * k - 1 for k in y]
+    nn.fit(net, np.array(X), np.array(signs), loss="hinge", optimizer=nn.SGD(net, 0.1, momentum=0.9), progress=False)
+    assert nn.accuracy(net, X, signs) > 0.85
+
+
+def test_history_is_plain_and_reproducible() -> None:
+    X, y = nn.datasets.moons(30, rng=0)
+
+    def run() -> nn.History:
+        net = nn.MLP(2, [3, 1], "tanh", "sigmoid", rng=0)
+        adam = nn.Adam(net, lr=nn.exponential(0.1, 0.9))
+        return nn.fit(net, X, y, optimizer=adam, epochs=4, batch_size=8, rng=5, progress=False)
+
+    history = run()
+    assert history == run()
+    assert json.loads(json.dumps(history)) == history
+    assert (len(history["cost"]), history["stopped"]) == (4, "epochs")
+    assert history["lr"] == pytest.approx([0.1 * 0.9 ** (4 * e - 1) for e in range(1, 5)])  # of each epoch's last step
+
+
+def test_early_stop_and_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
+    X, y = nn.datasets.moons(20, rng=0)
+    net = nn.MLP(2, [3, 1], "tanh", "sigmoid", rng=0)
+    history = nn.fit(net, X, y, stop=lambda h: len(h["cost"]) == 7)
+    assert (len(history["cost"]), history["stopped"]) == (7, "stop")
+    assert "cost=" in capsys.readouterr().err
+
+    def interrupt(history: nn.History) -> bool:
+        if len(history["cost"]) == 3:
+            raise KeyboardInterrupt
+        return False
+
+    before = net.state_dict()
+    history = nn.fit(net, X, y, stop=interrupt, progress=False)
+    assert (len(history["cost"]), history["stopped"]) == (3, "interrupted")
+    assert net.state_dict() != before
+    assert capsys.readouterr().err == ""
+
+
+def test_a_nan_stops_training_and_is_blamed() -> None:
+    w = Value(1.0, "w")
+    calls = []
+
+    def net(x: Any) -> Any:
+        calls.append(x)
+        return w * x[0] * (math.inf if len(calls) > 4 else 1.0)
+
+    optimizer = nn.SGD([w], lr=0.1)
+    with pytest.raises(nn.TrainingError, match=r"fit: epoch 3, step 1: the cost is nan.*as before this step\. .*inf"):
+        nn.fit(net, [[0.0], [1.0]], [0.0, 1.0], loss="mean_squared_error", optimizer=optimizer, progress=False)
+    assert math.isfinite(w.data)
+    assert optimizer.taken == 2
+
+
+def test_a_bad_slope_stops_training_and_is_blamed() -> None:
+    w = Value(0.0, "w")
+    with pytest.raises(nn.TrainingError, match=r"the gradient of w = 0 is -inf.*sqrt"):
+        nn.fit(lambda x: w.sqrt(), [[1.0]], [1.0], loss="mean_squared_error", optimizer=nn.SGD([w]), progress=False)
+    assert w.data == 0.0
+
+
+def test_a_log_of_zero_stops_training() -> None:
+    net = nn.two_layer_net(1, 1, init=lambda n_in, n_out, rng: 800.0)
+    before = net.state_dict()
+    with pytest.raises(nn.TrainingError, match=r"epoch 1, step 1: .*domain"):
+        nn.fit(net, [[1.0]], [0], loss="log_loss", progress=False)
+    assert net.state_dict() == before
+    nn.fit(net, [[1.0]], [0], progress=False, epochs=2)  # from the logit there is nothing to fear
+
+
+def test_bad_data_changes_nothing() -> None:
+    net = nn.MLP(2, [3, 1], "tanh", "sigmoid", rng=0)
+    before = net.state_dict()
+    X, y = nn.datasets.moons(20, rng=0)
+    bad: list[tuple[Any, Any, dict[str, Any], str]] = [
+        (X, [*y[:-1], 3], {"batch_size": 5}, "a target must be from 0 to 1, not 3"),
+        ([*X[:-1], [1.0]], y, {}, "row 19 has 1 inputs, row 0 has 2"),
+        ([*X, [1.0, math.nan]], [*y, 0], {"batch_size": 5}, "nan"),
+        (X, y, {"batch_size": 0}, "batch_size at least 1"),
+        (X, y, {"loss": "huber"}, "there is no 'huber'"),
+        ([[*x, 1.0] for x in X], y, {}, "layer 1: expected 2 inputs, 3 given"),
+    ]
+    for data, targets, how, message in bad:
+        with pytest.raises((ValueError, ArithmeticError), match=message):
+            nn.fit(net, data, targets, progress=False, **how)
+        assert net.state_dict() == before
+    with pytest.raises(TypeError, match="give an optimizer"):
+        nn.fit(lambda x: x[0], X, y)
+
+
+def test_plots(tmp_path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    X, y = nn.datasets.moons(30, rng=0)
+    net = nn.MLP(2, [3, 1], "tanh", "sigmoid", rng=0)
+    history = nn.fit(net, X, y, epochs=3, progress=False)
+    ax = nn.plot_history(history, Figure().subplots())
+    assert ax.lines[0].get_ydata() == pytest.approx(history["cost"])
+    ax = nn.plot_decision_boundary(net, X, y, Figure().subplots(), points=20)
+    clouds: list[Any] = [c.get_offsets() for c in ax.collections]
+    assert [len(points) for points in clouds[-2:]] == [15, 15]
+    axes = nn.plot_weights(net, Figure().subplots(1, 2))
+    shown = axes[0].images[0].get_array()
+    assert shown.tolist() == [[*(w.data for w in n.w), n.b.data] for n in net.layers[0].neurons]
+    many = nn.MLP(2, [4, 3], "tanh", rng=0)
+    nn.plot_decision_boundary(many, *nn.datasets.blobs(30, rng=0, classes=3), Figure().subplots(), points=20)
+    with pytest.raises(ValueError, match="expected points of 2 coordinates, not 1"):
+        nn.plot_decision_boundary(net, [[1.0]], [1])
+    with pytest.raises(ValueError, match="no epoch"):
+        nn.plot_history({"cost": []})
+    with pytest.raises(TypeError, match="a net of layers"):
+        nn.plot_weights(nn.Neuron(2))  # type: ignore[arg-type]
