@@ -13,8 +13,14 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from .uncompiled import take_sources
+
+if os.environ.get("AUTOGRAD_MINI_COMPILE") == "0":
+    take_sources(__name__)
 
 from .blame import (
     AnomalyError as AnomalyError,
@@ -101,7 +107,13 @@ from .transform import (
     value_and_grad as value_and_grad,
     vjp as vjp,
 )
-from .value import Value as Value, no_grad as no_grad, show_with, topological_order as topological_order
+from .value import (
+    Value as Value,
+    compiled as compiled,
+    no_grad as no_grad,
+    show_with,
+    topological_order as topological_order,
+)
 
 if TYPE_CHECKING:
     from . import nn as nn
@@ -126,6 +138,7 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "audit",
     "blame",
     "check_grads",
+    "compiled",
     "custom_rule",
     "derivative",
     "detect_anomaly",

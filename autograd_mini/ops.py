@@ -11,13 +11,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from importlib import import_module
 from inspect import Parameter, Signature, signature
 from numbers import Real
 from types import MethodType
-from typing import Any, Final, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, overload
+
+if TYPE_CHECKING:
+    import cython
+else:
+    from . import uncompiled as cython
 
 T = TypeVar("T", bound="Traced")
 
@@ -25,6 +30,8 @@ inf: Final = math.inf
 nan: Final = math.nan
 
 
+@cython.no_gc  # so that a compiled Value can be without the collector
+@cython.cclass
 class Traced:
     """Give arithmetic, and a method for every row of the table, to whatever records operations.
 
@@ -160,8 +167,10 @@ class Op:
     operands: tuple[str, ...] = ("x",)  # what the notation and messages call them
     flat: str = "flat"  # what one says of the row where its slope is 0
     neutral: tuple[float | None, float] | None = None  # a constant on the left or right that changes nothing
+    arity: int = field(init=False)  # the number of operands
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "arity", len(self.partials))
         n = self.arity - len(self.defaults)
         parameters = [
             Parameter(name, Parameter.POSITIONAL_ONLY, default=self.defaults[i - n] if i >= n else Parameter.empty)
@@ -175,11 +184,6 @@ class Op:
         }
         for name, value in shown.items():  # what help() and completion ask for
             object.__setattr__(self, name, value)
-
-    @property
-    def arity(self) -> int:
-        """Return the number of operands."""
-        return len(self.partials)
 
     @property
     def infix(self) -> bool:

@@ -17,13 +17,22 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from numbers import Real
-from typing import Any, NoReturn, SupportsFloat
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat
 
-from .ops import Op, Traced, add, div, mul, neg, number, pow as power, sub
+from .ops import Op, Traced, add, div, inf, mul, neg, number, pow as power, sub
 
-__all__ = ["Value", "no_grad", "topological_order"]
+if TYPE_CHECKING:
+    import cython
+else:
+    from . import uncompiled as cython
+
+__all__ = ["Value", "compiled", "no_grad", "topological_order"]
+
+COMPILED = not __file__.endswith(".py")
 
 
+@cython.no_gc  # a graph has no cycles: the collector, which would look at every node, need not
+@cython.cclass
 class Value(Traced):
     """Hold a number and record what is computed from it.
 
@@ -49,20 +58,20 @@ class Value(Traced):
     `>=` compare the numbers.
     """
 
-    # Two parents with their partials and one constant, flat: a tuple for each would double the
-    # node. A parent slot of None is where the constant stood. A row of three operands or more keeps
-    # all its operands in _constant and all its partials in _dx, as tuples.
-    __slots__ = ("__weakref__", "_constant", "_data", "_dx", "_dy", "_grad", "_label", "_op_row", "_x", "_y")
+    # Two operands with their partials, flat: a tuple for each would double the node. A plain number
+    # stands where it stood, with a partial of 0. A row of three operands or more keeps them in _x as a
+    # tuple, and their partials in _y.
+    __slots__ = ("__weakref__", "_data", "_dx", "_dy", "_grad", "_label", "_op_row", "_x", "_y")
 
     _label: str
     _data: float
     _grad: float
     _op_row: Op | None
-    _x: Value | None
-    _y: Value | None
-    _dx: Any
+    _x: Any
+    _y: Any
+    _dx: float
     _dy: float
-    _constant: Any
+    _mark: int  # the last walk that came by; of the compiled class alone, in bytes it would waste
 
     def __init__(self, data: SupportsFloat, label: str = "") -> None:
         if isinstance(data, Traced):
@@ -70,7 +79,7 @@ class Value(Traced):
         self._data = number("Value", data)
         self._grad = 0.0
         self.label = label
-        self._op_row = self._x = self._y = self._constant = None
+        self._op_row = self._x = self._y = None
         self._dx = self._dy = 0.0
 
     # What a node shows.
@@ -82,7 +91,7 @@ class Value(Traced):
 
     @data.setter
     def data(self, data: Any) -> None:
-        self._data = number("Value.data", data)
+        self._data = data if type(data) is float else number("Value.data", data)
 
     @property
     def grad(self) -> float:
@@ -91,7 +100,7 @@ class Value(Traced):
 
     @grad.setter
     def grad(self, grad: Any) -> None:
-        self._grad = number("Value.grad", grad)
+        self._grad = grad if type(grad) is float else number("Value.grad", grad)
 
     @property
     def label(self) -> str:
@@ -116,11 +125,8 @@ class Value(Traced):
         if op is None:
             return ()
         if op.arity > 2:
-            return tuple(self._constant)
-        x = self._constant if self._x is None else self._x
-        if op.arity == 1:
-            return (x,)
-        return (x, self._constant if self._y is None else self._y)
+            return tuple(self._x)
+        return (self._x,) if op.arity == 1 else (self._x, self._y)
 
     @property
     def parents(self) -> tuple[Value, ...]:
@@ -130,12 +136,7 @@ class Value(Traced):
         >>> (x * x).parents
         (Value(3.0, label='x'), Value(3.0, label='x'))
         """
-        op, x, y = self._op_row, self._x, self._y
-        if op is not None and op.arity > 2:
-            return tuple(operand for operand in self._constant if isinstance(operand, Value))
-        if x is None:
-            return () if y is None else (y,)
-        return (x,) if y is None else (x, y)
+        return tuple(x for x in self.operands if isinstance(x, Value))
 
     @property
     def partials(self) -> tuple[float, ...]:
@@ -145,12 +146,9 @@ class Value(Traced):
         >>> (x * x).partials, (x / 2).partials
         ((3.0, 3.0), (0.5,))
         """
-        op, x, y = self._op_row, self._x, self._y
-        if op is not None and op.arity > 2:
-            return tuple(self._dx)
-        if x is None:
-            return () if y is None else (self._dy,)
-        return (self._dx,) if y is None else (self._dx, self._dy)
+        op = self._op_row
+        weights = self._y if op is not None and op.arity > 2 else (self._dx, self._dy)
+        return tuple(d for x, d in zip(self.operands, weights, strict=False) if isinstance(x, Value))
 
     @property
     def _prev(self) -> tuple[Value, ...]:
@@ -183,22 +181,27 @@ class Value(Traced):
         >>> x.grad
         27.0
         """
-        seed = number("backward", seed)
-        order = topological_order(self)
+        first: float = number("backward", seed)
+        node: Value
+        parent: Value
+        order: list[Value] = topological_order(self)
         for node in order:
             if node._op_row is not None:
                 node._grad = 0.0
-        self._grad += seed
+        self._grad += first
         for node in reversed(order):
-            grad = node._grad
-            x, y = node._x, node._y
-            if x is not None:
-                x._grad += grad * node._dx
-            if y is not None:
-                y._grad += grad * node._dy
-            elif x is None and node._op_row is not None:  # more than two operands
-                for parent, partial in zip(node.parents, node._dx, strict=True):
-                    parent._grad += grad * partial
+            grad: float = node._grad
+            if isinstance(node._x, Value):
+                parent = node._x
+                parent._grad += grad * node._dx
+            elif type(node._x) is tuple:  # more than two operands
+                for operand, partial in zip(node._x, node._y, strict=True):
+                    if isinstance(operand, Value):
+                        parent = operand
+                        parent._grad += grad * partial
+            if isinstance(node._y, Value):
+                parent = node._y
+                parent._grad += grad * node._dy
         tell_derived(self)
 
     def zero_grad(self) -> None:
@@ -211,6 +214,7 @@ class Value(Traced):
         >>> x.grad, y.grad
         (0.0, 0.0)
         """
+        node: Value
         for node in topological_order(self):
             node._grad = 0.0
 
@@ -226,7 +230,9 @@ class Value(Traced):
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> Value:
         """Apply `op` to `operands` and return the node: value by its function, edges by its rules."""
-        numbers = tuple(x._data if isinstance(x, Value) else number(op, x) for x in operands)
+        if len(operands) == 1:
+            return self._record_unary(op)
+        numbers = tuple([x.data if isinstance(x, Value) else number(op, x) for x in operands])
         try:
             data = op.function(*numbers)
         except (ArithmeticError, ValueError) as error:
@@ -234,99 +240,118 @@ class Value(Traced):
         if type(data) is not float:  # of a custom op
             data = number(f"{op}: its result", data)
         if not is_recording():
-            return _node(op, data, None, None, 0.0, 0.0, None)
+            return _node(None, data, None, None, 0.0, 0.0)
         partials = [op.partial(i, numbers, data) if isinstance(x, Value) else 0.0 for i, x in enumerate(operands)]
+        kept = tuple([x if isinstance(x, Value) else c for x, c in zip(operands, numbers, strict=True)])
         if op.arity > 2:
-            kept = tuple(x if isinstance(x, Value) else c for x, c in zip(operands, numbers, strict=True))
-            weights = tuple(d for x, d in zip(operands, partials, strict=True) if isinstance(x, Value))
-            return _node(op, data, None, None, weights, 0.0, kept)
-        x, y = (*operands, None)[:2]
-        constant = None
-        if not isinstance(x, Value):
-            x, constant = None, numbers[0]
-        elif op.arity == 2 and not isinstance(y, Value):
-            y, constant = None, numbers[1]
-        return _node(op, data, x, y, partials[0], partials[-1], constant)
+            return _node(op, data, kept, tuple(partials), 0.0, 0.0)
+        return _node(op, data, kept[0], kept[1] if op.arity == 2 else None, partials[0], partials[-1])
+
+    def _record_unary(self, op: Op) -> Value:
+        try:
+            data = op.function(self._data)
+        except (ArithmeticError, ValueError) as error:
+            _refuse(error, op, (self,))
+        if type(data) is not float:  # of a custom op
+            data = number(f"{op}: its result", data)
+        if not is_recording():
+            return _node(None, data, None, None, 0.0, 0.0)
+        return _node(op, data, self, None, op.partial(0, (self._data,), data), 0.0)
 
     def __add__(self, other: SupportsFloat) -> Value:
         if isinstance(other, Value):
-            return _node(add, self._data + other._data, self, other, 1.0, 1.0, None)
-        if (c := _constant(add, other, "__radd__")) is None:
+            y: Value = other
+            return _node(add, self._data + y._data, self, y, 1.0, 1.0)
+        if (plain := _constant(add, other, "__radd__")) is None:
             return NotImplemented
-        return _node(add, self._data + c, self, None, 1.0, 0.0, c)
+        c: float = plain
+        return _node(add, self._data + c, self, plain, 1.0, 0.0)
 
     def __radd__(self, other: SupportsFloat) -> Value:
         if type(other) is int and other == 0:  # where sum() starts
             return self
-        if (c := _constant(add, other, "__add__")) is None:
+        if (plain := _constant(add, other, "__add__")) is None:
             return NotImplemented
-        return _node(add, c + self._data, None, self, 0.0, 1.0, c)
+        c: float = plain
+        return _node(add, c + self._data, plain, self, 0.0, 1.0)
 
     def __sub__(self, other: SupportsFloat) -> Value:
         if isinstance(other, Value):
-            return _node(sub, self._data - other._data, self, other, 1.0, -1.0, None)
-        if (c := _constant(sub, other, "__rsub__")) is None:
+            y: Value = other
+            return _node(sub, self._data - y._data, self, y, 1.0, -1.0)
+        if (plain := _constant(sub, other, "__rsub__")) is None:
             return NotImplemented
-        return _node(sub, self._data - c, self, None, 1.0, 0.0, c)
+        c: float = plain
+        return _node(sub, self._data - c, self, plain, 1.0, 0.0)
 
     def __rsub__(self, other: SupportsFloat) -> Value:
-        if (c := _constant(sub, other, "__sub__")) is None:
+        if (plain := _constant(sub, other, "__sub__")) is None:
             return NotImplemented
-        return _node(sub, c - self._data, None, self, 0.0, -1.0, c)
+        c: float = plain
+        return _node(sub, c - self._data, plain, self, 0.0, -1.0)
 
     def __mul__(self, other: SupportsFloat) -> Value:
         if isinstance(other, Value):
-            return _node(mul, self._data * other._data, self, other, other._data, self._data, None)
-        if (c := _constant(mul, other, "__rmul__")) is None:
+            y: Value = other
+            return _node(mul, self._data * y._data, self, y, y._data, self._data)
+        if (plain := _constant(mul, other, "__rmul__")) is None:
             return NotImplemented
-        return _node(mul, self._data * c, self, None, c, 0.0, c)
+        c: float = plain
+        return _node(mul, self._data * c, self, plain, c, 0.0)
 
     def __rmul__(self, other: SupportsFloat) -> Value:
-        if (c := _constant(mul, other, "__mul__")) is None:
+        if (plain := _constant(mul, other, "__mul__")) is None:
             return NotImplemented
-        return _node(mul, c * self._data, None, self, 0.0, c, c)
+        c: float = plain
+        return _node(mul, c * self._data, plain, self, 0.0, c)
 
     def __truediv__(self, other: SupportsFloat) -> Value:
-        try:
-            if isinstance(other, Value):
-                y = other._data
-                z = self._data / y
-                return _node(div, z, self, other, 1.0 / y, -z / y, None)
-            if (c := _constant(div, other, "__rtruediv__")) is None:
-                return NotImplemented
-            return _node(div, self._data / c, self, None, 1.0 / c, 0.0, c)
-        except ZeroDivisionError as error:
-            _refuse(error, div, (self, other))
+        if isinstance(other, Value):
+            y: Value = other
+            if y._data == 0.0:
+                return self.record(div, (self, y))  # which raises as Python does
+            z: float = self._data / y._data
+            return _node(div, z, self, y, 1.0 / y._data, -z / y._data)
+        if (plain := _constant(div, other, "__rtruediv__")) is None:
+            return NotImplemented
+        c: float = plain
+        if c == 0.0:
+            return self.record(div, (self, plain))
+        return _node(div, self._data / c, self, plain, 1.0 / c, 0.0)
 
     def __rtruediv__(self, other: SupportsFloat) -> Value:
-        if (c := _constant(div, other, "__truediv__")) is None:
+        if (plain := _constant(div, other, "__truediv__")) is None:
             return NotImplemented
-        try:
-            z = c / self._data
-        except ZeroDivisionError as error:
-            _refuse(error, div, (c, self))
-        return _node(div, z, None, self, 0.0, -z / self._data, c)
+        if self._data == 0.0:
+            return self.record(div, (plain, self))
+        c: float = plain
+        z: float = c / self._data
+        return _node(div, z, plain, self, 0.0, -z / self._data)
 
     def __neg__(self) -> Value:
-        return _node(neg, -self._data, self, None, -1.0, 0.0, None)
+        return _node(neg, -self._data, self, None, -1.0, 0.0)
 
     def __pow__(self, other: SupportsFloat) -> Value:
-        if not isinstance(other, Value):
-            if (c := _constant(power, other, "__rpow__")) is None:
-                return NotImplemented
-            x = self._data
-            if c != 0.0 and (x > 0.0 or (x < 0.0 and c.is_integer())):
-                try:
-                    return _node(power, x**c, self, None, c * x ** (c - 1.0), 0.0, c)
-                except OverflowError:  # of the value or of the slope alone: the row tells them apart
-                    pass
-            other = c
-        return self.record(power, (self, other))
+        if isinstance(other, Value):
+            return self.record(power, (self, other))
+        if (plain := _constant(power, other, "__rpow__")) is None:
+            return NotImplemented
+        x: float = self._data
+        c: float = plain
+        if c != 0.0 and (x > 0.0 or (x < 0.0 and plain.is_integer())):
+            try:
+                z: float = x**c
+                slope: float = c * x ** (c - 1.0)
+            except OverflowError:
+                z = slope = inf
+            if -inf < z < inf and -inf < slope < inf:
+                return _node(power, z, self, plain, slope, 0.0)
+        return self.record(power, (self, plain))  # which says what a pole or an overflow is
 
     def __rpow__(self, other: SupportsFloat) -> Value:
-        if (c := _constant(power, other, "__pow__")) is None:
+        if (plain := _constant(power, other, "__pow__")) is None:
             return NotImplemented
-        return self.record(power, (c, self))
+        return self.record(power, (plain, self))
 
     # Comparisons are of the numbers, as a Python `if` on them wants; == and hash are the object's.
 
@@ -349,6 +374,13 @@ class Value(Traced):
         if (y := _comparable(">=", other)) is None:
             return NotImplemented
         return _decided(">=", self, other, self._data >= y)
+
+    def __hash__(self) -> int:
+        return id(self) >> 4
+
+    def __dealloc__(self) -> None:
+        # Of the compiled class alone, which would recurse where Python's own frees deep chains.
+        free_operands(self)  # type: ignore[name-defined]  # noqa: F821  # of value.pxd
 
     def __float__(self) -> NoReturn:
         raise TypeError(
@@ -391,10 +423,10 @@ class Value(Traced):
         """Return a copy of the whole graph, of which other copies of the same call are part."""
         for node in topological_order(self):
             if id(node) not in memo:
-                op, data, grad, label, partials, operands, attributes = node._state()
+                op, data, grad, label, weights, operands, attributes = node._state()
                 operands = tuple(memo[id(x)] if isinstance(x, Value) else x for x in operands)
                 attributes = copy.deepcopy(attributes, memo)
-                memo[id(node)] = _rebuild(type(node), op, data, grad, label, partials, operands, attributes)
+                memo[id(node)] = _rebuild(type(node), op, data, grad, label, weights, operands, attributes)
         copied: Value = memo[id(self)]
         return copied
 
@@ -408,7 +440,16 @@ class Value(Traced):
 
     def _state(self) -> tuple[Any, ...]:
         attributes = getattr(self, "__dict__", None)  # of a subclass
-        return self._op_row, self._data, self._grad, self._label, self.partials, self.operands, attributes
+        weights = self._y if type(self._x) is tuple else (self._dx, self._dy)
+        return self._op_row, self._data, self._grad, self._label, weights, self.operands, attributes
+
+
+_walks = 0  # so many that each has a number of its own
+_dying: list[Any] = []  # for free_operands
+_freeing = False
+
+if not COMPILED:
+    del Value.__hash__  # it is object's own, and in C; a compiled class that has comparisons must be told
 
 
 def topological_order(*outputs: Value) -> list[Value]:
@@ -421,29 +462,46 @@ def topological_order(*outputs: Value) -> list[Value]:
     >>> [node.label or node.op.name for node in topological_order(a * b + a)]
     ['a', 'b', 'mul', 'add']
     """
+    global _walks
+    _walks += 1
     order: list[Value] = []
     seen: set[Value] = set()
     stack: list[Value | None] = list(reversed(outputs))
     while stack:
-        node = stack.pop()
-        if node is None:  # what lies under the mark has had its parents placed
+        top = stack.pop()
+        if top is None:  # what lies under the mark has had its parents placed
             order.append(stack.pop())  # type: ignore[arg-type]  # a mark lies on its node
-        elif node not in seen:
+            continue
+        node: Value = top
+        if COMPILED:
+            if node._mark == _walks:
+                continue
+            node._mark = _walks  # type: ignore[misc]  # in no slot of the Python class
+        else:
+            if node in seen:
+                continue
             seen.add(node)
-            op = node._op_row
-            if op is None:
-                order.append(node)
-                continue
-            stack.append(node)
-            stack.append(None)
-            if op.arity > 2:
-                stack.extend(reversed(node.parents))
-                continue
-            if node._y is not None:
-                stack.append(node._y)
-            if node._x is not None:
-                stack.append(node._x)
+        if node._op_row is None:
+            order.append(node)
+            continue
+        stack.append(node)
+        stack.append(None)
+        if isinstance(node._y, Value):
+            stack.append(node._y)
+        if isinstance(node._x, Value):
+            stack.append(node._x)
+        elif type(node._x) is tuple:
+            stack.extend([operand for operand in reversed(node._x) if isinstance(operand, Value)])
     return order
+
+
+def compiled() -> bool:
+    """Say whether the engine runs compiled; AUTOGRAD_MINI_COMPILE=0 in the environment chooses the sources.
+
+    >>> compiled() in (True, False)
+    True
+    """
+    return COMPILED
 
 
 def derivatives_of(output: Value, order: list[Value]) -> dict[Value, float]:
@@ -543,20 +601,19 @@ def is_recording() -> bool:
     return not _switched or _recording.get()
 
 
-def _node(op: Op | None, data: float, x: Value | None, y: Value | None, dx: Any, dy: float, constant: Any) -> Value:
-    node = Value.__new__(Value)
+def _node(op: Op | None, data: float, x: Any, y: Any, dx: float, dy: float) -> Value:
+    node: Value = Value.__new__(Value)
     node._data = data
     node._grad = 0.0
     node._label = ""
     if _switched and not _recording.get():
-        op = x = y = constant = None
+        op = x = y = None
         dx = dy = 0.0
     node._op_row = op
     node._x = x
     node._y = y
     node._dx = dx
     node._dy = dy
-    node._constant = constant
     if _switched and (watch := _watch.get()) is not None:
         watch.made(node)
     return node
@@ -579,7 +636,7 @@ def _constant(op: Op, other: Any, reflected: str) -> float | None:
     """Return a plain operand as a float; None leaves the operation to a type that knows Values."""
     kind = type(other)
     if kind is float:
-        return float(other)
+        return other  # type: ignore[no-any-return]  # a float
     if (
         kind.__module__ != "builtins"
         and not isinstance(other, Real)
@@ -604,7 +661,7 @@ def _rebuild(
     data: float,
     grad: float,
     label: str,
-    partials: tuple[float, ...],
+    weights: tuple[float, ...],
     operands: tuple[Any, ...],
     attributes: dict[str, Any] | None = None,
 ) -> Value:
@@ -613,19 +670,8 @@ def _rebuild(
     node._op_row, node._data, node._grad, node._label = op, data, grad, label
     if attributes:  # of a subclass
         vars(node).update(attributes)
-    node._x = node._y = node._constant = None
-    node._dx = node._dy = 0.0
-    if len(operands) > 2:
-        node._constant, node._dx = operands, partials
-        return node
-    weights = iter(partials)
-    for i, operand in enumerate(operands):
-        if not isinstance(operand, Value):
-            node._constant = operand
-        elif i == 0:
-            node._x, node._dx = operand, next(weights)
-        else:
-            node._y, node._dy = operand, next(weights)
+    node._dx, node._dy = weights if len(operands) <= 2 else (0.0, 0.0)
+    node._x, node._y = (operands, weights) if len(operands) > 2 else (*operands, None, None)[:2]
     return node
 
 

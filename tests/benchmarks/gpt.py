@@ -3,7 +3,7 @@
 One layer, embeddings of 16, four heads, blocks of 16, RMSNorm without a learned scale, no biases, a
 relu MLP of width 64: 4,192 parameters, of which one document's loss makes about 60,000 nodes. It is
 the large workload of the benchmarks, and asks of a scalar no more than + * ** with numbers on either
-side, exp(), log(), relu(), data, grad and backward().
+side, data, grad, backward(), and exp, log and relu as functions; floats do for the forward pass alone.
 
     python tests/benchmarks/gpt.py [steps]      trains it on names, with autograd_mini
 
@@ -18,8 +18,9 @@ import random
 import sys
 import time
 from collections.abc import Callable, Sequence
+from operator import methodcaller
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 WIDTH, HEADS, BLOCK, HIDDEN = 16, 4, 16, 64
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -28,6 +29,14 @@ VOCABULARY = END + 1
 
 Scalar = Callable[[float], Any]
 Vector = Sequence[Any]
+
+
+class Functions(NamedTuple):
+    """How to call the functions of a scalar."""
+
+    exp: Callable[[Any], Any] = methodcaller("exp")
+    log: Callable[[Any], Any] = methodcaller("log")
+    relu: Callable[[Any], Any] = methodcaller("relu")
 
 
 def names(seed: int = 0) -> list[str]:
@@ -62,7 +71,8 @@ def dot(ws: Vector, xs: Vector) -> Any:
 class GPT:
     """The parameters as matrices of scalars, and the loss of a document."""
 
-    def __init__(self, scalar: Scalar, seed: int = 42, std: float = 0.08) -> None:
+    def __init__(self, scalar: Scalar, functions: Functions | None = None, seed: int = 42, std: float = 0.08) -> None:
+        self._functions = functions or Functions()
         rng = random.Random(seed)
 
         def matrix(rows: int, columns: int) -> list[list[Any]]:
@@ -75,10 +85,12 @@ class GPT:
 
     def parameters(self) -> list[Any]:
         """Return all scalars that are learned."""
-        return [p for matrix in vars(self).values() for row in matrix for p in row]
+        matrices = [matrix for name, matrix in vars(self).items() if not name.startswith("_")]
+        return [p for matrix in matrices for row in matrix for p in row]
 
     def logits(self, document: Sequence[int]) -> list[list[Any]]:
         """Return the logits of the next token at each place."""
+        relu, exp = self._functions.relu, self._functions.exp
         keys: list[list[Any]] = []
         values: list[list[Any]] = []
         out = []
@@ -92,18 +104,19 @@ class GPT:
             for h in range(0, WIDTH, WIDTH // HEADS):
                 part = slice(h, h + WIDTH // HEADS)
                 scale = (WIDTH // HEADS) ** -0.5
-                shares = softmax([dot(query[part], key[part]) * scale for key in keys])
+                shares = softmax([dot(query[part], key[part]) * scale for key in keys], exp)
                 seen += [dot(shares, [value[i] for value in values]) for i in range(h, h + WIDTH // HEADS)]
             x = [a + b for a, b in zip(x, linear(self.mix, seen), strict=True)]
-            hidden = [z.relu() for z in linear(self.up, rms_norm(x))]
+            hidden = [relu(z) for z in linear(self.up, rms_norm(x))]
             x = [a + b for a, b in zip(x, linear(self.down, hidden), strict=True)]
             out.append(linear(self.head, x))
         return out
 
     def loss(self, document: Sequence[int]) -> Any:
         """Return the mean of -log p of each next token."""
+        exp, log, _ = self._functions
         losses = [
-            -softmax(logits)[wanted].log()
+            -log(softmax(logits, exp)[wanted])
             for logits, wanted in zip(self.logits(document[:-1]), document[1:], strict=True)
         ]
         return total(losses) * (1.0 / len(losses))
@@ -128,11 +141,11 @@ def rms_norm(xs: Vector) -> list[Any]:
     return [x * scale for x in xs]
 
 
-def softmax(xs: Vector) -> list[Any]:
+def softmax(xs: Vector, exp: Callable[[Any], Any]) -> list[Any]:
     """Return the shares of logits; the largest is taken out as a number."""
     numbers: list[Any] = [getattr(x, "data", x) for x in xs]
     top = max(numbers)
-    exps = [(x + -top).exp() for x in xs]
+    exps = [exp(x + -top) for x in xs]
     scale = total(exps) ** -1.0
     return [e * scale for e in exps]
 
@@ -158,9 +171,11 @@ class Adam:
             p.grad = 0.0
 
 
-def train(scalar: Scalar, steps: int, report: Callable[[int, float], None] | None = None) -> list[float]:
+def train(
+    scalar: Scalar, functions: Functions, steps: int, report: Callable[[int, float], None] | None = None
+) -> list[float]:
     """Train for a number of steps, one document each, and return the losses."""
-    model, documents = GPT(scalar), names()
+    model, documents = GPT(scalar, functions), names()
     optimizer = Adam(model.parameters(), steps)
     losses = []
     for step in range(steps):
@@ -191,7 +206,7 @@ def main() -> None:
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
             bar.update()
 
-        losses = train(ag.Value, steps, report)
+        losses = train(ag.Value, Functions(ag.exp, ag.log, ag.relu), steps, report)
     seconds = time.perf_counter() - start
     last = losses[-100:]
     print(f"{steps} steps in {seconds:.1f} s; mean loss of the first {len(last)}: {sum(losses[:100]) / len(last):.3f},")

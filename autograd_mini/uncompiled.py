@@ -1,0 +1,37 @@
+"""The package as plain Python, where no compiler is or none is wanted.
+
+This room owns what Cython's decorators are there, which is nothing, and the choice of the sources where
+compiled modules stand beside them.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import TypeVar
+
+__all__ = ["cclass", "no_gc", "take_sources"]
+
+C = TypeVar("C", bound=type)
+
+
+def cclass(kind: C) -> C:
+    """Leave a class a Python class, where Cython makes a C struct of it."""
+    return kind
+
+
+def no_gc(kind: C) -> C:
+    """Leave a class to the collector, which a compiled one opts out of."""
+    return kind
+
+
+def take_sources(package: str) -> None:
+    """Import the modules that can be compiled from their sources, whether they are compiled or not."""
+    for name in ("ops", "value"):
+        spec = spec_from_file_location(f"{package}.{name}", Path(__file__).with_name(f"{name}.py"))
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[spec.name] = module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        setattr(sys.modules[package], name, module)

@@ -1,0 +1,40 @@
+# What Cython is told of value.py beyond its annotations: the C layout of a node, what is called in C,
+# and how a node is freed.
+from cpython.object cimport PyObject
+
+from .ops cimport Traced
+
+cdef int _switched
+cdef long _walks
+cdef bint COMPILED
+cdef object add, sub, mul, div, neg, power, _recording, _watch
+cdef double inf
+
+cdef class Value(Traced):
+    cdef public double _data, _grad, _dx, _dy
+    cdef public object _op_row, _x, _y
+    cdef public str _label
+    cdef long _mark
+    cdef object __weakref__
+
+cdef Value _node(object op, double data, object x, object y, double dx, double dy)
+cdef object _constant(object op, object other, str reflected)
+
+# Operands that die with a node are put on a list, which the first node that dies empties: nothing
+# recurses, however deep the graph.
+cdef list _dying
+cdef bint _freeing
+
+cdef inline int free_operands(Value node) except -1:
+    global _freeing
+    if node._x is not None and (<PyObject*>node._x).ob_refcnt == 1:
+        _dying.append(node._x)
+    if node._y is not None and (<PyObject*>node._y).ob_refcnt == 1:
+        _dying.append(node._y)
+    node._x = node._y = None
+    if _dying and not _freeing:
+        _freeing = True
+        while _dying:
+            _dying.pop()
+        _freeing = False
+    return 0
