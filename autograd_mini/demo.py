@@ -76,7 +76,7 @@ def demo(folder: Path) -> list[str]:
         print(f"{start + ':':14}{nn.symmetries(small)}")
     sys.stdout.flush()
 
-    unsure = min(range(len(X)), key=lambda i: abs(nn.predict(net, X[i : i + 1])[0] - 0.5))
+    unsure = min(enumerate(nn.predict(net, X)), key=lambda place: abs(place[1] - 0.5))[0]
     J = nn.cost(net, [X[unsure]], [y[unsure]])  # where no neuron is saturated
     J.backward()
     attempt(lambda: picture(J, "net", fold=True))

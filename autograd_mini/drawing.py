@@ -170,10 +170,12 @@ def draw(
     if rankdir not in DIRECTIONS:
         raise ValueError(f"draw: rankdir must be one of {', '.join(DIRECTIONS)}, not {rankdir!r}")
     order = topological_order(output)
+    note = ""
     names = {node: _printable(name) for node, name in names_of(order, output).items()}
     boxes = boxes_of(order, output, bool(fold))
     if fold is None and max_nodes is not None and len(boxes) > max_nodes and any(box.place for box in boxes):
-        boxes = boxes_of(order, output, True)
+        boxes, fold = boxes_of(order, output, True), True
+        note = f"each neuron's nodes in one box; fold=False draws all {len(order):,} nodes"
     kept = boxes if max_nodes is None or len(boxes) <= max_nodes else _nearest(boxes, max_nodes)
     ids = {box.node: f"n{i}" for i, box in enumerate(kept)}
 
@@ -196,29 +198,35 @@ def draw(
             sentences.append(sentence)
             label = _label(box, names, output, precision, derivative)
             frames.place(box, ids[node]).node(ids[node], label, tooltip=_tip(sentence), **kind)
-    left_out = 0
-    for box in kept:
-        hidden = 0
+    _draw_edges(drawing, kept, ids, names, precision)
+    if missing := len(boxes) - len(kept):
+        what = "boxes" if fold else "nodes"
+        note = f"{missing:,} of {len(boxes):,} {what} are not drawn; max_nodes=None draws all"
+    if note:
+        drawing.attr(label=note, labelloc="b", fontname=FONT, fontsize="12", fontcolor=ON_PAGE)
+        sentences.append(note)
+    drawing.title = f"Computation graph of {names[output]}"
+    drawing.description = "; ".join(sentences)
+    return drawing
+
+
+def _draw_edges(
+    drawing: Drawing, boxes: list[Box], ids: dict[Value, str], names: dict[Value, str], precision: int
+) -> None:
+    """Draw what enters each box; a dashed stub stands for what is not in the picture."""
+    for box in boxes:
+        target, hidden = ids[box.node], 0
         for parent, weight in box.edges:
             if parent not in ids:
                 hidden += 1
                 continue
             number = format_number(weight, precision)
             slope = _tip(f"{Text.derivative(names[box.node], names[parent], partial=True)} = {number}")
-            drawing.edge(ids[parent], ids[box.node], number, edgetooltip=slope, labeltooltip=slope)
+            drawing.edge(ids[parent], target, number, edgetooltip=slope, labeltooltip=slope)
         if hidden:
-            left_out += 1
-            stub = f"left_out_{left_out}"
+            stub = f"left_out_{target}"
             drawing.node(stub, "…", tooltip=f"{hidden} operand{'s' * (hidden > 1)} not drawn", **LEFT_OUT)
-            drawing.edge(stub, ids[box.node], style="dashed")
-    if missing := len(boxes) - len(kept):
-        what = "nodes" if boxes[-1].members == (output,) else "boxes"
-        note = f"{missing:,} of {len(boxes):,} {what} are not drawn; max_nodes=None draws all"
-        drawing.attr(label=note, labelloc="b", fontname=FONT, fontsize="12", fontcolor=ON_PAGE)
-        sentences.append(note)
-    drawing.title = f"Computation graph of {names[output]}"
-    drawing.description = "; ".join(sentences)
-    return drawing
+            drawing.edge(stub, target, style="dashed")
 
 
 def _nearest(boxes: list[Box], most: int) -> list[Box]:
@@ -242,7 +250,7 @@ class _Frames:
     def __init__(self, drawing: Drawing) -> None:
         self.drawing = drawing
         self.graphs: dict[tuple[str, ...], graphviz.Digraph] = {}
-        self.columns: dict[str, list[str]] = {}  # of a layer's folded neurons
+        self.columns: dict[str, list[tuple[tuple[str, ...], str]]] = {}  # of a layer's folded neurons
 
     def __enter__(self) -> _Frames:
         return self
@@ -254,7 +262,8 @@ class _Frames:
             return self.drawing
         layer = self._frame((place.layer,), f"layer {place.layer}")
         if len(box.members) > 1:
-            self.columns.setdefault(place.layer, []).append(name)
+            order = (*(part.rjust(9) for part in (place.example, place.neuron)),)  # 2 before 10
+            self.columns.setdefault(place.layer, []).append((order, name))
         if len(box.members) > 1 or place.shared:
             return layer
         name = f"neuron {place.neuron}" if place.neuron else "neuron"
@@ -270,7 +279,7 @@ class _Frames:
     def __exit__(self, *error: object) -> None:
         for layer, names in self.columns.items():  # from the first neuron to the last
             column = graphviz.Digraph(graph_attr={"rank": "same"}, edge_attr={"style": "invis"})
-            column.edges(itertools.pairwise(names))
+            column.edges(itertools.pairwise(name for _, name in sorted(names)))
             self.graphs[layer,].subgraph(column)
         for key in sorted(self.graphs, key=len, reverse=True):  # the inner ones into theirs first
             outer = self.graphs[key[:1]] if len(key) > 1 else self.drawing

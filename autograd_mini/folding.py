@@ -60,8 +60,10 @@ def boxes_of(order: Sequence[Value], output: Value, fold: bool) -> list[Box]:
         groups[node] = group = _group(node, list(dict.fromkeys(groups[user] for user in users[node])))
         members.setdefault(group, []).append(node)
 
-    for together in members.values():
+    leaving: dict[Place | Value, list[Value]] = {}  # what of a group is used outside of it
+    for group, together in members.items():
         together.reverse()
+        leaving[group] = [x for x in together if x is output or any(groups[user] != group for user in users[x])]
 
     boxes = []
     for node in order:
@@ -71,9 +73,8 @@ def boxes_of(order: Sequence[Value], output: Value, fold: bool) -> list[Box]:
         if fold:
             if place and place.shared:
                 continue  # a parameter of the neurons of several examples is part of each of them
-            leaving = [x for x in members[group] if x is output or any(groups[user] != group for user in users[x])]
-            if len(leaving) == 1:
-                if node is not leaving[0]:
+            if len(leaving[group]) == 1:
+                if node is not leaving[group][0]:
                     continue
                 together, edges = members[group], _through(node, members[group])
             edges = [(x, d) for x, d in edges if not getattr(groups[x], "shared", False)]

@@ -57,8 +57,10 @@ def log_softmax(xs: Iterable[Any]) -> list[Any]:
     [0.0, -1000.0]
     """
     xs = _some("log_softmax", xs)
-    total = logsumexp(xs)
-    return [x - total for x in xs]
+    top = _largest(xs)
+    lesser = [x - top for x in xs]
+    total = log(_sum(exp(x) for x in lesser))
+    return [x - total for x in lesser]
 
 
 def _some(name: str, xs: Iterable[Any]) -> list[Any]:

@@ -19,6 +19,7 @@ LAYERS = {
     "transform": 3,
     "functions": 3,
     "printing": 4,
+    "nn.words": 0,
     "nn.module": 4,
     "nn.initializers": 4,
     "nn.losses": 4,

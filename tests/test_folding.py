@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, strategies as st
 from strategies import Dag, dags
@@ -72,6 +74,27 @@ def test_what_is_used_twice_stays() -> None:
     assert [box.node for box in boxes] == [x, t, p, q, y]
 
 
+def test_a_long_fold_takes_no_longer_than_its_nodes() -> None:
+    y = x = Value(1.0, "x")
+    for _ in range(50_000):
+        y = y + x
+    (box, *rest) = boxes_of(ag.topological_order(y), y, True)[::-1]
+    assert len(box.members) == 50_000
+    assert [other.node for other in rest] == [x]
+    assert box.edges == ((x, 50_001.0),)
+
+
+def test_neurons_stand_in_order() -> None:
+    net = nn.MLP(2, [11, 3], "tanh", rng=0)
+    J = nn.cost(net, [[1.0, 2.0]], [2], "cross_entropy")
+    source = ag.draw(J, fold=True).source
+    ids = re.findall(r"(n\d+) \[label=<.*?<B>a<SUB><FONT[^>]*>(\d+)<", source)
+    chains = re.findall(r"(n\d+) -> (n\d+)\n", source)
+    neuron = {name: int(j) for name, j in ids}
+    assert len(chains) == 10 + 2
+    assert all(neuron[b] == neuron[a] + 1 for a, b in chains)
+
+
 def test_pictures_of_nets() -> None:
     net = nn.two_layer_net(2, 2, rng=0)
     J = nn.cost(net, [[1.0, 2.0]], [1])
@@ -81,9 +104,11 @@ def test_pictures_of_nets() -> None:
     assert "neuron 1" not in folded.source
     assert "W_{11}^[1] = " in folded.description
     assert "neuron 1" in ag.draw(J, fold=False).source
-    many = nn.cost(net, [[1.0, 2.0]] * 4, [1] * 4)
+    many = nn.cost(net, [[1.0, 2.0]] * 6, [1] * 6)
     assert len(ag.topological_order(many)) > 100
-    assert "neuron" not in ag.draw(many).source  # a net of more than max_nodes nodes is folded
+    folded = ag.draw(many)  # a net of more than max_nodes nodes is folded, and the picture says so
+    assert "neuron 1" not in folded.source
+    assert "fold=False draws all" in folded.source
     svg = folded.svg()
     assert svg.count('class="cluster"') == 2
     y = Value(1.0)

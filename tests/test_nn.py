@@ -7,6 +7,7 @@ import json
 import math
 import pickle
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,15 @@ def test_the_formulas_by_hand() -> None:
 def test_a_wrong_formula_would_show() -> None:
     net = nn.two_layer_net(2, 3, rng=0)
     table = nn.recover_formulas(net, [[1.0, 2.0], [0.5, -1.0]], [1, 1])
-    row = table["dW2"]
-    assert np.abs(row.engine - 2 * row.expected).max() > 0.1  # 1/m, not 1
+    assert table.difference < 1e-12
+    row = table["dW1"]
+    wrong = row.engine.copy()
+    wrong[2, 1] *= 1 + 1e-9
+    changed = replace(row, engine=wrong)
+    assert changed.difference > 1e-11
+    assert replace(table, rows=(*table.rows, changed)).difference == changed.difference
+    with pytest.raises(KeyError, match="'dz2': there are dZ2, dW2"):
+        table["dz2"]
 
 
 def test_every_node_has_its_name() -> None:
@@ -86,12 +94,11 @@ def test_every_node_has_its_name() -> None:
 
 
 def test_micrograds_call_forms() -> None:
-    random.seed(0)
     assert isinstance(nn.MLP(3, [4, 4, 1])([1.0, -2.0, 3.0]), Value)
     assert len(nn.MLP(3, [4, 2])([1.0, -2.0, 3.0])) == 2
     assert isinstance(nn.Neuron(2)([Value(1.0), Value(2.0)]), Value)
     assert len(nn.Layer(2, 3)([1.0, 2.0])) == 3
-    net = nn.MLP(3, [4, 4, 1])
+    net = nn.MLP(3, [4, 4, 1], rng=0)
     assert len(net.parameters()) == 41
     loss = sum(((net(x) - y) ** 2 for x, y in [([1, 2, 3], 1), ([0, 0, 1], -1)]), Value(0))
     loss.backward()
@@ -192,7 +199,7 @@ def test_state_and_files(tmp_path: Path) -> None:
         ('{"format": "autograd_mini.nn", "version": 2}', "version 2 of the format, not 1"),
         (
             '{"format": "autograd_mini.nn", "version": 1, "net": "MLP(1, [1])"}',
-            r"saved from MLP\(1, \[1\]\): MLP: .*no",
+            r"this was saved from MLP\(1, \[1\]\), but this net is MLP\(2, \[2, 1\], 'relu'\)",
         ),
     ],
 )
@@ -250,6 +257,46 @@ def test_modules_of_your_own() -> None:
         module(1.0)
 
 
+def test_modules_that_are_shared_or_refer_back() -> None:
+    class Node(nn.Module):
+        def __init__(self, **parts: Any) -> None:
+            vars(self).update(parts)
+
+    bottom = Node(w=Value(1.0), array=np.array([[Value(2.0)], [Value(3.0)]], dtype=object))
+    top = Node(left=Node(part=bottom), right=Node(part=bottom))
+    bottom.parent = top  # type: ignore[attr-defined]
+    assert [name for name, _ in top.named_parameters()] == ["left.part.w", "left.part.array.0.0", "left.part.array.1.0"]
+    assert top.state_dict() == {"left.part.w": 1.0, "left.part.array": [[2.0], [3.0]]}
+    with pytest.raises(ValueError, match=r"two parameters have the path 'd\.1'; rename a key"):
+        Node(d={1: Value(1.0), "1": Value(2.0)}).state_dict()
+    assert repr(top) == "Node(3 parameters)"
+
+
+def test_a_file_of_another_net_of_the_same_shape_is_refused(tmp_path: Path) -> None:
+    nn.MLP(2, [3, 1], "tanh").save(tmp_path / "net.json")
+    net = nn.MLP(2, [3, 1], "relu")
+    with pytest.raises(ValueError, match=r"saved from MLP.*'tanh'.*but this net is MLP.*'relu'"):
+        net.load(tmp_path / "net.json")
+    net.load_state_dict(json.loads((tmp_path / "net.json").read_text())["parameters"])
+
+
+def test_layers_are_numbered_through_nested_parts() -> None:
+    net = nn.Sequential(
+        nn.MLP(2, [3, 2], rng=0), ag.tanh, nn.Sequential(nn.Layer(2, 2), lambda a: a[:1], nn.Layer(1, 1))
+    )
+    labels = {p.label for p in net.parameters()}
+    assert len(labels) == len(net.parameters())
+    assert {"b_1^[1]", "b_2^[2]", "b_1^[3]", "b^[4]"} <= labels
+    J = nn.cost(net, [[1.0, 2.0], [3.0, 4.0]], [1, 0], "mean_squared_error")
+    assert {"a^[4](2)", "z_1^[1](1)"} <= {node.label for node in ag.topological_order(J)}
+
+
+def test_numpys_whole_numbers() -> None:
+    net = nn.MLP(np.int64(2), np.array([3, 1]), rng=np.int64(4))  # type: ignore[arg-type]
+    assert net.state_dict() == nn.MLP(2, [3, 1], rng=4).state_dict()
+    assert nn.Neuron(1)(2.0).label == "a"
+
+
 def test_sequential() -> None:
     net = nn.Sequential(nn.Layer(2, 3, None, rng=0), ag.tanh, nn.Layer(3, 2, None, rng=1), ag.softmax)
     out = net([1.0, 2.0])
@@ -264,10 +311,14 @@ def test_sequential() -> None:
         (lambda: nn.MLP(2, [3, 1])([1.0]), ValueError, "layer 1: expected 2 inputs, 1 given"),
         (lambda: nn.MLP(2, [3, 1])(1.0), TypeError, "layer 1: expected a list of 2 inputs, not 1.0"),
         (lambda: nn.Neuron(2)([1.0]), ValueError, "Neuron: expected 2 inputs, 1 given"),
-        (lambda: nn.MLP(2, [3, 1], "rellu"), ValueError, "there is no 'rellu'; take sigmoid, tanh"),
-        (lambda: nn.MLP(2, [3, 1], "softmax"), ValueError, "for softmax take nn.cross_entropy"),
+        (
+            lambda: nn.MLP(2, [3, 1], "rellu"),
+            ValueError,
+            "'rellu' .did you mean 'relu'.*take sigmoid, tanh",
+        ),
+        (lambda: nn.MLP(2, [3, 1], "softmax"), ValueError, "take nn.cross_entropy as the loss, on logits"),
         (lambda: nn.MLP(2, [3, 1], "add"), ValueError, "there is no 'add'"),
-        (lambda: nn.MLP(2, [3, 1], init="glorot"), ValueError, "there is no 'glorot'; there are normal, zeros"),
+        (lambda: nn.MLP(2, [3, 1], init="glorot"), ValueError, "there is no 'glorot'; take normal, zeros"),
         (lambda: nn.MLP(2, []), ValueError, "must list the neurons"),
         (lambda: nn.MLP(2, 3), ValueError, "must list the neurons of each layer"),  # type: ignore[arg-type]
         (lambda: nn.Layer(0, 3), ValueError, "n_in must be a whole number from 1 on, not 0"),
@@ -298,4 +349,11 @@ def test_predict_and_accuracy() -> None:
     assert [[round(a.data, 12) for a in net(row)] for row in np.eye(2)] == [[round(a, 12) for a in o] for o in outputs]
     classes = [o.index(max(o)) for o in outputs]
     assert nn.accuracy(net, np.eye(2), classes) == 1.0
-    assert nn.accuracy(lambda x: x[0], [[-0.5], [0.5]], [-1, 1]) == 1.0
+    assert nn.accuracy(lambda x: x[0], [[-0.5], [0.1]], [-1, 1], threshold=0) == 1.0
+    for net_, y, message in [
+        (lambda x: x[0], [-1, 1], "row 0: -1 is not a class 0 or 1; for -1 and 1 give threshold=0"),
+        (lambda x: x[0], [[0, 1], [1, 0]], "one output, but the target is"),
+        (lambda x: [x[0], -x[0]], [0, 2], "row 1: 2 is not a class from 0 to 1"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            nn.accuracy(net_, [[-0.5], [0.1]], y)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import autograd_mini as ag
 from autograd_mini import Value, nn
 
 
@@ -86,13 +87,55 @@ def test_lbfgs_that_fails_leaves_the_parameters() -> None:
     def closure() -> Value:
         calls.append(x.data)
         if len(calls) > 2:
-            raise ZeroDivisionError
+            raise LookupError
         return x * x
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(LookupError):
         nn.LBFGS([x]).step(closure)
     assert len(calls) == 3
     assert x.data == 4.0
+    with pytest.raises(ValueError, match="domain"):
+        nn.LBFGS([x]).step(lambda: 2 * (0 - x).log())
+    with pytest.raises(ArithmeticError, match="the cost is inf"):
+        nn.LBFGS([x]).step(lambda: x + math.inf)
+    assert x.data == 4.0
+
+
+def test_lbfgs_backs_off_where_there_is_no_number() -> None:
+    v = Value(0.5, "v")
+    nn.LBFGS([v], iterations=50).step(lambda: (v - 5) ** 2 - (1 - v).log())  # defined for v < 1
+    assert 2 * (v.data - 5) + 1 / (1 - v.data) == pytest.approx(0.0, abs=1e-3)
+    w = Value(0.0, "w")
+    nn.LBFGS([w], iterations=50).step(lambda: ag.exp(500 * w) - 1e6 * w)  # overflows at w = 1.5
+    assert w.data == pytest.approx(math.log(2000) / 500, rel=1e-3)
+
+
+def test_an_interrupt_of_lbfgs_keeps_the_best_so_far() -> None:
+    x, y = Value(-1.2), Value(1.0)
+    costs: list[float] = []
+
+    def closure() -> Value:
+        if len(costs) == 20:
+            raise KeyboardInterrupt
+        J: Value = rosenbrock(x, y)
+        costs.append(J.data)
+        return J
+
+    with pytest.raises(KeyboardInterrupt):
+        nn.LBFGS([x, y], iterations=100).step(closure)
+    assert rosenbrock(x.data, y.data) == min(costs) < costs[0]
+
+
+@pytest.mark.parametrize("kind", [nn.Adam, nn.RMSProp])
+def test_a_state_that_would_overflow_is_not_kept(kind: Any) -> None:
+    w = Value(1.0, "w")
+    optimizer = kind([w], lr=0.1)
+    w.grad = 1e200
+    with pytest.raises(ArithmeticError, match="the average of the gradient of w = 1 is inf"):
+        optimizer.step()
+    assert (w.data, optimizer.taken, optimizer._state) == (1.0, 0, ())
+    optimizer.step(lambda: w * w)
+    assert 0.0 < w.data < 1.0
 
 
 def test_nothing_moves_where_a_number_goes_bad() -> None:
@@ -115,12 +158,12 @@ def test_an_interrupt_does_not_tear_a_step_apart() -> None:
     class Interrupted(nn.SGD):
         torn = True
 
-        def _assign(self, moved: list[float], state: Any) -> None:
+        def _assign(self, moved: list[float], *rest: Any) -> None:
             if self.torn:
                 self.torn = False
-                self.parameters[0]._data = moved[0]
+                self.parameters[0].data = moved[0]
                 raise KeyboardInterrupt
-            super()._assign(moved, state)
+            super()._assign(moved, *rest)
 
     a, b = Value(1.0), Value(2.0)
     with pytest.raises(KeyboardInterrupt):
@@ -151,7 +194,15 @@ def test_schedules() -> None:
         (lambda: nn.Adam([1.0]), TypeError, "a parameter must be a leaf Value"),  # type: ignore[list-item]
         (lambda: nn.SGD([Value(1.0)], momentum=1.0), ValueError, "momentum must be from 0 to less than 1"),
         (lambda: nn.SGD([Value(1.0)], nesterov=True), ValueError, "nesterov needs a momentum"),
-        (lambda: nn.LBFGS([Value(1.0)], iterations=0), ValueError, "iterations must be at least 1"),
+        (lambda: nn.Adam([Value(1.0)], eps=0), ValueError, "eps must be more than 0"),
+        (lambda: nn.cosine(0.1, total=0), ValueError, "cosine: total must be a whole number from 1 on, not 0"),
+        (lambda: nn.SGD(None), TypeError, "give a module or a list of Values, not None"),  # type: ignore[arg-type]
+        (lambda: nn.SGD([Value(1.0)]).step(float), TypeError, "must return the cost"),  # type: ignore[arg-type]
+        (
+            lambda: nn.LBFGS([Value(1.0)], iterations=0),
+            ValueError,
+            "iterations must be a whole number",
+        ),
     ],
 )
 def test_bad_arguments(make: Any, error: type[Exception], message: str) -> None:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 from ..ops import number
 from ..value import Value, no_grad
-from .layers import Layer, Sequential
+from .layers import index
 from .losses import Loss, loss_named
+from .module import Module
 
 __all__ = ["accuracy", "cost", "inputs_of", "mean_loss", "pairs_of", "predict"]
 
@@ -25,10 +27,12 @@ def cost(net: Net, X: Any, y: Any, loss: str | Loss = "log_loss") -> Value:  # t
     The inputs are leaves $x_k^{(i)}$, so that the picture shows them. With one example the (i) is left out.
 
     Args:
-        net: a module, or any function of one example's inputs.
+        net: a module, or any function of one example's inputs. The number of the example is passed to a module
+            that takes an argument `example`.
         X: the inputs, an example in each row: m by n_x.
         y: the m targets.
-        loss: the name or the function that compares an output with its target.
+        loss: the name or the function that compares an output with its target. The text's formula is the default,
+            so that the picture shows it; `binary_cross_entropy` is safe where sigmoid saturates.
 
     Raises:
         ValueError: there are no examples, not as many targets, or rows of different lengths.
@@ -42,11 +46,11 @@ def cost(net: Net, X: Any, y: Any, loss: str | Loss = "log_loss") -> Value:  # t
     inputs, targets = pairs_of(X, y)
     compare = loss_named(loss)
     several = len(inputs) > 1
-    numbered = several and isinstance(net, (Layer, Sequential))
+    numbered = several and isinstance(net, Module) and "example" in signature(net).parameters
     losses = []
     for i, (x, target) in enumerate(zip(inputs, targets, strict=True), 1):
         of = f"({i})" if several else ""
-        leaves = [Value(v, f"x_{k if k < 10 else f'{{{k}}}'}{of}") for k, v in enumerate(x, 1)]
+        leaves = [Value(v, f"x_{index(k)}{of}") for k, v in enumerate(x, 1)]
         output = net(leaves, example=i) if numbered else net(leaves)  # type: ignore[call-arg]
         losses.append(_loss(compare, output, target))
         losses[-1].label = f"L{of}"
@@ -75,7 +79,7 @@ def _mean(losses: list[Value]) -> Value:
 
 
 def predict(net: Net, X: Any) -> list[Any]:
-    """Return the net's output for each example as floats, without recording.
+    """Return the net's output for each example as floats: probabilities or scores, as the net gives them.
 
     >>> from autograd_mini import nn
     >>> nn.predict(nn.two_layer_net(2, 3, init="zeros"), [[1.0, 2.0], [3.0, 4.0]])
@@ -91,7 +95,11 @@ def accuracy(net: Net, X: Any, y: Any, threshold: float | None = None) -> float:
     Of several outputs the largest counts; one is compared with the threshold.
 
     Args:
-        threshold: 0 where the targets are -1 and 1, else 0.5; for logits of classes 0 and 1 give 0.
+        y: classes: from 0 on for several outputs; 0 and 1 for one, or others where the threshold parts them.
+        threshold: 0.5 for probabilities of classes 0 and 1; give 0 for logits, and for scores of -1 and 1.
+
+    Raises:
+        ValueError: a target is no class.
 
     >>> from autograd_mini import nn
     >>> nn.accuracy(lambda x: x[0], [[0.9], [0.2], [0.7]], [1, 0, 0])
@@ -99,15 +107,20 @@ def accuracy(net: Net, X: Any, y: Any, threshold: float | None = None) -> float:
     """
     inputs, targets = pairs_of(X, y)
     outputs = predict(net, inputs)
-    if threshold is None:
-        threshold = 0.0 if -1.0 in targets else 0.5
     right = 0
-    for output, target in zip(outputs, targets, strict=True):
+    for i, (output, target) in enumerate(zip(outputs, targets, strict=True)):
         if isinstance(output, list):
-            wanted = target.index(max(target)) if isinstance(target, list) else target
-            right += output.index(max(output)) == wanted
+            k = target.index(max(target)) if isinstance(target, list) else target
+            if k not in range(len(output)):
+                raise ValueError(f"y, row {i}: {k:g} is not a class from 0 to {len(output) - 1}")
+            right += output.index(max(output)) == k
+        elif isinstance(target, list):
+            raise ValueError(f"y, row {i}: the net has one output, but the target is {target}")
+        elif threshold is None and target not in (0.0, 1.0):
+            raise ValueError(f"y, row {i}: {target:g} is not a class 0 or 1; for -1 and 1 give threshold=0")
         else:
-            right += (output > threshold) == (target > threshold)
+            at = 0.5 if threshold is None else threshold
+            right += (output > at) == (target > at)
     return right / len(inputs)
 
 
@@ -118,10 +131,10 @@ def inputs_of(X: Any) -> list[list[float]]:
         ValueError: there are none, or rows of different lengths; the message gives the row.
         TypeError: an input is no number.
     """
-    rows = []
-    for i, row in enumerate(X):
-        if not hasattr(row, "__len__"):
-            raise ValueError(f"X: expected a row of inputs for each example, but row {i} is {row!r}")
+    rows: list[list[float]] = []
+    for i, row in enumerate(_rows("X", X)):
+        if not _is_row(row):
+            raise ValueError(f"X: expected a row of inputs for each example, as [[1.0], [2.0]], but row {i} is {row!r}")
         rows.append([_finite(f"X, row {i}", x) for x in row])
         if len(rows[i]) != len(rows[0]):
             raise ValueError(f"X: row {i} has {len(rows[i])} inputs, row 0 has {len(rows[0])}")
@@ -137,18 +150,31 @@ def pairs_of(X: Any, y: Any) -> tuple[list[list[float]], list[Any]]:
         ValueError: as `inputs_of`, or there are not as many targets.
     """
     inputs = inputs_of(X)
-    targets = [
-        [_finite(f"y, row {i}", t) for t in row] if hasattr(row, "__len__") else _finite(f"y, row {i}", row)
-        for i, row in enumerate(y)
+    targets: list[Any] = [
+        [_finite(f"y, row {i}", t) for t in row] if _is_row(row) else _finite(f"y, row {i}", row)
+        for i, row in enumerate(_rows("y", y))
     ]
     targets = [t[0] if isinstance(t, list) and len(t) == 1 else t for t in targets]
     if len(targets) != len(inputs):
-        raise ValueError(f"y: {len(targets)} targets for {len(inputs)} examples")
+        raise ValueError(f"y: {len(targets)} targets for {len(inputs)} examples; an example is a row of X")
     return inputs, targets
 
 
+def _rows(name: str, data: Any) -> Any:
+    try:
+        return iter(data)
+    except TypeError:
+        raise TypeError(f"{name}: expected a list or an array, with a row for each example, not {data!r}") from None
+
+
+def _is_row(row: Any) -> bool:
+    return hasattr(row, "__len__") and not isinstance(row, (str, bytes)) and getattr(row, "ndim", 1) != 0
+
+
 def _finite(what: str, x: Any) -> float:
-    plain = number(what, x)
+    if _is_row(x):
+        raise ValueError(f"{what}: expected numbers, not {x!r}")
+    plain = number(what, x.data if isinstance(x, Value) else x)
     if not math.isfinite(plain):
         raise ValueError(f"{what}: expected finite numbers, not {plain}")
     return plain

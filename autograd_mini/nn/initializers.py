@@ -7,9 +7,12 @@ usual width. The generator is `random.Random`, whose numbers are the same on eve
 from __future__ import annotations
 
 import math
+import operator
 import random
 from collections.abc import Callable
 from typing import Any, TypeAlias
+
+from .words import closest
 
 __all__ = ["Initializer", "generator", "he", "initializer", "normal", "uniform", "xavier", "zeros"]
 
@@ -31,8 +34,10 @@ def generator(rng: Any) -> random.Random:
     """
     if isinstance(rng, random.Random):
         return rng
-    if rng is None or (isinstance(rng, int) and not isinstance(rng, bool)):
-        return random.Random(rng)
+    if rng is None:
+        return random.Random()
+    if hasattr(rng, "__index__") and not isinstance(rng, bool):
+        return random.Random(operator.index(rng))
     if hasattr(rng, "integers"):
         return random.Random(int(rng.integers(2**63)))
     raise TypeError(f"rng: give a random.Random, a NumPy Generator or a seed, not {rng!r}")
@@ -95,7 +100,8 @@ def initializer(init: str | Initializer | None, activation: str) -> Initializer:
         return he if activation in ("relu", "leaky_relu", "gelu", "silu", "softplus") else xavier
     if isinstance(init, str):
         if init not in BY_NAME:
-            raise ValueError(f"init: there is no {init!r}; there are {', '.join(BY_NAME)}, or give a function")
+            known = ", ".join(BY_NAME)
+            raise ValueError(f"init: there is no {init!r}{closest(init, BY_NAME)}; take {known}, or a function")
         return BY_NAME[init]
     if not callable(init):
         raise TypeError(f"init: give a name or a function (n_in, n_out, rng), not {init!r}")

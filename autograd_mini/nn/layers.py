@@ -6,14 +6,16 @@ $z_j^{[l](i)}$, from which `draw` makes its clusters. It must not know losses or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from numbers import Real
 from typing import Any
 
 from ..ops import OPS, Op, identity
 from ..value import Value
 from .initializers import Initializer, generator, initializer
 from .module import Module
+from .words import closest, count
 
 __all__ = ["MLP", "Layer", "Neuron", "Sequential", "two_layer_net"]
 
@@ -48,18 +50,17 @@ class Neuron(Module):
         rng: Any = None,
         n_out: int = 1,
     ) -> None:
-        _size("Neuron", "n_in", n_in)
+        n_in = count("Neuron: n_in", n_in)
         self._activation = _activation(activation)
         draw, source = initializer(init, _name(self._activation)), generator(rng)
-        self.w = [Value(draw(n_in, n_out, source), f"w_{_index(k)}") for k in range(1, n_in + 1)]
+        self.w = [Value(draw(n_in, n_out, source), f"w_{index(k)}") for k in range(1, n_in + 1)]
         self.b = Value(0.0, "b")
         self._z, self._a = "z", "a"
         self._where = "Neuron"
 
     def __call__(self, x: Any, example: int | None = None) -> Value:
         """Return a for the inputs of one example; its number, if given, goes into the labels."""
-        if len(x) != len(self.w):
-            raise ValueError(f"{self._where}: expected {len(self.w)} inputs, {len(x)} given")
+        x = _inputs(self._where, len(self.w), x)
         z: Any = self.w[0] * x[0]
         for k in range(1, len(self.w)):
             z = z + self.w[k] * x[k]
@@ -81,7 +82,7 @@ class Neuron(Module):
 
     def _label(self, layer: int, j: int, alone: bool) -> None:
         """Name all parts after their place: neuron j of layer l."""
-        sub, above = "" if alone else f"_{_index(j)}", f"^[{layer}]"
+        sub, above = "" if alone else f"_{index(j)}", f"^[{layer}]"
         self._z, self._a = f"z{sub}{above}", f"a{sub}{above}"
         self._where = f"layer {layer}, neuron {j}"
         comma = "," if j > 9 or len(self.w) > 9 else ""
@@ -118,8 +119,7 @@ class Layer(Module):
         init: str | Initializer | None = None,
         rng: Any = None,
     ) -> None:
-        _size("Layer", "n_in", n_in)
-        _size("Layer", "n_out", n_out)
+        n_in, n_out = count("Layer: n_in", n_in), count("Layer: n_out", n_out)
         source = generator(rng)
         self.neurons = [Neuron(n_in, activation, init=init, rng=source, n_out=n_out) for _ in range(n_out)]
         self._where = "Layer"
@@ -152,11 +152,7 @@ class Layer(Module):
 
     def __call__(self, x: Any, example: int | None = None) -> Any:
         """Return the activations for the inputs of one example."""
-        inputs = [x] if isinstance(x, Value) else x
-        if not hasattr(inputs, "__len__"):
-            raise TypeError(f"{self._where}: expected a list of {self.n_in} inputs, not {x!r}")
-        if len(inputs) != self.n_in:
-            raise ValueError(f"{self._where}: expected {self.n_in} inputs, {len(inputs)} given")
+        inputs = _inputs(self._where, self.n_in, x)
         outputs = [neuron(inputs, example) for neuron in self.neurons]
         return outputs[0] if len(outputs) == 1 else outputs
 
@@ -185,19 +181,31 @@ class Sequential(Module):
     def __init__(self, *layers: Any) -> None:
         if not layers or not all(map(callable, layers)):
             raise TypeError(f"{type(self).__name__}: give modules and functions, not {layers!r}")
-        numbered = [layer for layer in layers if isinstance(layer, Layer)]
-        for i, (before, after) in enumerate(pairwise(numbered), 1):
-            if before.n_out != after.n_in:
-                raise ValueError(f"layer {i + 1} takes {after.n_in} inputs, but layer {i} gives {before.n_out}")
-        for i, layer in enumerate(numbered, 1):
-            layer._label(i)
         self.layers = list(layers)
+        width = l = 0
+        for part in self._parts():
+            if isinstance(part, Layer):
+                l += 1
+                if width and width != part.n_in:
+                    raise ValueError(f"layer {l} takes {part.n_in} inputs, but layer {l - 1} gives {width}")
+                width = part.n_out
+                part._label(l)
+            elif not isinstance(part, Op):  # which may change the number
+                width = 0
+
+    def _parts(self) -> Iterator[Any]:
+        """Give what is computed one after the other, also inside of other Sequentials."""
+        for layer in self.layers:
+            if isinstance(layer, Sequential):
+                yield from layer._parts()
+            else:
+                yield layer
 
     def __call__(self, x: Any, example: int | None = None) -> Any:
         """Return the output for the inputs of one example."""
         out: Any = x
         for layer in self.layers:
-            if isinstance(layer, (Layer, Sequential)):
+            if isinstance(layer, (Neuron, Layer, Sequential)):
                 out = layer(out, example)
             elif isinstance(layer, Op) and isinstance(out, (list, tuple)):
                 out = [layer(a) for a in out]
@@ -236,7 +244,7 @@ class MLP(Sequential):
         init: str | Initializer | None = None,
         rng: Any = None,
     ) -> None:
-        if not isinstance(n_outs, Sequence) or not n_outs:
+        if not hasattr(n_outs, "__len__") or not len(n_outs):
             raise ValueError(f"MLP: n_outs must list the neurons of each layer, as [4, 4, 1], not {n_outs!r}")
         source = generator(rng)
         sizes = [n_in, *n_outs]
@@ -275,13 +283,21 @@ def two_layer_net(
     return MLP(n_x, [n_h, n_y], "sigmoid", "sigmoid", init=init, rng=rng)
 
 
-def _index(k: int) -> str:
+def _inputs(where: str, n: int, x: Any) -> Any:
+    """Return the inputs of one example, checked; a number alone is a list of one."""
+    if not hasattr(x, "__len__") and n == 1 and isinstance(x, (Value, Real)):
+        return [x]
+    if not hasattr(x, "__len__"):
+        raise TypeError(f"{where}: expected a list of {n} inputs, not {x!r}")
+    if len(x) != n:
+        hint = "; for many examples use nn.predict or nn.cost" if len(x) and hasattr(x[0], "__len__") else ""
+        raise ValueError(f"{where}: expected {n} inputs, {len(x)} given{hint}")
+    return x
+
+
+def index(k: int) -> str:
+    """Write a subscript as labels have it, in braces where it has two digits."""
     return str(k) if k < 10 else f"{{{k}}}"
-
-
-def _size(name: str, argument: str, n: Any) -> None:
-    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
-        raise ValueError(f"{name}: {argument} must be a whole number from 1 on, not {n!r}")
 
 
 def _name(part: Any) -> str:
@@ -299,9 +315,11 @@ def _activation(activation: Activation) -> Callable[[Any], Any]:
     if isinstance(activation, str):
         op = OPS.get(activation)
         if op is None or op.arity - len(op.defaults) != 1:
-            usual = "sigmoid, tanh, relu, leaky_relu, gelu, silu, softplus"
-            hint = "; for softmax take nn.cross_entropy as the loss, on logits" if activation == "softmax" else ""
-            raise ValueError(f"activation: there is no {activation!r}; take {usual}, or None{hint}")
+            usual = "sigmoid, tanh, relu, leaky_relu, gelu, silu, softplus or None"
+            hint = closest(activation, OPS)
+            if activation == "softmax":
+                hint = " (take nn.cross_entropy as the loss, on logits)"
+            raise ValueError(f"activation: there is no {activation!r}{hint}; take {usual}")
         return op
     if not callable(activation):
         raise TypeError(f"activation: give a name or a function, not {activation!r}")

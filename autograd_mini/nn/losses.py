@@ -10,9 +10,10 @@ from collections.abc import Callable
 from functools import reduce
 from typing import Any, TypeAlias
 
-from ..functions import logsumexp
-from ..ops import number, relu, sigmoid, softplus, xlogy
+from ..functions import log_softmax
+from ..ops import log, number, relu, sigmoid, softplus
 from ..value import Value
+from .words import closest
 
 __all__ = [
     "LOSSES",
@@ -47,22 +48,45 @@ def log_loss(yhat: Any, y: Any) -> Any:
     >>> round(L.data, 6)
     0.223144
     """
-    return _sum(-(xlogy(t, a) + xlogy(1.0 - t, 1.0 - a)) for a, t in _pairs("log_loss", yhat, y, probabilities=True))
+    return _sum(-_log_likelihood(a, t) for a, t in _pairs("log_loss", yhat, y, probabilities=True))
+
+
+def _log_likelihood(a: Any, t: float) -> Any:
+    p = a.data if isinstance(a, Value) else a
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(
+            f"log_loss: an output must be a probability, from 0 to 1, not {p:g}: give the net output='sigmoid', "
+            "or take binary_cross_entropy_with_logits as the loss"
+        )
+    if t in (0.0, 1.0):  # alone, so that a term that is 0 * log 0 has no slope that is 0 * inf
+        return log(a if t else 1.0 - a)
+    return t * log(a) + (1.0 - t) * log(1.0 - a)
 
 
 def binary_cross_entropy_with_logits(z: Any, y: Any) -> Any:
-    r"""Return the `log_loss` of $\hat y = \sigma(z)$ from z: $L = \log(1 + e^z) - y z$.
+    r"""Return the `log_loss` of $\hat y = \sigma(z)$ from z: $L = y \log(1 + e^{-z}) + (1 - y) \log(1 + e^z)$.
 
     Value and slope, $\sigma(z) - y$, are finite for every z.
 
     Raises:
-        ValueError: a target is not from 0 to 1.
+        ValueError: a target is not from 0 to 1, or z has been through sigmoid already.
 
     >>> binary_cross_entropy_with_logits(Value(-1e4), 1).data
     10000.0
     """
     pairs = _pairs("binary_cross_entropy_with_logits", z, y, probabilities=True)
-    return _sum(softplus(z) - t * z for z, t in pairs)
+    if any(isinstance(a, Value) and a.op is sigmoid for a, _ in pairs):
+        raise ValueError(
+            "binary_cross_entropy_with_logits: the output has been through sigmoid already; "
+            "take binary_cross_entropy, which finds its logit"
+        )
+    return _sum(_from_logit(a, t) for a, t in pairs)
+
+
+def _from_logit(z: Any, t: float) -> Any:
+    if t in (0.0, 1.0):
+        return softplus(-z if t else z)
+    return t * softplus(-z) + (1.0 - t) * softplus(z)
 
 
 def binary_cross_entropy(yhat: Any, y: Any) -> Any:
@@ -81,9 +105,7 @@ def binary_cross_entropy(yhat: Any, y: Any) -> Any:
     """
     pairs = _pairs("binary_cross_entropy", yhat, y, probabilities=True)
     return _sum(
-        binary_cross_entropy_with_logits(a.operands[0], t)
-        if isinstance(a, Value) and a.op is sigmoid
-        else log_loss(a, t)
+        _from_logit(a.operands[0], t) if isinstance(a, Value) and a.op is sigmoid else -_log_likelihood(a, t)
         for a, t in pairs
     )
 
@@ -111,11 +133,11 @@ def cross_entropy(logits: Any, y: Any) -> Any:
             raise ValueError(f"cross_entropy: {len(logits)} logits, but {len(shares)} target probabilities")
         if not all(0.0 <= t <= 1.0 for t in shares) or abs(sum(shares) - 1.0) > 1e-9:
             raise ValueError(f"cross_entropy: the target {shares} is not a distribution over the classes")
-        return logsumexp(logits) - _sum(t * z for t, z in zip(shares, logits, strict=True) if t)
+        return -_sum(t * p for t, p in zip(shares, log_softmax(logits), strict=True) if t)
     k = number("cross_entropy", y)
     if not (k.is_integer() and 0 <= k < len(logits)):
         raise ValueError(f"cross_entropy: the target {y!r} is not a class from 0 to {len(logits) - 1}")
-    return logsumexp(logits) - logits[int(k)]
+    return -log_softmax(logits)[int(k)]
 
 
 def mean_squared_error(yhat: Any, y: Any) -> Any:
@@ -166,7 +188,8 @@ def loss_named(loss: str | Loss) -> Loss:
     """
     if isinstance(loss, str):
         if loss not in LOSSES:
-            raise ValueError(f"loss: there is no {loss!r}; there are {', '.join(LOSSES)}, or give a function")
+            known = ", ".join(LOSSES)
+            raise ValueError(f"loss: there is no {loss!r}{closest(loss, LOSSES)}; take {known}, or a function")
         return LOSSES[loss]
     if not callable(loss):
         raise TypeError(f"loss: give a name or a function (output, target), not {loss!r}")
@@ -180,7 +203,8 @@ def _pairs(name: str, outputs: Any, targets: Any, probabilities: bool = False) -
         raise ValueError(f"{name}: {len(ours)} outputs, but {len(theirs)} targets")
     for t in theirs:
         if probabilities and not 0.0 <= t <= 1.0:
-            raise ValueError(f"{name}: a target must be from 0 to 1, not {t:g}")
+            hint = "; (y + 1)/2 makes it of -1 and 1" if t == -1.0 else ""
+            raise ValueError(f"{name}: a target must be from 0 to 1, not {t:g}{hint}")
     return list(zip(ours, theirs, strict=True))
 
 

@@ -7,7 +7,9 @@ module computes.
 from __future__ import annotations
 
 import json
+import math
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,8 +26,8 @@ FORMAT, VERSION = "autograd_mini.nn", 1
 class Module:
     """Hold parameters: subclass it, and every leaf `Value` among the attributes is one.
 
-    Parameters are found in modules, lists, tuples and dicts too; an attribute whose name begins with
-    an underscore is passed over.
+    Parameters are found in modules, lists, tuples, dicts and object arrays too; an attribute whose name
+    begins with an underscore is passed over.
 
     >>> class Line(Module):
     ...     def __init__(self):
@@ -39,7 +41,8 @@ class Module:
 
     def __call__(self, x: Any) -> Any:
         """Compute the output for the input of one example."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what it computes: define __call__")
+        hint = " (forward is PyTorch's name)" if hasattr(self, "forward") else ""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it computes: define __call__{hint}")
 
     def parameters(self) -> list[Value]:
         """Return the parameters in order, each once."""
@@ -58,18 +61,18 @@ class Module:
     def zero_grad(self) -> None:
         """Set `.grad` of every parameter to 0.0."""
         for parameter in self.parameters():
-            parameter._grad = 0.0
+            parameter.grad = 0.0
 
     def state_dict(self) -> dict[str, Any]:
         """Return the numbers of all parameters: floats and nested lists of them by their paths."""
         return {path: _numbers(tree) for path, tree in self._entries()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Any) -> None:
         """Set all parameters to the numbers of a state; all of them, or none where the state does not fit.
 
         Raises:
-            ValueError: a parameter is missing, unknown, of another shape, or not made of numbers. The
-                message names it.
+            ValueError: a parameter is missing, unknown, of another shape, or not made of finite numbers.
+                The message names it.
         """
         if not isinstance(state, dict):
             raise TypeError(f"load_state_dict: give a dict of paths and numbers, not a {type(state).__name__}")
@@ -83,7 +86,7 @@ class Module:
         for path, tree in entries.items():
             _match(f"{name}: {path}", tree, state[path], found)
         for parameter, value in found:
-            parameter._data = value
+            parameter.data = value
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the parameters to a JSON file, in one step; floats are exact.
@@ -100,46 +103,63 @@ class Module:
         """Read parameters that `save` wrote into this net, which must be of the same shape.
 
         Raises:
-            ValueError: the file is no such file, is cut off, or is of another net; nothing has changed.
+            ValueError: the file is no such file, is cut off, or is of another net, of which `repr` tells;
+                nothing has changed. Where that is meant, use `load_state_dict`.
         """
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except ValueError as error:  # also of an encoding
+        except (ValueError, RecursionError) as error:  # also of an encoding
             raise ValueError(f"{path}: this is not a whole JSON file ({error})") from None
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise ValueError(f"{path}: this is JSON, but not a net's: it has no {FORMAT!r} as its format")
         if content.get("version") != VERSION:
             raise ValueError(f"{path}: written in version {content.get('version')!r} of the format, not {VERSION}")
+        if content.get("net") != repr(self):
+            raise ValueError(f"{path}: this was saved from {content.get('net')}, but this net is {self!r}")
         try:
-            self.load_state_dict(content.get("parameters", {}))
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path}, saved from {content.get('net')}: {error}") from None
+            self.load_state_dict(content.get("parameters"))
+        except (ArithmeticError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}: {error}") from None
 
-    def _entries(self) -> Iterator[tuple[str, Any]]:
-        """Give the state's entries: paths, with the Value or the nested list of Values there."""
-        seen: set[int] = set()
-        for name, attribute in vars(self).items():
-            if not name.startswith("_"):
-                yield from _search(name, attribute, seen)
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.parameters())} parameters)"
+
+    def _entries(self) -> list[tuple[str, Any]]:
+        """Return the state's entries: paths, with the Value or the nested list of Values there.
+
+        Raises:
+            ValueError: two parameters have the same path.
+        """
+        entries = list(_search("", self, set()))
+        times = Counter(path for path, _ in entries)
+        if twice := [path for path, n in times.items() if n > 1]:
+            raise ValueError(f"{type(self).__name__}: two parameters have the path {twice[0]!r}; rename a key")
+        return entries
 
 
 def _search(path: str, tree: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    """Find the parameters below; what is reached by two ways counts once, by the first."""
+    if isinstance(tree, (Module, Value)):
+        if id(tree) in seen:
+            return
+        seen.add(id(tree))
+    start = f"{path}." if path else ""
     if isinstance(tree, Module):
-        if id(tree) not in seen:  # a module that stands in two places has its parameters once
-            seen.add(id(tree))
-            for name, part in tree._entries():
-                yield f"{path}.{name}", part
+        for name, part in vars(tree).items():
+            if not name.startswith("_"):
+                yield from _search(f"{start}{name}", part, seen)
     elif isinstance(tree, dict):
         for key, part in tree.items():
-            yield from _search(f"{path}.{key}", part, seen)
+            yield from _search(f"{start}{key}", part, seen)
     elif _is_parameter(tree):
         yield path, tree
-    elif isinstance(tree, (list, tuple)):
-        if tree and all(map(_all_parameters, tree)):
-            yield path, tree
+    elif isinstance(tree, (list, tuple)) or getattr(getattr(tree, "dtype", None), "kind", "") == "O":
+        parts = tree if isinstance(tree, (list, tuple)) else tree.tolist()
+        if _all_parameters(parts):
+            yield path, parts
         else:
-            for i, part in enumerate(tree):
-                yield from _search(f"{path}.{i}", part, seen)
+            for i, part in enumerate(parts):
+                yield from _search(f"{start}{i}", part, seen)
 
 
 def _is_parameter(x: Any) -> bool:
@@ -170,19 +190,22 @@ def _match(path: str, tree: Any, state: Any, found: list[tuple[Value, float]]) -
         if getattr(state, "ndim", None) != 0 and hasattr(state, "__len__"):
             raise ValueError(f"{path}: expected a number, the state has {_shown(state)}")
         try:
-            found.append((tree, number(path, state)))
+            plain = number(path, state)
         except TypeError as error:
             raise ValueError(str(error)) from None
+        if not math.isfinite(plain):
+            raise ValueError(f"{path}: expected a finite number, the state has {plain}")
+        found.append((tree, plain))
         return
-    if not hasattr(state, "__len__") or isinstance(state, (str, dict)) or len(state) != len(tree):
+    if not (isinstance(state, (list, tuple)) or hasattr(state, "ndim")) or len(state) != len(tree):
         raise ValueError(f"{path}: expected {len(tree)} entries, the state has {_shown(state)}")
     for i, (part, numbers) in enumerate(zip(tree, state, strict=True)):
         _match(f"{path}.{i}", part, numbers, found)
 
 
 def _shown(state: Any) -> str:
-    return f"{len(state)} entries" if isinstance(state, (list, tuple)) else repr(state)
+    return f"{len(state)} entries" if isinstance(state, (list, tuple)) or hasattr(state, "ndim") else repr(state)
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+def _listed(names: list[Any]) -> str:
+    return ", ".join(map(str, names[:4])) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

@@ -14,6 +14,7 @@ from typing import Any
 from ..ops import number
 from ..value import Value
 from .module import Module
+from .words import count
 
 __all__ = ["LBFGS", "SGD", "Adam", "AdamW", "Optimizer", "RMSProp", "cosine", "exponential", "steps", "warmup"]
 
@@ -35,8 +36,10 @@ class Optimizer:
     """
 
     def __init__(self, parameters: Module | Iterable[Value], lr: float | Schedule) -> None:
-        found = parameters.parameters() if isinstance(parameters, Module) else list(parameters)
         name = type(self).__name__
+        if not isinstance(parameters, (Module, Iterable)):
+            raise TypeError(f"{name}: give a module or a list of Values, not {parameters!r}")
+        found = parameters.parameters() if isinstance(parameters, Module) else list(parameters)
         if not found:
             raise ValueError(f"{name}: there are no parameters")
         for parameter in found:
@@ -59,7 +62,7 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Set `.grad` of every parameter to 0.0."""
         for parameter in self.parameters:
-            parameter._grad = 0.0
+            parameter.grad = 0.0
 
     def step(self, closure: Callable[[], Value] | None = None) -> None:
         """Move the parameters once; all of them, or none where one would become nan or inf.
@@ -69,33 +72,45 @@ class Optimizer:
                 is taken; `LBFGS` cannot do without.
 
         Raises:
-            ArithmeticError: a gradient or a new parameter is nan or inf; nothing has changed.
+            ArithmeticError: a gradient, a new parameter or the optimizer's state is nan or inf; nothing has changed.
         """
-        if closure is not None:
-            self.zero_grad()
-            closure().backward()
         rate = self.rate()
-        x = [parameter._data for parameter in self.parameters]
-        g = [parameter._grad for parameter in self.parameters]
+        if closure is not None:
+            self._differentiate(closure)
+        x = [parameter.data for parameter in self.parameters]
+        g = [parameter.grad for parameter in self.parameters]
         self._require_finite(g, "the gradient of")
         moved, state = self._moved(x, g, rate)
         self._require_finite(moved, "the next value of")
+        for vector in state:
+            self._require_finite(vector, "the average of the gradient of")
+        after = self.taken + 1
         try:
-            self._assign(moved, state)
+            self._assign(moved, state, after, rate)
         except KeyboardInterrupt:  # in the middle of it: finish first
-            self._assign(moved, state)
+            self._assign(moved, state, after, rate)
             raise
-        finally:
-            self.taken += 1
-            self.used = rate
+
+    def _differentiate(self, closure: Callable[[], Value]) -> float:
+        """Return the cost, and leave its gradient; the one before is cleared when the cost is there."""
+        J = closure()
+        if not isinstance(J, Value):
+            raise TypeError(f"{type(self).__name__}: the closure must return the cost as a Value, not {J!r}")
+        self.zero_grad()
+        J.backward()
+        return J.data
 
     def _moved(self, x: Vector, g: Vector, rate: float) -> tuple[Vector, State]:
         raise NotImplementedError
 
-    def _assign(self, moved: Vector, state: State) -> None:
+    def _assign(self, moved: Vector, state: State, taken: int, rate: float) -> None:
         for parameter, value in zip(self.parameters, moved, strict=True):
-            parameter._data = value
-        self._state = state
+            parameter.data = value
+        self._state, self.taken, self.used = state, taken, rate
+
+    def __repr__(self) -> str:
+        lr = getattr(self.lr, "__qualname__", self.lr)
+        return f"{type(self).__name__}({len(self.parameters)} parameters, lr={lr}, {self.taken} steps taken)"
 
     def _zeros(self, count: int) -> State:
         """Return the state, which is zeros before the first step."""
@@ -107,7 +122,7 @@ class Optimizer:
         for parameter, x in zip(self.parameters, numbers, strict=True):
             if not math.isfinite(x):
                 name = parameter.label or "a parameter"
-                raise ArithmeticError(f"{type(self).__name__}: {what} {name} = {parameter._data:g} is {x}; not moved")
+                raise ArithmeticError(f"{type(self).__name__}: {what} {name} = {parameter.data:g} is {x}; not moved")
 
 
 class SGD(Optimizer):
@@ -177,7 +192,7 @@ class RMSProp(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr)
-        self.rho, self.eps = _share("RMSProp: rho", rho), eps
+        self.rho, self.eps = _share("RMSProp: rho", rho), _positive("RMSProp: eps", eps)
         self.weight_decay = _share("RMSProp: weight_decay", weight_decay)
 
     def _moved(self, x: Vector, g: Vector, rate: float) -> tuple[Vector, State]:
@@ -217,8 +232,9 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(parameters, lr)
         name = type(self).__name__
-        self.betas = (_share(f"{name}: betas", betas[0]), _share(f"{name}: betas", betas[1]))
-        self.eps = eps
+        b1, b2 = betas
+        self.betas = (_share(f"{name}: betas", b1), _share(f"{name}: betas", b2))
+        self.eps = _positive(f"{name}: eps", eps)
         self.weight_decay = _share(f"{name}: weight_decay", weight_decay)
 
     def _moved(self, x: Vector, g: Vector, rate: float) -> tuple[Vector, State]:
@@ -278,9 +294,7 @@ class LBFGS(Optimizer):
 
     def __init__(self, parameters: Module | Iterable[Value], *, iterations: int = 20) -> None:
         super().__init__(parameters, 1.0)
-        if iterations < 1:
-            raise ValueError(f"LBFGS: iterations must be at least 1, not {iterations}")
-        self.iterations = iterations
+        self.iterations = count("LBFGS: iterations", iterations)
         try:
             from scipy.optimize import minimize
         except ImportError as error:
@@ -288,39 +302,64 @@ class LBFGS(Optimizer):
         self._minimize = minimize
 
     def step(self, closure: Callable[[], Value] | None = None) -> None:
-        """Minimize what the closure returns; where that fails, leave the parameters as they were.
+        """Minimize what the closure returns.
+
+        A trial point where the cost or its gradient is no finite number counts as too far. On Ctrl-C the best
+        point so far stays; where anything else fails, the parameters are as they were.
 
         Raises:
             TypeError: there is no closure.
+            ArithmeticError, ValueError: the cost or its gradient is no finite number where it starts.
         """
         if closure is None:
             raise TypeError("LBFGS: step needs a function that returns the cost: it is computed several times")
-        before = [parameter._data for parameter in self.parameters]
-        after = before
+        before = [parameter.data for parameter in self.parameters]
+        best, least = before, math.inf
 
         def value_and_gradient(x: Any) -> tuple[float, Vector]:
-            self._assign(x.tolist(), ())
-            self.zero_grad()
-            J = closure()
-            J.backward()
-            g = [parameter._grad for parameter in self.parameters]
-            self._require_finite(g, "the gradient of")
-            return J._data, g
+            nonlocal best, least
+            point = x.tolist()
+            self._assign(point, (), self.taken, 1.0)
+            try:
+                cost = self._differentiate(closure)
+                g = [parameter.grad for parameter in self.parameters]
+                self._require_finite(g, "the gradient of")
+                if not math.isfinite(cost):
+                    raise ArithmeticError(f"the cost is {cost}")
+            except (ArithmeticError, ValueError):
+                if least == math.inf:
+                    raise
+                return TOO_FAR * (1.0 + abs(least)), [0.0] * len(point)
+            if cost < least:
+                best, least = point, cost
+            return cost, g
 
+        after = before
         try:
-            found = self._minimize(
-                value_and_gradient, before, jac=True, method="L-BFGS-B", options={"maxiter": self.iterations}
-            )
-            after = found.x.tolist()
-            self.taken, self.used = self.taken + 1, 1.0
+            options = {"maxiter": self.iterations}
+            self._minimize(value_and_gradient, before, jac=True, method="L-BFGS-B", options=options)
+            after = best
+        except KeyboardInterrupt:
+            after = best
+            raise
         finally:
-            self._assign(after, ())
+            self._assign(after, (), self.taken + (after is not before), 1.0)
+
+
+TOO_FAR = 1e10  # times as high is the wall that a line search meets where there is no number
 
 
 def _share(name: str, x: float) -> float:
     x = number(name, x)
     if not 0.0 <= x < 1.0:
         raise ValueError(f"{name} must be from 0 to less than 1, not {x:g}")
+    return x
+
+
+def _positive(name: str, x: float) -> float:
+    x = number(name, x)
+    if not 0.0 < x < math.inf:
+        raise ValueError(f"{name} must be more than 0, not {x:g}")
     return x
 
 
@@ -338,6 +377,7 @@ def steps(lr: float, every: int, factor: float = 0.1) -> Schedule:
     >>> schedule(9), schedule(10), schedule(20)
     (1.0, 0.5, 0.25)
     """
+    every = count("steps: every", every)
     return lambda t: lr * factor ** (t // every)
 
 
@@ -359,6 +399,7 @@ def cosine(lr: float, total: int, least: float = 0.0) -> Schedule:
     >>> schedule(0), round(schedule(50), 12), schedule(100), schedule(200)
     (1.0, 0.5, 0.0, 0.0)
     """
+    total = count("cosine: total", total)
     return lambda t: least + (lr - least) * (1.0 + math.cos(math.pi * min(t / total, 1.0))) / 2.0
 
 
@@ -369,4 +410,5 @@ def warmup(schedule: float | Schedule, over: int) -> Schedule:
     >>> [schedule(t) for t in range(6)]
     [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
     """
+    over = count("warmup: over", over)
     return lambda t: min(1.0, (t + 1) / over) * (schedule(t) if callable(schedule) else schedule)

@@ -28,7 +28,9 @@ def plot_history(history: Mapping[str, Any], ax: Axes | None = None) -> Axes:
         ValueError: there is no epoch in it.
         ImportError: matplotlib is not installed.
     """
-    costs = history["cost"]
+    costs = history["cost"] if isinstance(history, Mapping) else None
+    if costs is None:
+        raise TypeError(f"plot_history: give what fit returned, not {history!r}")
     if not costs:
         raise ValueError("plot_history: the history has no epoch")
     ax = _axes(ax)
@@ -51,6 +53,7 @@ def plot_decision_boundary(
 
     Args:
         net: a net of two inputs; its one output is compared with `threshold`, of several the largest counts.
+            As for `accuracy`, give 0 for logits and for scores of -1 and 1.
         X: m points, m by 2.
         y: their classes.
         points: of the grid, along each axis.
@@ -69,8 +72,8 @@ def plot_decision_boundary(
     several = isinstance(outputs[0], list)
     found = [float(out.index(max(out))) if several else out for out in outputs]
     rows = [found[i : i + points] for i in range(0, len(found), points)]
-    classes = max(len(outputs[0]) if several else 2, int(max(map(_class, targets))) + 1)
     if several:
+        classes = len(outputs[0])
         levels = [k - 0.5 for k in range(classes + 1)]
         ax.contourf(xs, ys, rows, levels=levels, colors=HUES[:classes], alpha=0.25)
     else:
@@ -79,16 +82,16 @@ def plot_decision_boundary(
         ax.contourf(xs, ys, rows, levels=levels, cmap="RdBu_r", alpha=0.5)
         if min(found) < threshold < max(found):
             ax.contour(xs, ys, rows, levels=[threshold], colors="#1a1a1a", linewidths=1.2)
-    for k in sorted({_class(t) for t in targets}):
+    for place, k in enumerate(sorted({_class(t) for t in targets})):
         members = [row for row, t in zip(inputs, targets, strict=True) if _class(t) == k]
         ax.scatter(
             [a for a, _ in members],
             [b for _, b in members],
-            color=HUES[int(k) % len(HUES)],
+            color=HUES[place % len(HUES)],
             edgecolors="white",
             linewidths=0.5,
             s=22,
-            marker="os^Dv"[int(k) % 5],  # shape tells the classes apart as well
+            marker="os^Dv"[place % 5],  # shape tells the classes apart as well
             label=f"y = {k:g}",
         )
     ax.legend(loc="upper right", fontsize="small")
@@ -108,9 +111,9 @@ def plot_weights(net: Sequential, axes: Any = None) -> Any:
         raise TypeError(f"plot_weights: give a net of layers, such as an MLP, not {net!r}")
     if axes is None:
         axes = _pyplot().subplots(1, len(layers), squeeze=False, layout="constrained")[1][0]
+    size = max(abs(p.data) for layer in layers for p in layer.parameters()) or 1.0  # one scale for all
     for l, (layer, ax) in enumerate(zip(layers, axes, strict=True), 1):
         rows = [[w.data for w in neuron.w] + [neuron.b.data] for neuron in layer.neurons]
-        size = max(abs(x) for row in rows for x in row) or 1.0
         image = ax.imshow(rows, cmap="RdBu_r", vmin=-size, vmax=size)
         ax.set_title(f"$W^{{[{l}]}}$, $b^{{[{l}]}}$")
         ax.set_xticks(range(layer.n_in + 1), [*map(str, range(1, layer.n_in + 1)), "b"])
@@ -121,7 +124,7 @@ def plot_weights(net: Sequential, axes: Any = None) -> Any:
 
 
 def _class(target: Any) -> float:
-    return float(target.index(max(target))) if isinstance(target, list) else max(target, 0.0)
+    return float(target.index(max(target)) if isinstance(target, list) else target)
 
 
 def _grid(xs: list[float], points: int) -> list[float]:

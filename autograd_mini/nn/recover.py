@@ -36,12 +36,13 @@ class Row:
     formula: str
     engine: Any  # arrays, of the shape that the text gives
     expected: Any
-    size: float  # of the largest sum in the formula, with all its terms taken positive
+    sizes: Any  # what each number is a sum of, with all terms taken positive
 
     @property
     def difference(self) -> float:
-        """Return the largest difference, relative to the size of what the formula adds up."""
-        return float(abs(self.engine - self.expected).max() / (self.size or 1.0))
+        """Return the largest difference of two numbers, each relative to the size of what the formula adds up."""
+        apart = abs(self.engine - self.expected)
+        return float((apart / (self.sizes + (self.sizes == 0.0))).max())
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,10 @@ class Comparison:
     examples: int
 
     def __getitem__(self, name: str) -> Row:
-        return next(row for row in self.rows if row.name == name)
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise KeyError(f"{name!r}: there are {', '.join(row.name for row in self.rows)}")
 
     @property
     def difference(self) -> float:
@@ -119,8 +123,8 @@ def recover_formulas(net: MLP, X: Any, y: Any) -> Comparison:
         X, y = [X], [y]
     inputs, targets = pairs_of(X, y)
     m = len(inputs)
-    net.zero_grad()
     J = cost(net, inputs, targets, log_loss)
+    net.zero_grad()
     J.backward()
     nodes = {node.label: node for node in topological_order(J)}
 
@@ -145,7 +149,8 @@ def recover_formulas(net: MLP, X: Any, y: Any) -> Comparison:
     W1, b1, W2, b2 = numbers(first.W), numbers([first.b]).T, numbers(second.W), numbers([second.b]).T
     Z1 = W1 @ x + b1
     A1 = np.vectorize(g, otypes=[float])(Z1)
-    A2 = 1.0 / (1.0 + np.exp(-(W2 @ A1 + b2)))
+    with np.errstate(over="ignore"):  # 1 / inf is 0
+        A2 = 1.0 / (1.0 + np.exp(-(W2 @ A1 + b2)))
     slope = np.vectorize(lambda z: g.partial(0, (z, *g.defaults), g(z)), otypes=[float])(Z1)
     dZ2 = A2 - y
     dZ1 = W2.T @ dZ2 * slope
@@ -170,7 +175,7 @@ def recover_formulas(net: MLP, X: Any, y: Any) -> Comparison:
                 formulas[several],
                 engine[name],
                 expected[name],
-                sizes[name].max(),
+                sizes[name],
             )
             for name, formulas in FORMULAS.items()
         ),

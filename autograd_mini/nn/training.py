@@ -12,12 +12,14 @@ from collections.abc import Callable
 from typing import Any, TypedDict
 
 from ..blame import blame
-from ..value import Value
+from ..structure import flatten
+from ..value import Value, is_recording
 from .cost import mean_loss, pairs_of
 from .initializers import generator
-from .losses import Loss, loss_named
+from .losses import LOSSES, Loss, loss_named
 from .module import Module
 from .optimizers import Adam, Optimizer
+from .words import count
 
 __all__ = ["History", "TrainingError", "fit"]
 
@@ -78,17 +80,15 @@ def fit(
     inputs, targets = pairs_of(X, y)
     compare = loss_named(loss)
     m = len(inputs)
-    size = m if batch_size is None else batch_size
-    if size < 1 or epochs < 0:
-        raise ValueError(f"fit: epochs must not be negative, and batch_size at least 1, not {epochs} and {batch_size}")
-    if optimizer is None:
-        if not isinstance(net, Module):
-            raise TypeError("fit: the net is a function, so give an optimizer that holds its parameters")
-        optimizer = Adam(net, lr=0.05)
+    size = m if batch_size is None else count("fit: batch_size", batch_size)
+    epochs = count("fit: epochs", epochs, least=0)
+    optimizer = _optimizer(net, optimizer)
+    if stop is not None and not callable(stop):
+        raise TypeError(f"fit: stop must be a function of the history, not {stop!r}")
+    if not is_recording():
+        raise RuntimeError("fit: inside no_grad() there is no gradient to follow")
     source = generator(rng)
-    if size < m:  # a bad example must be found before the first step, not in a later one
-        for x, target in zip(inputs, targets, strict=True):
-            compare(net(x), target)
+    _check_targets(net, inputs[0], targets, compare)
     order = list(range(m))
     history: History = {"cost": [], "lr": [], "stopped": "epochs"}
     with _bar(epochs, progress) as bar:
@@ -111,6 +111,7 @@ def fit(
                     break
         except KeyboardInterrupt:
             history["stopped"] = "interrupted"
+            del history["cost"][len(history["lr"]) :]
     return history
 
 
@@ -122,11 +123,16 @@ def _step(
     where: str,
 ) -> float:
     """Take one step, and return the cost before it."""
-    costs: list[Value] = []
+    first: float | None = None
+    last: Value | None = None
+    optimizer.rate()  # a bad schedule is not the net's fault
 
     def closure() -> Value:
-        J = mean_loss(net, *batch, compare)
-        costs.append(J)
+        nonlocal first, last
+        last = None
+        last = J = mean_loss(net, *batch, compare)
+        if first is None:
+            first = J.data
         if not math.isfinite(J.data):
             raise ArithmeticError(f"the cost is {J.data}")
         return J
@@ -134,10 +140,35 @@ def _step(
     try:
         optimizer.step(closure)
     except (ArithmeticError, ValueError) as error:
-        why = blame(costs[-1]) if costs else None
+        why = blame(last) if last is not None else None
         told = f". {why}" if why else ""
         raise TrainingError(f"{where}: {error}; the parameters are as before this step{told}") from error
-    return costs[0].data
+    assert first is not None
+    return first
+
+
+def _optimizer(net: Any, optimizer: Optimizer | None) -> Optimizer:
+    if optimizer is None:
+        if not isinstance(net, Module):
+            raise TypeError(f"fit: give a module, or an optimizer that holds the parameters of {net!r}")
+        return Adam(net, lr=0.05)
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"fit: the optimizer must be one, such as nn.Adam(net, lr=0.05), not {optimizer!r}")
+    if isinstance(net, Module) and not set(net.parameters()) & set(optimizer.parameters):
+        raise ValueError("fit: the optimizer holds no parameter of this net: was the net made anew after it?")
+    return optimizer
+
+
+def _check_targets(net: Any, x: list[float], targets: list[Any], compare: Loss) -> None:
+    """Find a target that the loss does not take before anything is changed, whatever the net's numbers are."""
+    outputs, structure = flatten(net(x))
+    if compare in LOSSES.values():
+        neutral = structure.rebuild(Value(0.5) for _ in outputs)
+        for i, target in enumerate(targets):
+            try:
+                compare(neutral, target)
+            except ValueError as error:
+                raise ValueError(f"y, row {i}: {error}") from None
 
 
 def _bar(epochs: int, progress: bool) -> Any:

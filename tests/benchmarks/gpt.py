@@ -7,7 +7,8 @@ side, data, grad, backward(), and exp, log and relu as functions; floats do for 
 
     python tests/benchmarks/gpt.py [steps]      trains it on names, with autograd_mini
 
-The names are a file's, one in a line, where AUTOGRAD_MINI_NAMES says, else made up by a seeded generator.
+The names are those of ../shared/data/names.txt beside the repository or of the file that AUTOGRAD_MINI_NAMES
+names, one in a line, of the letters a to z; without a file they are made up by a seeded generator.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class Functions(NamedTuple):
 
 def names(seed: int = 0) -> list[str]:
     """Return the documents, shuffled."""
-    file = Path(os.environ.get("AUTOGRAD_MINI_NAMES", "/work/shared/data/names.txt"))
+    beside = Path(__file__).parents[3] / "shared" / "data" / "names.txt"
+    file = Path(os.environ.get("AUTOGRAD_MINI_NAMES", beside))
     rng = random.Random(seed)
     if file.is_file():
         words = file.read_text().split()
