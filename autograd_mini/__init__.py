@@ -31,6 +31,7 @@ from .blame import (
 from .check import GradientError as GradientError, audit as audit, check_grads as check_grads
 from .explain import Explanation as Explanation, Path as Path, Paths as Paths, explain as explain, paths as paths
 from .expression import ExpressionError as ExpressionError, expression as expression, label_all as label_all
+from .folding import unfold as unfold
 from .functions import log_softmax as log_softmax, logsumexp as logsumexp, softmax as softmax
 from .ops import (
     OPS as OPS,
@@ -110,8 +111,10 @@ from .transform import (
 from .value import (
     Value as Value,
     compiled as compiled,
+    dot as dot,
     no_grad as no_grad,
     show_with,
+    sum as sum,
     topological_order as topological_order,
 )
 
@@ -142,6 +145,7 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "custom_rule",
     "derivative",
     "detect_anomaly",
+    "dot",
     "draw",
     "explain",
     "expression",
@@ -163,6 +167,7 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "topological_order",
     "trace",
     "trace_graph",
+    "unfold",
     "value_and_grad",
     "vjp",
     *(name for name in OPS if name not in ("abs", "pow")),

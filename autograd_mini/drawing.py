@@ -26,7 +26,7 @@ from typing import Any
 import graphviz
 
 from .files import write_whole
-from .folding import Box, boxes_of
+from .folding import Box, boxes_of, unfold
 from .printing import Label, Text, format_number, is_formula, names_of
 from .value import Value, derivatives_of, topological_order
 
@@ -145,8 +145,9 @@ def draw(
     as `a_1^[2](3)`, are framed.
 
     Args:
-        fold: draw a neuron as one box, and what has no label as part of what it is computed for; the edges then
-            carry the derivatives through the fold. None folds a net of more than `max_nodes` nodes.
+        fold: True draws a neuron as one box, and what has no label as part of what it is computed for; the edges
+            then carry the derivatives through the fold. False draws also the products and sums inside a `dot`. None
+            draws the nodes as they are, and folds a net of more than `max_nodes` of them.
         precision: significant digits of numbers.
         max_nodes: past this the picture keeps what is nearest to the output and says how much it
             left out; None draws all.
@@ -169,13 +170,15 @@ def draw(
         raise ValueError(f"draw: precision must be a whole number from 1 to 17, not {precision!r}")
     if rankdir not in DIRECTIONS:
         raise ValueError(f"draw: rankdir must be one of {', '.join(DIRECTIONS)}, not {rankdir!r}")
+    if fold is False:
+        output = unfold(output)
     order = topological_order(output)
     note = ""
     names = {node: _printable(name) for node, name in names_of(order, output).items()}
     boxes = boxes_of(order, output, bool(fold))
     if fold is None and max_nodes is not None and len(boxes) > max_nodes and any(box.place for box in boxes):
         boxes, fold = boxes_of(order, output, True), True
-        note = f"each neuron's nodes in one box; fold=False draws all {len(order):,} nodes"
+        note = "each neuron's nodes in one box; max_nodes=None, or fold=False, draws them"
     kept = boxes if max_nodes is None or len(boxes) <= max_nodes else _nearest(boxes, max_nodes)
     ids = {box.node: f"n{i}" for i, box in enumerate(kept)}
 
@@ -292,6 +295,8 @@ def _sign(node: Value, precision: int) -> str:
     if op is None:
         return ""
     constants = ["" if isinstance(x, Value) else str(Text.number(x, precision)) for x in node.operands]
+    if op.composed is not None:
+        return op.symbol
     if op.infix:
         return " ".join(part for part in (*constants[:1], op.symbol, *constants[1:]) if part)
     if any(constants):

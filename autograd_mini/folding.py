@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .printing import Label
-from .value import Value
+from .value import Value, topological_order
 
-__all__ = ["Box", "Place", "boxes_of"]
+__all__ = ["Box", "Place", "boxes_of", "unfold"]
 
 
 class Place(NamedTuple):
@@ -37,13 +37,35 @@ class Box:
     place: Place | None
 
 
+def unfold(output: Value) -> Value:
+    """Return a graph that computes the same, with the products and sums of `dot` and `sum` as nodes of their own.
+
+    Leaves are shared with the graph that was; nodes made anew have the labels and derivatives of theirs.
+
+    >>> from autograd_mini import dot
+    >>> z = dot([Value(2.0, "w1"), Value(3.0, "w2")], [1.0, 4.0], 0.5)
+    >>> z.label = "z"
+    >>> [node.op.name for node in topological_order(unfold(z)) if node.op]
+    ['mul', 'mul', 'add', 'add']
+    """
+    made: dict[Value, Value] = {}
+    for node in topological_order(output):
+        operands = [made[x] if isinstance(x, Value) else x for x in node.operands]
+        op = node.op
+        if op is None or (op.composed is None and all(a is b for a, b in zip(operands, node.operands, strict=True))):
+            made[node] = node
+            continue
+        made[node] = twin = (op.composed or op)(*operands)
+        twin.label, twin.grad = node.label, node.grad
+    return made[output]
+
+
 def boxes_of(order: Sequence[Value], output: Value, fold: bool) -> list[Box]:
     """Return the boxes of a graph, parents first: one for each node or, folded, for what belongs together.
 
     Folded, an unlabelled node is part of what it is computed for, if that is one thing; and so is all that
     a neuron consists of. What is used in two ways outside stays unfolded.
 
-    >>> from autograd_mini import topological_order
     >>> a, b = Value(2.0, "a"), Value(3.0, "b")
     >>> y = (a * b + 1) * a
     >>> box = boxes_of(topological_order(y), y, fold=True)[-1]

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cache, reduce
 from importlib import import_module
 from inspect import Parameter, Signature, signature
 from numbers import Real
@@ -167,6 +168,7 @@ class Op:
     operands: tuple[str, ...] = ("x",)  # what the notation and messages call them
     flat: str = "flat"  # what one says of the row where its slope is 0
     neutral: tuple[float | None, float] | None = None  # a constant on the left or right that changes nothing
+    composed: Callable[..., Any] | None = None  # the same of other rows, for a row that is several in one
     arity: int = field(init=False)  # the number of operands
 
     def __post_init__(self) -> None:
@@ -188,7 +190,7 @@ class Op:
     @property
     def infix(self) -> bool:
         """Say whether the row is written with a sign, as `x + y` and `-x`, not as a call."""
-        return self.text.level < Level.ATOM
+        return self.text.level < Level.ATOM and self.arity <= 2
 
     @overload
     def __call__(  # type: ignore[overload-overlap]  # no operand at all is an error in both
@@ -206,10 +208,12 @@ class Op:
                     f"operand{'s' * (self.arity > 1)}, {len(operands)} given"
                 )
             operands += self.defaults[-missing:]
+        plain = True
         for operand in operands:
             if isinstance(operand, Traced):
                 return operand.record(self, operands)
-        result = self.function(*[number(self, operand) for operand in operands])
+            plain = plain and type(operand) is float
+        result = self.function(*(operands if plain else [number(self, operand) for operand in operands]))
         return result if type(result) is float else number(f"{self}: its result", result)
 
     def partial(self, index: int, operands: tuple[float, ...], z: float) -> float:
@@ -233,7 +237,9 @@ class Op:
     def __str__(self) -> str:
         return self.name
 
-    def __reduce__(self) -> str:
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        if self.composed is not None:
+            return (dot_of if self.name == "dot" else sum_of), (self.arity,)
         return str(vars(self)["__qualname__"])  # pickled by reference, as functions are
 
 
@@ -268,6 +274,8 @@ class _Extended(Traced):
 
 def number(op: Op | str, operand: object) -> float:
     """Return a plain number as a float, or raise a TypeError that names the op and the operand."""
+    if type(operand) is float:
+        return operand
     if isinstance(operand, Real):
         try:
             return float(operand)
@@ -307,6 +315,7 @@ def _make(
     names: tuple[str, ...] = (),
     flat: str = "flat",
     neutral: tuple[float | None, float] | None = None,
+    composed: Callable[..., Any] | None = None,
 ) -> Op:
     """Make a row, with what follows from its name and its number of rules filled in."""
     n = len(partials)
@@ -335,6 +344,7 @@ def _make(
         operands=names,
         flat=flat,
         neutral=neutral,
+        composed=composed,
     )
 
 
@@ -684,3 +694,81 @@ equal: Op = _row("equal", _equal, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
                  kink=lambda x, y: x - y, convention="the derivative is 0 everywhere",
                  doc=r"Say with 1 or 0 whether $x = y$.")
 # fmt: on
+
+
+# Rows of any number of operands: a neuron's sum as one node. Each size is a row of its own, made when it
+# is first asked for; `value.dot` and `value.sum` record them.
+
+
+@cache
+def sum_of(n: int) -> Op:
+    r"""Return the row $x_1 + x_2 + \dots + x_n$.
+
+    >>> sum_of(3)(1.0, 2.0, 3.0)
+    6.0
+    """
+    names = tuple(f"x{i}" for i in range(1, n + 1))
+    return _make(
+        "sum",
+        _add_all,
+        *(_one for _ in names),
+        doc=f"Add {n} numbers, from left to right.",
+        text=_joined([f"<{x}>" for x in names]),
+        tex=_joined([f"<{x}>" for x in names], r"\dots"),
+        level=Level.SUM,
+        operands=(Level.PRODUCT,) * n,
+        symbol="Σ",
+        methods=(),
+        names=names,
+        composed=_add_all,
+    )
+
+
+@cache
+def dot_of(arity: int) -> Op:
+    r"""Return the row $w_1 x_1 + \dots + w_n x_n$, and $+ b$ where the number of operands is odd.
+
+    The operands are the w, then the x, then b.
+
+    >>> dot_of(5)(1.0, 2.0, 3.0, 4.0, 5.0)
+    16.0
+    """
+    n, biased = divmod(arity, 2)
+    ws, xs = ([f"{letter}{i}" for i in range(1, n + 1)] for letter in "wx")
+    names = (*ws, *xs, *["b"] * biased)
+    # A lambda of each place: the slope in w_i is x_i, in x_i it is w_i, in b it is 1.
+    rules = [lambda *operands, i=i: operands[(i + n) % (2 * n)] for i in range(2 * n)]
+
+    def function(*operands: Any) -> Any:
+        products = [operands[i] * operands[i + n] for i in range(n)]
+        return _add_all(*products, *operands[2 * n :])
+
+    bias = ["<b>"] * biased
+    return _make(
+        "dot",
+        function,
+        *rules,
+        *[_one] * biased,
+        doc=f"Add {n} products{' and a number' * biased}, from left to right.",
+        text=_joined([*(f"<{w}>*<{x}>" for w, x in zip(ws, xs, strict=True)), *bias]),
+        tex=_joined([*(rf"<{w}> \cdot <{x}>" for w, x in zip(ws, xs, strict=True)), *bias], r"\dots"),
+        level=Level.SUM,
+        operands=(*(Level.PRODUCT,) * (2 * n), *(Level.PRODUCT,) * biased),
+        symbol="Σ×",
+        methods=(),
+        names=names,
+        composed=function,
+    )
+
+
+def _one(*operands: Any) -> float:
+    return 1.0
+
+
+def _add_all(*xs: Any) -> Any:
+    return reduce(lambda total, x: total + x, xs)
+
+
+def _joined(terms: list[str], dots: str = "…") -> str:
+    """Write a sum, a long one by its ends."""
+    return " + ".join(terms if len(terms) <= 6 else [*terms[:2], dots, *terms[-2:]])

@@ -1,11 +1,13 @@
 # What Cython is told of value.py beyond its annotations: the C layout of a node, what is called in C,
 # and how a node is freed.
+from cpython cimport array
 from cpython.object cimport PyObject
 
 from .ops cimport Traced
 
 cdef int _switched
 cdef long _walks
+cdef dict _dots
 cdef bint COMPILED
 cdef object add, sub, mul, div, neg, power, _recording, _watch
 cdef double inf
@@ -19,6 +21,19 @@ cdef class Value(Traced):
 
 cdef Value _node(object op, double data, object x, object y, double dx, double dy)
 cdef object _constant(object op, object other, str reflected)
+cdef Value _record_unary(object op, Value node)
+cpdef bint is_recording()
+cdef double _read(str name, list operands, Py_ssize_t i) except? -1.0
+cdef object _weights(Py_ssize_t n)
+cdef bint _traced(list operands)
+
+# The partials of a row of many operands, an array of doubles.
+cdef inline double entry(object weights, Py_ssize_t i) noexcept:
+    return (<array.array>weights).data.as_doubles[i]
+
+cdef inline int put(object weights, Py_ssize_t i, double weight) noexcept:
+    (<array.array>weights).data.as_doubles[i] = weight
+    return 0
 
 # Operands that die with a node are put on a list, which the first node that dies empties: nothing
 # recurses, however deep the graph.

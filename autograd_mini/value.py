@@ -13,20 +13,21 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from numbers import Real
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat
 
-from .ops import Op, Traced, add, div, inf, mul, neg, number, pow as power, sub
+from .ops import Op, Traced, add, div, dot_of, inf, mul, neg, number, pow as power, sub, sum_of
 
 if TYPE_CHECKING:
     import cython
 else:
     from . import uncompiled as cython
 
-__all__ = ["Value", "compiled", "no_grad", "topological_order"]
+__all__ = ["Value", "compiled", "dot", "no_grad", "sum", "topological_order"]
 
 COMPILED = not __file__.endswith(".py")
 
@@ -60,7 +61,7 @@ class Value(Traced):
 
     # Two operands with their partials, flat: a tuple for each would double the node. A plain number
     # stands where it stood, with a partial of 0. A row of three operands or more keeps them in _x as a
-    # tuple, and their partials in _y.
+    # tuple, and their partials in _y as an array.
     __slots__ = ("__weakref__", "_data", "_dx", "_dy", "_grad", "_label", "_op_row", "_x", "_y")
 
     _label: str
@@ -195,10 +196,13 @@ class Value(Traced):
                 parent = node._x
                 parent._grad += grad * node._dx
             elif type(node._x) is tuple:  # more than two operands
-                for operand, partial in zip(node._x, node._y, strict=True):
-                    if isinstance(operand, Value):
-                        parent = operand
-                        parent._grad += grad * partial
+                operands: tuple[Any, ...] = node._x
+                i: cython.Py_ssize_t
+                for i in range(len(operands)):
+                    if isinstance(operands[i], Value):
+                        parent = operands[i]
+                        weight: float = entry(node._y, i) if COMPILED else node._y[i]  # type: ignore[name-defined]  # noqa: F821
+                        parent._grad += grad * weight
             if isinstance(node._y, Value):
                 parent = node._y
                 parent._grad += grad * node._dy
@@ -231,7 +235,7 @@ class Value(Traced):
     def record(self, op: Op, operands: tuple[Any, ...]) -> Value:
         """Apply `op` to `operands` and return the node: value by its function, edges by its rules."""
         if len(operands) == 1:
-            return self._record_unary(op)
+            return _record_unary(op, self)
         numbers = tuple([x.data if isinstance(x, Value) else number(op, x) for x in operands])
         try:
             data = op.function(*numbers)
@@ -244,19 +248,8 @@ class Value(Traced):
         partials = [op.partial(i, numbers, data) if isinstance(x, Value) else 0.0 for i, x in enumerate(operands)]
         kept = tuple([x if isinstance(x, Value) else c for x, c in zip(operands, numbers, strict=True)])
         if op.arity > 2:
-            return _node(op, data, kept, tuple(partials), 0.0, 0.0)
+            return _node(op, data, kept, array("d", partials), 0.0, 0.0)
         return _node(op, data, kept[0], kept[1] if op.arity == 2 else None, partials[0], partials[-1])
-
-    def _record_unary(self, op: Op) -> Value:
-        try:
-            data = op.function(self._data)
-        except (ArithmeticError, ValueError) as error:
-            _refuse(error, op, (self,))
-        if type(data) is not float:  # of a custom op
-            data = number(f"{op}: its result", data)
-        if not is_recording():
-            return _node(None, data, None, None, 0.0, 0.0)
-        return _node(op, data, self, None, op.partial(0, (self._data,), data), 0.0)
 
     def __add__(self, other: SupportsFloat) -> Value:
         if isinstance(other, Value):
@@ -495,6 +488,109 @@ def topological_order(*outputs: Value) -> list[Value]:
     return order
 
 
+def dot(ws: Iterable[Any], xs: Iterable[Any], bias: Any = None) -> Any:
+    r"""Return $\sum_i w_i x_i + b$ as one node: what a neuron adds up.
+
+    Numbers may stand among the Values; numbers alone give a float. `draw(fold=False)` shows the products
+    and sums.
+
+    Raises:
+        ValueError: there are no numbers, or not as many w as x.
+
+    >>> w, b = [Value(2.0), Value(3.0)], Value(0.5)
+    >>> z = dot(w, [10.0, 1.0], b)
+    >>> z.backward()
+    >>> z.data, [v.grad for v in w], b.grad
+    (23.5, [10.0, 1.0], 1.0)
+    """
+    left: list[Any] = ws if type(ws) is list else list(ws)
+    right: list[Any] = xs if type(xs) is list else list(xs)
+    n: cython.Py_ssize_t = len(left)
+    i: cython.Py_ssize_t
+    if n == 0 or len(right) != n:
+        raise ValueError(f"dot: expected as many w as x, and some, not {n} and {len(right)}")
+    operands: list[Any] = left + right
+    if n == 1 and bias is None:
+        return operands[0] * operands[1]
+    weights = _weights(2 * n + (bias is not None))
+    total: float = 0.0
+    w: float
+    x: float
+    for i in range(n):
+        w = _read("dot", operands, i)
+        x = _read("dot", operands, i + n)
+        total = total + w * x if i else w * x
+        if COMPILED:
+            put(weights, i, x)  # type: ignore[name-defined]  # noqa: F821  # of value.pxd
+            put(weights, i + n, w)  # type: ignore[name-defined]  # noqa: F821
+        else:
+            weights[i], weights[i + n] = x, w
+    if bias is not None:
+        operands.append(bias)
+        total = total + _read("dot", operands, 2 * n)
+    if not _traced(operands):
+        return total
+    arity = len(operands)
+    row = _dots.get(arity)
+    if row is None:
+        row = _dots[arity] = dot_of(arity)
+    return _node(row, total, tuple(operands), weights, 0.0, 0.0)
+
+
+def sum(xs: Iterable[Any]) -> Any:
+    r"""Return $\sum_i x_i$ as one node, where Python's `sum` makes one for each addition.
+
+    Raises:
+        ValueError: there are no numbers.
+
+    >>> x = [Value(1.0), Value(2.0), Value(3.0)]
+    >>> y = sum(x)
+    >>> y.data, len(y.parents)
+    (6.0, 3)
+    """
+    operands: list[Any] = list(xs)
+    n: cython.Py_ssize_t = len(operands)
+    i: cython.Py_ssize_t
+    if n == 0:
+        raise ValueError("sum: there are no numbers")
+    if n < 3:
+        return operands[0] if n == 1 else operands[0] + operands[1]
+    total: float = 0.0
+    for i in range(n):
+        total = total + _read("sum", operands, i) if i else _read("sum", operands, i)
+    if not _traced(operands):
+        return total
+    return _node(sum_of(n), total, tuple(operands), _weights(n), 0.0, 0.0)
+
+
+def _read(name: str, operands: list[Any], i: cython.Py_ssize_t) -> float:
+    """Return the number of an operand; one that is a plain number becomes a float in the list."""
+    operand = operands[i]
+    if isinstance(operand, Value):
+        node: Value = operand
+        return node._data
+    if type(operand) is not float:
+        operands[i] = operand = number(name, operand)
+    plain: float = operand
+    return plain
+
+
+def _traced(operands: list[Any]) -> bool:
+    for operand in operands:  # noqa: SIM110  # a generator is slow in C
+        if isinstance(operand, Value):
+            return True
+    return False
+
+
+_dots: dict[int, Op] = {}  # the rows asked for, at hand
+_WEIGHT = array("d", [1.0])
+
+
+def _weights(n: cython.Py_ssize_t) -> array[float]:
+    weights: array[float] = _WEIGHT * n
+    return weights
+
+
 def compiled() -> bool:
     """Say whether the engine runs compiled; AUTOGRAD_MINI_COMPILE=0 in the environment chooses the sources.
 
@@ -619,6 +715,23 @@ def _node(op: Op | None, data: float, x: Any, y: Any, dx: float, dy: float) -> V
     return node
 
 
+def _record_unary(op: Op, node: Value) -> Value:
+    x = node._data
+    try:
+        data = op.function(x)
+    except (ArithmeticError, ValueError) as error:
+        _refuse(error, op, (node,))
+    if type(data) is not float:  # of a custom op
+        data = number(f"{op}: its result", data)
+    if not is_recording():
+        return _node(None, data, None, None, 0.0, 0.0)
+    try:
+        slope = op.partials[0](x, data)
+    except (ArithmeticError, ValueError):  # a pole, of which the row tells the limit
+        slope = op.partial(0, (x,), data)
+    return _node(op, data, node, None, slope, 0.0)
+
+
 def _comparable(sign: str, other: Any) -> float | None:
     """Return what a node is compared with as a number; None leaves an array to its elements."""
     if isinstance(other, Value):
@@ -661,7 +774,7 @@ def _rebuild(
     data: float,
     grad: float,
     label: str,
-    weights: tuple[float, ...],
+    weights: Any,
     operands: tuple[Any, ...],
     attributes: dict[str, Any] | None = None,
 ) -> Value:

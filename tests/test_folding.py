@@ -10,7 +10,7 @@ from strategies import Dag, dags
 
 import autograd_mini as ag
 from autograd_mini import Value, nn
-from autograd_mini.folding import Box, boxes_of
+from autograd_mini.folding import Box, boxes_of, unfold
 from autograd_mini.value import derivatives_of
 
 
@@ -64,6 +64,25 @@ def test_one_example_takes_the_parameters_in() -> None:
     assert {"W_{11}^[1]", "b_2^[1]", "z_1^[1]", "W_{12}^[2]", "b^[2]"} <= members
 
 
+def test_unfolding_shows_products_and_sums() -> None:
+    net = nn.two_layer_net(2, 3, rng=0)
+    J = nn.cost(net, [[1.0, 2.0], [3.0, 4.0]], [0, 1])
+    J.backward()
+    whole = unfold(J)
+    before = {p.label: p.grad for p in net.parameters()}
+    assert (whole.data, whole.grad) == (J.data, 1.0)
+    nodes = {node.label: node for node in ag.topological_order(J)}
+    for node in ag.topological_order(whole):
+        assert node.op is None or node.op.composed is None
+        if node.label:
+            assert (node.data, node.grad) == (nodes[node.label].data, nodes[node.label].grad)
+    net.zero_grad()
+    whole.backward()
+    assert {p.label: p.grad for p in net.parameters()} == pytest.approx(before, rel=1e-12)
+    assert "×" in ag.draw(J, fold=False).source
+    assert "Σ×" in ag.draw(J, max_nodes=None).source
+
+
 def test_what_is_used_twice_stays() -> None:
     x = Value(2.0, "x")
     t = x * x  # has no label, but two users of different boxes
@@ -104,11 +123,11 @@ def test_pictures_of_nets() -> None:
     assert "neuron 1" not in folded.source
     assert "W_{11}^[1] = " in folded.description
     assert "neuron 1" in ag.draw(J, fold=False).source
-    many = nn.cost(net, [[1.0, 2.0]] * 6, [1] * 6)
+    many = nn.cost(net, [[1.0, 2.0]] * 9, [1] * 9)
     assert len(ag.topological_order(many)) > 100
     folded = ag.draw(many)  # a net of more than max_nodes nodes is folded, and the picture says so
     assert "neuron 1" not in folded.source
-    assert "fold=False draws all" in folded.source
+    assert "fold=False, draws them" in folded.source
     svg = folded.svg()
     assert svg.count('class="cluster"') == 2
     y = Value(1.0)

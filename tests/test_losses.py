@@ -32,8 +32,10 @@ def test_from_logits_it_is_exact_and_finite(z: float, y: float) -> None:
         L = nn.binary_cross_entropy(x.sigmoid(), y) if automatic else nn.binary_cross_entropy_with_logits(x, y)
         L.backward()
         with mpmath.workdps(50):
-            expected = float(mpmath.log1p(mpmath.exp(z)) - mpmath.mpf(y) * z)
-            slope = float(1 / (1 + mpmath.exp(-mpmath.mpf(z))) - y)
+            right, wrong = (mpmath.log1p(mpmath.exp(sign * mpmath.mpf(z))) for sign in (-1, 1))
+            expected = float(y * right + (1 - y) * wrong)
+            sure, unsure = (1 / (1 + mpmath.exp(-sign * mpmath.mpf(z))) for sign in (1, -1))
+            slope = float((1 - y) * sure - y * unsure)
         whole = y in (0.0, 1.0)  # then nothing cancels, however sure the net is
         assert L.data == pytest.approx(expected, rel=1e-12, abs=1e-300 if whole else 1e-12)
         assert x.grad == pytest.approx(slope, rel=1e-12, abs=1e-300 if whole else 1e-15)

@@ -12,7 +12,7 @@ from numbers import Real
 from typing import Any
 
 from ..ops import OPS, Op, identity
-from ..value import Value
+from ..value import Value, dot
 from .initializers import Initializer, generator, initializer
 from .module import Module
 from .words import closest, count
@@ -60,18 +60,18 @@ class Neuron(Module):
 
     def __call__(self, x: Any, example: int | None = None) -> Value:
         """Return a for the inputs of one example; its number, if given, goes into the labels."""
-        x = _inputs(self._where, len(self.w), x)
-        z: Any = self.w[0] * x[0]
-        for k in range(1, len(self.w)):
-            z = z + self.w[k] * x[k]
-        z = z + self.b
+        return self._fire(_inputs(self._where, len(self.w), x), example)
+
+    def _fire(self, x: Any, example: int | None) -> Value:
+        z: Value = dot(self.w, x, self.b)
         of = "" if example is None else f"({example})"
-        if self._activation is not identity:
-            z.label = self._z + of
-            z = self._activation(z)
-            if not isinstance(z, Value):
-                raise TypeError(f"{self._where}: the activation must give a Value, not {z!r}")
-        a: Value = z
+        if self._activation is identity:
+            z.label = self._a + of
+            return z
+        z.label = self._z + of
+        a = self._activation(z)
+        if not isinstance(a, Value):
+            raise TypeError(f"{self._where}: the activation must give a Value, not {a!r}")
         a.label = self._a + of
         return a
 
@@ -153,7 +153,7 @@ class Layer(Module):
     def __call__(self, x: Any, example: int | None = None) -> Any:
         """Return the activations for the inputs of one example."""
         inputs = _inputs(self._where, self.n_in, x)
-        outputs = [neuron(inputs, example) for neuron in self.neurons]
+        outputs = [neuron._fire(inputs, example) for neuron in self.neurons]
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _label(self, layer: int) -> None:
