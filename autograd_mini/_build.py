@@ -39,7 +39,7 @@ class BuildExt(build_ext):  # type: ignore[misc]  # setuptools has no types
 
             for extension in extensions:
                 directives = DIRECTIVES[extension.name]
-                made += cythonize([extension], compiler_directives=directives, quiet=True)  # type: ignore[no-untyped-call]
+                made += cythonize([extension], compiler_directives=directives, build_dir="build", quiet=True)  # type: ignore[no-untyped-call]
                 made[-1].optional = wanted != "1"
                 if os.name == "posix":
                     made[-1].extra_compile_args = ["-g0"]  # debugging symbols are most of a module's size
