@@ -121,6 +121,7 @@ from .value import (
 if TYPE_CHECKING:
     from . import nn as nn
     from .drawing import Drawing as Drawing, draw as draw
+    from .program import compile as compile
 
 # `x as x` is how a typed package exports. A star import must not replace builtins.
 __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
@@ -183,6 +184,8 @@ def __getattr__(name: str) -> Any:
         return getattr(drawing, name)
     if name == "nn":
         return import_module(".nn", __name__)
+    if name == "compile":
+        return import_module(".program", __name__).compile
     if name == "__version__":
         from importlib.metadata import version
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from importlib import import_module
 from typing import Any
 
 from setuptools.command.build_ext import build_ext
@@ -35,11 +36,10 @@ class BuildExt(build_ext):  # type: ignore[misc]  # setuptools has no types
         if wanted == "0" or (editable and wanted != "1"):
             self.announce("autograd_mini: not compiled; AUTOGRAD_MINI_COMPILE=1 compiles", logging.WARNING)
         else:
-            from Cython.Build import cythonize
-
+            cythonize: Any = import_module("Cython.Build").cythonize
             for extension in extensions:
                 directives = DIRECTIVES[extension.name]
-                made += cythonize([extension], compiler_directives=directives, build_dir="build", quiet=True)  # type: ignore[no-untyped-call]
+                made += cythonize([extension], compiler_directives=directives, build_dir="build", quiet=True)
                 made[-1].optional = wanted != "1"
                 if os.name == "posix":
                     made[-1].extra_compile_args = ["-g0"]  # debugging symbols are most of a module's size

@@ -7,8 +7,10 @@ compiled modules stand beside them.
 from __future__ import annotations
 
 import sys
+from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import TypeVar
 
 __all__ = ["cclass", "no_gc", "take_sources"]
@@ -35,3 +37,14 @@ def take_sources(package: str) -> None:
         sys.modules[spec.name] = module = module_from_spec(spec)
         spec.loader.exec_module(module)
         setattr(sys.modules[package], name, module)
+
+
+@cache
+def source_module(name: str) -> ModuleType:
+    """Return a module's source as a module of its own, for what reads functions' source or byte code."""
+    spec = spec_from_file_location(f"{__package__}.{name}", Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -30,6 +30,11 @@ LAYERS = {
     "nn.layers": 5,
     "nn.optimizers": 5,
     "nn.datasets": 5,
+    "program.lift": 6,
+    "program.kernels": 7,
+    "program.notation": 7,
+    "program.compiler": 8,
+    "program": 9,
     "blame": 6,
     "drawing": 6,
     "nn.cost": 6,
@@ -45,6 +50,9 @@ LAYERS = {
     "_build": 0,
 }
 THIRD_PARTY = {
+    "program.lift": {"numpy"},
+    "program.kernels": {"numpy", "numba"},
+    "program.compiler": {"numpy"},
     "_build": {"setuptools", "Cython"},
     "ops": {"cython"},  # while it is compiled
     "value": {"cython"},

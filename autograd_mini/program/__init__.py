@@ -1,0 +1,6 @@
+"""The vector program that hides in a scalar graph: found, shown, and run."""
+
+from __future__ import annotations
+
+from .compiler import Compiled as Compiled, compile as compile
+from .lift import Instruction as Instruction, Program as Program, lift as lift

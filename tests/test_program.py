@@ -1,0 +1,257 @@
+"""Compiled programs: that they equal the eager engine, and find what they should."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+from strategies import Dag, dags, smooth_operands
+
+import autograd_mini as ag
+from autograd_mini import Op, Value, nn
+from autograd_mini.program import lift
+
+NUMBA = [False, True]
+ROWS = [op for op in ag.OPS.values() if op.name not in ("digamma", "polygamma", "lgamma", "stop_gradient")]
+
+
+def eager(f: Callable[..., Any], at: list[float]) -> tuple[float, list[float]]:
+    leaves = [Value(x) for x in at]
+    z = f(leaves)
+    z.backward()
+    return z.data, [x.grad for x in leaves]
+
+
+@pytest.mark.parametrize("numba", NUMBA)
+@given(dag=dags(max_steps=30))
+@settings(max_examples=60, deadline=None)
+def test_programs_equal_eager(numba: bool, dag: Dag) -> None:
+    value, slopes = eager(dag, list(dag.inputs))
+    got, gradient = ag.compile(dag, numba=numba).value_and_grad(list(dag.inputs))
+    assert got == pytest.approx(value, rel=1e-12, abs=1e-12)
+    assert gradient == pytest.approx(slopes, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("numba", NUMBA)
+@pytest.mark.parametrize("op", ROWS, ids=lambda op: op.name)
+@given(data=st.data())
+@settings(max_examples=10, deadline=None)
+def test_every_row(op: Op, numba: bool, data: st.DataObject) -> None:
+    at = [data.draw(smooth_operands(op)) for _ in range(3)]
+
+    def f(rows: Any) -> Any:
+        return sum(k * op(*row) for k, row in enumerate(rows, 1))
+
+    flat = [x for row in at for x in row]
+    n = op.arity
+    value, slopes = eager(lambda xs: f([xs[i : i + n] for i in range(0, len(xs), n)]), flat)
+    got, gradient = ag.compile(f, numba=numba).value_and_grad([list(row) for row in at])
+    assert got == pytest.approx(value, rel=1e-12, abs=1e-12)
+    assert [x for row in gradient for x in row] == pytest.approx(slopes, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("numba", NUMBA)
+@given(sizes=st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(1, 4)), seed=st.integers(0, 99))
+@settings(max_examples=20, deadline=None)
+def test_arrays_and_nets(numba: bool, sizes: tuple[int, int, int], seed: int) -> None:
+    """Written with numpy as usual: W @ X + b on arrays, which are object arrays of Values inside."""
+    n, k, m = sizes
+    rng = np.random.default_rng(seed)
+    W1, b1, W2, X = rng.normal(size=(k, n)), rng.normal(size=(k, 1)), rng.normal(size=(1, k)), rng.normal(size=(n, m))
+
+    def cost(p: Any, X: Any) -> Any:
+        A = np.tanh(p["W1"] @ X + p["b1"])
+        return ((p["W2"] @ A) ** 2).sum() / m
+
+    value, gradient = ag.compile(cost, numba=numba).value_and_grad({"W1": W1, "b1": b1, "W2": W2}, X)
+    A = np.tanh(W1 @ X + b1)
+    Z = W2 @ A
+    dZ = 2 * Z / m
+    dA = W2.T @ dZ * (1 - A**2)
+    assert value == pytest.approx((Z**2).sum() / m)
+    assert gradient["W2"] == pytest.approx(dZ @ A.T)
+    assert gradient["W1"] == pytest.approx(dA @ X.T)
+    assert gradient["b1"] == pytest.approx(dA.sum(axis=1, keepdims=True))
+    assert gradient["W1"].shape == W1.shape
+
+
+@pytest.mark.parametrize("numba", NUMBA)
+def test_a_graph_that_exists(numba: bool) -> None:
+    net = nn.MLP(2, [5, 4, 1], "tanh", rng=0)
+    X, y = nn.datasets.moons(12, rng=0)
+    J = nn.cost(net, X, y, "mean_squared_error")
+    J.backward()
+    compiled = ag.compile(J, inputs=net.parameters(), numba=numba)
+    numbers = [p.data for p in net.parameters()]
+    value, slopes = compiled.value_and_grad(numbers)
+    assert value == pytest.approx(J.data, rel=1e-14)
+    assert slopes == pytest.approx([p.grad for p in net.parameters()], rel=1e-10, abs=1e-14)
+    moved = [x + 0.1 for x in numbers]
+    for parameter, x in zip(net.parameters(), moved, strict=True):
+        parameter.data = x
+    assert compiled(moved) == pytest.approx(nn.cost(net, X, y, "mean_squared_error").data, rel=1e-13)
+    with pytest.raises(TypeError, match="the inputs must have the structure"):
+        compiled(numbers[:-1])
+
+
+def test_what_is_lifted() -> None:
+    def matvec(W: Any, x: Any, b: Any) -> Any:
+        return W @ x + b
+
+    t = ag.trace(matvec, np.ones((20, 30)), np.ones(30), np.ones(20))
+    program = lift(t)
+    assert len(t.equations) == 20 * 60
+    kinds = [(i.kind, i.count, i.length) for i in program.instructions]
+    assert kinds == [("dot", 20, 30), ("row", 20, 1)]
+    t = ag.trace(lambda A, B: A @ B, np.ones((4, 6)), np.ones((6, 5)))
+    (product,) = lift(t).instructions
+    assert (product.kind, product.rows, product.columns, product.length) == ("dot", 4, 5, 6)
+    t = ag.trace(lambda x: [ag.exp(a) for a in x], [1.0] * 50)
+    assert [(i.kind, i.count) for i in lift(t).instructions] == [("row", 50)]
+
+
+def test_a_finished_dot_is_not_swallowed() -> None:
+    def residual(x: Any, W: Any) -> Any:
+        return [a + ag.dot(row, x) for a, row in zip(x, W, strict=True)]
+
+    def plain(x: Any, W: Any) -> Any:
+        return [a + sum(w * b for w, b in zip(row, x, strict=True)) for a, row in zip(x, W, strict=True)]
+
+    at = [1.0, 2.0, 3.0], np.arange(9.0).reshape(3, 3)
+    for f in (residual, plain):
+        assert [i.kind for i in lift(ag.trace(f, *at)).instructions] == ["dot", "row"]
+        assert ag.compile(f)(*at) == [9.0, 28.0, 47.0]
+
+
+@pytest.mark.parametrize("numba", NUMBA)
+@given(data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_irregular_graphs(numba: bool, data: st.DataObject) -> None:
+    """Operands chosen at random, so that they have to be gathered; and sums that are begun by anything."""
+    n, m = data.draw(st.integers(2, 6)), data.draw(st.integers(1, 12))
+    places = data.draw(st.lists(st.tuples(*[st.integers(0, n - 1)] * 4), min_size=m, max_size=m))
+
+    def f(x: Any) -> Any:
+        parts = [x[a] + x[b] * x[c] + x[d] * x[a] + 0.5 * x[c] for a, b, c, d in places]
+        return sum(ag.sin(p) * k for k, p in enumerate(parts, 1)) + parts[0] * parts[-1]
+
+    at = [0.1 * k + 0.2 for k in range(n)]
+    value, slopes = eager(f, at)
+    got, gradient = ag.compile(f, numba=numba).value_and_grad(at)
+    assert got == pytest.approx(value, rel=1e-12)
+    assert gradient == pytest.approx(slopes, rel=1e-9, abs=1e-12)
+
+
+def test_structures_statics_and_argnums() -> None:
+    def f(p: Any, n: int, x: Any) -> Any:
+        return {"y": sum(p["w"] * x**k for k in range(n)), "w": [p["w"]]}
+
+    g = ag.compile(f, static_argnums=1)
+    assert g({"w": 2.0}, 3, 3.0) == {"y": 26.0, "w": [2.0]}
+    assert g({"w": 2.0}, 2, 3.0) == {"y": 8.0, "w": [2.0]}
+    with pytest.raises(TypeError, match="a gradient needs one output"):
+        g.grad({"w": 2.0}, 2, 3.0)
+    h = ag.compile(lambda a, n, b: a**n * b, static_argnums=(1,))
+    assert h.grad(3.0, 2, 5.0) == 30.0
+    assert h.grad(3.0, 2, 5.0, argnums=(0, 2)) == (30.0, 9.0)
+    assert h.grad(3.0, 2, 5.0, argnums=-1) == 9.0
+    with pytest.raises(ValueError, match="argnums 1 is static"):
+        h.grad(3.0, 2, 5.0, argnums=1)
+
+
+def test_each_branch_is_traced_when_it_is_met() -> None:
+    calls = []
+
+    @ag.compile
+    def f(x: Any) -> Any:
+        """Do something."""
+        calls.append(x.data)
+        return x * x if x > 0 else -x
+
+    assert (f(3.0), f(-2.0), f(4.0), f(-5.0)) == (9.0, 2.0, 16.0, 5.0)
+    assert f.grad(-1.0) == -1.0
+    assert calls == [3.0, -2.0]
+    assert (f.__wrapped__.__name__, f.__doc__) == ("f", "Do something.")  # type: ignore[attr-defined]
+    x = Value(2.0, "x")
+    assert ag.compile(ag.relu(x), inputs=x)(-3.0) == 0.0
+
+
+def test_numbers_that_leave_the_domain() -> None:
+    def f(x: Any) -> Any:
+        return ag.log(x) + 1 / x
+
+    for numba in NUMBA:
+        g = ag.compile(f, numba=numba)
+        assert g(2.0) == math.log(2.0) + 0.5
+        assert math.isnan(g(-1.0))
+        assert ag.compile(lambda x: 1 / x, numba=numba)(2.0) == 0.5
+        e = ag.compile(lambda x: ag.exp(x) + ag.sqrt(x), numba=numba)
+        assert e.value_and_grad(0.0) == (1.0, math.inf)
+        assert e(1e4) == math.inf
+    checked = ag.compile(f, check=True)
+    assert checked(2.0) == g(2.0)
+    with pytest.raises(ValueError, match=r"math domain error in log\(x0=-1\.0\)"):
+        checked(-1.0)
+
+
+def test_rows_of_your_own_and_those_beyond_numba() -> None:
+    @ag.custom_rule(lambda x, z: 3 * x**2)
+    def cube(x: float) -> float:
+        return x**3
+
+    for numba in NUMBA:
+        assert ag.compile(lambda x: cube(x) + x, numba=numba).value_and_grad(2.0) == (10.0, 13.0)
+    g = ag.compile(ag.lgamma)
+    with pytest.warns(UserWarning, match="NumPy runs it, for Numba cannot take it: lgamma is beyond it"):
+        g(2.0)
+    assert g.grad(3.0) == pytest.approx(ag.digamma(3.0))
+    with pytest.raises(ValueError, match="Numba cannot take it"):
+        ag.compile(ag.lgamma, numba=True)(2.0)
+
+
+def test_constants_and_unused_inputs() -> None:
+    f = ag.compile(lambda x, y: x * 0.0 + 4.0)
+    assert f.value_and_grad(1.0, 2.0, argnums=(0, 1)) == (4.0, (0.0, 0.0))
+    assert ag.compile(lambda x: 7.0).value_and_grad(1.0) == (7.0, 0.0)
+    assert ag.compile(lambda x: x).value_and_grad(3.0) == (3.0, 1.0)
+    assert ag.compile(lambda x: (x, [x, 1.0], None))(3.0) == (3.0, [3.0, 1.0], None)
+
+
+def test_it_shows_what_it_found() -> None:
+    g = ag.compile(lambda W, x: [ag.tanh(z) for z in W @ x])
+    assert "not compiled yet" in repr(g)
+    g(np.ones((3, 4)), np.ones(4))
+    text = str(g)
+    assert "equations, 2 instructions" in text
+    assert "(3) = dot(" in text
+    assert "= tanh(" in text
+    assert len(g.program().instructions) == 2
+    g(np.ones((2, 2)), np.ones(2))
+    with pytest.raises(LookupError, match="there are 2 programs"):
+        g.program()
+    assert len(g.program(np.ones((2, 2)), np.ones(2)).instructions) == 2
+
+
+def test_bad_input() -> None:
+    with pytest.raises(TypeError, match="give a function, or a graph and its inputs"):
+        ag.compile(3.0)
+    f = ag.compile(lambda x: x * 2)
+    with pytest.raises(TypeError, match="a compiled function records no graph"):
+        f(Value(1.0))
+    with pytest.raises(TypeError, match="cannot use 'a'"):
+        f("a")
+
+
+def test_a_deep_chain_and_a_large_program() -> None:
+    def chain(x: Any) -> Any:
+        y = x
+        for _ in range(20_000):
+            y = y * 0.5 + x
+        return y
+
+    value, slope = ag.compile(chain, numba=True).value_and_grad(3.0)
+    assert (value, slope) == (6.0, 2.0)
