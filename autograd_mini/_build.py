@@ -28,31 +28,46 @@ class BuildExt(build_ext):  # type: ignore[misc]  # setuptools has no types
 
     def finalize_options(self) -> None:
         """Make C of the sources, if that is wanted."""
-        self.set_undefined_options("build", ("build_lib", "build_lib"))
         wanted = os.environ.get("AUTOGRAD_MINI_COMPILE", "")
         editable = self.inplace or getattr(self, "editable_mode", False)
-        extensions = self.distribution.ext_modules
-        made: list[Any] = []
-        if wanted == "0" or (editable and wanted != "1"):
-            self.announce("autograd_mini: not compiled; AUTOGRAD_MINI_COMPILE=1 compiles", logging.WARNING)
-        else:
-            cythonize: Any = import_module("Cython.Build").cythonize
-            for extension in extensions:
-                directives = DIRECTIVES[extension.name]
-                made += cythonize([extension], compiler_directives=directives, build_dir="build", quiet=True)
-                made[-1].optional = wanted != "1"
-                if os.name == "posix":
-                    made[-1].extra_compile_args = ["-g0"]  # debugging symbols are most of a module's size
-        self.distribution.ext_modules = made
+        sources = self.distribution.ext_modules
+        self.distribution.ext_modules = []
+        self.announcement = "not compiled; AUTOGRAD_MINI_COMPILE=1 compiles"
+        if wanted == "1" or (wanted != "0" and not editable):
+            self.announcement = ""
+            try:
+                self.distribution.ext_modules = [_extension(source, wanted) for source in sources]
+            except Exception as error:
+                if wanted == "1":
+                    raise
+                self.announcement = f"Cython failed ({error}), so it is installed as plain Python"
+        self.names = [source.name for source in sources]
         super().finalize_options()
 
     def run(self) -> None:
         """Compile; all modules or none, since `ops` and `value` must be of one kind."""
-        super().run()
-        paths = [self.get_ext_fullpath(extension.name) for extension in self.extensions]
-        if not all(map(os.path.exists, paths)):
-            for path in filter(os.path.exists, paths):
+        for path in self._paths():  # of an older source, perhaps
+            if os.path.exists(path):
                 os.remove(path)
-            self.announce(
-                "autograd_mini: no C compiler works here, so it is installed as plain Python", logging.WARNING
-            )
+        super().run()
+        if self.extensions and not all(map(os.path.exists, self._paths())):
+            for path in filter(os.path.exists, self._paths()):
+                os.remove(path)
+            self.announcement = "the C compiler failed, or there is none, so it is installed as plain Python"
+        if self.announcement:
+            self.announce(f"autograd_mini: {self.announcement}", logging.WARNING)
+
+    def _paths(self) -> list[str]:
+        return [self.get_ext_fullpath(name) for name in self.names]
+
+
+def _extension(source: Any, wanted: str) -> Any:
+    """Return an extension of C, made from one of Python."""
+    cythonize: Any = import_module("Cython.Build").cythonize
+    directives = DIRECTIVES[source.name]
+    (made,) = cythonize([source], compiler_directives=directives, build_dir="build", force=True, quiet=True)
+    made.optional = wanted != "1"
+    if os.name == "posix":
+        # Without debugging symbols, which are most of a module's size; and sums as Python has them.
+        made.extra_compile_args = ["-g0", "-ffp-contract=off"]
+    return made

@@ -178,6 +178,8 @@ class Op:
             Parameter(name, Parameter.POSITIONAL_ONLY, default=self.defaults[i - n] if i >= n else Parameter.empty)
             for i, name in enumerate(self.operands)
         ]
+        if self.composed is not None:
+            parameters = [Parameter("operands", Parameter.VAR_POSITIONAL)]
         shown = {
             "__doc__": self.doc + (f"\n\nConvention: {self.convention}." if self.convention else ""),
             "__name__": self.name,
@@ -282,7 +284,9 @@ def number(op: Op | str, operand: object) -> float:
         except OverflowError as error:
             raise OverflowError(f"{op}: {error}") from None
     if getattr(operand, "ndim", None) == 0:  # an array or tensor that holds one number
-        return number(op, operand.item())  # type: ignore[attr-defined]  # what has ndim 0 has item
+        inner = operand.item()  # type: ignore[attr-defined]  # what has ndim 0 has item
+        if isinstance(inner, Real):
+            return number(op, inner)
     hint = (
         "; on an array, np.exp and its like ask each element, and so does np.vectorize(f, otypes=[object])"
         if hasattr(operand, "ndim")

@@ -13,9 +13,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
-__all__ = ["cclass", "no_gc", "take_sources"]
+__all__ = ["cclass", "compiled", "no_gc", "take_sources"]
 
 C = TypeVar("C", bound=type)
+
+compiled = False
 
 
 def cclass(kind: C) -> C:

@@ -2,21 +2,22 @@
 # and how a node is freed.
 from cpython cimport array
 from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
 
 from .ops cimport Traced
 
 cdef int _switched
-cdef long _walks
+cdef long long _walks
 cdef dict _dots
 cdef bint COMPILED
 cdef object add, sub, mul, div, neg, power, _recording, _watch
 cdef double inf
 
 cdef class Value(Traced):
-    cdef public double _data, _grad, _dx, _dy
-    cdef public object _op_row, _x, _y
-    cdef public str _label
-    cdef long _mark
+    cdef double _data, _grad, _dx, _dy
+    cdef object _op_row, _x, _y
+    cdef str _label
+    cdef long long _mark
     cdef object __weakref__
 
 cdef Value _node(object op, double data, object x, object y, double dx, double dy)
@@ -40,12 +41,21 @@ cdef inline int put(object weights, Py_ssize_t i, double weight) noexcept:
 cdef list _dying
 cdef bint _freeing
 
+cdef inline int free_later(object operand) except -1:
+    try:
+        _dying.append(operand)
+    except MemoryError:  # rather never than by recursion
+        Py_INCREF(operand)
+    return 0
+
 cdef inline int free_operands(Value node) except -1:
     global _freeing
+    if node._y is node._x:  # as in y + y: one reference is let go here, the other below
+        node._y = None
     if node._x is not None and (<PyObject*>node._x).ob_refcnt == 1:
-        _dying.append(node._x)
+        free_later(node._x)
     if node._y is not None and (<PyObject*>node._y).ob_refcnt == 1:
-        _dying.append(node._y)
+        free_later(node._y)
     node._x = node._y = None
     if _dying and not _freeing:
         _freeing = True

@@ -29,7 +29,7 @@ else:
 
 __all__ = ["Value", "compiled", "dot", "no_grad", "sum", "topological_order"]
 
-COMPILED = not __file__.endswith(".py")
+COMPILED = bool(cython.compiled)
 
 
 @cython.no_gc  # a graph has no cycles: the collector, which would look at every node, need not
@@ -74,7 +74,7 @@ class Value(Traced):
     _dy: float
     _mark: int  # the last walk that came by; of the compiled class alone, in bytes it would waste
 
-    def __init__(self, data: SupportsFloat, label: str = "") -> None:
+    def __init__(self, data: SupportsFloat, label: Any = "") -> None:
         if isinstance(data, Traced):
             raise TypeError("Value: the data is a Value already; use v.detach() for a new leaf of its number")
         self._data = number("Value", data)
@@ -109,10 +109,10 @@ class Value(Traced):
         return self._label
 
     @label.setter
-    def label(self, label: str) -> None:
+    def label(self, label: Any) -> None:
         if not isinstance(label, str):
             raise TypeError(f"Value: the label must be a str, not {label!r}")
-        self._label = label
+        self._label = label if type(label) is str else str(label)
 
     @property
     def op(self) -> Op | None:
@@ -166,7 +166,7 @@ class Value(Traced):
 
     # The chain rule.
 
-    def backward(self, seed: float = 1.0) -> None:
+    def backward(self, seed: SupportsFloat = 1.0) -> None:
         r"""Leave $\partial J / \partial v$, times `seed`, in `.grad` of every node that this one, J, uses.
 
         From the output back to the leaves, each node hands its derivative to its parents, times the
@@ -456,10 +456,14 @@ def topological_order(*outputs: Value) -> list[Value]:
     ['a', 'b', 'mul', 'add']
     """
     global _walks
-    _walks += 1
     order: list[Value] = []
-    seen: set[Value] = set()
     stack: list[Value | None] = list(reversed(outputs))
+    seen: set[Value] = set()
+    operands: tuple[Any, ...]
+    i: cython.Py_ssize_t
+    # From here on nothing is made that could start the collector, and with it a walk inside this one.
+    _walks += 1
+    walk: cython.longlong = _walks
     while stack:
         top = stack.pop()
         if top is None:  # what lies under the mark has had its parents placed
@@ -467,9 +471,9 @@ def topological_order(*outputs: Value) -> list[Value]:
             continue
         node: Value = top
         if COMPILED:
-            if node._mark == _walks:
+            if node._mark == walk:
                 continue
-            node._mark = _walks  # type: ignore[misc]  # in no slot of the Python class
+            node._mark = walk  # type: ignore[misc]  # in no slot of the Python class
         else:
             if node in seen:
                 continue
@@ -484,7 +488,10 @@ def topological_order(*outputs: Value) -> list[Value]:
         if isinstance(node._x, Value):
             stack.append(node._x)
         elif type(node._x) is tuple:
-            stack.extend([operand for operand in reversed(node._x) if isinstance(operand, Value)])
+            operands = node._x
+            for i in range(len(operands) - 1, -1, -1):
+                if isinstance(operands[i], Value):
+                    stack.append(operands[i])  # noqa: PERF401  # a list made here could start the collector
     return order
 
 
@@ -511,6 +518,8 @@ def dot(ws: Iterable[Any], xs: Iterable[Any], bias: Any = None) -> Any:
         raise ValueError(f"dot: expected as many w as x, and some, not {n} and {len(right)}")
     operands: list[Any] = left + right
     if n == 1 and bias is None:
+        _read("dot", operands, 0)
+        _read("dot", operands, 1)
         return operands[0] * operands[1]
     weights = _weights(2 * n + (bias is not None))
     total: float = 0.0
@@ -554,6 +563,8 @@ def sum(xs: Iterable[Any]) -> Any:
     if n == 0:
         raise ValueError("sum: there are no numbers")
     if n < 3:
+        for i in range(n):
+            _read("sum", operands, i)
         return operands[0] if n == 1 else operands[0] + operands[1]
     total: float = 0.0
     for i in range(n):
@@ -735,7 +746,7 @@ def _record_unary(op: Op, node: Value) -> Value:
 def _comparable(sign: str, other: Any) -> float | None:
     """Return what a node is compared with as a number; None leaves an array to its elements."""
     if isinstance(other, Value):
-        return other._data
+        return other.data
     return None if getattr(other, "ndim", 0) else number(sign, other)
 
 
@@ -763,7 +774,7 @@ def _constant(op: Op, other: Any, reflected: str) -> float | None:
 def _refuse(error: Exception, op: Op, operands: tuple[Any, ...]) -> NoReturn:
     """Raise Python's own error again, with the op and its operands, before any node exists."""
     places = ", ".join(
-        (f"{x.label}={x._data!r}" if x.label else repr(x._data)) if isinstance(x, Value) else repr(x) for x in operands
+        (f"{x.label}={x.data!r}" if x.label else repr(x.data)) if isinstance(x, Value) else repr(x) for x in operands
     )
     raise type(error)(f"{error.args[-1]} in {op.name}({places})") from None
 
@@ -779,12 +790,18 @@ def _rebuild(
     attributes: dict[str, Any] | None = None,
 ) -> Value:
     """Make a node from its parts: the inverse of `Value._state`."""
-    node = kind.__new__(kind)
+    node: Value = kind.__new__(kind)
     node._op_row, node._data, node._grad, node._label = op, data, grad, label
     if attributes:  # of a subclass
         vars(node).update(attributes)
-    node._dx, node._dy = weights if len(operands) <= 2 else (0.0, 0.0)
-    node._x, node._y = (operands, weights) if len(operands) > 2 else (*operands, None, None)[:2]
+    if len(operands) > 2:
+        node._dx = node._dy = 0.0
+        node._x, node._y = operands, array("d", weights)
+        if len(node._y) != len(operands):
+            raise ValueError(f"a node of {len(operands)} operands, but {len(node._y)} partials")
+    else:
+        node._dx, node._dy = weights
+        node._x, node._y = (*operands, None, None)[:2]
     return node
 
 

@@ -21,6 +21,38 @@ SHAPES = {
         for _ in range(200_000):
             y = -y
         """,
+    "a chain of one node as both operands": """
+        y = y * 0.0
+        for i in range(300_000):
+            y = y + y if i % 3 else ag.maximum(y, y)
+        """,
+    "the same in a thread with a small stack": """
+        import threading
+        threading.stack_size(256 * 1024)
+        def work():
+            z = ag.Value(1.0)
+            for _ in range(50_000):
+                z = z * z
+            del z
+        thread = threading.Thread(target=work)
+        thread.start(); thread.join()
+        threading.stack_size(0)
+        """,
+    "walks inside walks": """
+        import gc
+        gc.set_threshold(1)
+        class Cycle:
+            def __init__(self):
+                self.me = self
+            def __del__(self):
+                assert len(ag.topological_order(w)) == 5
+        w = ag.dot([x, x], [x, 2.0], x * 1.0) + 0.0 * x
+        for i in range(2_000):
+            Cycle()
+            y = ag.where(y > 2, y, ag.sum([w, x, x, w])) + 0.0
+            assert len(ag.topological_order(w)) == 5
+        gc.set_threshold(700, 10, 10)
+        """,
     "a wide fan": """
         y = ag.sum([x * i for i in range(100_000)])
         for _ in range(1000):

@@ -112,5 +112,10 @@ def test_numbers_of_any_kind_and_what_is_refused() -> None:
         ag.sum([])
     with pytest.raises(TypeError, match="dot: cannot use 'a'"):
         ag.dot(w, ["a", 1.0])
+    with pytest.raises(TypeError, match="dot: cannot use 'a'"):
+        ag.dot(["a"], [3])
+    with pytest.raises(TypeError, match="sum: cannot use 'a'"):
+        ag.sum(["a", "b"])
+    assert (type(ag.dot([2], [3])), type(ag.sum([True]))) == (float, float)
     with ag.no_grad():
         assert ag.dot(w, w).parents == ()

@@ -157,7 +157,7 @@ def test_data_and_grad_take_numbers_only() -> None:
     with pytest.raises(TypeError, match="a Value already"):
         Value(x)
     with pytest.raises(TypeError, match="label"):
-        Value(3, 4)  # type: ignore[arg-type]  # what a user of micrograd's second argument would write
+        Value(3, 4)
     assert x.data == 2.0
 
 
@@ -172,7 +172,7 @@ def test_comparisons_are_of_data_and_equality_of_objects() -> None:
     assert len({x, y, x}) == 2
     assert list(np.array([1.0, 5.0]) < Value(3.0)) == [True, False]
     with pytest.raises(TypeError, match="label"):
-        x.label = 5  # type: ignore[assignment]  # as a user might
+        x.label = 5
     with pytest.raises(TypeError, match="<: cannot use 'a'"):
         _ = x < "a"  # type: ignore[operator]  # the type checker says so too
 

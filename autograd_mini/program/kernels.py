@@ -110,6 +110,34 @@ import numpy as np
 from numba import njit
 """
 FORWARD = """
+@njit(error_model="numpy", fastmath={"reassoc"})
+def inner(d, a, sa, b, sb, n):
+    total = 0.0
+    if sa == 1 and sb == 1:  # slices: indices from 0 on need no test for being negative, and become SIMD
+        x = d[a : a + n]
+        y = d[b : b + n]
+        for j in range(n):
+            total += x[j] * y[j]
+    else:
+        for j in range(n):
+            total += d[a + j * sa] * d[b + j * sb]
+    return total
+
+
+@njit(error_model="numpy", fastmath={"reassoc"})
+def inner4(d, a, step, b, n, out):
+    a1, a2, a3 = a + step, a + 2 * step, a + 3 * step
+    x0, x1, x2, x3 = d[a : a + n], d[a1 : a1 + n], d[a2 : a2 + n], d[a3 : a3 + n]
+    y = d[b : b + n]
+    t0 = t1 = t2 = t3 = 0.0
+    for j in range(n):
+        t0 += x0[j] * y[j]
+        t1 += x1[j] * y[j]
+        t2 += x2[j] * y[j]
+        t3 += x3[j] * y[j]
+    d[out], d[out + 1], d[out + 2], d[out + 3] = t0, t1, t2, t3
+
+
 @njit(error_model="numpy", cache=CACHE, nogil=True)
 def forward(code, index, d):
     for k in range(code.shape[0]):
@@ -118,28 +146,23 @@ def forward(code, index, d):
             a = code[k, 5]
             for c in range(columns):
                 d[out + c] = d[index[a + c]]
-        elif kind == 1:  # dot
-            a3, b3 = code[k, 8], code[k, 12]
+        elif kind == 1 or kind == 3:  # dot; 3: one that begins with a number
+            a2, a3, b2, b3 = code[k, 7], code[k, 8], code[k, 11], code[k, 12]
+            four = a3 == 1 and b3 == 1 and b2 == 0
             for r in range(rows):
-                for c in range(columns):
-                    a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
-                    b = code[k, 9] + r * code[k, 10] + c * code[k, 11]
-                    total = d[a] * d[b]
-                    for j in range(1, n):
-                        total += d[a + j * a3] * d[b + j * b3]
-                    d[out] = total
-                    out += 1
-        elif kind == 3:  # dot that begins with a number
-            a3, b3 = code[k, 8], code[k, 12]
-            for r in range(rows):
-                for c in range(columns):
-                    a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
-                    b = code[k, 9] + r * code[k, 10] + c * code[k, 11]
-                    total = d[code[k, 13] + r * code[k, 14] + c * code[k, 15]]
-                    for j in range(n):
-                        total += d[a + j * a3] * d[b + j * b3]
-                    d[out] = total
-                    out += 1
+                a = code[k, 5] + r * code[k, 6]
+                b = code[k, 9] + r * code[k, 10]
+                c = 0
+                while four and c + 4 <= columns:
+                    inner4(d, a + c * a2, a2, b, n, out + c)
+                    c += 4
+                while c < columns:
+                    d[out + c] = inner(d, a + c * a2, a3, b + c * b2, b3, n)
+                    c += 1
+                if kind == 3:
+                    for c in range(columns):
+                        d[out + c] = d[code[k, 13] + r * code[k, 14] + c * code[k, 15]] + d[out + c]
+                out += columns
         elif kind == 2:  # sum
             a3 = code[k, 8]
             for r in range(rows):
@@ -152,6 +175,37 @@ def forward(code, index, d):
                     out += 1
 """
 BACKWARD = """
+@njit(error_model="numpy")
+def spread(grad, a, sa, d, b, sb, g, n):
+    if sa == 1 and sb == 1:
+        x = grad[a : a + n]
+        y = d[b : b + n]
+        for j in range(n):
+            x[j] += g * y[j]
+    else:
+        for j in range(n):
+            grad[a + j * sa] += g * d[b + j * sb]
+
+
+@njit(error_model="numpy", fastmath={"reassoc"})
+def spread4(grad, a, step, d, b, n, out):
+    g0, g1, g2, g3 = grad[out], grad[out + 1], grad[out + 2], grad[out + 3]
+    a1, a2, a3 = a + step, a + 2 * step, a + 3 * step
+    y, dy = d[b : b + n], grad[b : b + n]
+    x0, x1, x2, x3 = d[a : a + n], d[a1 : a1 + n], d[a2 : a2 + n], d[a3 : a3 + n]
+    for j in range(n):
+        dy[j] += g0 * x0[j] + g1 * x1[j] + g2 * x2[j] + g3 * x3[j]
+    d0, d1, d2, d3 = grad[a : a + n], grad[a1 : a1 + n], grad[a2 : a2 + n], grad[a3 : a3 + n]
+    for j in range(n):
+        d0[j] += g0 * y[j]
+    for j in range(n):
+        d1[j] += g1 * y[j]
+    for j in range(n):
+        d2[j] += g2 * y[j]
+    for j in range(n):
+        d3[j] += g3 * y[j]
+
+
 @njit(error_model="numpy", cache=CACHE, nogil=True)
 def backward(code, index, d, grad):
     for k in range(code.shape[0] - 1, -1, -1):
@@ -161,19 +215,24 @@ def backward(code, index, d, grad):
             for c in range(columns):
                 grad[index[a + c]] += grad[out + c]
         elif kind == 1 or kind == 3:
-            a3, b3 = code[k, 8], code[k, 12]
+            a2, a3, b2, b3 = code[k, 7], code[k, 8], code[k, 11], code[k, 12]
+            four = a3 == 1 and b3 == 1 and b2 == 0
             for r in range(rows):
-                for c in range(columns):
-                    a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
-                    b = code[k, 9] + r * code[k, 10] + c * code[k, 11]
-                    g = grad[out]
-                    out += 1
-                    if kind == 3:
-                        grad[code[k, 13] + r * code[k, 14] + c * code[k, 15]] += g
-                    if g != 0.0:
-                        for j in range(n):
-                            grad[a + j * a3] += g * d[b + j * b3]
-                            grad[b + j * b3] += g * d[a + j * a3]
+                a = code[k, 5] + r * code[k, 6]
+                b = code[k, 9] + r * code[k, 10]
+                if kind == 3:
+                    for c in range(columns):
+                        grad[code[k, 13] + r * code[k, 14] + c * code[k, 15]] += grad[out + c]
+                c = 0
+                while four and c + 4 <= columns:
+                    spread4(grad, a + c * a2, a2, d, b, n, out + c)
+                    c += 4
+                while c < columns:
+                    g = grad[out + c]
+                    spread(grad, a + c * a2, a3, d, b + c * b2, b3, g, n)
+                    spread(grad, b + c * b2, b3, d, a + c * a2, a3, g, n)
+                    c += 1
+                out += columns
         elif kind == 2:
             a3 = code[k, 8]
             for r in range(rows):

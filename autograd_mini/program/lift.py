@@ -4,7 +4,7 @@ This room owns the lifting of equations into a few instructions that each do the
 
 1. Sums of products that nothing else uses become dots, and other long sums become sums.
 2. What has the same row and the same depth, its level, becomes one instruction; its results stand
-   side by side, in the order in which they were made.
+   side by side, in an order in which the operands' addresses are regular, if there is one.
 3. An operand's addresses are then usually $base + a s_1 + b s_2 + j s_3$ (a dot's factor being a matrix
    that is walked over); where they are not, they are gathered first.
 
@@ -120,20 +120,24 @@ def lift(trace: Trace) -> Program:
             )
             for k in range(len(members[0].parts))
         ]
-        rows = _rows(parts)
+        order, rows, found = _regular(parts)
         accesses = []
-        for part in parts:
-            access = _access(part, rows)
+        for part, regular in zip(parts, found, strict=True):
+            access = regular
             if access is None:
-                flat = part.ravel()
+                flat = part[order].ravel()
                 instructions.append(Instruction("gather", None, free, 1, flat.size, 1, (), flat))
                 terms = part.shape[1]
                 access = Access(free, part.shape[0] // rows * terms, terms, 1)
                 free += flat.size
             accesses.append(access)
+        if (
+            kind == "dot" and accesses[0].inner == 0 != accesses[1].inner
+        ):  # a product may be turned: the second factor is the shared one
+            accesses[:2] = accesses[1::-1]
         instructions.append(Instruction(kind, op, free, rows, len(members) // rows, length, tuple(accesses)))
-        for i, node in enumerate(members):
-            slots[node.variable] = free + i
+        for i, place in enumerate(order):
+            slots[members[place].variable] = free + i
         free += len(members)
     numbers = np.array(constants.numbers, dtype=float)
     return Program(trace.name, tuple(instructions), n, numbers, free, slots, len(trace.equations))
@@ -257,6 +261,26 @@ def _uses(trace: Trace) -> list[int]:
         if type(x) is int:
             uses[x] += 1
     return uses
+
+
+def _regular(parts: list[Any]) -> tuple[Any, int, list[Access | None]]:
+    """Return an order of a group's results, its rows, and the operands' addresses, of which most are regular.
+
+    The order in which they were made is tried, and those in which one operand after another moves on.
+    """
+    firsts = [part[:, 0] for part in parts]
+    best: tuple[Any, int, list[Access | None]] | None = None
+    for keys in (None, firsts, firsts[::-1]):
+        order = np.arange(len(firsts[0])) if keys is None else np.lexsort(keys)
+        sorted_parts = [part[order] for part in parts]
+        rows = _rows(sorted_parts)
+        found = [_access(part, rows) for part in sorted_parts]
+        if best is None or found.count(None) < best[2].count(None):
+            best = order, rows, found
+        if not found.count(None):
+            break
+    assert best is not None
+    return best
 
 
 def _rows(parts: Sequence[Any]) -> int:
