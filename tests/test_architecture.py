@@ -108,7 +108,15 @@ def test_only_the_table_knows_ops_by_name() -> None:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and node.module == "ops":
-                assert {alias.name for alias in node.names} <= {"Op", "OPS", "Level", "identity", "number", "pole"}
+                assert {alias.name for alias in node.names} <= {
+                    "Op",
+                    "OPS",
+                    "Level",
+                    "Traced",
+                    "identity",
+                    "number",
+                    "pole",
+                }
 
 
 def test_the_top_level_is_as_agreed() -> None:
