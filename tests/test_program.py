@@ -194,7 +194,7 @@ def test_numbers_that_leave_the_domain() -> None:
         assert e(1e4) == math.inf
     checked = ag.compile(f, check=True)
     assert checked(2.0) == g(2.0)
-    with pytest.raises(ValueError, match=r"math domain error in log\(x0=-1\.0\)"):
+    with pytest.raises(ValueError, match=r"math domain error in log\(x=-1\.0\)"):
         checked(-1.0)
 
 
@@ -227,7 +227,7 @@ def test_it_shows_what_it_found() -> None:
     g(np.ones((3, 4)), np.ones(4))
     text = str(g)
     assert "equations, 2 instructions" in text
-    assert "(3) = dot(" in text
+    assert "(3) = dot(W, x)" in text
     assert "= tanh(" in text
     assert len(g.program().instructions) == 2
     g(np.ones((2, 2)), np.ones(2))

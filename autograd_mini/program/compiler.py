@@ -7,6 +7,7 @@ found or run.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -180,7 +181,8 @@ class Compiled:
             return f(*(whole[i] for i in range(len(args))))
 
         of_dynamic.__name__ = self._name()
-        entry = _Entry(trace(of_dynamic, *structure.rebuild(numbers)), self._use_numba)
+        named = [Value(x, name) for x, name in zip(numbers, _labels(f, dynamic, structure), strict=True)]
+        entry = _Entry(trace(of_dynamic, *structure.rebuild(named)), self._use_numba)
         kept.append(entry)
         return entry
 
@@ -193,6 +195,20 @@ class Compiled:
     def __repr__(self) -> str:
         programs = [written(e.trace, e.program) for kept in self._entries.values() for e in kept]
         return "\n\n".join(programs) or f"{self._name()}: not compiled yet; it is at the first call"
+
+
+def _labels(f: Callable[..., Any], places: list[int], structure: Structure) -> list[str]:
+    """Name the inputs after the function's parameters."""
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):  # of a function in C
+        parameters = []
+    named = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    labels = []
+    for place, part in zip(places, structure.parts, strict=True):
+        name = named[place] if place < len(named) else f"x{place}"
+        labels += [name] if part.size == 1 else [f"{name}_{{{k}}}" for k in range(1, part.size + 1)]
+    return labels
 
 
 def compile(

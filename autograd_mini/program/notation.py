@@ -23,7 +23,7 @@ def written(trace: Trace, program: Program) -> str:
     >>> t = trace(lambda w, x: sum(a * b for a, b in zip(w, x)), [1.0, 2.0, 3.0], [4.0, 5.0, 6.0])
     >>> print(written(t, lift(t)))
     <lambda>: 5 equations, 1 instruction
-      v1 = dot(X[0:3], X[3:6])
+      v1 = dot(x[0:3], x[3:6])
       return v1
     """
     names = _Names(trace, program)
@@ -108,7 +108,7 @@ class _Names:
 
 def _family(label: str) -> tuple[str, str]:
     parsed = Label.parse(label)
-    return parsed.base, parsed.layer
+    return parsed.base.partition("_{")[0], parsed.layer
 
 
 def _common(labels: list[str]) -> str:
@@ -117,4 +117,4 @@ def _common(labels: list[str]) -> str:
     base, layer = families.pop()
     if families or not base or base == "t":
         return ""
-    return (base.upper() if len(labels) > 1 and len(base) == 1 else base) + layer
+    return (base.upper() if layer and len(labels) > 1 and len(base) == 1 else base) + layer
