@@ -106,7 +106,9 @@ def test_the_collector_is_left_alone() -> None:
 def test_bytes_of_a_node() -> None:
     x = Value(0.5)
     size = sys.getsizeof(x * x)
-    assert size <= 96 if ag.compiled() else size + sys.getsizeof(0.25) <= 130
+    # From 3.12 on CPython keeps weak references of Python classes in a header that is 8 bytes larger.
+    most = 130 if sys.version_info < (3, 12) else 136
+    assert size <= 96 if ag.compiled() else size + sys.getsizeof(0.25) <= most
 
 
 def test_nothing_large_is_imported_before_it_is_used() -> None:
