@@ -11,6 +11,7 @@ from functools import reduce
 from typing import Any
 
 from .ops import exp, log, maximum, stop_gradient
+from .value import sum
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
@@ -28,7 +29,7 @@ def logsumexp(xs: Iterable[Any]) -> Any:
     """
     xs = _some("logsumexp", xs)
     top = _largest(xs)
-    return log(_sum(exp(x - top) for x in xs)) + top
+    return log(sum(exp(x - top) for x in xs)) + top
 
 
 def softmax(xs: Iterable[Any]) -> list[Any]:
@@ -43,7 +44,7 @@ def softmax(xs: Iterable[Any]) -> list[Any]:
     xs = _some("softmax", xs)
     top = _largest(xs)
     exps = [exp(x - top) for x in xs]
-    total = _sum(exps)
+    total = sum(exps)
     return [e / total for e in exps]
 
 
@@ -59,7 +60,7 @@ def log_softmax(xs: Iterable[Any]) -> list[Any]:
     xs = _some("log_softmax", xs)
     top = _largest(xs)
     lesser = [x - top for x in xs]
-    total = log(_sum(exp(x) for x in lesser))
+    total = log(sum(exp(x) for x in lesser))
     return [x - total for x in lesser]
 
 
@@ -72,7 +73,3 @@ def _some(name: str, xs: Iterable[Any]) -> list[Any]:
 
 def _largest(xs: list[Any]) -> Any:
     return stop_gradient(reduce(maximum, xs))  # a node, so that a trace run on other numbers finds theirs
-
-
-def _sum(xs: Iterable[Any]) -> Any:
-    return reduce(lambda total, x: total + x, xs)

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
-__all__ = ["cclass", "compiled", "no_gc", "take_sources"]
+__all__ = ["cclass", "compiled", "load_file", "no_gc", "source_module", "take_sources"]
 
 C = TypeVar("C", bound=type)
 
@@ -33,20 +33,20 @@ def no_gc(kind: C) -> C:
 def take_sources(package: str) -> None:
     """Import the modules that can be compiled from their sources, whether they are compiled or not."""
     for name in ("ops", "value"):
-        spec = spec_from_file_location(f"{package}.{name}", Path(__file__).with_name(f"{name}.py"))
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[spec.name] = module = module_from_spec(spec)
-        spec.loader.exec_module(module)
-        setattr(sys.modules[package], name, module)
+        setattr(sys.modules[package], name, load_file(f"{package}.{name}", Path(__file__).with_name(f"{name}.py")))
 
 
 @cache
 def source_module(name: str) -> ModuleType:
     """Return a module's source as a module of its own, for what reads functions' source or byte code."""
-    spec = spec_from_file_location(f"{__package__}.{name}", Path(__file__).with_name(f"{name}.py"))
+    return load_file(f"{__package__}.{name}_source", Path(__file__).with_name(f"{name}.py"))
+
+
+def load_file(name: str, path: Path) -> ModuleType:
+    """Import a file as a module of a given name."""
+    spec = spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
-    module = module_from_spec(spec)
+    sys.modules[name] = module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -11,7 +11,7 @@ from inspect import signature
 from typing import Any
 
 from ..ops import number
-from ..value import Value, no_grad
+from ..value import Value, no_grad, sum
 from .layers import index
 from .losses import Loss, loss_named
 from .module import Module
@@ -72,10 +72,7 @@ def _loss(compare: Loss, output: Any, target: Any) -> Value:
 
 
 def _mean(losses: list[Value]) -> Value:
-    total = losses[0]
-    for term in losses[1:]:
-        total = total + term
-    return total if len(losses) == 1 else total / len(losses)
+    return losses[0] if len(losses) == 1 else sum(losses) / len(losses)
 
 
 def predict(net: Net, X: Any) -> list[Any]:

@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from .words import closest
+from .words import named
 
 __all__ = ["Initializer", "generator", "he", "initializer", "normal", "uniform", "xavier", "zeros"]
 
@@ -98,11 +98,5 @@ def initializer(init: str | Initializer | None, activation: str) -> Initializer:
     """
     if init is None:
         return he if activation in ("relu", "leaky_relu", "gelu", "silu", "softplus") else xavier
-    if isinstance(init, str):
-        if init not in BY_NAME:
-            known = ", ".join(BY_NAME)
-            raise ValueError(f"init: there is no {init!r}{closest(init, BY_NAME)}; take {known}, or a function")
-        return BY_NAME[init]
-    if not callable(init):
-        raise TypeError(f"init: give a name or a function (n_in, n_out, rng), not {init!r}")
-    return init
+    found: Initializer = named("init", init, BY_NAME, "(n_in, n_out, rng)")
+    return found

@@ -7,13 +7,12 @@ know how an output was made.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
 from typing import Any, TypeAlias
 
 from ..functions import log_softmax
 from ..ops import log, number, relu, sigmoid, softplus
-from ..value import Value
-from .words import closest
+from ..value import Value, sum
+from .words import named
 
 __all__ = [
     "LOSSES",
@@ -48,7 +47,7 @@ def log_loss(yhat: Any, y: Any) -> Any:
     >>> round(L.data, 6)
     0.223144
     """
-    return _sum(-_log_likelihood(a, t) for a, t in _pairs("log_loss", yhat, y, probabilities=True))
+    return sum(-_log_likelihood(a, t) for a, t in _pairs("log_loss", yhat, y, probabilities=True))
 
 
 def _log_likelihood(a: Any, t: float) -> Any:
@@ -80,7 +79,7 @@ def binary_cross_entropy_with_logits(z: Any, y: Any) -> Any:
             "binary_cross_entropy_with_logits: the output has been through sigmoid already; "
             "take binary_cross_entropy, which finds its logit"
         )
-    return _sum(_from_logit(a, t) for a, t in pairs)
+    return sum(_from_logit(a, t) for a, t in pairs)
 
 
 def _from_logit(z: Any, t: float) -> Any:
@@ -104,7 +103,7 @@ def binary_cross_entropy(yhat: Any, y: Any) -> Any:
     (10000.0, 1.0)
     """
     pairs = _pairs("binary_cross_entropy", yhat, y, probabilities=True)
-    return _sum(
+    return sum(
         _from_logit(a.operands[0], t) if isinstance(a, Value) and a.op is sigmoid else -_log_likelihood(a, t)
         for a, t in pairs
     )
@@ -133,7 +132,7 @@ def cross_entropy(logits: Any, y: Any) -> Any:
             raise ValueError(f"cross_entropy: {len(logits)} logits, but {len(shares)} target probabilities")
         if not all(0.0 <= t <= 1.0 for t in shares) or abs(sum(shares) - 1.0) > 1e-9:
             raise ValueError(f"cross_entropy: the target {shares} is not a distribution over the classes")
-        return -_sum(t * p for t, p in zip(shares, log_softmax(logits), strict=True) if t)
+        return -sum(t * p for t, p in zip(shares, log_softmax(logits), strict=True) if t)
     k = number("cross_entropy", y)
     if not (k.is_integer() and 0 <= k < len(logits)):
         raise ValueError(f"cross_entropy: the target {y!r} is not a class from 0 to {len(logits) - 1}")
@@ -147,7 +146,7 @@ def mean_squared_error(yhat: Any, y: Any) -> Any:
     2.5
     """
     pairs = _pairs("mean_squared_error", yhat, y)
-    total = _sum((a - t) ** 2 for a, t in pairs)
+    total = sum((a - t) ** 2 for a, t in pairs)
     return total if len(pairs) == 1 else total / len(pairs)
 
 
@@ -164,7 +163,7 @@ def hinge(score: Any, y: Any) -> Any:
     for _, t in pairs:
         if t not in (-1.0, 1.0):
             raise ValueError(f"hinge: a target must be -1 or 1, not {t:g}; 2*y - 1 makes it of 0 and 1")
-    return _sum(relu(1.0 - t * s) for s, t in pairs)
+    return sum(relu(1.0 - t * s) for s, t in pairs)
 
 
 LOSSES: dict[str, Loss] = {
@@ -186,14 +185,8 @@ def loss_named(loss: str | Loss) -> Loss:
     Raises:
         ValueError: there is none of that name.
     """
-    if isinstance(loss, str):
-        if loss not in LOSSES:
-            known = ", ".join(LOSSES)
-            raise ValueError(f"loss: there is no {loss!r}{closest(loss, LOSSES)}; take {known}, or a function")
-        return LOSSES[loss]
-    if not callable(loss):
-        raise TypeError(f"loss: give a name or a function (output, target), not {loss!r}")
-    return loss
+    found: Loss = named("loss", loss, LOSSES, "(output, target)")
+    return found
 
 
 def _pairs(name: str, outputs: Any, targets: Any, probabilities: bool = False) -> list[tuple[Any, float]]:
@@ -210,7 +203,3 @@ def _pairs(name: str, outputs: Any, targets: Any, probabilities: bool = False) -
 
 def _list(x: Any) -> list[Any]:
     return list(x) if hasattr(x, "__len__") and getattr(x, "ndim", None) != 0 else [x]
-
-
-def _sum(terms: Any) -> Any:
-    return reduce(lambda total, term: total + term, terms)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-__all__ = ["closest", "count"]
+__all__ = ["closest", "count", "named"]
 
 
 def closest(word: str, words: Iterable[str]) -> str:
@@ -18,6 +18,26 @@ def closest(word: str, words: Iterable[str]) -> str:
     """
     found = get_close_matches(word.lower(), list(words), n=1, cutoff=0.6)
     return f" (did you mean {found[0]!r}?)" if found else ""
+
+
+def named(what: str, given: Any, known: Mapping[str, Any], arguments: str) -> Any:
+    """Return a function by its name, or the function that is given in its place.
+
+    Raises:
+        ValueError: there is none of that name.
+        TypeError: it is neither.
+
+    >>> named("loss", "hinge", {"hinge": max}, "(output, target)") is max
+    True
+    """
+    if isinstance(given, str):
+        if given not in known:
+            names = ", ".join(known)
+            raise ValueError(f"{what}: there is no {given!r}{closest(given, known)}; take {names}, or a function")
+        return known[given]
+    if not callable(given):
+        raise TypeError(f"{what}: give a name or a function {arguments}, not {given!r}")
+    return given
 
 
 def count(name: str, n: Any, least: int = 1) -> int:

@@ -13,11 +13,10 @@ import hashlib
 import inspect
 import math
 import os
-import sys
+import re
 import warnings
 from collections.abc import Iterable
 from functools import cache
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -25,15 +24,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..files import write_whole
-from ..ops import OPS, Op, Traced
-from ..uncompiled import source_module
+from ..ops import OPS, Level, Op, Traced
+from ..uncompiled import load_file, source_module
 from .lift import Instruction, Program
 
 __all__ = ["Runner", "runner"]
 
 FIELDS = 4  # of an access
 PLACES = ("x", "y", "w")  # what the loops call the operands of a row
-SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**"}
 
 
 class _Source(Traced):
@@ -50,10 +48,16 @@ class _Source(Traced):
 
 
 def _applied(op: Op, parts: list[str]) -> str:
+    """Write a row applied to operands: as its own text says where that is Python's arithmetic, else as a call."""
     parts = [{"inf": "INF", "-inf": "-INF", "nan": "NAN"}.get(part, part) for part in parts]
-    if op.name in SIGNS and OPS.get(op.name) is op:
-        return f"({parts[0]} {SIGNS[op.name]} {parts[1]})"
-    return f"(-{parts[0]})" if op is OPS["neg"] else f"{_name(op)}({', '.join(parts)})"
+    if not _is_arithmetic(op):
+        return f"{_name(op)}({', '.join(parts)})"
+    holes = dict(zip(op.operands, parts, strict=True))
+    return "(" + re.sub(r"<(\w+)>", lambda hole: holes[hole[1]], op.text.template) + ")"
+
+
+def _is_arithmetic(op: Op) -> bool:
+    return OPS.get(op.name) is op and op.infix and op.text.level > Level.COMPARISON
 
 
 def _name(op: Op) -> str:
@@ -248,22 +252,33 @@ KINDS = {"gather": 0, "dot": 1, "sum": 2, "started dot": 3}
 FIRST_ROW = len(KINDS)
 
 
-def _functions() -> list[str]:
-    """Return the rows' own float functions as source, each to be compiled when it is used."""
-    lines = []
+@cache
+def _functions() -> dict[str, str]:
+    """Return the rows' own float functions as source, but for SciPy's; each is compiled when it is used."""
+    found = {}
     for name, op in source_module("ops").OPS.items():
         function = op.function
         if inspect.isbuiltin(function):
             home = "math" if function.__name__ not in NUMPYS else "np"
-            lines.append(f"f_{name} = {home}.{function.__name__}")
+            found[name] = f"f_{name} = {home}.{function.__name__}"
         elif "_scipy_special" not in (text := inspect.getsource(function)):
-            lines += ["@njit(error_model='numpy')", text, f"f_{name} = {function.__name__}"]
-    return lines
+            found[name] = f"@njit(error_model='numpy')\n{text}\nf_{name} = {function.__name__}"
+    return found
+
+
+@cache
+def _beyond() -> frozenset[str]:
+    """Return the rows that the loops cannot have: they call what is not there, or have too many operands."""
+
+    def calls(op: Op) -> set[str]:
+        return set(re.findall(r"\bf_(\w+)\(", "\n".join([*_forward_row(op), *_backward_row(op)])))
+
+    return frozenset(name for name, op in OPS.items() if op.arity > len(PLACES) or not calls(op) <= _functions().keys())
 
 
 def _module(ops: tuple[Op, ...], cached: bool) -> str:
     branches = {"forward": FORWARD, "backward": BACKWARD}
-    parts = [HEAD, *_functions()]
+    parts = [HEAD, *_functions().values()]
     for name, row in (("forward", _forward_row), ("backward", _backward_row)):
         lines = [branches[name].replace("CACHE", str(cached)).rstrip()]
         for i, op in enumerate(ops, FIRST_ROW):
@@ -332,12 +347,7 @@ def _loops(ops: tuple[Op, ...]) -> Any:
         except OSError:  # no place to keep it
             text = _module(ops, cached=False)
         else:
-            spec = spec_from_file_location(name, path)
-            assert spec is not None
-            assert spec.loader is not None
-            sys.modules[name] = module = module_from_spec(spec)  # by which Numba finds it again
-            spec.loader.exec_module(module)
-            return module
+            return load_file(name, path)  # a name by which Numba finds it again
     from numba import njit
 
     module = ModuleType("kernels")
@@ -415,11 +425,12 @@ class _Array(Traced):
 
 def _applied_to_arrays(op: Op, xs: list[Any]) -> Any:
     """Apply a row to arrays: by NumPy's function of the name, or number by number."""
-    own = OPS.get(op.name) is op
-    name = {"sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative", "pow": "power", "abs": "fabs"}
-    known = {"add", "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", *name}
-    if own and op.name in known:
-        return getattr(np, name.get(op.name, op.name))(*xs)
+    if OPS.get(op.name) is op:
+        if _is_arithmetic(op):
+            return _arithmetic(op)(*xs)
+        for name in op.methods:  # under which NumPy asks the elements of an object array
+            if isinstance(ufunc := getattr(np, name, None), np.ufunc):
+                return ufunc(*xs)
 
     def extended(*numbers: float) -> float:
         try:
@@ -435,14 +446,20 @@ def _applied_to_arrays(op: Op, xs: list[Any]) -> Any:
 # Compiling the loops takes seconds, for all rows 15 of them, and is done once on a machine. So there are two
 # sets of loops for the table's rows: the usual ones, and all that Numba can take.
 USUAL = frozenset("add sub mul div neg pow exp log sqrt tanh sigmoid softplus relu maximum greater where".split())
-BEYOND = frozenset({"digamma", "polygamma", "lgamma"})  # of SciPy, or with slopes of SciPy's
 
 
 def _rows_for(ops: set[Op]) -> tuple[Op, ...]:
     """Return the rows that the loops for some ops shall have."""
     table = {op for op in ops if OPS.get(op.name) is op}
-    names = USUAL if all(op.name in USUAL for op in table) else OPS.keys() - BEYOND
+    names = USUAL if all(op.name in USUAL for op in table) else OPS.keys() - _beyond()
     return (*(OPS[name] for name in sorted(names)), *sorted(ops - table, key=_name))
+
+
+@cache
+def _arithmetic(op: Op) -> Any:
+    """Return a row that is arithmetic as a function of arrays."""
+    places = list(PLACES[: op.arity])
+    return eval(f"lambda {', '.join(places)}: {_applied(op, places)}")  # of the table's own text
 
 
 def runner(program: Program, use_numba: bool | None = None) -> Runner:
@@ -460,7 +477,7 @@ def runner(program: Program, use_numba: bool | None = None) -> Runner:
             raise ImportError('this needs Numba: pip install "autograd_mini[fast]"') from None
         return _Arrays(program)
     ops = {i.op for i in program.instructions if i.op is not None}
-    reason = next((f"{op} is beyond it" for op in ops if op.name in BEYOND or op.arity > len(PLACES)), "")
+    reason = next((f"{op} is beyond it" for op in ops if op.name in _beyond() or op.arity > len(PLACES)), "")
     if not reason:
         try:
             return _Compiled(program, _rows_for(ops))
