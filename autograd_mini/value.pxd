@@ -10,7 +10,7 @@ cdef int _switched
 cdef long long _walks
 cdef dict _dots
 cdef bint COMPILED
-cdef object add, sub, mul, div, neg, power, _recording, _watch
+cdef object add, sub, mul, div, neg, power, relu, _recording, _watch
 cdef double inf
 
 cdef class Value(Traced):
@@ -48,8 +48,7 @@ cdef inline int free_later(object operand) except -1:
         Py_INCREF(operand)
     return 0
 
-cdef inline int free_operands(Value node) except -1:
-    global _freeing
+cdef inline int let_go(Value node) except -1:
     if node._y is node._x:  # as in y + y: one reference is let go here, the other below
         node._y = None
     if node._x is not None and (<PyObject*>node._x).ob_refcnt == 1:
@@ -57,9 +56,59 @@ cdef inline int free_operands(Value node) except -1:
     if node._y is not None and (<PyObject*>node._y).ob_refcnt == 1:
         free_later(node._y)
     node._x = node._y = None
+    return 0
+
+cdef inline int free_operands(Value node) except -1:
+    global _freeing
+    let_go(node)
     if _dying and not _freeing:
         _freeing = True
         while _dying:
-            _dying.pop()
+            spare(_dying.pop())
         _freeing = False
     return 0
+
+cdef extern from *:
+    """
+    #ifndef __GNUC__
+    #define __builtin_prefetch(address, write)
+    #endif
+    #define HAS_WEAKREFS(node) (*(PyObject **)((char *)(node) + Py_TYPE(node)->tp_weaklistoffset) != NULL)
+    """
+    bint has_weakrefs "HAS_WEAKREFS"(object node)
+    void prefetch "__builtin_prefetch"(const void *, int)
+
+# Nodes that die so wait to be used again, so that a training step builds its graph in the memory of the
+# last one, which the system would take and clear meanwhile. They wait in lists by address, each linked
+# through _x: nodes made one after the other stay near each other, else caches would miss each of them.
+cdef list _waiting
+cdef Py_ssize_t _spares, SPARES, _near
+
+cdef inline int spare(object dying) except -1:
+    global _spares
+    # Two references: _dying.pop()'s and node.
+    if type(dying) is not Value or _spares >= SPARES or has_weakrefs(dying):
+        return 0
+    node = <Value>dying
+    if (<PyObject*>node).ob_refcnt != 2:
+        return 0
+    let_go(node)
+    node._op_row = None
+    near = (<size_t><PyObject*>node >> 13) & 2047  # the 8 kilobytes that it is in
+    node._x = _waiting[near]
+    _waiting[near] = node
+    _spares += 1
+    return 0
+
+cdef inline Value new_node():
+    global _spares, _near
+    if _spares == 0:
+        return Value.__new__(Value)
+    while _waiting[_near] is None:
+        _near = (_near + 1) & 2047
+    node = <Value>_waiting[_near]
+    _waiting[_near] = node._x
+    _spares -= 1
+    prefetch(<char*><PyObject*>node._x, 1)
+    prefetch(<char*><PyObject*>node._x + 64, 1)
+    return node

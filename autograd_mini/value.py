@@ -20,7 +20,7 @@ from contextvars import ContextVar
 from numbers import Real
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat
 
-from .ops import Op, Traced, add, div, dot_of, inf, mul, neg, number, pow as power, sub, sum_of
+from .ops import Op, Traced, add, div, dot_of, inf, mul, neg, number, pow as power, relu, sub, sum_of
 
 if TYPE_CHECKING:
     import cython
@@ -440,6 +440,10 @@ class Value(Traced):
 _walks = 0  # so many that each has a number of its own
 _dying: list[Any] = []  # for free_operands
 _freeing = False
+_waiting: list[Value | None] = [None] * 2048  # spare nodes; their number, the most (9.6 MB), and where the next is
+_spares = 0
+SPARES = 100_000
+_near = 0
 
 if not COMPILED:
     del Value.__hash__  # it is object's own, and in C; a compiled class that has comparisons must be told
@@ -709,7 +713,7 @@ def is_recording() -> bool:
 
 
 def _node(op: Op | None, data: float, x: Any, y: Any, dx: float, dy: float) -> Value:
-    node: Value = Value.__new__(Value)
+    node: Value = new_node() if COMPILED else Value.__new__(Value)  # type: ignore[name-defined]  # noqa: F821
     node._data = data
     node._grad = 0.0
     node._label = ""
@@ -727,7 +731,9 @@ def _node(op: Op | None, data: float, x: Any, y: Any, dx: float, dy: float) -> V
 
 
 def _record_unary(op: Op, node: Value) -> Value:
-    x = node._data
+    x: float = node._data
+    if op is relu:
+        return _node(op, 0.0 if x <= 0.0 else x, node, None, 1.0 if x > 0.0 else 0.0, 0.0)
     try:
         data = op.function(x)
     except (ArithmeticError, ValueError) as error:

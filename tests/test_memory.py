@@ -76,6 +76,16 @@ SHAPES = {
             held = [held, y] if i % 2 else (y, held)
         del held
         """,
+    "one graph after the other, in the same nodes": """
+        for i in range(30):
+            y, kept = x * 1.0, []
+            for k in range(5_000):
+                y = ag.tanh(y) if k % 7 else y * x + x
+                if k % 50 == i:
+                    kept.append(y)
+            y.backward()
+            assert all(len(v.parents) in (1, 2) and v.label == "" for v in ag.topological_order(y) if v.op)
+        """,
     "parts that live on": """
         kept = []
         for i in range(100_000):
