@@ -32,7 +32,7 @@ from .check import GradientError as GradientError, audit as audit, check_grads a
 from .explain import Explanation as Explanation, Path as Path, Paths as Paths, explain as explain, paths as paths
 from .expression import ExpressionError as ExpressionError, expression as expression, label_all as label_all
 from .folding import unfold as unfold
-from .functions import log_softmax as log_softmax, logsumexp as logsumexp, softmax as softmax
+from .functions import log_softmax as log_softmax, logsumexp as logsumexp, softmax as softmax, take as take
 from .ops import (
     OPS as OPS,
     Op as Op,

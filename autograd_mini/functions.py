@@ -1,7 +1,7 @@
 r"""Functions composed of rows: of several numbers, and safe from overflow.
 
-This room owns what is no row of its own because it takes a list: $\log\sum e^x$ and softmax. Numbers
-give floats, a Value among them gives Values. It must not know nets.
+This room owns what is no row of its own because it takes a list: $\log\sum e^x$, softmax, and the choice
+among rows. Numbers give floats, a Value among them gives Values. It must not know nets.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from functools import reduce
 from typing import Any
 
-from .ops import exp, log, maximum, stop_gradient
-from .value import sum
+from .ops import exp, log, maximum, number, stop_gradient, take_of
+from .structure import flatten
+from .value import Value, sum
 
-__all__ = ["log_softmax", "logsumexp", "softmax"]
+__all__ = ["log_softmax", "logsumexp", "softmax", "take"]
 
 
 def logsumexp(xs: Iterable[Any]) -> Any:
@@ -62,6 +63,37 @@ def log_softmax(xs: Iterable[Any]) -> list[Any]:
     lesser = [x - top for x in xs]
     total = log(sum(exp(x) for x in lesser))
     return [x - total for x in lesser]
+
+
+def take(rows: Any, index: Any) -> Any:
+    r"""Return `rows[index]` where the index may be a Value: an input of a compiled program, such as a token.
+
+    The derivative goes to what was chosen, and none to the index.
+
+    Args:
+        rows: numbers, or rows of them of one structure.
+        index: a whole number from 0 on.
+
+    Raises:
+        IndexError: there is no such row.
+
+    >>> take([10.0, 20.0, 30.0], 1.0)
+    20.0
+    >>> take([[1.0, 2.0], [3.0, 4.0]], 0)
+    [1.0, 2.0]
+    """
+    at = index.data if isinstance(index, Value) else number("take", index)
+    if not 0 <= at < len(rows) or not float(at).is_integer():
+        raise IndexError(f"take: there is no row {at:g} among {len(rows)}, counted from 0")
+    if not isinstance(index, Value):
+        return rows[int(at)]
+    flat = [flatten(row) for row in rows]
+    structure = flat[0][1]
+    for k, (_, other) in enumerate(flat):
+        if other != structure:
+            raise ValueError(f"take: row {k} has the structure {other}, row 0 {structure}")
+    row = take_of(len(rows) + 1)
+    return structure.rebuild([row(index, *column) for column in zip(*(leaves for leaves, _ in flat), strict=True)])
 
 
 def _some(name: str, xs: Iterable[Any]) -> list[Any]:

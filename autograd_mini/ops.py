@@ -241,7 +241,7 @@ class Op:
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         if self.composed is not None:
-            return (dot_of if self.name == "dot" else sum_of), (self.arity,)
+            return {"dot": dot_of, "sum": sum_of, "take": take_of}[self.name], (self.arity,)
         return str(vars(self)["__qualname__"])  # pickled by reference, as functions are
 
 
@@ -701,7 +701,7 @@ equal: Op = _row("equal", _equal, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
 
 
 # Rows of any number of operands: a neuron's sum as one node. Each size is a row of its own, made when it
-# is first asked for; `value.dot` and `value.sum` record them.
+# is first asked for; `value.dot`, `value.sum` and `functions.take` record them.
 
 
 @cache
@@ -762,6 +762,36 @@ def dot_of(arity: int) -> Op:
         methods=(),
         names=names,
         composed=function,
+    )
+
+
+@cache
+def take_of(arity: int) -> Op:
+    r"""Return the row $x_i$: the first operand, counting from 0, says which of the others it is.
+
+    >>> take_of(4)(2.0, 10.0, 20.0, 30.0)
+    30.0
+    """
+    n = arity - 1
+    names = ("i", *(f"x{k}" for k in range(n)))
+    xs = ", ".join(f"<{x}>" for x in names[1:]) if n <= 6 else f"<x0>, <x1>, …, <x{n - 1}>"
+
+    def chosen(index: Any, *xs: Any) -> Any:
+        return reduce(lambda rest, k: where(equal(index, float(k)), xs[k], rest), range(n - 2, -1, -1), xs[-1])
+
+    return _make(
+        "take",
+        lambda index, *xs: xs[int(index)],
+        lambda *operands: 0.0,
+        *[lambda *operands, k=k: equal(operands[0], float(k)) for k in range(n)],
+        doc=f"Choose one of {n} numbers.",
+        text=f"take(<i>; {xs})",
+        tex=rf"\operatorname{{take}}_{{<i>}}({xs.replace('…', chr(92) + 'dots')})",
+        operands=(Level.COMPARISON,) * arity,
+        symbol="take",
+        methods=(),
+        names=names,
+        composed=chosen,
     )
 
 

@@ -63,6 +63,8 @@ class Structure(NamedTuple):
         if self.kind == "array":
             return f"array{self.keys}"
         parts = [str(part) for part in self.parts]
+        if len(parts) > 12 and self.kind is not dict:  # shortened, for messages
+            parts = [*parts[:3], f"… {len(parts) - 4:,} more", parts[-1]]
         if self.kind is dict:
             return "{" + ", ".join(f"{k!r}: {part}" for k, part in zip(self.keys, parts, strict=True)) + "}"
         if self.kind is list:

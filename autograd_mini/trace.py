@@ -355,15 +355,20 @@ def trace(f: Callable[..., Any], *args: Any) -> Trace:
     """
     name = getattr(f, "__name__", "f")
     leaves, into = flatten(args)
+    inputs = [Value(_plain(name, x), getattr(x, "label", "") or f"x{i}") for i, x in enumerate(leaves)]
+    return replace(trace_call(name, lambda: f(*into.rebuild(inputs)), inputs), into=into)
+
+
+def trace_call(name: str, call: Callable[[], Any], inputs: list[Value]) -> Trace:
+    """Return what a call does with given leaves, which are the inputs."""
     comparisons = _Comparisons()
     with recording(), watched_by(comparisons):
-        inputs = [Value(_plain(name, x), getattr(x, "label", "") or f"x{i}") for i, x in enumerate(leaves)]
-        result = f(*into.rebuild(inputs))
+        result = call()
     outputs, out = flatten(result)
     made = _equations(
         [z if isinstance(z, Value) else number(f"{name}: its result", z) for z in outputs], inputs, comparisons.made_on
     )
-    return replace(made, name=name, into=into, out=out)
+    return replace(made, name=name, out=out)
 
 
 def _plain(name: str, x: Any) -> float:

@@ -1,22 +1,26 @@
 r"""`compile`: a function or a graph, traced and lifted once, and run as a vector program from then on.
 
-This room owns signatures, structures and what is kept between calls. It must not know how a program is
-found or run.
+This room owns what is kept between calls, and the ways to call. It must not know how a program is found or
+run.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+import pickle
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future
 from typing import Any
 
 import numpy as np
 
-from ..ops import number
-from ..structure import Structure, flatten
-from ..trace import COMPARE, Trace, trace, trace_graph
+from ..structure import flatten
+from ..trace import COMPARE, Trace, trace_call, trace_graph
+from ..transform import hvp, jvp
 from ..value import Value
+from .arguments import NUMBERS, Layout, read
+from .batch import Batched
 from .kernels import runner
 from .lift import Program, lift
 from .notation import written
@@ -25,28 +29,28 @@ __all__ = ["Compiled", "compile"]
 
 
 class _Entry:
-    """A trace with its program, and arrays to run it in."""
+    """A trace with its program, and where arguments go and results come from."""
 
-    def __init__(self, traced: Trace, use_numba: bool | None) -> None:
+    def __init__(self, traced: Trace, layout: Layout, use_numba: bool | None) -> None:
         self.trace = traced.fold_constants().common_subexpressions().dead_code()
+        self.layout = layout
         self.program = lift(self.trace)
         self.runner = runner(self.program, use_numba)
         slots = self.program.slots
         self.outputs = [slots[z] if isinstance(z, int) else z for z in self.trace.outputs]
+        self.output = self.outputs[0] if self.trace.out.kind is None and isinstance(self.outputs[0], int) else None
         self.branches = [
             (COMPARE[b.sign], slots[b.left], slots[b.right] if isinstance(b.right, int) else b.right, b.outcome)
             for b in self.trace.branches
         ]
+        self.spare: list[_Space] = []  # one is enough, but for threads
 
-    def forward(self, numbers: Sequence[float]) -> Any:
-        """Return the array of all numbers of the program."""
-        program = self.program
-        n = program.inputs
-        d = np.empty(program.size)
-        d[:n] = numbers
-        d[n : n + len(program.constants)] = program.constants
-        self.runner.forward(d)
-        return d
+    def space(self) -> _Space:
+        """Return room for one run, to be put back on `spare`."""
+        try:
+            return self.spare.pop()
+        except IndexError:
+            return _Space(self)
 
     def holds(self, d: Any) -> bool:
         """Say whether Python code would have taken the branches that were traced."""
@@ -56,22 +60,46 @@ class _Entry:
 
     def results(self, d: Any) -> Any:
         """Return the outputs in their structure."""
-        return self.trace.out.rebuild(float(d[z]) if isinstance(z, int) else z for z in self.outputs)
+        if self.output is not None:
+            return d.item(self.output)
+        return self.trace.out.rebuild(d.item(z) if isinstance(z, int) else z for z in self.outputs)
 
-    def gradient(self, d: Any) -> list[float]:
-        """Return the derivatives of the one output in the inputs."""
-        grad = np.zeros(self.program.size)
-        if isinstance(self.outputs[0], int):
-            grad[self.outputs[0]] = 1.0
-            self.runner.backward(d, grad)
-        gradient: list[float] = grad[: self.program.inputs].tolist()
-        return gradient
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "spare": []}
+
+
+class _Space:
+    """The arrays of one run: all numbers of the program, and their derivatives."""
+
+    def __init__(self, entry: _Entry) -> None:
+        program = entry.program
+        n = program.inputs
+        self.d, self.grad = np.zeros(program.size), np.zeros(program.size)
+        self.d[n : n + len(program.constants)] = program.constants
+        self.inputs, self.slopes = self.d[:n], self.grad[:n]
+        self.layout = entry.layout
+        self.places = self.layout.views(self.d)
+        self.gradients = self.layout.arrays(self.slopes)
+
+    def fill(self, scalars: bool, chunks: list[Any]) -> None:
+        """Put the numbers of some arguments in their places."""
+        if scalars:
+            self.inputs[:] = chunks
+        else:
+            for place, chunk in zip(self.places, chunks, strict=True):
+                place[...] = chunk
+
+    def gradient(self, k: int) -> Any:
+        """Return the derivatives in argument k."""
+        view = self.gradients[k]
+        return view.copy() if view is not None else self.layout.part(k, self.slopes)
 
 
 class Compiled:
     """A function of numbers that runs as a vector program; made by `compile`.
 
-    `print` shows the instructions that were found.
+    `print` shows the instructions that were found. It can be pickled; where its function cannot be, what has
+    been compiled goes along without it.
     """
 
     def __init__(
@@ -88,38 +116,110 @@ class Compiled:
         self._static = static_argnums
         self._check = check
         self._use_numba = use_numba
+        self._derived: dict[str, Compiled] = {}
+        self.name = getattr(f, "__name__", None) or "the graph"
         if f is not None:
             functools.update_wrapper(self, f)
 
     def __call__(self, *args: Any) -> Any:
         """Return what the function returns for numbers."""
-        entry, d, _ = self._run(args)
-        return entry.results(d)
+        entry, space = self._run(args, gradient=False)
+        results = entry.results(space.d)
+        entry.spare.append(space)
+        return results
 
     def value_and_grad(self, *args: Any, argnums: int | Sequence[int] = 0) -> tuple[Any, Any]:
         """Return the value and the gradient, in the structure of the argument, or a tuple for several.
 
+        The gradient in a module has the structure of its `state_dict`.
+
         Raises:
             TypeError: the function returns more than one number.
         """
-        entry, d, dynamic = self._run(args)
-        if entry.trace.out.kind is not None:
-            raise TypeError(f"{entry.trace.name}: a gradient needs one output, not the structure {entry.trace.out}")
-        places = [argnums] if isinstance(argnums, int) else list(argnums)
-        slopes = entry.gradient(d)
-        found, start = {}, 0
-        for place, part in zip(dynamic, entry.trace.into.parts, strict=True):
-            found[place] = part.rebuild(slopes[start : start + part.size])
-            start += part.size
-        try:
-            chosen = tuple(found[place % len(args)] for place in places)
-        except KeyError:
-            raise ValueError(f"{entry.trace.name}: argnums {argnums} is static, or there is no such argument") from None
-        return entry.results(d), chosen[0] if isinstance(argnums, int) else chosen
+        entry, space = self._run(args, gradient=True)
+        value = entry.results(space.d)
+        gradient = self._chosen(argnums, len(args), space.slopes.item if entry.layout.scalars else space.gradient)
+        entry.spare.append(space)
+        return value, gradient
 
     def grad(self, *args: Any, argnums: int | Sequence[int] = 0) -> Any:
         """Return the gradient alone; see `value_and_grad`."""
         return self.value_and_grad(*args, argnums=argnums)[1]
+
+    def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+        r"""Return the outputs and their derivative along the tangents, $J t$, by a program of its own.
+
+        >>> compile(lambda x, y: x * y).jvp((3.0, 4.0), (1.0, 0.5))
+        (12.0, 5.5)
+        """
+        return self._derive("jvp", jvp)(tuple(primals), tuple(tangents))  # type: ignore[no-any-return]
+
+    def hvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+        r"""Return the Hessian of the one output times the tangents, $H t$, by a program of its own.
+
+        >>> compile(lambda x, y: x * x * y).hvp((3.0, 4.0), (1.0, 0.5))
+        (11.0, 6.0)
+        """
+        return self._derive("hvp", hvp)(tuple(primals), tuple(tangents))
+
+    def vmap(self, in_axes: int | Sequence[int | None] | None = 0, threads: int = 1) -> Batched:
+        """Return the function of batches of arguments, of which examples are run side by side.
+
+        Args:
+            in_axes: where the examples of each argument's arrays are counted; None for an argument that is the same
+                for all. One for all arguments, or one for each.
+            threads: how many run at once; the results do not depend on it.
+
+        >>> compile(lambda w, x: w * x).vmap((None, 0))(3.0, [1.0, 2.0])
+        array([3., 6.])
+        """
+        return Batched(self, in_axes, threads)
+
+    def map(self, *args: Any, threads: int = 1) -> Any:
+        """Return the results for the examples along the first axis of every argument: `vmap()(*args)`."""
+        return self.vmap(threads=threads)(*args)
+
+    def value_and_grad_over(
+        self, shards: Iterable[tuple[Any, ...]], *, executor: Executor, argnums: int | Sequence[int] = 0
+    ) -> tuple[Any, Any]:
+        """Return the sums of value and gradient over several calls, which an executor runs.
+
+        Sums are taken in the order of the shards, whoever was ready first. What a lost worker had is run here.
+
+        Args:
+            shards: the arguments of each call, as tuples.
+            executor: of `concurrent.futures`, or another's of this kind, such as `client.get_executor()` of
+                `dask.distributed`.
+
+        Raises:
+            ValueError: there are no shards.
+
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> with ThreadPoolExecutor() as pool:
+        ...     compile(lambda w, x: w * x).value_and_grad_over([(3.0, 1.0), (3.0, 2.0)], executor=pool)
+        (9.0, 3.0)
+        """
+        shards = [tuple(shard) for shard in shards]
+        if not shards:
+            raise ValueError(f"{self.name}: there are no shards")
+        self._run(shards[0], gradient=True)  # traced here, once
+        frozen = pickle.dumps(self)
+        running: list[Future[Any] | None] = []
+        for shard in shards:
+            try:
+                running.append(executor.submit(_thawed_value_and_grad, frozen, shard, argnums))
+            except BrokenExecutor:
+                running.append(None)
+        total = None
+        for shard, future in zip(shards, running, strict=True):
+            try:
+                found = None if future is None else future.result()
+            except BrokenExecutor:
+                found = None
+            if found is None:
+                found = self.value_and_grad(*shard, argnums=argnums)
+            total = found if total is None else _sum(total, found)
+        return total  # type: ignore[return-value]  # there is a shard
 
     def program(self, *args: Any) -> Program:
         """Return the program for the structure of some arguments; without arguments the only one there is.
@@ -128,87 +228,159 @@ class Compiled:
             LookupError: nothing has been compiled yet, or for more than one structure.
         """
         if args:
-            return self._run(args)[0].program
-        return self._only().program
-
-    def _only(self) -> _Entry:
-        entries = [entry for kept in self._entries.values() for entry in kept]
+            return self.entry(args).program
+        entries = self._all()
         if len(entries) != 1:
             raise LookupError(f"there are {len(entries)} programs: give arguments to choose by, or call it first")
-        return entries[0]
+        return entries[0].program
 
-    def _run(self, args: tuple[Any, ...]) -> tuple[_Entry, Any, list[int]]:
-        static = {place % len(args): args[place] for place in self._static} if args else {}
-        dynamic = [i for i in range(len(args)) if i not in static]
-        leaves, structure = flatten(tuple(args[i] for i in dynamic))
-        for leaf in leaves:
-            if isinstance(leaf, Value):
-                raise TypeError(f"{self._name()}: give numbers, not {leaf!r}: a compiled function records no graph")
-        numbers = [number(self._name(), leaf) for leaf in leaves]
-        key = (structure, tuple(sorted(static.items())))
+    def entry(self, args: tuple[Any, ...]) -> _Entry:
+        """Return what has been compiled for arguments like these, with their numbers in the space that is spare."""
+        entry, space = self._run(args, gradient=False)
+        entry.spare.append(space)
+        return entry
+
+    def _all(self) -> list[_Entry]:
+        return [entry for kept in self._entries.values() for entry in kept]
+
+    def _run(self, args: tuple[Any, ...], *, gradient: bool) -> tuple[_Entry, _Space]:
+        name = self.name
+        static: dict[int, Any] = {}
+        chunks: Any = []
+        keys: tuple[Any, ...]
+        key: Any
+        if self._static:
+            static = {k % len(args): args[k] for k in self._static} if args else {}
+            keys = tuple([read(name, x, chunks) for k, x in enumerate(args) if k not in static])
+            key = keys, tuple(sorted(static.items()))
+        elif NUMBERS.issuperset(map(type, args)):
+            chunks = args
+            key = keys = (None,) * len(args)
+        else:
+            key = keys = tuple([read(name, x, chunks) for x in args])
         kept = self._entries.get(key)
         if kept is None:
             if self._f is None:
-                raise TypeError(f"{self._name()}: the inputs must have the structure {self._into()}, not {structure}")
+                into = " or ".join(str(entry.trace.into) for entry in self._all())
+                raise TypeError(f"{name}: the inputs must have the structure {into}, not {flatten(args)[1]}")
             kept = self._entries[key] = []
         for entry in kept:
-            d = entry.forward(numbers)
-            if entry.holds(d):
+            space = entry.space()
+            space.fill(entry.layout.scalars, chunks)
+            if not entry.branches:
+                if gradient and entry.output is not None:
+                    entry.runner.both(space.d, space.grad, entry.output)
+                else:
+                    entry.runner.forward(space.d)
                 break
+            entry.runner.forward(space.d)
+            if entry.holds(space.d):
+                if gradient and entry.output is not None:
+                    entry.runner.backward(space.d, space.grad, entry.output)
+                break
+            entry.spare.append(space)
         else:
-            entry = self._traced(args, static, dynamic, numbers, structure, kept)
-            d = entry.forward(numbers)
-        if self._check and not all(np.isfinite(d[z]) for z in entry.outputs if isinstance(z, int)):
-            entry.trace._run([Value(x, name) for x, name in zip(numbers, entry.trace.inputs, strict=True)])
-        return entry, d, dynamic
+            kept.append(self._traced(args, static, keys, chunks))
+            return self._run(args, gradient=gradient)
+        if gradient and entry.trace.out.kind is not None:
+            raise TypeError(f"{name}: a gradient needs one output, not the structure {entry.trace.out}")
+        if self._check and not all(np.isfinite(space.d[z]) for z in entry.outputs if isinstance(z, int)):
+            named = zip(space.inputs.tolist(), entry.trace.inputs, strict=True)
+            entry.trace._run([Value(x, label) for x, label in named])
+        return entry, space
 
     def _traced(
-        self,
-        args: tuple[Any, ...],
-        static: dict[int, Any],
-        dynamic: list[int],
-        numbers: list[float],
-        structure: Structure,
-        kept: list[_Entry],
+        self, args: tuple[Any, ...], static: dict[int, Any], keys: tuple[Any, ...], chunks: list[Any]
     ) -> _Entry:
-        """Trace the function as it goes with these numbers, and keep what comes of it."""
+        """Trace the function as it goes with these numbers, and return what comes of it."""
         f = self._f
         if f is None:
-            raise ValueError(f"{self._name()}: Python code would have taken another branch with these numbers")
+            raise ValueError(f"{self.name}: Python code would have taken another branch with these numbers")
+        dynamic = [k for k in range(len(args)) if k not in static]
+        layout = Layout(_names(f, dynamic), keys, chunks)
+        numbers = np.zeros(layout.size)
+        for place, chunk in zip(layout.views(numbers), chunks, strict=True):
+            place[...] = chunk
+        leaves = layout.leaves(numbers)
+        whole = dict(zip(dynamic, layout.arguments(leaves), strict=True)) | static
+        made = trace_call(self.name, lambda: f(*(whole[k] for k in range(len(args)))), leaves)
+        return _Entry(made, layout, self._use_numba)
 
-        def of_dynamic(*given: Any) -> Any:
-            whole = dict(zip(dynamic, given, strict=True)) | static
-            return f(*(whole[i] for i in range(len(args))))
+    def _chosen(self, argnums: int | Sequence[int], n: int, part: Callable[[int], Any]) -> Any:
+        """Return the parts that argnums asks for; static arguments have none."""
+        places = [argnums] if isinstance(argnums, int) else argnums
+        if not self._static:
+            try:
+                found = [part(k) for k in places]
+            except IndexError:
+                raise ValueError(f"{self.name}: argnums {argnums}, but there are {n} arguments") from None
+            return found[0] if isinstance(argnums, int) else tuple(found)
+        static = [k % n for k in self._static]
 
-        of_dynamic.__name__ = self._name()
-        named = [Value(x, name) for x, name in zip(numbers, _labels(f, dynamic, structure), strict=True)]
-        entry = _Entry(trace(of_dynamic, *structure.rebuild(named)), self._use_numba)
-        kept.append(entry)
-        return entry
+        def of(k: int) -> Any:
+            if not -n <= k < n or k % n in static:
+                raise ValueError(f"{self.name}: argnums {argnums} is static, or there is no such argument")
+            return part(k % n - sum(other < k % n for other in static))
 
-    def _name(self) -> str:
-        return getattr(self._f, "__name__", None) or "the graph"
+        return of(argnums) if isinstance(argnums, int) else tuple([of(k) for k in places])
 
-    def _into(self) -> str:
-        return " or ".join(str(structure) for structure, _ in self._entries)
+    def _derive(self, name: str, transform: Callable[..., Any]) -> Compiled:
+        """Return the compiled form of a transformation of the function."""
+        if self._static:
+            raise ValueError(f"{name}: there are static arguments; bind them first, by functools.partial")
+        made = self._derived.get(name)
+        if made is None:
+            f = self._f or self._all()[0].trace
+
+            def derived(primals: Any, tangents: Any) -> Any:
+                return transform(f, primals, tangents)
+
+            derived.__name__ = f"{name} of {self.name}"
+            made = self._derived[name] = Compiled(derived, {}, check=self._check, use_numba=self._use_numba)
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {**vars(self), "_derived": {}}
+        try:
+            pickle.dumps(self._f)
+        except (AttributeError, TypeError, pickle.PicklingError):  # a lambda, a closure
+            state["_f"] = None
+            state.pop("__wrapped__", None)
+        return state
 
     def __repr__(self) -> str:
-        programs = [written(e.trace, e.program) for kept in self._entries.values() for e in kept]
-        return "\n\n".join(programs) or f"{self._name()}: not compiled yet; it is at the first call"
+        programs = [written(entry.trace, entry.program) for entry in self._all()]
+        return "\n\n".join(programs) or f"{self.name}: not compiled yet; it is at the first call"
 
 
-def _labels(f: Callable[..., Any], places: list[int], structure: Structure) -> list[str]:
-    """Name the inputs after the function's parameters."""
+def _names(f: Callable[..., Any], places: list[int]) -> list[str]:
+    """Name arguments after the function's parameters."""
     try:
         parameters = list(inspect.signature(f).parameters.values())
     except (TypeError, ValueError):  # of a function in C
         parameters = []
     named = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    labels = []
-    for place, part in zip(places, structure.parts, strict=True):
-        name = named[place] if place < len(named) else f"x{place}"
-        labels += [name] if part.size == 1 else [f"{name}_{{{k}}}" for k in range(1, part.size + 1)]
-    return labels
+    return [named[place] if place < len(named) else f"x{place}" for place in places]
+
+
+def _thawed_value_and_grad(frozen: bytes, shard: tuple[Any, ...], argnums: Any) -> Any:
+    """Call a pickled program, in a worker; it is unpickled once there."""
+    return _thawed(frozen).value_and_grad(*shard, argnums=argnums)
+
+
+@functools.lru_cache(maxsize=4)
+def _thawed(frozen: bytes) -> Compiled:
+    made: Compiled = pickle.loads(frozen)
+    return made
+
+
+def _sum(a: Any, b: Any) -> Any:
+    """Add numbers and arrays in structures of one kind."""
+    if isinstance(a, dict):
+        return {key: _sum(a[key], b[key]) for key in a}
+    if isinstance(a, (list, tuple)):
+        return type(a)(_sum(x, y) for x, y in zip(a, b, strict=True))
+    return a + b
 
 
 def compile(
@@ -222,8 +394,9 @@ def compile(
     r"""Return a function that computes the same as f, on numbers, as a vector program.
 
     At the first call for each structure of arguments f is run on Values and traced, the graph is lifted to
-    instructions on vectors, and from then on these are run. Arguments are numbers, NumPy arrays, and lists and
-    dicts of them; arrays reach f as object arrays of Values. The numbers of that first call must be in the domains
+    instructions on vectors, and from then on these are run. Arguments are numbers, NumPy arrays, lists and dicts
+    of them, and modules; arrays reach f as object arrays of Values, a module as it is, with its parameters as
+    inputs. The numbers of that first call must be in the domains
     of what f computes. Where Python code branches on numbers (`if x > 0`)
     each way it goes is traced when it is first met. Results are f's but for the order of sums.
 
@@ -253,5 +426,7 @@ def compile(
             raise TypeError(f"compile: give a function, or a graph and its inputs, not {f!r}")
         return Compiled(f, {}, static_argnums=static, check=check, use_numba=numba)
     traced = trace_graph(f, inputs)
-    entry = _Entry(traced, numba)
-    return Compiled(None, {(traced.into, ()): [entry]}, check=check, use_numba=numba)
+    chunks: list[Any] = []
+    keys = (read("compile", traced.into.parts[0].rebuild(traced.primals), chunks),)
+    entry = _Entry(traced, Layout(["x"], keys, chunks), numba)
+    return Compiled(None, {keys: [entry]}, check=check, use_numba=numba)

@@ -1,307 +1,75 @@
-r"""Kernels: what runs instructions, made from the rows of the table.
+r"""Kernels: what runs instructions.
 
-This room owns two interpreters of a program's instructions. One is a module of loops, written out from
-the rows' functions and rules and compiled by Numba; it is kept in a cache folder, so that a machine
-compiles it once. The other runs the same instructions on NumPy arrays, where Numba is not installed
-or cannot take a function. Numbers that leave a domain follow IEEE arithmetic in both. It must not know
-how instructions were found.
+This room owns two interpreters of a program's instructions. One is Numba's: the loops that `loops` writes
+out, compiled and kept in a cache folder, so that a machine compiles them once. The other runs the same
+instructions on NumPy arrays, where Numba is not installed or cannot take a function. Numbers that leave a
+domain follow IEEE arithmetic in both. It must not know how instructions were found.
 """
 
 from __future__ import annotations
 
 import hashlib
-import inspect
 import math
 import os
-import re
 import warnings
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from ..files import write_whole
-from ..ops import OPS, Level, Op, Traced
-from ..uncompiled import load_file, source_module
+from ..ops import OPS, Op, Traced
+from ..uncompiled import load_file
 from .lift import Instruction, Program
+from .loops import FIELDS, FIRST_ROW, KINDS, PLACES, applied, beyond, is_arithmetic, module, name_of
 
-__all__ = ["Runner", "runner"]
-
-FIELDS = 4  # of an access
-PLACES = ("x", "y", "w")  # what the loops call the operands of a row
-
-
-class _Source(Traced):
-    """A recorder that writes a rule as a line of Python for a compiler."""
-
-    __slots__ = ("text",)
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def record(self, op: Op, operands: tuple[Any, ...]) -> _Source:
-        parts = [x.text if isinstance(x, _Source) else repr(float(x)) for x in operands]
-        return _Source(_applied(op, parts))
-
-
-def _applied(op: Op, parts: list[str]) -> str:
-    """Write a row applied to operands: as its own text says where that is Python's arithmetic, else as a call."""
-    parts = [{"inf": "INF", "-inf": "-INF", "nan": "NAN"}.get(part, part) for part in parts]
-    if not _is_arithmetic(op):
-        return f"{_name(op)}({', '.join(parts)})"
-    holes = dict(zip(op.operands, parts, strict=True))
-    return "(" + re.sub(r"<(\w+)>", lambda hole: holes[hole[1]], op.text.template) + ")"
-
-
-def _is_arithmetic(op: Op) -> bool:
-    return OPS.get(op.name) is op and op.infix and op.text.level > Level.COMPARISON
-
-
-def _name(op: Op) -> str:
-    return f"f_{op.name}"
-
-
-def _rule(op: Op, i: int) -> str:
-    """Return a partial derivative as an expression in x, y, w and z."""
-    slope = op.partials[i](*[_Source(name) for name in PLACES[: op.arity]], _Source("z"))
-    return slope.text if isinstance(slope, _Source) else repr(float(slope))
-
-
-def _indented(lines: Iterable[str], depth: int) -> list[str]:
-    return ["    " * depth + line for line in lines]
-
-
-def _places(op_arity: int) -> list[str]:
-    return [
-        f"{p} = code[k, {5 + FIELDS * i}] + r * code[k, {6 + FIELDS * i}]; s{p} = code[k, {7 + FIELDS * i}]"
-        for i, p in enumerate("abe"[:op_arity])
-    ]
-
-
-def _forward_row(op: Op) -> list[str]:
-    reads = [f"{name} = d[{p} + c * s{p}]" for name, p in zip(PLACES, "abe"[: op.arity], strict=False)]
-    value = _applied(op, list(PLACES[: op.arity]))
-    return [
-        "for r in range(rows):",
-        *_indented(_places(op.arity), 1),
-        "    for c in range(columns):",
-        *_indented([*reads, f"d[out + c] = {value}"], 2),
-        "    out += columns",
-    ]
-
-
-def _backward_row(op: Op) -> list[str]:
-    places = "abe"[: op.arity]
-    reads = [f"{name} = d[{p} + c * s{p}]" for name, p in zip(PLACES, places, strict=False)]
-    adds = [f"grad[{p} + c * s{p}] += g * {_rule(op, i)}" for i, p in enumerate(places)]
-    return [
-        "for r in range(rows):",
-        *_indented(_places(op.arity), 1),
-        "    for c in range(columns):",
-        *_indented([*reads, "z = d[out + c]; g = grad[out + c]", *adds], 2),
-        "    out += columns",
-    ]
-
-
-HEAD = """\
-import math
-from math import inf as INF, nan as NAN
-
-import numpy as np
-from numba import njit
-"""
-FORWARD = """
-@njit(error_model="numpy", fastmath={"reassoc"})
-def inner(d, a, sa, b, sb, n):
-    total = 0.0
-    if sa == 1 and sb == 1:  # slices: indices from 0 on need no test for being negative, and become SIMD
-        x = d[a : a + n]
-        y = d[b : b + n]
-        for j in range(n):
-            total += x[j] * y[j]
-    else:
-        for j in range(n):
-            total += d[a + j * sa] * d[b + j * sb]
-    return total
-
-
-@njit(error_model="numpy", fastmath={"reassoc"})
-def inner4(d, a, step, b, n, out):
-    a1, a2, a3 = a + step, a + 2 * step, a + 3 * step
-    x0, x1, x2, x3 = d[a : a + n], d[a1 : a1 + n], d[a2 : a2 + n], d[a3 : a3 + n]
-    y = d[b : b + n]
-    t0 = t1 = t2 = t3 = 0.0
-    for j in range(n):
-        t0 += x0[j] * y[j]
-        t1 += x1[j] * y[j]
-        t2 += x2[j] * y[j]
-        t3 += x3[j] * y[j]
-    d[out], d[out + 1], d[out + 2], d[out + 3] = t0, t1, t2, t3
-
-
-@njit(error_model="numpy", cache=CACHE, nogil=True)
-def forward(code, index, d):
-    for k in range(code.shape[0]):
-        kind, out, rows, columns, n = code[k, 0], code[k, 1], code[k, 2], code[k, 3], code[k, 4]
-        if kind == 0:  # gather
-            a = code[k, 5]
-            for c in range(columns):
-                d[out + c] = d[index[a + c]]
-        elif kind == 1 or kind == 3:  # dot; 3: one that begins with a number
-            a2, a3, b2, b3 = code[k, 7], code[k, 8], code[k, 11], code[k, 12]
-            four = a3 == 1 and b3 == 1 and b2 == 0
-            for r in range(rows):
-                a = code[k, 5] + r * code[k, 6]
-                b = code[k, 9] + r * code[k, 10]
-                c = 0
-                while four and c + 4 <= columns:
-                    inner4(d, a + c * a2, a2, b, n, out + c)
-                    c += 4
-                while c < columns:
-                    d[out + c] = inner(d, a + c * a2, a3, b + c * b2, b3, n)
-                    c += 1
-                if kind == 3:
-                    for c in range(columns):
-                        d[out + c] = d[code[k, 13] + r * code[k, 14] + c * code[k, 15]] + d[out + c]
-                out += columns
-        elif kind == 2:  # sum
-            a3 = code[k, 8]
-            for r in range(rows):
-                for c in range(columns):
-                    a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
-                    total = d[a]
-                    for j in range(1, n):
-                        total += d[a + j * a3]
-                    d[out] = total
-                    out += 1
-"""
-BACKWARD = """
-@njit(error_model="numpy")
-def spread(grad, a, sa, d, b, sb, g, n):
-    if sa == 1 and sb == 1:
-        x = grad[a : a + n]
-        y = d[b : b + n]
-        for j in range(n):
-            x[j] += g * y[j]
-    else:
-        for j in range(n):
-            grad[a + j * sa] += g * d[b + j * sb]
-
-
-@njit(error_model="numpy", fastmath={"reassoc"})
-def spread4(grad, a, step, d, b, n, out):
-    g0, g1, g2, g3 = grad[out], grad[out + 1], grad[out + 2], grad[out + 3]
-    a1, a2, a3 = a + step, a + 2 * step, a + 3 * step
-    y, dy = d[b : b + n], grad[b : b + n]
-    x0, x1, x2, x3 = d[a : a + n], d[a1 : a1 + n], d[a2 : a2 + n], d[a3 : a3 + n]
-    for j in range(n):
-        dy[j] += g0 * x0[j] + g1 * x1[j] + g2 * x2[j] + g3 * x3[j]
-    d0, d1, d2, d3 = grad[a : a + n], grad[a1 : a1 + n], grad[a2 : a2 + n], grad[a3 : a3 + n]
-    for j in range(n):
-        d0[j] += g0 * y[j]
-    for j in range(n):
-        d1[j] += g1 * y[j]
-    for j in range(n):
-        d2[j] += g2 * y[j]
-    for j in range(n):
-        d3[j] += g3 * y[j]
-
-
-@njit(error_model="numpy", cache=CACHE, nogil=True)
-def backward(code, index, d, grad):
-    for k in range(code.shape[0] - 1, -1, -1):
-        kind, out, rows, columns, n = code[k, 0], code[k, 1], code[k, 2], code[k, 3], code[k, 4]
-        if kind == 0:
-            a = code[k, 5]
-            for c in range(columns):
-                grad[index[a + c]] += grad[out + c]
-        elif kind == 1 or kind == 3:
-            a2, a3, b2, b3 = code[k, 7], code[k, 8], code[k, 11], code[k, 12]
-            four = a3 == 1 and b3 == 1 and b2 == 0
-            for r in range(rows):
-                a = code[k, 5] + r * code[k, 6]
-                b = code[k, 9] + r * code[k, 10]
-                if kind == 3:
-                    for c in range(columns):
-                        grad[code[k, 13] + r * code[k, 14] + c * code[k, 15]] += grad[out + c]
-                c = 0
-                while four and c + 4 <= columns:
-                    spread4(grad, a + c * a2, a2, d, b, n, out + c)
-                    c += 4
-                while c < columns:
-                    g = grad[out + c]
-                    spread(grad, a + c * a2, a3, d, b + c * b2, b3, g, n)
-                    spread(grad, b + c * b2, b3, d, a + c * a2, a3, g, n)
-                    c += 1
-                out += columns
-        elif kind == 2:
-            a3 = code[k, 8]
-            for r in range(rows):
-                for c in range(columns):
-                    a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
-                    g = grad[out]
-                    out += 1
-                    for j in range(n):
-                        grad[a + j * a3] += g
-"""
-NUMPYS = {"cbrt"}  # functions that Numba has of NumPy and not of math
-KINDS = {"gather": 0, "dot": 1, "sum": 2, "started dot": 3}
-FIRST_ROW = len(KINDS)
-
-
-@cache
-def _functions() -> dict[str, str]:
-    """Return the rows' own float functions as source, but for SciPy's; each is compiled when it is used."""
-    found = {}
-    for name, op in source_module("ops").OPS.items():
-        function = op.function
-        if inspect.isbuiltin(function):
-            home = "math" if function.__name__ not in NUMPYS else "np"
-            found[name] = f"f_{name} = {home}.{function.__name__}"
-        elif "_scipy_special" not in (text := inspect.getsource(function)):
-            found[name] = f"@njit(error_model='numpy')\n{text}\nf_{name} = {function.__name__}"
-    return found
-
-
-@cache
-def _beyond() -> frozenset[str]:
-    """Return the rows that the loops cannot have: they call what is not there, or have too many operands."""
-
-    def calls(op: Op) -> set[str]:
-        return set(re.findall(r"\bf_(\w+)\(", "\n".join([*_forward_row(op), *_backward_row(op)])))
-
-    return frozenset(name for name, op in OPS.items() if op.arity > len(PLACES) or not calls(op) <= _functions().keys())
-
-
-def _module(ops: tuple[Op, ...], cached: bool) -> str:
-    branches = {"forward": FORWARD, "backward": BACKWARD}
-    parts = [HEAD, *_functions().values()]
-    for name, row in (("forward", _forward_row), ("backward", _backward_row)):
-        lines = [branches[name].replace("CACHE", str(cached)).rstrip()]
-        for i, op in enumerate(ops, FIRST_ROW):
-            lines += [f"        elif kind == {i}:  # {op.name}", *_indented(row(op), 3)]
-        parts.append("\n".join(lines))
-    return "\n".join(parts) + "\n"
+__all__ = ["Batch", "Runner", "runner"]
 
 
 class Runner(Protocol):
-    """What runs a program's instructions."""
+    """What runs a program's instructions on an array of its numbers, and on one of their derivatives."""
 
     def forward(self, d: Any) -> None:
         """Fill the array of numbers, from the inputs and constants that stand in it."""
 
-    def backward(self, d: Any, grad: Any) -> None:
-        """Add to the gradients, from the outputs' that stand in it."""
+    def backward(self, d: Any, grad: Any, z: int) -> None:
+        """Leave the derivatives of number z in the inputs' places; zeros are elsewhere, before and after."""
+
+    def both(self, d: Any, grad: Any, z: int) -> None:
+        """Do one after the other."""
+
+    def batch(self, batch: Batch, first: int, last: int) -> None:
+        """Run blocks of a batch's examples."""
 
 
-class _Compiled:
+class Batch(NamedTuple):
+    """Many examples: what varies is a row of `X` for each input in `mapped`, and what does not is in `numbers`.
+
+    Every number of the program has `width` lanes, of as many examples. Results of each example are left in
+    `results`, and its derivatives in `slopes`; those in the inputs `same` are summed over each block,
+    in `totals`, so that they do not depend on who ran which block. Without derivatives z is -1.
+    """
+
+    numbers: Any  # the inputs that do not vary, the constants, and zeros
+    width: int
+    X: Any
+    mapped: Any
+    same: Any
+    outputs: Any
+    results: Any
+    slopes: Any
+    totals: Any
+    z: int
+
+
+class _Loops:
     """Numba's loops."""
 
     def __init__(self, program: Program, ops: tuple[Op, ...]) -> None:
-        loops = _loops(ops)
+        self.ops = ops
+        self.first = program.inputs + len(program.constants)
         kinds = {op: i for i, op in enumerate(ops, FIRST_ROW)}
         code = np.zeros((len(program.instructions), 5 + FIELDS * len(PLACES)), dtype=np.int64)
         indices: list[Any] = [np.empty(0, dtype=np.int64)]
@@ -316,26 +84,51 @@ class _Compiled:
                 offset += i.index.size
             for k, access in enumerate(i.operands):
                 line[5 + FIELDS * k : 5 + FIELDS * (k + 1)] = access
-        index = np.concatenate(indices)
-        self.code, self.index, self.loops = code, index, loops
-        nothing = np.zeros((0, code.shape[1]), dtype=np.int64)
-        loops.forward(nothing, index, np.zeros(1))  # compiled now, so that what Numba cannot take is known
-        loops.backward(nothing, index, np.zeros(1), np.zeros(1))
+        self.code, self.index = code, np.concatenate(indices)
+        self._load()
+
+    def _load(self) -> None:
+        self.loops = _loaded(self.ops, lanes=False)
+        nothing, one = np.zeros((0, self.code.shape[1]), dtype=np.int64), np.zeros(1)
+        # compiled now, so that what Numba cannot take is known
+        self.loops.forward(nothing, self.index, one)
+        self.loops.backward(nothing, self.index, one, one)
 
     def forward(self, d: Any) -> None:
         """Fill the array of numbers, from the inputs and constants that stand in it."""
         self.loops.forward(self.code, self.index, d)
 
-    def backward(self, d: Any, grad: Any) -> None:
-        """Add to the gradients, from the outputs' that stand in it."""
+    def backward(self, d: Any, grad: Any, z: int) -> None:
+        """Leave the derivatives of number z in the inputs' places; zeros are elsewhere, before and after."""
+        grad[: self.first] = 0.0
+        grad[z] = 1.0
         self.loops.backward(self.code, self.index, d, grad)
+
+    def both(self, d: Any, grad: Any, z: int) -> None:
+        """Do one after the other."""
+        self.loops.both(self.code, self.index, d, grad, self.first, z)
+
+    def batch(self, batch: Batch, first: int, last: int) -> None:
+        """Run blocks of a batch's examples; other threads may run others meanwhile."""
+        numbers, width, *rest, z = batch
+        d = np.repeat(numbers[:, None], width, axis=1)
+        grad = np.zeros_like(d) if z >= 0 else d[:0]
+        loops = _loaded(self.ops, lanes=True)
+        loops.blocks(self.code, self.index, d, grad, *rest, first, last, self.first, z)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "loops"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._load()
 
 
 @cache
-def _loops(ops: tuple[Op, ...]) -> Any:
+def _loaded(ops: tuple[Op, ...], *, lanes: bool) -> Any:
     """Return the compiled module for some rows, from the cache folder where they are the package's."""
     own = all(OPS.get(op.name) is op for op in ops)
-    text = _module(ops, cached=own)
+    text = module(ops, lanes=lanes, cached=own)
     if own:
         name = f"kernels_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "autograd_mini"
@@ -345,15 +138,15 @@ def _loops(ops: tuple[Op, ...]) -> Any:
             if not path.exists():
                 write_whole(path, text.encode())
         except OSError:  # no place to keep it
-            text = _module(ops, cached=False)
+            text = module(ops, lanes=lanes, cached=False)
         else:
             return load_file(name, path)  # a name by which Numba finds it again
     from numba import njit
 
-    module = ModuleType("kernels")
-    vars(module).update({_name(op): njit(error_model="numpy")(op.function) for op in ops if OPS.get(op.name) is not op})
-    exec(text, vars(module))  # of our own making
-    return module
+    made = ModuleType("kernels")
+    vars(made).update({name_of(op): njit(error_model="numpy")(op.function) for op in ops if OPS.get(op.name) is not op})
+    exec(text, vars(made))  # of our own making
+    return made
 
 
 class _Arrays:
@@ -369,36 +162,71 @@ class _Arrays:
                 if i.kind == "gather":
                     d[out] = d[i.index]
                 elif i.op is not None:
-                    d[out] = _applied_to_arrays(i.op, [d[place][..., 0] for place in operands])
+                    d[out] = _applied_to_arrays(i.op, [d[place][:, :, 0] for place in operands])
+                elif i.kind == "take":
+                    table, (at, inside) = operands[0], _chosen(i, d[operands[1][:, :, 0]])
+                    d[out] = np.where(inside, d[_along(table, at)], math.nan)
                 else:
                     terms = d[operands[0]] if i.kind == "sum" else d[operands[0]] * d[operands[1]]
                     started = len(operands) > 2
-                    total = d[operands[2]][..., 0] if started else terms[..., 0]
+                    total = d[operands[2]][:, :, 0] if started else terms[:, :, 0]
                     for j in range(not started, i.length):  # from left to right, as the loops
-                        total = total + terms[..., j]
+                        total = total + terms[:, :, j]
                     d[out] = total
 
-    def backward(self, d: Any, grad: Any) -> None:
-        """Add to the gradients, from the outputs' that stand in it."""
+    def backward(self, d: Any, grad: Any, z: int) -> None:
+        """Leave the derivatives of number z in the inputs' places."""
+        grad[:] = 0.0
+        grad[z] = 1.0
         with np.errstate(all="ignore"):
             for i, out, operands in reversed(self.steps):
                 g = grad[out]
                 if i.kind == "gather":
                     np.add.at(grad, i.index, g)
                 elif i.kind == "sum":
-                    np.add.at(grad, operands[0], g[..., None])
+                    np.add.at(grad, operands[0], g[:, :, None])
+                elif i.kind == "take":
+                    table, (at, inside) = operands[0], _chosen(i, d[operands[1][:, :, 0]])
+                    np.add.at(grad, _along(table, at), np.where(inside, g, 0.0))
                 elif i.kind == "dot":
                     a, b = (d[place] for place in operands[:2])
                     if len(operands) > 2:
-                        np.add.at(grad, operands[2][..., :1], g[..., None])
-                    np.add.at(grad, operands[0], g[..., None] * b)
-                    np.add.at(grad, operands[1], g[..., None] * a)
+                        np.add.at(grad, operands[2][:, :, :1], g[:, :, None])
+                    np.add.at(grad, operands[0], g[:, :, None] * b)
+                    np.add.at(grad, operands[1], g[:, :, None] * a)
                 elif i.op is not None:
-                    xs = [_Array(d[place][..., 0]) for place in operands]
-                    z = _Array(d[out])
-                    for rule, place in zip(i.op.partials, operands, strict=True):
-                        slope = rule(*xs, z)
-                        np.add.at(grad, place[..., 0], g * (slope.x if isinstance(slope, _Array) else slope))
+                    xs = [_Array(d[place][:, :, 0]) for place in operands]
+                    slopes = [rule(*xs, _Array(d[out])) for rule in i.op.partials]
+                    for slope, place in zip(slopes, operands, strict=True):
+                        np.add.at(grad, place[:, :, 0], g * (slope.x if isinstance(slope, _Array) else slope))
+
+    def both(self, d: Any, grad: Any, z: int) -> None:
+        """Do one after the other."""
+        self.forward(d)
+        self.backward(d, grad, z)
+
+    def batch(self, batch: Batch, first: int, last: int) -> None:
+        """Run blocks of a batch's examples, one by one."""
+        d, grad = batch.numbers.copy(), np.zeros(len(batch.numbers))
+        for block in range(first, last):
+            for k in range(block * batch.width, min((block + 1) * batch.width, batch.X.shape[1])):
+                d[batch.mapped] = batch.X[:, k]
+                self.forward(d)
+                batch.results[:, k] = d[batch.outputs]
+                if batch.z >= 0:
+                    self.backward(d, grad, batch.z)
+                    batch.slopes[:, k] = grad[batch.mapped]
+                    batch.totals[block] += grad[batch.same]
+
+
+def _chosen(i: Instruction, at: Any) -> tuple[Any, Any]:
+    """Return the terms that a take chooses, and which of the choices there are."""
+    inside = (at >= 0) & (at < i.length)
+    return np.where(inside, at, 0).astype(np.int64), inside
+
+
+def _along(table: Any, at: Any) -> Any:
+    return np.take_along_axis(table, at[:, :, None], axis=2)[:, :, 0]
 
 
 def _addresses(i: Instruction) -> tuple[Any, list[Any]]:
@@ -426,7 +254,7 @@ class _Array(Traced):
 def _applied_to_arrays(op: Op, xs: list[Any]) -> Any:
     """Apply a row to arrays: by NumPy's function of the name, or number by number."""
     if OPS.get(op.name) is op:
-        if _is_arithmetic(op):
+        if is_arithmetic(op):
             return _arithmetic(op)(*xs)
         for name in op.methods:  # under which NumPy asks the elements of an object array
             if isinstance(ufunc := getattr(np, name, None), np.ufunc):
@@ -451,15 +279,15 @@ USUAL = frozenset("add sub mul div neg pow exp log sqrt tanh sigmoid softplus re
 def _rows_for(ops: set[Op]) -> tuple[Op, ...]:
     """Return the rows that the loops for some ops shall have."""
     table = {op for op in ops if OPS.get(op.name) is op}
-    names = USUAL if all(op.name in USUAL for op in table) else OPS.keys() - _beyond()
-    return (*(OPS[name] for name in sorted(names)), *sorted(ops - table, key=_name))
+    names = USUAL if all(op.name in USUAL for op in table) else OPS.keys() - beyond()
+    return (*(OPS[name] for name in sorted(names)), *sorted(ops - table, key=name_of))
 
 
 @cache
 def _arithmetic(op: Op) -> Any:
     """Return a row that is arithmetic as a function of arrays."""
     places = list(PLACES[: op.arity])
-    return eval(f"lambda {', '.join(places)}: {_applied(op, places)}")  # of the table's own text
+    return eval(f"lambda {', '.join(places)}: {applied(op, places)}")  # of the table's own text
 
 
 def runner(program: Program, use_numba: bool | None = None) -> Runner:
@@ -477,10 +305,10 @@ def runner(program: Program, use_numba: bool | None = None) -> Runner:
             raise ImportError('this needs Numba: pip install "autograd_mini[fast]"') from None
         return _Arrays(program)
     ops = {i.op for i in program.instructions if i.op is not None}
-    reason = next((f"{op} is beyond it" for op in ops if op.name in _beyond() or op.arity > len(PLACES)), "")
+    reason = next((f"{op} is beyond it" for op in ops if op.name in beyond() or op.arity > len(PLACES)), "")
     if not reason:
         try:
-            return _Compiled(program, _rows_for(ops))
+            return _Loops(program, _rows_for(ops))
         except numba.core.errors.NumbaError as error:
             reason = str(error).splitlines()[0]
     if use_numba:

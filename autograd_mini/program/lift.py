@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ops import Op, add, mul, sum_of
+from ..ops import Op, add, mul
 from ..trace import Trace
 
 __all__ = ["Access", "Instruction", "Program", "lift"]
@@ -44,7 +44,7 @@ class Access(NamedTuple):
 class Instruction:
     """One vector instruction: `rows * columns` results from `start` on, each of `length` terms."""
 
-    kind: str  # "row", "dot", "sum" or "gather"
+    kind: str  # "row", "dot", "sum", "take" or "gather"
     op: Op | None  # of a row
     start: int
     rows: int
@@ -218,8 +218,11 @@ class _Folding:
     def expand(self, i: int, op: Op, operands: tuple[Any, ...]) -> None:
         """Take a row of many operands as what it is; what a dot adds last is an addition of its own."""
         half = op.arity // 2
-        if op is sum_of(op.arity):
+        if op.name == "sum":
             self.kept[i] = _Node(("sum", None, op.arity, False), i, [list(operands)])
+            return
+        if op.name == "take":
+            self.kept[i] = _Node(("take", None, op.arity - 1, False), i, [list(operands[1:]), [operands[0]]])
             return
         variable = i
         if bias := list(operands[2 * half :]):

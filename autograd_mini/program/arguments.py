@@ -1,0 +1,167 @@
+"""The arguments of a compiled function, and back.
+
+This room owns the way between a call's arguments and the flat array of numbers that a program runs on. It
+is gone at every call: a list of numbers or an array is one chunk, copied as a whole. It must not know
+programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..nn.module import Module
+from ..ops import number
+from ..structure import Structure, array, flatten
+from ..value import Value
+
+__all__ = ["NUMBERS", "Layout", "read"]
+
+NUMBERS = frozenset((float, int, np.float64))
+
+
+def read(name: str, x: Any, chunks: list[Any]) -> Any:
+    """Put an argument's numbers on the list of chunks, and return the key of its structure.
+
+    >>> chunks = []
+    >>> read("f", {"w": [1.0, 2.0], "b": 3}, chunks)
+    (<class 'dict'>, ('b', 'w'), (None, (<class 'list'>, 2)))
+    >>> chunks
+    [3, [1.0, 2.0]]
+    """
+    kind = type(x)
+    if kind in NUMBERS:
+        chunks.append(x)
+        return None
+    if kind is np.ndarray and x.ndim and x.dtype.kind in "fiub":
+        chunks.append(x)
+        return x.shape
+    if kind is list or kind is tuple:
+        if x and NUMBERS.issuperset(map(type, x)):
+            chunks.append(x)
+            return kind, len(x)
+        return kind, None, tuple([read(name, part, chunks) for part in x])
+    if kind is dict:
+        keys = sorted(x) if all(isinstance(key, str) for key in x) else list(x)
+        return dict, tuple(keys), tuple([read(name, x[key], chunks) for key in keys])
+    if isinstance(x, Module):
+        parameters = tuple(x.parameters())
+        chunks.append([parameter.data for parameter in parameters])
+        return x, parameters
+    leaves, structure = flatten(x)
+    for leaf in leaves:
+        if isinstance(leaf, Value):
+            raise TypeError(f"{name}: give numbers, not {leaf!r}: a compiled function records no graph")
+    chunks.append([number(name, leaf) for leaf in leaves])
+    return "leaves", structure
+
+
+class Layout:
+    """Where the numbers of some arguments are in a flat array, from the keys that `read` gives and the chunks."""
+
+    def __init__(self, names: list[str], keys: tuple[Any, ...], chunks: list[Any]) -> None:
+        self.keys = keys
+        self.scalars = all(key is None for key in keys)
+        shapes = [np.shape(chunk) for chunk in chunks]
+        ends = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)]).tolist()
+        self.size = ends[-1]
+        self._chunks = [list(_chunks(name, key)) for name, key in zip(names, keys, strict=True)]
+        places = iter([(slice(a, b), shape) for a, b, shape in zip(ends, ends[1:], shapes, strict=False)])
+        self._places = [[next(places) for _ in found] for found in self._chunks]
+
+    def views(self, numbers: Any) -> list[Any]:
+        """Return the places of the chunks in a flat array, in the chunks' shapes."""
+        return [numbers[span].reshape(shape) for places in self._places for span, shape in places]
+
+    def arrays(self, numbers: Any) -> list[Any]:
+        """Return the places of the arguments that are arrays, None for the others."""
+        found = []
+        for key, places in zip(self.keys, self._places, strict=True):
+            plain = type(key) is tuple and bool(key) and type(key[0]) is int
+            found.append(numbers[places[0][0]].reshape(places[0][1]) if plain else None)
+        return found
+
+    def span(self, k: int) -> slice:
+        """Return the place of argument k in a flat array."""
+        places = self._places[k]
+        return slice(places[0][0].start, places[-1][0].stop) if places else slice(0, 0)
+
+    def leaves(self, numbers: Any) -> list[Value]:
+        """Return a leaf for each number, named after its argument; of a module its own parameters."""
+        found: list[Value] = []
+        for chunks, places in zip(self._chunks, self._places, strict=True):
+            for (name, key), (span, shape) in zip(chunks, places, strict=True):
+                if _is_module(key):
+                    found += key[1]
+                else:
+                    found += map(Value, numbers[span].tolist(), _labels(name, shape))
+        return found
+
+    def arguments(self, leaves: list[Any]) -> list[Any]:
+        """Return the arguments, made of the leaves; a module is there as it is."""
+        return [
+            _assembled(key, iter([(leaves[span], shape) for span, shape in places]), as_it_is=True)
+            for key, places in zip(self.keys, self._places, strict=True)
+        ]
+
+    def part(self, k: int, numbers: Any) -> Any:
+        """Return numbers of a flat array in the structure of argument k; of a module, as its `state_dict`."""
+        return _assembled(self.keys[k], iter([(numbers[span], shape) for span, shape in self._places[k]]))
+
+
+def _is_module(key: Any) -> bool:
+    return isinstance(key, tuple) and bool(key) and isinstance(key[0], Module)
+
+
+def _is_container(key: Any) -> bool:
+    return isinstance(key, tuple) and len(key) == 3 and isinstance(key[0], type)
+
+
+def _chunks(name: str, key: Any) -> Iterator[tuple[str, Any]]:
+    """Give the name and the key of each chunk of an argument."""
+    if _is_container(key):
+        kind, keys, parts = key
+        for k, part in enumerate(parts):
+            yield from _chunks(str(keys[k]) if kind is dict else f"{name}{k}", part)
+    else:
+        yield name, key
+
+
+def _labels(name: str, shape: tuple[int, ...]) -> list[str]:
+    """Name the numbers of an array as the text does, $W_{21}$, with a comma where an index has two digits."""
+    if not shape:
+        return [name]
+    comma = "," if max(shape) > 9 else ""
+    return [f"{name}_{{{comma.join(str(i + 1) for i in place)}}}" for place in np.ndindex(shape)]
+
+
+def _assembled(key: Any, chunks: Iterator[tuple[Any, tuple[int, ...]]], as_it_is: bool = False) -> Any:
+    if _is_container(key):
+        kind, keys, parts = key
+        found = [_assembled(part, chunks, as_it_is) for part in parts]
+        return dict(zip(keys, found, strict=True)) if kind is dict else kind(found)
+    flat, shape = next(chunks)
+    if isinstance(flat, np.ndarray):
+        if key is not None and type(key[0]) is int:
+            return flat.reshape(shape).copy()
+        flat = flat.tolist()
+    if key is None:
+        return flat[0]
+    kind = key[0]
+    if type(kind) is int:
+        return array(flat, shape)
+    if kind == "leaves":
+        structure: Structure = key[1]
+        return structure.rebuild(flat)
+    if not isinstance(kind, Module):
+        return flat if kind is list else tuple(flat)
+    if as_it_is:
+        return kind
+    slopes = dict(zip(key[1], flat, strict=True))
+    return {path: _like(tree, slopes) for path, tree in kind._entries()}
+
+
+def _like(tree: Any, numbers: dict[Value, float]) -> Any:
+    return numbers[tree] if isinstance(tree, Value) else [_like(part, numbers) for part in tree]

@@ -1,0 +1,178 @@
+"""Batches: one program for many examples, side by side in lanes, and on several threads.
+
+This room owns the cutting of a batch into blocks. A block is as many examples as have room in a processor's
+cache; sums over examples are taken block by block, in order, so that no result depends on the number of
+threads. It must not know how a block is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ..nn.words import count
+from .arguments import read
+from .kernels import Batch
+
+__all__ = ["Batched"]
+
+ROOM = 1 << 12  # numbers of a block, if at least 8 examples have it: what is near a processor
+
+
+class Batched:
+    """A compiled function, `compiled`, of batches; made by its method `vmap`."""
+
+    def __init__(self, compiled: Any, in_axes: int | Sequence[int | None] | None, threads: int) -> None:
+        self._compiled = compiled
+        self._in_axes = in_axes
+        self._threads = count("vmap: threads", threads)
+
+    def __call__(self, *args: Any) -> Any:
+        """Return the results of all examples, counted along the first axis of each array.
+
+        Raises:
+            ValueError: the arrays have not the same number of examples, or none varies.
+        """
+        run = _Run(self._compiled, self._axes(args), args)
+        run(self._threads, gradient=False)
+        return run.values()
+
+    def value_and_grad(self, *args: Any, argnums: int | Sequence[int] = 0) -> tuple[Any, Any]:
+        r"""Return the values of all examples, and the gradient of their sum, $\nabla \sum_i f(x^{(i)})$.
+
+        In an argument that varies this is each example's own gradient, along the first axis.
+
+        >>> from autograd_mini import compile
+        >>> compile(lambda w, x: w * x).vmap((None, 0)).value_and_grad(3.0, [1.0, 2.0], argnums=(0, 1))
+        (array([3., 6.]), (3.0, array([3., 3.])))
+        """
+        run = _Run(self._compiled, self._axes(args), args)
+        run(self._threads, gradient=True)
+        return run.values(), self._compiled._chosen(argnums, len(args), run.gradient)
+
+    def _axes(self, args: tuple[Any, ...]) -> list[int | None]:
+        given = self._in_axes
+        axes = [given] * len(args) if given is None or isinstance(given, int) else list(given)
+        name = self._compiled.name
+        if len(axes) != len(args):
+            raise ValueError(f"{name}: in_axes has {len(axes)} entries, but {len(args)} arguments are given")
+        for k in self._compiled._static:
+            axes[k] = None
+        if all(axis is None for axis in axes):
+            raise ValueError(f"{name}: in_axes must say of some argument where its examples are counted")
+        return axes
+
+
+class _Run:
+    """The arrays of one batch."""
+
+    def __init__(self, compiled: Any, axes: list[int | None], args: tuple[Any, ...]) -> None:
+        name = compiled.name
+        whole = [x if axis is None else _first_axis(x, axis) for x, axis in zip(args, axes, strict=True)]
+        chunks: list[Any] = []
+        for x, axis in zip(whole, axes, strict=True):
+            if axis is not None:
+                read(name, x, chunks)
+        sizes = {len(chunk) for chunk in chunks}
+        if len(sizes) != 1 or 0 in sizes:
+            raise ValueError(f"{name}: the arguments must have the same number of examples, not {sorted(sizes)}")
+        self.size = sizes.pop()
+        self.compiled = compiled
+        self.example: Callable[[int], tuple[Any, ...]] = lambda i: tuple(
+            x if axis is None else _each(x, lambda array: array[i]) for x, axis in zip(whole, axes, strict=True)
+        )
+        self.entry = entry = compiled.entry(self.example(0))
+        static = [k % len(args) for k in compiled._static]
+        varies = [axis is not None for k, axis in enumerate(axes) if k not in static]
+        at = np.zeros(entry.layout.size, dtype=bool)
+        for k, mapped in enumerate(varies):
+            at[entry.layout.span(k)] = mapped
+        self.mapped, self.same = np.flatnonzero(at), np.flatnonzero(~at)
+        self.varies = varies
+        self.X = np.concatenate([np.reshape(chunk, (self.size, -1)).T for chunk in chunks], dtype=float)
+
+    def __call__(self, threads: int, *, gradient: bool) -> None:
+        """Run the blocks."""
+        entry, program = self.entry, self.entry.program
+        if gradient and entry.trace.out.kind is not None:
+            raise TypeError(f"{self.compiled.name}: a gradient needs one output, not the structure {entry.trace.out}")
+        width = 1 << int(np.clip(np.log2(ROOM / program.size), 3, 8))
+        blocks = -(-self.size // width)
+        slots = [z if isinstance(z, int) else 0 for z in entry.outputs]
+        self.results = np.empty((len(slots), self.size))
+        self.slopes = np.zeros((self.mapped.size, self.size) if gradient else (0, 0))
+        self.totals = np.zeros((blocks, self.same.size) if gradient else (0, 0))
+        if entry.branches:
+            self._one_by_one(gradient)
+            return
+        space = entry.space()  # with the numbers of the first example, of which those that vary will be overwritten
+        numbers = space.d.copy()
+        entry.spare.append(space)
+        z = entry.output if gradient and entry.output is not None else -1
+        batch = Batch(
+            numbers, width, self.X, self.mapped, self.same, np.array(slots), self.results, self.slopes, self.totals, z
+        )
+        bounds = np.linspace(0, blocks, min(threads, blocks) + 1).astype(int)
+        parts = list(pairwise(bounds))
+        if len(parts) == 1:
+            entry.runner.batch(batch, 0, blocks)
+        else:
+            with ThreadPoolExecutor(len(parts)) as pool:
+                list(pool.map(lambda part: entry.runner.batch(batch, *part), parts))
+        for k, out in enumerate(entry.outputs):
+            if not isinstance(out, int):
+                self.results[k] = out
+
+    def _one_by_one(self, gradient: bool) -> None:
+        """Run a function that branches on numbers, which each example may do in its own way."""
+        for i in range(self.size):
+            entry, space = self.compiled._run(self.example(i), gradient=gradient)
+            self.results[:, i] = [space.d.item(z) if isinstance(z, int) else z for z in entry.outputs]
+            if gradient:
+                self.slopes[:, i] = space.slopes[self.mapped]
+                self.totals[0] += space.slopes[self.same]
+            entry.spare.append(space)
+
+    def values(self) -> Any:
+        """Return the results in the structure of the function's."""
+        places = self.entry.trace.out.rebuild(range(len(self.entry.outputs)))
+        return _each(places, lambda place: _examples_first(self.results, place))
+
+    def gradient(self, k: int) -> Any:
+        """Return the derivatives in argument k."""
+        order = np.zeros(self.mapped.size + self.same.size, dtype=int)
+        table = self.slopes if self.varies[k] else self.totals.sum(axis=0)
+        found = self.mapped if self.varies[k] else self.same
+        order[found] = np.arange(found.size)
+        picked = self.entry.layout.part(k, order)
+        if self.varies[k]:
+            return _each(picked, lambda place: _examples_first(table, place))
+        return _each(picked, lambda place: float(table[place]) if isinstance(place, int) else table[place])
+
+
+def _examples_first(table: Any, place: Any) -> Any:
+    """Return a row of a table, or an array of rows, with the examples along the first axis."""
+    if isinstance(place, int):
+        return table[place]
+    return np.ascontiguousarray(np.moveaxis(table[np.asarray(place, dtype=int)], -1, 0))
+
+
+def _first_axis(x: Any, axis: int) -> Any:
+    """Return an argument with the examples along the first axis of each of its arrays."""
+    if isinstance(x, (list, tuple)) and all(isinstance(part, (int, float)) for part in x):
+        x = np.array(x)
+    return _each(x, lambda array: np.moveaxis(np.asarray(array, dtype=float), axis, 0))
+
+
+def _each(x: Any, f: Callable[[Any], Any]) -> Any:
+    """Apply a function to each array or number of a structure."""
+    if isinstance(x, dict):
+        return {key: _each(part, f) for key, part in x.items()}
+    if isinstance(x, (list, tuple)):
+        parts = [_each(part, f) for part in x]
+        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+    return f(x)
