@@ -44,12 +44,12 @@ LAYERS = {
     "nn.symmetry": 6,
     "nn.recover": 7,
     "nn.plots": 7,
-    "nn.training": 7,
-    "nn": 8,
-    "demo": 11,
-    "cli": 12,
-    "__init__": 13,
-    "__main__": 13,
+    "nn.training": 12,
+    "nn": 13,
+    "demo": 14,
+    "cli": 15,
+    "__init__": 16,
+    "__main__": 16,
     "_build": 0,
 }
 THIRD_PARTY = {
@@ -66,7 +66,7 @@ THIRD_PARTY = {
     "nn.optimizers": {"scipy"},
     "nn.plots": {"matplotlib"},
     "nn.recover": {"numpy"},
-    "nn.training": {"tqdm"},
+    "nn.training": {"numpy", "tqdm"},
     "demo": {"matplotlib"},
 }
 PATHS = sorted(PACKAGE.rglob("*.py"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ..functions import log_softmax
+from ..functions import log_softmax, take
 from ..ops import log, number, relu, sigmoid, softplus
 from ..value import Value, sum
 from .words import named
@@ -127,16 +127,17 @@ def cross_entropy(logits: Any, y: Any) -> Any:
     if len(logits) < 2:
         raise ValueError("cross_entropy: expected at least 2 logits; for one take binary_cross_entropy")
     if hasattr(y, "__len__"):
-        shares = [number("cross_entropy", t) for t in y]
+        shares = [t if isinstance(t, Value) else number("cross_entropy", t) for t in y]
+        plain = [_plain(t) for t in shares]
         if len(shares) != len(logits):
             raise ValueError(f"cross_entropy: {len(logits)} logits, but {len(shares)} target probabilities")
-        if not all(0.0 <= t <= 1.0 for t in shares) or abs(sum(shares) - 1.0) > 1e-9:
-            raise ValueError(f"cross_entropy: the target {shares} is not a distribution over the classes")
+        if not all(0.0 <= t <= 1.0 for t in plain) or abs(sum(plain) - 1.0) > 1e-9:
+            raise ValueError(f"cross_entropy: the target {plain} is not a distribution over the classes")
         return -sum(t * p for t, p in zip(shares, log_softmax(logits), strict=True) if t)
-    k = number("cross_entropy", y)
+    k = y.data if isinstance(y, Value) else number("cross_entropy", y)
     if not (k.is_integer() and 0 <= k < len(logits)):
         raise ValueError(f"cross_entropy: the target {y!r} is not a class from 0 to {len(logits) - 1}")
-    return -log_softmax(logits)[int(k)]
+    return -take(log_softmax(logits), y)
 
 
 def mean_squared_error(yhat: Any, y: Any) -> Any:
@@ -160,7 +161,7 @@ def hinge(score: Any, y: Any) -> Any:
     1.25
     """
     pairs = _pairs("hinge", score, y)
-    for _, t in pairs:
+    for t in (_plain(t) for _, t in pairs):
         if t not in (-1.0, 1.0):
             raise ValueError(f"hinge: a target must be -1 or 1, not {t:g}; 2*y - 1 makes it of 0 and 1")
     return sum(relu(1.0 - t * s) for s, t in pairs)
@@ -189,16 +190,20 @@ def loss_named(loss: str | Loss) -> Loss:
     return found
 
 
-def _pairs(name: str, outputs: Any, targets: Any, probabilities: bool = False) -> list[tuple[Any, float]]:
-    """Pair the outputs of one example with their targets as floats."""
-    ours, theirs = _list(outputs), [number(name, t) for t in _list(targets)]
+def _pairs(name: str, outputs: Any, targets: Any, probabilities: bool = False) -> list[tuple[Any, Any]]:
+    """Pair the outputs of one example with their targets, floats but for those of a program, which are Values."""
+    ours, theirs = _list(outputs), [t if isinstance(t, Value) else number(name, t) for t in _list(targets)]
     if len(ours) != len(theirs) or not ours:
         raise ValueError(f"{name}: {len(ours)} outputs, but {len(theirs)} targets")
-    for t in theirs:
+    for t in map(_plain, theirs):
         if probabilities and not 0.0 <= t <= 1.0:
             hint = "; (y + 1)/2 makes it of -1 and 1" if t == -1.0 else ""
             raise ValueError(f"{name}: a target must be from 0 to 1, not {t:g}{hint}")
     return list(zip(ours, theirs, strict=True))
+
+
+def _plain(t: Value | float) -> float:
+    return t.data if isinstance(t, Value) else t
 
 
 def _list(x: Any) -> list[Any]:

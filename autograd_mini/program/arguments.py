@@ -7,7 +7,7 @@ programs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from ..ops import number
 from ..structure import Structure, array, flatten
 from ..value import Value
 
-__all__ = ["NUMBERS", "Layout", "read"]
+__all__ = ["NUMBERS", "Layout", "at", "each", "read"]
 
 NUMBERS = frozenset((float, int, np.float64))
 
@@ -109,6 +109,33 @@ class Layout:
     def part(self, k: int, numbers: Any) -> Any:
         """Return numbers of a flat array in the structure of argument k; of a module, as its `state_dict`."""
         return _assembled(self.keys[k], iter([(numbers[span], shape) for span, shape in self._places[k]]))
+
+
+def each(x: Any, f: Callable[[Any], Any]) -> Any:
+    """Apply a function to each array or number of a structure."""
+    if isinstance(x, dict):
+        return {key: each(part, f) for key, part in x.items()}
+    if isinstance(x, (list, tuple)):
+        parts = [each(part, f) for part in x]
+        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+    return None if x is None else f(x)
+
+
+def at(places: Any, numbers: Any) -> Any:
+    """Return numbers of a flat array in a structure of their places; a float is a number itself.
+
+    >>> at({"a": 1, "b": [2.5, 0]}, np.array([10.0, 20.0]))
+    {'a': 20.0, 'b': [2.5, 10.0]}
+    """
+
+    def one(place: Any) -> Any:
+        if not isinstance(place, np.ndarray):
+            return numbers.item(place) if isinstance(place, int) else place
+        if place.dtype == int:
+            return numbers[place]
+        return array([one(z) for z in place.ravel().tolist()], place.shape)
+
+    return each(places, one)
 
 
 def _is_module(key: Any) -> bool:

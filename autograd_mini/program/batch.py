@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..nn.words import count
-from .arguments import read
+from .arguments import each, read
 from .kernels import Batch
 
 __all__ = ["Batched"]
@@ -83,7 +83,7 @@ class _Run:
         self.size = sizes.pop()
         self.compiled = compiled
         self.example: Callable[[int], tuple[Any, ...]] = lambda i: tuple(
-            x if axis is None else _each(x, lambda array: array[i]) for x, axis in zip(whole, axes, strict=True)
+            x if axis is None else each(x, lambda array: array[i]) for x, axis in zip(whole, axes, strict=True)
         )
         self.entry = entry = compiled.entry(self.example(0))
         static = [k % len(args) for k in compiled._static]
@@ -140,18 +140,18 @@ class _Run:
     def values(self) -> Any:
         """Return the results in the structure of the function's."""
         places = self.entry.trace.out.rebuild(range(len(self.entry.outputs)))
-        return _each(places, lambda place: _examples_first(self.results, place))
+        return each(places, lambda place: _examples_first(self.results, place))
 
     def gradient(self, k: int) -> Any:
         """Return the derivatives in argument k."""
-        order = np.zeros(self.mapped.size + self.same.size, dtype=int)
-        table = self.slopes if self.varies[k] else self.totals.sum(axis=0)
-        found = self.mapped if self.varies[k] else self.same
-        order[found] = np.arange(found.size)
-        picked = self.entry.layout.part(k, order)
-        if self.varies[k]:
-            return _each(picked, lambda place: _examples_first(table, place))
-        return _each(picked, lambda place: float(table[place]) if isinstance(place, int) else table[place])
+        layout = self.entry.layout
+        if not self.varies[k]:
+            slopes = np.zeros(layout.size)
+            slopes[self.same] = self.totals.sum(axis=0)
+            return layout.part(k, slopes)
+        order = np.zeros(layout.size, dtype=int)
+        order[self.mapped] = np.arange(self.mapped.size)
+        return each(layout.part(k, order), lambda place: _examples_first(self.slopes, place))
 
 
 def _examples_first(table: Any, place: Any) -> Any:
@@ -161,18 +161,13 @@ def _examples_first(table: Any, place: Any) -> Any:
     return np.ascontiguousarray(np.moveaxis(table[np.asarray(place, dtype=int)], -1, 0))
 
 
+def _is_table(x: Any) -> bool:
+    """Say whether lists hold nothing but numbers, and so stand for an array."""
+    return all(map(_is_table, x)) if isinstance(x, (list, tuple)) else isinstance(x, (int, float))
+
+
 def _first_axis(x: Any, axis: int) -> Any:
     """Return an argument with the examples along the first axis of each of its arrays."""
-    if isinstance(x, (list, tuple)) and all(isinstance(part, (int, float)) for part in x):
+    if isinstance(x, (list, tuple)) and _is_table(x):
         x = np.array(x)
-    return _each(x, lambda array: np.moveaxis(np.asarray(array, dtype=float), axis, 0))
-
-
-def _each(x: Any, f: Callable[[Any], Any]) -> Any:
-    """Apply a function to each array or number of a structure."""
-    if isinstance(x, dict):
-        return {key: _each(part, f) for key, part in x.items()}
-    if isinstance(x, (list, tuple)):
-        parts = [_each(part, f) for part in x]
-        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
-    return f(x)
+    return each(x, lambda array: np.moveaxis(np.asarray(array, dtype=float), axis, 0))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import pickle
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from typing import Any
@@ -19,7 +20,7 @@ from ..structure import flatten
 from ..trace import COMPARE, Trace, trace_call, trace_graph
 from ..transform import hvp, jvp
 from ..value import Value
-from .arguments import NUMBERS, Layout, read
+from .arguments import NUMBERS, Layout, at, each, read
 from .batch import Batched
 from .kernels import runner
 from .lift import Program, lift
@@ -38,6 +39,7 @@ class _Entry:
         self.runner = runner(self.program, use_numba)
         slots = self.program.slots
         self.outputs = [slots[z] if isinstance(z, int) else z for z in self.trace.outputs]
+        self.places = each(self.trace.out.rebuild(self.outputs), _indices)
         self.output = self.outputs[0] if self.trace.out.kind is None and isinstance(self.outputs[0], int) else None
         self.branches = [
             (COMPARE[b.sign], slots[b.left], slots[b.right] if isinstance(b.right, int) else b.right, b.outcome)
@@ -62,10 +64,17 @@ class _Entry:
         """Return the outputs in their structure."""
         if self.output is not None:
             return d.item(self.output)
-        return self.trace.out.rebuild(d.item(z) if isinstance(z, int) else z for z in self.outputs)
+        return at(self.places, d)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "spare": []}
+
+
+def _indices(place: Any) -> Any:
+    """Return the places of an array's numbers as an index, where none is a constant."""
+    if isinstance(place, np.ndarray) and all(isinstance(z, int) for z in place.flat):
+        return place.astype(int)
+    return place
 
 
 class _Space:
@@ -210,16 +219,22 @@ class Compiled:
                 running.append(executor.submit(_thawed_value_and_grad, frozen, shard, argnums))
             except BrokenExecutor:
                 running.append(None)
-        total = None
+        total: Any = None
+        lost = 0
         for shard, future in zip(shards, running, strict=True):
             try:
                 found = None if future is None else future.result()
             except BrokenExecutor:
                 found = None
             if found is None:
+                lost += 1
                 found = self.value_and_grad(*shard, argnums=argnums)
             total = found if total is None else _sum(total, found)
-        return total  # type: ignore[return-value]  # there is a shard
+        if lost:
+            warnings.warn(
+                f"{self.name}: the executor broke; {lost} of {len(shards)} shards were run here", stacklevel=2
+            )
+        return total  # type: ignore[no-any-return]  # a pair
 
     def program(self, *args: Any) -> Program:
         """Return the program for the structure of some arguments; without arguments the only one there is.
