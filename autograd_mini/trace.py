@@ -8,9 +8,9 @@ be run otherwise, as by a compiler.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from .ops import Op, identity, number, pole
 from .printing import Text, format_number, names_of
@@ -36,8 +36,7 @@ class BranchWarning(UserWarning):
     """A re-evaluation would have taken another branch than the trace did."""
 
 
-@dataclass(frozen=True, slots=True)
-class Equation:
+class Equation(NamedTuple):
     """One line: the variable `name` is `op` of `operands`, each the place of a variable or a number."""
 
     name: str
@@ -218,12 +217,17 @@ class Trace:
     def dead_code(self) -> Trace:
         """Drop the equations that no output and no branch depends on."""
         n = len(self.inputs)
-        used = {z for z in self.outputs if isinstance(z, int)}
-        used |= {x for b in self.branches for x in (b.left, b.right) if isinstance(x, int)}
-        for place in range(n + len(self.equations) - 1, n - 1, -1):
-            if place in used:
-                used |= {x for x in self.equations[place - n].operands if isinstance(x, int)}
-        return self._rewritten((i, e) for i, e in enumerate(self.equations, n) if i in used)
+        used = bytearray(n + len(self.equations))
+        ends = [*self.outputs, *(x for b in self.branches for x in (b.left, b.right))]
+        for x in ends:
+            if isinstance(x, int):
+                used[x] = True
+        for place in range(len(used) - 1, n - 1, -1):
+            if used[place]:
+                for x in self.equations[place - n].operands:
+                    if isinstance(x, int):
+                        used[x] = True
+        return self._rewritten([(i, e) for i, e in enumerate(self.equations, n) if used[i]], {})
 
     def common_subexpressions(self) -> Trace:
         """Compute once what is computed more than once."""
@@ -232,13 +236,13 @@ class Trace:
         seen: dict[tuple[Any, ...], int] = {}
         kept = []
         for i, equation in enumerate(self.equations, n):
-            operands = tuple(same.get(x, x) if isinstance(x, int) else x for x in equation.operands)
-            key = (equation.op, *((type(x), repr(x)) for x in operands))
+            operands = _renamed(equation.operands, same)
+            key = (equation.op, *[x if isinstance(x, int) else x.hex() for x in operands])
             if key in seen:
                 same[i] = seen[key]
             else:
                 seen[key] = i
-                kept.append((i, replace(equation, operands=operands)))
+                kept.append((i, Equation(equation.name, equation.op, operands)))
         return self._rewritten(kept, same)
 
     def fold_constants(self) -> Trace:
@@ -247,12 +251,12 @@ class Trace:
         known: dict[int, int | float] = {}
         kept = []
         for i, equation in enumerate(self.equations, n):
-            operands = tuple(known.get(x, x) if isinstance(x, int) else x for x in equation.operands)
+            operands = _renamed(equation.operands, known)
             simple = _simplified(equation.op, operands)
             if simple is not None:
                 known[i] = simple
             else:
-                kept.append((i, replace(equation, operands=operands)))
+                kept.append((i, Equation(equation.name, equation.op, operands)))
         return self._rewritten(kept, known)
 
     def optimize(self, show: bool = False) -> Trace:
@@ -273,28 +277,29 @@ class Trace:
             if current == before:
                 return current
 
-    def _rewritten(
-        self,
-        equations: Iterator[tuple[int, Equation]] | list[tuple[int, Equation]],
-        same: dict[int, int | float] | None = None,
-    ) -> Trace:
+    def _rewritten(self, equations: list[tuple[int, Equation]], same: dict[int, int | float]) -> Trace:
         """Return a trace of the equations that are kept, with all places counted anew."""
-        same = same or {}
-        places: dict[int, int] = {i: i for i in range(len(self.inputs))}
-        kept = []
+        if len(equations) == len(self.equations):
+            return self
+        places: dict[int, int | float] = {i: i for i in range(len(self.inputs))}
+        kept: list[Equation] = []
+        for i, (name, op, operands) in equations:
+            kept.append(Equation(name, op, _renamed(operands, places)))
+            places[i] = len(self.inputs) + len(kept) - 1
 
         def place(x: Any) -> Any:
             x = same.get(x, x) if isinstance(x, int) else x
             return places[x] if isinstance(x, int) else x
 
-        for i, equation in equations:
-            kept.append(replace(equation, operands=tuple(place(x) for x in equation.operands)))
-            places[i] = len(self.inputs) + len(kept) - 1
         outputs = tuple(place(z) for z in self.outputs)
         branches = [replace(b, left=place(b.left), right=place(b.right)) for b in self.branches]
         # A comparison of two constants cannot flip any more.
         branches = [b for b in branches if isinstance(b.left, int)]
         return replace(self, equations=tuple(kept), outputs=outputs, branches=tuple(branches))
+
+
+def _renamed(operands: tuple[int | float, ...], names: dict[int, Any]) -> tuple[int | float, ...]:
+    return tuple([names.get(x, x) if isinstance(x, int) else x for x in operands])
 
 
 def _get(held: Sequence[Any], x: int | float) -> Any:
