@@ -237,7 +237,7 @@ class Trace:
         kept = []
         for i, equation in enumerate(self.equations, n):
             operands = _renamed(equation.operands, same)
-            key = (equation.op, *[x if isinstance(x, int) else x.hex() for x in operands])
+            key = equation.op, *map(_exact, operands)
             if key in seen:
                 same[i] = seen[key]
             else:
@@ -299,7 +299,14 @@ class Trace:
 
 
 def _renamed(operands: tuple[int | float, ...], names: dict[int, Any]) -> tuple[int | float, ...]:
+    if names.keys().isdisjoint(operands):
+        return operands
     return tuple([names.get(x, x) if isinstance(x, int) else x for x in operands])
+
+
+def _exact(x: int | float) -> int | str:
+    """Return a key that is the same for the same float only: not for 0 and -0, nor for 1 and variable 1."""
+    return x if isinstance(x, int) else x.hex()
 
 
 def _get(held: Sequence[Any], x: int | float) -> Any:

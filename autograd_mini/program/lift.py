@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,12 +78,12 @@ class _Node(NamedTuple):
 
     key: tuple[Any, ...]
     variable: int
-    parts: list[list[Any]]  # its operands: of a dot the w, the x, and what is added first, if anything
+    parts: Sequence[Any]  # a row's operands; lists of a dot's w, its x, and what is added first, if anything
 
     @property
-    def operands(self) -> list[Any]:
-        """Return all operands in one list."""
-        return [x for part in self.parts for x in part]
+    def operands(self) -> Sequence[Any]:
+        """Return all operands, one after the other."""
+        return self.parts if self.key[0] == "row" else [x for part in self.parts for x in part]
 
 
 def lift(trace: Trace) -> Program:
@@ -96,7 +97,7 @@ def lift(trace: Trace) -> Program:
     """
     n = len(trace.inputs)
     nodes = _folded(trace)
-    levels: dict[int, int] = dict.fromkeys(range(n), 0)
+    levels = [0] * (n + len(trace.equations) + len(nodes))  # of results that no equation has at the end
     groups: dict[tuple[Any, ...], list[_Node]] = {}
     for node in nodes:
         level = 1 + max((levels[x] for x in node.operands if type(x) is int), default=0)
@@ -113,13 +114,11 @@ def lift(trace: Trace) -> Program:
     free = n + len(constants.numbers)
     for key, members in pending:
         kind, op, length = key[1:4]
-        parts = [
-            np.array(
-                [[slots[x] if type(x) is int else constants.place(x) for x in node.parts[k]] for node in members],
-                dtype=np.int64,
-            )
-            for k in range(len(members[0].parts))
-        ]
+        parts = []
+        for k in range(len(members[0].parts)):
+            operands = (x for node in members for x in ((node.parts[k],) if kind == "row" else node.parts[k]))
+            places = np.fromiter((slots[x] if type(x) is int else constants.place(x) for x in operands), np.int64)
+            parts.append(places.reshape(len(members), -1))
         order, rows, found = _regular(parts)
         accesses = []
         for part, regular in zip(parts, found, strict=True):
@@ -153,11 +152,14 @@ class _Constants:
 
     def take(self, members: list[_Node]) -> None:
         """Make room for a group's constants: operand by operand, so that what differs along a run is a run."""
-        for column in zip(*(node.operands for node in members), strict=True):
-            for x in column:
-                if type(x) is not int and (key := (x.hex(),)) not in self.places:
-                    self.places[key] = self.first + len(self.numbers)
-                    self.numbers.append(x)
+        for k, part in enumerate(members[0].parts):
+            columns = range(len(part)) if isinstance(part, list) else (None,)
+            for j in columns:
+                for node in members:
+                    x = node.parts[k] if j is None else node.parts[k][j]
+                    if type(x) is not int and (key := (x.hex(),)) not in self.places:
+                        self.places[key] = self.first + len(self.numbers)
+                        self.numbers.append(x)
 
     def place(self, x: float) -> int:
         """Return a constant's slot."""
@@ -189,7 +191,7 @@ class _Folding:
             else:
                 if op is mul and self.uses[i] == 1:
                     self.products[i] = operands
-                self.kept[i] = _Node(("row", op, 1, False), i, [[x] for x in operands])
+                self.kept[i] = _Node(_row(op), i, operands)
 
     def add(self, i: int, left: Any, right: Any) -> None:
         """Let an addition go on with the sum that its left operand is, if nothing else uses that one."""
@@ -231,7 +233,7 @@ class _Folding:
         terms = [list(operands[:half]), list(operands[half : 2 * half])]
         self.kept[variable] = _Node(("dot", None, half, False), variable, terms)
         if bias:
-            self.kept[i] = _Node(("row", add, 1, False), i, [[variable], bias])
+            self.kept[i] = _Node(_row(add), i, (variable, *bias))
 
     def nodes(self) -> list[_Node]:
         """Return what is left, each after its operands."""
@@ -239,20 +241,27 @@ class _Folding:
         for i, node in self.kept.items():
             if i in self.sums:
                 summands = self.sums[i]
-                pair = len(summands) == 2
-                key = ("row", add, 1, False) if pair else ("sum", None, len(summands), False)
-                found.append(_Node(key, i, [[x] for x in summands] if pair else [summands]))
+                if len(summands) == 2:
+                    found.append(_Node(_row(add), i, summands))
+                else:
+                    found.append(_Node(("sum", None, len(summands), False), i, [summands]))
             elif i in self.dots:
                 terms = self.dots[i]
                 if len(terms[0]) > 1:
                     found.append(_Node(("dot", None, len(terms[0]), len(terms) > 2), i, terms))
                 else:  # one product added to something is no dot
                     self.extra += 1
-                    found.append(_Node(("row", mul, 1, False), -self.extra, terms[:2]))
-                    found.append(_Node(("row", add, 1, False), i, [terms[2], [-self.extra]]))
+                    found.append(_Node(_row(mul), -self.extra, (*terms[0], *terms[1])))
+                    found.append(_Node(_row(add), i, (*terms[2], -self.extra)))
             else:
                 found.append(node)
         return found
+
+
+@cache
+def _row(op: Op) -> tuple[Any, ...]:
+    """Return the key of a row's results, one object for all."""
+    return "row", op, 1, False
 
 
 def _uses(trace: Trace) -> list[int]:
