@@ -33,8 +33,10 @@ LAYERS = {
     "program.lift": 6,
     "program.loops": 7,
     "program.arguments": 7,
+    "program.algebra": 4,
     "program.notation": 7,
     "program.kernels": 8,
+    "program.adjoint": 8,
     "program.batch": 9,
     "program.compiler": 10,
     "program": 11,
@@ -57,6 +59,8 @@ THIRD_PARTY = {
     "program.arguments": {"numpy"},
     "program.batch": {"numpy"},
     "program.kernels": {"numpy", "numba"},
+    "program.notation": {"numpy"},
+    "program.adjoint": {"numpy"},
     "program.compiler": {"numpy"},
     "_build": {"setuptools", "Cython"},
     "ops": {"cython"},  # while it is compiled
@@ -107,7 +111,9 @@ def test_only_the_table_knows_ops_by_name() -> None:
             "functions",
             "nn.losses",
             "nn.recover",
+            "program.algebra",
             "program.lift",
+            "program.notation",
             "__init__",
         ):
             continue

@@ -144,6 +144,8 @@ def test_take(numba: bool, n: int, width: int, tokens: list[int]) -> None:
     assert value == pytest.approx((np.tanh(E) * weights[:, None]).sum())
     assert slopes == pytest.approx((1 - np.tanh(E) ** 2) * weights[:, None])
     assert sum(i.kind == "take" for i in compiled.program().instructions) == 1
+    assert "= take(E, " in str(compiled)
+    assert " = scattered(dv" in compiled.written_backward(argnums=0)
     values = compiled.vmap((None, 0))(E, [tokens, [0] * len(tokens)])
     assert values == pytest.approx([value, compiled(E, [0] * len(tokens))])
     assert np.isnan(compiled(E, [n] * len(tokens)))  # there is no such row: no number

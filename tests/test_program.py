@@ -227,7 +227,7 @@ def test_it_shows_what_it_found() -> None:
     g(np.ones((3, 4)), np.ones(4))
     text = str(g)
     assert "equations, 2 instructions" in text
-    assert "(3) = dot(W, x)" in text
+    assert "v1 = W @ x  # 3×1" in text
     assert "= tanh(" in text
     assert len(g.program().instructions) == 2
     g(np.ones((2, 2)), np.ones(2))

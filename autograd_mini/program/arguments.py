@@ -99,6 +99,11 @@ class Layout:
                     found += map(Value, numbers[span].tolist(), _labels(name, shape))
         return found
 
+    def structure(self) -> Structure:
+        """Return the structure of the arguments."""
+        zeros = np.zeros(self.size)
+        return flatten(tuple(self.part(k, zeros) for k in range(len(self.keys))))[1]
+
     def arguments(self, leaves: list[Any]) -> list[Any]:
         """Return the arguments, made of the leaves; a module is there as it is."""
         return [

@@ -12,6 +12,7 @@ import pickle
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from ..structure import flatten
 from ..trace import COMPARE, Trace, trace_call, trace_graph
 from ..transform import hvp, jvp
 from ..value import Value
+from .adjoint import written_backward
 from .arguments import NUMBERS, Layout, at, each, read
 from .batch import Batched
 from .kernels import runner
@@ -242,18 +244,42 @@ class Compiled:
         Raises:
             LookupError: nothing has been compiled yet, or for more than one structure.
         """
-        if args:
-            return self.entry(args).program
-        entries = self._all()
-        if len(entries) != 1:
-            raise LookupError(f"there are {len(entries)} programs: give arguments to choose by, or call it first")
-        return entries[0].program
+        return (self.entry(args) if args else self._only()).program
+
+    def written_backward(self, *args: Any, argnums: int | Sequence[int] | None = None) -> str:
+        """Write the backward program as lines of NumPy, derived from the forward one.
+
+        Args:
+            args: arguments to choose the program by; without any it is the only one there is.
+            argnums: the arguments in which the derivatives are wanted; None for all.
+
+        Raises:
+            TypeError: the function returns more than one number.
+            LookupError: as `program`.
+
+        >>> f = compile(lambda W, x: (W @ x).sum())
+        >>> f(np.ones((2, 3)), np.ones(3))
+        6.0
+        >>> print(f.written_backward(argnums=0))
+        <lambda>, backward
+          # inputs: W 2×3, x 3×1
+          dv1 = ones((2, 1))  # 2×1
+          dW = dv1 @ x.T  # 2×3
+        """
+        entry = self.entry(args) if args else self._only()
+        return written_backward(entry.trace, entry.program, argnums)
 
     def entry(self, args: tuple[Any, ...]) -> _Entry:
         """Return what has been compiled for arguments like these, with their numbers in the space that is spare."""
         entry, space = self._run(args, gradient=False)
         entry.spare.append(space)
         return entry
+
+    def _only(self) -> _Entry:
+        entries = self._all()
+        if len(entries) != 1:
+            raise LookupError(f"there are {len(entries)} programs: give arguments to choose by, or call it first")
+        return entries[0]
 
     def _all(self) -> list[_Entry]:
         return [entry for kept in self._entries.values() for entry in kept]
@@ -319,7 +345,7 @@ class Compiled:
         leaves = layout.leaves(numbers)
         whole = dict(zip(dynamic, layout.arguments(leaves), strict=True)) | static
         made = trace_call(self.name, lambda: f(*(whole[k] for k in range(len(args)))), leaves)
-        return _Entry(made, layout, self._use_numba)
+        return _Entry(replace(made, into=layout.structure()), layout, self._use_numba)
 
     def _chosen(self, argnums: int | Sequence[int], n: int, part: Callable[[int], Any]) -> Any:
         """Return the parts that argnums asks for; static arguments have none."""

@@ -1,0 +1,236 @@
+"""Programs written out: the lines are run as NumPy, and give what the engine gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+from strategies import Dag, dags
+
+import autograd_mini as ag
+from autograd_mini import Value, nn
+from autograd_mini.program import Program, lift
+from autograd_mini.program.adjoint import Backward, written_backward
+from autograd_mini.program.notation import written
+from autograd_mini.trace import Trace, trace_graph
+
+NUMPY = {name: getattr(np, name) for name in ("sum", "ones", "zeros", "empty", "inf", "nan")}
+ROWS = {name: np.vectorize(op, otypes=[float]) for name, op in ag.OPS.items()}
+
+
+def prepared(t: Trace) -> tuple[Trace, Program]:
+    t = t.fold_constants().common_subexpressions().dead_code()
+    return t, lift(t)
+
+
+def run(t: Trace) -> tuple[float | None, list[float] | None]:
+    """Run the printed lines; return the value and the derivatives in all inputs, each None if a line is no code."""
+    t, program = prepared(t)
+    backward = Backward(t, program)
+    notation = backward.notation
+    inputs = np.array(t.primals)
+    space = {**NUMPY, **ROWS, **notation.constants, **{b.name: inputs[b.slots] for b in notation.inputs}}
+    *forward, returned = [line.strip() for line in written(t, program).splitlines()[1:]]
+    value = None
+    if is_code(forward):
+        exec("\n".join(forward), space)
+        value = float(np.squeeze(eval(returned.removeprefix("return "), space)))
+    else:  # the backward lines may be code all the same: give them what the forward program computes
+        held = dict(
+            zip(map(program.slots.get, range(len(t.equations) + len(inputs))), t._run(list(inputs)), strict=True)
+        )
+        for block in notation.blocks:
+            if all(slot in held for slot in block.slots.flat):
+                space[block.name] = np.vectorize(held.get, otypes=[float])(block.slots)
+    lines = [line.strip() for line in str(backward).splitlines()[1:]]
+    if not is_code(lines):
+        return value, None
+    exec("\n".join(lines), space)
+    slopes = np.zeros(program.inputs)
+    for block in notation.inputs:
+        slopes[block.slots] = space[f"d{block.name}"]
+    return value, slopes.tolist()
+
+
+def is_code(lines: list[str]) -> bool:
+    return not any(mark in line for mark in ("gathered", "without a common form") for line in lines)
+
+
+def check(t: Trace, forward: bool = True, backward: bool = True) -> None:
+    """Compare what the lines give with the engine; say which of them must be code."""
+    leaves = [Value(x) for x in t.primals]
+    z = t(*t.into.rebuild(leaves))
+    z.backward()
+    value, slopes = run(t)
+    if forward:
+        assert value is not None
+    if backward:
+        assert slopes is not None
+    assert value is None or value == pytest.approx(z.data, rel=1e-12, abs=1e-12)
+    assert slopes is None or slopes == pytest.approx([x.grad for x in leaves], rel=1e-12, abs=1e-12)
+
+
+def cost(W1: Any, b1: Any, W2: Any, b2: Any, X: Any, Y: Any, act: Callable[[Any], Any] = ag.sigmoid) -> Any:
+    """Return the text's cost, with the names that the text gives to what is computed."""
+
+    def each(f: Callable[[Any], Any], name: str, Z: Any) -> Any:
+        return named(name, np.vectorize(f, otypes=[object])(Z))
+
+    def named(name: str, Z: Any) -> Any:
+        for (j, i), z in np.ndenumerate(Z):
+            z.label = f"{name[0]}_{j + 1}^[{name[1]}]({i + 1})"
+        return Z
+
+    A1 = each(act, "a1", named("z1", W1 @ X + b1))
+    A2 = each(ag.sigmoid, "a2", named("z2", W2 @ A1 + b2))
+    loss = Y * each(ag.log, "l1", A2) + (1.0 - Y) * each(ag.log, "l2", 1.0 - A2)
+    return -loss.sum() / X.shape[1]
+
+
+def arrays(n_x: int, n_h: int, n_y: int, m: int, seed: int) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    shapes = {"W1": (n_h, n_x), "b1": (n_h, 1), "W2": (n_y, n_h), "b2": (n_y, 1), "X": (n_x, m)}
+    return {name: rng.normal(size=shape) for name, shape in shapes.items()} | {"Y": rng.uniform(size=(n_y, m))}
+
+
+def traced_cost(given: dict[str, Any], act: Callable[[Any], Any] = ag.sigmoid) -> Trace:
+    def f(W1: Any, b1: Any, W2: Any, b2: Any, X: Any, Y: Any) -> Any:
+        return cost(W1, b1, W2, b2, X, Y, act)
+
+    def labelled(name: str, x: Any) -> Any:
+        return np.vectorize(lambda k: Value(k, f"{name}_{{{next(count)}}}"), otypes=[object])(x)
+
+    count = iter(range(1, 10**6))
+    return ag.trace(f, *(labelled(name, x) for name, x in given.items()))
+
+
+def test_the_texts_summary() -> None:
+    t, program = prepared(traced_cost(arrays(2, 3, 1, 5, 0)))
+    forward = written(t, program).splitlines()
+    assert [line.strip() for line in forward[2:7]] == [
+        "v1 = 1 - Y  # 1×5",
+        "Z1 = W1 @ X + b1  # 3×5",
+        "A1 = sigmoid(Z1)  # 3×5",
+        "Z2 = W2 @ A1 + b2  # 1×5",
+        "A2 = sigmoid(Z2)  # 1×5",
+    ]
+    backward = written_backward(t, program, argnums=range(4)).splitlines()
+    assert [line.strip().partition("  #")[0] for line in backward[2:]] == [
+        "dZ2 = A2 - Y",
+        "dW2 = 1/5 * dZ2 @ A1.T",
+        "db2 = 1/5 * sum(dZ2, axis=1, keepdims=True)",
+        "dA1 = W2.T @ dZ2",
+        "dZ1 = dA1 * A1 * (1 - A1)",
+        "dW1 = 1/5 * dZ1 @ X.T",
+        "db1 = 1/5 * sum(dZ1, axis=1, keepdims=True)",
+    ]
+    assert backward[2].endswith("# 1×5, without the factor 1/5")
+
+
+@given(
+    sizes=st.tuples(*[st.integers(1, n) for n in (3, 4, 3, 5)]),
+    seed=st.integers(0, 999),
+    act=st.sampled_from(["sigmoid", "tanh"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_lines_are_code(sizes: tuple[int, int, int, int], seed: int, act: str) -> None:
+    check(traced_cost(arrays(*sizes, seed), ag.OPS[act]))
+
+
+@given(
+    sizes=st.tuples(*[st.integers(1, n) for n in (3, 4, 3, 5)]),
+    seed=st.integers(0, 999),
+    act=st.sampled_from(["sigmoid", "tanh", "relu", "softplus", None]),
+    loss=st.sampled_from(["log_loss", "binary_cross_entropy", "mean_squared_error"]),
+    whole=st.booleans(),
+    with_data=st.booleans(),
+    named=st.booleans(),
+)
+@settings(max_examples=150, deadline=None)
+def test_nets(
+    sizes: tuple[int, int, int, int], seed: int, act: str | None, loss: str, whole: bool, with_data: bool, named: bool
+) -> None:
+    """Graphs of nets, in their parameters or in the data too: with constants that nobody has named."""
+    n_x, n_h, n_y, m = sizes
+    rng = np.random.default_rng(seed)
+    net = nn.MLP(n_x, [n_h, n_y], act, "sigmoid", rng=seed)
+    X, y = rng.normal(size=(m, n_x)), rng.uniform(size=(m, n_y))
+    y = np.round(y) if whole else y
+    J = nn.cost(net, X, y, loss) if named else nn.cost(net.__call__, X, y, loss)
+    leaves = net.parameters()
+    if with_data:
+        leaves = leaves + [node for node in ag.topological_order(J) if node.label.startswith("x_")]
+    # Where targets are 0 and 1 examples are computed in several ways, and have to be gathered.
+    check(trace_graph(J, leaves), forward=not whole or loss == "mean_squared_error")
+
+
+@given(dag=dags(max_steps=20))
+@settings(max_examples=150, deadline=None)
+def test_scalars(dag: Dag) -> None:
+    check(ag.trace(dag, list(dag.inputs)), forward=False, backward=False)
+
+
+@given(data=st.data())
+@settings(max_examples=100, deadline=None)
+def test_irregular_graphs_say_nothing_false(data: st.DataObject) -> None:
+    n, m = data.draw(st.integers(2, 5)), data.draw(st.integers(1, 9))
+    places = data.draw(st.lists(st.tuples(*[st.integers(0, n - 1)] * 4), min_size=m, max_size=m))
+    ops = data.draw(st.lists(st.sampled_from([ag.sin, ag.exp, ag.sigmoid, ag.relu]), min_size=m, max_size=m))
+
+    def f(x: Any) -> Any:
+        inner = [x[a] + x[b] * x[c] / (1.0 + x[d] * x[a]) + 0.5 * x[c] for a, b, c, d in places]
+        parts = [op(z) for op, z in zip(ops, inner, strict=True)]
+        return sum(p * k for k, p in enumerate(parts, 1)) + parts[0] * parts[-1] - 3.0 / parts[0]
+
+    check(ag.trace(f, [0.1 * k + 0.2 for k in range(n)]), forward=False, backward=False)
+
+
+def lines(t: Trace) -> list[str]:
+    return [line.strip().partition("  #")[0] for line in str(Backward(*prepared(t))).splitlines()]
+
+
+@pytest.mark.parametrize(("loss", "output"), [("log_loss", "A2"), ("binary_cross_entropy", "sigmoid(Z2)")])
+def test_targets_that_only_the_structure_knows(loss: str, output: str) -> None:
+    """With targets of 0 and 1 the loss has one term of two: that Y is subtracted comes of the algebra."""
+    net = nn.two_layer_net(2, 3, rng=0)
+    J = nn.cost(net, [[0.5, 1.0], [1.5, -1.0], [-0.5, 2.0], [1.0, 1.0]], [0, 1, 1, 0], loss)
+    t = trace_graph(J, net.parameters())
+    assert lines(t)[3] == f"dZ2 = {output} - Y"
+    assert Backward(*prepared(t)).notation.constants["Y"].tolist() == [[0.0, 1.0, 1.0, 0.0]]
+    check(t)
+
+
+def test_softmax() -> None:
+    net = nn.MLP(2, [3, 4], "tanh", rng=0)
+    J = nn.cost(net, [[0.5, 1.0], [1.5, -1.0], [-0.5, 2.0]], [0, 3, 2], "cross_entropy")
+    t = trace_graph(J, net.parameters())
+    assert lines(t)[3] == "dA2 = v6 / v7 - Y"
+    assert Backward(*prepared(t)).notation.constants["Y"].T.tolist() == [[1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]]
+    check(t, forward=False)
+
+
+def test_matrices_read_in_several_ways() -> None:
+    A, B = np.arange(9.0).reshape(3, 3) / 9, np.eye(3) + 0.5
+    t = ag.trace(lambda A, B: (A @ B @ A.T @ B.T @ A).sum(), A, B)
+    assert lines(t)[-2:] == ["dx = dv1 @ x9.T + dv2 @ v1 + v3 @ dv4.T", "dx9 = x.T @ dv1 + dv3 @ v2.T"]
+    check(t)
+    check(ag.trace(lambda p, x: sum((p[0] * a + p[1]) ** 2 for a in x), [0.1, 0.2], [1.0, 2.0, 3.0, 4.0, 5.0]))
+    check(ag.trace(lambda A, x: x @ A @ x, A, A[1]))
+    check(ag.trace(lambda x: sum(ag.exp(a) * ag.exp(a) for a in [x, x, x]), 0.5), forward=False)
+
+
+def test_names() -> None:
+    a, b = Value(2.0, "lambda"), Value(3.0, "sum")
+    t = trace_graph(ag.sin(a) * b, [a, b])
+    assert lines(t)[-2:] == ["dsum_2 = v1", "dlambda_2 = sum_2 * cos(lambda_2)"]
+    check(t)
+
+
+def test_more_than_one_output_has_no_gradient() -> None:
+    t = ag.trace(lambda x: [x, x * 2.0], 3.0)
+    assert written(*prepared(t)).endswith("return x0, v1")
+    with pytest.raises(TypeError, match="a gradient needs one output"):
+        written_backward(*prepared(t))
