@@ -30,7 +30,7 @@ from .folding import Box, boxes_of, unfold
 from .printing import Label, Text, format_number, is_formula, names_of
 from .value import Value, derivatives_of, topological_order
 
-__all__ = ["Drawing", "draw"]
+__all__ = ["LEAF", "LEFT_OUT", "OPERATION", "OUTPUT", "Drawing", "blank", "draw"]
 
 FORMATS = ("svg", "png", "pdf", "dot", "gv")
 DIRECTIONS = ("LR", "RL", "TB", "BT")
@@ -168,8 +168,7 @@ def draw(
         raise ValueError(f"draw: max_nodes must be at least 1, not {max_nodes}")
     if precision not in range(1, 18):
         raise ValueError(f"draw: precision must be a whole number from 1 to 17, not {precision!r}")
-    if rankdir not in DIRECTIONS:
-        raise ValueError(f"draw: rankdir must be one of {', '.join(DIRECTIONS)}, not {rankdir!r}")
+    drawing = blank(rankdir)
     if fold is False:
         output = unfold(output)
     order = topological_order(output)
@@ -182,11 +181,6 @@ def draw(
     kept = boxes if max_nodes is None or len(boxes) <= max_nodes else _nearest(boxes, max_nodes)
     ids = {box.node: f"n{i}" for i, box in enumerate(kept)}
 
-    drawing = Drawing(
-        graph_attr={"rankdir": rankdir, "bgcolor": "transparent", "nodesep": "0.3", "ranksep": "0.6", "ordering": "in"},
-        node_attr={"shape": "box", "fontname": FONT, "fontsize": "14", "fontcolor": INK, "margin": "0.12,0.06"},
-        edge_attr={"color": LINE, "fontname": FONT, "fontsize": "12", "fontcolor": ON_PAGE, "arrowsize": "0.7"},
-    )
     if len(kept) > 200:  # without these the layout of 1,000 nodes takes 15 s and more
         drawing.graph_attr.update(nslimit="1", nslimit1="1")
     sentences = []
@@ -211,6 +205,17 @@ def draw(
     drawing.title = f"Computation graph of {names[output]}"
     drawing.description = "; ".join(sentences)
     return drawing
+
+
+def blank(rankdir: str) -> Drawing:
+    """Return a picture with nothing on it yet."""
+    if rankdir not in DIRECTIONS:
+        raise ValueError(f"draw: rankdir must be one of {', '.join(DIRECTIONS)}, not {rankdir!r}")
+    return Drawing(
+        graph_attr={"rankdir": rankdir, "bgcolor": "transparent", "nodesep": "0.3", "ranksep": "0.6", "ordering": "in"},
+        node_attr={"shape": "box", "fontname": FONT, "fontsize": "14", "fontcolor": INK, "margin": "0.12,0.06"},
+        edge_attr={"color": LINE, "fontname": FONT, "fontsize": "12", "fontcolor": ON_PAGE, "arrowsize": "0.7"},
+    )
 
 
 def _draw_edges(

@@ -37,6 +37,7 @@ LAYERS = {
     "program.notation": 7,
     "program.kernels": 8,
     "program.adjoint": 8,
+    "program.picture": 8,
     "program.batch": 9,
     "program.compiler": 10,
     "program": 11,

@@ -234,3 +234,22 @@ def test_more_than_one_output_has_no_gradient() -> None:
     assert written(*prepared(t)).endswith("return x0, v1")
     with pytest.raises(TypeError, match="a gradient needs one output"):
         written_backward(*prepared(t))
+
+
+def test_the_picture() -> None:
+    net = nn.two_layer_net(2, 3, rng=0)
+    J = nn.cost(net, [[0.5, 1.0], [1.5, -1.0]], [0.1, 0.9])
+    picture = ag.compile(J, inputs=net.parameters()).draw()
+    edges = {tuple(line.strip().split(" -> ")) for line in picture.body if "->" in line}
+    assert {("W1", "Z1"), ("X", "Z1"), ("b1", "Z1"), ("Z1", "A1"), ("A1", "Z2"), ("Y", "v4")} <= edges
+    assert ("X", "v2") not in edges
+    assert "Z2 = W2 @ A1 + b2" in picture.description
+    assert picture.image("svg").startswith(b"<?xml")
+    with pytest.raises(ValueError, match="rankdir must be one of"):
+        ag.compile(J, inputs=net.parameters()).draw(rankdir="up")
+    y = x = ag.Value(1.0)
+    for _ in range(200):
+        y = ag.sin(y)
+    long = ag.compile(y, inputs=x)
+    with pytest.raises(ValueError, match="cannot be read: print it"):
+        long.draw()

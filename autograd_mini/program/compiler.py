@@ -269,6 +269,22 @@ class Compiled:
         entry = self.entry(args) if args else self._only()
         return written_backward(entry.trace, entry.program, argnums)
 
+    def draw(self, *args: Any, rankdir: str = "LR") -> Any:
+        """Return the picture of a program, as `autograd_mini.draw` does of a graph.
+
+        Args:
+            args: arguments to choose the program by; without any it is the only one there is.
+            rankdir: `"LR"`, left to right, or another of Graphviz's directions.
+
+        Raises:
+            ValueError: it has too many lines to be read.
+            LookupError: as `program`.
+        """
+        from .picture import drawn  # brings graphviz
+
+        entry = self.entry(args) if args else self._only()
+        return drawn(entry.trace, entry.program, rankdir)
+
     def entry(self, args: tuple[Any, ...]) -> _Entry:
         """Return what has been compiled for arguments like these, with their numbers in the space that is spare."""
         entry, space = self._run(args, gradient=False)
