@@ -121,6 +121,7 @@ from .value import (
 if TYPE_CHECKING:
     from . import nn as nn
     from .drawing import Drawing as Drawing, draw as draw
+    from .exploring import Explorer as Explorer, explore as explore
     from .program import compile as compile
 
 # `x as x` is how a typed package exports. A star import must not replace builtins.
@@ -132,6 +133,7 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "BranchWarning",
     "Drawing",
     "Explanation",
+    "Explorer",
     "ExpressionError",
     "GradientError",
     "Op",
@@ -149,6 +151,7 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "dot",
     "draw",
     "explain",
+    "explore",
     "expression",
     "grad",
     "gradient",
@@ -174,18 +177,21 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     *(name for name in OPS if name not in ("abs", "pow")),
 ]
 
-_LATER = {"draw", "Drawing"}  # graphviz is imported when the first picture is drawn, nn when it is used
+# Graphviz is imported when the first picture is drawn, NumPy when the first program is compiled, nn when it is used.
+_LATER = {
+    "Drawing": "drawing",
+    "Explorer": "exploring",
+    "compile": "program",
+    "draw": "drawing",
+    "explore": "exploring",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
-        from . import drawing
-
-        return getattr(drawing, name)
+        return getattr(import_module(f".{_LATER[name]}", __name__), name)
     if name == "nn":
         return import_module(".nn", __name__)
-    if name == "compile":
-        return import_module(".program", __name__).compile
     if name == "__version__":
         from importlib.metadata import version
 

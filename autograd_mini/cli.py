@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from .explain import find, report
+from .exploring import explore
 from .expression import ExpressionError, expression
 from .files import write_whole
 from .printing import op_table
@@ -28,6 +29,7 @@ examples:
   autograd-mini "u = b*c; v = a + u; J = 3*v" a=5 b=3 c=2
   autograd-mini "J = 3*(a + b*c)" a=5 b=3 c=2 --wrt b --render J.svg --render J.png
   autograd-mini "y = sigmoid(w*x + b)" w=2 x=pi/4 b=-1 --format latex
+  autograd-mini "y = tanh(w*x + b)" w=2 x=1 b=-1 --render y.html   steps and sliders, in a browser
   autograd-mini demo            the worked example, with its pictures
   autograd-mini ops             every function there is, with its derivatives
 """
@@ -82,7 +84,11 @@ def _parser() -> _Parser:
     parser.add_argument("variables", nargs="*", metavar="name=value", help="a value for each free name")
     parser.add_argument("--wrt", action="append", metavar="NAME", help="derive only in this name (repeatable)")
     parser.add_argument(
-        "--render", action="append", default=[], metavar="FILE", help="draw the graph: .svg .png .pdf .dot (repeatable)"
+        "--render",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="draw the graph: .svg .png .pdf .dot, or .html, a page to explore it (repeatable)",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('autograd_mini')}")
     parser.add_argument("--format", choices=("text", "latex", "markdown", "json"), default="text")
@@ -144,7 +150,9 @@ def _pictures(output: Value, files: list[Path], precision: int) -> list[tuple[Pa
     pictures = []
     for file in files:
         try:
-            pictures.append((file, drawing.image(file.suffix.removeprefix("."))))
+            page = file.suffix.lower() == ".html"
+            content = explore(output, precision=precision).html.encode() if page else drawing.image(file.suffix[1:])
+            pictures.append((file, content))
         except ValueError as error:
             raise _Refused(f"--render {file}: {error}") from None
         if file.is_dir():

@@ -41,6 +41,7 @@ LAYERS = {
     "program.batch": 9,
     "program.compiler": 10,
     "program": 11,
+    "exploring": 7,
     "blame": 6,
     "drawing": 6,
     "nn.cost": 6,

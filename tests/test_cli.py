@@ -65,6 +65,11 @@ def test_pictures(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert done.stderr == "wrote J.svg\nwrote J.dot\n"
     assert "dJ/db = 6" in (tmp_path / "J.svg").read_text()
+    done = run(TEXT, "a=5", "b=3", "c=2", "--render", "J.html", "--precision", "3", cwd=tmp_path)
+    assert done.stderr == "wrote J.html\n"
+    page = (tmp_path / "J.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert '"precision":3' in page
 
 
 @pytest.mark.parametrize(
@@ -85,6 +90,7 @@ def test_pictures(tmp_path: Path) -> None:
         (("a*2", "a=1", "--bogus"), "unrecognized arguments: --bogus"),
         (("a*b", "a=1", "b=a"), "a value is made of numbers, pi, e and functions"),
         (("a*2", "a=1", "--render", "x"), "the file's name has no suffix"),
+        (("+".join(["a"] * 305), "a=1", "--render", "x.html"), "--render x.html: explore: the graph has 305 nodes"),
         (("ops", "x"), "ops takes no arguments, not 'x'"),
         (("a*2", "lambda=1"), "lambda cannot be a name"),
         (("demo", "a", "b"), "unrecognized arguments: b"),

@@ -1,0 +1,397 @@
+r"""An interactive view of a graph: one HTML page that steps through both passes and recomputes them.
+
+This room owns what the page is filled with: the picture, the facts of the graph as JSON, and the rows as
+JavaScript, written by running their rules over a recorder. How the page behaves stands in `explore.html`,
+the one file that is not Python. It must not know how derivatives are found, nor how a graph is laid out.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import os
+import re
+import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NoReturn
+
+from .explain import edges, explain
+from .files import write_whole
+from .ops import OPS, Level, Op, Traced, pole
+from .printing import Text
+from .value import Value, topological_order
+
+__all__ = ["Explorer", "explore"]
+
+MOST = 300  # nodes: beyond it neither the picture nor the list of sliders can be read
+LONGEST = 20_000  # characters of a row as JavaScript; a function of one's own may grow without end
+TALLEST, LOWEST = 900, 460  # pixels of the frame in a notebook
+
+# The rows' float functions, those of `math` under JavaScript's name and the others over the row's operands.
+# A row without a line here is written by running its function over the recorder, or not at all.
+MATH = (
+    "abs sqrt cbrt hypot exp expm1 log log1p log2 log10 sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh "
+    "atanh sign"
+).split()
+BODIES = {
+    "pow": "x === 1 ? 1 : x ** y",  # of nan and inf too, as C and Python have it
+    "xlogy": "x === 0 && y >= 0 ? 0 : x * Math.log(y)",
+    # A series of positive terms near 0, a continued fraction in the tail.
+    "erf": """{
+    const far = Math.abs(x) > 2;
+    if (far) return Math.sign(x) * (1 - f_erfc(Math.abs(x)));
+    let term = x, total = x;
+    for (let n = 1; n < 60; n++) total += term *= 2 * x * x / (2 * n + 1);
+    return 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) * total;
+  }""",
+    "erfc": """{
+    if (!(x > 2)) return 1 - f_erf(x);
+    let fraction = x;
+    for (let n = 100; n > 0; n--) fraction = x + n / 2 / fraction;
+    return Math.exp(-x * x) / Math.sqrt(Math.PI) / fraction;
+  }""",
+    "sigmoid": "x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x))",
+    "softplus": "(x > 0 ? x : 0) + Math.log1p(Math.exp(-Math.abs(x)))",
+    "relu": "x <= 0 ? 0 : x",
+    "leaky_relu": "x <= 0 ? y * x : x",
+    "gelu": "0.5 * x * f_erfc(-x / Math.SQRT2)",
+    "silu": "x * f_sigmoid(x)",
+    "maximum": "x >= y || x !== x ? x : y",
+    "minimum": "x <= y || x !== x ? x : y",
+    "where": "condition !== 0 ? x : y",
+    "greater": "x > y ? 1 : 0",
+    "greater_equal": "x >= y ? 1 : 0",
+    "equal": "x === y ? 1 : 0",
+}
+
+
+class Explorer:
+    """A page that explores a graph: `save` it, or let Jupyter show it. It holds the numbers as they were."""
+
+    def __init__(self, name: str, html: str, height: int) -> None:
+        self.name = name
+        self.html = html
+        self.height = height  # in pixels, in a notebook
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page to a file, which is there as a whole or not at all, and needs no other.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        written = Path(path)
+        write_whole(written, self.html.encode())
+        return written
+
+    def _repr_html_(self) -> str:
+        # A frame keeps the page's styles, keys and names apart from the notebook's.
+        return (
+            f'<iframe srcdoc="{html.escape(self.html)}" sandbox="allow-scripts" loading="lazy" '
+            f'title="{html.escape(f"Explore {self.name}")}" '
+            f'style="width: 100%; height: {self.height}px; border: 0"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        return f"<Explorer of {self.name}: save('{self.name if self.name.isidentifier() else 'graph'}.html')>"
+
+
+def explore(output: Value, *, precision: int = 4) -> Explorer:
+    """Make a page that steps through the graph of a Value, one node and one edge at a time.
+
+    Buttons and arrow keys step; a node that is pointed at or focused shows its derivation; sliders on the
+    leaves recompute all numbers in the page. An op that JavaScript cannot have turns the sliders off.
+
+    Args:
+        precision: significant digits of numbers.
+
+    Raises:
+        TypeError: `output` is not a Value.
+        ValueError: the graph has more than 300 nodes, or `precision` is not from 1 to 17.
+        ImportError: there is no `dot` program and no pygraphviz.
+
+    >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+    >>> J = a * b; J.label = "J"
+    >>> explore(J)
+    <Explorer of J: save('J.html')>
+    """
+    if not isinstance(output, Value):
+        raise TypeError(f"explore: give a Value, not {output!r} of type {type(output).__name__}")
+    order = topological_order(output)
+    if len(order) > MOST:
+        raise ValueError(
+            f"explore: the graph has {len(order):,} nodes, and at most {MOST} can be read; explore a node inside "
+            "it or fewer examples, or draw it, which folds"
+        )
+    from .drawing import draw
+
+    drawing = draw(output, precision=precision, max_nodes=None)
+    drawing.node_attr.update(margin="0.3,0.06", width="1.7")  # room for other numbers
+    rows = _Rows()
+    facts = _facts(output, order, precision, rows)
+    name = facts["nodes"][-1]["name"]
+    picture, height = _marked(drawing.svg(), order, [(e["parent"], e["user"]) for e in facts["edges"]])
+    leaves = sum(node.op is None for node in order)
+    parts = {
+        "title": html.escape(drawing.title),
+        "picture": picture,
+        "facts": _json(facts),
+        "rows": (_Rows() if facts["frozen"] else rows).written(),
+    }
+    # In one pass, so that a label that reads like a hole is none.
+    page = re.sub(r"<!--(\w+)-->|/\*(\w+)\*/", lambda hole: parts[hole[1] or hole[2]], _template())
+    return Explorer(name, page, round(min(max(360 + height * 4 / 3 + 46 * leaves, LOWEST), TALLEST)))
+
+
+@cache
+def _template() -> str:
+    return Path(__file__).with_name("explore.html").read_text(encoding="utf-8")
+
+
+# The facts.
+
+
+def _json(facts: Any) -> str:
+    """Write data as JSON that can stand inside a script element: nothing in it ends one, or opens a comment."""
+    text = json.dumps(facts, separators=(",", ":"))
+    return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
+
+
+def _facts(output: Value, order: list[Value], precision: int, rows: _Rows) -> dict[str, Any]:
+    """Return what the page knows of a graph: nodes, edges and derivations, by their places in lists."""
+    whole = explain(output)
+    names, place = whole.names, {node: i for i, node in enumerate(order)}
+    found = [edge for node in order if node.op for edge in edges(node)]
+    shared = {parent for parent, n in Counter(edge.parent for edge in found).items() if n > 1}
+    places = {(edge.user, edge.operand): i for i, edge in enumerate(found)}
+    factors = {(f.user, f.parent): f for line in whole.lines for term in line.terms for f in term.factors}
+    numbered = {pair: i for i, pair in enumerate(factors)}
+    frozen = ""
+    nodes = []
+    for node in order:
+        explained = explain(output, node)
+        fact: dict[str, Any] = {
+            "name": names[node],
+            "slope": str(Text.derivative(names[output], names[node])),
+            "value": _plain(node.data),
+            "edges": [places[node, i] for i, x in enumerate(node.operands) if isinstance(x, Value)],
+            "derivation": [  # lines of a node and terms, a term being what it starts from and its factors
+                [
+                    place[line.node],
+                    [
+                        [
+                            None if term.via is None else place[term.via],
+                            [numbered[factor.user, factor.parent] for factor in term.factors],
+                        ]
+                        for term in line.terms
+                    ],
+                ]
+                for line in explained.lines
+            ],
+        }
+        if node.op is not None:
+            operands = [
+                Text.name(names[x]) if isinstance(x, Value) else Text.number(x, precision) for x in node.operands
+            ]
+            fact["symbols"] = str(Text.write(node.op, operands))
+            fact["numbers"] = _numbers(node.op, node.operands, precision)
+            try:
+                fact["row"] = rows.place(node)
+            except _Unwritten as error:
+                frozen = frozen or str(error)
+        nodes.append(fact)
+    return {
+        "precision": precision,
+        "frozen": frozen,
+        "nodes": nodes,
+        "edges": [
+            {
+                "user": place[edge.user],
+                "parent": place[edge.parent],
+                "weight": _plain(edge.weight),
+                "name": str(Text.derivative(names[edge.user], names[edge.parent], partial=edge.parent in shared)),
+                "symbol": (symbol := edge.symbol(names, Text, precision)) and [symbol.string, int(symbol.level)],
+            }
+            for edge in found
+        ],
+        "factors": [
+            {
+                "edges": [places[edge.user, edge.operand] for edge in factor.edges],
+                "name": str(Text.derivative(names[factor.user], names[factor.parent], factor.partial)),
+            }
+            for factor in factors.values()
+        ],
+    }
+
+
+def _numbers(op: Op, operands: tuple[Value | float, ...], precision: int) -> list[str | list[int]]:
+    """Return how a row is written with numbers: text, and holes that say which parent and how tight its place is."""
+    least = dict(zip(op.operands, op.text.operands, strict=True))
+    parents = {name: x for name, x in zip(op.operands, operands, strict=True) if isinstance(x, Value)}
+    holes = {name: [k, int(least[name])] for k, name in enumerate(parents)}
+    written = {
+        name: Text.number(x, precision).bracketed(least[name])
+        for name, x in zip(op.operands, operands, strict=True)
+        if not isinstance(x, Value)
+    }
+    parts = re.split(r"<(\w+)>", op.text.template)
+    return [(holes.get(part) or written[part]) if k % 2 else part for k, part in enumerate(parts)]
+
+
+def _plain(x: float) -> float | str:
+    return x if math.isfinite(x) else str(x)
+
+
+# The rows as JavaScript.
+
+
+class _Unwritten(Exception):
+    """A row that JavaScript cannot have; the message is for the reader of the page."""
+
+
+class _Script(Traced):
+    """A recorder that writes what is done with it as a JavaScript expression."""
+
+    __slots__ = ("rows", "text")
+
+    def __init__(self, rows: _Rows, text: str) -> None:
+        self.rows = rows
+        self.text = text
+
+    def record(self, op: Op, operands: tuple[Any, ...]) -> _Script:
+        text = self.rows.applied(op, [_text(x) for x in operands])
+        if len(text) > LONGEST:
+            raise _Unwritten(f"{op} is too long as JavaScript")
+        return _Script(self.rows, text)
+
+    # A function that branches on the number cannot be written down; without these it would take one branch.
+    def __bool__(self) -> NoReturn:
+        raise _Unwritten("a branch")
+
+    def __eq__(self, other: object) -> NoReturn:
+        raise _Unwritten("a branch")
+
+    __hash__ = Traced.__hash__
+
+
+def _text(x: Any) -> str:
+    """Write an operand, or what a rule gave, as JavaScript."""
+    if isinstance(x, _Script):
+        return x.text
+    number = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}.get(repr(float(x)), repr(float(x)))
+    return f"({number})" if number.startswith("-") else number
+
+
+class _Rows:
+    """The rows of a page: functions that were asked for, and one entry for each way a row is used."""
+
+    def __init__(self) -> None:
+        self.functions: dict[str, str] = {}
+        self.names: dict[Op, str] = {}
+        self.entries: dict[str, int] = {}
+
+    def place(self, node: Value) -> int:
+        """Return the place of a node's row, its constants written in: a rule may depend on which they are."""
+        assert node.op is not None
+        operands = [_Script(self, f"x{i}") if isinstance(x, Value) else x for i, x in enumerate(node.operands)]
+        parameters = [x.text for x in operands if isinstance(x, _Script)]
+        value = self.applied(node.op, [_text(x) for x in operands])
+        slopes = [
+            f"({', '.join([*parameters, 'z'])}) => {self._recorded(node.op, rule, [*operands, _Script(self, 'z')])}"
+            for rule, x in zip(node.op.partials, operands, strict=True)
+            if isinstance(x, _Script)
+        ]
+        entry = f"{{value: ({', '.join(parameters)}) => {value}, slopes: [{', '.join(slopes)}]}}"
+        return self.entries.setdefault(entry, len(self.entries))
+
+    def applied(self, op: Op, parts: list[str]) -> str:
+        """Write a row applied to operands: as its own text where that is arithmetic, else as a call."""
+        if OPS.get(op.name) is op and op.infix and Level.SUM <= op.text.level <= Level.PRODUCT:
+            holes = dict(zip(op.operands, parts, strict=True))
+            return "(" + re.sub(r"<(\w+)>", lambda hole: holes[hole[1]], op.text.template) + ")"
+        return f"{self._function(op)}({', '.join(parts)})"
+
+    def _function(self, op: Op) -> str:
+        """Return the name of a row as a function, and keep its definition."""
+        if op in self.names:
+            return self.names[op]
+        own = OPS.get(op.name) is op
+        if own and op.name in MATH:
+            self.names[op] = f"Math.{op.name}"
+        elif own and op.name in BODIES:
+            self.names[op] = name = f"f_{op.name}"
+            self.functions[name] = f"({', '.join(op.operands)}) => {BODIES[op.name]}"
+            for other in re.findall(r"\bf_(\w+)\(", BODIES[op.name]):
+                self._function(OPS[other])
+        else:
+            operands = [_Script(self, f"x{i}") for i in range(op.arity)]
+            body = self._recorded(op, op.function, operands)
+            self.names[op] = name = f"g_{len(self.names)}"
+            self.functions[name] = f"({', '.join(x.text for x in operands)}) => {body}"
+        return self.names[op]
+
+    def _recorded(self, op: Op, function: Callable[..., Any], operands: Sequence[Any]) -> str:
+        if op is pole:  # it stands for a slope at one point
+            raise _Unwritten(f"{op} is a number that is known at one point only")
+        try:
+            try:
+                return _text(function(*operands))
+            except (ArithmeticError, ValueError):  # a constant at a pole: JavaScript knows the limit
+                return _text(function(*(_Script(self, _text(x)) for x in operands)))
+        except Exception as error:  # whatever a function says that was given no number
+            raise _Unwritten(f"{op} has no function in JavaScript") from error
+
+    def written(self) -> str:
+        """Return the functions and the list of rows, as a script."""
+        lines = [f"const {name} = {body};" for name, body in self.functions.items()]
+        return "\n  ".join([*lines, "const rows = [", *(f"  {entry}," for entry in self.entries), "];"])
+
+
+# The picture.
+
+
+def _marked(svg: str, order: list[Value], ends: list[tuple[int, int]]) -> tuple[str, float]:
+    """Return the picture with names on what a script shall find, and its height in points.
+
+    Graphviz names a group by its node, or by the two of its edge, and counts the edges as they were drawn;
+    what it says in tooltips would not be true for long.
+    """
+    root = ET.fromstring(svg)
+    for element in root.iter():  # inside HTML there are no namespaces
+        element.tag = element.tag.rpartition("}")[2]
+        for key in [key for key in element.attrib if "}" in key]:
+            del element.attrib[key]
+    waiting: dict[tuple[int, int], list[int]] = {}
+    for i, pair in enumerate(ends):
+        waiting.setdefault(pair, []).append(i)
+    groups = [g for g in root.iter("g") if g.get("class") in ("node", "edge")]
+    groups.sort(key=lambda g: int((g.get("id") or "").removeprefix(g.get("class") or "")))
+    for group in groups:
+        ids = [int(word[1:]) for word in (group.findtext("title") or "").split("->")]
+        texts = list(group.iter("text"))
+        if len(ids) == 2:
+            group.set("id", f"edge-{waiting[ids[0], ids[1]].pop(0)}")
+            texts[-1].set("class", "weight")
+            continue
+        kind = "leaf" if order[ids[0]].op is None else "operation"
+        group.set("id", f"node-{ids[0]}")
+        group.set("class", f"node {kind}")
+        # Where the box stands, for a script that may run before the page is laid out.
+        shape = next(shape for shape in group.iter() if shape.tag in ("path", "polygon"))
+        across = [float(x) for x in re.findall(r"(-?[\d.]+),", shape.get("d") or shape.get("points") or "")]
+        group.set("data-middle", f"{(min(across) + max(across)) / 2:g}")
+        group.set("data-width", f"{max(across) - min(across):g}")
+        slope = [text for text in texts if text.get("y") == texts[-1].get("y")]
+        for text in slope:
+            text.set("class", "slope")
+        texts[-len(slope) - 1].set("class", "value")
+    for parent in list(root.iter()):
+        for child in [child for child in parent if child.tag in ("title", "desc")]:
+            parent.remove(child)
+    width, height = (float((root.get(side) or "").removesuffix("pt")) for side in ("width", "height"))
+    root.attrib.update({"role": "group", "aria-labelledby": "title", "id": "graph"})
+    root.set("style", f"width: {width:g}pt; height: auto; min-width: {0.75 * width:g}pt")
+    return ET.tostring(root, encoding="unicode"), height
