@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
+import engines
+import numpy as np
+import programs
 import pytest
 from engines import Plain
 from gpt import GPT, Adam, Functions, names, tokens, train
@@ -44,3 +48,51 @@ def test_it_learns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(names()) == 5000
     losses = train(ag.Value, OURS, 25)
     assert sum(losses[-5:]) / 5 < 0.9 * losses[0]
+
+
+PEERS = programs.compilers("jax", "torch", "casadi", "numba")
+WORK: dict[str, Callable[[], programs.Work]] = {
+    "gpt": lambda: programs.gpt(PEERS, ["al", "ava"]),
+    "moons": lambda: programs.moons(PEERS, 10),
+    "formula": lambda: programs.formula(PEERS),
+    "options": lambda: programs.options(PEERS, 5),
+    "arm": lambda: programs.arm(PEERS),
+    "random graph": lambda: programs.random_graph(PEERS, 60, limit=60.0),
+    "batch": lambda: programs.batch(PEERS, 1, examples=100),
+    "batch on threads": lambda: programs.batch(PEERS, 2, examples=100),
+}
+
+
+@pytest.mark.parametrize("make", WORK.values(), ids=WORK)
+def test_compiled_programs_and_peers_find_the_same_numbers(make: Callable[[], programs.Work]) -> None:
+    work = make()
+    runs, ready = programs.checked(work)
+    assert runs.keys() == ready.keys() == work.keys()
+
+
+def test_a_peer_that_finds_other_numbers_is_not_timed() -> None:
+    formula = programs.formula({})
+    with pytest.raises(AssertionError, match="a liar"):
+        programs.checked(formula | {"a liar": lambda: lambda: (33.0, (3.0, 6.0, 9.001))})
+
+
+def test_graphs_are_of_the_size_they_say() -> None:
+    twenty = programs.expression(ag.exp, ag.log, ag.sqrt, ag.tanh)
+    assert len(ag.trace(twenty, 1.0, 0.5, 0.2, 0.3).equations) == 20
+    traced = ag.trace(programs.dag(ag, 5000), np.linspace(-1.0, 1.0, 50))
+    assert 5000 <= len(traced.equations) <= 5002
+    for kind in ("the net on moons", "a random graph"):
+        nodes = int(programs.large(kind, 10_000).split()[0].replace(",", ""))
+        assert nodes == pytest.approx(10_000, rel=0.1)
+
+
+def test_a_table_has_every_peer(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "ROUNDS", 1)
+    work = programs.formula({})
+    programs.race("J = 3(a + bc)", work)
+    title, *lines, ready = capsys.readouterr().out.strip().splitlines()
+    assert title == "J = 3(a + bc)"
+    assert len(lines) == len(work)
+    assert all(line.strip().startswith(peer) for line, peer in zip(lines, work, strict=True))
+    assert lines[0].endswith("1.00")
+    assert "ready" in ready

@@ -98,13 +98,20 @@ torch: Any = None
 casadi: Any = None
 
 
-def find_peers() -> None:
-    """Import the peers that are installed."""
-    for name in ("micrograd.engine", "autograd", "torch", "casadi"):
+def installed(*names: str) -> dict[str, Any]:
+    """Import the peers that are installed, and say which are not."""
+    found = {}
+    for name in names:
         try:
-            globals()[name.split(".")[0]] = importlib.import_module(name)
+            found[name.split(".")[0]] = importlib.import_module(name)
         except ImportError:
             print(f"{name} is not installed")
+    return found
+
+
+def find_peers() -> None:
+    """Import this file's peers."""
+    globals().update(installed("micrograd.engine", "autograd", "torch", "casadi"))
 
 
 def medians(work: Mapping[str, Callable[[], Any]]) -> dict[str, float]:

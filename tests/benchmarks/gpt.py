@@ -13,12 +13,13 @@ names, one in a line, of the letters a to z; without a file they are made up by 
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import random
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import methodcaller
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,10 +86,19 @@ class GPT:
         self.up, self.down = matrix(HIDDEN, WIDTH), matrix(WIDTH, HIDDEN)
         self.head = matrix(VOCABULARY, WIDTH)
 
+    def matrices(self) -> dict[str, Sequence[Vector]]:
+        """Return what is learned, by name."""
+        return {name: matrix for name, matrix in vars(self).items() if not name.startswith("_")}
+
+    def with_matrices(self, matrices: Mapping[str, Sequence[Vector]]) -> GPT:
+        """Return the same model with matrices that are there already."""
+        other = copy.copy(self)
+        vars(other).update(matrices)
+        return other
+
     def parameters(self) -> list[Any]:
         """Return all scalars that are learned."""
-        matrices = [matrix for name, matrix in vars(self).items() if not name.startswith("_")]
-        return [p for matrix in matrices for row in matrix for p in row]
+        return [p for matrix in self.matrices().values() for row in matrix for p in row]
 
     def logits(self, document: Sequence[int]) -> list[list[Any]]:
         """Return the logits of the next token at each place."""
