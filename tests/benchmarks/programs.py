@@ -464,12 +464,8 @@ def batch(peers: Peers, threads: int, examples: int = 100_000) -> Work:
     """Return the values of an expression for many examples."""
     rng = np.random.default_rng(0)
     columns = [rng.uniform(-2.0, 2.0, examples) for _ in range(4)]
-    fast: Any = ag.compile(expression(ag.exp, ag.log, ag.sqrt, ag.tanh))
-    work: Work = {}
-    if hasattr(fast, "vmap"):
-        work[OURS] = lambda: partial(fast.vmap(in_axes=0, threads=threads), *columns)
-    else:
-        print("\nthere is no vmap yet")
+    fast = ag.compile(expression(ag.exp, ag.log, ag.sqrt, ag.tanh))
+    work: Work = {OURS: lambda: partial(fast.vmap(in_axes=0, threads=threads), *columns)}
     if "numba" in peers:
         work["Numba by hand"] = lambda: partial(loop_by_hand(peers["numba"], threads), *columns)
     f = expression(np.exp, np.log, np.sqrt, np.tanh)
