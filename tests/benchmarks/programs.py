@@ -126,17 +126,19 @@ def with_torch(peers: Peers, f: Callable[..., Any], parameters: dict[str, Any], 
     return run
 
 
-def with_casadi(peers: Peers, f: Callable[..., Any], *args: Any) -> Run:
-    """Return a value and gradient by CasADi's virtual machine, on buffers, without conversions at a call."""
+def with_casadi(peers: Peers, f: Callable[..., Any], *args: Any, buffers: bool) -> Run:
+    """Return a value and gradient by CasADi's virtual machine, on buffers alone or called with an array."""
     casadi = peers["casadi"]
     x = casadi.SX.sym("x", sum(len(part) for part in args))
     symbols = iter(casadi.vertsplit(x))
     J = f(*[[next(symbols) for _ in part] for part in args])
     function = casadi.Function("f", [x], [J, casadi.densify(casadi.gradient(J, x))])
-    buffer, call = function.buffer()
     numbers: Any = np.concatenate(args)
+    if not buffers:
+        return lambda: [result.full() for result in function(numbers)]
     value: Any = np.zeros(1)
     gradient: Any = np.zeros(x.numel())
+    buffer, call = function.buffer()
     buffer.set_arg(0, memoryview(numbers))
     buffer.set_res(0, memoryview(value))
     buffer.set_res(1, memoryview(gradient))
@@ -341,7 +343,8 @@ def irregular(
         EAGER: partial(eager, of_ours, *args, argnums=argnums),
     }
     if "casadi" in peers:
-        work[CASADI] = lambda: with_casadi(peers, f(peers["casadi"]), *args)
+        for name, buffers in ((CASADI, False), (f"{CASADI}, on buffers", True)):
+            work[name] = partial(with_casadi, peers, f(peers["casadi"]), *args, buffers=buffers)
     if "jax" in peers:
         work[JAX] = lambda: with_jax(peers, wide or f(peers["jax"].numpy), *args, argnums=argnums)
     return work
