@@ -255,3 +255,22 @@ def test_a_deep_chain_and_a_large_program() -> None:
 
     value, slope = ag.compile(chain, numba=True).value_and_grad(3.0)
     assert (value, slope) == (6.0, 2.0)
+
+
+def test_matrices_apart_are_products_of_their_own() -> None:
+    """Queries, keys and values at one level, in matrices that are not neighbours: none is gathered."""
+
+    def f(p: Any, X: Any) -> Any:
+        parts = [p[name] @ x for name in ("q", "k", "v") for x in X]
+        return ag.sum([ag.tanh(z) for part in parts for z in part])
+
+    rng = np.random.default_rng(0)
+    p = {name: rng.normal(size=(4, 4)) for name in ("k", "other", "q", "s", "v")} | {"r": rng.normal(size=3)}
+    X = rng.normal(size=(5, 4))
+    g = ag.compile(f)
+    value, gradient = g.value_and_grad(p, X)
+    assert value == pytest.approx(sum(np.tanh(X @ p[name].T).sum() for name in "qkv"))
+    assert gradient["k"] == pytest.approx((1 - np.tanh(X @ p["k"].T) ** 2).T @ X)
+    assert gradient["other"].tolist() == np.zeros((4, 4)).tolist()
+    kinds = [(i.kind, i.rows, i.columns) for i in g.program().instructions]
+    assert kinds[:3] == [("dot", 5, 4)] * 3

@@ -76,12 +76,13 @@ class Layout:
         return [numbers[span].reshape(shape) for places in self._places for span, shape in places]
 
     def arrays(self, numbers: Any) -> list[Any]:
-        """Return the places of the arguments that are arrays, None for the others."""
-        found = []
-        for key, places in zip(self.keys, self._places, strict=True):
-            plain = type(key) is tuple and bool(key) and type(key[0]) is int
-            found.append(numbers[places[0][0]].reshape(places[0][1]) if plain else None)
-        return found
+        """Return the places of each argument that is made of arrays alone, None for the others."""
+        return [
+            _assembled(key, iter([(numbers[span], shape) for span, shape in places]), in_place=True)
+            if _of_arrays(key)
+            else None
+            for key, places in zip(self.keys, self._places, strict=True)
+        ]
 
     def span(self, k: int) -> slice:
         """Return the place of argument k in a flat array."""
@@ -169,15 +170,23 @@ def _labels(name: str, shape: tuple[int, ...]) -> list[str]:
     return [f"{name}_{{{comma.join(str(i + 1) for i in place)}}}" for place in np.ndindex(shape)]
 
 
-def _assembled(key: Any, chunks: Iterator[tuple[Any, tuple[int, ...]]], as_it_is: bool = False) -> Any:
+def _of_arrays(key: Any) -> bool:
+    if _is_container(key):
+        return all(map(_of_arrays, key[2]))
+    return isinstance(key, tuple) and bool(key) and type(key[0]) is int
+
+
+def _assembled(
+    key: Any, chunks: Iterator[tuple[Any, tuple[int, ...]]], as_it_is: bool = False, in_place: bool = False
+) -> Any:
     if _is_container(key):
         kind, keys, parts = key
-        found = [_assembled(part, chunks, as_it_is) for part in parts]
+        found = [_assembled(part, chunks, as_it_is, in_place) for part in parts]
         return dict(zip(keys, found, strict=True)) if kind is dict else kind(found)
     flat, shape = next(chunks)
     if isinstance(flat, np.ndarray):
         if key is not None and type(key[0]) is int:
-            return flat.reshape(shape).copy()
+            return flat.reshape(shape) if in_place else flat.reshape(shape).copy()
         flat = flat.tolist()
     if key is None:
         return flat[0]

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import replace
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,9 @@ def _indices(place: Any) -> Any:
     return place
 
 
+_COPY = methodcaller("copy")
+
+
 class _Space:
     """The arrays of one run: all numbers of the program, and their derivatives."""
 
@@ -102,8 +106,8 @@ class _Space:
 
     def gradient(self, k: int) -> Any:
         """Return the derivatives in argument k."""
-        view = self.gradients[k]
-        return view.copy() if view is not None else self.layout.part(k, self.slopes)
+        arrays = self.gradients[k]
+        return each(arrays, _COPY) if arrays is not None else self.layout.part(k, self.slopes)
 
 
 class Compiled:

@@ -26,6 +26,8 @@ from ..trace import Trace
 
 __all__ = ["Access", "Instruction", "Program", "lift"]
 
+MOST = 8  # matrices at one level that are products of their own
+
 
 class Access(NamedTuple):
     """Where an operand's numbers are: at `base + a*outer + b*inner + j*along`."""
@@ -119,25 +121,23 @@ def lift(trace: Trace) -> Program:
             operands = (x for node in members for x in ((node.parts[k],) if kind == "row" else node.parts[k]))
             places = np.fromiter((slots[x] if type(x) is int else constants.place(x) for x in operands), np.int64)
             parts.append(places.reshape(len(members), -1))
-        order, rows, found = _regular(parts)
-        accesses = []
-        for part, regular in zip(parts, found, strict=True):
-            access = regular
-            if access is None:
-                flat = part[order].ravel()
-                instructions.append(Instruction("gather", None, free, 1, flat.size, 1, (), flat))
-                terms = part.shape[1]
-                access = Access(free, part.shape[0] // rows * terms, terms, 1)
-                free += flat.size
-            accesses.append(access)
-        if (
-            kind == "dot" and accesses[0].inner == 0 != accesses[1].inner
-        ):  # a product may be turned: the second factor is the shared one
-            accesses[:2] = accesses[1::-1]
-        instructions.append(Instruction(kind, op, free, rows, len(members) // rows, length, tuple(accesses)))
-        for i, place in enumerate(order):
-            slots[members[place].variable] = free + i
-        free += len(members)
+        for chosen, rows, found in _arranged(kind, parts):
+            accesses = []
+            for part, regular in zip(parts, found, strict=True):
+                access = regular
+                if access is None:
+                    flat = part[chosen].ravel()
+                    instructions.append(Instruction("gather", None, free, 1, flat.size, 1, (), flat))
+                    terms = part.shape[1]
+                    access = Access(free, len(chosen) // rows * terms, terms, 1)
+                    free += flat.size
+                accesses.append(access)
+            if kind == "dot" and accesses[0].inner == 0 != accesses[1].inner:
+                accesses[:2] = accesses[1::-1]  # a product may be turned: the second factor is the shared one
+            instructions.append(Instruction(kind, op, free, rows, len(chosen) // rows, length, tuple(accesses)))
+            for slot, place in enumerate(chosen, free):
+                slots[members[place].variable] = slot
+            free += len(chosen)
     numbers = np.array(constants.numbers, dtype=float)
     return Program(trace.name, tuple(instructions), n, numbers, free, slots, len(trace.equations))
 
@@ -273,6 +273,40 @@ def _uses(trace: Trace) -> list[int]:
         if type(x) is int:
             uses[x] += 1
     return uses
+
+
+def _arranged(kind: str, parts: list[Any]) -> list[tuple[Any, int, list[Access | None]]]:
+    """Return a group's results in order, and what `_regular` finds; in several parts if dots are regular then.
+
+    Those of several matrices at one level, such as queries, keys and values, are a product each, where
+    gathering would copy the matrices.
+    """
+    whole = _regular(parts)
+    if kind != "dot" or None not in whole[2]:
+        return [whole]
+    for factor in parts[:2]:
+        firsts, member_of = np.unique(factor[:, 0], return_inverse=True)
+        run_of = _runs(firsts)[member_of.ravel()]
+        found = []
+        for run in range(run_of.max() + 1 if run_of.max() < MOST else 0):
+            chosen = np.flatnonzero(run_of == run)
+            order, rows, accesses = _regular([part[chosen] for part in parts])
+            found.append((chosen[order], rows, accesses))
+        if found and not any(None in accesses for _, _, accesses in found):
+            return found
+    return [whole]
+
+
+def _runs(addresses: Any) -> Any:
+    """Return for each of some rising addresses the number of the run of equal steps that it is in."""
+    runs = np.zeros(len(addresses), dtype=int)
+    run, step = 0, 0
+    for i in range(1, len(addresses)):
+        before, step = step, int(addresses[i] - addresses[i - 1])
+        if before and step != before:
+            run, step = run + 1, 0
+        runs[i] = run
+    return runs
 
 
 def _regular(parts: list[Any]) -> tuple[Any, int, list[Access | None]]:
