@@ -237,12 +237,12 @@ class Trace:
         kept = []
         for i, equation in enumerate(self.equations, n):
             operands = _renamed(equation.operands, same)
-            key = equation.op, *map(_exact, operands)
+            key = equation.op, tuple(map(_exact, operands)) if float in map(type, operands) else operands
             if key in seen:
                 same[i] = seen[key]
             else:
                 seen[key] = i
-                kept.append((i, Equation(equation.name, equation.op, operands)))
+                kept.append((i, _with(equation, operands)))
         return self._rewritten(kept, same)
 
     def fold_constants(self) -> Trace:
@@ -252,11 +252,12 @@ class Trace:
         kept = []
         for i, equation in enumerate(self.equations, n):
             operands = _renamed(equation.operands, known)
-            simple = _simplified(equation.op, operands)
-            if simple is not None:
-                known[i] = simple
-            else:
-                kept.append((i, Equation(equation.name, equation.op, operands)))
+            if float in map(type, operands) or equation.op is identity:
+                simple = _simplified(equation.op, operands)
+                if simple is not None:
+                    known[i] = simple
+                    continue
+            kept.append((i, _with(equation, operands)))
         return self._rewritten(kept, known)
 
     def optimize(self, show: bool = False) -> Trace:
@@ -302,6 +303,10 @@ def _renamed(operands: tuple[int | float, ...], names: dict[int, Any]) -> tuple[
     if names.keys().isdisjoint(operands):
         return operands
     return tuple([names.get(x, x) if isinstance(x, int) else x for x in operands])
+
+
+def _with(equation: Equation, operands: tuple[int | float, ...]) -> Equation:
+    return equation if operands is equation.operands else Equation(equation.name, equation.op, operands)
 
 
 def _exact(x: int | float) -> int | str:
@@ -418,17 +423,16 @@ def _equations(outputs: list[Any], inputs: list[Value], compared: list[tuple[str
     sides = [x for _, left, right, _ in compared for x in (left, right) if isinstance(x, Value)]
     order = topological_order(*roots, *sides)
     names = names_of(dict.fromkeys([*inputs, *order]))
-    places = {x: i for i, x in enumerate(inputs)}
-    active = set(inputs)
+    places: dict[Any, int] = {x: i for i, x in enumerate(inputs)}
     equations: list[Equation] = []
     for node in order:
-        if node in places or not any(x in active for x in node.parents):
+        operands = node.operands
+        if node in places or places.keys().isdisjoint(operands):
             continue
-        active.add(node)
         assert node.op is not None
-        operands = tuple(places[x] if x in places else x.data if isinstance(x, Value) else x for x in node.operands)
-        equations.append(Equation(names[node], node.op, operands))
-        places[node] = len(inputs) + len(equations) - 1
+        found = tuple([places[x] if x in places else x.data if isinstance(x, Value) else x for x in operands])
+        places[node] = len(inputs) + len(equations)
+        equations.append(Equation(names[node], node.op, found))
 
     def place(x: Any) -> int | float:
         return places[x] if x in places else x.data if isinstance(x, Value) else float(x)
