@@ -409,6 +409,13 @@ class Compiled:
             state.pop("__wrapped__", None)
         return state
 
+    def __len__(self) -> int:
+        """Return the number of programs that have been compiled."""
+        return len(self._all())
+
+    def __bool__(self) -> bool:
+        return True
+
     def __repr__(self) -> str:
         programs = [written(entry.trace, entry.program) for entry in self._all()]
         return "\n\n".join(programs) or f"{self.name}: not compiled yet; it is at the first call"

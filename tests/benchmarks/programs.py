@@ -218,6 +218,57 @@ def gpt(peers: Peers, documents: Sequence[str]) -> Work:
     return work
 
 
+class Rows:
+    """A matrix of which an input chooses a row."""
+
+    def __init__(self, matrix: Any) -> None:
+        self.matrix = matrix
+
+    def __getitem__(self, index: Any) -> Any:
+        return ag.take(self.matrix, index)
+
+    def __len__(self) -> int:
+        return len(self.matrix)
+
+
+def gpt_loss_of_tokens(parameters: Any, document: Sequence[Any]) -> Any:
+    """Return the loss of the GPT with the tokens as inputs, so that one program serves all documents of a length."""
+    model = GPT(float, Functions(ag.exp, ag.log, ag.relu))
+    chosen: Any = Rows(parameters["token"])
+    model = model.with_matrices({**parameters, "token": chosen})
+    logits = model.logits(document[:-1])
+    losses = [-ag.take(ag.log_softmax(row), wanted) for row, wanted in zip(logits, document[1:], strict=True)]
+    return ag.sum(losses) / len(losses)
+
+
+def training(steps: int) -> None:
+    """Print how long the GPT is trained, tracing and lifting of every length included, with Adam in NumPy."""
+    started = time.perf_counter()
+    parameters, fast = gpt_parameters(), ag.compile(gpt_loss_of_tokens)
+    m = {name: np.zeros_like(x) for name, x in parameters.items()}
+    v = {name: np.zeros_like(x) for name, x in parameters.items()}
+    documents, losses, ready = names(), [], 0.0
+    for step in range(1, steps + 1):
+        document = tokens(documents[(step - 1) % len(documents)])
+        before, count = time.perf_counter(), len(fast)
+        loss, gradient = fast.value_and_grad(parameters, document)
+        if len(fast) > count:
+            ready += time.perf_counter() - before
+        losses.append(loss)
+        rate = 0.01 * (1 - (step - 1) / steps)
+        for name, g in gradient.items():
+            m[name] = 0.85 * m[name] + 0.15 * g
+            v[name] = 0.99 * v[name] + 0.01 * g * g
+            slope = m[name] / (1 - 0.85**step) / (np.sqrt(v[name] / (1 - 0.99**step)) + 1e-8)
+            parameters[name] = parameters[name] - rate * slope
+    taken = time.perf_counter() - started
+    ends = max(1, steps // 10)
+    first, last = (float(np.mean(part)) for part in (losses[:ends], losses[-ends:]))
+    print(f"\n{steps:,} training steps of the scalar GPT [aim: 3 s for 1,000]")
+    print(f"  {taken:.2f} s, of which {ready:.2f} s are {len(fast)} first calls, a length each;", end="")
+    print(f" loss {first:.3f} to {last:.3f}")
+
+
 def lifting() -> None:
     """Print how long the lifting of a large trace takes, and what comes before it."""
     document = next(ids for ids in map(tokens, names()) if len(ids) == 9)
@@ -540,6 +591,7 @@ def main() -> None:
     aim = "aim: 30 us, a 5th of JAX's, a 15th of PyTorch's"
     race(f"scalar GPT, mean of documents of {lengths} tokens [{aim}]", gpt(peers, documents), len(documents))
     lifting()
+    training(1000)
     if "numba" in peers:
         loaded()
     race("moons, 100 examples, 2-16-16-1, hinge loss [aim: NumPy's by hand]", moons(peers))
