@@ -18,6 +18,7 @@ from autograd_mini.program.notation import written
 from autograd_mini.trace import Trace, trace_graph
 
 NUMPY = {name: getattr(np, name) for name in ("sum", "ones", "zeros", "empty", "inf", "nan")}
+SHAPES = (("W", (1, 2, 3, 4)), ("A", (1, 2)))
 ROWS = {name: np.vectorize(op, otypes=[float]) for name, op in ag.OPS.items()}
 
 
@@ -227,6 +228,19 @@ def test_names() -> None:
     t = trace_graph(ag.sin(a) * b, [a, b])
     assert lines(t)[-2:] == ["dsum_2 = v1", "dlambda_2 = sum_2 * cos(lambda_2)"]
     check(t)
+
+
+def test_a_modules_matrices_in_the_order_of_its_parameters() -> None:
+    class Bilinear(nn.Module):
+        def __init__(self) -> None:
+            self.W, self.A = ([[Value(1.0, f"{s}_{{{i}{j}}}") for j in (1, 2, 3)] for i in rows] for s, rows in SHAPES)
+
+        def __call__(self, x: Any) -> Any:
+            return ag.sum([ag.dot(row, x) for row in self.W + self.A])
+
+    fast = ag.compile(lambda net, x: net(x))
+    fast(Bilinear(), [1.0, 2.0, 3.0])
+    assert "# inputs: W 4×3, A 2×3, x 3×1\n" in str(fast)
 
 
 def test_more_than_one_output_has_no_gradient() -> None:

@@ -103,7 +103,8 @@ class Layout:
     def structure(self) -> Structure:
         """Return the structure of the arguments."""
         zeros = np.zeros(self.size)
-        return flatten(tuple(self.part(k, zeros) for k in range(len(self.keys))))[1]
+        modules = {k: key[1] for k, key in enumerate(self.keys) if _is_module(key)}  # in order, as a state is not
+        return flatten(tuple(list(modules.get(k, ())) or self.part(k, zeros) for k in range(len(self.keys))))[1]
 
     def arguments(self, leaves: list[Any]) -> list[Any]:
         """Return the arguments, made of the leaves; a module is there as it is."""
