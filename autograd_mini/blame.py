@@ -189,7 +189,7 @@ class _Reader:
                 findings.append(Finding("zero", target, None, message))
             else:
                 said = "; ".join(self.shut(edge) for edge in lost[:3])
-                more = f"; and {len(lost) - 3} more edges" if len(lost) > 3 else ""
+                more = f"; and {len(lost) - 3} more edge{'s' * (len(lost) > 4)}" if len(lost) > 3 else ""
                 message = f"The derivative in {name} is 0: {said}{more}."
                 findings.append(Finding("zero", target, lost[0], message))
         if len(zeros) > MOST:

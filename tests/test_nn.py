@@ -22,14 +22,17 @@ from autograd_mini.structure import flatten
 SMOOTH = ["sigmoid", "tanh", "softplus", "gelu", "silu", "linear"]
 
 
+NUMBERS = st.floats(-2, 2).map(lambda x: round(x, 6))  # products of which keep their digits
+
+
 @st.composite
 def problems(draw: st.DrawFn) -> tuple[nn.MLP, list[list[float]], list[Any]]:
     """Draw a two-layer net with weights that are not small, and data."""
     n_x, n_h, n_y, m = (draw(st.integers(1, n)) for n in (4, 5, 3, 5))
     net = nn.MLP(n_x, [n_h, n_y], draw(st.sampled_from(SMOOTH)), "sigmoid", rng=0)
     for parameter in net.parameters():
-        parameter.data = draw(st.floats(-2, 2))
-    X = [[draw(st.floats(-2, 2)) for _ in range(n_x)] for _ in range(m)]
+        parameter.data = draw(NUMBERS)
+    X = [[draw(NUMBERS) for _ in range(n_x)] for _ in range(m)]
     y = [[draw(st.sampled_from([0.0, 1.0, 0.3])) for _ in range(n_y)] for _ in range(m)]
     return net, X, y
 

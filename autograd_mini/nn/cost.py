@@ -171,7 +171,9 @@ def _is_row(row: Any) -> bool:
 def _finite(what: str, x: Any) -> float:
     if _is_row(x):
         raise ValueError(f"{what}: expected numbers, not {x!r}")
-    plain = number(what, x.data if isinstance(x, Value) else x)
+    if isinstance(x, Value):
+        raise TypeError(f"{what}: expected a number, not {x!r}, whose derivative would be lost: give its .data")
+    plain = number(what, x)
     if not math.isfinite(plain):
         raise ValueError(f"{what}: expected finite numbers, not {plain}")
     return plain

@@ -26,7 +26,7 @@ from ..trace import Trace
 
 __all__ = ["Access", "Instruction", "Program", "lift"]
 
-MOST = 8  # matrices at one level that are products of their own
+MOST = 4  # matrices at one level that are products of their own
 
 
 class Access(NamedTuple):
