@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+import autograd_mini as ag
+from autograd_mini import nn
+
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -25,3 +32,45 @@ def test_every_statement_of_the_text_names_its_test() -> None:
     assert len(re.findall(r"`tests/\w+\.py::\w+`", text)) > 12
     for section in text.split("\n## ")[1:]:
         assert re.search(r"^Tests?: ", section, re.MULTILINE), section.splitlines()[0]
+
+
+def blocks(page: Path, kind: str) -> list[str]:
+    """Return the insides of a page's blocks of one kind."""
+    return re.findall(rf"^```\{{{kind}\}}\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def entries(page: Path) -> Iterator[str]:
+    """Yield what a page's toctrees list, as paths from docs without a suffix, globs as they are."""
+    for block in blocks(page, "toctree"):
+        for line in block.splitlines():
+            if line and not line.startswith(":"):
+                yield (page.parent.relative_to(DOCS) / line).as_posix()
+
+
+def test_every_page_is_in_one_toctree() -> None:
+    pages = {path.relative_to(DOCS).with_suffix("").as_posix() for path in DOCS.rglob("*.md")}
+    pages |= {f"notebooks/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb")}
+    listed = [entry for page in DOCS.rglob("*.md") for entry in entries(page)]
+    for page in sorted(pages - {"index"}):
+        found = [e for e in listed if fnmatchcase(page, e) and page.count("/") == e.count("/")]
+        assert len(found) == 1, f"{page} is in {len(found)} toctrees; see docs/index.md"
+    for entry in listed:
+        assert any(fnmatchcase(page, entry) for page in pages), f"there is no page {entry}"
+
+
+def test_every_public_name_is_in_the_api() -> None:
+    documented = set()
+    for page in (DOCS / "api").glob("*.md"):
+        for block in blocks(page, "eval-rst"):
+            module = import_module(re.findall(r"^\.\. currentmodule:: ([\w.]+)$", block, re.MULTILINE)[0])
+            for name in re.findall(r"^\.\. (?:auto\w+|data):: (\w+)$", block, re.MULTILINE):
+                assert hasattr(module, name), f"{page.name}: {module.__name__} has no {name}"
+                assert (module.__name__, name) not in documented, f"{name} is documented twice"
+                documented.add((module.__name__, name))
+    public = {("autograd_mini", name) for name in {*ag.__all__, *ag.OPS, "compile", "sum", "take"} - {"nn"}}
+    for module in (nn, nn.datasets):
+        for name, thing in vars(module).items():
+            ours = getattr(thing, "__module__", "").startswith(nn.__name__)
+            if ours and not name.startswith("_") and (module is nn or thing.__module__ == module.__name__):
+                public.add((module.__name__, name))
+    assert public <= documented, sorted(public - documented)

@@ -1,0 +1,112 @@
+"""How Sphinx builds the site: `pip install ".[docs]" && sphinx-build -W docs docs/_build/html`.
+
+The pages are Markdown and the notebooks as they were saved. The API comes from the docstrings, which
+are Markdown too, and are put into Sphinx's words here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ["AUTOGRAD_MINI_COMPILE"] = "0"  # the sources know more of their signatures than the compiled modules
+
+import autograd_mini  # noqa: E402
+from autograd_mini import nn  # noqa: E402
+
+project = "autograd_mini"
+author = "the contributors"
+copyright = f"{author}; MIT licence"
+language = "en"
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax", "sphinx_copybutton"]
+exclude_patterns = ["_build"]
+highlight_language = "none"  # an indented block is for the shell
+
+html_theme = "furo"
+html_title = "autograd_mini"
+html_css_files = ["site.css"]
+pygments_style, pygments_dark_style = "friendly", "github-dark"
+
+# One file of MathJax with its glyphs as paths: it asks for nothing else, and works from a folder on disk.
+mathjax = find_spec("sphinx-mathjax-offline")
+assert mathjax is not None and mathjax.origin is not None
+mathjax_path = "tex-svg.js"
+html_static_path = ["_static", str(Path(mathjax.origin).parent / "static" / "mathjax" / mathjax_path)]
+
+nb_execution_mode = "off"  # the tests run the notebooks, and compare
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+myst_links_external_new_tab = False
+
+copybutton_prompt_text = r">>> |\.\.\. "
+copybutton_prompt_is_regexp = True
+
+add_module_names = False
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 80
+napoleon_use_rtype = False
+
+PUBLIC = {
+    where: {
+        name: f"{where}.{name}"
+        for name in dir(module)
+        if not name.startswith("_") and not isinstance(getattr(module, name), ModuleType)
+    }
+    for where, module in (("autograd_mini", autograd_mini), ("autograd_mini.nn", nn))
+}
+PYTHONS = {"abs", "annotations", "pow", "sum"}  # in prose these are Python's
+SPAN = re.compile(
+    r"`(?P<code>[^`]+)`|\$(?P<tex>[^$]+)\$|(?P<mark>[*|\\]|_(?!\w)|(?<=: [A-Z])\.)"
+)  # `: J.` would begin a list
+
+
+def as_rst(_app: Any, _what: str, name: str, _object: Any, _options: Any, lines: list[str]) -> None:
+    """Put `code` and $formulas$ of a docstring into reStructuredText, and link the names of the API."""
+    known = {k: v for k, v in PUBLIC["autograd_mini"].items() if k not in PYTHONS}
+    if ".nn." in name:
+        known |= PUBLIC["autograd_mini.nn"]
+
+    def rewrite(match: re.Match[str]) -> str:
+        before, after = match.string[match.start() - 1 : match.start()], match.string[match.end() : match.end() + 1]
+        if match["mark"]:
+            return "\\" + match["mark"]
+        target = known.get((match["code"] or "").removesuffix("()"))
+        if match["tex"]:
+            inner = f":math:`{match['tex']}`"
+        elif target and target != name:
+            inner = f":py:obj:`{match['code']} <{target}>`"
+        else:
+            inner = f"``{match['code']}``"
+        return ("\\ " if before.isalnum() else "") + re.sub(r"\s*\n\s*", " ", inner) + ("\\ " * after.isalnum())
+
+    paragraphs = re.split(r"\n{2,}", "\n".join(lines))
+    rewritten = [p if p.lstrip().startswith(">>>") else SPAN.sub(rewrite, p) for p in paragraphs]
+    lines[:] = "\n\n".join(rewritten).split("\n")
+
+
+def where_it_is_documented(app: Any, env: Any, node: Any, inner: Any) -> Any:
+    """Lead from a name in the module that defines it to the name that the package gives it."""
+    module, _, name = node.get("reftarget", "").rpartition(".")
+    if node.get("refdomain") != "py" or not module.startswith("autograd_mini"):
+        return None
+    for names in PUBLIC.values():
+        target = names.get(name)
+        if target and target != node["reftarget"]:
+            return env.domains.python_domain.resolve_xref(env, node["refdoc"], app.builder, "obj", target, node, inner)
+    return None
+
+
+def setup(app: Any) -> None:
+    """Have the docstrings rewritten before napoleon reads their sections."""
+    app.connect("autodoc-process-docstring", as_rst, priority=400)
+    app.connect("missing-reference", where_it_is_documented)
