@@ -14,6 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from docutils import nodes
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ["AUTOGRAD_MINI_COMPILE"] = "0"  # the sources know more of their signatures than the compiled modules
@@ -28,6 +30,7 @@ language = "en"
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax", "sphinx_copybutton"]
 exclude_patterns = ["_build"]
+smartquotes = False  # the prime in f'(0) is none
 highlight_language = "none"  # an indented block is for the shell
 
 html_theme = "furo"
@@ -37,7 +40,8 @@ pygments_style, pygments_dark_style = "friendly", "github-dark"
 
 # One file of MathJax with its glyphs as paths: it asks for nothing else, and works from a folder on disk.
 mathjax = find_spec("sphinx-mathjax-offline")
-assert mathjax is not None and mathjax.origin is not None
+if mathjax is None or mathjax.origin is None:
+    raise ImportError('sphinx-mathjax-offline is missing: pip install ".[docs]"')
 mathjax_path = "tex-svg.js"
 html_static_path = ["_static", str(Path(mathjax.origin).parent / "static" / "mathjax" / mathjax_path)]
 
@@ -50,6 +54,7 @@ copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True
 
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
@@ -64,15 +69,17 @@ PUBLIC = {
     }
     for where, module in (("autograd_mini", autograd_mini), ("autograd_mini.nn", nn))
 }
-PYTHONS = {"abs", "annotations", "pow", "sum"}  # in prose these are Python's
-SPAN = re.compile(
-    r"`(?P<code>[^`]+)`|\$(?P<tex>[^$]+)\$|(?P<mark>[*|\\]|_(?!\w)|(?<=: [A-Z])\.)"
-)  # `: J.` would begin a list
+NOT_OURS = {"abs", "annotations", "dot", "pow", "sum"}  # in prose: Python's, and Graphviz's program
+# Nobody calls these: a function makes them, and their arguments would only be in the way.
+MADE = {"Blame", "Comparison", "Compiled", "Drawing", "Explanation", "Op", "Path", "Paths", "Symmetries", "Trace"}
+MADE |= {"Batched", "History"}
+# Besides code and formulas what reStructuredText would read as a mark: in `output: J.` the beginning of a list.
+SPAN = re.compile(r"`(?P<code>[^`]+)`|\$(?P<tex>[^$]+)\$|(?P<mark>[*|\\]|_(?!\w)|(?<=: [A-Z])\.)")
 
 
-def as_rst(_app: Any, _what: str, name: str, _object: Any, _options: Any, lines: list[str]) -> None:
+def as_rst(_app: Any, what: str, name: str, _object: Any, _options: Any, lines: list[str]) -> None:
     """Put `code` and $formulas$ of a docstring into reStructuredText, and link the names of the API."""
-    known = {k: v for k, v in PUBLIC["autograd_mini"].items() if k not in PYTHONS}
+    known = {k: v for k, v in PUBLIC["autograd_mini"].items() if k not in NOT_OURS}
     if ".nn." in name:
         known |= PUBLIC["autograd_mini.nn"]
 
@@ -91,7 +98,16 @@ def as_rst(_app: Any, _what: str, name: str, _object: Any, _options: Any, lines:
 
     paragraphs = re.split(r"\n{2,}", "\n".join(lines))
     rewritten = [p if p.lstrip().startswith(">>>") else SPAN.sub(rewrite, p) for p in paragraphs]
-    lines[:] = "\n\n".join(rewritten).split("\n")
+    # Of a property napoleon takes what stands before a colon in the first line for a type.
+    lines[:] = [""] * (what == "property") + "\n\n".join(rewritten).split("\n")
+
+
+def without_arguments(
+    _app: Any, what: str, name: str, _object: Any, _options: Any, signature: str | None, _returns: Any
+) -> tuple[str, None] | None:
+    """Leave out the signature of what users do not call."""
+    made = what == "exception" or (what == "class" and name.rpartition(".")[2] in MADE)
+    return ("", None) if made and signature else None
 
 
 def where_it_is_documented(app: Any, env: Any, node: Any, inner: Any) -> Any:
@@ -106,7 +122,21 @@ def where_it_is_documented(app: Any, env: Any, node: Any, inner: Any) -> Any:
     return None
 
 
+def tidy(_app: Any, page: Any) -> None:
+    """Drop the empty line that ends a doctest in Markdown, and mark the formulas that no phone has room for."""
+    for block in page.findall(nodes.literal_block):
+        text = block.astext().rstrip()
+        if block.rawsource == block.astext():
+            block.rawsource = text
+            block[:] = [nodes.Text(text)]
+    for formula in page.findall(nodes.math):
+        if len(formula.astext()) > 75:
+            formula["classes"].append("long")
+
+
 def setup(app: Any) -> None:
-    """Have the docstrings rewritten before napoleon reads their sections."""
+    """Say when Sphinx shall call these; the docstrings are rewritten before napoleon reads their sections."""
     app.connect("autodoc-process-docstring", as_rst, priority=400)
+    app.connect("autodoc-process-signature", without_arguments)
+    app.connect("doctree-read", tidy)
     app.connect("missing-reference", where_it_is_documented)
