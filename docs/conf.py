@@ -30,7 +30,7 @@ language = "en"
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax", "sphinx_copybutton"]
 exclude_patterns = ["_build"]
-smartquotes = False  # the prime in f'(0) is none
+smartquotes_action = "D"  # dashes only: the prime in f'(0) is no quotation mark
 highlight_language = "none"  # an indented block is for the shell
 
 html_theme = "furo"
@@ -77,11 +77,15 @@ MADE |= {"Batched", "History"}
 SPAN = re.compile(r"`(?P<code>[^`]+)`|\$(?P<tex>[^$]+)\$|(?P<mark>[*|\\]|_(?!\w)|(?<=: [A-Z])\.)")
 
 
-def as_rst(_app: Any, what: str, name: str, _object: Any, _options: Any, lines: list[str]) -> None:
+def as_rst(_app: Any, what: str, name: str, _thing: Any, _options: Any, lines: list[str]) -> None:
     """Put `code` and $formulas$ of a docstring into reStructuredText, and link the names of the API."""
     known = {k: v for k, v in PUBLIC["autograd_mini"].items() if k not in NOT_OURS}
     if ".nn." in name:
         known |= PUBLIC["autograd_mini.nn"]
+    if what in ("class", "method", "property"):  # a class's own names come before the package's
+        owner = name if what == "class" else name.rpartition(".")[0]
+        module, _, kind = owner.rpartition(".")
+        known |= {k: f"{owner}.{k}" for k in dir(getattr(sys.modules[module], kind)) if not k.startswith("_")}
 
     def rewrite(match: re.Match[str]) -> str:
         before, after = match.string[match.start() - 1 : match.start()], match.string[match.end() : match.end() + 1]
@@ -113,7 +117,7 @@ def without_arguments(
 def where_it_is_documented(app: Any, env: Any, node: Any, inner: Any) -> Any:
     """Lead from a name in the module that defines it to the name that the package gives it."""
     module, _, name = node.get("reftarget", "").rpartition(".")
-    if node.get("refdomain") != "py" or not module.startswith("autograd_mini"):
+    if node.get("refdomain") != "py" or not module.startswith("autograd_mini") or module not in sys.modules:
         return None
     for names in PUBLIC.values():
         target = names.get(name)
