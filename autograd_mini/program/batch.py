@@ -7,8 +7,10 @@ threads. It must not know how a block is run.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -67,6 +69,11 @@ class Batched:
         return axes
 
 
+@cache
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="autograd_mini")
+
+
 class _Run:
     """The arrays of one batch."""
 
@@ -118,11 +125,13 @@ class _Run:
         )
         bounds = np.linspace(0, blocks, min(threads, blocks) + 1).astype(int)
         parts = list(pairwise(bounds))
-        if len(parts) == 1:
-            entry.runner.batch(batch, 0, blocks)
-        else:
-            with ThreadPoolExecutor(len(parts)) as pool:
-                list(pool.map(lambda part: entry.runner.batch(batch, *part), parts))
+        # This thread takes the first part. Others are kept, but not for a process that was forked meanwhile.
+        others = [
+            _pool(len(parts) - 1, os.getpid()).submit(entry.runner.batch, batch, int(a), int(b)) for a, b in parts[1:]
+        ]
+        entry.runner.batch(batch, *map(int, parts[0]))
+        for other in others:
+            other.result()
         for k, out in enumerate(entry.outputs):
             if not isinstance(out, int):
                 self.results[k] = out
