@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from autograd_mini import OPS, Op, Value
+from autograd_mini import OPS, Op, Value, sum as total
 from autograd_mini.ops import Interval
 
 MARGIN = 0.3  # how far from the end of a domain, a hole or a kink a smooth point is
@@ -85,3 +85,8 @@ def slope(f: Any, xs: Sequence[float], i: int, h: float = 2e-3) -> float:
         return float(f(*moved))
 
     return (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h)
+
+
+def cubic(w: Any, x: Any) -> Any:
+    """Compute something, in a module that a worker process can import."""
+    return total([w["a"] * v**3 + w["b"] for v in x])

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from strategies import Dag, dags
+from strategies import Dag, cubic, dags
 
 import autograd_mini as ag
 from autograd_mini import Value, nn
@@ -186,11 +186,6 @@ def test_modules_as_arguments(numba: bool) -> None:
     assert f.value_and_grad([net][0], [0.5, -1.0], argnums=1)[1] == pytest.approx(
         ag.grad(lambda x: net(x) ** 2)([0.5, -1.0])
     )
-
-
-def cubic(w: Any, x: Any) -> Any:
-    """Stand where a worker can import it."""
-    return ag.sum([w["a"] * v**3 + w["b"] for v in x])
 
 
 SHARDS = [({"a": 2.0, "b": np.array(0.5)}, np.arange(3.0) + k) for k in range(5)]
