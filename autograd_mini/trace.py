@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from .ops import Op, identity, number, pole
-from .printing import Text, format_number, names_of
+from .printing import Tex, Text, format_number, names_of
 from .structure import Structure, flatten
 from .transform import gradient
 from .value import Value, Watch, recording, topological_order, watched_by
 
 __all__ = ["BranchError", "BranchWarning", "Decision", "Equation", "Trace", "trace", "trace_graph"]
+
+TYPESET = 40  # equations, at most, that Jupyter shows as formulas
 
 COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": lambda x, y: x < y,
@@ -161,6 +163,18 @@ class Trace:
         return "\n".join([*lines, f"  return {returned}"])
 
     __repr__ = __str__
+
+    def _repr_latex_(self) -> str | None:
+        """Show the equations typeset in Jupyter, a long trace as text."""
+        if not 0 < len(self.equations) <= TYPESET:
+            return None
+        names = self._names()
+
+        def write(x: int | float) -> Tex:
+            return Tex.name(names[x]) if isinstance(x, int) else Tex.number(x, 6)
+
+        lines = [f"{Tex.name(e.name)} &= {Tex.write(e.op, [write(x) for x in e.operands])}" for e in self.equations]
+        return "$$\\begin{aligned}" + r" \\ ".join(lines) + "\\end{aligned}$$"
 
     def decisions(self, *args: Any) -> list[Decision]:
         """List the branches and kinks with their distance to flipping, at new inputs or the traced.

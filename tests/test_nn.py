@@ -363,3 +363,10 @@ def test_predict_and_accuracy() -> None:
     ]:
         with pytest.raises(ValueError, match=message):
             nn.accuracy(net_, [[-0.5], [0.1]], y)
+
+
+def test_jupyter_shows_the_table() -> None:
+    net = nn.two_layer_net(1, 2, rng=0)
+    shown = nn.recover_formulas(net, [[1.0], [2.0]], [0, 1])._repr_html_()
+    assert shown.startswith("<table><tr><th>gradient</th>")
+    assert "<td>W2^T dZ2 * g&#x27;(Z1)</td>" in shown

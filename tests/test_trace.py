@@ -171,3 +171,12 @@ def test_contexts_nest() -> None:
 def test_no_grad_around_does_not_stop_a_trace() -> None:
     with ag.no_grad():
         assert ag.trace(lambda x: x * x, 2.0)(3.0) == 9.0
+
+
+def test_jupyter_shows_equations() -> None:
+    t = ag.trace(lambda x, y: ag.exp(x * y) - 0.5, 1.0, 2.0)
+    assert t._repr_latex_() == (
+        r"$$\begin{aligned}t_{1} &= x_{0} \cdot x_{1} \\ t_{2} &= e^{t_{1}} \\ t_{3} &= t_{2} - 0.5\end{aligned}$$"
+    )
+    assert ag.trace(lambda x: x, 1.0)._repr_latex_() is None
+    assert ag.trace(lambda x: sum(x * k for k in range(50)), 1.0)._repr_latex_() is None

@@ -6,6 +6,7 @@ derived: the engine knows none of them.
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,12 +64,22 @@ class Comparison:
         """Return the largest of the rows' relative differences."""
         return max(row.difference for row in self.rows)
 
-    def __str__(self) -> str:
-        cells = [("gradient", "formula", "shape", "engine", "the formula's", "difference")]
+    def _cells(self) -> list[tuple[str, ...]]:
+        cells: list[tuple[str, ...]] = [("gradient", "formula", "shape", "engine", "the formula's", "difference")]
         for row in self.rows:
             shape = "×".join(map(str, row.engine.shape))
             numbers = (_shown(row.engine), _shown(row.expected))
             cells.append((row.name, row.formula, shape, *numbers, f"{row.difference:.0e}"))
+        return cells
+
+    def _repr_html_(self) -> str:
+        """Show the table in Jupyter."""
+        head, *rows = [[html.escape(cell) for cell in line] for line in self._cells()]
+        lines = [f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows]
+        return f"<table><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>{''.join(lines)}</table>"
+
+    def __str__(self) -> str:
+        cells = self._cells()
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = [
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells
