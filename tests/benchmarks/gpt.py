@@ -33,12 +33,21 @@ Scalar = Callable[[float], Any]
 Vector = Sequence[Any]
 
 
+def dot(ws: Vector, xs: Vector) -> Any:
+    """Return the sum of products, left to right."""
+    total = ws[0] * xs[0]
+    for w, x in zip(ws[1:], xs[1:], strict=True):
+        total = total + w * x
+    return total
+
+
 class Functions(NamedTuple):
     """How to call the functions of a scalar."""
 
     exp: Callable[[Any], Any] = methodcaller("exp")
     log: Callable[[Any], Any] = methodcaller("log")
     relu: Callable[[Any], Any] = methodcaller("relu")
+    dot: Callable[[Any, Any], Any] = dot
 
 
 def names(seed: int = 0) -> list[str]:
@@ -61,14 +70,6 @@ def names(seed: int = 0) -> list[str]:
 def tokens(name: str) -> list[int]:
     """Return a name as letters' numbers, between two ends, as much as a block holds."""
     return [END, *(LETTERS.index(c) for c in name), END][: BLOCK + 1]
-
-
-def dot(ws: Vector, xs: Vector) -> Any:
-    """Return the sum of products, left to right."""
-    total = ws[0] * xs[0]
-    for w, x in zip(ws[1:], xs[1:], strict=True):
-        total = total + w * x
-    return total
 
 
 class GPT:
@@ -102,7 +103,11 @@ class GPT:
 
     def logits(self, document: Sequence[int]) -> list[list[Any]]:
         """Return the logits of the next token at each place."""
-        relu, exp = self._functions.relu, self._functions.exp
+        exp, _, relu, dot = self._functions
+
+        def linear(matrix: Sequence[Vector], xs: Vector) -> list[Any]:
+            return [dot(row, xs) for row in matrix]
+
         keys: list[list[Any]] = []
         values: list[list[Any]] = []
         out = []
@@ -126,7 +131,7 @@ class GPT:
 
     def loss(self, document: Sequence[int]) -> Any:
         """Return the mean of -log p of each next token."""
-        exp, log, _ = self._functions
+        exp, log = self._functions[:2]
         losses = [
             -log(softmax(logits, exp)[wanted])
             for logits, wanted in zip(self.logits(document[:-1]), document[1:], strict=True)
@@ -140,11 +145,6 @@ def total(xs: Vector) -> Any:
     for x in xs[1:]:
         result = result + x
     return result
-
-
-def linear(matrix: Sequence[Vector], xs: Vector) -> list[Any]:
-    """Return the product of a matrix and a vector."""
-    return [dot(row, xs) for row in matrix]
 
 
 def rms_norm(xs: Vector) -> list[Any]:

@@ -232,8 +232,11 @@ class Rows:
 
 
 def gpt_loss_of_tokens(parameters: Any, document: Sequence[Any]) -> Any:
-    """Return the loss of the GPT with the tokens as inputs, so that one program serves all documents of a length."""
-    model = GPT(float, Functions(ag.exp, ag.log, ag.relu))
+    """Return the loss of the GPT with the tokens as inputs, so that one program serves all documents of a length.
+
+    Products of matrices are written with `ag.dot`, one node for each sum.
+    """
+    model = GPT(float, Functions(ag.exp, ag.log, ag.relu, ag.dot))
     chosen: Any = Rows(parameters["token"])
     model = model.with_matrices({**parameters, "token": chosen})
     logits = model.logits(document[:-1])
