@@ -284,3 +284,14 @@ def test_training_that_fails_says_the_same() -> None:
         messages.append(str(raised.value))
     assert messages[0] == messages[1]
     assert "math domain error in log" in messages[0]
+
+
+def test_one_program_in_many_threads() -> None:
+    f = ag.compile(lambda w, x: ag.sum([ag.tanh(w * v) for v in x]))
+    X = np.random.default_rng(0).normal(size=(200, 30))
+    expected = [f.value_and_grad(k / 100, x) for k, x in enumerate(X)]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda k: f.value_and_grad(k / 100, X[k]), range(len(X))))
+        batches = list(threads.map(lambda k: f.vmap((None, 0))(k / 100, X[:9]).tolist(), range(50)))
+    assert found == expected
+    assert batches == [f.vmap((None, 0))(k / 100, X[:9]).tolist() for k in range(50)]

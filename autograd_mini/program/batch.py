@@ -92,7 +92,10 @@ class _Run:
         self.example: Callable[[int], tuple[Any, ...]] = lambda i: tuple(
             x if axis is None else each(x, lambda array: array[i]) for x, axis in zip(whole, axes, strict=True)
         )
-        self.entry = entry = compiled.entry(self.example(0))
+        self.entry, space = compiled._run(self.example(0), gradient=False)
+        self.numbers = space.d.copy()  # with those of the first example, of which what varies will be overwritten
+        entry = self.entry
+        entry.spare.append(space)
         static = [k % len(args) for k in compiled._static]
         varies = [axis is not None for k, axis in enumerate(axes) if k not in static]
         at = np.zeros(entry.layout.size, dtype=bool)
@@ -116,12 +119,18 @@ class _Run:
         if entry.branches:
             self._one_by_one(gradient)
             return
-        space = entry.space()  # with the numbers of the first example, of which those that vary will be overwritten
-        numbers = space.d.copy()
-        entry.spare.append(space)
         z = entry.output if gradient and entry.output is not None else -1
         batch = Batch(
-            numbers, width, self.X, self.mapped, self.same, np.array(slots), self.results, self.slopes, self.totals, z
+            self.numbers,
+            width,
+            self.X,
+            self.mapped,
+            self.same,
+            np.array(slots),
+            self.results,
+            self.slopes,
+            self.totals,
+            z,
         )
         bounds = np.linspace(0, blocks, min(threads, blocks) + 1).astype(int)
         parts = list(pairwise(bounds))

@@ -290,7 +290,7 @@ class Compiled:
         return drawn(entry.trace, entry.program, rankdir)
 
     def entry(self, args: tuple[Any, ...]) -> _Entry:
-        """Return what has been compiled for arguments like these, with their numbers in the space that is spare."""
+        """Return what has been compiled for arguments like these."""
         entry, space = self._run(args, gradient=False)
         entry.spare.append(space)
         return entry
