@@ -8,7 +8,7 @@ import pickle
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -295,3 +295,79 @@ def test_one_program_in_many_threads() -> None:
         batches = list(threads.map(lambda k: f.vmap((None, 0))(k / 100, X[:9]).tolist(), range(50)))
     assert found == expected
     assert batches == [f.vmap((None, 0))(k / 100, X[:9]).tolist() for k in range(50)]
+
+
+class Point(NamedTuple):
+    """Two numbers, or two arrays of them."""
+
+    x: Any
+    y: Any
+
+
+@pytest.mark.parametrize("numba", NUMBA)
+def test_named_tuples(numba: bool) -> None:
+    f = ag.compile(lambda p, w: p.x * w + p.y, numba=numba)
+    many = Point(np.arange(4.0), np.ones(4))
+    values, (dp, dw) = f.vmap((0, None)).value_and_grad(many, 2.0, argnums=(0, 1))
+    assert (values.tolist(), dw) == ([1.0, 3.0, 5.0, 7.0], 6.0)
+    assert isinstance(dp, Point)
+    assert dp.x.tolist() == [2.0] * 4
+    assert f.grad(Point(1.0, np.float32(2.0)), np.array(3.0)) == Point(3.0, 1.0)
+
+
+def test_what_must_not_come_out_wrong() -> None:
+    net = nn.Neuron(1, None, rng=0)
+    f = ag.compile(lambda a, b, x: a(x) + 10 * b(x))
+    with pytest.raises(ValueError, match="the same parameter is in two of the modules"):
+        f(net, net, [3.0])
+    with pytest.raises(TypeError, match="a module's parameters would be constants"):
+        ag.compile(net)
+    with ThreadPoolExecutor(1) as pool, pytest.raises(TypeError, match="give its numbers as arrays"):
+        ag.compile(lambda net, x: net(x)).value_and_grad_over([(net, [1.0])], executor=pool)
+    with pytest.raises(ValueError, match=r"the result of example 0 is .*, but that of example 1 is"):
+        ag.compile(lambda x: [x * 2, x] if x > 0 else x).map([1.0, -1.0])
+    static = ag.compile(lambda x, m: x * 2 if m is True else x * 3, static_argnums=1)
+    assert (static(1.0, 1), static(1.0, True)) == (3.0, 2.0)
+    with pytest.raises(TypeError, match="static arguments must be hashable"):
+        static(1.0, [1])
+    assert ag.compile(ag.compile(ag.log), check=True)._check
+    checked = ag.compile(lambda x: ag.log(x) + 1.0, check=True)
+    with pytest.raises(ValueError, match="math domain error"):
+        checked.map([1.0, -1.0])
+    assert ag.compile(lambda x, y: x * y).grad(2.0, 3.0, argnums=np.int64(1)) == 2.0  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("numba", NUMBA)
+def test_a_choice_must_be_whole(numba: bool) -> None:
+    f = ag.compile(ag.take, numba=numba)
+    x = np.arange(3.0)
+    assert f(x, 1.0) == 1.0
+    assert np.isnan([f(x, 1.5), f(x, -1.0), f(x, 3.0), f(x, float("nan"))]).all()
+    assert np.isnan(f.vmap((None, 0))(x, [1.0, 1.5])).tolist() == [False, True]
+
+
+def test_a_branch_at_a_rounding() -> None:
+    """The loops may add in another order than Python; a branch that is then taken otherwise is traced but once."""
+    x = np.random.default_rng(1).normal(size=40)
+    values = np.array([Value(a) for a in x.tolist()], dtype=object)
+    limit = (values @ values).data
+    f = ag.compile(lambda x, c: x @ x if x @ x >= c else 0 * c)
+    assert [f(x, limit) for _ in range(3)] == pytest.approx([limit] * 3)
+    assert len(f) <= 2
+
+
+def test_training_moves_with_what_the_optimizer_does_not_hold() -> None:
+    costs = []
+    for compiled in (False, True):
+        net = nn.Neuron(1, None, rng=0)
+
+        def move(_: Any, net: Any = net) -> None:
+            net.b.data += 0.5
+
+        sgd = nn.SGD(net.w, lr=0.01)
+        data = [[1.0], [2.0]], [1.0, 2.0]
+        fit = nn.fit(
+            net, *data, loss="mean_squared_error", optimizer=sgd, epochs=4, progress=False, stop=move, compiled=compiled
+        )
+        costs.append(fit["cost"])
+    assert costs[0] == pytest.approx(costs[1])

@@ -182,7 +182,9 @@ def _compiled(
     def of_example(held: _Held, x: Any, target: Any) -> Any:
         return compare(net(list(x)), list(target) if hasattr(target, "__len__") else target)
 
-    held, X, Y = _Held(parameters), np.array(inputs, dtype=float), np.array(targets, dtype=float)
+    # Those that the optimizer does not hold may move as well.
+    every = [*parameters, *(net.parameters() if isinstance(net, Module) else ())]
+    held, X, Y = _Held(list(dict.fromkeys(every))), np.array(inputs, dtype=float), np.array(targets, dtype=float)
     batched = compile(of_example).vmap((None, 0, 0))
 
     def cost(chosen: list[int]) -> Value:
@@ -190,7 +192,7 @@ def _compiled(
         mean = float(losses.sum()) / len(chosen)
         if not math.isfinite(mean):
             return eager(chosen)  # which says why
-        J: Value = dot([slope / len(chosen) for slope in gradient["held"]], parameters)
+        J: Value = dot([slope / len(chosen) for slope in gradient["held"][: len(parameters)]], parameters)
         J.data = mean
         return J
 

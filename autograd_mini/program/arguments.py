@@ -43,6 +43,8 @@ def read(name: str, x: Any, chunks: list[Any]) -> Any:
             chunks.append(x)
             return kind, len(x)
         return kind, None, tuple([read(name, part, chunks) for part in x])
+    if isinstance(x, tuple) and hasattr(kind, "_fields"):
+        return kind, None, tuple([read(name, part, chunks) for part in x])
     if kind is dict:
         keys = sorted(x) if all(isinstance(key, str) for key in x) else list(x)
         return dict, tuple(keys), tuple([read(name, x[key], chunks) for key in keys])
@@ -54,7 +56,11 @@ def read(name: str, x: Any, chunks: list[Any]) -> Any:
     for leaf in leaves:
         if isinstance(leaf, Value):
             raise TypeError(f"{name}: give numbers, not {leaf!r}: a compiled function records no graph")
-    chunks.append([number(name, leaf) for leaf in leaves])
+    plain = [number(name, leaf) for leaf in leaves]
+    if structure.kind is None:  # a number of another type
+        chunks.append(plain[0])
+        return None
+    chunks.append(plain)
     return "leaves", structure
 
 
@@ -64,6 +70,7 @@ class Layout:
     def __init__(self, names: list[str], keys: tuple[Any, ...], chunks: list[Any]) -> None:
         self.keys = keys
         self.scalars = all(key is None for key in keys)
+        self.modules = any(map(_is_module, keys))
         shapes = [np.shape(chunk) for chunk in chunks]
         ends = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)]).tolist()
         self.size = ends[-1]
@@ -183,7 +190,9 @@ def _assembled(
     if _is_container(key):
         kind, keys, parts = key
         found = [_assembled(part, chunks, as_it_is, in_place) for part in parts]
-        return dict(zip(keys, found, strict=True)) if kind is dict else kind(found)
+        if kind is dict:
+            return dict(zip(keys, found, strict=True))
+        return kind(*found) if hasattr(kind, "_fields") else kind(found)
     flat, shape = next(chunks)
     if isinstance(flat, np.ndarray):
         if key is not None and type(key[0]) is int:

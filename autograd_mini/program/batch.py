@@ -104,6 +104,7 @@ class _Run:
         self.mapped, self.same = np.flatnonzero(at), np.flatnonzero(~at)
         self.varies = varies
         self.X = np.concatenate([np.reshape(chunk, (self.size, -1)).T for chunk in chunks], dtype=float)
+        assert len(self.X) == len(self.mapped)
 
     def __call__(self, threads: int, *, gradient: bool) -> None:
         """Run the blocks."""
@@ -120,18 +121,8 @@ class _Run:
             self._one_by_one(gradient)
             return
         z = entry.output if gradient and entry.output is not None else -1
-        batch = Batch(
-            self.numbers,
-            width,
-            self.X,
-            self.mapped,
-            self.same,
-            np.array(slots),
-            self.results,
-            self.slopes,
-            self.totals,
-            z,
-        )
+        places = self.mapped, self.same, np.array(slots, dtype=int)
+        batch = Batch(self.numbers, width, self.X, *places, self.results, self.slopes, self.totals, z)
         bounds = np.linspace(0, blocks, min(threads, blocks) + 1).astype(int)
         parts = list(pairwise(bounds))
         # This thread takes the first part. Others are kept, but not for a process that was forked meanwhile.
@@ -144,11 +135,17 @@ class _Run:
         for k, out in enumerate(entry.outputs):
             if not isinstance(out, int):
                 self.results[k] = out
+        if self.compiled._check:
+            for i in np.flatnonzero(~np.isfinite(self.results).all(axis=0)):
+                self.compiled(*self.example(int(i)))  # which raises
 
     def _one_by_one(self, gradient: bool) -> None:
         """Run a function that branches on numbers, which each example may do in its own way."""
         for i in range(self.size):
             entry, space = self.compiled._run(self.example(i), gradient=gradient)
+            if entry.trace.out != self.entry.trace.out:
+                structures = f"{self.entry.trace.out}, but that of example {i} is {entry.trace.out}"
+                raise ValueError(f"{self.compiled.name}: the result of example 0 is {structures}")
             self.results[:, i] = [space.d.item(z) if isinstance(z, int) else z for z in entry.outputs]
             if gradient:
                 self.slopes[:, i] = space.slopes[self.mapped]

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ..nn.module import Module
 from ..structure import flatten
 from ..trace import COMPARE, Trace, trace_call, trace_graph
 from ..transform import hvp, jvp
@@ -56,6 +57,21 @@ class _Entry:
             return self.spare.pop()
         except IndexError:
             return _Space(self)
+
+    def run(self, chunks: Any, *, gradient: bool, ask: bool = True) -> _Space | None:
+        """Run the program on the numbers of some arguments; None where Python code would have branched otherwise."""
+        space = self.space()
+        space.fill(self.layout.scalars, chunks)
+        if not gradient or self.output is None or (self.branches and ask):
+            self.runner.forward(space.d)
+            if self.branches and ask and not self.holds(space.d):
+                self.spare.append(space)
+                return None
+            if gradient and self.output is not None:
+                self.runner.backward(space.d, space.grad, self.output)
+        else:
+            self.runner.both(space.d, space.grad, self.output)
+        return space
 
     def holds(self, d: Any) -> bool:
         """Say whether Python code would have taken the branches that were traced."""
@@ -134,7 +150,7 @@ class Compiled:
         self._derived: dict[str, Compiled] = {}
         self.name = getattr(f, "__name__", None) or "the graph"
         if f is not None:
-            functools.update_wrapper(self, f)
+            functools.update_wrapper(self, f, updated=())
 
     def __call__(self, *args: Any) -> Any:
         """Return what the function returns for numbers."""
@@ -217,7 +233,8 @@ class Compiled:
         shards = [tuple(shard) for shard in shards]
         if not shards:
             raise ValueError(f"{self.name}: there are no shards")
-        self._run(shards[0], gradient=True)  # traced here, once
+        if self._run(shards[0], gradient=True)[0].layout.modules:  # traced here, once
+            raise TypeError(f"{self.name}: a module that is sent elsewhere is another one: give its numbers as arrays")
         frozen = pickle.dumps(self)
         running: list[Future[Any] | None] = []
         for shard in shards:
@@ -313,7 +330,11 @@ class Compiled:
         if self._static:
             static = {k % len(args): args[k] for k in self._static} if args else {}
             keys = tuple([read(name, x, chunks) for k, x in enumerate(args) if k not in static])
-            key = keys, tuple(sorted(static.items()))
+            key = keys, tuple([(k, type(x), x) for k, x in sorted(static.items())])
+            try:
+                hash(key)
+            except TypeError:
+                raise TypeError(f"{name}: static arguments must be hashable, not {static}") from None
         elif NUMBERS.issuperset(map(type, args)):
             chunks = args
             key = keys = (None,) * len(args)
@@ -326,23 +347,18 @@ class Compiled:
                 raise TypeError(f"{name}: the inputs must have the structure {into}, not {flatten(args)[1]}")
             kept = self._entries[key] = []
         for entry in kept:
-            space = entry.space()
-            space.fill(entry.layout.scalars, chunks)
-            if not entry.branches:
-                if gradient and entry.output is not None:
-                    entry.runner.both(space.d, space.grad, entry.output)
-                else:
-                    entry.runner.forward(space.d)
+            space = entry.run(chunks, gradient=gradient)
+            if space is not None:
                 break
-            entry.runner.forward(space.d)
-            if entry.holds(space.d):
-                if gradient and entry.output is not None:
-                    entry.runner.backward(space.d, space.grad, entry.output)
-                break
-            entry.spare.append(space)
         else:
-            kept.append(self._traced(args, static, keys, chunks))
-            return self._run(args, gradient=gradient)
+            entry = self._traced(args, static, keys, chunks)
+            same = next((other for other in kept if entry.branches and other.branches == entry.branches), None)
+            if same is None:
+                kept.append(entry)
+            entry = same or entry
+            # Not asked again whether branches hold: where sums round otherwise than Python's, they may not.
+            space = entry.run(chunks, gradient=gradient, ask=False)
+            assert space is not None
         if gradient and entry.trace.out.kind is not None:
             raise TypeError(f"{name}: a gradient needs one output, not the structure {entry.trace.out}")
         if self._check and not all(np.isfinite(space.d[z]) for z in entry.outputs if isinstance(z, int)):
@@ -363,19 +379,22 @@ class Compiled:
         for place, chunk in zip(layout.views(numbers), chunks, strict=True):
             place[...] = chunk
         leaves = layout.leaves(numbers)
+        if len(set(leaves)) != len(leaves):
+            raise ValueError(f"{self.name}: the same parameter is in two of the modules that are given")
         whole = dict(zip(dynamic, layout.arguments(leaves), strict=True)) | static
         made = trace_call(self.name, lambda: f(*(whole[k] for k in range(len(args)))), leaves)
         return _Entry(replace(made, into=layout.structure()), layout, self._use_numba)
 
     def _chosen(self, argnums: int | Sequence[int], n: int, part: Callable[[int], Any]) -> Any:
         """Return the parts that argnums asks for; static arguments have none."""
-        places = [argnums] if isinstance(argnums, int) else argnums
+        single = hasattr(argnums, "__index__")  # also one of NumPy's
+        places: Any = [argnums] if single else argnums
         if not self._static:
             try:
                 found = [part(k) for k in places]
             except IndexError:
                 raise ValueError(f"{self.name}: argnums {argnums}, but there are {n} arguments") from None
-            return found[0] if isinstance(argnums, int) else tuple(found)
+            return found[0] if single else tuple(found)
         static = [k % n for k in self._static]
 
         def of(k: int) -> Any:
@@ -383,7 +402,8 @@ class Compiled:
                 raise ValueError(f"{self.name}: argnums {argnums} is static, or there is no such argument")
             return part(k % n - sum(other < k % n for other in static))
 
-        return of(argnums) if isinstance(argnums, int) else tuple([of(k) for k in places])
+        chosen = [of(k) for k in places]
+        return chosen[0] if single else tuple(chosen)
 
     def _derive(self, name: str, transform: Callable[..., Any]) -> Compiled:
         """Return the compiled form of a transformation of the function."""
@@ -466,7 +486,8 @@ def compile(
     of them, and modules; arrays reach f as object arrays of Values, a module as it is, with its parameters as
     inputs. The numbers of that first call must be in the domains
     of what f computes. Where Python code branches on numbers (`if x > 0`)
-    each way it goes is traced when it is first met. Results are f's but for the order of sums.
+    each way it goes is traced when it is first met. Results are f's but for the order of sums. What f reads
+    besides its arguments, Values it closes over and attributes of a module, is as it was at that first call.
 
     Args:
         f: a function; or, with `inputs`, a Value or a structure of Values: a graph that exists.
@@ -492,6 +513,10 @@ def compile(
     if inputs is None:
         if not callable(f):
             raise TypeError(f"compile: give a function, or a graph and its inputs, not {f!r}")
+        if isinstance(f, Module):
+            raise TypeError(
+                "compile: a module's parameters would be constants: give lambda net, x: net(x), and the net"
+            )
         return Compiled(f, {}, static_argnums=static, check=check, use_numba=numba)
     traced = trace_graph(f, inputs)
     chunks: list[Any] = []

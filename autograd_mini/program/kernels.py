@@ -221,7 +221,7 @@ class _Arrays:
 
 def _chosen(i: Instruction, at: Any) -> tuple[Any, Any]:
     """Return the terms that a take chooses, and which of the choices there are."""
-    inside = (at >= 0) & (at < i.length)
+    inside = (at >= 0) & (at < i.length) & (at == np.floor(at))
     return np.where(inside, at, 0).astype(np.int64), inside
 
 

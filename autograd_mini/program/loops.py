@@ -235,7 +235,7 @@ def forward(code, index, d):
                 for c in range(columns):
                     a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
                     at = d[code[k, 9] + r * code[k, 10] + c * code[k, 11]]
-                    d[out] = d[a + int(at) * code[k, 8]] if 0.0 <= at < n else NAN
+                    d[out] = d[a + int(at) * code[k, 8]] if 0.0 <= at < n and at == math.floor(at) else NAN
                     out += 1
 """
 BACKWARD = """
@@ -374,7 +374,7 @@ def backward(code, index, d, grad):
                 for c in range(columns):
                     a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
                     at = d[code[k, 9] + r * code[k, 10] + c * code[k, 11]]
-                    if 0.0 <= at < n:
+                    if 0.0 <= at < n and at == math.floor(at):
                         grad[a + int(at) * code[k, 8]] += grad[out]
                     out += 1
 """
@@ -427,7 +427,8 @@ def forward(code, index, d):
                     a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
                     ats, zs = d[code[k, 9] + r * code[k, 10] + c * code[k, 11]], d[out]
                     for i in range(width):
-                        zs[i] = d[a + int(ats[i]) * code[k, 8], i] if 0.0 <= ats[i] < n else NAN
+                        whole = 0.0 <= ats[i] < n and ats[i] == math.floor(ats[i])
+                        zs[i] = d[a + int(ats[i]) * code[k, 8], i] if whole else NAN
                     out += 1
 """
 BACKWARD_LANES = """
@@ -476,7 +477,7 @@ def backward(code, index, d, grad):
                     a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
                     ats, gs = d[code[k, 9] + r * code[k, 10] + c * code[k, 11]], grad[out]
                     for i in range(width):
-                        if 0.0 <= ats[i] < n:
+                        if 0.0 <= ats[i] < n and ats[i] == math.floor(ats[i]):
                             grad[a + int(ats[i]) * code[k, 8], i] += gs[i]
                     out += 1
 """
