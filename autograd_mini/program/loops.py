@@ -124,6 +124,11 @@ from math import inf as INF, nan as NAN
 import numpy as np
 from numba import njit
 """
+EACH = """\
+            for r in range(rows):
+                for c in range(columns):
+                    a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
+"""
 FORWARD = """
 @njit(error_model="numpy", fastmath={"reassoc"})
 def inner(d, a, sa, b, sb, n):
@@ -222,18 +227,14 @@ def forward(code, index, d):
                 out += columns
         elif kind == 2:  # sum
             a3 = code[k, 8]
-            for r in range(rows):
-                for c in range(columns):
-                    a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
+            EACH
                     total = d[a]
                     for j in range(1, n):
                         total += d[a + j * a3]
                     d[out] = total
                     out += 1
         elif kind == 4:  # take
-            for r in range(rows):
-                for c in range(columns):
-                    a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
+            EACH
                     at = d[code[k, 9] + r * code[k, 10] + c * code[k, 11]]
                     d[out] = d[a + int(at) * code[k, 8]] if 0.0 <= at < n and at == math.floor(at) else NAN
                     out += 1
@@ -362,17 +363,13 @@ def backward(code, index, d, grad):
                 out += columns
         elif kind == 2:
             a3 = code[k, 8]
-            for r in range(rows):
-                for c in range(columns):
-                    a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
+            EACH
                     g = grad[out]
                     out += 1
                     for j in range(n):
                         grad[a + j * a3] += g
         elif kind == 4:
-            for r in range(rows):
-                for c in range(columns):
-                    a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
+            EACH
                     at = d[code[k, 9] + r * code[k, 10] + c * code[k, 11]]
                     if 0.0 <= at < n and at == math.floor(at):
                         grad[a + int(at) * code[k, 8]] += grad[out]
@@ -396,9 +393,7 @@ def forward(code, index, d):
             for c in range(columns):
                 d[out + c] = d[index[code[k, 5] + c]]
         elif kind == 1 or kind == 3:
-            for r in range(rows):
-                for c in range(columns):
-                    a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
+            EACH
                     b = code[k, 9] + r * code[k, 10] + c * code[k, 11]
                     zs = d[out]
                     if kind == 3:
@@ -411,9 +406,7 @@ def forward(code, index, d):
                             zs[i] += xs[i] * ys[i]
                     out += 1
         elif kind == 2:
-            for r in range(rows):
-                for c in range(columns):
-                    a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
+            EACH
                     zs = d[out]
                     zs[:] = d[a]
                     for j in range(1, n):
@@ -422,9 +415,7 @@ def forward(code, index, d):
                             zs[i] += xs[i]
                     out += 1
         elif kind == 4:
-            for r in range(rows):
-                for c in range(columns):
-                    a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
+            EACH
                     ats, zs = d[code[k, 9] + r * code[k, 10] + c * code[k, 11]], d[out]
                     for i in range(width):
                         whole = 0.0 <= ats[i] < n and ats[i] == math.floor(ats[i])
@@ -444,9 +435,7 @@ def backward(code, index, d, grad):
                 for i in range(width):
                     ga[i] += gs[i]
         elif kind == 1 or kind == 3:
-            for r in range(rows):
-                for c in range(columns):
-                    a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
+            EACH
                     b = code[k, 9] + r * code[k, 10] + c * code[k, 11]
                     gs = grad[out]
                     if kind == 3:
@@ -462,9 +451,7 @@ def backward(code, index, d, grad):
                             gb[i] += gs[i] * xs[i]
                     out += 1
         elif kind == 2:
-            for r in range(rows):
-                for c in range(columns):
-                    a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
+            EACH
                     gs = grad[out]
                     for j in range(n):
                         ga = grad[a + j * code[k, 8]]
@@ -472,9 +459,7 @@ def backward(code, index, d, grad):
                             ga[i] += gs[i]
                     out += 1
         elif kind == 4:
-            for r in range(rows):
-                for c in range(columns):
-                    a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
+            EACH
                     ats, gs = d[code[k, 9] + r * code[k, 10] + c * code[k, 11]], grad[out]
                     for i in range(width):
                         if 0.0 <= ats[i] < n and ats[i] == math.floor(ats[i]):
@@ -550,4 +535,4 @@ def module(ops: tuple[Op, ...], *, lanes: bool, cached: bool) -> str:
         if text in (BACKWARD, BACKWARD_LANES):  # what has been handed on
             parts.append("        grad[start : start + rows * columns] = 0.0")
     parts.append(BLOCKS if lanes else BOTH)
-    return ("\n".join(parts) + "\n").replace("CACHE", str(cached))
+    return ("\n".join(parts) + "\n").replace("            EACH\n", EACH).replace("CACHE", str(cached))
