@@ -310,8 +310,7 @@ class _Rows:
     def applied(self, op: Op, parts: list[str]) -> str:
         """Write a row applied to operands: as its own text where that is arithmetic, else as a call."""
         if OPS.get(op.name) is op and op.infix and Level.SUM <= op.text.level <= Level.PRODUCT:
-            holes = dict(zip(op.operands, parts, strict=True))
-            return "(" + re.sub(r"<(\w+)>", lambda hole: holes[hole[1]], op.text.template) + ")"
+            return f"({op.text.filled(dict(zip(op.operands, parts, strict=True)))})"
         return f"{self._function(op)}({', '.join(parts)})"
 
     def _function(self, op: Op) -> str:

@@ -10,7 +10,8 @@ room must not know any such recorder.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cache, reduce
@@ -115,6 +116,10 @@ class Notation(NamedTuple):
     template: str
     level: Level
     operands: tuple[Level, ...]
+
+    def filled(self, parts: Mapping[str, str]) -> str:
+        """Return the template with the operands, by their names, in its holes."""
+        return re.sub(r"<(\w+)>", lambda hole: parts[hole[1]], self.template)
 
 
 class Interval(NamedTuple):

@@ -145,12 +145,12 @@ class _Written(Traced):
     @classmethod
     def write(cls: type[W], op: Op, operands: Sequence[W]) -> W:
         """Write a row applied to operands, as it is."""
-        template, level, least = cls.notation(op)
+        notation = cls.notation(op)
         parts = {
             name: operand.bracketed(at_least)
-            for name, operand, at_least in zip(op.operands, operands, least, strict=True)
+            for name, operand, at_least in zip(op.operands, operands, notation.operands, strict=True)
         }
-        return cls(re.sub(r"<(\w+)>", lambda hole: parts[hole[1]], template), level, op)
+        return cls(notation.filled(parts), notation.level, op)
 
     def record(self: W, op: Op, operands: tuple[Any, ...]) -> Any:
         """Write a row as part of a rule: without the ones and zeros that a textbook leaves out."""

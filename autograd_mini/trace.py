@@ -207,8 +207,7 @@ class Trace:
             TypeError: the trace has more than one output.
             ValueError: a slope has a pole where the function was traced.
         """
-        if self.out.kind is not None:
-            raise TypeError(f"{self.name}: gradient needs one output, not the structure {self.out}")
+        self.require_one_output()
         with recording():
             inputs = [Value(x, name) for x, name in zip(self.primals, self.inputs, strict=True)]
             held = self._run(inputs)
@@ -225,6 +224,11 @@ class Trace:
         out = self.into.parts[0] if len(self.into.parts) == 1 else self.into
         made = replace(_equations(slopes, inputs, compared), into=self.into, out=out)
         return replace(made, name=f"the gradient of {self.name}").optimize()
+
+    def require_one_output(self) -> None:
+        """Raise a TypeError where there is no gradient, because the output is a structure."""
+        if self.out.kind is not None:
+            raise TypeError(f"{self.name}: a gradient needs one output, not the structure {self.out}")
 
     # Passes: each returns a new trace that computes the same.
 

@@ -65,8 +65,7 @@ class Backward:
     """The lines of the backward program; `notation` is that of the forward one."""
 
     def __init__(self, trace: Trace, program: Program, argnums: int | Sequence[int] | None = None) -> None:
-        if trace.out.kind is not None:
-            raise TypeError(f"{trace.name}: a gradient needs one output, not the structure {trace.out}")
+        trace.require_one_output()
         self.notation = Notation(trace, program)
         self.lines: list[str] = []
         self._algebra = Algebra(program.size)

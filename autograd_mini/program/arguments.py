@@ -70,11 +70,11 @@ class Layout:
     def __init__(self, names: list[str], keys: tuple[Any, ...], chunks: list[Any]) -> None:
         self.keys = keys
         self.scalars = all(key is None for key in keys)
-        self.modules = any(map(_is_module, keys))
         shapes = [np.shape(chunk) for chunk in chunks]
         ends = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)]).tolist()
         self.size = ends[-1]
         self._chunks = [list(_chunks(name, key)) for name, key in zip(names, keys, strict=True)]
+        self.modules = any(_is_module(key) for chunks in self._chunks for _, key in chunks)
         places = iter([(slice(a, b), shape) for a, b, shape in zip(ends, ends[1:], shapes, strict=False)])
         self._places = [[next(places) for _ in found] for found in self._chunks]
 
@@ -108,15 +108,16 @@ class Layout:
         return found
 
     def structure(self) -> Structure:
-        """Return the structure of the arguments."""
-        zeros = np.zeros(self.size)
-        modules = {k: key[1] for k, key in enumerate(self.keys) if _is_module(key)}  # in order, as a state is not
-        return flatten(tuple(list(modules.get(k, ())) or self.part(k, zeros) for k in range(len(self.keys))))[1]
+        """Return the structure of the arguments, in which a module is the list of its parameters, in order."""
+        return flatten(tuple(self._made(np.zeros(self.size), lambda key, numbers: numbers)))[1]
 
     def arguments(self, leaves: list[Any]) -> list[Any]:
         """Return the arguments, made of the leaves; a module is there as it is."""
+        return self._made(leaves, lambda key, _: key[0])
+
+    def _made(self, numbers: Any, module: Callable[[Any, list[Any]], Any]) -> list[Any]:
         return [
-            _assembled(key, iter([(leaves[span], shape) for span, shape in places]), as_it_is=True)
+            _assembled(key, iter([(numbers[span], shape) for span, shape in places]), module)
             for key, places in zip(self.keys, self._places, strict=True)
         ]
 
@@ -184,12 +185,23 @@ def _of_arrays(key: Any) -> bool:
     return isinstance(key, tuple) and bool(key) and type(key[0]) is int
 
 
+def _state(key: Any, numbers: list[Any]) -> dict[str, Any]:
+    """Return the numbers of a module's parameters as its `state_dict`."""
+    module, parameters = key
+    found = dict(zip(parameters, numbers, strict=True))
+    return {path: _like(tree, found) for path, tree in module._entries()}
+
+
 def _assembled(
-    key: Any, chunks: Iterator[tuple[Any, tuple[int, ...]]], as_it_is: bool = False, in_place: bool = False
+    key: Any,
+    chunks: Iterator[tuple[Any, tuple[int, ...]]],
+    module: Callable[[Any, list[Any]], Any] = _state,
+    in_place: bool = False,
 ) -> Any:
+    """Put chunks of numbers together; of a module as its state, unless said otherwise."""
     if _is_container(key):
         kind, keys, parts = key
-        found = [_assembled(part, chunks, as_it_is, in_place) for part in parts]
+        found = [_assembled(part, chunks, module, in_place) for part in parts]
         if kind is dict:
             return dict(zip(keys, found, strict=True))
         return kind(*found) if hasattr(kind, "_fields") else kind(found)
@@ -206,12 +218,9 @@ def _assembled(
     if kind == "leaves":
         structure: Structure = key[1]
         return structure.rebuild(flat)
-    if not isinstance(kind, Module):
-        return flat if kind is list else tuple(flat)
-    if as_it_is:
-        return kind
-    slopes = dict(zip(key[1], flat, strict=True))
-    return {path: _like(tree, slopes) for path, tree in kind._entries()}
+    if isinstance(kind, Module):
+        return module(key, flat)
+    return flat if kind is list else tuple(flat)
 
 
 def _like(tree: Any, numbers: dict[Value, float]) -> Any:

@@ -109,8 +109,8 @@ class _Run:
     def __call__(self, threads: int, *, gradient: bool) -> None:
         """Run the blocks."""
         entry, program = self.entry, self.entry.program
-        if gradient and entry.trace.out.kind is not None:
-            raise TypeError(f"{self.compiled.name}: a gradient needs one output, not the structure {entry.trace.out}")
+        if gradient:
+            entry.trace.require_one_output()
         width = 1 << int(np.clip(np.log2(ROOM / program.size), 3, 8))
         blocks = -(-self.size // width)
         slots = [z if isinstance(z, int) else 0 for z in entry.outputs]

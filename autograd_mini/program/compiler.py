@@ -61,16 +61,17 @@ class _Entry:
     def run(self, chunks: Any, *, gradient: bool, ask: bool = True) -> _Space | None:
         """Run the program on the numbers of some arguments; None where Python code would have branched otherwise."""
         space = self.space()
-        space.fill(self.layout.scalars, chunks)
-        if not gradient or self.output is None or (self.branches and ask):
-            self.runner.forward(space.d)
-            if self.branches and ask and not self.holds(space.d):
-                self.spare.append(space)
-                return None
-            if gradient and self.output is not None:
-                self.runner.backward(space.d, space.grad, self.output)
-        else:
-            self.runner.both(space.d, space.grad, self.output)
+        space.fill(chunks)
+        z = self.output if gradient else None
+        if z is not None and not (ask and self.branches):
+            self.runner.both(space.d, space.grad, z)
+            return space
+        self.runner.forward(space.d)
+        if ask and not self.holds(space.d):
+            self.spare.append(space)
+            return None
+        if z is not None:
+            self.runner.backward(space.d, space.grad, z)
         return space
 
     def holds(self, d: Any) -> bool:
@@ -112,9 +113,9 @@ class _Space:
         self.places = self.layout.views(self.d)
         self.gradients = self.layout.arrays(self.slopes)
 
-    def fill(self, scalars: bool, chunks: list[Any]) -> None:
+    def fill(self, chunks: Any) -> None:
         """Put the numbers of some arguments in their places."""
-        if scalars:
+        if self.layout.scalars:
             self.inputs[:] = chunks
         else:
             for place, chunk in zip(self.places, chunks, strict=True):
@@ -265,7 +266,7 @@ class Compiled:
         Raises:
             LookupError: nothing has been compiled yet, or for more than one structure.
         """
-        return (self.entry(args) if args else self._only()).program
+        return self._entry(args).program
 
     def written_backward(self, *args: Any, argnums: int | Sequence[int] | None = None) -> str:
         """Write the backward program as lines of NumPy, derived from the forward one.
@@ -287,7 +288,7 @@ class Compiled:
           dv1 = ones((2, 1))  # 2×1
           dW = dv1 @ x.T  # 2×3
         """
-        entry = self.entry(args) if args else self._only()
+        entry = self._entry(args)
         return written_backward(entry.trace, entry.program, argnums)
 
     def draw(self, *args: Any, rankdir: str = "LR") -> Any:
@@ -303,16 +304,15 @@ class Compiled:
         """
         from .picture import drawn  # brings graphviz
 
-        entry = self.entry(args) if args else self._only()
+        entry = self._entry(args)
         return drawn(entry.trace, entry.program, rankdir)
 
-    def entry(self, args: tuple[Any, ...]) -> _Entry:
-        """Return what has been compiled for arguments like these."""
-        entry, space = self._run(args, gradient=False)
-        entry.spare.append(space)
-        return entry
-
-    def _only(self) -> _Entry:
+    def _entry(self, args: tuple[Any, ...]) -> _Entry:
+        """Return what has been compiled for arguments like these; without arguments the only one there is."""
+        if args:
+            entry, space = self._run(args, gradient=False)
+            entry.spare.append(space)
+            return entry
         entries = self._all()
         if len(entries) != 1:
             raise LookupError(f"there are {len(entries)} programs: give arguments to choose by, or call it first")
@@ -359,8 +359,8 @@ class Compiled:
             # Not asked again whether branches hold: where sums round otherwise than Python's, they may not.
             space = entry.run(chunks, gradient=gradient, ask=False)
             assert space is not None
-        if gradient and entry.trace.out.kind is not None:
-            raise TypeError(f"{name}: a gradient needs one output, not the structure {entry.trace.out}")
+        if gradient:
+            entry.trace.require_one_output()
         if self._check and not all(np.isfinite(space.d[z]) for z in entry.outputs if isinstance(z, int)):
             named = zip(space.inputs.tolist(), entry.trace.inputs, strict=True)
             entry.trace._run([Value(x, label) for x, label in named])

@@ -44,8 +44,7 @@ def applied(op: Op, parts: list[str]) -> str:
     parts = [{"inf": "INF", "-inf": "-INF", "nan": "NAN"}.get(part, part) for part in parts]
     if not is_arithmetic(op):
         return f"{name_of(op)}({', '.join(parts)})"
-    holes = dict(zip(op.operands, parts, strict=True))
-    return "(" + re.sub(r"<(\w+)>", lambda hole: holes[hole[1]], op.text.template) + ")"
+    return f"({op.text.filled(dict(zip(op.operands, parts, strict=True)))})"
 
 
 def is_arithmetic(op: Op) -> bool:
