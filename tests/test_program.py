@@ -159,7 +159,7 @@ def test_structures_statics_and_argnums() -> None:
     assert h.grad(3.0, 2, 5.0) == 30.0
     assert h.grad(3.0, 2, 5.0, argnums=(0, 2)) == (30.0, 9.0)
     assert h.grad(3.0, 2, 5.0, argnums=-1) == 9.0
-    with pytest.raises(ValueError, match="argnums 1 is static"):
+    with pytest.raises(ValueError, match=r"argnums 1, but there are 3 arguments, of which \[1\] are static"):
         h.grad(3.0, 2, 5.0, argnums=1)
 
 

@@ -8,6 +8,7 @@ programs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -46,8 +47,8 @@ def read(name: str, x: Any, chunks: list[Any]) -> Any:
     if isinstance(x, tuple) and hasattr(kind, "_fields"):
         return kind, None, tuple([read(name, part, chunks) for part in x])
     if kind is dict:
-        keys = sorted(x) if all(isinstance(key, str) for key in x) else list(x)
-        return dict, tuple(keys), tuple([read(name, x[key], chunks) for key in keys])
+        keys = _in_order(tuple(x))
+        return dict, keys, tuple([read(name, x[key], chunks) for key in keys])
     if isinstance(x, Module):
         parameters = tuple(x.parameters())
         chunks.append([parameter.data for parameter in parameters])
@@ -62,6 +63,12 @@ def read(name: str, x: Any, chunks: list[Any]) -> Any:
         return None
     chunks.append(plain)
     return "leaves", structure
+
+
+@lru_cache(maxsize=1024)
+def _in_order(keys: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a dict's keys, names by the alphabet, so that dicts that are equal have one order."""
+    return tuple(sorted(keys)) if all(isinstance(key, str) for key in keys) else keys
 
 
 class Layout:

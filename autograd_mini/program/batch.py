@@ -40,7 +40,7 @@ class Batched:
             ValueError: the arrays have not the same number of examples, or none varies.
         """
         run = _Run(self._compiled, self._axes(args), args)
-        run(self._threads, gradient=False)
+        run(self._threads)
         return run.values()
 
     def value_and_grad(self, *args: Any, argnums: int | Sequence[int] = 0) -> tuple[Any, Any]:
@@ -53,8 +53,9 @@ class Batched:
         (array([3., 6.]), (3.0, array([3., 3.])))
         """
         run = _Run(self._compiled, self._axes(args), args)
-        run(self._threads, gradient=True)
-        return run.values(), self._compiled._chosen(argnums, len(args), run.gradient)
+        asked = run.entry.asked(self._compiled.name, argnums, len(args), self._compiled._static)
+        run(self._threads, argnums, asked)
+        return run.values(), asked.of(run.gradient)
 
     def _axes(self, args: tuple[Any, ...]) -> list[int | None]:
         given = self._in_axes
@@ -92,8 +93,10 @@ class _Run:
         self.example: Callable[[int], tuple[Any, ...]] = lambda i: tuple(
             x if axis is None else each(x, lambda array: array[i]) for x, axis in zip(whole, axes, strict=True)
         )
-        self.entry, space = compiled._run(self.example(0), gradient=False)
-        self.numbers = space.d.copy()  # with those of the first example, of which what varies will be overwritten
+        self.entry, space, _ = compiled._run(self.example(0))
+        self.numbers = space.d[
+            : self.entry.program.size
+        ].copy()  # with those of the first example, of which what varies will be overwritten
         entry = self.entry
         entry.spare.append(space)
         static = [k % len(args) for k in compiled._static]
@@ -106,11 +109,10 @@ class _Run:
         self.X = np.concatenate([np.reshape(chunk, (self.size, -1)).T for chunk in chunks], dtype=float)
         assert len(self.X) == len(self.mapped)
 
-    def __call__(self, threads: int, *, gradient: bool) -> None:
+    def __call__(self, threads: int, argnums: Any = None, asked: Any = None) -> None:
         """Run the blocks."""
         entry, program = self.entry, self.entry.program
-        if gradient:
-            entry.trace.require_one_output()
+        gradient = asked is not None
         width = 1 << int(np.clip(np.log2(ROOM / program.size), 3, 8))
         blocks = -(-self.size // width)
         slots = [z if isinstance(z, int) else 0 for z in entry.outputs]
@@ -118,11 +120,12 @@ class _Run:
         self.slopes = np.zeros((self.mapped.size, self.size) if gradient else (0, 0))
         self.totals = np.zeros((blocks, self.same.size) if gradient else (0, 0))
         if entry.branches:
-            self._one_by_one(gradient)
+            self._one_by_one(argnums)
             return
         z = entry.output if gradient and entry.output is not None else -1
         places = self.mapped, self.same, np.array(slots, dtype=int)
-        batch = Batch(self.numbers, width, self.X, *places, self.results, self.slopes, self.totals, z)
+        way = asked.way if asked is not None else None
+        batch = Batch(self.numbers, width, self.X, *places, self.results, self.slopes, self.totals, z, way)
         bounds = np.linspace(0, blocks, min(threads, blocks) + 1).astype(int)
         parts = list(pairwise(bounds))
         # This thread takes the first part. Others are kept, but not for a process that was forked meanwhile.
@@ -139,15 +142,15 @@ class _Run:
             for i in np.flatnonzero(~np.isfinite(self.results).all(axis=0)):
                 self.compiled(*self.example(int(i)))  # which raises
 
-    def _one_by_one(self, gradient: bool) -> None:
+    def _one_by_one(self, argnums: Any) -> None:
         """Run a function that branches on numbers, which each example may do in its own way."""
         for i in range(self.size):
-            entry, space = self.compiled._run(self.example(i), gradient=gradient)
+            entry, space, _ = self.compiled._run(self.example(i), argnums)
             if entry.trace.out != self.entry.trace.out:
                 structures = f"{self.entry.trace.out}, but that of example {i} is {entry.trace.out}"
                 raise ValueError(f"{self.compiled.name}: the result of example 0 is {structures}")
             self.results[:, i] = [space.d.item(z) if isinstance(z, int) else z for z in entry.outputs]
-            if gradient:
+            if argnums is not None:
                 self.slopes[:, i] = space.slopes[self.mapped]
                 self.totals[0] += space.slopes[self.same]
             entry.spare.append(space)

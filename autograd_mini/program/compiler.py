@@ -13,8 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import replace
-from operator import methodcaller
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -50,29 +49,47 @@ class _Entry:
             for b in self.trace.branches
         ]
         self.spare: list[_Space] = []  # one is enough, but for threads
+        self._asked: dict[Any, Asked] = {}
 
-    def space(self) -> _Space:
-        """Return room for one run, to be put back on `spare`."""
-        try:
-            return self.spare.pop()
-        except IndexError:
-            return _Space(self)
-
-    def run(self, chunks: Any, *, gradient: bool, ask: bool = True) -> _Space | None:
+    def run(self, chunks: Any, asked: Asked | None, *, ask: bool = True) -> _Space | None:
         """Run the program on the numbers of some arguments; None where Python code would have branched otherwise."""
-        space = self.space()
+        try:
+            space = self.spare.pop()  # to be put back when its numbers have been read
+        except IndexError:
+            space = _Space(self)
         space.fill(chunks)
-        z = self.output if gradient else None
-        if z is not None and not (ask and self.branches):
-            self.runner.both(space.d, space.grad, z)
+        z = self.output
+        if asked is not None and z is not None and not (ask and self.branches):
+            self.runner.both(space.d, space.grad, z, asked.way)
             return space
         self.runner.forward(space.d)
         if ask and not self.holds(space.d):
             self.spare.append(space)
             return None
-        if z is not None:
-            self.runner.backward(space.d, space.grad, z)
+        if asked is not None and z is not None:
+            self.runner.backward(space.d, space.grad, z, asked.way)
         return space
+
+    def asked(self, name: str, argnums: Any, n: int, static: tuple[int, ...]) -> Asked:
+        """Return what argnums asks for, of n arguments of which some are static."""
+        kind = type(argnums)
+        if kind is not int and kind is not tuple:  # of NumPy, a list
+            argnums = int(argnums) if hasattr(argnums, "__index__") else tuple(argnums)
+        found = self._asked.get(argnums)
+        if found is None:
+            self.trace.require_one_output()
+            static = tuple([k % n for k in static])
+            dynamic = {k: i for i, k in enumerate(k for k in range(n) if k not in static)}
+            several = argnums if isinstance(argnums, tuple) else (argnums,)
+            for k in several:
+                if not -n <= k < n or k % n not in dynamic:
+                    given = f"there are {n} arguments" + f", of which {list(static)} are static" * bool(static)
+                    raise ValueError(f"{name}: argnums {argnums}, but {given}")
+            places = [dynamic[k % n] for k in several]
+            spans = [self.layout.span(k) for k in places]
+            way = None if self.output is None else self.runner.way_back(self.output, spans)
+            found = self._asked[argnums] = Asked(places, several is not argnums, way)
+        return found
 
     def holds(self, d: Any) -> bool:
         """Say whether Python code would have taken the branches that were traced."""
@@ -87,7 +104,7 @@ class _Entry:
         return at(self.places, d)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "spare": []}
+        return {**vars(self), "spare": [], "_asked": {}}
 
 
 def _indices(place: Any) -> Any:
@@ -97,7 +114,18 @@ def _indices(place: Any) -> Any:
     return place
 
 
-_COPY = methodcaller("copy")
+class Asked(NamedTuple):
+    """What `argnums` asks for."""
+
+    places: list[int]  # of the arguments that are not static
+    single: bool
+    way: Any  # back
+
+    def of(self, part: Callable[[int], Any]) -> Any:
+        """Return the parts that are asked for."""
+        if self.single:
+            return part(self.places[0])
+        return tuple([part(k) for k in self.places])
 
 
 class _Space:
@@ -106,12 +134,15 @@ class _Space:
     def __init__(self, entry: _Entry) -> None:
         program = entry.program
         n = program.inputs
-        self.d, self.grad = np.zeros(program.size), np.zeros(program.size)
+        size = program.size + entry.runner.room
+        self.d, self.grad = np.zeros(size), np.zeros(size)
         self.d[n : n + len(program.constants)] = program.constants
         self.inputs, self.slopes = self.d[:n], self.grad[:n]
         self.layout = entry.layout
         self.places = self.layout.views(self.d)
-        self.gradients = self.layout.arrays(self.slopes)
+        self.copies = [_copies(arrays) for arrays in self.layout.arrays(self.slopes)]
+        # What gives the derivatives in an argument.
+        self.gradient: Callable[[int], Any] = self.slopes.item if self.layout.scalars else self._gradient
 
     def fill(self, chunks: Any) -> None:
         """Put the numbers of some arguments in their places."""
@@ -121,10 +152,22 @@ class _Space:
             for place, chunk in zip(self.places, chunks, strict=True):
                 place[...] = chunk
 
-    def gradient(self, k: int) -> Any:
-        """Return the derivatives in argument k."""
-        arrays = self.gradients[k]
-        return each(arrays, _COPY) if arrays is not None else self.layout.part(k, self.slopes)
+    def _gradient(self, k: int) -> Any:
+        copied = self.copies[k]
+        return copied() if copied is not None else self.layout.part(k, self.slopes)
+
+
+def _copies(x: Any) -> Callable[[], Any] | None:
+    """Return the function that copies the arrays of a structure."""
+    if x is None or isinstance(x, np.ndarray):
+        return None if x is None else x.copy
+    if isinstance(x, dict):
+        pairs = [(key, _copies(part)) for key, part in x.items()]
+        return lambda: {key: copied() for key, copied in pairs}  # type: ignore[misc]
+    parts = [_copies(part) for part in x]
+    if hasattr(x, "_fields"):
+        return lambda: type(x)(*[copied() for copied in parts])  # type: ignore[misc]
+    return lambda: type(x)([copied() for copied in parts])  # type: ignore[misc]
 
 
 class Compiled:
@@ -155,7 +198,7 @@ class Compiled:
 
     def __call__(self, *args: Any) -> Any:
         """Return what the function returns for numbers."""
-        entry, space = self._run(args, gradient=False)
+        entry, space, _ = self._run(args)
         results = entry.results(space.d)
         entry.spare.append(space)
         return results
@@ -167,10 +210,10 @@ class Compiled:
 
         Raises:
             TypeError: the function returns more than one number.
+            ValueError: there is no such argument, or it is static.
         """
-        entry, space = self._run(args, gradient=True)
-        value = entry.results(space.d)
-        gradient = self._chosen(argnums, len(args), space.slopes.item if entry.layout.scalars else space.gradient)
+        entry, space, asked = self._run(args, argnums)
+        value, gradient = entry.results(space.d), asked.of(space.gradient)
         entry.spare.append(space)
         return value, gradient
 
@@ -234,7 +277,7 @@ class Compiled:
         shards = [tuple(shard) for shard in shards]
         if not shards:
             raise ValueError(f"{self.name}: there are no shards")
-        if self._run(shards[0], gradient=True)[0].layout.modules:  # traced here, once
+        if self._run(shards[0], argnums)[0].layout.modules:  # traced here, once
             raise TypeError(f"{self.name}: a module that is sent elsewhere is another one: give its numbers as arrays")
         frozen = pickle.dumps(self)
         running: list[Future[Any] | None] = []
@@ -310,7 +353,7 @@ class Compiled:
     def _entry(self, args: tuple[Any, ...]) -> _Entry:
         """Return what has been compiled for arguments like these; without arguments the only one there is."""
         if args:
-            entry, space = self._run(args, gradient=False)
+            entry, space, _ = self._run(args)
             entry.spare.append(space)
             return entry
         entries = self._all()
@@ -321,7 +364,8 @@ class Compiled:
     def _all(self) -> list[_Entry]:
         return [entry for kept in self._entries.values() for entry in kept]
 
-    def _run(self, args: tuple[Any, ...], *, gradient: bool) -> tuple[_Entry, _Space]:
+    def _run(self, args: tuple[Any, ...], argnums: Any = None) -> tuple[_Entry, _Space, Any]:
+        """Run the program for some arguments; with argnums also backward, and return what it asks for."""
         name = self.name
         static: dict[int, Any] = {}
         chunks: Any = []
@@ -331,23 +375,25 @@ class Compiled:
             static = {k % len(args): args[k] for k in self._static} if args else {}
             keys = tuple([read(name, x, chunks) for k, x in enumerate(args) if k not in static])
             key = keys, tuple([(k, type(x), x) for k, x in sorted(static.items())])
-            try:
-                hash(key)
-            except TypeError:
-                raise TypeError(f"{name}: static arguments must be hashable, not {static}") from None
         elif NUMBERS.issuperset(map(type, args)):
             chunks = args
             key = keys = (None,) * len(args)
         else:
             key = keys = tuple([read(name, x, chunks) for x in args])
-        kept = self._entries.get(key)
+        try:
+            kept = self._entries.get(key)
+        except TypeError:
+            raise TypeError(f"{name}: static arguments must be hashable, not {static}") from None
+        asked = None
         if kept is None:
             if self._f is None:
                 into = " or ".join(str(entry.trace.into) for entry in self._all())
                 raise TypeError(f"{name}: the inputs must have the structure {into}, not {flatten(args)[1]}")
             kept = self._entries[key] = []
         for entry in kept:
-            space = entry.run(chunks, gradient=gradient)
+            if argnums is not None:
+                asked = entry.asked(name, argnums, len(args), self._static)
+            space = entry.run(chunks, asked)
             if space is not None:
                 break
         else:
@@ -356,15 +402,15 @@ class Compiled:
             if same is None:
                 kept.append(entry)
             entry = same or entry
+            if argnums is not None:
+                asked = entry.asked(name, argnums, len(args), self._static)
             # Not asked again whether branches hold: where sums round otherwise than Python's, they may not.
-            space = entry.run(chunks, gradient=gradient, ask=False)
+            space = entry.run(chunks, asked, ask=False)
             assert space is not None
-        if gradient:
-            entry.trace.require_one_output()
         if self._check and not all(np.isfinite(space.d[z]) for z in entry.outputs if isinstance(z, int)):
             named = zip(space.inputs.tolist(), entry.trace.inputs, strict=True)
             entry.trace._run([Value(x, label) for x, label in named])
-        return entry, space
+        return entry, space, asked
 
     def _traced(
         self, args: tuple[Any, ...], static: dict[int, Any], keys: tuple[Any, ...], chunks: list[Any]
@@ -384,26 +430,6 @@ class Compiled:
         whole = dict(zip(dynamic, layout.arguments(leaves), strict=True)) | static
         made = trace_call(self.name, lambda: f(*(whole[k] for k in range(len(args)))), leaves)
         return _Entry(replace(made, into=layout.structure()), layout, self._use_numba)
-
-    def _chosen(self, argnums: int | Sequence[int], n: int, part: Callable[[int], Any]) -> Any:
-        """Return the parts that argnums asks for; static arguments have none."""
-        single = hasattr(argnums, "__index__")  # also one of NumPy's
-        places: Any = [argnums] if single else argnums
-        if not self._static:
-            try:
-                found = [part(k) for k in places]
-            except IndexError:
-                raise ValueError(f"{self.name}: argnums {argnums}, but there are {n} arguments") from None
-            return found[0] if single else tuple(found)
-        static = [k % n for k in self._static]
-
-        def of(k: int) -> Any:
-            if not -n <= k < n or k % n in static:
-                raise ValueError(f"{self.name}: argnums {argnums} is static, or there is no such argument")
-            return part(k % n - sum(other < k % n for other in static))
-
-        chosen = [of(k) for k in places]
-        return chosen[0] if single else tuple(chosen)
 
     def _derive(self, name: str, transform: Callable[..., Any]) -> Compiled:
         """Return the compiled form of a transformation of the function."""

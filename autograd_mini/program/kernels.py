@@ -31,13 +31,21 @@ __all__ = ["Batch", "Runner", "runner"]
 class Runner(Protocol):
     """What runs a program's instructions on an array of its numbers, and on one of their derivatives."""
 
+    room: int  # how many numbers more the arrays must have, for its own use
+
     def forward(self, d: Any) -> None:
         """Fill the array of numbers, from the inputs and constants that stand in it."""
 
-    def backward(self, d: Any, grad: Any, z: int) -> None:
-        """Leave the derivatives of number z in the inputs' places; zeros are elsewhere, before and after."""
+    def way_back(self, z: int, wanted: list[slice]) -> Any:
+        """Return what runs backward from number z to the inputs in some stretches, to be given to `backward`."""
 
-    def both(self, d: Any, grad: Any, z: int) -> None:
+    def backward(self, d: Any, grad: Any, z: int, way: Any) -> None:
+        """Leave the derivatives of number z in the places of the inputs that are wanted.
+
+        Results have zeros, before and after; what is left in other inputs' places means nothing.
+        """
+
+    def both(self, d: Any, grad: Any, z: int, way: Any) -> None:
         """Do one after the other."""
 
     def batch(self, batch: Batch, first: int, last: int) -> None:
@@ -62,6 +70,7 @@ class Batch(NamedTuple):
     slopes: Any
     totals: Any
     z: int
+    way: Any
 
 
 class _Loops:
@@ -71,53 +80,83 @@ class _Loops:
         self.ops = ops
         self.first = program.inputs + len(program.constants)
         kinds = {op: i for i, op in enumerate(ops, FIRST_ROW)}
-        code = np.zeros((len(program.instructions), 5 + FIELDS * len(PLACES)), dtype=np.int64)
+        lines: list[list[int]] = []
         indices: list[Any] = [np.empty(0, dtype=np.int64)]
         offset = 0
-        for line, i in zip(code, program.instructions, strict=True):
+        for i in program.instructions:
             started = "started " * (i.kind == "dot" and len(i.operands) > 2)
             kind = kinds[i.op] if i.op is not None else KINDS[started + i.kind]
-            line[:5] = kind, i.start, i.rows, i.columns, i.length
+            line = [kind, i.start, i.rows, i.columns, i.length]
             if i.kind == "gather":
-                line[5] = offset
+                line.append(offset)
                 indices.append(i.index)
                 offset += i.index.size
-            for k, access in enumerate(i.operands):
-                line[5 + FIELDS * k : 5 + FIELDS * (k + 1)] = access
-        self.code, self.index = code, np.concatenate(indices)
+            for access in i.operands:
+                line += [*access, 1]
+            lines.append(line + [0] * (5 + FIELDS * len(PLACES) - len(line)))
+        self.code = np.array(lines, dtype=np.int64).reshape(len(lines), 5 + FIELDS * len(PLACES))
+        self.index = np.concatenate(indices)
+        self.program = program
+        self.size = program.size
+        self.room = max((i.columns * i.length for i in program.instructions if i.kind == "dot"), default=0)
         self._load()
 
     def _load(self) -> None:
-        self.loops = _loaded(self.ops, lanes=False)
-        nothing, one = np.zeros((0, self.code.shape[1]), dtype=np.int64), np.zeros(1)
+        self._run = _loaded(self.ops, lanes=False).run
         # compiled now, so that what Numba cannot take is known
-        self.loops.forward(nothing, self.index, one)
-        self.loops.backward(nothing, self.index, one, one)
+        self._run(self.code, self.code, self.index, np.zeros(1), np.zeros(1), 0, 0, 0, False, False)
 
     def forward(self, d: Any) -> None:
         """Fill the array of numbers, from the inputs and constants that stand in it."""
-        self.loops.forward(self.code, self.index, d)
+        self._run(self.code, self.code, self.index, d, d, 0, self.size, 0, True, False)
 
-    def backward(self, d: Any, grad: Any, z: int) -> None:
-        """Leave the derivatives of number z in the inputs' places; zeros are elsewhere, before and after."""
-        grad[: self.first] = 0.0
-        grad[z] = 1.0
-        self.loops.backward(self.code, self.index, d, grad)
+    def backward(self, d: Any, grad: Any, z: int, way: Any) -> None:
+        """Leave the derivatives of number z in the places of the inputs that are wanted."""
+        self._run(self.code, way, self.index, d, grad, self.first, self.size, z, False, True)
 
-    def both(self, d: Any, grad: Any, z: int) -> None:
+    def both(self, d: Any, grad: Any, z: int, way: Any) -> None:
         """Do one after the other."""
-        self.loops.both(self.code, self.index, d, grad, self.first, z)
+        self._run(self.code, way, self.index, d, grad, self.first, self.size, z, True, True)
+
+    def way_back(self, z: int, wanted: list[slice]) -> Any:
+        """Return the code without the instructions and operands that no derivative which is wanted goes through."""
+        program, code = self.program, self.code.copy()
+        active = np.zeros(program.size, dtype=bool)  # what depends on an input that is wanted
+        for stretch in wanted:
+            active[stretch] = True
+        spans = [[i.span(access) for access in i.operands] for i in program.instructions]
+        for line, i, of_operands in zip(code, program.instructions, spans, strict=True):
+            if i.kind == "gather":
+                active[i.start : i.start + i.count] = active[i.index]
+            for k, (low, high) in enumerate(of_operands):
+                needed = bool(active[low:high].any())
+                line[4 + FIELDS * (k + 1)] = needed
+                if needed:
+                    active[i.start : i.start + i.count] = True
+        reached = np.zeros(program.size, dtype=bool)  # what is given a derivative
+        reached[z] = True
+        kept = np.zeros(len(code), dtype=bool)
+        for k in range(len(code) - 1, -1, -1):
+            i = program.instructions[k]
+            kept[k] = reached[i.start : i.start + i.count].any()
+            if kept[k] and i.kind == "gather":
+                reached[i.index] = True
+            elif kept[k]:
+                for (low, high), needed in zip(spans[k], code[k, 4 + FIELDS :: FIELDS], strict=False):
+                    if needed:
+                        reached[low:high] = True
+        return code[kept]
 
     def batch(self, batch: Batch, first: int, last: int) -> None:
         """Run blocks of a batch's examples; other threads may run others meanwhile."""
-        numbers, width, *rest, z = batch
+        numbers, width, *rest, z, way = batch
         d = np.repeat(numbers[:, None], width, axis=1)
         grad = np.zeros_like(d) if z >= 0 else d[:0]
         loops = _loaded(self.ops, lanes=True)
-        loops.blocks(self.code, self.index, d, grad, *rest, first, last, self.first, z)
+        loops.blocks(self.code, way if z >= 0 else self.code, self.index, d, grad, *rest, first, last, self.first, z)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "loops"}
+        return {name: value for name, value in vars(self).items() if name != "_run"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -130,7 +169,8 @@ def _loaded(ops: tuple[Op, ...], *, lanes: bool) -> Any:
     own = all(OPS.get(op.name) is op for op in ops)
     text = module(ops, lanes=lanes, cached=own)
     if own:
-        name = f"kernels_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        version = text.encode() + Path(__file__).with_name("vectors.py").read_bytes()
+        name = f"kernels_{hashlib.sha256(version).hexdigest()[:16]}"
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "autograd_mini"
         path = folder / f"{name}.py"
         try:
@@ -151,6 +191,8 @@ def _loaded(ops: tuple[Op, ...], *, lanes: bool) -> Any:
 
 class _Arrays:
     """NumPy's arrays, for the same instructions."""
+
+    room = 0
 
     def __init__(self, program: Program) -> None:
         self.steps = [(i, *_addresses(i)) for i in program.instructions]
@@ -174,7 +216,10 @@ class _Arrays:
                         total = total + terms[:, :, j]
                     d[out] = total
 
-    def backward(self, d: Any, grad: Any, z: int) -> None:
+    def way_back(self, z: int, wanted: list[slice]) -> None:
+        """Return nothing: it is the same for all inputs."""
+
+    def backward(self, d: Any, grad: Any, z: int, way: Any = None) -> None:
         """Leave the derivatives of number z in the inputs' places."""
         grad[:] = 0.0
         grad[z] = 1.0
@@ -200,7 +245,7 @@ class _Arrays:
                     for slope, place in zip(slopes, operands, strict=True):
                         np.add.at(grad, place[:, :, 0], g * (slope.x if isinstance(slope, _Array) else slope))
 
-    def both(self, d: Any, grad: Any, z: int) -> None:
+    def both(self, d: Any, grad: Any, z: int, way: Any = None) -> None:
         """Do one after the other."""
         self.forward(d)
         self.backward(d, grad, z)

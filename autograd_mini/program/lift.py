@@ -61,6 +61,11 @@ class Instruction:
         """Return the number of results."""
         return self.rows * self.columns
 
+    def span(self, access: Access) -> tuple[int, int]:
+        """Return the stretch that an operand's numbers are in."""
+        steps = (self.rows - 1) * access.outer, (self.columns - 1) * access.inner, (self.length - 1) * access.along
+        return access.base + sum(min(s, 0) for s in steps), access.base + sum(max(s, 0) for s in steps) + 1
+
 
 @dataclass(frozen=True)
 class Program:
@@ -126,10 +131,9 @@ def lift(trace: Trace) -> Program:
             for part, regular in zip(parts, found, strict=True):
                 access = regular
                 if access is None:
-                    flat = part[chosen].ravel()
+                    flat = part[chosen].T.ravel()  # one term of all results after the other
                     instructions.append(Instruction("gather", None, free, 1, flat.size, 1, (), flat))
-                    terms = part.shape[1]
-                    access = Access(free, len(chosen) // rows * terms, terms, 1)
+                    access = Access(free, len(chosen) // rows, 1, len(chosen))
                     free += flat.size
                 accesses.append(access)
             if kind == "dot" and accesses[0].inner == 0 != accesses[1].inner:

@@ -20,10 +20,15 @@ from ..uncompiled import source_module
 
 __all__ = ["FIELDS", "KINDS", "PLACES", "applied", "beyond", "is_arithmetic", "module", "name_of"]
 
-FIELDS = 4  # of an access
+FIELDS = 5  # of an access: where it is, its steps, and whether its derivative is wanted
 PLACES = ("x", "y", "w")  # what the loops call the operands of a row
 KINDS = {"gather": 0, "dot": 1, "sum": 2, "started dot": 3, "take": 4}
 FIRST_ROW = len(KINDS)
+# The functions that `vectors` has.
+VECTORS = frozenset(
+    "abs equal exp greater greater_equal identity leaky_relu log maximum minimum relu sigmoid silu softplus sqrt "
+    "square tanh where".split()
+)
 
 
 class _Source(Traced):
@@ -67,30 +72,85 @@ def _indented(lines: Iterable[str], depth: int) -> list[str]:
     return ["    " * depth + line for line in lines]
 
 
+# One row's loop. `a` is where operand x is, `sa` the step to the next result's, `na` whether its derivative is wanted;
+# so b for y and e for w.
+
+
 def _forward_row(op: Op) -> list[str]:
-    reads = [f"{name} = d[{p} + c * s{p}]" for name, p in _operands(op)]
-    return _each(op, [*reads, f"d[out + c] = {_value(op)}"])
+    scalar = [f"{name} = get(d, {p} + c * s{p})" for name, p in _operands(op)]
+    vector = [f"{name} = some(d, {p} + c * s{p}, s{p})" for name, p in _operands(op)]
+    many = _side_by_side(_value(op))
+    return _each(
+        op,
+        many and [*vector, f"store(d, out + c, {many})"],
+        [*scalar, f"put(d, out + c, {_value(op)})"],
+    )
 
 
 def _backward_row(op: Op) -> list[str]:
-    reads = [f"{name} = d[{p} + c * s{p}]" for name, p in _operands(op)]
-    adds = [f"grad[{p} + c * s{p}] += g * {_rule(op, i)}" for i, (_, p) in enumerate(_operands(op))]
-    return _each(op, [*reads, "z = d[out + c]; g = grad[out + c]", *adds])
+    scalar = [f"{name} = get(d, {p} + c * s{p})" for name, p in _operands(op)]
+    vector = [f"{name} = some(d, {p} + c * s{p}, s{p})" for name, p in _operands(op)]
+    many = [_side_by_side(rule) for rule in _rules(op)]
+    return _each(
+        op,
+        all(many)
+        and [
+            *vector,
+            "z = load(d, out + c); g = load(grad, out + c)",
+            *_where_wanted(op, [f"add_some(grad, {p} + c * s{p}, s{p}, g * {{}})" for _, p in _operands(op)], many),
+        ],
+        [
+            *scalar,
+            "z = get(d, out + c); g = get(grad, out + c)",
+            *_where_wanted(op, [f"add_to(grad, {p} + c * s{p}, g * {{}})" for _, p in _operands(op)], _rules(op)),
+        ],
+    )
+
+
+def _where_wanted(op: Op, adds: list[str], rules: list[str]) -> list[str]:
+    """Add what each operand gets of a result's derivative."""
+    found = zip(_operands(op), adds, rules, strict=True)
+    return [line for (_, p), add, rule in found for line in (f"if n{p}:", f"    {add.format(rule)}")]
+
+
+def _each(op: Op, many: Any, one: list[str]) -> list[str]:
+    """Do something for every result of a row: for a vector of them while there are so many, then one by one."""
+    vectors = ["while c + WIDTH <= columns:", *_indented([*many, "c += WIDTH"], 1)] if many else []
+    lines = [*_places(op), "c = 0", *vectors, "while c < columns:", *_indented([*one, "c += 1"], 1), "out += columns"]
+    return ["for r in range(rows):", *_indented(lines, 1)]
+
+
+def _places(op: Op) -> list[str]:
+    return [
+        f"{p} = code[k, {at}] + r * code[k, {at + 1}]; s{p} = code[k, {at + 2}]; n{p} = code[k, {at + 4}]"
+        for at, (_, p) in zip(range(5, 5 + 3 * FIELDS, FIELDS), _operands(op), strict=False)
+    ]
+
+
+# The same in lanes: each number is `width` numbers, of as many examples.
 
 
 def _forward_lanes(op: Op) -> list[str]:
-    views = [f"d{p} = d[{p} + c * s{p}]" for _, p in _operands(op)]
-    reads = [f"{name} = d{p}[i]" for name, p in _operands(op)]
-    lanes = ["for i in range(width):", *_indented([*reads, f"zs[i] = {_value(op)}"], 1)]
-    return _each(op, ["; ".join([*views, "zs = d[out + c]"]), *lanes])
+    many = _side_by_side(_value(op))
+    get, put, value = ("load", "store", many) if many else ("get", "put", _value(op))
+    reads = [f"{name} = {get}(d, x{p} + i)" for name, p in _operands(op)]
+    return _lanes(op, many, [*reads, f"{put}(d, out * width + i, {value})"])
 
 
 def _backward_lanes(op: Op) -> list[str]:
-    views = [f"d{p} = d[{p} + c * s{p}]; g{p} = grad[{p} + c * s{p}]" for _, p in _operands(op)]
-    reads = [f"{name} = d{p}[i]" for name, p in _operands(op)]
-    adds = [f"g{p}[i] += g * {_rule(op, k)}" for k, (_, p) in enumerate(_operands(op))]
-    lanes = ["for i in range(width):", *_indented([*reads, "z = zs[i]; g = gs[i]", *adds], 1)]
-    return _each(op, ["; ".join([*views, "zs = d[out + c]; gs = grad[out + c]"]), *lanes])
+    many = [_side_by_side(rule) for rule in _rules(op)]
+    get, add, rules = ("load", "add_vector", many) if all(many) else ("get", "add_to", _rules(op))
+    reads = [f"{name} = {get}(d, x{p} + i)" for name, p in _operands(op)]
+    slopes = f"z = {get}(d, out * width + i); g = {get}(grad, out * width + i)"
+    adds = _where_wanted(op, [f"{add}(grad, x{p} + i, g * {{}})" for _, p in _operands(op)], rules)
+    return _lanes(op, all(many), [*reads, slopes, *adds])
+
+
+def _lanes(op: Op, many: Any, lines: list[str]) -> list[str]:
+    rows = [f"x{p} = ({p} + c * s{p}) * width" for _, p in _operands(op)]
+    steps = "for i in range(0, width, WIDTH):" if many else "for i in range(width):"
+    each = [*rows, steps, *_indented(lines, 1), "out += 1"]
+    return ["for r in range(rows):", *_indented([*_places(op), "for c in range(columns):", *_indented(each, 1)], 1)]
 
 
 def _operands(op: Op) -> list[tuple[str, str]]:
@@ -102,18 +162,15 @@ def _value(op: Op) -> str:
     return applied(op, list(PLACES[: op.arity]))
 
 
-def _each(op: Op, lines: list[str]) -> list[str]:
-    """Do something for every result of a row, of which the loops know the operands' addresses."""
-    places = [
-        f"{p} = code[k, {5 + FIELDS * i}] + r * code[k, {6 + FIELDS * i}]; s{p} = code[k, {7 + FIELDS * i}]"
-        for i, (_, p) in enumerate(_operands(op))
-    ]
-    return [
-        "for r in range(rows):",
-        *_indented([*places, "for c in range(columns):"], 1),
-        *_indented(lines, 2),
-        "    out += columns",
-    ]
+def _rules(op: Op) -> list[str]:
+    return [_rule(op, i) for i in range(op.arity)]
+
+
+def _side_by_side(text: str) -> str:
+    """Write an expression for vectors; nothing if it calls what these do not have."""
+    text = re.sub(r"\b([xywz])\*\*2\.0", r"v_square(\1)", text)
+    called = set(re.findall(r"\bf_(\w+)\(", text))
+    return re.sub(r"\bf_(\w+)\(", r"v_\1(", text) if called <= VECTORS and "**" not in text else ""
 
 
 HEAD = """\
@@ -122,374 +179,508 @@ from math import inf as INF, nan as NAN
 
 import numpy as np
 from numba import njit
+
+from autograd_mini.program.vectors import *
 """
 EACH = """\
             for r in range(rows):
                 for c in range(columns):
                     a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
 """
-FORWARD = """
-@njit(error_model="numpy", fastmath={"reassoc"})
-def inner(d, a, sa, b, sb, n):
-    total = 0.0
-    if sa == 1 and sb == 1:  # slices: indices from 0 on need no test for being negative, and become SIMD
-        x = d[a : a + n]
-        y = d[b : b + n]
-        for j in range(n):
-            total += x[j] * y[j]
-    else:
-        for j in range(n):
-            total += d[a + j * sa] * d[b + j * sb]
-    return total
+FACTORS = """\
+            a0, a1, a2, a3, na = code[k, 5], code[k, 6], code[k, 7], code[k, 8], code[k, 9]
+            b0, b1, b2, b3, nb = code[k, 10], code[k, 11], code[k, 12], code[k, 13], code[k, 14]
+            if a2 == 0 and b1 == 0:  # a product may be turned
+                a0, a1, a2, a3, na, b0, b1, b2, b3, nb = b0, b1, b2, b3, nb, a0, a1, a2, a3, na
+            once, times = (1, rows) if a1 == 0 else (rows, 1)  # all rows have the same matrix, or each its own
+            along = a3 == 1 and b3 == 1
+            packs = a1 == 0 and rows > 3 and columns > 3 and (n < WIDTH or not along)
+"""
 
 
-@njit(error_model="numpy", fastmath={"reassoc"})
-def inner4(d, a, step, b, n, out):
-    a1, a2, a3 = a + step, a + 2 * step, a + 3 * step
-    x0, x1, x2, x3 = d[a : a + n], d[a1 : a1 + n], d[a2 : a2 + n], d[a3 : a3 + n]
-    y = d[b : b + n]
-    t0 = t1 = t2 = t3 = 0.0
-    for j in range(n):
-        t0 += x0[j] * y[j]
-        t1 += x1[j] * y[j]
-        t2 += x2[j] * y[j]
-        t3 += x3[j] * y[j]
-    d[out], d[out + 1], d[out + 2], d[out + 3] = t0, t1, t2, t3
+def _tile(rows: int, vectors: int) -> str:
+    """Write the loop of `combine` for a few rows by a few vectors, which stay in registers."""
+    z = [(p, v, f"z{p}{v}") for p in range(rows) for v in range(vectors)]
+    last = vectors - 1
+
+    def loaded(array: str, at: str, v: int) -> str:
+        return f"load_most({array}, {at} + {v} * WIDTH, part)" if v == last else f"load({array}, {at} + {v} * WIDTH)"
+
+    def stored(p: int, v: int) -> str:
+        at = f"T, t + {p} * tp + {v} * WIDTH, z{p}{v}"
+        return f"store_most({at}, part)" if v == last else f"store({at})"
+
+    steps = [f"y{v} = {loaded('M', 'm', v)}" for v in range(vectors)]
+    for p in range(rows):
+        steps += [f"x = spread(get(S, s + {p} * sp))", *(f"z{p}{v} = z{p}{v} + x * y{v}" for v in range(vectors))]
+    lines = [
+        *(f"{name} = {loaded('T', f't + {p} * tp', v)}" for p, v, name in z),
+        "for _ in range(Q):",
+        *_indented([*steps, "s += sq", "m += mq"], 1),
+        *(stored(p, v) for p, v, _ in z),
+    ]
+    names = "T, t, tp, S, s, sp, sq, M, m, mq, Q, part"
+    return "\n".join(["", "", "@njit", f"def combine{rows}{vectors}({names}):", *_indented(lines, 1), ""])
+
+
+def _meeting(rows: int, columns: int) -> str:
+    """Write the loop of `meet` for a few rows by a few columns, whose sums stay in registers."""
+    z = [(p, q, f"z{p}{q}") for p in range(rows) for q in range(columns)]
+
+    def steps(get: str) -> list[str]:
+        found = [f"y{q} = {get.format('Y', f'y + {q} * yq + j')}" for q in range(columns)]
+        for p in range(rows):
+            found += [f"x0 = {get.format('X', f'x + {p} * xp + j')}"]
+            found += [f"z{p}{q} = z{p}{q} + x0 * y{q}" for q in range(columns)]
+        return found
+
+    lines = [
+        f"{' = '.join(name for *_, name in z)} = spread(0.0)",
+        "j = 0",
+        "while j + WIDTH <= n:",
+        *_indented([*steps("load({}, {})"), "j += WIDTH"], 1),
+        "if j < n:",
+        *_indented(steps("load_part({}, {}, n - j)"), 1),
+        *(
+            f"add_some(T, t + {p} * tp, tq, totals({', '.join(f'z{p}{q}' for q in range(4))}))"
+            if columns == 4
+            else f"add_to(T, t + {p} * tp, total(z{p}0))"
+            for p in range(rows)
+        ),
+    ]
+    names = "T, t, tp, tq, X, x, xp, Y, y, yq, n"
+    return "\n".join(["", "", "@njit", f"def meet{rows}{columns}({names}):", *_indented(lines, 1), ""])
+
+
+PRODUCTS = (
+    """
+
+@njit
+def add_to(d, i, x):
+    put(d, i, get(d, i) + x)
 
 
 @njit
-def packed(d, a, step, along, n, columns):
-    wt = np.empty((n, columns))
+def clear(grad, i, count):
+    for k in range(i, i + count):
+        put(grad, k, 0.0)
+
+
+@njit
+def add_vector(d, i, x):
+    store(d, i, load(d, i) + x)
+
+
+@njit
+def some(d, i, step):
+    if step == 1:
+        return load(d, i)
+    if step == 0:
+        return spread(get(d, i))
+    return load_every(d, i, step)
+
+
+@njit
+def add_some(d, i, step, x):
+    if step == 1:
+        add_vector(d, i, x)
+    elif step == 0:
+        add_to(d, i, total(x))
+    else:
+        store_every(d, i, step, load_every(d, i, step) + x)
+
+
+@njit
+def load_most(d, i, count):
+    return load(d, i) if count == WIDTH else load_part(d, i, count)
+
+
+@njit
+def store_most(d, i, x, count):
+    if count == WIDTH:
+        store(d, i, x)
+    else:
+        store_part(d, i, x, count)
+
+
+@njit
+def inner(d, a, sa, b, sb, n):
+    if sa == 1 and sb == 1 and n > 3:
+        z = spread(0.0)
+        j = 0
+        while j + WIDTH <= n:
+            z = z + load(d, a + j) * load(d, b + j)
+            j += WIDTH
+        if j < n:
+            z = z + load_part(d, a + j, n - j) * load_part(d, b + j, n - j)
+        return total(z)
+    sum = get(d, a) * get(d, b)
+    for j in range(1, n):
+        sum += get(d, a + j * sa) * get(d, b + j * sb)
+    return sum
+
+
+@njit
+def scale(T, t, tj, g, M, m, mj, n):  # T[j] += g M[j]
+    j = 0
+    if tj == 1 and mj == 1 and n > 3:
+        x = spread(g)
+        while j + WIDTH <= n:
+            store(T, t + j, load(T, t + j) + x * load(M, m + j))
+            j += WIDTH
+        if j < n:
+            store_part(T, t + j, load_part(T, t + j, n - j) + x * load_part(M, m + j, n - j), n - j)
+    else:
+        for j in range(n):
+            add_to(T, t + j * tj, g * get(M, m + j * mj))
+"""
+    + "".join(_tile(p, v) for p in (4, 1) for v in (2, 1))
+    + """
+
+@njit
+def combine(T, t, tp, S, s, sp, sq, M, m, mq, P, Q, n):  # T[p, j] += sum_q S[p, q] M[q, j], where j steps by 1
+    four = tp >= n or tp <= -n  # else rows overlap
+    j = 0
+    while j < n:
+        p = 0
+        if n - j > WIDTH:
+            part = min(WIDTH, n - j - WIDTH)
+            while four and p + 4 <= P:
+                combine42(T, t + p * tp + j, tp, S, s + p * sp, sp, sq, M, m + j, mq, Q, part)
+                p += 4
+            while p < P:
+                combine12(T, t + p * tp + j, tp, S, s + p * sp, sp, sq, M, m + j, mq, Q, part)
+                p += 1
+        else:
+            while four and p + 4 <= P:
+                combine41(T, t + p * tp + j, tp, S, s + p * sp, sp, sq, M, m + j, mq, Q, n - j)
+                p += 4
+            while p < P:
+                combine11(T, t + p * tp + j, tp, S, s + p * sp, sp, sq, M, m + j, mq, Q, n - j)
+                p += 1
+        j += 2 * WIDTH
+"""
+    + "".join(_meeting(p, q) for p in (4, 1) for q in (4, 1))
+    + """
+
+@njit
+def meet(T, t, tp, tq, X, x, xp, Y, y, yq, P, Q, n):  # T[p, q] += sum_j X[p, j] Y[q, j], where j steps by 1
+    p = 0
+    while p < P:
+        q = 0
+        if p + 4 <= P:
+            while q + 4 <= Q:
+                meet44(T, t + p * tp + q * tq, tp, tq, X, x + p * xp, xp, Y, y + q * yq, yq, n)
+                q += 4
+            while q < Q:
+                meet41(T, t + p * tp + q * tq, tp, tq, X, x + p * xp, xp, Y, y + q * yq, yq, n)
+                q += 1
+            p += 4
+        else:
+            while q + 4 <= Q:
+                meet14(T, t + p * tp + q * tq, tp, tq, X, x + p * xp, xp, Y, y + q * yq, yq, n)
+                q += 4
+            while q < Q:
+                meet11(T, t + p * tp + q * tq, tp, tq, X, x + p * xp, xp, Y, y + q * yq, yq, n)
+                q += 1
+            p += 1
+
+
+@njit
+def pack(d, a, step, along, n, columns, to):
     for c in range(columns):
         for j in range(n):
-            wt[j, c] = d[a + c * step + j * along]
-    return wt
+            put(d, to + j * columns + c, get(d, a + c * step + j * along))
 
 
-@njit(error_model="numpy", fastmath={"reassoc"})
-def product(d, out, wt, b, outer, along, rows):
-    n, columns = wt.shape
-    for r in range(rows):
-        z = d[out : out + columns]
-        at = b + r * outer
-        j = 0
-        while j + 4 <= n:
-            x0, x1, x2, x3 = d[at], d[at + along], d[at + 2 * along], d[at + 3 * along]
-            w0, w1, w2, w3 = wt[j], wt[j + 1], wt[j + 2], wt[j + 3]
-            for c in range(columns):
-                z[c] += x0 * w0[c] + x1 * w1[c] + x2 * w2[c] + x3 * w3[c]
-            at += 4 * along
-            j += 4
-        while j < n:
-            x0, w0 = d[at], wt[j]
-            for c in range(columns):
-                z[c] += x0 * w0[c]
-            at += along
-            j += 1
-        out += columns
+@njit
+def unpack(grad, a, step, along, n, columns, to):
+    for c in range(columns):
+        for j in range(n):
+            add_to(grad, a + c * step + j * along, get(grad, to + j * columns + c))
+            put(grad, to + j * columns + c, 0.0)
 
 
-@njit(error_model="numpy", cache=CACHE, nogil=True)
-def forward(code, index, d):
+@njit
+def step(d, grad, a, a3, na, b, b3, nb, out, columns, n):
+    for j in range(n):
+        x, z, p = spread(get(d, b + j * b3)), spread(0.0), a + j * a3
+        for c in range(0, columns, WIDTH):
+            count = min(WIDTH, columns - c)
+            g = load_most(grad, out + c, count)
+            if nb:
+                z = z + g * load_most(d, p + c, count)
+            if na:
+                store_most(grad, p + c, load_most(grad, p + c, count) + x * g, count)
+        if nb:
+            add_to(grad, b + j * b3, total(z))
+"""
+)
+FORWARD = """
+
+@njit(error_model="numpy")
+def forward(code, index, d, room):
     for k in range(code.shape[0]):
         kind, out, rows, columns, n = code[k, 0], code[k, 1], code[k, 2], code[k, 3], code[k, 4]
         if kind == 0:  # gather
             a = code[k, 5]
             for c in range(columns):
-                d[out + c] = d[index[a + c]]
+                put(d, out + c, get(d, index[a + c]))
         elif kind == 1 or kind == 3:  # dot; 3: one that begins with a number
-            a0, a1, a2, a3 = code[k, 5], code[k, 6], code[k, 7], code[k, 8]
-            b0, b1, b2, b3 = code[k, 9], code[k, 10], code[k, 11], code[k, 12]
-            if a2 == 0 and b1 == 0:
-                a0, a1, a2, a3, b0, b1, b2, b3 = b0, b1, b2, b3, a0, a1, a2, a3
-            if a1 == 0 and b2 == 0 and rows > 15 and columns > 3:  # a matrix times a matrix
-                for r in range(rows):
-                    for c in range(columns):
-                        start = d[code[k, 13] + r * code[k, 14] + c * code[k, 15]] if kind == 3 else 0.0
-                        d[out + r * columns + c] = start
-                product(d, out, packed(d, a0, a2, a3, n, columns), b0, b1, b3, rows)
-                continue
-            four = a3 == 1 and b3 == 1 and b2 == 0
             for r in range(rows):
-                a = a0 + r * a1
-                b = b0 + r * b1
-                c = 0
-                while four and c + 4 <= columns:
-                    inner4(d, a + c * a2, a2, b, n, out + c)
-                    c += 4
-                while c < columns:
-                    d[out + c] = inner(d, a + c * a2, a3, b + c * b2, b3, n)
-                    c += 1
-                if kind == 3:
-                    for c in range(columns):
-                        d[out + c] = d[code[k, 13] + r * code[k, 14] + c * code[k, 15]] + d[out + c]
-                out += columns
+                for c in range(columns):
+                    start = get(d, code[k, 15] + r * code[k, 16] + c * code[k, 17]) if kind == 3 else 0.0
+                    put(d, out + r * columns + c, start)
+            FACTORS
+            if b2 == 0 and (packs or a2 == 1 or along):
+                a, step_a = a0, a3
+                if packs:
+                    pack(d, a0, a2, a3, n, columns, room)
+                    a, step_a = room, columns
+                for r in range(once):
+                    if packs or a2 == 1:
+                        combine(d, out, columns, d, b0 + r * b1, b1, b3, d, a + r * a1, step_a, times, n, columns)
+                    else:
+                        meet(d, out, columns, 1, d, b0 + r * b1, b1, d, a0 + r * a1, a2, times, columns, n)
+                    out += columns
+            else:
+                for r in range(rows):
+                    c = 0
+                    while n < 16 and c + WIDTH <= columns:
+                        a, b, z = a0 + r * a1 + c * a2, b0 + r * b1 + c * b2, load(d, out)
+                        for j in range(n):
+                            z = z + some(d, a + j * a3, a2) * some(d, b + j * b3, b2)
+                        store(d, out, z)
+                        out += WIDTH
+                        c += WIDTH
+                    while c < columns:
+                        add_to(d, out, inner(d, a0 + r * a1 + c * a2, a3, b0 + r * b1 + c * b2, b3, n))
+                        out += 1
+                        c += 1
         elif kind == 2:  # sum
             a3 = code[k, 8]
             EACH
-                    total = d[a]
-                    for j in range(1, n):
-                        total += d[a + j * a3]
-                    d[out] = total
+                    j = 0
+                    sum = 0.0
+                    if a3 == 1 and n >= WIDTH:
+                        z = spread(0.0)
+                        while j + WIDTH <= n:
+                            z = z + load(d, a + j)
+                            j += WIDTH
+                        sum = total(z)
+                    while j < n:
+                        sum += get(d, a + j * a3)
+                        j += 1
+                    put(d, out, sum)
                     out += 1
         elif kind == 4:  # take
             EACH
-                    at = d[code[k, 9] + r * code[k, 10] + c * code[k, 11]]
-                    d[out] = d[a + int(at) * code[k, 8]] if 0.0 <= at < n and at == math.floor(at) else NAN
+                    at = get(d, code[k, 10] + r * code[k, 11] + c * code[k, 12])
+                    inside = 0.0 <= at < n and at == math.floor(at)
+                    put(d, out, get(d, a + int(at) * code[k, 8]) if inside else NAN)
                     out += 1
 """
 BACKWARD = """
+
 @njit(error_model="numpy")
-def spread(grad, a, sa, d, b, sb, g, n):
-    if sa == 1 and sb == 1:
-        x = grad[a : a + n]
-        y = d[b : b + n]
-        for j in range(n):
-            x[j] += g * y[j]
-    else:
-        for j in range(n):
-            grad[a + j * sa] += g * d[b + j * sb]
-
-
-@njit(error_model="numpy", fastmath={"reassoc"})
-def spread4(grad, a, step, d, b, n, out):
-    g0, g1, g2, g3 = grad[out], grad[out + 1], grad[out + 2], grad[out + 3]
-    a1, a2, a3 = a + step, a + 2 * step, a + 3 * step
-    y, dy = d[b : b + n], grad[b : b + n]
-    x0, x1, x2, x3 = d[a : a + n], d[a1 : a1 + n], d[a2 : a2 + n], d[a3 : a3 + n]
-    for j in range(n):
-        dy[j] += g0 * x0[j] + g1 * x1[j] + g2 * x2[j] + g3 * x3[j]
-    d0, d1, d2, d3 = grad[a : a + n], grad[a1 : a1 + n], grad[a2 : a2 + n], grad[a3 : a3 + n]
-    for j in range(n):
-        d0[j] += g0 * y[j]
-    for j in range(n):
-        d1[j] += g1 * y[j]
-    for j in range(n):
-        d2[j] += g2 * y[j]
-    for j in range(n):
-        d3[j] += g3 * y[j]
-
-
-@njit(error_model="numpy", fastmath={"reassoc"})
-def spread_product(d, grad, out, wt, b, outer, along, rows):
-    n, columns = wt.shape
-    dwt = np.zeros((n, columns))
-    for r in range(rows):
-        g = grad[out : out + columns]
-        at = b + r * outer
-        j = 0
-        while j + 4 <= n:
-            x0, x1, x2, x3 = d[at], d[at + along], d[at + 2 * along], d[at + 3 * along]
-            w0, w1, w2, w3 = wt[j], wt[j + 1], wt[j + 2], wt[j + 3]
-            d0, d1, d2, d3 = dwt[j], dwt[j + 1], dwt[j + 2], dwt[j + 3]
-            t0 = t1 = t2 = t3 = 0.0
-            for c in range(columns):
-                t0 += g[c] * w0[c]
-                t1 += g[c] * w1[c]
-                t2 += g[c] * w2[c]
-                t3 += g[c] * w3[c]
-            for c in range(columns):
-                d0[c] += x0 * g[c]
-                d1[c] += x1 * g[c]
-                d2[c] += x2 * g[c]
-                d3[c] += x3 * g[c]
-            grad[at] += t0
-            grad[at + along] += t1
-            grad[at + 2 * along] += t2
-            grad[at + 3 * along] += t3
-            at += 4 * along
-            j += 4
-        while j < n:
-            x0, w0, d0 = d[at], wt[j], dwt[j]
-            t0 = 0.0
-            for c in range(columns):
-                t0 += g[c] * w0[c]
-                d0[c] += x0 * g[c]
-            grad[at] += t0
-            at += along
-            j += 1
-        out += columns
-    return dwt
-
-
-@njit(error_model="numpy", cache=CACHE, nogil=True)
-def backward(code, index, d, grad):
+def backward(code, index, d, grad, room):
     for k in range(code.shape[0] - 1, -1, -1):
         kind, out, rows, columns, n = code[k, 0], code[k, 1], code[k, 2], code[k, 3], code[k, 4]
         start = out
         if kind == 0:
             a = code[k, 5]
             for c in range(columns):
-                grad[index[a + c]] += grad[out + c]
+                add_to(grad, index[a + c], get(grad, out + c))
         elif kind == 1 or kind == 3:
-            a0, a1, a2, a3 = code[k, 5], code[k, 6], code[k, 7], code[k, 8]
-            b0, b1, b2, b3 = code[k, 9], code[k, 10], code[k, 11], code[k, 12]
-            if kind == 3:
+            if kind == 3 and code[k, 19]:
                 for r in range(rows):
                     for c in range(columns):
-                        grad[code[k, 13] + r * code[k, 14] + c * code[k, 15]] += grad[out + r * columns + c]
-            if a2 == 0 and b1 == 0:
-                a0, a1, a2, a3, b0, b1, b2, b3 = b0, b1, b2, b3, a0, a1, a2, a3
-            if a1 == 0 and b2 == 0 and rows > 15 and columns > 3:
-                dwt = spread_product(d, grad, out, packed(d, a0, a2, a3, n, columns), b0, b1, b3, rows)
-                for c in range(columns):
-                    for j in range(n):
-                        grad[a0 + c * a2 + j * a3] += dwt[j, c]
-                grad[start : start + rows * columns] = 0.0
-                continue
-            four = a3 == 1 and b3 == 1 and b2 == 0
-            for r in range(rows):
-                a = a0 + r * a1
-                b = b0 + r * b1
-                c = 0
-                while four and c + 4 <= columns:
-                    spread4(grad, a + c * a2, a2, d, b, n, out + c)
-                    c += 4
-                while c < columns:
-                    g = grad[out + c]
-                    if n < 9:
-                        p, q = a + c * a2, b + c * b2
-                        for _ in range(n):
-                            x = d[p]
-                            grad[p] += g * d[q]
-                            grad[q] += g * x
-                            p += a3
-                            q += b3
+                        at = code[k, 15] + r * code[k, 16] + c * code[k, 17]
+                        add_to(grad, at, get(grad, out + r * columns + c))
+            FACTORS
+            if b2 == 0 and packs:
+                if na:
+                    combine(grad, room, columns, d, b0, b3, b1, grad, out, columns, n, rows, columns)
+                    unpack(grad, a0, a2, a3, n, columns, room)
+                if nb:
+                    pack(d, a0, a2, a3, n, columns, room)
+                    meet(grad, b0, b1, b3, grad, out, columns, d, room, columns, rows, n, columns)
+            elif b2 == 0 and (a2 == 1 or along):
+                for r in range(once):
+                    a, b = a0 + r * a1, b0 + r * b1
+                    if a2 == 1 and times == 1:
+                        step(d, grad, a, a3, na, b, b3, nb, out, columns, n)
+                    elif a2 == 1:
+                        if na:
+                            combine(grad, a, a3, d, b, b3, b1, grad, out, columns, n, times, columns)
+                        if nb:
+                            meet(grad, b, b1, b3, grad, out, columns, d, a, a3, times, n, columns)
                     else:
-                        spread(grad, a + c * a2, a3, d, b + c * b2, b3, g, n)
-                        spread(grad, b + c * b2, b3, d, a + c * a2, a3, g, n)
-                    c += 1
-                out += columns
+                        if na:
+                            combine(grad, a, a2, grad, out, 1, columns, d, b, b1, columns, times, n)
+                        if nb:
+                            combine(grad, b, b1, grad, out, columns, 1, d, a, a2, times, columns, n)
+                    out += columns
+            else:
+                for r in range(rows):
+                    c = 0
+                    while n < 16 and c + WIDTH <= columns:
+                        a, b, g = a0 + r * a1 + c * a2, b0 + r * b1 + c * b2, load(grad, out)
+                        for j in range(n):
+                            if na:
+                                add_some(grad, a + j * a3, a2, g * some(d, b + j * b3, b2))
+                            if nb:
+                                add_some(grad, b + j * b3, b2, g * some(d, a + j * a3, a2))
+                        out += WIDTH
+                        c += WIDTH
+                    while c < columns:
+                        a, b, g = a0 + r * a1 + c * a2, b0 + r * b1 + c * b2, get(grad, out)
+                        if na:
+                            scale(grad, a, a3, g, d, b, b3, n)
+                        if nb:
+                            scale(grad, b, b3, g, d, a, a3, n)
+                        out += 1
+                        c += 1
         elif kind == 2:
             a3 = code[k, 8]
             EACH
-                    g = grad[out]
+                    g = get(grad, out)
+                    j = 0
+                    if a3 == 1:
+                        while j + WIDTH <= n:
+                            add_vector(grad, a + j, spread(g))
+                            j += WIDTH
+                    while j < n:
+                        add_to(grad, a + j * a3, g)
+                        j += 1
                     out += 1
-                    for j in range(n):
-                        grad[a + j * a3] += g
         elif kind == 4:
             EACH
-                    at = d[code[k, 9] + r * code[k, 10] + c * code[k, 11]]
+                    at = get(d, code[k, 10] + r * code[k, 11] + c * code[k, 12])
                     if 0.0 <= at < n and at == math.floor(at):
-                        grad[a + int(at) * code[k, 8]] += grad[out]
+                        add_to(grad, a + int(at) * code[k, 8], get(grad, out))
                     out += 1
 """
-BOTH = """
+RUN = """
+
 @njit(error_model="numpy", cache=CACHE, nogil=True)
-def both(code, index, d, grad, first, z):
-    forward(code, index, d)
-    grad[:first] = 0.0
-    grad[z] = 1.0
-    backward(code, index, d, grad)
+def run(code, back_code, index, d, grad, first, size, z, forth, back):
+    if forth:
+        forward(code, index, address(d), size)
+    if back:
+        grad[:first] = 0.0
+        grad[z] = 1.0
+        backward(back_code, index, address(d), address(grad), size)
 """
 FORWARD_LANES = """
-@njit(error_model="numpy", cache=CACHE, nogil=True)
-def forward(code, index, d):
-    width = d.shape[1]
+
+@njit(error_model="numpy")
+def forward(code, index, d, width):
     for k in range(code.shape[0]):
         kind, out, rows, columns, n = code[k, 0], code[k, 1], code[k, 2], code[k, 3], code[k, 4]
         if kind == 0:
             for c in range(columns):
-                d[out + c] = d[index[code[k, 5] + c]]
+                a = index[code[k, 5] + c] * width
+                for i in range(0, width, WIDTH):
+                    store(d, (out + c) * width + i, load(d, a + i))
         elif kind == 1 or kind == 3:
             EACH
-                    b = code[k, 9] + r * code[k, 10] + c * code[k, 11]
-                    zs = d[out]
-                    if kind == 3:
-                        zs[:] = d[code[k, 13] + r * code[k, 14] + c * code[k, 15]]
-                    else:
-                        zs[:] = 0.0
-                    for j in range(n):
-                        xs, ys = d[a + j * code[k, 8]], d[b + j * code[k, 12]]
-                        for i in range(width):
-                            zs[i] += xs[i] * ys[i]
+                    b = code[k, 10] + r * code[k, 11] + c * code[k, 12]
+                    e = code[k, 15] + r * code[k, 16] + c * code[k, 17]
+                    for i in range(0, width, WIDTH):
+                        z = load(d, e * width + i) if kind == 3 else spread(0.0)
+                        for j in range(n):
+                            x = load(d, (a + j * code[k, 8]) * width + i)
+                            z = z + x * load(d, (b + j * code[k, 13]) * width + i)
+                        store(d, out * width + i, z)
                     out += 1
         elif kind == 2:
             EACH
-                    zs = d[out]
-                    zs[:] = d[a]
-                    for j in range(1, n):
-                        xs = d[a + j * code[k, 8]]
-                        for i in range(width):
-                            zs[i] += xs[i]
+                    for i in range(0, width, WIDTH):
+                        z = load(d, a * width + i)
+                        for j in range(1, n):
+                            z = z + load(d, (a + j * code[k, 8]) * width + i)
+                        store(d, out * width + i, z)
                     out += 1
         elif kind == 4:
             EACH
-                    ats, zs = d[code[k, 9] + r * code[k, 10] + c * code[k, 11]], d[out]
+                    b = (code[k, 10] + r * code[k, 11] + c * code[k, 12]) * width
                     for i in range(width):
-                        whole = 0.0 <= ats[i] < n and ats[i] == math.floor(ats[i])
-                        zs[i] = d[a + int(ats[i]) * code[k, 8], i] if whole else NAN
+                        at = get(d, b + i)
+                        inside = 0.0 <= at < n and at == math.floor(at)
+                        put(d, out * width + i, get(d, (a + int(at) * code[k, 8]) * width + i) if inside else NAN)
                     out += 1
 """
 BACKWARD_LANES = """
-@njit(error_model="numpy", cache=CACHE, nogil=True)
-def backward(code, index, d, grad):
-    width = d.shape[1]
+
+@njit(error_model="numpy")
+def backward(code, index, d, grad, width):
     for k in range(code.shape[0] - 1, -1, -1):
         kind, out, rows, columns, n = code[k, 0], code[k, 1], code[k, 2], code[k, 3], code[k, 4]
         start = out
         if kind == 0:
             for c in range(columns):
-                gs, ga = grad[out + c], grad[index[code[k, 5] + c]]
-                for i in range(width):
-                    ga[i] += gs[i]
+                a = index[code[k, 5] + c] * width
+                for i in range(0, width, WIDTH):
+                    add_vector(grad, a + i, load(grad, (out + c) * width + i))
         elif kind == 1 or kind == 3:
+            na, nb, ne = code[k, 9], code[k, 14], kind == 3 and code[k, 19]
             EACH
-                    b = code[k, 9] + r * code[k, 10] + c * code[k, 11]
-                    gs = grad[out]
-                    if kind == 3:
-                        ge = grad[code[k, 13] + r * code[k, 14] + c * code[k, 15]]
-                        for i in range(width):
-                            ge[i] += gs[i]
-                    for j in range(n):
-                        xs, ga = d[a + j * code[k, 8]], grad[a + j * code[k, 8]]
-                        ys, gb = d[b + j * code[k, 12]], grad[b + j * code[k, 12]]
-                        for i in range(width):
-                            ga[i] += gs[i] * ys[i]
-                        for i in range(width):
-                            gb[i] += gs[i] * xs[i]
+                    b = code[k, 10] + r * code[k, 11] + c * code[k, 12]
+                    e = code[k, 15] + r * code[k, 16] + c * code[k, 17]
+                    for i in range(0, width, WIDTH):
+                        g = load(grad, out * width + i)
+                        if ne:
+                            add_vector(grad, e * width + i, g)
+                        for j in range(n):
+                            x, y = (a + j * code[k, 8]) * width + i, (b + j * code[k, 13]) * width + i
+                            if na:
+                                add_vector(grad, x, g * load(d, y))
+                            if nb:
+                                add_vector(grad, y, g * load(d, x))
                     out += 1
         elif kind == 2:
             EACH
-                    gs = grad[out]
-                    for j in range(n):
-                        ga = grad[a + j * code[k, 8]]
-                        for i in range(width):
-                            ga[i] += gs[i]
+                    for i in range(0, width, WIDTH):
+                        g = load(grad, out * width + i)
+                        for j in range(n):
+                            add_vector(grad, (a + j * code[k, 8]) * width + i, g)
                     out += 1
         elif kind == 4:
             EACH
-                    ats, gs = d[code[k, 9] + r * code[k, 10] + c * code[k, 11]], grad[out]
+                    b = (code[k, 10] + r * code[k, 11] + c * code[k, 12]) * width
                     for i in range(width):
-                        if 0.0 <= ats[i] < n and ats[i] == math.floor(ats[i]):
-                            grad[a + int(ats[i]) * code[k, 8], i] += gs[i]
+                        at = get(d, b + i)
+                        if 0.0 <= at < n and at == math.floor(at):
+                            add_to(grad, (a + int(at) * code[k, 8]) * width + i, get(grad, out * width + i))
                     out += 1
 """
 BLOCKS = """
+
 @njit(error_model="numpy", cache=CACHE, nogil=True)
-def blocks(code, index, d, grad, X, mapped, same, outputs, results, slopes, totals, first, last, inputs, z):
+def blocks(code, back_code, index, d, grad, X, mapped, same, outputs, results, slopes, totals, first, last, inputs, z):
     width = d.shape[1]
     for block in range(first, last):
         start = block * width
         count = min(width, X.shape[1] - start)
         for k in range(mapped.size):
             d[mapped[k], :count] = X[k, start : start + count]
-        forward(code, index, d)
+        forward(code, index, address(d), width)
         for k in range(outputs.size):
             results[k, start : start + count] = d[outputs[k], :count]
         if z >= 0:
             grad[:inputs] = 0.0
             grad[z, :count] = 1.0
             grad[z, count:] = 0.0
-            backward(code, index, d, grad)
+            backward(back_code, index, address(d), address(grad), width)
             for k in range(mapped.size):
                 slopes[k, start : start + count] = grad[mapped[k], :count]
             for k in range(same.size):
                 gs = grad[same[k]]
-                total = 0.0
+                sum = 0.0
                 for i in range(count):
-                    total += gs[i]
-                totals[block, k] = total
+                    sum += gs[i]
+                totals[block, k] = sum
 """
 NUMPYS = {"cbrt"}  # functions that Numba has of NumPy and not of math
 
@@ -525,13 +716,17 @@ def module(ops: tuple[Op, ...], *, lanes: bool, cached: bool) -> str:
         if lanes
         else [(FORWARD, _forward_row), (BACKWARD, _backward_row)]
     )
-    parts = [HEAD, *_functions().values()]
+    parts = [HEAD, *_functions().values(), PRODUCTS.strip()]
     for text, row in loops:
         lines = [text.rstrip()]
         for i, op in enumerate(ops, FIRST_ROW):
             lines += [f"        elif kind == {i}:  # {op.name}", *_indented(row(op), 3)]
         parts.append("\n".join(lines))
         if text in (BACKWARD, BACKWARD_LANES):  # what has been handed on
-            parts.append("        grad[start : start + rows * columns] = 0.0")
-    parts.append(BLOCKS if lanes else BOTH)
-    return ("\n".join(parts) + "\n").replace("            EACH\n", EACH).replace("CACHE", str(cached))
+            size = "" if text is BACKWARD else " * width"
+            parts.append(f"        clear(grad, start{size}, rows * columns{size})")
+    parts.append(BLOCKS if lanes else RUN)
+    whole = "\n".join(parts) + "\n"
+    for name, part in {"EACH": EACH, "FACTORS": FACTORS}.items():
+        whole = whole.replace(f"            {name}\n", part)
+    return whole.replace("CACHE", str(cached))

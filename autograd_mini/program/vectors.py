@@ -1,0 +1,383 @@
+r"""Vectors: a few numbers side by side in one register of the processor, as a type of Numba's.
+
+This room owns that type: how its numbers come from arrays and go back, its arithmetic, and the functions of
+the table that are computed for all of them at once. A compiler that is left alone with a loop over numbers
+does not find these by itself: it must fear that arrays overlap, and it calls `exp` for one number at a
+time. Products are rounded together with the sum they enter where the processor can. It must not know
+programs; only the loops' text imports it, where Numba is installed.
+
+The functions reduce their operand to a small interval and take a series there (J.-M. Muller, *Elementary
+Functions*, 2016, chapter 11); they are within 3 units in the last place.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.core.typeconv.castgraph import Conversion
+from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, lower_cast, models, register_model
+
+WIDTH = 4  # numbers of a vector, a register of AVX2; eight were slower on matrices as small as those of graphs
+FUSED = ("contract",)
+
+INT, FLOAT, NONE = types.intp, types.float64, types.none
+ADDRESS = types.CPointer(FLOAT)
+
+_I1, _I32, _I64 = (ir.VectorType(ir.IntType(bits), WIDTH) for bits in (1, 32, 64))
+_F64 = ir.VectorType(ir.DoubleType(), WIDTH)
+
+
+class Vector(types.Type):
+    """The type of `WIDTH` floats; a float becomes one where one is needed."""
+
+    def __init__(self) -> None:
+        super().__init__(name=f"Vector{WIDTH}")
+
+    def can_convert_from(self, context: Any, other: Any) -> Any:
+        """Say that a number may stand for a vector."""
+        return Conversion.safe if isinstance(other, (types.Float, types.Integer)) else None
+
+
+VECTOR = Vector()
+
+
+@register_model(Vector)
+class _Model(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, _F64)
+
+
+def _function(result: Any, *operands: Any, build: Callable[..., Any]) -> Any:
+    """Make a function for Numba of what builds its instructions."""
+
+    def lowered(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        found = build(builder, *args)
+        return context.get_dummy_value() if result is NONE else found
+
+    made = signature(result, *operands), lowered
+    return intrinsic(
+        {
+            1: lambda typing, x: made,
+            2: lambda typing, x, y: made,
+            3: lambda typing, x, y, z: made,
+            4: lambda typing, x, y, z, w: made,
+        }[len(operands)]
+    )
+
+
+def _of_llvm(name: str, result: Any, *operands: Any) -> Callable[..., Any]:
+    """Return what calls a function that LLVM has."""
+    kind = ir.FunctionType(result, operands)
+
+    def build(builder: Any, *args: Any) -> Any:
+        found = builder.module.globals.get(f"llvm.{name}")
+        return builder.call(found or ir.Function(builder.module, kind, f"llvm.{name}"), args)
+
+    return build
+
+
+def _lanes(x: float) -> Any:
+    return ir.Constant(_F64, [x] * WIDTH)
+
+
+def _whole_lanes(*n: int) -> Any:
+    return ir.Constant(_I64, list(n) if len(n) > 1 else [*n] * WIDTH)
+
+
+# The numbers of an array, by its address, and a place that is known to be in it: not counted from the end, not
+# checked. An address is one argument of a function, where an array is seven. It does not keep the array.
+
+
+@intrinsic
+def address(typing: Any, d: Any) -> Any:
+    """Return where an array's first number is."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return context.make_array(sig.args[0])(context, builder, args[0]).data
+
+    return ADDRESS(d), build
+
+
+def _at(builder: Any, d: Any, i: Any) -> Any:
+    return builder.bitcast(builder.gep(d, [i]), _F64.as_pointer())
+
+
+def _first(builder: Any, count: Any) -> Any:
+    """Return which lanes are the first so many."""
+    return builder.icmp_signed("<", _whole_lanes(*range(WIDTH)), _spread(builder, count, _I64))
+
+
+def _spread(builder: Any, x: Any, kind: Any = _F64) -> Any:
+    nothing = ir.Constant(kind, ir.Undefined)
+    first = builder.insert_element(nothing, x, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(_I32, [0] * WIDTH))
+
+
+def _places(builder: Any, d: Any, i: Any, step: Any) -> Any:
+    """Give each lane with the place of its number, the numbers being a step apart."""
+    for lane in range(WIDTH):
+        at = builder.add(i, builder.mul(step, ir.Constant(step.type, lane)))
+        yield ir.Constant(ir.IntType(32), lane), builder.gep(d, [at])
+
+
+def _load_every(builder: Any, *place: Any) -> Any:
+    v = ir.Constant(_F64, ir.Undefined)
+    for lane, pointer in _places(builder, *place):
+        v = builder.insert_element(v, builder.load(pointer), lane)
+    return v
+
+
+def _store_every(builder: Any, d: Any, i: Any, step: Any, v: Any) -> None:
+    for lane, pointer in _places(builder, d, i, step):
+        builder.store(builder.extract_element(v, lane), pointer)
+
+
+_POINTER, _ALIGN = _F64.as_pointer(), ir.Constant(ir.IntType(32), 8)
+_masked_load = _of_llvm(f"masked.load.v{WIDTH}f64.p0", _F64, _POINTER, ir.IntType(32), _I1, _F64)
+_masked_store = _of_llvm(f"masked.store.v{WIDTH}f64.p0", ir.VoidType(), _F64, _POINTER, ir.IntType(32), _I1)
+
+get = _function(FLOAT, ADDRESS, INT, build=lambda b, d, i: b.load(b.gep(d, [i])))
+put = _function(NONE, ADDRESS, INT, FLOAT, build=lambda b, d, i, x: b.store(x, b.gep(d, [i])))
+load = _function(VECTOR, ADDRESS, INT, build=lambda b, d, i: b.load(_at(b, d, i), align=8))
+store = _function(NONE, ADDRESS, INT, VECTOR, build=lambda b, d, i, v: b.store(v, _at(b, d, i), align=8))
+# The first numbers alone; lanes after them are 0.
+load_part = _function(
+    VECTOR, ADDRESS, INT, INT,
+    build=lambda b, d, i, count: _masked_load(b, _at(b, d, i), _ALIGN, _first(b, count), _lanes(0.0)),
+)  # fmt: skip
+store_part = _function(
+    NONE, ADDRESS, INT, VECTOR, INT,
+    build=lambda b, d, i, v, count: _masked_store(b, v, _at(b, d, i), _ALIGN, _first(b, count)),
+)  # fmt: skip
+# Numbers that are a step apart.
+load_every = _function(VECTOR, ADDRESS, INT, INT, build=_load_every)
+store_every = _function(NONE, ADDRESS, INT, INT, VECTOR, build=_store_every)
+spread = _function(VECTOR, FLOAT, build=_spread)
+
+
+# Sums.
+
+
+def _halved(b: Any, x: Any, y: Any, first: list[int], second: list[int]) -> Any:
+    """Add numbers of two vectors, counted through both, to others."""
+    return b.fadd(*(b.shuffle_vector(x, y, ir.Constant(_I32, places)) for places in (first, second)))
+
+
+def _totals(b: Any, x: Any, y: Any, z: Any, w: Any) -> Any:
+    """Return the sums of four vectors' numbers."""
+    xy, zw = (_halved(b, v, w, [0, 4, 2, 6], [1, 5, 3, 7]) for v, w in ((x, y), (z, w)))
+    return _halved(b, xy, zw, [0, 1, 4, 5], [2, 3, 6, 7])
+
+
+def _total(b: Any, x: Any) -> Any:
+    x = _halved(b, x, x, [0, 1, 2, 3], [2, 3, 0, 1])
+    return b.extract_element(_halved(b, x, x, [0, 1, 2, 3], [1, 0, 3, 2]), ir.Constant(ir.IntType(32), 0))
+
+
+total = _function(FLOAT, VECTOR, build=_total)
+totals = _function(VECTOR, VECTOR, VECTOR, VECTOR, VECTOR, build=_totals)
+
+
+# Arithmetic, by Python's operators.
+
+
+@lower_cast(types.Integer, Vector)
+@lower_cast(types.Float, Vector)
+def _of_number(context: Any, builder: Any, source: Any, target: Any, x: Any) -> Any:
+    return _spread(builder, context.cast(builder, x, source, FLOAT))
+
+
+def _operation(sign: Any, arity: int, build: Callable[..., Any]) -> None:
+    """Give vectors an operator."""
+    operands = [VECTOR] * arity
+    infer_global(sign)(type("_Template", (ConcreteTemplate,), {"cases": [signature(VECTOR, *operands)]}))
+    lower_builtin(sign, *operands)(lambda context, builder, sig, args: build(builder, *args))
+
+
+_operation(operator.add, 2, lambda b, x, y: b.fadd(x, y, flags=FUSED))
+_operation(operator.sub, 2, lambda b, x, y: b.fsub(x, y, flags=FUSED))
+_operation(operator.mul, 2, lambda b, x, y: b.fmul(x, y, flags=FUSED))
+_operation(operator.truediv, 2, lambda b, x, y: b.fdiv(x, y))
+_operation(operator.neg, 1, lambda b, x: b.fneg(x))
+
+
+# Comparisons, and what chooses: with Python's answers where a number is nan.
+
+
+def _comparison(sign: str) -> Any:
+    return _function(
+        VECTOR, VECTOR, VECTOR, build=lambda b, x, y: b.select(b.fcmp_ordered(sign, x, y), _lanes(1.0), _lanes(0.0))
+    )
+
+
+def _extreme(sign: str) -> Any:
+    """Make the function that chooses x where the comparison with y holds or x is nan, else y."""
+
+    def build(b: Any, x: Any, y: Any) -> Any:
+        return b.select(b.or_(b.fcmp_ordered(sign, x, y), b.fcmp_unordered("uno", x, x)), x, y)
+
+    return _function(VECTOR, VECTOR, VECTOR, build=build)
+
+
+v_greater, v_greater_equal, v_equal = _comparison(">"), _comparison(">="), _comparison("==")
+v_maximum, v_minimum = _extreme(">="), _extreme("<=")
+v_where = _function(
+    VECTOR, VECTOR, VECTOR, VECTOR, build=lambda b, c, x, y: b.select(b.fcmp_unordered("!=", c, _lanes(0.0)), x, y)
+)  # fmt: skip
+
+
+# Functions. A whole number that is added to WHOLE is the last bits of the sum.
+
+WHOLE = 1.5 * 2.0**52
+LN2_HIGH, LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10  # log 2 by its first 32 bits, and the rest
+LOG2_E = math.log2(math.e)
+SMALLEST_NORMAL, LARGEST = sys.float_info.min, sys.float_info.max
+INF, NAN = math.inf, math.nan
+
+
+def _unary(build: Callable[..., Any]) -> Any:
+    return _function(VECTOR, VECTOR, build=build)
+
+
+def _bits(x: float) -> Any:
+    return _whole_lanes(int(np.float64(x).view(np.int64)))
+
+
+def _two_to(b: Any, n: Any) -> Any:
+    """Return 2 to whole powers from -1022 to 1023."""
+    biased = b.bitcast(b.fadd(n, _lanes(WHOLE + 1023.0)), _I64)
+    return b.bitcast(b.shl(biased, _whole_lanes(52)), _F64)
+
+
+def _exponent_bits(b: Any, x: Any) -> Any:
+    """Return n as whole numbers, where x is 2^n times a number between sqrt(1/2) and sqrt(2)."""
+    return b.ashr(b.sub(b.bitcast(x, _I64), _bits(math.sqrt(0.5))), _whole_lanes(52))
+
+
+def _exponent_of(b: Any, x: Any) -> Any:
+    return b.fsub(b.bitcast(b.add(_exponent_bits(b, x), _bits(WHOLE)), _F64), _lanes(WHOLE))
+
+
+def _fraction_of(b: Any, x: Any) -> Any:
+    exponent = b.shl(_exponent_bits(b, x), _whole_lanes(52))
+    return b.bitcast(b.sub(b.bitcast(x, _I64), exponent), _F64)
+
+
+def _polynomial(*coefficients: float) -> Any:
+    """Make the function $c_0 + c_1 x + c_2 x^2 + ...$, by even and odd powers (Estrin)."""
+
+    def value(b: Any, c: tuple[float, ...], x: Any) -> Any:
+        if len(c) == 1:
+            return _lanes(c[0])
+        square = b.fmul(x, x, flags=FUSED)
+        odd = b.fmul(value(b, c[1::2], square), x, flags=FUSED)
+        return b.fadd(odd, value(b, c[::2], square), flags=FUSED)
+
+    return _unary(lambda b, x: value(b, coefficients, x))
+
+
+v_sqrt, v_abs, _whole = (_unary(_of_llvm(f"{name}.v{WIDTH}f64", _F64, _F64)) for name in ("sqrt", "fabs", "rint"))
+_signed = _function(VECTOR, VECTOR, VECTOR, build=_of_llvm(f"copysign.v{WIDTH}f64", _F64, _F64, _F64))
+_power, _exponent, _fraction = _unary(_two_to), _unary(_exponent_of), _unary(_fraction_of)
+_exp_rest = _polynomial(*(1.0 / math.factorial(k + 2) for k in range(12)))  # (e^r - 1 - r) / r^2
+_log_rest = _polynomial(*(2.0 / (2 * k + 3) for k in range(10)))  # (log((1 + s) / (1 - s)) - 2s) / s^3, of s^2
+
+
+@njit(error_model="numpy")
+def _reduced(x: Any) -> Any:
+    r"""Return n, and $e^r - 1$ where $x = n \log 2 + r$."""
+    n = _whole(x * LOG2_E)
+    r = x - n * LN2_HIGH - n * LN2_LOW
+    return n, r + r * r * _exp_rest(r)
+
+
+@njit(error_model="numpy")
+def v_exp(x: Any) -> Any:
+    """Return $e^x$."""
+    n, rest = _reduced(v_maximum(v_minimum(x, 710.0), -746.0))
+    half = _whole(n * 0.5)  # both halves have powers that are numbers, where the whole may have none
+    return (rest + 1.0) * _power(half) * _power(n - half)
+
+
+@njit(error_model="numpy")
+def v_tanh(x: Any) -> Any:
+    r"""Return $\tanh x = t / (t + 2)$, with $t = e^{2x} - 1$."""
+    a = v_minimum(v_abs(x), 20.0)
+    n, rest = _reduced(a + a)
+    t = _power(n) * rest + (_power(n) - 1.0)
+    return _signed(t / (t + 2.0), x)
+
+
+@njit(error_model="numpy")
+def v_log(x: Any) -> Any:
+    r"""Return $\log x = n \log 2 + \log(1 + f)$."""
+    tiny = v_greater(SMALLEST_NORMAL, x)
+    y = v_where(tiny, x * 2.0**54, x)
+    n = _exponent(y) - 54.0 * tiny
+    f = _fraction(y) - 1.0
+    s = f / (f + 2.0)
+    h = 0.5 * f * f
+    z = n * LN2_HIGH - ((h - (s * (h + s * s * _log_rest(s * s)) + n * LN2_LOW)) - f)
+    z = v_where(v_greater(x, LARGEST), INF, z)
+    z = v_where(v_greater_equal(0.0, x), v_where(v_equal(x, 0.0), -INF, NAN), z)
+    return v_where(v_equal(x, x), z, x)
+
+
+@njit(error_model="numpy")
+def v_sigmoid(x: Any) -> Any:
+    """Return $1 / (1 + e^{-x})$."""
+    e = v_exp(-v_abs(x))
+    return v_where(v_greater_equal(x, 0.0), 1.0, e) / (e + 1.0)
+
+
+@njit(error_model="numpy")
+def v_softplus(x: Any) -> Any:
+    r"""Return $\log(1 + e^x)$."""
+    e = v_exp(-v_abs(x))
+    w = e + 1.0
+    return v_maximum(x, 0.0) + v_log(w) + (e - (w - 1.0)) / w  # with what w has lost of e
+
+
+@njit(error_model="numpy")
+def v_relu(x: Any) -> Any:
+    r"""Return $\max(0, x)$."""
+    return v_where(v_greater_equal(0.0, x), 0.0, x)
+
+
+@njit(error_model="numpy")
+def v_leaky_relu(x: Any, slope: Any) -> Any:
+    """Return x, and on the left slope times x."""
+    return v_where(v_greater_equal(0.0, x), slope * x, x)
+
+
+@njit(error_model="numpy")
+def v_silu(x: Any) -> Any:
+    r"""Return $x \sigma(x)$."""
+    return x * v_sigmoid(x)
+
+
+@njit(error_model="numpy")
+def v_square(x: Any) -> Any:
+    """Return $x^2$."""
+    return x * x
+
+
+@njit(error_model="numpy")
+def v_identity(x: Any) -> Any:
+    """Return x."""
+    return x
+
+
+# What the loops' text uses.
+__all__ = [  # noqa: PLE0604
+    "WIDTH", "address", "get", "put", "load", "store", "load_part", "store_part", "load_every", "store_every",
+    "spread", "total", "totals", *(name for name in dir() if name.startswith("v_")),
+]  # fmt: skip
