@@ -41,7 +41,7 @@ def test_programs_equal_eager(numba: bool, dag: Dag) -> None:
 @given(data=st.data())
 @settings(max_examples=10, deadline=None)
 def test_every_row(op: Op, numba: bool, data: st.DataObject) -> None:
-    at = [data.draw(smooth_operands(op)) for _ in range(3)]
+    at = [data.draw(smooth_operands(op)) for _ in range(data.draw(st.integers(1, 7)))]  # a vector and what is left
 
     def f(rows: Any) -> Any:
         return sum(k * op(*row) for k, row in enumerate(rows, 1))

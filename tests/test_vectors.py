@@ -1,0 +1,198 @@
+"""Vectors: that a few numbers side by side come out as each alone would, and products of any shape."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+from hypothesis.extra.numpy import arrays
+
+import autograd_mini as ag
+from autograd_mini.program.loops import VECTORS
+
+numba = pytest.importorskip("numba")
+from autograd_mini.program import vectors  # noqa: E402
+
+EXACT = {
+    "exp": mpmath.exp,
+    "log": mpmath.log,
+    "sqrt": mpmath.sqrt,
+    "tanh": mpmath.tanh,
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
+    "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
+    "silu": lambda x: x / (1 + mpmath.exp(-x)),
+}
+SPECIAL = [0.0, -0.0, 1.0, -1.0, math.inf, -math.inf, math.nan, 5e-324, -5e-324, 1e-310, 2.3e-308, 709.7, 709.8]
+SPECIAL += [
+    710.5,
+    -708.5,
+    -745.0,
+    -745.2,
+    -747.0,
+    1e-17,
+    19.5,
+    20.5,
+    -20.5,
+    37.0,
+    1e300,
+    -1e300,
+    1.7976931348623157e308,
+]
+
+
+def in_lanes(name: str, *operands: list[float]) -> list[float]:
+    """Apply a vector function of the name to lists of numbers."""
+    f, load, store, address = getattr(vectors, f"v_{name}"), vectors.load, vectors.store, vectors.address
+    places = [f"load(address(x{k}), i)" for k in range(len(operands))]
+    names = ", ".join(f"x{k}" for k in range(len(operands)))
+    text = f"def run({names}, z):\n    for i in range(0, z.size, {vectors.WIDTH}):\n"
+    text += f"        store(address(z), i, f({', '.join(places)}))"
+    room: dict[str, Any] = {"f": f, "load": load, "store": store, "address": address}
+    if name not in LANES:
+        exec(text, room)
+        LANES[name] = numba.njit(room["run"])
+    size = -(-len(operands[0]) // vectors.WIDTH) * vectors.WIDTH
+    padded = [np.array([*x, *[1.0] * (size - len(x))]) for x in operands]
+    z = np.zeros(size)
+    LANES[name](*padded, z)
+    return z[: len(operands[0])].tolist()  # type: ignore[no-any-return]
+
+
+LANES: dict[str, Any] = {}
+
+
+def plain(name: str, *operands: float) -> float:
+    """Return what the row's own function says, by IEEE arithmetic."""
+    if name == "square":
+        return operands[0] * operands[0]
+    try:
+        return ag.OPS[name].function(*operands)
+    except OverflowError:
+        return math.inf
+    except ValueError:
+        return -math.inf if name == "log" and operands[0] == 0.0 else math.nan
+
+
+def test_the_loops_know_the_functions() -> None:
+    assert {name.removeprefix("v_") for name in vectors.__all__ if name.startswith("v_")} == VECTORS
+
+
+@pytest.mark.parametrize("name", sorted(VECTORS))
+def test_special_values(name: str) -> None:
+    arity = 1 if name == "square" else ag.OPS[name].arity
+    operands = [list(x) for x in zip(*product(SPECIAL, repeat=arity), strict=True)]
+    for got, *xs in zip(in_lanes(name, *operands), *operands, strict=True):
+        want = plain(name, *xs)
+        if math.isfinite(want):
+            assert got == pytest.approx(want, rel=1e-15, abs=5e-324), (name, xs)
+        else:
+            assert got == want or (got != got and want != want), (name, xs)
+        if got == 0.0 and name not in ("maximum", "minimum"):  # where the order of operands says which zero
+            assert math.copysign(1.0, got) == math.copysign(1.0, want), (name, xs)
+
+
+@pytest.mark.parametrize("name", sorted(EXACT))
+@given(xs=st.lists(st.floats(-800.0, 800.0) | st.floats(-1.0, 1.0), min_size=4, max_size=40))
+@settings(max_examples=40, deadline=None)
+def test_the_last_place(name: str, xs: list[float]) -> None:
+    xs = [abs(x) for x in xs] if name in ("log", "sqrt") else xs
+    with mpmath.workprec(200):
+        for x, got in zip(xs, in_lanes(name, xs), strict=True):
+            if x == 0.0 and name == "log":
+                continue
+            want = EXACT[name](mpmath.mpf(x))
+            if 1e-290 < abs(want) < 1e300:
+                assert abs(mpmath.mpf(got) - want) <= 3.0 * math.ulp(float(want)), (x, got)
+
+
+sides = st.integers(1, 19)
+numbers = st.floats(-2.0, 2.0).map(lambda x: round(x, 3))
+
+
+@given(sizes=st.tuples(sides, sides, sides), turned=st.tuples(st.booleans(), st.booleans()), data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_products_of_any_shape(sizes: tuple[int, int, int], turned: tuple[bool, bool], data: st.DataObject) -> None:
+    rows, columns, n = sizes
+    W = data.draw(arrays(float, (rows, n)[:: -1 if turned[0] else 1], elements=numbers))
+    X = data.draw(arrays(float, (n, columns)[:: -1 if turned[1] else 1], elements=numbers))
+    C = data.draw(arrays(float, (rows, columns), elements=numbers))
+
+    def f(W: Any, X: Any, b: Any) -> Any:
+        Z = (W.T if turned[0] else W) @ (X.T if turned[1] else X) + b
+        return ag.dot(Z.ravel().tolist(), C.ravel().tolist())
+
+    value, (dW, dX, db) = ag.compile(f, numba=True).value_and_grad(W, X, 0.5, argnums=(0, 1, 2))
+    A, B = W.T if turned[0] else W, X.T if turned[1] else X
+    assert value == pytest.approx(float(((A @ B + 0.5) * C).sum()), rel=1e-12, abs=1e-11)
+    assert np.allclose(dW.T if turned[0] else dW, C @ B.T, rtol=1e-12, atol=1e-11)
+    assert np.allclose(dX.T if turned[1] else dX, A.T @ C, rtol=1e-12, atol=1e-11)
+    assert db == pytest.approx(float(C.sum()), rel=1e-12, abs=1e-11)
+
+
+@given(sizes=st.tuples(st.integers(1, 9), st.integers(1, 30)), data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_products_with_what_overlaps(sizes: tuple[int, int], data: st.DataObject) -> None:
+    """A convolution, whose windows share numbers, and squares of them, whose factors are the same."""
+    n, count = sizes
+    k = data.draw(arrays(float, n, elements=numbers))
+    x = data.draw(arrays(float, n + count - 1, elements=numbers))
+    windows = np.lib.stride_tricks.sliding_window_view(x, n)
+
+    def f(k: Any, x: Any) -> Any:
+        found = [ag.dot(k.tolist(), x[i : i + n].tolist()) for i in range(count)]
+        norms = [ag.dot(x[i : i + n].tolist(), x[i : i + n].tolist()) for i in range(count)]
+        return ag.sum(y * y for y in found) + ag.sum(norms)
+
+    value, (dk, dx) = ag.compile(f, numba=True).value_and_grad(k, x, argnums=(0, 1))
+    y = windows @ k
+    assert value == pytest.approx(float(y @ y + (windows**2).sum()), rel=1e-12, abs=1e-11)
+    assert np.allclose(dk, 2 * windows.T @ y, rtol=1e-12, atol=1e-11)
+    want = np.zeros_like(x)
+    for i in range(count):
+        want[i : i + n] += 2 * y[i] * k + 2 * windows[i]
+    assert np.allclose(dx, want, rtol=1e-12, atol=1e-11)
+
+
+@given(data=st.data(), count=st.integers(1, 19))
+@settings(max_examples=40, deadline=None)
+def test_steps_of_any_size(data: st.DataObject, count: int) -> None:
+    """Operands that are one number, follow each other, are apart, go backwards or overlap."""
+    x = data.draw(arrays(float, 4 * count, elements=numbers))
+    starts = [data.draw(st.sampled_from([(0, 0), (0, 1), (1, 1), (0, 2), (4 * count - 1, -1)])) for _ in range(2)]
+    (a, p), (b, q) = starts
+
+    def f(x: Any) -> Any:
+        return ag.sum(ag.tanh(x[a + p * i] * x[b + q * i]) - x[b + q * i] for i in range(count))
+
+    value, dx = ag.compile(f, numba=True).value_and_grad(x)
+    i = np.arange(count)
+    u, v = x[a + p * i], x[b + q * i]
+    want = np.zeros_like(x)
+    slope = 1 - np.tanh(u * v) ** 2
+    np.add.at(want, a + p * i, slope * v)
+    np.add.at(want, b + q * i, slope * u - 1)
+    assert value == pytest.approx(float((np.tanh(u * v) - v).sum()), rel=1e-12, abs=1e-12)
+    assert np.allclose(dx, want, rtol=1e-12, atol=1e-12)
+
+
+@given(chosen=st.permutations(range(4)).flatmap(lambda order: st.integers(1, 4).map(lambda n: order[:n])))
+@settings(max_examples=30, deadline=None)
+def test_what_is_not_asked_for_changes_nothing(chosen: list[int]) -> None:
+    def f(W: Any, X: Any, a: Any, b: Any) -> Any:
+        Z = W @ X + b
+        return ag.sum(ag.exp(a * z) for z in Z.ravel().tolist()) + (W * W).sum() ** 1.5
+
+    rng = np.random.default_rng(0)
+    args = rng.normal(size=(3, 5)), rng.normal(size=(5, 6)), 0.3, rng.normal(size=(3, 1))
+    g = PROGRAM.setdefault("f", ag.compile(f, numba=True))
+    everything = g.grad(*args, argnums=range(4))
+    for got, k in zip(g.grad(*args, argnums=chosen), chosen, strict=True):
+        assert np.array_equal(got, everything[k])
+
+
+PROGRAM: dict[str, Any] = {}
