@@ -222,16 +222,18 @@ class Trace:
                     raise BranchError(message)
                 warnings.warn(message, BranchWarning, stacklevel=3)
 
-    def _names(self) -> list[str]:
+    @property
+    def names(self) -> list[str]:
+        """Return the names of all variables."""
         return [*self.inputs, *map(self.equations.name, range(len(self.equations)))]
 
     def _text(self, branch: Branch) -> str:
-        names = self._names()
+        names = self.names
         right = names[branch.right] if isinstance(branch.right, int) else format_number(branch.right)
         return f"{names[branch.left]} {branch.sign} {right}"
 
     def __str__(self) -> str:
-        names = self._names()
+        names = self.names
 
         def write(x: int | float) -> Text:
             return Text.name(names[x]) if isinstance(x, int) else Text.number(x, 17)
@@ -251,7 +253,7 @@ class Trace:
         """Show the equations typeset in Jupyter, a long trace as text."""
         if not 0 < len(self.equations) <= TYPESET:
             return None
-        names = self._names()
+        names = self.names
 
         def write(x: int | float) -> Tex:
             return Tex.name(names[x]) if isinstance(x, int) else Tex.number(x, 6)
@@ -313,15 +315,20 @@ class Trace:
         if self.out.kind is not None:
             raise TypeError(f"{self.name}: a gradient needs one output, not the structure {self.out}")
 
+    @property
+    def ends(self) -> list[int]:
+        """Return the variables that are outputs or compared, once for each time."""
+        compared = (x for b in self.branches for x in (b.left, b.right))
+        return [x for x in chain(self.outputs, compared) if isinstance(x, int)]
+
     # Passes: each returns a new trace that computes the same.
 
     def dead_code(self) -> Trace:
         """Drop the equations that no output and no branch depends on."""
         n, end = len(self.inputs), len(self.inputs) + len(self.equations)
         used = bytearray(end + len(self.equations.constants))
-        for x in (*self.outputs, *(x for b in self.branches for x in (b.left, b.right))):
-            if isinstance(x, int):
-                used[x] = True
+        for x in self.ends:
+            used[x] = True
         read = reversed(self.equations.operands)
         for i, arity in zip(range(end - 1, n - 1, -1), reversed(list(self.equations.arities)), strict=True):
             mark = used[i]
