@@ -339,23 +339,24 @@ class Trace:
     def common_subexpressions(self) -> Trace:
         """Compute once what is computed more than once."""
         same = self._places()
-        first = dict[tuple[int, ...], int]().setdefault
         read = map(same.__getitem__, self.equations.operands)
-        n = len(self.inputs)
-        for i, code, arity in zip(count(n), self.equations.codes, self.equations.arities, strict=False):
-            same[i] = first((code, *islice(read, arity)), i)
+        firsts = [(op.arity, dict[tuple[int, ...], int]().setdefault) for op in self.equations.rows]
+        for i, code in enumerate(self.equations.codes, len(self.inputs)):
+            arity, first = firsts[code]
+            same[i] = first(tuple(islice(read, arity)), i)
         return self._rewritten(self._kept(same), same, self.equations.constants)
 
     def fold_constants(self) -> Trace:
         """Compute now what depends on no input, and drop products with 1 and their like."""
-        rows, same = self.equations.rows, self._places()
-        constants = _Constants(self.equations.constants)
+        same = self._places()
         read = map(same.__getitem__, self.equations.operands)
-        n = len(self.inputs)
-        for i, code, arity in zip(count(n), self.equations.codes, self.equations.arities, strict=False):
+        constants = _Constants(self.equations.constants)
+        rows = [(op, op.arity, op is identity) for op in self.equations.rows]
+        for i, code in enumerate(self.equations.codes, len(self.inputs)):
+            op, arity, always = rows[code]
             operands = tuple(islice(read, arity))
-            if min(operands) < 0 or rows[code] is identity:
-                simple = _simplified(rows[code], [constants.numbers[~x] if x < 0 else x for x in operands])
+            if min(operands) < 0 or always:
+                simple = _simplified(op, [constants.numbers[~x] if x < 0 else x for x in operands])
                 if simple is not None:
                     same[i] = simple if isinstance(simple, int) else constants.place(simple)
         return self._rewritten(self._kept(same), same, constants.numbers)
@@ -534,18 +535,19 @@ def _equations(outputs: list[Any], inputs: list[Value], compared: list[tuple[str
     constants = _Constants()
     for node in order:
         name = of_label[labels[node]] if node in labels else next(numbers)
-        found: list[Any] = [places.get(x) for x in node.operands]
-        constant = found.count(None)
-        if constant == len(found):  # so is what comes of it
+        op = node.op
+        if op is None:
             continue
-        if constant:
+        found: list[Any] = list(map(places.get, node.operands))
+        if None in found:
+            if not any(place is not None for place in found):  # so it is a constant itself
+                continue
             found = [
                 constants.place(x.data if isinstance(x, Value) else x) if place is None else place
                 for x, place in zip(node.operands, found, strict=True)
             ]
-        places[node] = len(inputs) + len(codes)
-        assert node.op is not None
-        codes.append(rows.setdefault(node.op, len(rows)))
+        places[node] = len(places)
+        codes.append(rows.setdefault(op, len(rows)))
         operands.extend(found)
         names.append(name)
 

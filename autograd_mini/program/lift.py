@@ -86,7 +86,7 @@ class _Key(NamedTuple):
 
     @property
     def cuts(self) -> Sequence[int]:
-        """Return where its operands begin and end: a row's each by itself, a dot's w, its x, and what it begins with."""
+        """Return where operands begin and end: a row's each by itself, a dot's w, its x, and what it begins with."""
         n = self.length
         if self.op is not None:
             return range(self.op.arity + 1)
@@ -197,104 +197,140 @@ def _runs_of(starts: Any, lengths: Any) -> Any:
 
 
 def _folded(trace: Trace) -> _Nodes:
-    """Return the equations, with sums of products that nothing else uses as dots, and long sums as sums.
+    """Return the equations, with sums of products that nothing else uses as dots, and long sums as sums."""
+    folding = _Folding(trace)
+    return folding.nodes(_Chains(folding, trace.ends))
 
-    An addition goes on with the one that its left operand is, if nothing else uses that: they are a chain.
+
+class _Folding:
+    """A node for each equation, in columns, and behind them those of new variables: dots without what they add last."""
+
+    def __init__(self, trace: Trace) -> None:
+        equations, self.n, self.count = trace.equations, len(trace.inputs), len(trace.equations)
+        self.rows = (*equations.rows, *[add] * (add not in equations.rows))
+        self.kinds = [*self.rows, "sum", "take", "dot"]
+        self.code = np.array(equations.codes, dtype=int)
+        self.arity = np.array([op.arity for op in self.rows])[self.code]
+        self.start = self.arity.cumsum() - self.arity
+        self.end = self.start + self.arity - 1
+        # A row of many operands is what it is; which one is taken comes last.
+        names = [op.name if op.composed is not None else op for op in self.rows]
+        self.operands = np.array(equations.operands, dtype=int)
+        takes = np.array([name == "take" for name in names])[self.code]
+        if takes.any():
+            moved, taken = np.flatnonzero(np.repeat(takes, self.arity)), self.operands[self.start[takes]]
+            self.operands[moved[:-1]] = self.operands[moved[1:]]
+            self.operands[self.end[takes]] = taken
+        # But what a dot adds last is an addition of its own, of a new variable.
+        odd = [name == "dot" and op.arity % 2 == 1 for name, op in zip(names, self.rows, strict=True)]
+        self.biased = np.flatnonzero(np.array(odd)[self.code])
+        code = np.concatenate([self.code, self.code[self.biased]])
+        self.variable = self.n + np.arange(len(code))
+        self.size = self.n + len(code) + len(equations.constants)
+        self.kind = np.array([self.kinds.index(name) for name in names])[code]
+        terms = {"sum": lambda n: n, "take": lambda n: n - 1, "dot": lambda n: n // 2}
+        self.length = np.array([terms[op.name](op.arity) if op.composed is not None else 1 for op in self.rows])[code]
+        self.width = np.concatenate([self.arity, self.arity[self.biased] - 1])
+        self.kind[self.biased], self.length[self.biased], self.width[self.biased] = self.kinds.index(add), 1, 2
+        self.started = np.zeros(len(code), dtype=bool)
+        self.order = np.concatenate([2 * np.arange(self.count) + 1, 2 * self.biased])
+        self.kept = np.ones(len(code), dtype=bool)
+
+    def made_by(self, op: Op) -> Any:
+        """Return the equations of a row."""
+        return np.flatnonzero(self.code == self.kinds.index(op)) if op in self.rows else np.empty(0, dtype=int)
+
+    def nodes(self, chains: _Chains) -> _Nodes:
+        """Return the nodes that are left, each after its operands."""
+        chains.fold(self)
+        nodes = np.flatnonzero(self.kept)
+        nodes = nodes[np.argsort(self.order[nodes], kind="stable")]
+        first = np.zeros(len(self.kept), dtype=int)
+        first[nodes] = self.width[nodes].cumsum() - self.width[nodes]
+        found = np.empty(self.width[nodes].sum(), dtype=int)
+
+        into, number = first[: self.count].copy(), self.arity.copy()
+        into[self.biased], number[self.biased] = first[self.count :], number[self.biased] - 1
+        copied = self.kept[: self.count].copy()
+        copied[chains.added] = False
+        places = _runs_of(self.start[copied], number[copied])
+        found[_runs_of(into[copied], number[copied])] = self.operands[places]
+        found[first[self.biased]] = self.variable[self.count :]
+        found[first[self.biased] + 1] = self.operands[self.end[self.biased]]
+        chains.write(self, first, found)
+
+        sign = (self.kind + len(self.kinds) * self.length)[nodes] * 2 + self.started[nodes]
+        _, example, key = np.unique(sign, return_index=True, return_inverse=True)
+        keys = [self._key(k) for k in nodes[example]]
+        return _Nodes(keys, key, self.variable[nodes], self.width[nodes], found, self.size)
+
+    def _key(self, node: int) -> _Key:
+        kind: Any = self.kinds[self.kind[node]]
+        if isinstance(kind, Op):
+            return _Key("row", kind, 1, False)
+        return _Key(kind, None, int(self.length[node]), bool(self.started[node]))
+
+
+class _Chains:
+    """Additions, in columns: one goes on with that which is its left operand, if nothing else uses it.
+
+    Those of a chain all add products that nothing else uses, or none does. A chain of products is a dot; it
+    begins with two of them, or with something else: a bias.
     """
-    equations, n, count = trace.equations, len(trace.inputs), len(trace.equations)
-    rows = (*equations.rows, *[add] * (add not in equations.rows))
-    code, operands = np.array(equations.codes, dtype=int), np.array(equations.operands, dtype=int)
-    arity = np.array([op.arity for op in rows])[code]
-    start = arity.cumsum() - arity
-    end = start + arity - 1
 
-    # A row of many operands is what it is; but what a dot adds last is an addition of its own, of a new variable.
-    names = [op.name if op.composed is not None else op for op in rows]
-    kinds: list[Any] = [*rows, "sum", "take", "dot"]
-    terms = {"sum": lambda n: n, "take": lambda n: n - 1, "dot": lambda n: n // 2}
-    takes = np.array([name == "take" for name in names])[code]
-    ending = np.array([name == "dot" and op.arity % 2 == 1 for name, op in zip(names, rows, strict=True)])[code]
-    if takes.any():  # which one is taken comes last
-        moved, taken = np.flatnonzero(np.repeat(takes, arity)), operands[start[takes]]
-        operands[moved[:-1]] = operands[moved[1:]]
-        operands[end[takes]] = taken
-    biased = np.flatnonzero(ending)
-    variable = np.concatenate([n + np.arange(count), n + count + np.arange(len(biased))])
-    size = n + len(variable) + len(equations.constants)
-    columns = np.concatenate([code, code[biased]])
-    kind = np.array([kinds.index(name) for name in names])[columns]
-    length = np.array([terms[op.name](op.arity) if op.composed is not None else 1 for op in rows])[columns]
-    started = np.zeros(len(columns), dtype=bool)
-    width = np.concatenate([arity, arity[biased] - 1])
-    kind[biased], length[biased], width[biased] = kinds.index(add), 1, 2
-    order = np.concatenate([2 * np.arange(count) + 1, 2 * biased])
-    kept = np.ones(len(columns), dtype=bool)
+    def __init__(self, equations: _Folding, ends: list[int]) -> None:
+        n, operands, size = equations.n, equations.operands, equations.size
+        self.added = equations.made_by(add)
+        start = equations.start[self.added]
+        self.left, self.right = operands[start], operands[start + 1]
+        uses = np.bincount(np.concatenate([operands[operands >= 0], np.array(ends, dtype=int)]), minlength=size)
+        product = np.zeros(size, dtype=bool)
+        product[n + equations.made_by(mul)] = True
+        product &= uses == 1
+        self.dotted = product[self.right]
+        self.begun = self.dotted & product[self.left]
+        every = np.arange(len(self.added))
+        place, sort = np.zeros(size, dtype=int), np.zeros(size, dtype=np.int8)
+        place[n + self.added], sort[n + self.added] = every, 1 + self.dotted
+        linked = (uses[self.left] == 1) & (sort[self.left] == 1 + self.dotted)
+        before = place[self.left]
+        head, self.rank = _chained(np.where(linked, before, every))
+        self.first, self.last = ~linked, np.ones(len(every), dtype=bool)
+        self.last[before[linked]] = False
+        whole = np.empty_like(every)  # of a head the addition that ends the chain
+        whole[head[self.last]] = every[self.last]
+        whole = whole[head]
+        self.whole = self.added[whole]
+        self.begun_there = self.begun[head]
+        self.terms = self.rank[whole] + 1 + (self.begun_there | ~self.dotted)
+        self.single = self.terms == 1  # one product added to something is no dot
+        self.terms[self.single] = 2
+        self.dotted &= ~self.single
 
-    # Chains of additions: of products, each used here alone, or of anything.
-    read = np.concatenate([operands[operands >= 0], np.array(trace.ends, dtype=int)])
-    uses = np.bincount(read, minlength=size)
-    product = np.zeros(size, dtype=bool)
-    product[n : n + count] = code == kinds.index(mul) if mul in rows else False
-    product &= uses == 1
-    added = np.flatnonzero(code == kinds.index(add))
-    left, right = operands[start[added]], operands[start[added] + 1]
-    dotted = product[right]
-    begun = dotted & product[left]  # by two products; other dots begin with something else, a bias
-    place, sort = np.zeros(size, dtype=int), np.zeros(size, dtype=np.int8)
-    place[n + added], sort[n + added] = np.arange(len(added)), 1 + dotted
-    linked = (uses[left] == 1) & (sort[left] == 1 + dotted)
-    head, rank = _chained(np.where(linked, place[left], np.arange(len(added))))
-    last = np.ones(len(added), dtype=bool)
-    last[place[left[linked]]] = False
-    whole = np.empty_like(added)  # of each addition the one that ends the chain
-    whole[head[last]] = np.flatnonzero(last)
-    whole = whole[head]
-    summed = rank[whole] + 1 + (begun[head] | ~dotted)
-    single = summed == 1  # one product added to something is no dot
-    dotted, summed, biased_chain = dotted & ~single, summed + single, dotted & ~single & ~begun[head]
-    kept[added] = last
-    kept[right[dotted] - n] = kept[left[begun] - n] = False
-    order[right[single] - n] = 2 * added[single]
-    kind[added[dotted]], kind[added[~dotted & (summed > 2)]] = kinds.index("dot"), kinds.index("sum")
-    length[added] = np.where(dotted | (summed > 2), summed, 1)
-    started[added] = biased_chain
-    width[added] = np.where(dotted, 2 * summed + biased_chain, summed)
+    def fold(self, equations: _Folding) -> None:
+        """Make one node of each chain: where its last addition is."""
+        n, kinds, added = equations.n, equations.kinds, self.added
+        summed = ~self.dotted & (self.terms > 2)
+        equations.kind[added[self.dotted]], equations.kind[added[summed]] = kinds.index("dot"), kinds.index("sum")
+        equations.started[added] = started = self.dotted & ~self.begun_there
+        equations.length[added] = np.where(self.dotted | summed, self.terms, 1)
+        equations.width[added] = np.where(self.dotted, 2 * self.terms + started, self.terms)
+        equations.kept[added] = self.last
+        equations.kept[self.right[self.dotted] - n] = equations.kept[self.left[self.begun] - n] = False
+        equations.order[self.right[self.single] - n] = 2 * added[self.single]  # just before it is added
 
-    nodes = np.flatnonzero(kept)
-    nodes = nodes[np.argsort(order[nodes], kind="stable")]
-    first = np.zeros(len(kept), dtype=int)
-    first[nodes] = width[nodes].cumsum() - width[nodes]
-    found = np.empty(width[nodes].sum(), dtype=int)
-
-    into = np.arange(count)
-    into[biased] = count + np.arange(len(biased))
-    copied = kept[:count].copy()
-    copied[added] = False
-    chosen = np.repeat(copied, arity)
-    chosen[end[biased]] = False
-    source = np.flatnonzero(chosen)
-    found[source + np.repeat((first[into] - start)[copied], (arity - ending)[copied])] = operands[source]
-    found[first[biased]], found[first[biased] + 1] = variable[count:], operands[end[biased]]
-
-    to = first[added[whole]]
-    found[(to + rank + 1)[~dotted]] = right[~dotted]
-    begins = ~dotted & ~linked
-    found[to[begins]] = left[begins]
-    for some, factors, position in ((dotted, right, to + rank + begun[head]), (begun, left, to)):
-        made = start[factors[some] - n]
-        found[position[some]], found[(position + summed)[some]] = operands[made], operands[made + 1]
-    begins = biased_chain & ~linked
-    found[(to + 2 * summed)[begins]] = left[begins]
-
-    sign = (kind + len(kinds) * length)[nodes] * 2 + started[nodes]
-    _, example, key = np.unique(sign, return_index=True, return_inverse=True)
-    keys = [
-        _Key("row", kinds[kind[k]], 1, False)
-        if kind[k] < len(rows)
-        else _Key(kinds[kind[k]], None, int(length[k]), bool(started[k]))
-        for k in nodes[example]
-    ]
-    return _Nodes(keys, key, variable[nodes], width[nodes], found, size)
+    def write(self, equations: _Folding, first: Any, found: Any) -> None:
+        """Put the operands of chains in their places, which begin at the first of each node."""
+        to, dotted, summed = first[self.whole], self.dotted, ~self.dotted
+        found[(to + 1 + self.rank)[summed]] = self.right[summed]
+        found[to[summed & self.first]] = self.left[summed & self.first]
+        positions = to + self.rank + self.begun_there
+        for some, products, at in ((dotted, self.right, positions), (self.begun, self.left, to)):
+            factors = equations.start[products[some] - equations.n]
+            found[at[some]] = equations.operands[factors]
+            found[(at + self.terms)[some]] = equations.operands[factors + 1]
+        begins = dotted & ~self.begun & self.first
+        found[(to + 2 * self.terms)[begins]] = self.left[begins]
 
 
 def _chained(before: Any) -> tuple[Any, Any]:
