@@ -83,7 +83,8 @@ class Equations(Sequence[Equation]):
         return len(self.codes)
 
     def __iter__(self) -> Iterator[Equation]:
-        return map(self._made, range(len(self)))
+        read = iter(self.operands)
+        return (self._made(k, islice(read, arity)) for k, arity in enumerate(self.arities))
 
     @overload
     def __getitem__(self, k: int) -> Equation: ...
@@ -91,10 +92,11 @@ class Equations(Sequence[Equation]):
     def __getitem__(self, k: slice) -> tuple[Equation, ...]: ...
     def __getitem__(self, k: Any) -> Any:
         places = range(len(self))[k]
-        return self._made(places) if isinstance(places, int) else tuple(map(self._made, places))
+        if isinstance(places, range):
+            return tuple([self[place] for place in places])
+        return self._made(places, self.operands[self._starts[places] : self._starts[places + 1]])
 
-    def _made(self, k: int) -> Equation:
-        operands = self.operands[self._starts[k] : self._starts[k + 1]]
+    def _made(self, k: int, operands: Iterable[int]) -> Equation:
         found = tuple([self.constants[~x] if x < 0 else x for x in operands])
         return Equation(self.name(k), self.rows[self.codes[k]], found)
 

@@ -115,20 +115,23 @@ def lift(trace: Trace) -> Program:
     """
     n = len(trace.inputs)
     nodes, counts = _grouped(_folded(trace))
+    firsts = counts.cumsum() - counts
+    numbers, widths = nodes.key[firsts], nodes.width[firsts]
     slots = np.full(nodes.size, -1)
     slots[:n] = np.arange(n)
     # Constants stand before the results: their number must be known before the first result's slot.
-    used = _constants(nodes, counts)
+    used = _constants(nodes.operands, counts, widths)
     slots[~used] = np.arange(n, n + len(used))
     free = n + len(used)
     instructions: list[Instruction] = []
-    first = start = 0  # of a group its first result and operand
-    for count, number, width in zip(counts.tolist(), *_of_groups(nodes, counts), strict=True):
+    start = 0
+    columns = (column.tolist() for column in (firsts, counts, numbers, widths))
+    for first, count, number, width in zip(*columns, strict=True):
         kind, op, length, _ = nodes.keys[number]
         members = nodes.variable[first : first + count]
         places = slots[nodes.operands[start : start + count * width]].reshape(count, width)
         parts = [places[:, i:j] for i, j in pairwise(nodes.keys[number].cuts)]
-        first, start = first + count, start + count * width
+        start += count * width
         for chosen, rows, found in _arranged(kind, parts):
             accesses = []
             for part, regular in zip(parts, found, strict=True):
@@ -145,15 +148,9 @@ def lift(trace: Trace) -> Program:
             instructions.append(Instruction(kind, op, free, rows, len(chosen) // rows, length, tuple(accesses)))
             slots[members[chosen]] = np.arange(free, free + len(chosen))
             free += len(chosen)
-    numbers = np.array(trace.equations.constants, dtype=float)[used]
+    constants = np.array(trace.equations.constants, dtype=float)[used]
     variables = slots[: n + len(trace.equations)].copy()
-    return Program(trace.name, tuple(instructions), n, numbers, free, variables, len(trace.equations))
-
-
-def _of_groups(nodes: _Nodes, counts: Any) -> tuple[list[int], list[int]]:
-    """Return the number of each group's key, and how many operands each of its results has."""
-    firsts = counts.cumsum() - counts
-    return nodes.key[firsts].tolist(), nodes.width[firsts].tolist()
+    return Program(trace.name, tuple(instructions), n, constants, free, variables, len(trace.equations))
 
 
 def _grouped(nodes: _Nodes) -> tuple[_Nodes, Any]:
@@ -179,15 +176,14 @@ def _grouped(nodes: _Nodes) -> tuple[_Nodes, Any]:
     return sorted_nodes, counts[order]
 
 
-def _constants(nodes: _Nodes, counts: Any) -> Any:
+def _constants(operands: Any, counts: Any, widths: Any) -> Any:
     """Return which constants are used: operand by operand of each group, so that what differs along a run is a run."""
-    places = np.flatnonzero(nodes.operands < 0)
-    width = np.array(_of_groups(nodes, counts)[1], dtype=int)
-    starts = (counts * width).cumsum() - counts * width
+    places = np.flatnonzero(operands < 0)
+    starts = (counts * widths).cumsum() - counts * widths
     group = np.searchsorted(starts, places, side="right") - 1
-    member, operand = np.divmod(places - starts[group], width[group])
+    member, operand = np.divmod(places - starts[group], widths[group])
     order = np.argsort(starts[group] + operand * counts[group] + member)
-    met = ~nodes.operands[places[order]]
+    met = ~operands[places[order]]
     return met[np.sort(np.unique(met, return_index=True)[1])]
 
 
