@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from .ops import OPS, Level, Notation, Op, Traced, add, equal, mul, where
@@ -279,30 +280,39 @@ def names_of(order: Iterable[Value], output: Value | None = None) -> dict[Value,
     ['a', 't1', 'f']
     """
     order = list(order)
+    labels = labels_of(order)
+    numbers = numbers_beside(labels.values())
     names: dict[Value, str] = {}
+    for node in order:
+        is_f = node is output and "f" not in labels.values()
+        names[node] = labels.get(node) or ("f" if is_f else f"t{next(numbers)}")
+    return names
+
+
+def labels_of(order: Iterable[Value]) -> dict[Value, str]:
+    """Return the labels of those nodes that have one; a second x is x′, a third x′2."""
+    labels: dict[Value, str] = {}
     taken: set[str] = set()
     again: dict[str, int] = {}
     for node in order:
         if name := node.label:
-            while name in taken:  # a second x is x′, a third x′2
+            while name in taken:
                 again[node.label] = k = again.get(node.label, 0) + 1
                 name = f"{node.label}′{k if k > 1 else ''}"
-            names[node] = name
+            labels[node] = name
             taken.add(name)
-    count = 0
-    for node in order:
-        if node.label:
-            continue
-        if node is output and "f" not in taken:
-            name = "f"
-        else:
-            name = ""
-            while not name or name in taken:
-                count += 1
-                name = f"t{count}"
-        names[node] = name
-        taken.add(name)
-    return {node: names[node] for node in order}
+    return labels
+
+
+def numbers_beside(names: Iterable[str]) -> Iterator[int]:
+    """Give the numbers k for which tk is not among the names.
+
+    >>> from itertools import islice
+    >>> list(islice(numbers_beside(["a", "t2"]), 3))
+    [1, 3, 4]
+    """
+    taken = {name for name in names if name.startswith("t")}
+    return (k for k in count(1) if f"t{k}" not in taken) if taken else count(1)
 
 
 def op_table() -> str:

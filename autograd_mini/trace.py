@@ -8,17 +8,21 @@ be run otherwise, as by a compiler.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from functools import cached_property
+from itertools import accumulate, chain, compress, count, islice, repeat
+from operator import eq
+from typing import Any, Literal, NamedTuple, overload
 
 from .ops import Op, identity, number, pole
-from .printing import Tex, Text, format_number, names_of
+from .printing import Tex, Text, format_number, labels_of, numbers_beside
 from .structure import Structure, flatten
 from .transform import gradient
 from .value import Value, Watch, recording, topological_order, watched_by
 
-__all__ = ["BranchError", "BranchWarning", "Decision", "Equation", "Trace", "trace", "trace_graph"]
+__all__ = ["BranchError", "BranchWarning", "Decision", "Equation", "Equations", "Trace", "trace", "trace_graph"]
 
 TYPESET = 40  # equations, at most, that Jupyter shows as formulas
 
@@ -44,6 +48,84 @@ class Equation(NamedTuple):
     name: str
     op: Op
     operands: tuple[int | float, ...]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Equations(Sequence[Equation]):
+    """Equations in columns of four-byte numbers; each is an `Equation` when somebody asks.
+
+    An operand below zero is a constant, `constants[~x]`. So a list of what belongs to each variable finds
+    that of the constants, in reverse, at its end.
+    """
+
+    rows: tuple[Op, ...]  # each once
+    codes: array[int]  # of each equation its row
+    operands: array[int]  # one after the other: a row knows how many it has
+    constants: tuple[float, ...]
+    names: array[int]  # k is tk, and below zero a label
+    labels: tuple[str, ...]
+
+    @property
+    def arities(self) -> Iterator[int]:
+        """Give the number of operands of each equation."""
+        return map([op.arity for op in self.rows].__getitem__, self.codes)
+
+    @cached_property
+    def _starts(self) -> array[int]:
+        return array("q", accumulate(self.arities, initial=0))
+
+    def name(self, k: int) -> str:
+        """Return the name of equation k."""
+        name = self.names[k]
+        return self.labels[~name] if name < 0 else f"t{name}"
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __iter__(self) -> Iterator[Equation]:
+        read = iter(self.operands)
+        return (self._made(k, islice(read, arity)) for k, arity in enumerate(self.arities))
+
+    @overload
+    def __getitem__(self, k: int) -> Equation: ...
+    @overload
+    def __getitem__(self, k: slice) -> tuple[Equation, ...]: ...
+    def __getitem__(self, k: Any) -> Any:
+        places = range(len(self))[k]
+        if isinstance(places, range):
+            return tuple([self[place] for place in places])
+        return self._made(places, self.operands[self._starts[places] : self._starts[places + 1]])
+
+    def _made(self, k: int, operands: Iterable[int]) -> Equation:
+        found = tuple([self.constants[~x] if x < 0 else x for x in operands])
+        return Equation(self.name(k), self.rows[self.codes[k]], found)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Equations):
+            return NotImplemented
+        return self is other or (len(self) == len(other) and all(map(eq, self, other)))
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+
+class _Constants:
+    """Numbers, each once, in places that count down from -1."""
+
+    def __init__(self, numbers: Iterable[float] = ()) -> None:
+        self.places: dict[float | str, int] = {}
+        self.numbers: list[float] = []
+        for x in numbers:
+            self.place(x)
+
+    def place(self, x: float) -> int:
+        """Return a number's place; 0 and -0 are not the same, and nan is."""
+        key = x if x and x == x else x.hex()
+        place = self.places.get(key)
+        if place is None:
+            self.numbers.append(x)
+            place = self.places[key] = -len(self.numbers)
+        return place
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +174,7 @@ class Trace:
 
     name: str
     inputs: tuple[str, ...]
-    equations: tuple[Equation, ...]
+    equations: Equations
     outputs: tuple[int | float, ...]
     into: Structure
     out: Structure
@@ -120,10 +202,13 @@ class Trace:
         return self.out.rebuild(held[z] if isinstance(z, int) else z for z in self.outputs)
 
     def _run(self, inputs: Sequence[Any]) -> list[Any]:
-        held = list(inputs)
-        for equation in self.equations:
-            held.append(equation.op(*[held[x] if isinstance(x, int) else x for x in equation.operands]))
-        return held
+        rows, end = self.equations.rows, len(inputs) + len(self.equations)
+        held = [*inputs, *repeat(None, len(self.equations)), *reversed(self.equations.constants)]
+        read = map(held.__getitem__, self.equations.operands)
+        for i, code in enumerate(self.equations.codes, len(inputs)):
+            op = rows[code]
+            held[i] = op(*islice(read, op.arity))
+        return held[:end]
 
     def _compare(self, held: list[Any], branches: str) -> None:
         numbers = [x.data if isinstance(x, Value) else x for x in held]
@@ -139,16 +224,18 @@ class Trace:
                     raise BranchError(message)
                 warnings.warn(message, BranchWarning, stacklevel=3)
 
-    def _names(self) -> list[str]:
-        return [*self.inputs, *(equation.name for equation in self.equations)]
+    @property
+    def names(self) -> list[str]:
+        """Return the names of all variables."""
+        return [*self.inputs, *map(self.equations.name, range(len(self.equations)))]
 
     def _text(self, branch: Branch) -> str:
-        names = self._names()
+        names = self.names
         right = names[branch.right] if isinstance(branch.right, int) else format_number(branch.right)
         return f"{names[branch.left]} {branch.sign} {right}"
 
     def __str__(self) -> str:
-        names = self._names()
+        names = self.names
 
         def write(x: int | float) -> Text:
             return Text.name(names[x]) if isinstance(x, int) else Text.number(x, 17)
@@ -168,7 +255,7 @@ class Trace:
         """Show the equations typeset in Jupyter, a long trace as text."""
         if not 0 < len(self.equations) <= TYPESET:
             return None
-        names = self._names()
+        names = self.names
 
         def write(x: int | float) -> Tex:
             return Tex.name(names[x]) if isinstance(x, int) else Tex.number(x, 6)
@@ -230,53 +317,51 @@ class Trace:
         if self.out.kind is not None:
             raise TypeError(f"{self.name}: a gradient needs one output, not the structure {self.out}")
 
+    @property
+    def ends(self) -> list[int]:
+        """Return the variables that are outputs or compared, once for each time."""
+        compared = (x for b in self.branches for x in (b.left, b.right))
+        return [x for x in chain(self.outputs, compared) if isinstance(x, int)]
+
     # Passes: each returns a new trace that computes the same.
 
     def dead_code(self) -> Trace:
         """Drop the equations that no output and no branch depends on."""
-        n = len(self.inputs)
-        used = bytearray(n + len(self.equations))
-        ends = [*self.outputs, *(x for b in self.branches for x in (b.left, b.right))]
-        for x in ends:
-            if isinstance(x, int):
-                used[x] = True
-        for place in range(len(used) - 1, n - 1, -1):
-            if used[place]:
-                for x in self.equations[place - n].operands:
-                    if isinstance(x, int):
-                        used[x] = True
-        return self._rewritten([(i, e) for i, e in enumerate(self.equations, n) if used[i]], {})
+        n, end = len(self.inputs), len(self.inputs) + len(self.equations)
+        used = bytearray(end + len(self.equations.constants))
+        for x in self.ends:
+            used[x] = True
+        read = reversed(self.equations.operands)
+        for i, arity in zip(range(end - 1, n - 1, -1), reversed(list(self.equations.arities)), strict=True):
+            mark = used[i]
+            for x in islice(read, arity):
+                used[x] |= mark
+        return self._rewritten(used[n:end], self._places(), self.equations.constants)
 
     def common_subexpressions(self) -> Trace:
         """Compute once what is computed more than once."""
-        n = len(self.inputs)
-        same: dict[int, int | float] = {}
-        seen: dict[tuple[Any, ...], int] = {}
-        kept = []
-        for i, equation in enumerate(self.equations, n):
-            operands = _renamed(equation.operands, same)
-            key = equation.op, tuple(map(_exact, operands)) if float in map(type, operands) else operands
-            if key in seen:
-                same[i] = seen[key]
-            else:
-                seen[key] = i
-                kept.append((i, _with(equation, operands)))
-        return self._rewritten(kept, same)
+        same = self._places()
+        read = map(same.__getitem__, self.equations.operands)
+        firsts = [(op.arity, dict[tuple[int, ...], int]().setdefault) for op in self.equations.rows]
+        for i, code in enumerate(self.equations.codes, len(self.inputs)):
+            arity, first = firsts[code]
+            same[i] = first(tuple(islice(read, arity)), i)
+        return self._rewritten(self._kept(same), same, self.equations.constants)
 
     def fold_constants(self) -> Trace:
         """Compute now what depends on no input, and drop products with 1 and their like."""
-        n = len(self.inputs)
-        known: dict[int, int | float] = {}
-        kept = []
-        for i, equation in enumerate(self.equations, n):
-            operands = _renamed(equation.operands, known)
-            if float in map(type, operands) or equation.op is identity:
-                simple = _simplified(equation.op, operands)
+        same = self._places()
+        read = map(same.__getitem__, self.equations.operands)
+        constants = _Constants(self.equations.constants)
+        rows = [(op, op.arity, op is identity) for op in self.equations.rows]
+        for i, code in enumerate(self.equations.codes, len(self.inputs)):
+            op, arity, always = rows[code]
+            operands = tuple(islice(read, arity))
+            if min(operands) < 0 or always:
+                simple = _simplified(op, [constants.numbers[~x] if x < 0 else x for x in operands])
                 if simple is not None:
-                    known[i] = simple
-                    continue
-            kept.append((i, _with(equation, operands)))
-        return self._rewritten(kept, known)
+                    same[i] = simple if isinstance(simple, int) else constants.place(simple)
+        return self._rewritten(self._kept(same), same, constants.numbers)
 
     def optimize(self, show: bool = False) -> Trace:
         """Run all passes until nothing changes; with `show`, print each that changed something.
@@ -296,47 +381,49 @@ class Trace:
             if current == before:
                 return current
 
-    def _rewritten(self, equations: list[tuple[int, Equation]], same: dict[int, int | float]) -> Trace:
+    def _places(self) -> array[int]:
+        """Return all places, of which passes say what else stands there; those of constants are at the end."""
+        end = len(self.inputs) + len(self.equations)
+        return array("i", chain(range(end), range(-len(self.equations.constants), 0)))
+
+    def _kept(self, same: array[int]) -> bytes:
+        """Say of each equation whether it stands for itself."""
+        n = len(self.inputs)
+        return bytes(map(eq, islice(same, n, n + len(self.equations)), count(n)))
+
+    def _rewritten(self, kept: bytes | bytearray, same: array[int], constants: Sequence[float]) -> Trace:
         """Return a trace of the equations that are kept, with all places counted anew."""
-        if len(equations) == len(self.equations):
+        if all(kept):
             return self
-        places: dict[int, int | float] = {i: i for i in range(len(self.inputs))}
-        kept: list[Equation] = []
-        for i, (name, op, operands) in equations:
-            kept.append(Equation(name, op, _renamed(operands, places)))
-            places[i] = len(self.inputs) + len(kept) - 1
+        n, old = len(self.inputs), self.equations
+        counted = array("i", chain(range(n), accumulate(kept, initial=n)))
+        counted[-1:] = array("i", range(-len(constants), 0))
+        places = array("i", map(counted.__getitem__, same))
+        operands = compress(old.operands, chain.from_iterable(map(repeat, kept, old.arities)))
+        equations = replace(
+            old,
+            codes=array("i", compress(old.codes, kept)),
+            operands=array("i", map(places.__getitem__, operands)),
+            constants=tuple(constants),
+            names=array("i", compress(old.names, kept)),
+        )
 
-        def place(x: Any) -> Any:
-            x = same.get(x, x) if isinstance(x, int) else x
-            return places[x] if isinstance(x, int) else x
+        def moved(x: Any) -> Any:
+            x = places[x] if isinstance(x, int) else x
+            return constants[~x] if isinstance(x, int) and x < 0 else x
 
-        outputs = tuple(place(z) for z in self.outputs)
-        branches = [replace(b, left=place(b.left), right=place(b.right)) for b in self.branches]
+        outputs = tuple(map(moved, self.outputs))
+        branches = [replace(b, left=moved(b.left), right=moved(b.right)) for b in self.branches]
         # A comparison of two constants cannot flip any more.
         branches = [b for b in branches if isinstance(b.left, int)]
-        return replace(self, equations=tuple(kept), outputs=outputs, branches=tuple(branches))
-
-
-def _renamed(operands: tuple[int | float, ...], names: dict[int, Any]) -> tuple[int | float, ...]:
-    if names.keys().isdisjoint(operands):
-        return operands
-    return tuple([names.get(x, x) if isinstance(x, int) else x for x in operands])
-
-
-def _with(equation: Equation, operands: tuple[int | float, ...]) -> Equation:
-    return equation if operands is equation.operands else Equation(equation.name, equation.op, operands)
-
-
-def _exact(x: int | float) -> int | str:
-    """Return a key that is the same for the same float only: not for 0 and -0, nor for 1 and variable 1."""
-    return x if isinstance(x, int) else x.hex()
+        return replace(self, equations=equations, outputs=outputs, branches=tuple(branches))
 
 
 def _get(held: Sequence[Any], x: int | float) -> Any:
     return held[x] if isinstance(x, int) else x
 
 
-def _simplified(op: Op, operands: tuple[int | float, ...]) -> int | float | None:
+def _simplified(op: Op, operands: Sequence[int | float]) -> int | float | None:
     """Return the number or the operand that an equation comes down to, None where it does not.
 
     Only what holds for every number: x * 0 is not 0 for inf, and 0 + x would turn -0 into 0.
@@ -439,18 +526,32 @@ def trace_graph(outputs: Any, inputs: Any) -> Trace:
 def _equations(outputs: list[Any], inputs: list[Value], compared: list[tuple[str, Value, Any, bool]]) -> Trace:
     roots = [z for z in outputs if isinstance(z, Value)]
     sides = [x for _, left, right, _ in compared for x in (left, right) if isinstance(x, Value)]
-    order = topological_order(*roots, *sides)
-    names = names_of(dict.fromkeys([*inputs, *order]))
     places: dict[Any, int] = {x: i for i, x in enumerate(inputs)}
-    equations: list[Equation] = []
+    order = [node for node in topological_order(*roots, *sides) if node not in places]
+    labels = labels_of(chain(inputs, order))
+    numbers = numbers_beside(labels.values())
+    named = tuple([labels.pop(x, "") or f"t{next(numbers)}" for x in inputs])
+    of_label = {name: ~k for k, name in enumerate(labels.values())}
+    rows: dict[Op, int] = {}
+    codes, operands, names = array("i"), array("i"), array("i")
+    constants = _Constants()
     for node in order:
-        operands = node.operands
-        if node in places or places.keys().isdisjoint(operands):
+        name = of_label[labels[node]] if node in labels else next(numbers)
+        op = node.op
+        if op is None:
             continue
-        assert node.op is not None
-        found = tuple([places[x] if x in places else x.data if isinstance(x, Value) else x for x in operands])
-        places[node] = len(inputs) + len(equations)
-        equations.append(Equation(names[node], node.op, found))
+        found: list[Any] = list(map(places.get, node.operands))
+        if None in found:
+            if not any(place is not None for place in found):  # so it is a constant itself
+                continue
+            found = [
+                constants.place(x.data if isinstance(x, Value) else x) if place is None else place
+                for x, place in zip(node.operands, found, strict=True)
+            ]
+        places[node] = len(places)
+        codes.append(rows.setdefault(op, len(rows)))
+        operands.extend(found)
+        names.append(name)
 
     def place(x: Any) -> int | float:
         return places[x] if x in places else x.data if isinstance(x, Value) else float(x)
@@ -464,8 +565,8 @@ def _equations(outputs: list[Any], inputs: list[Value], compared: list[tuple[str
             branches.append(Branch(_MIRRORED[sign], b, a, outcome))
     return Trace(
         "graph",
-        tuple(names[x] for x in inputs),
-        tuple(equations),
+        named,
+        Equations(tuple(rows), codes, operands, tuple(constants.numbers), names, tuple(labels.values())),
         tuple(place(z) for z in outputs),
         Structure(None),
         Structure(None),

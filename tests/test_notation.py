@@ -40,9 +40,7 @@ def run(t: Trace) -> tuple[float | None, list[float] | None]:
         exec("\n".join(forward), space)
         value = float(np.squeeze(eval(returned.removeprefix("return "), space)))
     else:  # the backward lines may be code all the same: give them what the forward program computes
-        held = dict(
-            zip(map(program.slots.get, range(len(t.equations) + len(inputs))), t._run(list(inputs)), strict=True)
-        )
+        held = dict(zip(program.slots.tolist(), t._run(list(inputs)), strict=True))
         for block in notation.blocks:
             if all(slot in held for slot in block.slots.flat):
                 space[block.name] = np.vectorize(held.get, otypes=[float])(block.slots)

@@ -14,6 +14,7 @@ from strategies import Dag, dags, smooth_operands
 import autograd_mini as ag
 from autograd_mini import Op, Value, nn
 from autograd_mini.program import lift
+from autograd_mini.program.kernels import runner
 
 NUMBA = [False, True]
 ROWS = [op for op in ag.OPS.values() if op.name not in ("digamma", "polygamma", "lgamma", "stop_gradient")]
@@ -144,6 +145,68 @@ def test_irregular_graphs(numba: bool, data: st.DataObject) -> None:
     got, gradient = ag.compile(f, numba=numba).value_and_grad(at)
     assert got == pytest.approx(value, rel=1e-12)
     assert gradient == pytest.approx(slopes, rel=1e-9, abs=1e-12)
+
+
+SUMS: dict[str, Callable[..., Any]] = {
+    "add": lambda a, b, c, d: a + b,
+    "bias": lambda a, b, c, d: a + b * c,
+    "products": lambda a, b, c, d: a * b + c * d,
+    "plain": lambda a, b, c, d: a + b + c + d,
+    "dot": lambda a, b, c, d: ag.dot([a, b], [c, d]),
+    "dot and bias": lambda a, b, c, d: ag.dot([a, 0.5], [b, c], d),
+    "sum": lambda a, b, c, d: ag.sum([a, b, 0.25, c, d]),
+    "take": lambda a, b, c, d: ag.take([a, b, c], 0.0 * d + 1.0),
+    "constant": lambda a, b, c, d: 0.5 * a + -0.25,
+    "row": lambda a, b, c, d: ag.tanh(a - b),
+}
+
+
+@pytest.mark.parametrize("numba", NUMBA)
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_sums_of_any_kind(numba: bool, data: st.DataObject) -> None:
+    """Sums go on with sums and dots with dots, and each may be used again."""
+    place = st.integers(1, 6)
+    steps = st.tuples(st.sampled_from(sorted(SUMS)), *[place] * 4)
+    chosen = data.draw(st.lists(steps, min_size=1, max_size=25))
+
+    def f(x: Any) -> Any:
+        made = list(x)
+        for kind, *back in chosen:
+            made.append(SUMS[kind](*(made[-min(k, len(made))] for k in back)))
+        return [ag.tanh(z) for z in made[3:]]
+
+    at = [0.3, -0.2, 0.7]
+    assert ag.compile(f, numba=numba)(at) == pytest.approx(f(at), rel=1e-12, abs=1e-12)
+    value, slopes = eager(lambda x: sum(f(x)), at)
+    got, gradient = ag.compile(lambda x: sum(f(x)), numba=numba).value_and_grad(at)
+    assert got == pytest.approx(value, rel=1e-12, abs=1e-12)
+    assert gradient == pytest.approx(slopes, rel=1e-9, abs=1e-12)
+
+
+def test_a_program_knows_where_each_variable_is() -> None:
+    def f(x: Any) -> Any:
+        u = x[0] * x[1] + x[1] * x[2] + x[2] * x[0]
+        return ag.tanh(u) + x[0] * 0.5
+
+    t = ag.trace(f, [1.0, 2.0, 3.0])
+    program = lift(t)
+    numbers = np.zeros(program.size)
+    numbers[: program.inputs] = t.primals
+    numbers[program.inputs :][: len(program.constants)] = program.constants
+    runner(program, use_numba=False).forward(numbers)
+    left = program.slots >= 0
+    # All but what the dot is made of: three products and the sum of two.
+    assert [e.name for e, there in zip(t.equations, left[3:], strict=True) if not there] == ["t1", "t2", "t3", "t4"]
+    assert numbers[program.slots[left]] == pytest.approx(np.array(t._run(t.primals))[left])
+
+
+def test_long_sums_are_found_at_once() -> None:
+    n = 100_000
+    t = ag.trace(lambda w, x: sum(a * b for a, b in zip(w, x, strict=True)), [1.0] * n, [2.0] * n)
+    assert [(i.kind, i.length) for i in lift(t).instructions] == [("dot", n)]
+    t = ag.trace(sum, [1.0] * n)
+    assert [(i.kind, i.length) for i in lift(t).instructions] == [("sum", n)]
 
 
 def test_structures_statics_and_argnums() -> None:

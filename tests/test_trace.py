@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import pickle
+import tracemalloc
 import warnings
 from typing import Any
 
@@ -26,6 +29,62 @@ def test_a_trace_and_every_pass_compute_the_function(dag: Dag) -> None:
     assert str(trace) == str(ag.trace(lambda *xs: dag(xs), *dag.inputs))
     z = trace.optimize()(*map(Value, others))
     assert not isinstance(z, Value) or z.data == expected[1]
+
+
+@given(dag=dags())
+@settings(max_examples=40, deadline=None)
+def test_equations_are_a_sequence(dag: Dag) -> None:
+    t = ag.trace(lambda *xs: dag(xs) * 0.5, *dag.inputs)
+    equations = list(t.equations)
+    n = len(equations)
+    assert [t.equations[k] for k in range(-n, n)] == 2 * equations
+    assert t.equations[1:] == tuple(equations[1:])
+    assert equations[-1].operands[-1:] == (0.5,)
+    assert all(type(x) is float or (type(x) is int and x < n + len(dag.inputs)) for e in equations for x in e.operands)
+    with pytest.raises(IndexError):
+        t.equations[n]
+    for other in (t.optimize(), pickle.loads(pickle.dumps(t)), ag.trace(lambda *xs: dag(xs) * 0.25, *dag.inputs)):
+        same = str(other) == str(t)
+        assert (other.equations == t.equations) == same
+        assert not same or hash(other.equations) == hash(t.equations)
+
+
+def test_constants_are_the_same_where_no_digit_differs() -> None:
+    def f(x: Any) -> Any:
+        return [k / x for k in (0.0, -0.0, 1.0, 1, math.nan, math.nan)]
+
+    t = ag.trace(f, 2.0).common_subexpressions()
+    assert [math.copysign(1, e.operands[0]) for e in t.equations[:2]] == [1, -1]
+    assert [e.operands[0] for e in t.equations[2:3]] == [1.0]
+    assert len(t.equations) == 4
+    assert [math.copysign(1, y) for y in t(3.0)[:2]] == [1, -1]
+
+
+def test_names_give_way_to_labels() -> None:
+    def f(x: Any) -> Any:
+        first, second, third = x + 1, x + 2, x + 3
+        second.label, third.label = "t1", "t1"
+        return first * second * third * (Value(2.0, "constant") + 1)
+
+    assert [e.name for e in ag.trace(f, 1.0).equations] == ["t2", "t1", "t3", "t1′", "t4", "t6"]
+    inputs = [Value(1.0), Value(2.0, "t1"), Value(3.0)]
+    t = ag.trace_graph(inputs[0] * inputs[1] * inputs[2], inputs)
+    assert (t.inputs, [e.name for e in t.equations]) == (("t2", "t1", "t3"), ["t4", "t5"])
+
+
+def test_an_equation_takes_a_few_bytes() -> None:
+    def f(x: Any) -> Any:
+        for k in range(20_000):
+            x = x * 1.00001 + k % 7
+        return x
+
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    t = ag.trace(f, 1.0)
+    kept = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert len(t.equations) > 30_000
+    assert kept < 24 * len(t.equations)
 
 
 @given(dag=dags(max_steps=8))

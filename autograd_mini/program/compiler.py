@@ -41,13 +41,14 @@ class _Entry:
         self.program = lift(self.trace)
         self.runner = runner(self.program, use_numba)
         slots = self.program.slots
-        self.outputs = [slots[z] if isinstance(z, int) else z for z in self.trace.outputs]
+
+        def slot(x: int | float) -> Any:
+            return int(slots[x]) if isinstance(x, int) else x
+
+        self.outputs = [slot(z) for z in self.trace.outputs]
         self.places = each(self.trace.out.rebuild(self.outputs), _indices)
         self.output = self.outputs[0] if self.trace.out.kind is None and isinstance(self.outputs[0], int) else None
-        self.branches = [
-            (COMPARE[b.sign], slots[b.left], slots[b.right] if isinstance(b.right, int) else b.right, b.outcome)
-            for b in self.trace.branches
-        ]
+        self.branches = [(COMPARE[b.sign], slot(b.left), slot(b.right), b.outcome) for b in self.trace.branches]
         self.spare: list[_Space] = []  # one is enough, but for threads
         self._asked: dict[Any, Asked] = {}
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +26,7 @@ from ..trace import Trace
 
 __all__ = ["Access", "Instruction", "Program", "lift"]
 
+ONE = np.zeros(1, dtype=int)
 MOST = 4  # matrices at one level that are products of their own
 
 
@@ -76,21 +77,36 @@ class Program:
     inputs: int
     constants: Any
     size: int
-    slots: dict[int, int]  # of the trace's variables that are left
+    slots: Any  # of each of the trace's variables its place, -1 of one that is gone
     equations: int
 
 
-class _Node(NamedTuple):
-    """An equation after the folding of sums; an operand is a variable, an int, or a constant, a float."""
+class _Key(NamedTuple):
+    """What is the same in all results of one instruction."""
 
-    key: tuple[Any, ...]
-    variable: int
-    parts: Sequence[Any]  # a row's operands; lists of a dot's w, its x, and what is added first, if anything
+    kind: str
+    op: Op | None
+    length: int
+    started: bool  # of a dot: with a number that its products are added to
 
     @property
-    def operands(self) -> Sequence[Any]:
-        """Return all operands, one after the other."""
-        return self.parts if self.key[0] == "row" else [x for part in self.parts for x in part]
+    def cuts(self) -> Sequence[int]:
+        """Return where operands begin and end: a row's each by itself, a dot's w, its x, and what it begins with."""
+        n = self.length
+        if self.op is not None:
+            return range(self.op.arity + 1)
+        return {"sum": (0, n), "take": (0, n, n + 1), "dot": (0, n, 2 * n, 2 * n + 1)[: 3 + self.started]}[self.kind]
+
+
+class _Nodes(NamedTuple):
+    """What is left of the equations after the folding of sums, in columns; the operands are one after the other."""
+
+    keys: list[_Key]
+    key: Any  # of each its number
+    variable: Any
+    width: Any  # how many operands it has
+    operands: Any  # a variable or, below zero, a constant: see `Equations`
+    size: int  # of a table of all variables, with all constants at its end
 
 
 def lift(trace: Trace) -> Program:
@@ -103,29 +119,24 @@ def lift(trace: Trace) -> Program:
     (5, ['dot'])
     """
     n = len(trace.inputs)
-    nodes = _folded(trace)
-    levels = [0] * (n + len(trace.equations) + len(nodes))  # of results that no equation has at the end
-    groups: dict[tuple[Any, ...], list[_Node]] = {}
-    for node in nodes:
-        level = 1 + max((levels[x] for x in node.operands if type(x) is int), default=0)
-        levels[node.variable] = level
-        groups.setdefault((level, *node.key), []).append(node)
-
-    slots: dict[int, int] = {i: i for i in range(n)}
-    constants = _Constants(n)
-    instructions: list[Instruction] = []
-    pending: list[tuple[tuple[Any, ...], list[_Node]]] = sorted(groups.items(), key=lambda item: item[0][0])
+    nodes, counts = _grouped(_folded(trace))
+    firsts = counts.cumsum() - counts
+    numbers, widths = nodes.key[firsts], nodes.width[firsts]
+    slots = np.full(nodes.size, -1)
+    slots[:n] = np.arange(n)
     # Constants stand before the results: their number must be known before the first result's slot.
-    for _, members in pending:
-        constants.take(members)
-    free = n + len(constants.numbers)
-    for key, members in pending:
-        kind, op, length = key[1:4]
-        parts = []
-        for k in range(len(members[0].parts)):
-            operands = (x for node in members for x in ((node.parts[k],) if kind == "row" else node.parts[k]))
-            places = np.fromiter((slots[x] if type(x) is int else constants.place(x) for x in operands), np.int64)
-            parts.append(places.reshape(len(members), -1))
+    used = _constants(nodes.operands, counts, widths)
+    slots[~used] = np.arange(n, n + len(used))
+    free = n + len(used)
+    instructions: list[Instruction] = []
+    start = 0
+    columns = (column.tolist() for column in (firsts, counts, numbers, widths))
+    for first, count, number, width in zip(*columns, strict=True):
+        kind, op, length, _ = nodes.keys[number]
+        members = nodes.variable[first : first + count]
+        places = slots[nodes.operands[start : start + count * width]].reshape(count, width)
+        parts = [places[:, i:j] for i, j in pairwise(nodes.keys[number].cuts)]
+        start += count * width
         for chosen, rows, found in _arranged(kind, parts):
             accesses = []
             for part, regular in zip(parts, found, strict=True):
@@ -139,144 +150,196 @@ def lift(trace: Trace) -> Program:
             if kind == "dot" and accesses[0].inner == 0 != accesses[1].inner:
                 accesses[:2] = accesses[1::-1]  # a product may be turned: the second factor is the shared one
             instructions.append(Instruction(kind, op, free, rows, len(chosen) // rows, length, tuple(accesses)))
-            for slot, place in enumerate(chosen, free):
-                slots[members[place].variable] = slot
+            slots[members[chosen]] = np.arange(free, free + len(chosen))
             free += len(chosen)
-    numbers = np.array(constants.numbers, dtype=float)
-    return Program(trace.name, tuple(instructions), n, numbers, free, slots, len(trace.equations))
+    constants = np.array(trace.equations.constants, dtype=float)[used]
+    variables = slots[: n + len(trace.equations)].copy()
+    return Program(trace.name, tuple(instructions), n, constants, free, variables, len(trace.equations))
 
 
-class _Constants:
-    """The constants, each number once, in slots after the inputs."""
+def _grouped(nodes: _Nodes) -> tuple[_Nodes, Any]:
+    """Return nodes in the order of their instructions, and how many each of these has: of one level and one key."""
+    known = [0] * nodes.size  # the level of each variable; of inputs and constants it is 0
+    read = map(known.__getitem__, nodes.operands.tolist())
+    for variable, width in zip(nodes.variable.tolist(), nodes.width.tolist(), strict=True):
+        known[variable] = 1 + max(islice(read, width))
+    levels = np.array(known)[nodes.variable]
+    _, first, group, counts = np.unique(
+        levels * len(nodes.keys) + nodes.key, return_index=True, return_inverse=True, return_counts=True
+    )
+    order = np.lexsort((first, levels[first]))
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    chosen = np.argsort(rank[group], kind="stable")
+    width = nodes.width[chosen]
+    starts = nodes.width.cumsum() - nodes.width
+    operands = nodes.operands[_runs_of(starts[chosen], width)]
+    sorted_nodes = nodes._replace(
+        key=nodes.key[chosen], variable=nodes.variable[chosen], width=width, operands=operands
+    )
+    return sorted_nodes, counts[order]
 
-    def __init__(self, first: int) -> None:
-        self.first = first
-        self.numbers: list[float] = []
-        self.places: dict[tuple[str, ...], int] = {}
 
-    def take(self, members: list[_Node]) -> None:
-        """Make room for a group's constants: operand by operand, so that what differs along a run is a run."""
-        for k, part in enumerate(members[0].parts):
-            columns = range(len(part)) if isinstance(part, list) else (None,)
-            for j in columns:
-                for node in members:
-                    x = node.parts[k] if j is None else node.parts[k][j]
-                    if type(x) is not int and (key := (x.hex(),)) not in self.places:
-                        self.places[key] = self.first + len(self.numbers)
-                        self.numbers.append(x)
-
-    def place(self, x: float) -> int:
-        """Return a constant's slot."""
-        return self.places[x.hex(),]
+def _constants(operands: Any, counts: Any, widths: Any) -> Any:
+    """Return which constants are used: operand by operand of each group, so that what differs along a run is a run."""
+    places = np.flatnonzero(operands < 0)
+    starts = (counts * widths).cumsum() - counts * widths
+    group = np.searchsorted(starts, places, side="right") - 1
+    member, operand = np.divmod(places - starts[group], widths[group])
+    order = np.argsort(starts[group] + operand * counts[group] + member)
+    met = ~operands[places[order]]
+    return met[np.sort(np.unique(met, return_index=True)[1])]
 
 
-def _folded(trace: Trace) -> list[_Node]:
+def _runs_of(starts: Any, lengths: Any) -> Any:
+    """Return the numbers from each start on, as many as its length, one after the other."""
+    return np.repeat(starts - (lengths.cumsum() - lengths), lengths) + np.arange(lengths.sum())
+
+
+def _folded(trace: Trace) -> _Nodes:
     """Return the equations, with sums of products that nothing else uses as dots, and long sums as sums."""
-    return _Folding(trace).nodes()
+    folding = _Folding(trace)
+    return folding.nodes(_Chains(folding, trace.ends))
 
 
 class _Folding:
-    """Sums under way, by the variable that has them so far; the terms of a dot are w, x, and a first one."""
+    """A node for each equation, in columns, and behind them those of new variables: dots without what they add last."""
 
     def __init__(self, trace: Trace) -> None:
-        n = len(trace.inputs)
-        self.uses = _uses(trace)
-        self.products: dict[Any, tuple[Any, ...]] = {}
-        self.dots: dict[Any, list[list[Any]]] = {}
-        self.sums: dict[Any, list[Any]] = {}
-        self.kept: dict[Any, _Node] = {}
-        self.extra = 0  # results that no equation has: numbered from -1 down
-        for i, equation in enumerate(trace.equations, n):
-            op, operands = equation.op, equation.operands
-            if op is add:
-                self.add(i, *operands)
-            elif op.composed is not None:
-                self.expand(i, op, operands)
-            else:
-                if op is mul and self.uses[i] == 1:
-                    self.products[i] = operands
-                self.kept[i] = _Node(_row(op), i, operands)
+        equations, self.n, self.count = trace.equations, len(trace.inputs), len(trace.equations)
+        self.rows = (*equations.rows, *[add] * (add not in equations.rows))
+        self.kinds = [*self.rows, "sum", "take", "dot"]
+        self.code = np.array(equations.codes, dtype=int)
+        self.arity = np.array([op.arity for op in self.rows])[self.code]
+        self.start = self.arity.cumsum() - self.arity
+        self.end = self.start + self.arity - 1
+        # A row of many operands is what it is; which one is taken comes last.
+        names = [op.name if op.composed is not None else op for op in self.rows]
+        self.operands = np.array(equations.operands, dtype=int)
+        takes = np.array([name == "take" for name in names])[self.code]
+        if takes.any():
+            moved, taken = np.flatnonzero(np.repeat(takes, self.arity)), self.operands[self.start[takes]]
+            self.operands[moved[:-1]] = self.operands[moved[1:]]
+            self.operands[self.end[takes]] = taken
+        # But what a dot adds last is an addition of its own, of a new variable.
+        odd = [name == "dot" and op.arity % 2 == 1 for name, op in zip(names, self.rows, strict=True)]
+        self.biased = np.flatnonzero(np.array(odd)[self.code])
+        code = np.concatenate([self.code, self.code[self.biased]])
+        self.variable = self.n + np.arange(len(code))
+        self.size = self.n + len(code) + len(equations.constants)
+        self.kind = np.array([self.kinds.index(name) for name in names])[code]
+        terms = {"sum": lambda n: n, "take": lambda n: n - 1, "dot": lambda n: n // 2}
+        self.length = np.array([terms[op.name](op.arity) if op.composed is not None else 1 for op in self.rows])[code]
+        self.width = np.concatenate([self.arity, self.arity[self.biased] - 1])
+        self.kind[self.biased], self.length[self.biased], self.width[self.biased] = self.kinds.index(add), 1, 2
+        self.started = np.zeros(len(code), dtype=bool)
+        self.order = np.concatenate([2 * np.arange(self.count) + 1, 2 * self.biased])
+        self.kept = np.ones(len(code), dtype=bool)
 
-    def add(self, i: int, left: Any, right: Any) -> None:
-        """Let an addition go on with the sum that its left operand is, if nothing else uses that one."""
-        alone = type(left) is int and self.uses[left] == 1
-        product = self.products.get(right) if type(right) is int else None
-        if product is None:
-            summands = self._take(self.sums, left) if alone and left in self.sums else [left]
-            summands.append(right)
-            self.sums[i] = summands
-        else:
-            if alone and left in self.dots:
-                terms = self._take(self.dots, left)
-            elif alone and left in self.products:
-                terms = [[factor] for factor in self._take(self.products, left)]
-            else:  # it begins with something else: a bias
-                terms = [[], [], [left]]
-            for factors, factor in zip(terms, self._take(self.products, right), strict=False):
-                factors.append(factor)
-            self.dots[i] = terms
-        self.kept[i] = _Node((), i, [])  # its place; what it is will be known at the end
+    def made_by(self, op: Op) -> Any:
+        """Return the equations of a row."""
+        return np.flatnonzero(self.code == self.kinds.index(op)) if op in self.rows else np.empty(0, dtype=int)
 
-    def _take(self, under_way: dict[Any, Any], variable: Any) -> Any:
-        del self.kept[variable]
-        return under_way.pop(variable)
+    def nodes(self, chains: _Chains) -> _Nodes:
+        """Return the nodes that are left, each after its operands."""
+        chains.fold(self)
+        nodes = np.flatnonzero(self.kept)
+        nodes = nodes[np.argsort(self.order[nodes], kind="stable")]
+        first = np.zeros(len(self.kept), dtype=int)
+        first[nodes] = self.width[nodes].cumsum() - self.width[nodes]
+        found = np.empty(self.width[nodes].sum(), dtype=int)
 
-    def expand(self, i: int, op: Op, operands: tuple[Any, ...]) -> None:
-        """Take a row of many operands as what it is; what a dot adds last is an addition of its own."""
-        half = op.arity // 2
-        if op.name == "sum":
-            self.kept[i] = _Node(("sum", None, op.arity, False), i, [list(operands)])
-            return
-        if op.name == "take":
-            self.kept[i] = _Node(("take", None, op.arity - 1, False), i, [list(operands[1:]), [operands[0]]])
-            return
-        variable = i
-        if bias := list(operands[2 * half :]):
-            self.extra += 1
-            variable = -self.extra
-        terms = [list(operands[:half]), list(operands[half : 2 * half])]
-        self.kept[variable] = _Node(("dot", None, half, False), variable, terms)
-        if bias:
-            self.kept[i] = _Node(_row(add), i, (variable, *bias))
+        into, number = first[: self.count].copy(), self.arity.copy()
+        into[self.biased], number[self.biased] = first[self.count :], number[self.biased] - 1
+        copied = self.kept[: self.count].copy()
+        copied[chains.added] = False
+        places = _runs_of(self.start[copied], number[copied])
+        found[_runs_of(into[copied], number[copied])] = self.operands[places]
+        found[first[self.biased]] = self.variable[self.count :]
+        found[first[self.biased] + 1] = self.operands[self.end[self.biased]]
+        chains.write(self, first, found)
 
-    def nodes(self) -> list[_Node]:
-        """Return what is left, each after its operands."""
-        found: list[_Node] = []
-        for i, node in self.kept.items():
-            if i in self.sums:
-                summands = self.sums[i]
-                if len(summands) == 2:
-                    found.append(_Node(_row(add), i, summands))
-                else:
-                    found.append(_Node(("sum", None, len(summands), False), i, [summands]))
-            elif i in self.dots:
-                terms = self.dots[i]
-                if len(terms[0]) > 1:
-                    found.append(_Node(("dot", None, len(terms[0]), len(terms) > 2), i, terms))
-                else:  # one product added to something is no dot
-                    self.extra += 1
-                    found.append(_Node(_row(mul), -self.extra, (*terms[0], *terms[1])))
-                    found.append(_Node(_row(add), i, (*terms[2], -self.extra)))
-            else:
-                found.append(node)
-        return found
+        sign = (self.kind + len(self.kinds) * self.length)[nodes] * 2 + self.started[nodes]
+        _, example, key = np.unique(sign, return_index=True, return_inverse=True)
+        keys = [self._key(k) for k in nodes[example]]
+        return _Nodes(keys, key, self.variable[nodes], self.width[nodes], found, self.size)
+
+    def _key(self, node: int) -> _Key:
+        kind: Any = self.kinds[self.kind[node]]
+        if isinstance(kind, Op):
+            return _Key("row", kind, 1, False)
+        return _Key(kind, None, int(self.length[node]), bool(self.started[node]))
 
 
-@cache
-def _row(op: Op) -> tuple[Any, ...]:
-    """Return the key of a row's results, one object for all."""
-    return "row", op, 1, False
+class _Chains:
+    """Additions, in columns: one goes on with that which is its left operand, if nothing else uses it.
+
+    Those of a chain all add products that nothing else uses, or none does. A chain of products is a dot; it
+    begins with two of them, or with something else: a bias.
+    """
+
+    def __init__(self, equations: _Folding, ends: list[int]) -> None:
+        n, operands, size = equations.n, equations.operands, equations.size
+        self.added = equations.made_by(add)
+        start = equations.start[self.added]
+        self.left, self.right = operands[start], operands[start + 1]
+        uses = np.bincount(np.concatenate([operands[operands >= 0], np.array(ends, dtype=int)]), minlength=size)
+        product = np.zeros(size, dtype=bool)
+        product[n + equations.made_by(mul)] = True
+        product &= uses == 1
+        self.dotted = product[self.right]
+        self.begun = self.dotted & product[self.left]
+        every = np.arange(len(self.added))
+        place, sort = np.zeros(size, dtype=int), np.zeros(size, dtype=np.int8)
+        place[n + self.added], sort[n + self.added] = every, 1 + self.dotted
+        linked = (uses[self.left] == 1) & (sort[self.left] == 1 + self.dotted)
+        before = place[self.left]
+        head, self.rank = _chained(np.where(linked, before, every))
+        self.first, self.last = ~linked, np.ones(len(every), dtype=bool)
+        self.last[before[linked]] = False
+        whole = np.empty_like(every)  # of a head the addition that ends the chain
+        whole[head[self.last]] = every[self.last]
+        whole = whole[head]
+        self.whole = self.added[whole]
+        self.begun_there = self.begun[head]
+        self.terms = self.rank[whole] + 1 + (self.begun_there | ~self.dotted)
+        self.single = self.terms == 1  # one product added to something is no dot
+        self.terms[self.single] = 2
+        self.dotted &= ~self.single
+
+    def fold(self, equations: _Folding) -> None:
+        """Make one node of each chain: where its last addition is."""
+        n, kinds, added = equations.n, equations.kinds, self.added
+        summed = ~self.dotted & (self.terms > 2)
+        equations.kind[added[self.dotted]], equations.kind[added[summed]] = kinds.index("dot"), kinds.index("sum")
+        equations.started[added] = started = self.dotted & ~self.begun_there
+        equations.length[added] = np.where(self.dotted | summed, self.terms, 1)
+        equations.width[added] = np.where(self.dotted, 2 * self.terms + started, self.terms)
+        equations.kept[added] = self.last
+        equations.kept[self.right[self.dotted] - n] = equations.kept[self.left[self.begun] - n] = False
+        equations.order[self.right[self.single] - n] = 2 * added[self.single]  # just before it is added
+
+    def write(self, equations: _Folding, first: Any, found: Any) -> None:
+        """Put the operands of chains in their places, which begin at the first of each node."""
+        to, dotted, summed = first[self.whole], self.dotted, ~self.dotted
+        found[(to + 1 + self.rank)[summed]] = self.right[summed]
+        found[to[summed & self.first]] = self.left[summed & self.first]
+        positions = to + self.rank + self.begun_there
+        for some, products, at in ((dotted, self.right, positions), (self.begun, self.left, to)):
+            factors = equations.start[products[some] - equations.n]
+            found[at[some]] = equations.operands[factors]
+            found[(at + self.terms)[some]] = equations.operands[factors + 1]
+        begins = dotted & ~self.begun & self.first
+        found[(to + 2 * self.terms)[begins]] = self.left[begins]
 
 
-def _uses(trace: Trace) -> list[int]:
-    """Count the uses of each variable."""
-    uses = [0] * (len(trace.inputs) + len(trace.equations))
-    read = [x for equation in trace.equations for x in equation.operands]
-    read += [*trace.outputs, *(x for branch in trace.branches for x in (branch.left, branch.right))]
-    for x in read:
-        if type(x) is int:
-            uses[x] += 1
-    return uses
+def _chained(before: Any) -> tuple[Any, Any]:
+    """Return the head of each one's chain, and its rank there; before a head there is itself."""
+    rank = (before != np.arange(len(before))).astype(int)
+    while (before[before] != before).any():
+        rank += rank[before]  # doubles what is known of each, so that a chain may be long
+        before = before[before]
+    return before, rank
 
 
 def _arranged(kind: str, parts: list[Any]) -> list[tuple[Any, int, list[Access | None]]]:
@@ -318,6 +381,8 @@ def _regular(parts: list[Any]) -> tuple[Any, int, list[Access | None]]:
 
     The order in which they were made is tried, and those in which one operand after another moves on.
     """
+    if len(parts[0]) == 1:  # in a deep graph there are many
+        return ONE, 1, [_line(part[0].tolist()) for part in parts]
     firsts = [part[:, 0] for part in parts]
     best: tuple[Any, int, list[Access | None]] | None = None
     for keys in (None, firsts, firsts[::-1]):
@@ -346,6 +411,14 @@ def _rows(parts: Sequence[Any]) -> int:
         if count % width == 0 and all(_access(part, count // width) is not None for part in parts):
             return count // width
     return 1
+
+
+def _line(places: list[int]) -> Access | None:
+    """Return the regular address of one result's operand, None where there is none."""
+    base = places[0]
+    along = places[1] - base if len(places) > 1 else 0
+    regular = len(places) < 3 or places == [base + along * j for j in range(len(places))]
+    return Access(base, 0, 0, along) if regular else None
 
 
 def _access(part: Any, rows: int) -> Access | None:

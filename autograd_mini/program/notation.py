@@ -117,9 +117,8 @@ class Notation:
             "take",
             "scattered",
         }  # that are taken
-        self.labels = dict(enumerate(trace.inputs)) | {
-            program.slots[i]: e.name for i, e in enumerate(trace.equations, program.inputs) if i in program.slots
-        }
+        named = zip(program.slots.tolist(), trace.names, strict=True)
+        self.labels = {slot: name for slot, name in named if slot >= 0}
         self.origin = np.arange(program.size)  # of a slot that is a copy
         first, self.inputs = 0, []
         for part in trace.into.parts:
