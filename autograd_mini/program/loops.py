@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -72,85 +72,62 @@ def _indented(lines: Iterable[str], depth: int) -> list[str]:
     return ["    " * depth + line for line in lines]
 
 
-# One row's loop. `a` is where operand x is, `sa` the step to the next result's, `na` whether its derivative is wanted;
-# so b for y and e for w.
+# A row's lines. Of operand x, `a` is where it is and `a2` the step to the next result's, `na` says whether its
+# derivative is wanted; b and e are so for y and w.
 
 
 def _forward_row(op: Op) -> list[str]:
-    scalar = [f"{name} = get(d, {p} + c * s{p})" for name, p in _operands(op)]
-    vector = [f"{name} = some(d, {p} + c * s{p}, s{p})" for name, p in _operands(op)]
     many = _side_by_side(_value(op))
     return _each(
-        op,
-        many and [*vector, f"store(d, out + c, {many})"],
-        [*scalar, f"put(d, out + c, {_value(op)})"],
+        many and [*_reads(op, "some"), f"store(d, out + c, {many})"],
+        [*_reads(op, "pick"), f"put(d, out + c, {_value(op)})"],
     )
 
 
 def _backward_row(op: Op) -> list[str]:
-    scalar = [f"{name} = get(d, {p} + c * s{p})" for name, p in _operands(op)]
-    vector = [f"{name} = some(d, {p} + c * s{p}, s{p})" for name, p in _operands(op)]
     many = [_side_by_side(rule) for rule in _rules(op)]
     return _each(
-        op,
         all(many)
-        and [
-            *vector,
-            "z = load(d, out + c); g = load(grad, out + c)",
-            *_where_wanted(op, [f"add_some(grad, {p} + c * s{p}, s{p}, g * {{}})" for _, p in _operands(op)], many),
-        ],
-        [
-            *scalar,
-            "z = get(d, out + c); g = get(grad, out + c)",
-            *_where_wanted(op, [f"add_to(grad, {p} + c * s{p}, g * {{}})" for _, p in _operands(op)], _rules(op)),
-        ],
+        and [*_reads(op, "some"), "z, g = load(d, out + c), load(grad, out + c)", *_gifts(op, "give_some", many)],
+        [*_reads(op, "pick"), "z, g = get(d, out + c), get(grad, out + c)", *_gifts(op, "give", _rules(op))],
     )
 
 
-def _where_wanted(op: Op, adds: list[str], rules: list[str]) -> list[str]:
-    """Add what each operand gets of a result's derivative."""
-    found = zip(_operands(op), adds, rules, strict=True)
-    return [line for (_, p), add, rule in found for line in (f"if n{p}:", f"    {add.format(rule)}")]
-
-
-def _each(op: Op, many: Any, one: list[str]) -> list[str]:
-    """Do something for every result of a row: for a vector of them while there are so many, then one by one."""
+def _each(many: Any, one: list[str]) -> list[str]:
+    """Do something for every result: for a vector of them while there are so many, then one by one."""
     vectors = ["while c + WIDTH <= columns:", *_indented([*many, "c += WIDTH"], 1)] if many else []
-    lines = [*_places(op), "c = 0", *vectors, "while c < columns:", *_indented([*one, "c += 1"], 1), "out += columns"]
-    return ["for r in range(rows):", *_indented(lines, 1)]
+    return [*vectors, "while c < columns:", *_indented([*one, "c += 1"], 1)]
 
 
-def _places(op: Op) -> list[str]:
-    return [
-        f"{p} = code[k, {at}] + r * code[k, {at + 1}]; s{p} = code[k, {at + 2}]; n{p} = code[k, {at + 4}]"
-        for at, (_, p) in zip(range(5, 5 + 3 * FIELDS, FIELDS), _operands(op), strict=False)
-    ]
+def _reads(op: Op, read: str) -> list[str]:
+    return [f"{name} = {read}(d, {p}, c, {p}2)" for name, p in _operands(op)]
 
 
-# The same in lanes: each number is `width` numbers, of as many examples.
+def _gifts(op: Op, give: str, rules: list[str], place: str = "{p}, c, {p}2") -> list[str]:
+    """Add what each operand gets of a result's derivative."""
+    found = []
+    for (_, p), rule in zip(_operands(op), rules, strict=True):
+        found += [f"if n{p}:", f"    {give}(grad, {place.format(p=p)}, g * {rule})"]
+    return found
 
 
 def _forward_lanes(op: Op) -> list[str]:
     many = _side_by_side(_value(op))
-    get, put, value = ("load", "store", many) if many else ("get", "put", _value(op))
-    reads = [f"{name} = {get}(d, x{p} + i)" for name, p in _operands(op)]
-    return _lanes(op, many, [*reads, f"{put}(d, out * width + i, {value})"])
+    read, write = ("load", "store") if many else ("get", "put")
+    reads = [f"{name} = {read}(d, {p} + i)" for name, p in _operands(op)]
+    return [_lanes(many), *_indented([*reads, f"{write}(d, p + i, {many or _value(op)})"], 1)]
 
 
 def _backward_lanes(op: Op) -> list[str]:
     many = [_side_by_side(rule) for rule in _rules(op)]
-    get, add, rules = ("load", "add_vector", many) if all(many) else ("get", "add_to", _rules(op))
-    reads = [f"{name} = {get}(d, x{p} + i)" for name, p in _operands(op)]
-    slopes = f"z = {get}(d, out * width + i); g = {get}(grad, out * width + i)"
-    adds = _where_wanted(op, [f"{add}(grad, x{p} + i, g * {{}})" for _, p in _operands(op)], rules)
-    return _lanes(op, all(many), [*reads, slopes, *adds])
+    read, give, rules = ("load", "give_some", many) if all(many) else ("get", "give", _rules(op))
+    reads = [f"{name} = {read}(d, {p} + i)" for name, p in [*_operands(op), ("z", "p")]]
+    gifts = _gifts(op, give, rules, "{p}, i, 1")
+    return [_lanes(all(many)), *_indented([*reads, f"g = {read}(grad, p + i)", *gifts], 1)]
 
 
-def _lanes(op: Op, many: Any, lines: list[str]) -> list[str]:
-    rows = [f"x{p} = ({p} + c * s{p}) * width" for _, p in _operands(op)]
-    steps = "for i in range(0, width, WIDTH):" if many else "for i in range(width):"
-    each = [*rows, steps, *_indented(lines, 1), "out += 1"]
-    return ["for r in range(rows):", *_indented([*_places(op), "for c in range(columns):", *_indented(each, 1)], 1)]
+def _lanes(many: Any) -> str:
+    return "for i in range(0, width, WIDTH):" if many else "for i in range(width):"
 
 
 def _operands(op: Op) -> list[tuple[str, str]]:
@@ -183,18 +160,22 @@ from numba import njit
 from autograd_mini.program.vectors import *
 """
 EACH = """\
-            for r in range(rows):
-                for c in range(columns):
-                    a = code[k, 5] + r * code[k, 6] + c * code[k, 7]
+                for r in range(rows):
+                    for c in range(columns):
+                        a, b, e = a0 + r * a1 + c * a2, b0 + r * b1 + c * b2, e0 + r * e1 + c * e2
 """
-FACTORS = """\
+LINE = """\
+            kind, out, rows, columns, n = code[k, 0], code[k, 1], code[k, 2], code[k, 3], code[k, 4]
             a0, a1, a2, a3, na = code[k, 5], code[k, 6], code[k, 7], code[k, 8], code[k, 9]
             b0, b1, b2, b3, nb = code[k, 10], code[k, 11], code[k, 12], code[k, 13], code[k, 14]
-            if a2 == 0 and b1 == 0:  # a product may be turned
-                a0, a1, a2, a3, na, b0, b1, b2, b3, nb = b0, b1, b2, b3, nb, a0, a1, a2, a3, na
-            once, times = (1, rows) if a1 == 0 else (rows, 1)  # all rows have the same matrix, or each its own
-            along = a3 == 1 and b3 == 1
-            packs = a1 == 0 and rows > 3 and columns > 3 and (n < WIDTH or not along)
+            e0, e1, e2, ne = code[k, 15], code[k, 16], code[k, 17], code[k, 19]
+"""
+FACTORS = """\
+                if a2 == 0 and b1 == 0:  # a product may be turned
+                    a0, a1, a2, a3, na, b0, b1, b2, b3, nb = b0, b1, b2, b3, nb, a0, a1, a2, a3, na
+                once, times = (1, rows) if a1 == 0 else (rows, 1)  # all rows have the same matrix, or each its own
+                along = a3 == 1 and b3 == 1
+                packs = b2 == 0 and a1 == 0 and rows > 3 and columns > 3 and (n < WIDTH or not along)
 """
 
 
@@ -242,9 +223,9 @@ def _meeting(rows: int, columns: int) -> str:
         "if j < n:",
         *_indented(steps("load_part({}, {}, n - j)"), 1),
         *(
-            f"add_some(T, t + {p} * tp, tq, totals({', '.join(f'z{p}{q}' for q in range(4))}))"
+            f"give_some(T, t + {p} * tp, 0, tq, totals({', '.join(f'z{p}{q}' for q in range(4))}))"
             if columns == 4
-            else f"add_to(T, t + {p} * tp, total(z{p}0))"
+            else f"give(T, t, {p}, tp, total(z{p}0))"
             for p in range(rows)
         ),
     ]
@@ -256,51 +237,14 @@ PRODUCTS = (
     """
 
 @njit
-def add_to(d, i, x):
-    put(d, i, get(d, i) + x)
-
-
-@njit
 def clear(grad, i, count):
-    for k in range(i, i + count):
-        put(grad, k, 0.0)
-
-
-@njit
-def add_vector(d, i, x):
-    store(d, i, load(d, i) + x)
-
-
-@njit
-def some(d, i, step):
-    if step == 1:
-        return load(d, i)
-    if step == 0:
-        return spread(get(d, i))
-    return load_every(d, i, step)
-
-
-@njit
-def add_some(d, i, step, x):
-    if step == 1:
-        add_vector(d, i, x)
-    elif step == 0:
-        add_to(d, i, total(x))
-    else:
-        store_every(d, i, step, load_every(d, i, step) + x)
-
-
-@njit
-def load_most(d, i, count):
-    return load(d, i) if count == WIDTH else load_part(d, i, count)
-
-
-@njit
-def store_most(d, i, x, count):
-    if count == WIDTH:
-        store(d, i, x)
-    else:
-        store_part(d, i, x, count)
+    k = 0
+    while k + WIDTH <= count:
+        store(grad, i + k, spread(0.0))
+        k += WIDTH
+    while k < count:
+        put(grad, i + k, 0.0)
+        k += 1
 
 
 @njit
@@ -332,7 +276,7 @@ def scale(T, t, tj, g, M, m, mj, n):  # T[j] += g M[j]
             store_part(T, t + j, load_part(T, t + j, n - j) + x * load_part(M, m + j, n - j), n - j)
     else:
         for j in range(n):
-            add_to(T, t + j * tj, g * get(M, m + j * mj))
+            give(T, t, j, tj, g * get(M, m + j * mj))
 """
     + "".join(_tile(p, v) for p in (4, 1) for v in (2, 1))
     + """
@@ -397,7 +341,7 @@ def pack(d, a, step, along, n, columns, to):
 def unpack(grad, a, step, along, n, columns, to):
     for c in range(columns):
         for j in range(n):
-            add_to(grad, a + c * step + j * along, get(grad, to + j * columns + c))
+            give(grad, a + c * step, j, along, get(grad, to + j * columns + c))
             put(grad, to + j * columns + c, 0.0)
 
 
@@ -413,274 +357,265 @@ def step(d, grad, a, a3, na, b, b3, nb, out, columns, n):
             if na:
                 store_most(grad, p + c, load_most(grad, p + c, count) + x * g, count)
         if nb:
-            add_to(grad, b + j * b3, total(z))
+            give(grad, b, j, b3, total(z))
 """
 )
-FORWARD = """
-
-@njit(error_model="numpy")
-def forward(code, index, d, room):
-    for k in range(code.shape[0]):
-        kind, out, rows, columns, n = code[k, 0], code[k, 1], code[k, 2], code[k, 3], code[k, 4]
-        if kind == 0:  # gather
-            a = code[k, 5]
-            for c in range(columns):
-                put(d, out + c, get(d, index[a + c]))
-        elif kind == 1 or kind == 3:  # dot; 3: one that begins with a number
-            for r in range(rows):
+FORWARD = """\
+            if kind == 0:  # gather
                 for c in range(columns):
-                    start = get(d, code[k, 15] + r * code[k, 16] + c * code[k, 17]) if kind == 3 else 0.0
-                    put(d, out + r * columns + c, start)
-            FACTORS
-            if b2 == 0 and (packs or a2 == 1 or along):
-                a, step_a = a0, a3
-                if packs:
-                    pack(d, a0, a2, a3, n, columns, room)
-                    a, step_a = room, columns
-                for r in range(once):
-                    if packs or a2 == 1:
-                        combine(d, out, columns, d, b0 + r * b1, b1, b3, d, a + r * a1, step_a, times, n, columns)
-                    else:
-                        meet(d, out, columns, 1, d, b0 + r * b1, b1, d, a0 + r * a1, a2, times, columns, n)
-                    out += columns
-            else:
-                for r in range(rows):
-                    c = 0
-                    while n < 16 and c + WIDTH <= columns:
-                        a, b, z = a0 + r * a1 + c * a2, b0 + r * b1 + c * b2, load(d, out)
-                        for j in range(n):
-                            z = z + some(d, a + j * a3, a2) * some(d, b + j * b3, b2)
-                        store(d, out, z)
-                        out += WIDTH
-                        c += WIDTH
-                    while c < columns:
-                        add_to(d, out, inner(d, a0 + r * a1 + c * a2, a3, b0 + r * b1 + c * b2, b3, n))
-                        out += 1
-                        c += 1
-        elif kind == 2:  # sum
-            a3 = code[k, 8]
-            EACH
-                    j = 0
-                    sum = 0.0
-                    if a3 == 1 and n >= WIDTH:
-                        z = spread(0.0)
-                        while j + WIDTH <= n:
-                            z = z + load(d, a + j)
-                            j += WIDTH
-                        sum = total(z)
-                    while j < n:
-                        sum += get(d, a + j * a3)
-                        j += 1
-                    put(d, out, sum)
-                    out += 1
-        elif kind == 4:  # take
-            EACH
-                    at = get(d, code[k, 10] + r * code[k, 11] + c * code[k, 12])
-                    inside = 0.0 <= at < n and at == math.floor(at)
-                    put(d, out, get(d, a + int(at) * code[k, 8]) if inside else NAN)
-                    out += 1
-"""
-BACKWARD = """
-
-@njit(error_model="numpy")
-def backward(code, index, d, grad, room):
-    for k in range(code.shape[0] - 1, -1, -1):
-        kind, out, rows, columns, n = code[k, 0], code[k, 1], code[k, 2], code[k, 3], code[k, 4]
-        start = out
-        if kind == 0:
-            a = code[k, 5]
-            for c in range(columns):
-                add_to(grad, index[a + c], get(grad, out + c))
-        elif kind == 1 or kind == 3:
-            if kind == 3 and code[k, 19]:
+                    put(d, out + c, get(d, index[a0 + c]))
+            elif kind == 1 or kind == 3:  # dot; 3: one that begins with a number
                 for r in range(rows):
                     for c in range(columns):
-                        at = code[k, 15] + r * code[k, 16] + c * code[k, 17]
-                        add_to(grad, at, get(grad, out + r * columns + c))
-            FACTORS
-            if b2 == 0 and packs:
-                if na:
-                    combine(grad, room, columns, d, b0, b3, b1, grad, out, columns, n, rows, columns)
-                    unpack(grad, a0, a2, a3, n, columns, room)
-                if nb:
-                    pack(d, a0, a2, a3, n, columns, room)
-                    meet(grad, b0, b1, b3, grad, out, columns, d, room, columns, rows, n, columns)
-            elif b2 == 0 and (a2 == 1 or along):
-                for r in range(once):
-                    a, b = a0 + r * a1, b0 + r * b1
-                    if a2 == 1 and times == 1:
-                        step(d, grad, a, a3, na, b, b3, nb, out, columns, n)
-                    elif a2 == 1:
-                        if na:
-                            combine(grad, a, a3, d, b, b3, b1, grad, out, columns, n, times, columns)
-                        if nb:
-                            meet(grad, b, b1, b3, grad, out, columns, d, a, a3, times, n, columns)
-                    else:
-                        if na:
-                            combine(grad, a, a2, grad, out, 1, columns, d, b, b1, columns, times, n)
-                        if nb:
-                            combine(grad, b, b1, grad, out, columns, 1, d, a, a2, times, columns, n)
-                    out += columns
-            else:
-                for r in range(rows):
-                    c = 0
-                    while n < 16 and c + WIDTH <= columns:
-                        a, b, g = a0 + r * a1 + c * a2, b0 + r * b1 + c * b2, load(grad, out)
-                        for j in range(n):
-                            if na:
-                                add_some(grad, a + j * a3, a2, g * some(d, b + j * b3, b2))
-                            if nb:
-                                add_some(grad, b + j * b3, b2, g * some(d, a + j * a3, a2))
-                        out += WIDTH
-                        c += WIDTH
-                    while c < columns:
-                        a, b, g = a0 + r * a1 + c * a2, b0 + r * b1 + c * b2, get(grad, out)
-                        if na:
-                            scale(grad, a, a3, g, d, b, b3, n)
-                        if nb:
-                            scale(grad, b, b3, g, d, a, a3, n)
+                        put(d, out + r * columns + c, get(d, e0 + r * e1 + c * e2) if kind == 3 else 0.0)
+                FACTORS
+                if packs or (b2 == 0 and (a2 == 1 or along)):
+                    a, step_a = a0, a3
+                    if packs:
+                        pack(d, a0, a2, a3, n, columns, room)
+                        a, step_a = room, columns
+                    for r in range(once):
+                        if packs or a2 == 1:
+                            combine(d, out, columns, d, b0 + r * b1, b1, b3, d, a + r * a1, step_a, times, n, columns)
+                        else:
+                            meet(d, out, columns, 1, d, b0 + r * b1, b1, d, a0 + r * a1, a2, times, columns, n)
+                        out += columns
+                else:
+                    for r in range(rows):
+                        a, b, c = a0 + r * a1, b0 + r * b1, 0
+                        while n < 16 and c + WIDTH <= columns:
+                            z = load(d, out)
+                            for j in range(n):
+                                z = z + some(d, a + j * a3, c, a2) * some(d, b + j * b3, c, b2)
+                            store(d, out, z)
+                            out += WIDTH
+                            c += WIDTH
+                        while c < columns:
+                            give(d, out, 0, 0, inner(d, a + c * a2, a3, b + c * b2, b3, n))
+                            out += 1
+                            c += 1
+            elif kind == 2:  # sum
+                EACH
+                        j = 0
+                        sum = 0.0
+                        if a3 == 1 and n >= WIDTH:
+                            z = spread(0.0)
+                            while j + WIDTH <= n:
+                                z = z + load(d, a + j)
+                                j += WIDTH
+                            sum = total(z)
+                        while j < n:
+                            sum += pick(d, a, j, a3)
+                            j += 1
+                        put(d, out, sum)
                         out += 1
-                        c += 1
-        elif kind == 2:
-            a3 = code[k, 8]
-            EACH
-                    g = get(grad, out)
-                    j = 0
-                    if a3 == 1:
-                        while j + WIDTH <= n:
-                            add_vector(grad, a + j, spread(g))
+            elif kind == 4:  # take
+                EACH
+                        at = get(d, b)
+                        put(d, out, pick(d, a, int(at), a3) if 0.0 <= at < n and at == math.floor(at) else NAN)
+                        out += 1
+"""
+BACKWARD = """\
+            if kind == 0:
+                for c in range(columns):
+                    give(grad, index[a0 + c], 0, 0, get(grad, out + c))
+            elif kind == 1 or kind == 3:
+                if kind == 3 and ne:
+                    for r in range(rows):
+                        for c in range(columns):
+                            give(grad, e0 + r * e1, c, e2, get(grad, out + r * columns + c))
+                FACTORS
+                if packs:
+                    if na:
+                        combine(grad, room, columns, d, b0, b3, b1, grad, out, columns, n, rows, columns)
+                        unpack(grad, a0, a2, a3, n, columns, room)
+                    if nb:
+                        pack(d, a0, a2, a3, n, columns, room)
+                        meet(grad, b0, b1, b3, grad, out, columns, d, room, columns, rows, n, columns)
+                elif b2 == 0 and (a2 == 1 or along):
+                    for r in range(once):
+                        a, b = a0 + r * a1, b0 + r * b1
+                        if a2 == 1 and times == 1:
+                            step(d, grad, a, a3, na, b, b3, nb, out, columns, n)
+                        elif a2 == 1:
+                            if na:
+                                combine(grad, a, a3, d, b, b3, b1, grad, out, columns, n, times, columns)
+                            if nb:
+                                meet(grad, b, b1, b3, grad, out, columns, d, a, a3, times, n, columns)
+                        else:
+                            if na:
+                                combine(grad, a, a2, grad, out, 1, columns, d, b, b1, columns, times, n)
+                            if nb:
+                                combine(grad, b, b1, grad, out, columns, 1, d, a, a2, times, columns, n)
+                        out += columns
+                else:
+                    for r in range(rows):
+                        a, b, c = a0 + r * a1, b0 + r * b1, 0
+                        while n < 16 and c + WIDTH <= columns:
+                            z = load(grad, out)
+                            for j in range(n):
+                                if na:
+                                    give_some(grad, a + j * a3, c, a2, z * some(d, b + j * b3, c, b2))
+                                if nb:
+                                    give_some(grad, b + j * b3, c, b2, z * some(d, a + j * a3, c, a2))
+                            out += WIDTH
+                            c += WIDTH
+                        while c < columns:
+                            if na:
+                                scale(grad, a + c * a2, a3, get(grad, out), d, b + c * b2, b3, n)
+                            if nb:
+                                scale(grad, b + c * b2, b3, get(grad, out), d, a + c * a2, a3, n)
+                            out += 1
+                            c += 1
+            elif kind == 2:
+                EACH
+                        j = 0
+                        while a3 == 1 and j + WIDTH <= n:
+                            give_some(grad, a, j, 1, spread(get(grad, out)))
                             j += WIDTH
-                    while j < n:
-                        add_to(grad, a + j * a3, g)
-                        j += 1
-                    out += 1
-        elif kind == 4:
-            EACH
-                    at = get(d, code[k, 10] + r * code[k, 11] + c * code[k, 12])
-                    if 0.0 <= at < n and at == math.floor(at):
-                        add_to(grad, a + int(at) * code[k, 8], get(grad, out))
-                    out += 1
+                        while j < n:
+                            give(grad, a, j, a3, get(grad, out))
+                            j += 1
+                        out += 1
+            elif kind == 4:
+                EACH
+                        at = get(d, b)
+                        if 0.0 <= at < n and at == math.floor(at):
+                            give(grad, a, int(at), a3, get(grad, out))
+                        out += 1
 """
 RUN = """
 
 @njit(error_model="numpy", cache=CACHE, nogil=True)
-def run(code, back_code, index, d, grad, first, size, z, forth, back):
+def run(code, back, index, numbers, slopes, first, room, end, forth, way_back):
+    d, grad = address(numbers), address(slopes)
     if forth:
-        forward(code, index, address(d), size)
-    if back:
-        grad[:first] = 0.0
-        grad[z] = 1.0
-        backward(back_code, index, address(d), address(grad), size)
+        for k in range(code.shape[0]):
+            FORWARD
+            else:
+                for r in range(rows):
+                    a, b, e, c = a0 + r * a1, b0 + r * b1, e0 + r * e1, 0
+                    FORWARD_ROWS
+                    out += columns
+    if way_back:
+        slopes[:first] = 0.0
+        slopes[end] = 1.0
+        code = back
+        for k in range(code.shape[0] - 1, -1, -1):
+            BACKWARD
+            else:
+                for r in range(rows):
+                    a, b, e, c = a0 + r * a1, b0 + r * b1, e0 + r * e1, 0
+                    BACKWARD_ROWS
+                    out += columns
+            clear(grad, code[k, 1], rows * columns)  # what has been handed on
 """
-FORWARD_LANES = """
-
-@njit(error_model="numpy")
-def forward(code, index, d, width):
-    for k in range(code.shape[0]):
-        kind, out, rows, columns, n = code[k, 0], code[k, 1], code[k, 2], code[k, 3], code[k, 4]
-        if kind == 0:
-            for c in range(columns):
-                a = index[code[k, 5] + c] * width
-                for i in range(0, width, WIDTH):
-                    store(d, (out + c) * width + i, load(d, a + i))
-        elif kind == 1 or kind == 3:
-            EACH
-                    b = code[k, 10] + r * code[k, 11] + c * code[k, 12]
-                    e = code[k, 15] + r * code[k, 16] + c * code[k, 17]
+FORWARD_LANES = """\
+            if kind == 0:
+                for c in range(columns):
+                    a = index[a0 + c] * width
                     for i in range(0, width, WIDTH):
-                        z = load(d, e * width + i) if kind == 3 else spread(0.0)
-                        for j in range(n):
-                            x = load(d, (a + j * code[k, 8]) * width + i)
-                            z = z + x * load(d, (b + j * code[k, 13]) * width + i)
-                        store(d, out * width + i, z)
-                    out += 1
-        elif kind == 2:
-            EACH
-                    for i in range(0, width, WIDTH):
-                        z = load(d, a * width + i)
-                        for j in range(1, n):
-                            z = z + load(d, (a + j * code[k, 8]) * width + i)
-                        store(d, out * width + i, z)
-                    out += 1
-        elif kind == 4:
-            EACH
-                    b = (code[k, 10] + r * code[k, 11] + c * code[k, 12]) * width
-                    for i in range(width):
-                        at = get(d, b + i)
-                        inside = 0.0 <= at < n and at == math.floor(at)
-                        put(d, out * width + i, get(d, (a + int(at) * code[k, 8]) * width + i) if inside else NAN)
-                    out += 1
+                        store(d, (out + c) * width + i, load(d, a + i))
+            elif kind == 1 or kind == 3:
+                EACH
+                        for i in range(0, width, WIDTH):
+                            z = load(d, e * width + i) if kind == 3 else spread(0.0)
+                            for j in range(n):
+                                z = z + load(d, (a + j * a3) * width + i) * load(d, (b + j * b3) * width + i)
+                            store(d, out * width + i, z)
+                        out += 1
+            elif kind == 2:
+                EACH
+                        for i in range(0, width, WIDTH):
+                            z = load(d, a * width + i)
+                            for j in range(1, n):
+                                z = z + load(d, (a + j * a3) * width + i)
+                            store(d, out * width + i, z)
+                        out += 1
+            elif kind == 4:
+                EACH
+                        for i in range(width):
+                            at = get(d, b * width + i)
+                            inside = 0.0 <= at < n and at == math.floor(at)
+                            put(d, out * width + i, get(d, (a + int(at) * a3) * width + i) if inside else NAN)
+                        out += 1
 """
-BACKWARD_LANES = """
-
-@njit(error_model="numpy")
-def backward(code, index, d, grad, width):
-    for k in range(code.shape[0] - 1, -1, -1):
-        kind, out, rows, columns, n = code[k, 0], code[k, 1], code[k, 2], code[k, 3], code[k, 4]
-        start = out
-        if kind == 0:
-            for c in range(columns):
-                a = index[code[k, 5] + c] * width
-                for i in range(0, width, WIDTH):
-                    add_vector(grad, a + i, load(grad, (out + c) * width + i))
-        elif kind == 1 or kind == 3:
-            na, nb, ne = code[k, 9], code[k, 14], kind == 3 and code[k, 19]
-            EACH
-                    b = code[k, 10] + r * code[k, 11] + c * code[k, 12]
-                    e = code[k, 15] + r * code[k, 16] + c * code[k, 17]
+BACKWARD_LANES = """\
+            if kind == 0:
+                for c in range(columns):
+                    a = index[a0 + c] * width
                     for i in range(0, width, WIDTH):
-                        g = load(grad, out * width + i)
-                        if ne:
-                            add_vector(grad, e * width + i, g)
-                        for j in range(n):
-                            x, y = (a + j * code[k, 8]) * width + i, (b + j * code[k, 13]) * width + i
-                            if na:
-                                add_vector(grad, x, g * load(d, y))
-                            if nb:
-                                add_vector(grad, y, g * load(d, x))
-                    out += 1
-        elif kind == 2:
-            EACH
-                    for i in range(0, width, WIDTH):
-                        g = load(grad, out * width + i)
-                        for j in range(n):
-                            add_vector(grad, (a + j * code[k, 8]) * width + i, g)
-                    out += 1
-        elif kind == 4:
-            EACH
-                    b = (code[k, 10] + r * code[k, 11] + c * code[k, 12]) * width
-                    for i in range(width):
-                        at = get(d, b + i)
-                        if 0.0 <= at < n and at == math.floor(at):
-                            add_to(grad, (a + int(at) * code[k, 8]) * width + i, get(grad, out * width + i))
-                    out += 1
+                        give_some(grad, a, i, 1, load(grad, (out + c) * width + i))
+            elif kind == 1 or kind == 3:
+                EACH
+                        for i in range(0, width, WIDTH):
+                            z = load(grad, out * width + i)
+                            if kind == 3 and ne:
+                                give_some(grad, e * width, i, 1, z)
+                            for j in range(n):
+                                x, y = (a + j * a3) * width, (b + j * b3) * width
+                                if na:
+                                    give_some(grad, x, i, 1, z * load(d, y + i))
+                                if nb:
+                                    give_some(grad, y, i, 1, z * load(d, x + i))
+                        out += 1
+            elif kind == 2:
+                EACH
+                        for i in range(0, width, WIDTH):
+                            z = load(grad, out * width + i)
+                            for j in range(n):
+                                give_some(grad, (a + j * a3) * width, i, 1, z)
+                        out += 1
+            elif kind == 4:
+                EACH
+                        for i in range(width):
+                            at = get(d, b * width + i)
+                            if 0.0 <= at < n and at == math.floor(at):
+                                give(grad, (a + int(at) * a3) * width, i, 1, get(grad, out * width + i))
+                        out += 1
 """
 BLOCKS = """
 
 @njit(error_model="numpy", cache=CACHE, nogil=True)
-def blocks(code, back_code, index, d, grad, X, mapped, same, outputs, results, slopes, totals, first, last, inputs, z):
-    width = d.shape[1]
+def blocks(code, back, index, ds, gs, X, mapped, same, outputs, results, slopes, totals, first, last, inputs, end):
+    d, grad, width = address(ds), address(gs), ds.shape[1]
+    forth = code
     for block in range(first, last):
         start = block * width
         count = min(width, X.shape[1] - start)
         for k in range(mapped.size):
-            d[mapped[k], :count] = X[k, start : start + count]
-        forward(code, index, address(d), width)
+            ds[mapped[k], :count] = X[k, start : start + count]
+        code = forth
+        for k in range(code.shape[0]):
+            FORWARD
+            else:
+                EACH
+                        a, b, e, p = a * width, b * width, e * width, out * width
+                        FORWARD_ROWS
+                        out += 1
         for k in range(outputs.size):
-            results[k, start : start + count] = d[outputs[k], :count]
-        if z >= 0:
-            grad[:inputs] = 0.0
-            grad[z, :count] = 1.0
-            grad[z, count:] = 0.0
-            backward(back_code, index, address(d), address(grad), width)
-            for k in range(mapped.size):
-                slopes[k, start : start + count] = grad[mapped[k], :count]
-            for k in range(same.size):
-                gs = grad[same[k]]
-                sum = 0.0
-                for i in range(count):
-                    sum += gs[i]
-                totals[block, k] = sum
+            results[k, start : start + count] = ds[outputs[k], :count]
+        if end < 0:
+            continue
+        gs[:inputs] = 0.0
+        gs[end, :count] = 1.0
+        gs[end, count:] = 0.0
+        code = back
+        for k in range(code.shape[0] - 1, -1, -1):
+            BACKWARD
+            else:
+                EACH
+                        a, b, e, p = a * width, b * width, e * width, out * width
+                        BACKWARD_ROWS
+                        out += 1
+            clear(grad, code[k, 1] * width, rows * columns * width)
+        for k in range(mapped.size):
+            slopes[k, start : start + count] = gs[mapped[k], :count]
+        for k in range(same.size):
+            sum = 0.0
+            for i in range(count):
+                sum += gs[same[k], i]
+            totals[block, k] = sum
 """
 NUMPYS = {"cbrt"}  # functions that Numba has of NumPy and not of math
 
@@ -711,22 +646,34 @@ def beyond() -> frozenset[str]:
 
 def module(ops: tuple[Op, ...], *, lanes: bool, cached: bool) -> str:
     """Return the source of the loops that know some rows, for single numbers or for lanes."""
-    loops = (
-        [(FORWARD_LANES, _forward_lanes), (BACKWARD_LANES, _backward_lanes)]
+    whole, forward, backward, forward_row, backward_row = (
+        (BLOCKS, FORWARD_LANES, BACKWARD_LANES, _forward_lanes, _backward_lanes)
         if lanes
-        else [(FORWARD, _forward_row), (BACKWARD, _backward_row)]
+        else (RUN, FORWARD, BACKWARD, _forward_row, _backward_row)
     )
-    parts = [HEAD, *_functions().values(), PRODUCTS.strip()]
-    for text, row in loops:
-        lines = [text.rstrip()]
-        for i, op in enumerate(ops, FIRST_ROW):
-            lines += [f"        elif kind == {i}:  # {op.name}", *_indented(row(op), 3)]
-        parts.append("\n".join(lines))
-        if text in (BACKWARD, BACKWARD_LANES):  # what has been handed on
-            size = "" if text is BACKWARD else " * width"
-            parts.append(f"        clear(grad, start{size}, rows * columns{size})")
-    parts.append(BLOCKS if lanes else RUN)
-    whole = "\n".join(parts) + "\n"
-    for name, part in {"EACH": EACH, "FACTORS": FACTORS}.items():
-        whole = whole.replace(f"            {name}\n", part)
-    return whole.replace("CACHE", str(cached))
+    parts = {
+        "FORWARD": (LINE + forward).splitlines(),
+        "BACKWARD": (LINE + backward).splitlines(),
+        "FORWARD_ROWS": _by_kind(ops, forward_row),
+        "BACKWARD_ROWS": _by_kind(ops, backward_row),
+        "FACTORS": FACTORS.splitlines(),
+        "EACH": EACH.splitlines(),
+    }
+    lines = [*HEAD.splitlines(), *_functions().values(), *PRODUCTS.splitlines(), *whole.splitlines()]
+    for name, part in parts.items():
+        lines = [made for line in lines for made in (_moved(part, line) if line.strip() == name else [line])]
+    return "\n".join(lines).replace("CACHE", str(cached)) + "\n"
+
+
+def _by_kind(ops: tuple[Op, ...], row: Callable[[Op], list[str]]) -> list[str]:
+    """Write what is done for each row."""
+    lines = []
+    for i, op in enumerate(ops, FIRST_ROW):
+        lines += [f"{'el' * (i > FIRST_ROW)}if kind == {i}:  # {op.name}", *_indented(row(op), 1)]
+    return lines
+
+
+def _moved(lines: list[str], to: str) -> list[str]:
+    """Return lines as far in as one that they replace."""
+    more = len(to) - len(to.lstrip()) - (len(lines[0]) - len(lines[0].lstrip()))
+    return [" " * more + line if more >= 0 else line[-more:] for line in lines]

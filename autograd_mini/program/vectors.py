@@ -69,6 +69,7 @@ def _function(result: Any, *operands: Any, build: Callable[..., Any]) -> Any:
             2: lambda typing, x, y: made,
             3: lambda typing, x, y, z: made,
             4: lambda typing, x, y, z, w: made,
+            5: lambda typing, x, y, z, w, v: made,
         }[len(operands)]
     )
 
@@ -135,31 +136,25 @@ def _load_every(builder: Any, *place: Any) -> Any:
     return v
 
 
-def _store_every(builder: Any, d: Any, i: Any, step: Any, v: Any) -> None:
-    for lane, pointer in _places(builder, d, i, step):
-        builder.store(builder.extract_element(v, lane), pointer)
-
-
 _POINTER, _ALIGN = _F64.as_pointer(), ir.Constant(ir.IntType(32), 8)
 _masked_load = _of_llvm(f"masked.load.v{WIDTH}f64.p0", _F64, _POINTER, ir.IntType(32), _I1, _F64)
 _masked_store = _of_llvm(f"masked.store.v{WIDTH}f64.p0", ir.VoidType(), _F64, _POINTER, ir.IntType(32), _I1)
+
+
+def _load_part(b: Any, d: Any, i: Any, count: Any) -> Any:
+    return _masked_load(b, _at(b, d, i), _ALIGN, _first(b, count), _lanes(0.0))
+
+
+def _store_part(b: Any, d: Any, i: Any, v: Any, count: Any) -> Any:
+    return _masked_store(b, v, _at(b, d, i), _ALIGN, _first(b, count))
+
 
 get = _function(FLOAT, ADDRESS, INT, build=lambda b, d, i: b.load(b.gep(d, [i])))
 put = _function(NONE, ADDRESS, INT, FLOAT, build=lambda b, d, i, x: b.store(x, b.gep(d, [i])))
 load = _function(VECTOR, ADDRESS, INT, build=lambda b, d, i: b.load(_at(b, d, i), align=8))
 store = _function(NONE, ADDRESS, INT, VECTOR, build=lambda b, d, i, v: b.store(v, _at(b, d, i), align=8))
-# The first numbers alone; lanes after them are 0.
-load_part = _function(
-    VECTOR, ADDRESS, INT, INT,
-    build=lambda b, d, i, count: _masked_load(b, _at(b, d, i), _ALIGN, _first(b, count), _lanes(0.0)),
-)  # fmt: skip
-store_part = _function(
-    NONE, ADDRESS, INT, VECTOR, INT,
-    build=lambda b, d, i, v, count: _masked_store(b, v, _at(b, d, i), _ALIGN, _first(b, count)),
-)  # fmt: skip
-# Numbers that are a step apart.
-load_every = _function(VECTOR, ADDRESS, INT, INT, build=_load_every)
-store_every = _function(NONE, ADDRESS, INT, INT, VECTOR, build=_store_every)
+load_part = _function(VECTOR, ADDRESS, INT, INT, build=_load_part)  # and zeros after them
+store_part = _function(NONE, ADDRESS, INT, VECTOR, INT, build=_store_part)
 spread = _function(VECTOR, FLOAT, build=_spread)
 
 
@@ -184,6 +179,85 @@ def _total(b: Any, x: Any) -> Any:
 
 total = _function(FLOAT, VECTOR, build=_total)
 totals = _function(VECTOR, VECTOR, VECTOR, VECTOR, VECTOR, build=_totals)
+
+
+# The numbers of the results from c on, in an array where those of the first are at i and others a step apart.
+
+
+def _either(b: Any, condition: Any, first: Callable[[], Any], second: Callable[[], Any]) -> Any:
+    """Return what one of two builders gives, of which one will run."""
+    with b.if_else(condition) as (then, otherwise):
+        with then:
+            x, end_x = first(), b.block
+        with otherwise:
+            y, end_y = second(), b.block
+    if not isinstance(x.type, ir.VectorType):
+        return None
+    z = b.phi(x.type)
+    z.add_incoming(x, end_x)
+    z.add_incoming(y, end_y)
+    return z
+
+
+def _is(b: Any, n: Any, what: int) -> Any:
+    return b.icmp_signed("==", n, ir.Constant(n.type, what))
+
+
+def _stepped(b: Any, d: Any, i: Any, c: Any, step: Any) -> Any:
+    return b.gep(d, [b.add(i, b.mul(c, step))])
+
+
+def _add_to(b: Any, place: Any, x: Any) -> Any:
+    return b.store(b.fadd(b.load(place, align=8), x, flags=FUSED), place, align=8)
+
+
+def _some(b: Any, d: Any, i: Any, c: Any, step: Any) -> Any:
+    place, nothing = _stepped(b, d, i, c, step), ir.Constant(step.type, 0)
+    return _either(
+        b,
+        _is(b, step, 1),
+        lambda: b.load(_at(b, place, nothing), align=8),
+        lambda: _either(
+            b, _is(b, step, 0), lambda: _spread(b, b.load(place)), lambda: _load_every(b, place, nothing, step)
+        ),
+    )
+
+
+def _give_some(b: Any, d: Any, i: Any, c: Any, step: Any, v: Any) -> None:
+    place, nothing = _stepped(b, d, i, c, step), ir.Constant(step.type, 0)
+
+    def every() -> Any:
+        for lane, pointer in _places(b, place, nothing, step):
+            last = _add_to(b, pointer, b.extract_element(v, lane))
+        return last
+
+    _either(
+        b,
+        _is(b, step, 1),
+        lambda: _add_to(b, _at(b, place, nothing), v),
+        lambda: _either(b, _is(b, step, 0), lambda: _add_to(b, place, _total(b, v)), every) or v,
+    )
+
+
+pick = _function(FLOAT, ADDRESS, INT, INT, INT, build=lambda b, *place: b.load(_stepped(b, *place)))
+give = _function(
+    NONE, ADDRESS, INT, INT, INT, FLOAT, build=lambda b, d, i, c, step, x: _add_to(b, _stepped(b, d, i, c, step), x)
+)
+some = _function(VECTOR, ADDRESS, INT, INT, INT, build=_some)
+give_some = _function(NONE, ADDRESS, INT, INT, INT, VECTOR, build=_give_some)
+# The first numbers alone where they are not as many as a vector has.
+load_most = _function(
+    VECTOR, ADDRESS, INT, INT,
+    build=lambda b, d, i, count: _either(
+        b, _is(b, count, WIDTH), lambda: b.load(_at(b, d, i), align=8), lambda: _load_part(b, d, i, count)
+    ),
+)  # fmt: skip
+store_most = _function(
+    NONE, ADDRESS, INT, VECTOR, INT,
+    build=lambda b, d, i, v, count: _either(
+        b, _is(b, count, WIDTH), lambda: b.store(v, _at(b, d, i), align=8), lambda: _store_part(b, d, i, v, count)
+    ),
+)  # fmt: skip
 
 
 # Arithmetic, by Python's operators.
@@ -378,6 +452,7 @@ def v_identity(x: Any) -> Any:
 
 # What the loops' text uses.
 __all__ = [  # noqa: PLE0604
-    "WIDTH", "address", "get", "put", "load", "store", "load_part", "store_part", "load_every", "store_every",
-    "spread", "total", "totals", *(name for name in dir() if name.startswith("v_")),
+    "WIDTH", "address", "get", "put", "load", "store", "load_part", "store_part", "load_most", "store_most",
+    "spread", "total", "totals", "pick", "give", "some", "give_some",
+    *(name for name in dir() if name.startswith("v_")),
 ]  # fmt: skip
