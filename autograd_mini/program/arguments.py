@@ -21,6 +21,7 @@ from ..value import Value
 __all__ = ["NUMBERS", "Layout", "at", "each", "read"]
 
 NUMBERS = frozenset((float, int, np.float64))
+FLOAT = np.dtype(float)
 
 
 def read(name: str, x: Any, chunks: list[Any]) -> Any:
@@ -48,7 +49,12 @@ def read(name: str, x: Any, chunks: list[Any]) -> Any:
         return kind, None, tuple([read(name, part, chunks) for part in x])
     if kind is dict:
         keys = _in_order(tuple(x))
-        return dict, keys, tuple([read(name, x[key], chunks) for key in keys])
+        parts = [x[key] for key in keys]
+        shapes = tuple([part.shape for part in parts if type(part) is np.ndarray and part.dtype is FLOAT])
+        if len(shapes) == len(parts) and () not in shapes:  # the usual case, of a model's weights
+            chunks += parts
+            return dict, keys, shapes
+        return dict, keys, tuple([read(name, part, chunks) for part in parts])
     if isinstance(x, Module):
         parameters = tuple(x.parameters())
         chunks.append([parameter.data for parameter in parameters])

@@ -98,7 +98,7 @@ class _Run:
             : self.entry.program.size
         ].copy()  # with those of the first example, of which what varies will be overwritten
         entry = self.entry
-        entry.spare.append(space)
+        entry.rooms.append(space.room)
         static = [k % len(args) for k in compiled._static]
         varies = [axis is not None for k, axis in enumerate(axes) if k not in static]
         at = np.zeros(entry.layout.size, dtype=bool)
@@ -153,7 +153,7 @@ class _Run:
             if argnums is not None:
                 self.slopes[:, i] = space.slopes[self.mapped]
                 self.totals[0] += space.slopes[self.same]
-            entry.spare.append(space)
+            entry.rooms.append(space.room)
 
     def values(self) -> Any:
         """Return the results in the structure of the function's."""

@@ -35,7 +35,7 @@ __all__ = ["Compiled", "compile"]
 class _Entry:
     """A trace with its program, and where arguments go and results come from."""
 
-    def __init__(self, traced: Trace, layout: Layout, use_numba: bool | None) -> None:
+    def __init__(self, traced: Trace, layout: Layout, use_numba: bool | None, rooms: list[_Room]) -> None:
         self.trace = traced.fold_constants().common_subexpressions().dead_code()
         self.layout = layout
         self.program = lift(self.trace)
@@ -49,15 +49,18 @@ class _Entry:
         self.places = each(self.trace.out.rebuild(self.outputs), _indices)
         self.output = self.outputs[0] if self.trace.out.kind is None and isinstance(self.outputs[0], int) else None
         self.branches = [(COMPARE[b.sign], slot(b.left), slot(b.right), b.outcome) for b in self.trace.branches]
-        self.spare: list[_Space] = []  # one is enough, but for threads
+        self.rooms = rooms
         self._asked: dict[Any, Asked] = {}
 
     def run(self, chunks: Any, asked: Asked | None, *, ask: bool = True) -> _Space | None:
         """Run the program on the numbers of some arguments; None where Python code would have branched otherwise."""
         try:
-            space = self.spare.pop()  # to be put back when its numbers have been read
+            room = self.rooms.pop()  # to be put back when its numbers have been read
         except IndexError:
-            space = _Space(self)
+            room = _Room()
+        space = room.last
+        if space is None or space.entry is not self:
+            space = room.of(self)
         space.fill(chunks)
         z = self.output
         if asked is not None and z is not None and not (ask and self.branches):
@@ -65,7 +68,7 @@ class _Entry:
             return space
         self.runner.forward(space.d)
         if ask and not self.holds(space.d):
-            self.spare.append(space)
+            self.rooms.append(room)
             return None
         if asked is not None and z is not None:
             self.runner.backward(space.d, space.grad, z, asked.way)
@@ -89,7 +92,8 @@ class _Entry:
             places = [dynamic[k % n] for k in several]
             spans = [self.layout.span(k) for k in places]
             way = None if self.output is None else self.runner.way_back(self.output, spans)
-            found = self._asked[argnums] = Asked(places, several is not argnums, way)
+            everything = several is argnums and places == list(range(len(dynamic)))
+            found = self._asked[argnums] = Asked(places, several is not argnums, way, everything)
         return found
 
     def holds(self, d: Any) -> bool:
@@ -105,7 +109,7 @@ class _Entry:
         return at(self.places, d)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "spare": [], "_asked": {}}
+        return {**vars(self), "_asked": {}}
 
 
 def _indices(place: Any) -> Any:
@@ -121,6 +125,7 @@ class Asked(NamedTuple):
     places: list[int]  # of the arguments that are not static
     single: bool
     way: Any  # back
+    everything: bool  # all arguments, in order
 
     def of(self, part: Callable[[int], Any]) -> Any:
         """Return the parts that are asked for."""
@@ -129,21 +134,47 @@ class Asked(NamedTuple):
         return tuple([part(k) for k in self.places])
 
 
-class _Space:
-    """The arrays of one run: all numbers of the program, and their derivatives."""
+class _Room:
+    """The arrays of a run. All programs of a function take turns in one, threads in some: what was used last is near.
 
-    def __init__(self, entry: _Entry) -> None:
+    Derivatives are 0 but for those of the last program's inputs.
+    """
+
+    def __init__(self) -> None:
+        self.d = self.grad = np.zeros(0)
+        self.spaces: dict[_Entry, _Space] = {}
+        self.last: _Space | None = None
+
+    def of(self, entry: _Entry) -> _Space:
+        """Return the places of a program's numbers, with its constants there."""
         program = entry.program
-        n = program.inputs
-        size = program.size + entry.runner.room
-        self.d, self.grad = np.zeros(size), np.zeros(size)
-        self.d[n : n + len(program.constants)] = program.constants
-        self.inputs, self.slopes = self.d[:n], self.grad[:n]
+        n, size = program.inputs, program.size + entry.runner.room
+        if size > len(self.d):
+            self.d, self.grad = np.zeros(size), np.zeros(size)
+            self.spaces = {}
+        elif self.last is not None:
+            self.last.slopes[n:] = 0.0
+        space = self.spaces.get(entry)
+        if space is None:
+            space = self.spaces[entry] = _Space(entry, self, self.d[:size], self.grad[:size])
+        space.d[n : n + len(program.constants)] = program.constants
+        self.last = space
+        return space
+
+    def __reduce__(self) -> Any:
+        return _Room, ()
+
+
+class _Space:
+    """The places of a program's numbers and of their derivatives."""
+
+    def __init__(self, entry: _Entry, room: _Room, d: Any, grad: Any) -> None:
+        n = entry.program.inputs
+        self.entry, self.room, self.d, self.grad = entry, room, d, grad
+        self.inputs, self.slopes = d[:n], grad[:n]  # derivatives of inputs
         self.layout = entry.layout
         self.places = self.layout.views(self.d)
         self.copies = [_copies(arrays) for arrays in self.layout.arrays(self.slopes)]
-        # What gives the derivatives in an argument.
-        self.gradient: Callable[[int], Any] = self.slopes.item if self.layout.scalars else self._gradient
 
     def fill(self, chunks: Any) -> None:
         """Put the numbers of some arguments in their places."""
@@ -152,6 +183,12 @@ class _Space:
         else:
             for place, chunk in zip(self.places, chunks, strict=True):
                 place[...] = chunk
+
+    def gradients(self, asked: Asked) -> Any:
+        """Return the derivatives that are asked for."""
+        if self.layout.scalars:
+            return tuple(self.slopes.tolist()) if asked.everything else asked.of(self.slopes.item)
+        return asked.of(self._gradient)
 
     def _gradient(self, k: int) -> Any:
         copied = self.copies[k]
@@ -181,18 +218,18 @@ class Compiled:
     def __init__(
         self,
         f: Callable[..., Any] | None,
-        entries: dict[Any, list[_Entry]],
         *,
         static_argnums: tuple[int, ...] = (),
         check: bool = False,
         use_numba: bool | None = None,
     ) -> None:
         self._f = f
-        self._entries = entries
+        self._entries: dict[Any, list[_Entry]] = {}
         self._static = static_argnums
         self._check = check
         self._use_numba = use_numba
         self._derived: dict[str, Compiled] = {}
+        self._rooms: list[_Room] = []
         self.name = getattr(f, "__name__", None) or "the graph"
         if f is not None:
             functools.update_wrapper(self, f, updated=())
@@ -201,7 +238,7 @@ class Compiled:
         """Return what the function returns for numbers."""
         entry, space, _ = self._run(args)
         results = entry.results(space.d)
-        entry.spare.append(space)
+        entry.rooms.append(space.room)
         return results
 
     def value_and_grad(self, *args: Any, argnums: int | Sequence[int] = 0) -> tuple[Any, Any]:
@@ -214,8 +251,8 @@ class Compiled:
             ValueError: there is no such argument, or it is static.
         """
         entry, space, asked = self._run(args, argnums)
-        value, gradient = entry.results(space.d), asked.of(space.gradient)
-        entry.spare.append(space)
+        value, gradient = entry.results(space.d), space.gradients(asked)
+        entry.rooms.append(space.room)
         return value, gradient
 
     def grad(self, *args: Any, argnums: int | Sequence[int] = 0) -> Any:
@@ -355,7 +392,7 @@ class Compiled:
         """Return what has been compiled for arguments like these; without arguments the only one there is."""
         if args:
             entry, space, _ = self._run(args)
-            entry.spare.append(space)
+            entry.rooms.append(space.room)
             return entry
         entries = self._all()
         if len(entries) != 1:
@@ -430,7 +467,7 @@ class Compiled:
             raise ValueError(f"{self.name}: the same parameter is in two of the modules that are given")
         whole = dict(zip(dynamic, layout.arguments(leaves), strict=True)) | static
         made = trace_call(self.name, lambda: f(*(whole[k] for k in range(len(args)))), leaves)
-        return _Entry(replace(made, into=layout.structure()), layout, self._use_numba)
+        return _Entry(replace(made, into=layout.structure()), layout, self._use_numba, self._rooms)
 
     def _derive(self, name: str, transform: Callable[..., Any]) -> Compiled:
         """Return the compiled form of a transformation of the function."""
@@ -444,7 +481,7 @@ class Compiled:
                 return transform(f, primals, tangents)
 
             derived.__name__ = f"{name} of {self.name}"
-            made = self._derived[name] = Compiled(derived, {}, check=self._check, use_numba=self._use_numba)
+            made = self._derived[name] = Compiled(derived, check=self._check, use_numba=self._use_numba)
         return made
 
     def __getstate__(self) -> dict[str, Any]:
@@ -544,9 +581,10 @@ def compile(
             raise TypeError(
                 "compile: a module's parameters would be constants: give lambda net, x: net(x), and the net"
             )
-        return Compiled(f, {}, static_argnums=static, check=check, use_numba=numba)
+        return Compiled(f, static_argnums=static, check=check, use_numba=numba)
     traced = trace_graph(f, inputs)
     chunks: list[Any] = []
     keys = (read("compile", traced.into.parts[0].rebuild(traced.primals), chunks),)
-    entry = _Entry(traced, Layout(["x"], keys, chunks), numba)
-    return Compiled(None, {keys: [entry]}, check=check, use_numba=numba)
+    made = Compiled(None, check=check, use_numba=numba)
+    made._entries[keys] = [_Entry(traced, Layout(["x"], keys, chunks), numba, made._rooms)]
+    return made

@@ -13,6 +13,7 @@ import math
 import os
 import warnings
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, Protocol
@@ -325,7 +326,8 @@ def _rows_for(ops: set[Op]) -> tuple[Op, ...]:
     """Return the rows that the loops for some ops shall have."""
     table = {op for op in ops if OPS.get(op.name) is op}
     names = USUAL if all(op.name in USUAL for op in table) else OPS.keys() - beyond()
-    return (*(OPS[name] for name in sorted(names)), *sorted(ops - table, key=name_of))
+    found = [*(OPS[name] for name in sorted(names)), *sorted(ops - table, key=name_of)]
+    return tuple(sorted(found, key=attrgetter("arity")))
 
 
 @cache

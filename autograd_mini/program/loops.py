@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -24,6 +24,7 @@ FIELDS = 5  # of an access: where it is, its steps, and whether its derivative i
 PLACES = ("x", "y", "w")  # what the loops call the operands of a row
 KINDS = {"gather": 0, "dot": 1, "sum": 2, "started dot": 3, "take": 4}
 FIRST_ROW = len(KINDS)
+ARGUMENTS = "code, k, index, d, grad"  # of what does one instruction; and the room, or the width of lanes
 # The functions that `vectors` has.
 VECTORS = frozenset(
     "abs equal exp greater greater_equal identity leaky_relu log maximum minimum relu sigmoid silu softplus sqrt "
@@ -79,6 +80,7 @@ def _indented(lines: Iterable[str], depth: int) -> list[str]:
 def _forward_row(op: Op) -> list[str]:
     many = _side_by_side(_value(op))
     return _each(
+        op,
         many and [*_reads(op, "some"), f"store(d, out + c, {many})"],
         [*_reads(op, "pick"), f"put(d, out + c, {_value(op)})"],
     )
@@ -87,16 +89,20 @@ def _forward_row(op: Op) -> list[str]:
 def _backward_row(op: Op) -> list[str]:
     many = [_side_by_side(rule) for rule in _rules(op)]
     return _each(
+        op,
         all(many)
-        and [*_reads(op, "some"), "z, g = load(d, out + c), load(grad, out + c)", *_gifts(op, "give_some", many)],
-        [*_reads(op, "pick"), "z, g = get(d, out + c), get(grad, out + c)", *_gifts(op, "give", _rules(op))],
+        and [*_reads(op, "some"), "z, g = load(d, out + c), taken_some(grad, out + c)", *_gifts(op, "give_some", many)],
+        [*_reads(op, "pick"), "z, g = get(d, out + c), taken(grad, out + c)", *_gifts(op, "give", _rules(op))],
     )
 
 
-def _each(many: Any, one: list[str]) -> list[str]:
+def _each(op: Op, many: Any, one: list[str]) -> list[str]:
     """Do something for every result: for a vector of them while there are so many, then one by one."""
     vectors = ["while c + WIDTH <= columns:", *_indented([*many, "c += WIDTH"], 1)] if many else []
-    return [*vectors, "while c < columns:", *_indented([*one, "c += 1"], 1)]
+    names = [p for _, p in _operands(op)]
+    starts = f"{', '.join(names)}, c = {', '.join(f'{p}0 + r * {p}1' for p in names)}, 0"
+    lines = [starts, *vectors, "while c < columns:", *_indented([*one, "c += 1"], 1), "out += columns"]
+    return [f"READ {''.join(names)}", *_indented(["for r in range(rows):", *_indented(lines, 1)], 1)]
 
 
 def _reads(op: Op, read: str) -> list[str]:
@@ -115,19 +121,24 @@ def _forward_lanes(op: Op) -> list[str]:
     many = _side_by_side(_value(op))
     read, write = ("load", "store") if many else ("get", "put")
     reads = [f"{name} = {read}(d, {p} + i)" for name, p in _operands(op)]
-    return [_lanes(many), *_indented([*reads, f"{write}(d, p + i, {many or _value(op)})"], 1)]
+    return _lanes(op, many, [*reads, f"{write}(d, p + i, {many or _value(op)})"])
 
 
 def _backward_lanes(op: Op) -> list[str]:
     many = [_side_by_side(rule) for rule in _rules(op)]
-    read, give, rules = ("load", "give_some", many) if all(many) else ("get", "give", _rules(op))
+    read, taken, give, rules = (
+        ("load", "taken_some", "give_some", many) if all(many) else ("get", "taken", "give", _rules(op))
+    )
     reads = [f"{name} = {read}(d, {p} + i)" for name, p in [*_operands(op), ("z", "p")]]
     gifts = _gifts(op, give, rules, "{p}, i, 1")
-    return [_lanes(all(many)), *_indented([*reads, f"g = {read}(grad, p + i)", *gifts], 1)]
+    return _lanes(op, all(many), [*reads, f"g = {taken}(grad, p + i)", *gifts])
 
 
-def _lanes(many: Any) -> str:
-    return "for i in range(0, width, WIDTH):" if many else "for i in range(width):"
+def _lanes(op: Op, many: Any, lines: list[str]) -> list[str]:
+    names = [p for _, p in _operands(op)]
+    lanes = f"{', '.join(names)}, p = {', '.join(f'{p} * width' for p in (*names, 'out'))}"
+    steps = "for i in range(0, width, WIDTH):" if many else "for i in range(width):"
+    return [f"EACH {''.join(names)}", *_indented([lanes, steps, *_indented(lines, 1), "out += 1"], 3)]
 
 
 def _operands(op: Op) -> list[tuple[str, str]]:
@@ -159,23 +170,12 @@ from numba import njit
 
 from autograd_mini.program.vectors import *
 """
-EACH = """\
-                for r in range(rows):
-                    for c in range(columns):
-                        a, b, e = a0 + r * a1 + c * a2, b0 + r * b1 + c * b2, e0 + r * e1 + c * e2
-"""
-LINE = """\
-            kind, out, rows, columns, n = code[k, 0], code[k, 1], code[k, 2], code[k, 3], code[k, 4]
-            a0, a1, a2, a3, na = code[k, 5], code[k, 6], code[k, 7], code[k, 8], code[k, 9]
-            b0, b1, b2, b3, nb = code[k, 10], code[k, 11], code[k, 12], code[k, 13], code[k, 14]
-            e0, e1, e2, ne = code[k, 15], code[k, 16], code[k, 17], code[k, 19]
-"""
 FACTORS = """\
-                if a2 == 0 and b1 == 0:  # a product may be turned
-                    a0, a1, a2, a3, na, b0, b1, b2, b3, nb = b0, b1, b2, b3, nb, a0, a1, a2, a3, na
-                once, times = (1, rows) if a1 == 0 else (rows, 1)  # all rows have the same matrix, or each its own
-                along = a3 == 1 and b3 == 1
-                packs = b2 == 0 and a1 == 0 and rows > 3 and columns > 3 and (n < WIDTH or not along)
+    if a2 == 0 and b1 == 0:  # a product may be turned
+        a0, a1, a2, a3, na, b0, b1, b2, b3, nb = b0, b1, b2, b3, nb, a0, a1, a2, a3, na
+    once, times = (1, rows) if a1 == 0 else (rows, 1)  # all rows have the same matrix, or each its own
+    along = a3 == 1 and b3 == 1
+    packs = b2 == 0 and a1 == 0 and rows > 3 and columns > 3 and (n < WIDTH or not along)
 """
 
 
@@ -360,239 +360,245 @@ def step(d, grad, a, a3, na, b, b3, nb, out, columns, n):
             give(grad, b, j, b3, total(z))
 """
 )
-FORWARD = """\
-            if kind == 0:  # gather
-                for c in range(columns):
-                    put(d, out + c, get(d, index[a0 + c]))
-            elif kind == 1 or kind == 3:  # dot; 3: one that begins with a number
-                for r in range(rows):
-                    for c in range(columns):
-                        put(d, out + r * columns + c, get(d, e0 + r * e1 + c * e2) if kind == 3 else 0.0)
-                FACTORS
-                if packs or (b2 == 0 and (a2 == 1 or along)):
-                    a, step_a = a0, a3
-                    if packs:
-                        pack(d, a0, a2, a3, n, columns, room)
-                        a, step_a = room, columns
-                    for r in range(once):
-                        if packs or a2 == 1:
-                            combine(d, out, columns, d, b0 + r * b1, b1, b3, d, a + r * a1, step_a, times, n, columns)
-                        else:
-                            meet(d, out, columns, 1, d, b0 + r * b1, b1, d, a0 + r * a1, a2, times, columns, n)
-                        out += columns
-                else:
-                    for r in range(rows):
-                        a, b, c = a0 + r * a1, b0 + r * b1, 0
-                        while n < 16 and c + WIDTH <= columns:
-                            z = load(d, out)
-                            for j in range(n):
-                                z = z + some(d, a + j * a3, c, a2) * some(d, b + j * b3, c, b2)
-                            store(d, out, z)
-                            out += WIDTH
-                            c += WIDTH
-                        while c < columns:
-                            give(d, out, 0, 0, inner(d, a + c * a2, a3, b + c * b2, b3, n))
-                            out += 1
-                            c += 1
-            elif kind == 2:  # sum
-                EACH
-                        j = 0
-                        sum = 0.0
-                        if a3 == 1 and n >= WIDTH:
-                            z = spread(0.0)
-                            while j + WIDTH <= n:
-                                z = z + load(d, a + j)
-                                j += WIDTH
-                            sum = total(z)
-                        while j < n:
-                            sum += pick(d, a, j, a3)
-                            j += 1
-                        put(d, out, sum)
-                        out += 1
-            elif kind == 4:  # take
-                EACH
-                        at = get(d, b)
-                        put(d, out, pick(d, a, int(at), a3) if 0.0 <= at < n and at == math.floor(at) else NAN)
-                        out += 1
-"""
-BACKWARD = """\
-            if kind == 0:
-                for c in range(columns):
-                    give(grad, index[a0 + c], 0, 0, get(grad, out + c))
-            elif kind == 1 or kind == 3:
-                if kind == 3 and ne:
-                    for r in range(rows):
-                        for c in range(columns):
-                            give(grad, e0 + r * e1, c, e2, get(grad, out + r * columns + c))
-                FACTORS
-                if packs:
+FORWARD = {
+    "gather": """
+    a0 = word(code, k + 5)
+    for c in range(columns):
+        put(d, out + c, get(d, word(index, a0 + c)))
+""",
+    "dot": """
+    READ e
+    for r in range(rows):
+        for c in range(columns):
+            put(d, out + r * columns + c, get(d, e0 + r * e1 + c * e2) if kind == 3 else 0.0)
+    FACTORS
+    if packs or (b2 == 0 and (a2 == 1 or along)):
+        a, step_a = a0, a3
+        if packs:
+            pack(d, a0, a2, a3, n, columns, room)
+            a, step_a = room, columns
+        for r in range(once):
+            if packs or a2 == 1:
+                combine(d, out, columns, d, b0 + r * b1, b1, b3, d, a + r * a1, step_a, times, n, columns)
+            else:
+                meet(d, out, columns, 1, d, b0 + r * b1, b1, d, a0 + r * a1, a2, times, columns, n)
+            out += columns
+    else:
+        for r in range(rows):
+            a, b, c = a0 + r * a1, b0 + r * b1, 0
+            while n < 16 and c + WIDTH <= columns:
+                z = load(d, out)
+                for j in range(n):
+                    z = z + some(d, a + j * a3, c, a2) * some(d, b + j * b3, c, b2)
+                store(d, out, z)
+                out += WIDTH
+                c += WIDTH
+            while c < columns:
+                give(d, out, 0, 0, inner(d, a + c * a2, a3, b + c * b2, b3, n))
+                out += 1
+                c += 1
+""",
+    "sum": """
+    EACH a
+            j = 0
+            sum = 0.0
+            if a3 == 1 and n >= WIDTH:
+                z = spread(0.0)
+                while j + WIDTH <= n:
+                    z = z + load(d, a + j)
+                    j += WIDTH
+                sum = total(z)
+            while j < n:
+                sum += pick(d, a, j, a3)
+                j += 1
+            put(d, out, sum)
+            out += 1
+""",
+    "take": """
+    EACH ab
+            at = get(d, b)
+            put(d, out, pick(d, a, int(at), a3) if 0.0 <= at < n and at == math.floor(at) else NAN)
+            out += 1
+""",
+}
+BACKWARD = {
+    "gather": """
+    a0 = word(code, k + 5)
+    for c in range(columns):
+        give(grad, word(index, a0 + c), 0, 0, taken(grad, out + c))
+""",
+    "dot": """
+    READ e
+    if kind == 3 and ne:
+        for r in range(rows):
+            for c in range(columns):
+                give(grad, e0 + r * e1, c, e2, get(grad, out + r * columns + c))
+    FACTORS
+    if packs:
+        if na:
+            combine(grad, room, columns, d, b0, b3, b1, grad, out, columns, n, rows, columns)
+            unpack(grad, a0, a2, a3, n, columns, room)
+        if nb:
+            pack(d, a0, a2, a3, n, columns, room)
+            meet(grad, b0, b1, b3, grad, out, columns, d, room, columns, rows, n, columns)
+    elif b2 == 0 and (a2 == 1 or along):
+        for r in range(once):
+            a, b = a0 + r * a1, b0 + r * b1
+            if a2 == 1 and times == 1:
+                step(d, grad, a, a3, na, b, b3, nb, out, columns, n)
+            elif a2 == 1:
+                if na:
+                    combine(grad, a, a3, d, b, b3, b1, grad, out, columns, n, times, columns)
+                if nb:
+                    meet(grad, b, b1, b3, grad, out, columns, d, a, a3, times, n, columns)
+            else:
+                if na:
+                    combine(grad, a, a2, grad, out, 1, columns, d, b, b1, columns, times, n)
+                if nb:
+                    combine(grad, b, b1, grad, out, columns, 1, d, a, a2, times, columns, n)
+            out += columns
+    else:
+        for r in range(rows):
+            a, b, c = a0 + r * a1, b0 + r * b1, 0
+            while n < 16 and c + WIDTH <= columns:
+                z = load(grad, out)
+                for j in range(n):
                     if na:
-                        combine(grad, room, columns, d, b0, b3, b1, grad, out, columns, n, rows, columns)
-                        unpack(grad, a0, a2, a3, n, columns, room)
+                        give_some(grad, a + j * a3, c, a2, z * some(d, b + j * b3, c, b2))
                     if nb:
-                        pack(d, a0, a2, a3, n, columns, room)
-                        meet(grad, b0, b1, b3, grad, out, columns, d, room, columns, rows, n, columns)
-                elif b2 == 0 and (a2 == 1 or along):
-                    for r in range(once):
-                        a, b = a0 + r * a1, b0 + r * b1
-                        if a2 == 1 and times == 1:
-                            step(d, grad, a, a3, na, b, b3, nb, out, columns, n)
-                        elif a2 == 1:
-                            if na:
-                                combine(grad, a, a3, d, b, b3, b1, grad, out, columns, n, times, columns)
-                            if nb:
-                                meet(grad, b, b1, b3, grad, out, columns, d, a, a3, times, n, columns)
-                        else:
-                            if na:
-                                combine(grad, a, a2, grad, out, 1, columns, d, b, b1, columns, times, n)
-                            if nb:
-                                combine(grad, b, b1, grad, out, columns, 1, d, a, a2, times, columns, n)
-                        out += columns
-                else:
-                    for r in range(rows):
-                        a, b, c = a0 + r * a1, b0 + r * b1, 0
-                        while n < 16 and c + WIDTH <= columns:
-                            z = load(grad, out)
-                            for j in range(n):
-                                if na:
-                                    give_some(grad, a + j * a3, c, a2, z * some(d, b + j * b3, c, b2))
-                                if nb:
-                                    give_some(grad, b + j * b3, c, b2, z * some(d, a + j * a3, c, a2))
-                            out += WIDTH
-                            c += WIDTH
-                        while c < columns:
-                            if na:
-                                scale(grad, a + c * a2, a3, get(grad, out), d, b + c * b2, b3, n)
-                            if nb:
-                                scale(grad, b + c * b2, b3, get(grad, out), d, a + c * a2, a3, n)
-                            out += 1
-                            c += 1
-            elif kind == 2:
-                EACH
-                        j = 0
-                        while a3 == 1 and j + WIDTH <= n:
-                            give_some(grad, a, j, 1, spread(get(grad, out)))
-                            j += WIDTH
-                        while j < n:
-                            give(grad, a, j, a3, get(grad, out))
-                            j += 1
-                        out += 1
-            elif kind == 4:
-                EACH
-                        at = get(d, b)
-                        if 0.0 <= at < n and at == math.floor(at):
-                            give(grad, a, int(at), a3, get(grad, out))
-                        out += 1
-"""
+                        give_some(grad, b + j * b3, c, b2, z * some(d, a + j * a3, c, a2))
+                out += WIDTH
+                c += WIDTH
+            while c < columns:
+                if na:
+                    scale(grad, a + c * a2, a3, get(grad, out), d, b + c * b2, b3, n)
+                if nb:
+                    scale(grad, b + c * b2, b3, get(grad, out), d, a + c * a2, a3, n)
+                out += 1
+                c += 1
+    clear(grad, word(code, k + 1), rows * columns)
+""",
+    "sum": """
+    EACH a
+            g, j = taken(grad, out), 0
+            while na and a3 == 1 and j + WIDTH <= n:
+                give_some(grad, a, j, 1, spread(g))
+                j += WIDTH
+            while na and j < n:
+                give(grad, a, j, a3, g)
+                j += 1
+            out += 1
+""",
+    "take": """
+    EACH ab
+            at, g = get(d, b), taken(grad, out)
+            if na and 0.0 <= at < n and at == math.floor(at):
+                give(grad, a, int(at), a3, g)
+            out += 1
+""",
+}
 RUN = """
 
 @njit(error_model="numpy", cache=CACHE, nogil=True)
-def run(code, back, index, numbers, slopes, first, room, end, forth, way_back):
-    d, grad = address(numbers), address(slopes)
-    if forth:
-        for k in range(code.shape[0]):
+def run(forth, back, index, numbers, slopes, first, room, end, forward, backward):
+    d, grad, code, lines, index = address(numbers), address(slopes), address(forth), forth.shape[0], address(index)
+    if forward:
+        for k in range(0, LINE * lines, LINE):
             FORWARD
-            else:
-                for r in range(rows):
-                    a, b, e, c = a0 + r * a1, b0 + r * b1, e0 + r * e1, 0
-                    FORWARD_ROWS
-                    out += columns
-    if way_back:
+    if backward:
         slopes[:first] = 0.0
         slopes[end] = 1.0
-        code = back
-        for k in range(code.shape[0] - 1, -1, -1):
+        code, lines = address(back), back.shape[0]
+        for k in range(LINE * (lines - 1), -1, -LINE):
             BACKWARD
-            else:
-                for r in range(rows):
-                    a, b, e, c = a0 + r * a1, b0 + r * b1, e0 + r * e1, 0
-                    BACKWARD_ROWS
-                    out += columns
-            clear(grad, code[k, 1], rows * columns)  # what has been handed on
 """
-FORWARD_LANES = """\
-            if kind == 0:
-                for c in range(columns):
-                    a = index[a0 + c] * width
-                    for i in range(0, width, WIDTH):
-                        store(d, (out + c) * width + i, load(d, a + i))
-            elif kind == 1 or kind == 3:
-                EACH
-                        for i in range(0, width, WIDTH):
-                            z = load(d, e * width + i) if kind == 3 else spread(0.0)
-                            for j in range(n):
-                                z = z + load(d, (a + j * a3) * width + i) * load(d, (b + j * b3) * width + i)
-                            store(d, out * width + i, z)
-                        out += 1
-            elif kind == 2:
-                EACH
-                        for i in range(0, width, WIDTH):
-                            z = load(d, a * width + i)
-                            for j in range(1, n):
-                                z = z + load(d, (a + j * a3) * width + i)
-                            store(d, out * width + i, z)
-                        out += 1
-            elif kind == 4:
-                EACH
-                        for i in range(width):
-                            at = get(d, b * width + i)
-                            inside = 0.0 <= at < n and at == math.floor(at)
-                            put(d, out * width + i, get(d, (a + int(at) * a3) * width + i) if inside else NAN)
-                        out += 1
-"""
-BACKWARD_LANES = """\
-            if kind == 0:
-                for c in range(columns):
-                    a = index[a0 + c] * width
-                    for i in range(0, width, WIDTH):
-                        give_some(grad, a, i, 1, load(grad, (out + c) * width + i))
-            elif kind == 1 or kind == 3:
-                EACH
-                        for i in range(0, width, WIDTH):
-                            z = load(grad, out * width + i)
-                            if kind == 3 and ne:
-                                give_some(grad, e * width, i, 1, z)
-                            for j in range(n):
-                                x, y = (a + j * a3) * width, (b + j * b3) * width
-                                if na:
-                                    give_some(grad, x, i, 1, z * load(d, y + i))
-                                if nb:
-                                    give_some(grad, y, i, 1, z * load(d, x + i))
-                        out += 1
-            elif kind == 2:
-                EACH
-                        for i in range(0, width, WIDTH):
-                            z = load(grad, out * width + i)
-                            for j in range(n):
-                                give_some(grad, (a + j * a3) * width, i, 1, z)
-                        out += 1
-            elif kind == 4:
-                EACH
-                        for i in range(width):
-                            at = get(d, b * width + i)
-                            if 0.0 <= at < n and at == math.floor(at):
-                                give(grad, (a + int(at) * a3) * width, i, 1, get(grad, out * width + i))
-                        out += 1
-"""
+FORWARD_LANES = {
+    "gather": """
+    a0 = word(code, k + 5)
+    for c in range(columns):
+        a = word(index, a0 + c) * width
+        for i in range(0, width, WIDTH):
+            store(d, (out + c) * width + i, load(d, a + i))
+""",
+    "dot": """
+    EACH abe
+            for i in range(0, width, WIDTH):
+                z = load(d, e * width + i) if kind == 3 else spread(0.0)
+                for j in range(n):
+                    z = z + load(d, (a + j * a3) * width + i) * load(d, (b + j * b3) * width + i)
+                store(d, out * width + i, z)
+            out += 1
+""",
+    "sum": """
+    EACH a
+            for i in range(0, width, WIDTH):
+                z = load(d, a * width + i)
+                for j in range(1, n):
+                    z = z + load(d, (a + j * a3) * width + i)
+                store(d, out * width + i, z)
+            out += 1
+""",
+    "take": """
+    EACH ab
+            for i in range(width):
+                at = get(d, b * width + i)
+                inside = 0.0 <= at < n and at == math.floor(at)
+                put(d, out * width + i, get(d, (a + int(at) * a3) * width + i) if inside else NAN)
+            out += 1
+""",
+}
+BACKWARD_LANES = {
+    "gather": """
+    a0 = word(code, k + 5)
+    for c in range(columns):
+        a = word(index, a0 + c) * width
+        for i in range(0, width, WIDTH):
+            give_some(grad, a, i, 1, taken_some(grad, (out + c) * width + i))
+""",
+    "dot": """
+    EACH abe
+            for i in range(0, width, WIDTH):
+                z = taken_some(grad, out * width + i)
+                if kind == 3 and ne:
+                    give_some(grad, e * width, i, 1, z)
+                for j in range(n):
+                    x, y = (a + j * a3) * width, (b + j * b3) * width
+                    if na:
+                        give_some(grad, x, i, 1, z * load(d, y + i))
+                    if nb:
+                        give_some(grad, y, i, 1, z * load(d, x + i))
+            out += 1
+""",
+    "sum": """
+    EACH a
+            for i in range(0, width, WIDTH):
+                z = taken_some(grad, out * width + i)
+                for j in range(n if na else 0):
+                    give_some(grad, (a + j * a3) * width, i, 1, z)
+            out += 1
+""",
+    "take": """
+    EACH ab
+            for i in range(width):
+                at, g = get(d, b * width + i), taken(grad, out * width + i)
+                if na and 0.0 <= at < n and at == math.floor(at):
+                    give(grad, (a + int(at) * a3) * width, i, 1, g)
+            out += 1
+""",
+}
 BLOCKS = """
 
 @njit(error_model="numpy", cache=CACHE, nogil=True)
-def blocks(code, back, index, ds, gs, X, mapped, same, outputs, results, slopes, totals, first, last, inputs, end):
-    d, grad, width = address(ds), address(gs), ds.shape[1]
-    forth = code
+def blocks(forth, back, index, ds, gs, X, mapped, same, outputs, results, slopes, totals, first, last, inputs, end):
+    d, grad, width, index = address(ds), address(gs), ds.shape[1], address(index)
     for block in range(first, last):
         start = block * width
         count = min(width, X.shape[1] - start)
         for k in range(mapped.size):
             ds[mapped[k], :count] = X[k, start : start + count]
-        code = forth
-        for k in range(code.shape[0]):
+        code, lines = address(forth), forth.shape[0]
+        for k in range(0, LINE * lines, LINE):
             FORWARD
-            else:
-                EACH
-                        a, b, e, p = a * width, b * width, e * width, out * width
-                        FORWARD_ROWS
-                        out += 1
         for k in range(outputs.size):
             results[k, start : start + count] = ds[outputs[k], :count]
         if end < 0:
@@ -600,15 +606,9 @@ def blocks(code, back, index, ds, gs, X, mapped, same, outputs, results, slopes,
         gs[:inputs] = 0.0
         gs[end, :count] = 1.0
         gs[end, count:] = 0.0
-        code = back
-        for k in range(code.shape[0] - 1, -1, -1):
+        code, lines = address(back), back.shape[0]
+        for k in range(LINE * (lines - 1), -1, -LINE):
             BACKWARD
-            else:
-                EACH
-                        a, b, e, p = a * width, b * width, e * width, out * width
-                        BACKWARD_ROWS
-                        out += 1
-            clear(grad, code[k, 1] * width, rows * columns * width)
         for k in range(mapped.size):
             slopes[k, start : start + count] = gs[mapped[k], :count]
         for k in range(same.size):
@@ -646,34 +646,48 @@ def beyond() -> frozenset[str]:
 
 def module(ops: tuple[Op, ...], *, lanes: bool, cached: bool) -> str:
     """Return the source of the loops that know some rows, for single numbers or for lanes."""
-    whole, forward, backward, forward_row, backward_row = (
-        (BLOCKS, FORWARD_LANES, BACKWARD_LANES, _forward_lanes, _backward_lanes)
+    whole, size, ways = (
+        (BLOCKS, "width", [("forward", FORWARD_LANES, _forward_lanes), ("backward", BACKWARD_LANES, _backward_lanes)])
         if lanes
-        else (RUN, FORWARD, BACKWARD, _forward_row, _backward_row)
+        else (RUN, "room", [("forward", FORWARD, _forward_row), ("backward", BACKWARD, _backward_row)])
     )
-    parts = {
-        "FORWARD": (LINE + forward).splitlines(),
-        "BACKWARD": (LINE + backward).splitlines(),
-        "FORWARD_ROWS": _by_kind(ops, forward_row),
-        "BACKWARD_ROWS": _by_kind(ops, backward_row),
-        "FACTORS": FACTORS.splitlines(),
-        "EACH": EACH.splitlines(),
-    }
-    lines = [*HEAD.splitlines(), *_functions().values(), *PRODUCTS.splitlines(), *whole.splitlines()]
-    for name, part in parts.items():
-        lines = [made for line in lines for made in (_moved(part, line) if line.strip() == name else [line])]
-    return "\n".join(lines).replace("CACHE", str(cached)) + "\n"
+    kinds = KINDS | {op.name: kind for kind, op in enumerate(ops, FIRST_ROW)}
+    texts = [HEAD, *_functions().values(), PRODUCTS]
+    for way, own, row in ways:
+        parts = own | {op.name: "\n".join(row(op)) for op in ops}
+        texts += [_function(f"{way}_{name}", part, size) for name, part in parts.items()]
+        calls = ["kind = word(code, k)"]
+        for name, kind in kinds.items():
+            test = "if" if kind == 0 else "elif"
+            calls += [f"{test} kind == {kind}:", f"    {way}_{name.removeprefix('started ')}({ARGUMENTS}, {size})"]
+        whole = whole.replace(way.upper(), "\n            ".join(calls))
+    constants = {"CACHE": str(cached), "LINE": str(5 + FIELDS * len(PLACES))}
+    return "\n".join([*texts, re.sub("CACHE|LINE", lambda match: constants[match[0]], whole)])
 
 
-def _by_kind(ops: tuple[Op, ...], row: Callable[[Op], list[str]]) -> list[str]:
-    """Write what is done for each row."""
-    lines = []
-    for i, op in enumerate(ops, FIRST_ROW):
-        lines += [f"{'el' * (i > FIRST_ROW)}if kind == {i}:  # {op.name}", *_indented(row(op), 1)]
-    return lines
+def _function(name: str, part: str, size: str) -> str:
+    """Write the function that does one kind of instruction."""
+    lines = [f"def {name}({ARGUMENTS}, {size}):", "    apart()", f"    kind, out, rows, columns, n = {_words(0, 5)}"]
+    for line in part.strip("\n").splitlines():
+        what, _, places = line.strip().partition(" ")
+        if what == "FACTORS":
+            lines += [*_read("ab"), *FACTORS.splitlines()]
+        elif what == "READ":
+            lines += _read(places)
+        elif what == "EACH":
+            found = ", ".join(f"{p}0 + r * {p}1 + c * {p}2" for p in places)
+            walk = ["for r in range(rows):", "    for c in range(columns):", f"        {', '.join(places)} = {found}"]
+            lines += [*_read(places), *_indented(walk, 1)]
+        else:
+            lines.append(line)
+    return "\n".join(["", '@njit(error_model="numpy")', *lines, ""])
 
 
-def _moved(lines: list[str], to: str) -> list[str]:
-    """Return lines as far in as one that they replace."""
-    more = len(to) - len(to.lstrip()) - (len(lines[0]) - len(lines[0].lstrip()))
-    return [" " * more + line if more >= 0 else line[-more:] for line in lines]
+def _read(places: str) -> list[str]:
+    """Write the reading of operands' fields."""
+    fields = [f"{p}0, {p}1, {p}2, {p}3, n{p} = {_words(5 + FIELDS * 'abe'.index(p), FIELDS)}" for p in places]
+    return _indented(fields, 1)
+
+
+def _words(at: int, count: int) -> str:
+    return ", ".join(f"word(code, k + {i})" for i in range(at, at + count))

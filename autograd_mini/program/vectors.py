@@ -104,7 +104,18 @@ def address(typing: Any, d: Any) -> Any:
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return context.make_array(sig.args[0])(context, builder, args[0]).data
 
-    return ADDRESS(d), build
+    return types.CPointer(d.dtype)(d), build
+
+
+@intrinsic
+def apart(typing: Any) -> Any:
+    """Keep the function that calls this out of those that call it."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return NONE(), build
 
 
 def _at(builder: Any, d: Any, i: Any) -> Any:
@@ -150,6 +161,7 @@ def _store_part(b: Any, d: Any, i: Any, v: Any, count: Any) -> Any:
 
 
 get = _function(FLOAT, ADDRESS, INT, build=lambda b, d, i: b.load(b.gep(d, [i])))
+word = _function(INT, types.CPointer(INT), INT, build=lambda b, d, i: b.load(b.gep(d, [i])))
 put = _function(NONE, ADDRESS, INT, FLOAT, build=lambda b, d, i, x: b.store(x, b.gep(d, [i])))
 load = _function(VECTOR, ADDRESS, INT, build=lambda b, d, i: b.load(_at(b, d, i), align=8))
 store = _function(NONE, ADDRESS, INT, VECTOR, build=lambda b, d, i, v: b.store(v, _at(b, d, i), align=8))
@@ -211,6 +223,12 @@ def _add_to(b: Any, place: Any, x: Any) -> Any:
     return b.store(b.fadd(b.load(place, align=8), x, flags=FUSED), place, align=8)
 
 
+def _taken(b: Any, place: Any) -> Any:
+    x = b.load(place, align=8)
+    b.store(_lanes(0.0) if isinstance(x.type, ir.VectorType) else ir.Constant(x.type, 0.0), place, align=8)
+    return x
+
+
 def _some(b: Any, d: Any, i: Any, c: Any, step: Any) -> Any:
     place, nothing = _stepped(b, d, i, c, step), ir.Constant(step.type, 0)
     return _either(
@@ -244,6 +262,9 @@ give = _function(
     NONE, ADDRESS, INT, INT, INT, FLOAT, build=lambda b, d, i, c, step, x: _add_to(b, _stepped(b, d, i, c, step), x)
 )
 some = _function(VECTOR, ADDRESS, INT, INT, INT, build=_some)
+# What is there, where 0 is left.
+taken = _function(FLOAT, ADDRESS, INT, build=lambda b, d, i: _taken(b, b.gep(d, [i])))
+taken_some = _function(VECTOR, ADDRESS, INT, build=lambda b, d, i: _taken(b, _at(b, d, i)))
 give_some = _function(NONE, ADDRESS, INT, INT, INT, VECTOR, build=_give_some)
 # The first numbers alone where they are not as many as a vector has.
 load_most = _function(
@@ -452,7 +473,7 @@ def v_identity(x: Any) -> Any:
 
 # What the loops' text uses.
 __all__ = [  # noqa: PLE0604
-    "WIDTH", "address", "get", "put", "load", "store", "load_part", "store_part", "load_most", "store_most",
-    "spread", "total", "totals", "pick", "give", "some", "give_some",
+    "WIDTH", "apart", "address", "word", "get", "put", "pick", "give", "taken", "load", "store", "load_part",
+    "store_part", "load_most", "store_most", "some", "give_some", "taken_some", "spread", "total", "totals",
     *(name for name in dir() if name.startswith("v_")),
 ]  # fmt: skip
