@@ -62,7 +62,7 @@ THIRD_PARTY = {
     "program.arguments": {"numpy"},
     "program.batch": {"numpy"},
     "program.vectors": {"llvmlite", "numba", "numpy"},
-    "program.kernels": {"numpy", "numba"},
+    "program.kernels": {"numpy", "numba", "tqdm"},
     "program.notation": {"numpy"},
     "program.adjoint": {"numpy"},
     "program.compiler": {"numpy"},

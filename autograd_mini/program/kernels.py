@@ -13,8 +13,8 @@ import math
 import os
 import warnings
 from functools import cache
-from operator import attrgetter
 from pathlib import Path
+from time import perf_counter
 from types import ModuleType
 from typing import Any, NamedTuple, Protocol
 
@@ -24,7 +24,7 @@ from ..files import write_whole
 from ..ops import OPS, Op, Traced
 from ..uncompiled import load_file
 from .lift import Instruction, Program
-from .loops import FIELDS, FIRST_ROW, KINDS, PLACES, applied, beyond, is_arithmetic, module, name_of
+from .loops import FIELDS, LINE, PLACES, applied, beyond, driver, is_arithmetic, kernel, name_of
 
 __all__ = ["Batch", "Runner", "runner"]
 
@@ -77,16 +77,14 @@ class Batch(NamedTuple):
 class _Loops:
     """Numba's loops."""
 
-    def __init__(self, program: Program, ops: tuple[Op, ...]) -> None:
-        self.ops = ops
+    def __init__(self, program: Program) -> None:
         self.first = program.inputs + len(program.constants)
-        kinds = {op: i for i, op in enumerate(ops, FIRST_ROW)}
+        kinds: dict[Op | str, int] = {}
         lines: list[list[int]] = []
         indices: list[Any] = [np.empty(0, dtype=np.int64)]
         offset = 0
         for i in program.instructions:
-            started = "started " * (i.kind == "dot" and len(i.operands) > 2)
-            kind = kinds[i.op] if i.op is not None else KINDS[started + i.kind]
+            kind = kinds.setdefault(i.op or i.kind, len(kinds))
             line = [kind, i.start, i.rows, i.columns, i.length]
             if i.kind == "gather":
                 line.append(offset)
@@ -94,8 +92,11 @@ class _Loops:
                 offset += i.index.size
             for access in i.operands:
                 line += [*access, 1]
-            lines.append(line + [0] * (5 + FIELDS * len(PLACES) - len(line)))
-        self.code = np.array(lines, dtype=np.int64).reshape(len(lines), 5 + FIELDS * len(PLACES))
+            if i.kind == "dot" and len(i.operands) > 2:
+                line[-2] = 1  # it begins with a number, which has no terms to step along
+            lines.append(line + [0] * (LINE - len(line)))
+        self.kinds = tuple(kinds)
+        self.code = np.array(lines, dtype=np.int64).reshape(len(lines), LINE)
         self.index = np.concatenate(indices)
         self.program = program
         self.size = program.size
@@ -103,24 +104,31 @@ class _Loops:
         self._load()
 
     def _load(self) -> None:
-        self._run = _loaded(self.ops, lanes=False).run
-        # compiled now, so that what Numba cannot take is known
-        self._run(self.code, self.code, self.index, np.zeros(1), np.zeros(1), 0, 0, 0, False, False)
+        self.kernels = np.zeros((len(self.kinds), 2), dtype=np.int64)
+        self._compile("forward", self.kinds)
+        # What Numba cannot take must be known now; that it takes the package's own is known.
+        self._compile("backward", tuple(kind for kind in self.kinds if not _is_own(kind)))
+        self._run = _driver(lanes=False)
+
+    def _compile(self, way: str, kinds: tuple[Op | str, ...]) -> None:
+        for kind, place in _addresses_of(way, kinds, lanes=False).items():
+            self.kernels[self.kinds.index(kind), 1 if way == "backward" else 0] = place
 
     def forward(self, d: Any) -> None:
         """Fill the array of numbers, from the inputs and constants that stand in it."""
-        self._run(self.code, self.code, self.index, d, d, 0, self.size, 0, True, False)
+        self._run(self.kernels, self.code, self.code, self.index, d, d, 0, self.size, 0, True, False)
 
     def backward(self, d: Any, grad: Any, z: int, way: Any) -> None:
         """Leave the derivatives of number z in the places of the inputs that are wanted."""
-        self._run(self.code, way, self.index, d, grad, self.first, self.size, z, False, True)
+        self._run(self.kernels, self.code, way, self.index, d, grad, self.first, self.size, z, False, True)
 
     def both(self, d: Any, grad: Any, z: int, way: Any) -> None:
         """Do one after the other."""
-        self._run(self.code, way, self.index, d, grad, self.first, self.size, z, True, True)
+        self._run(self.kernels, self.code, way, self.index, d, grad, self.first, self.size, z, True, True)
 
     def way_back(self, z: int, wanted: list[slice]) -> Any:
         """Return the code without the instructions and operands that no derivative which is wanted goes through."""
+        self._compile("backward", self.kinds)
         program, code = self.program, self.code.copy()
         active = np.zeros(program.size, dtype=bool)  # what depends on an input that is wanted
         for stretch in wanted:
@@ -153,23 +161,76 @@ class _Loops:
         numbers, width, *rest, z, way = batch
         d = np.repeat(numbers[:, None], width, axis=1)
         grad = np.zeros_like(d) if z >= 0 else d[:0]
-        loops = _loaded(self.ops, lanes=True)
-        loops.blocks(self.code, way if z >= 0 else self.code, self.index, d, grad, *rest, first, last, self.first, z)
+        both = [_addresses_of(way, self.kinds, lanes=True) for way in ("forward", "backward")[: 1 + (z >= 0)]]
+        kernels = np.array([[way[kind] for way in (both[0], both[-1])] for kind in self.kinds], dtype=np.int64)
+        code = self.code
+        _driver(lanes=True)(
+            kernels, code, way if z >= 0 else code, self.index, d, grad, *rest, first, last, self.first, z
+        )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_run"}
+        return {name: value for name, value in vars(self).items() if name not in ("_run", "kernels")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._load()
 
 
+def _is_own(kind: Op | str) -> bool:
+    """Say whether a kernel is the package's, of its own table."""
+    return isinstance(kind, str) or OPS.get(kind.name) is kind
+
+
+def _addresses_of(way: str, kinds: tuple[Op | str, ...], *, lanes: bool) -> dict[Op | str, int]:
+    """Return where the kernels are; those that the machine does not have yet are compiled."""
+    found = {}
+    start, shown = perf_counter(), None
+    for kind in kinds:
+        found[kind] = _kernel(way, kind, lanes=lanes).address
+        if perf_counter() - start > 1.0 and shown is None:
+            from tqdm.auto import tqdm
+
+            shown = tqdm(
+                total=len(kinds), initial=len(found) - 1, desc=f"compiling {way} loops, kept for next time", leave=False
+            )
+        if shown is not None:
+            shown.update()
+    if shown is not None:
+        shown.close()
+    return found
+
+
 @cache
-def _loaded(ops: tuple[Op, ...], *, lanes: bool) -> Any:
-    """Return the compiled module for some rows, from the cache folder where they are the package's."""
-    own = all(OPS.get(op.name) is op for op in ops)
-    text = module(ops, lanes=lanes, cached=own)
-    if own:
+def _kernel(way: str, kind: Op | str, *, lanes: bool) -> Any:
+    """Return what does one kind of instruction, `forward` or `backward`, compiled."""
+    from numba import cfunc
+
+    from .vectors import KERNEL
+
+    made, kept = _module_of(kind, lanes=lanes)
+    return cfunc(KERNEL, cache=kept, error_model="numpy")(getattr(made, way))
+
+
+@cache
+def _module_of(kind: Op | str, *, lanes: bool) -> tuple[ModuleType, bool]:
+    from numba import njit
+
+    own = {} if _is_own(kind) else {name_of(kind): njit(error_model="numpy")(kind.function)}  # type: ignore[arg-type,union-attr]
+    return _loaded(kernel(kind, lanes=lanes), own)
+
+
+@cache
+def _driver(*, lanes: bool) -> Any:
+    """Return what runs instructions one after the other, compiled."""
+    from numba import njit
+
+    made, kept = _loaded(driver(lanes=lanes), {})
+    return njit(cache=kept, nogil=True)(made.run)
+
+
+def _loaded(text: str, own: dict[str, Any]) -> tuple[ModuleType, bool]:
+    """Return a module of loops, and whether what is compiled of it can be kept: it is in the cache folder then."""
+    if not own:
         version = text.encode() + Path(__file__).with_name("vectors.py").read_bytes()
         name = f"kernels_{hashlib.sha256(version).hexdigest()[:16]}"
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "autograd_mini"
@@ -179,15 +240,13 @@ def _loaded(ops: tuple[Op, ...], *, lanes: bool) -> Any:
             if not path.exists():
                 write_whole(path, text.encode())
         except OSError:  # no place to keep it
-            text = module(ops, lanes=lanes, cached=False)
+            pass
         else:
-            return load_file(name, path)  # a name by which Numba finds it again
-    from numba import njit
-
+            return load_file(name, path), True  # a name by which Numba finds it again
     made = ModuleType("kernels")
-    vars(made).update({name_of(op): njit(error_model="numpy")(op.function) for op in ops if OPS.get(op.name) is not op})
+    vars(made).update(own)
     exec(text, vars(made))  # of our own making
-    return made
+    return made, False
 
 
 class _Arrays:
@@ -317,19 +376,6 @@ def _applied_to_arrays(op: Op, xs: list[Any]) -> Any:
     return np.vectorize(extended, otypes=[float])(*xs)
 
 
-# Compiling the loops takes seconds, for all rows 15 of them, and is done once on a machine. So there are two
-# sets of loops for the table's rows: the usual ones, and all that Numba can take.
-USUAL = frozenset("add sub mul div neg pow exp log sqrt tanh sigmoid softplus relu maximum greater where".split())
-
-
-def _rows_for(ops: set[Op]) -> tuple[Op, ...]:
-    """Return the rows that the loops for some ops shall have."""
-    table = {op for op in ops if OPS.get(op.name) is op}
-    names = USUAL if all(op.name in USUAL for op in table) else OPS.keys() - beyond()
-    found = [*(OPS[name] for name in sorted(names)), *sorted(ops - table, key=name_of)]
-    return tuple(sorted(found, key=attrgetter("arity")))
-
-
 @cache
 def _arithmetic(op: Op) -> Any:
     """Return a row that is arithmetic as a function of arrays."""
@@ -355,7 +401,7 @@ def runner(program: Program, use_numba: bool | None = None) -> Runner:
     reason = next((f"{op} is beyond it" for op in ops if op.name in beyond() or op.arity > len(PLACES)), "")
     if not reason:
         try:
-            return _Loops(program, _rows_for(ops))
+            return _Loops(program)
         except numba.core.errors.NumbaError as error:
             reason = str(error).splitlines()[0]
     if use_numba:

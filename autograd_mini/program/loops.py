@@ -18,13 +18,13 @@ from typing import Any
 from ..ops import OPS, Level, Op, Traced
 from ..uncompiled import source_module
 
-__all__ = ["FIELDS", "KINDS", "PLACES", "applied", "beyond", "is_arithmetic", "module", "name_of"]
+__all__ = ["FIELDS", "LINE", "PLACES", "applied", "beyond", "driver", "is_arithmetic", "kernel", "name_of"]
 
 FIELDS = 5  # of an access: where it is, its steps, and whether its derivative is wanted
 PLACES = ("x", "y", "w")  # what the loops call the operands of a row
-KINDS = {"gather": 0, "dot": 1, "sum": 2, "started dot": 3, "take": 4}
-FIRST_ROW = len(KINDS)
-ARGUMENTS = "code, k, index, d, grad"  # of what does one instruction; and the room, or the width of lanes
+LINE = 5 + FIELDS * len(
+    PLACES
+)  # an instruction: its kernel, where its results start, rows, columns and terms, accesses
 # The functions that `vectors` has.
 VECTORS = frozenset(
     "abs equal exp greater greater_equal identity leaky_relu log maximum minimum relu sigmoid silu softplus sqrt "
@@ -169,6 +169,7 @@ import numpy as np
 from numba import njit
 
 from autograd_mini.program.vectors import *
+
 """
 FACTORS = """\
     if a2 == 0 and b1 == 0:  # a product may be turned
@@ -370,7 +371,7 @@ FORWARD = {
     READ e
     for r in range(rows):
         for c in range(columns):
-            put(d, out + r * columns + c, get(d, e0 + r * e1 + c * e2) if kind == 3 else 0.0)
+            put(d, out + r * columns + c, get(d, e0 + r * e1 + c * e2) if e3 else 0.0)
     FACTORS
     if packs or (b2 == 0 and (a2 == 1 or along)):
         a, step_a = a0, a3
@@ -429,7 +430,7 @@ BACKWARD = {
 """,
     "dot": """
     READ e
-    if kind == 3 and ne:
+    if e3 and ne:
         for r in range(rows):
             for c in range(columns):
                 give(grad, e0 + r * e1, c, e2, get(grad, out + r * columns + c))
@@ -498,19 +499,18 @@ BACKWARD = {
 """,
 }
 RUN = """
-
-@njit(error_model="numpy", cache=CACHE, nogil=True)
-def run(forth, back, index, numbers, slopes, first, room, end, forward, backward):
-    d, grad, code, lines, index = address(numbers), address(slopes), address(forth), forth.shape[0], address(index)
+def run(kernels, forth, back, index, numbers, slopes, first, room, end, forward, backward):
+    d, grad, index, kernels = address(numbers), address(slopes), address(index), address(kernels)
     if forward:
-        for k in range(0, LINE * lines, LINE):
-            FORWARD
+        code = address(forth)
+        for k in range(0, LINE * forth.shape[0], LINE):
+            call(word(kernels, 2 * word(code, k)), code, k, index, d, grad, room)
     if backward:
         slopes[:first] = 0.0
         slopes[end] = 1.0
-        code, lines = address(back), back.shape[0]
-        for k in range(LINE * (lines - 1), -1, -LINE):
-            BACKWARD
+        code = address(back)
+        for k in range(LINE * (back.shape[0] - 1), -1, -LINE):
+            call(word(kernels, 2 * word(code, k) + 1), code, k, index, d, grad, room)
 """
 FORWARD_LANES = {
     "gather": """
@@ -523,7 +523,7 @@ FORWARD_LANES = {
     "dot": """
     EACH abe
             for i in range(0, width, WIDTH):
-                z = load(d, e * width + i) if kind == 3 else spread(0.0)
+                z = load(d, e * width + i) if e3 else spread(0.0)
                 for j in range(n):
                     z = z + load(d, (a + j * a3) * width + i) * load(d, (b + j * b3) * width + i)
                 store(d, out * width + i, z)
@@ -559,7 +559,7 @@ BACKWARD_LANES = {
     EACH abe
             for i in range(0, width, WIDTH):
                 z = taken_some(grad, out * width + i)
-                if kind == 3 and ne:
+                if e3 and ne:
                     give_some(grad, e * width, i, 1, z)
                 for j in range(n):
                     x, y = (a + j * a3) * width, (b + j * b3) * width
@@ -587,28 +587,26 @@ BACKWARD_LANES = {
 """,
 }
 BLOCKS = """
-
-@njit(error_model="numpy", cache=CACHE, nogil=True)
-def blocks(forth, back, index, ds, gs, X, mapped, same, outputs, results, slopes, totals, first, last, inputs, end):
-    d, grad, width, index = address(ds), address(gs), ds.shape[1], address(index)
+def run(kernels, forth, back, index, ds, gs, X, mapped, same, outputs, results, slopes, totals, first, last, inputs, z):
+    d, grad, width, index, kernels = address(ds), address(gs), ds.shape[1], address(index), address(kernels)
     for block in range(first, last):
         start = block * width
         count = min(width, X.shape[1] - start)
         for k in range(mapped.size):
             ds[mapped[k], :count] = X[k, start : start + count]
-        code, lines = address(forth), forth.shape[0]
-        for k in range(0, LINE * lines, LINE):
-            FORWARD
+        code = address(forth)
+        for k in range(0, LINE * forth.shape[0], LINE):
+            call(word(kernels, 2 * word(code, k)), code, k, index, d, grad, width)
         for k in range(outputs.size):
             results[k, start : start + count] = ds[outputs[k], :count]
-        if end < 0:
+        if z < 0:
             continue
         gs[:inputs] = 0.0
-        gs[end, :count] = 1.0
-        gs[end, count:] = 0.0
-        code, lines = address(back), back.shape[0]
-        for k in range(LINE * (lines - 1), -1, -LINE):
-            BACKWARD
+        gs[z, :count] = 1.0
+        gs[z, count:] = 0.0
+        code = address(back)
+        for k in range(LINE * (back.shape[0] - 1), -1, -LINE):
+            call(word(kernels, 2 * word(code, k) + 1), code, k, index, d, grad, width)
         for k in range(mapped.size):
             slopes[k, start : start + count] = gs[mapped[k], :count]
         for k in range(same.size):
@@ -644,30 +642,37 @@ def beyond() -> frozenset[str]:
     return frozenset(name for name, op in OPS.items() if op.arity > len(PLACES) or not calls(op) <= _functions().keys())
 
 
-def module(ops: tuple[Op, ...], *, lanes: bool, cached: bool) -> str:
-    """Return the source of the loops that know some rows, for single numbers or for lanes."""
-    whole, size, ways = (
-        (BLOCKS, "width", [("forward", FORWARD_LANES, _forward_lanes), ("backward", BACKWARD_LANES, _backward_lanes)])
+def kernel(what: Op | str, *, lanes: bool) -> str:
+    """Return the source of what does one kind of instruction, `forward` and `backward`: a row, or what is named."""
+    texts = [PRODUCTS] if what == "dot" and not lanes else []
+    for way, parts, row in (
+        (("forward", FORWARD_LANES, _forward_lanes), ("backward", BACKWARD_LANES, _backward_lanes))
         if lanes
-        else (RUN, "room", [("forward", FORWARD, _forward_row), ("backward", BACKWARD, _backward_row)])
-    )
-    kinds = KINDS | {op.name: kind for kind, op in enumerate(ops, FIRST_ROW)}
-    texts = [HEAD, *_functions().values(), PRODUCTS]
-    for way, own, row in ways:
-        parts = own | {op.name: "\n".join(row(op)) for op in ops}
-        texts += [_function(f"{way}_{name}", part, size) for name, part in parts.items()]
-        calls = ["kind = word(code, k)"]
-        for name, kind in kinds.items():
-            test = "if" if kind == 0 else "elif"
-            calls += [f"{test} kind == {kind}:", f"    {way}_{name.removeprefix('started ')}({ARGUMENTS}, {size})"]
-        whole = whole.replace(way.upper(), "\n            ".join(calls))
-    constants = {"CACHE": str(cached), "LINE": str(5 + FIELDS * len(PLACES))}
-    return "\n".join([*texts, re.sub("CACHE|LINE", lambda match: constants[match[0]], whole)])
+        else (("forward", FORWARD, _forward_row), ("backward", BACKWARD, _backward_row))
+    ):
+        part = parts[what] if isinstance(what, str) else "\n".join(row(what))
+        texts.append(_function(way, part, "width" if lanes else "room"))
+    called: list[str] = []
+    names = _called("".join(texts))
+    while names:
+        called = [*(text for name, text in _functions().items() if name in names), *called]
+        names = _called("".join(called)) - names
+    return "\n".join([HEAD, *dict.fromkeys(called), *texts])
+
+
+def _called(text: str) -> set[str]:
+    """Return the rows whose functions are called in a text, as `f_exp` or by one another as `_exp`."""
+    return set(re.findall(r"\bf?_(\w+)\(", text))
+
+
+def driver(*, lanes: bool) -> str:
+    """Return the source of what runs instructions one after the other, `run`."""
+    return HEAD + (BLOCKS if lanes else RUN).replace("LINE", str(LINE))
 
 
 def _function(name: str, part: str, size: str) -> str:
     """Write the function that does one kind of instruction."""
-    lines = [f"def {name}({ARGUMENTS}, {size}):", "    apart()", f"    kind, out, rows, columns, n = {_words(0, 5)}"]
+    lines = [f"def {name}(code, k, index, d, grad, {size}):", f"    out, rows, columns, n = {_words(1, 4)}"]
     for line in part.strip("\n").splitlines():
         what, _, places = line.strip().partition(" ")
         if what == "FACTORS":
@@ -680,7 +685,7 @@ def _function(name: str, part: str, size: str) -> str:
             lines += [*_read(places), *_indented(walk, 1)]
         else:
             lines.append(line)
-    return "\n".join(["", '@njit(error_model="numpy")', *lines, ""])
+    return "\n".join(["", *lines, ""])
 
 
 def _read(places: str) -> list[str]:

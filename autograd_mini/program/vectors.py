@@ -29,7 +29,9 @@ WIDTH = 4  # numbers of a vector, a register of AVX2; eight were slower on matri
 FUSED = ("contract",)
 
 INT, FLOAT, NONE = types.intp, types.float64, types.none
-ADDRESS = types.CPointer(FLOAT)
+ADDRESS, WORDS = types.CPointer(FLOAT), types.CPointer(INT)
+# What does one instruction: of all code, the place of its line, indices, numbers, derivatives, and a size.
+KERNEL = NONE(WORDS, INT, WORDS, ADDRESS, ADDRESS, INT)
 
 _I1, _I32, _I64 = (ir.VectorType(ir.IntType(bits), WIDTH) for bits in (1, 32, 64))
 _F64 = ir.VectorType(ir.DoubleType(), WIDTH)
@@ -63,15 +65,8 @@ def _function(result: Any, *operands: Any, build: Callable[..., Any]) -> Any:
         return context.get_dummy_value() if result is NONE else found
 
     made = signature(result, *operands), lowered
-    return intrinsic(
-        {
-            1: lambda typing, x: made,
-            2: lambda typing, x, y: made,
-            3: lambda typing, x, y, z: made,
-            4: lambda typing, x, y, z, w: made,
-            5: lambda typing, x, y, z, w, v: made,
-        }[len(operands)]
-    )
+    names = ", ".join("xyzwabc"[: len(operands)])  # Numba counts a function's parameters
+    return intrinsic(eval(f"lambda typing, {names}: made", {"made": made}))
 
 
 def _of_llvm(name: str, result: Any, *operands: Any) -> Callable[..., Any]:
@@ -105,17 +100,6 @@ def address(typing: Any, d: Any) -> Any:
         return context.make_array(sig.args[0])(context, builder, args[0]).data
 
     return types.CPointer(d.dtype)(d), build
-
-
-@intrinsic
-def apart(typing: Any) -> Any:
-    """Keep the function that calls this out of those that call it."""
-
-    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        builder.function.attributes.add("noinline")
-        return context.get_dummy_value()
-
-    return NONE(), build
 
 
 def _at(builder: Any, d: Any, i: Any) -> Any:
@@ -161,13 +145,20 @@ def _store_part(b: Any, d: Any, i: Any, v: Any, count: Any) -> Any:
 
 
 get = _function(FLOAT, ADDRESS, INT, build=lambda b, d, i: b.load(b.gep(d, [i])))
-word = _function(INT, types.CPointer(INT), INT, build=lambda b, d, i: b.load(b.gep(d, [i])))
+word = _function(INT, WORDS, INT, build=lambda b, d, i: b.load(b.gep(d, [i])))
 put = _function(NONE, ADDRESS, INT, FLOAT, build=lambda b, d, i, x: b.store(x, b.gep(d, [i])))
 load = _function(VECTOR, ADDRESS, INT, build=lambda b, d, i: b.load(_at(b, d, i), align=8))
 store = _function(NONE, ADDRESS, INT, VECTOR, build=lambda b, d, i, v: b.store(v, _at(b, d, i), align=8))
 load_part = _function(VECTOR, ADDRESS, INT, INT, build=_load_part)  # and zeros after them
 store_part = _function(NONE, ADDRESS, INT, VECTOR, INT, build=_store_part)
 spread = _function(VECTOR, FLOAT, build=_spread)
+
+
+def _call(b: Any, place: Any, *args: Any) -> Any:
+    return b.call(b.inttoptr(place, ir.FunctionType(ir.VoidType(), [x.type for x in args]).as_pointer()), args)
+
+
+call = _function(NONE, INT, *KERNEL.args, build=_call)  # what is at an address
 
 
 # Sums.
@@ -473,7 +464,7 @@ def v_identity(x: Any) -> Any:
 
 # What the loops' text uses.
 __all__ = [  # noqa: PLE0604
-    "WIDTH", "apart", "address", "word", "get", "put", "pick", "give", "taken", "load", "store", "load_part",
+    "WIDTH", "address", "call", "word", "get", "put", "pick", "give", "taken", "load", "store", "load_part",
     "store_part", "load_most", "store_most", "some", "give_some", "taken_some", "spread", "total", "totals",
     *(name for name in dir() if name.startswith("v_")),
 ]  # fmt: skip
