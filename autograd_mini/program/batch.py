@@ -106,8 +106,8 @@ class _Run:
             at[entry.layout.span(k)] = mapped
         self.mapped, self.same = np.flatnonzero(at), np.flatnonzero(~at)
         self.varies = varies
-        self.X = np.concatenate([np.reshape(chunk, (self.size, -1)).T for chunk in chunks], dtype=float)
-        assert len(self.X) == len(self.mapped)
+        self.tables = [np.ascontiguousarray(chunk, dtype=float).reshape(self.size, -1) for chunk in chunks]
+        assert sum(table.shape[1] for table in self.tables) == len(self.mapped)
 
     def __call__(self, threads: int, argnums: Any = None, asked: Any = None) -> None:
         """Run the blocks."""
@@ -125,7 +125,7 @@ class _Run:
         z = entry.output if gradient and entry.output is not None else -1
         places = self.mapped, self.same, np.array(slots, dtype=int)
         way = asked.way if asked is not None else None
-        batch = Batch(self.numbers, width, self.X, *places, self.results, self.slopes, self.totals, z, way)
+        batch = Batch(self.numbers, width, self.tables, *places, self.results, self.slopes, self.totals, z, way)
         bounds = np.linspace(0, blocks, min(threads, blocks) + 1).astype(int)
         parts = list(pairwise(bounds))
         # This thread takes the first part. Others are kept, but not for a process that was forked meanwhile.

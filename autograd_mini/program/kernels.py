@@ -24,7 +24,7 @@ from ..files import write_whole
 from ..ops import OPS, Op, Traced
 from ..uncompiled import load_file
 from .lift import Instruction, Program
-from .loops import FIELDS, LINE, PLACES, applied, beyond, driver, is_arithmetic, kernel, name_of
+from .loops import FIELDS, LINE, PLACES, applied, driver, is_arithmetic, is_beyond, kernel, name_of
 
 __all__ = ["Batch", "Runner", "runner"]
 
@@ -54,7 +54,7 @@ class Runner(Protocol):
 
 
 class Batch(NamedTuple):
-    """Many examples: what varies is a row of `X` for each input in `mapped`, and what does not is in `numbers`.
+    """Many examples: what varies are columns of `tables`, of the inputs `mapped`, and what does not is in `numbers`.
 
     Every number of the program has `width` lanes, of as many examples. Results of each example are left in
     `results`, and its derivatives in `slopes`; those in the inputs `same` are summed over each block,
@@ -63,7 +63,7 @@ class Batch(NamedTuple):
 
     numbers: Any  # the inputs that do not vary, the constants, and zeros
     width: int
-    X: Any
+    tables: list[Any]  # an example a row
     mapped: Any
     same: Any
     outputs: Any
@@ -158,15 +158,19 @@ class _Loops:
 
     def batch(self, batch: Batch, first: int, last: int) -> None:
         """Run blocks of a batch's examples; other threads may run others meanwhile."""
-        numbers, width, *rest, z, way = batch
+        numbers, width, tables, *rest, z, way = batch
+        # Where each input's numbers are, and how far apart.
+        columns = np.array(
+            [(table.ctypes.data + 8 * j, n) for table in tables for n in (table.shape[1],) for j in range(n)],
+            dtype=np.int64,
+        )
         d = np.repeat(numbers[:, None], width, axis=1)
         grad = np.zeros_like(d) if z >= 0 else d[:0]
         both = [_addresses_of(way, self.kinds, lanes=True) for way in ("forward", "backward")[: 1 + (z >= 0)]]
         kernels = np.array([[way[kind] for way in (both[0], both[-1])] for kind in self.kinds], dtype=np.int64)
-        code = self.code
-        _driver(lanes=True)(
-            kernels, code, way if z >= 0 else code, self.index, d, grad, *rest, first, last, self.first, z
-        )
+        codes = self.code, way if z >= 0 else self.code
+        inputs = columns, len(tables[0])
+        _driver(lanes=True)(kernels, *codes, self.index, d, grad, *inputs, *rest, first, last, self.first, z)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in ("_run", "kernels")}
@@ -313,9 +317,10 @@ class _Arrays:
     def batch(self, batch: Batch, first: int, last: int) -> None:
         """Run blocks of a batch's examples, one by one."""
         d, grad = batch.numbers.copy(), np.zeros(len(batch.numbers))
+        X = np.concatenate(batch.tables, axis=1)
         for block in range(first, last):
-            for k in range(block * batch.width, min((block + 1) * batch.width, batch.X.shape[1])):
-                d[batch.mapped] = batch.X[:, k]
+            for k in range(block * batch.width, min((block + 1) * batch.width, len(X))):
+                d[batch.mapped] = X[k]
                 self.forward(d)
                 batch.results[:, k] = d[batch.outputs]
                 if batch.z >= 0:
@@ -398,7 +403,7 @@ def runner(program: Program, use_numba: bool | None = None) -> Runner:
             raise ImportError('this needs Numba: pip install "autograd_mini[fast]"') from None
         return _Arrays(program)
     ops = {i.op for i in program.instructions if i.op is not None}
-    reason = next((f"{op} is beyond it" for op in ops if op.name in beyond() or op.arity > len(PLACES)), "")
+    reason = next((f"{op} is beyond it" for op in ops if is_beyond(op)), "")
     if not reason:
         try:
             return _Loops(program)

@@ -18,7 +18,7 @@ from typing import Any
 from ..ops import OPS, Level, Op, Traced
 from ..uncompiled import source_module
 
-__all__ = ["FIELDS", "LINE", "PLACES", "applied", "beyond", "driver", "is_arithmetic", "kernel", "name_of"]
+__all__ = ["FIELDS", "LINE", "PLACES", "applied", "driver", "is_arithmetic", "is_beyond", "kernel", "name_of"]
 
 FIELDS = 5  # of an access: where it is, its steps, and whether its derivative is wanted
 PLACES = ("x", "y", "w")  # what the loops call the operands of a row
@@ -587,13 +587,18 @@ BACKWARD_LANES = {
 """,
 }
 BLOCKS = """
-def run(kernels, forth, back, index, ds, gs, X, mapped, same, outputs, results, slopes, totals, first, last, inputs, z):
+def run(
+    kernels, forth, back, index, ds, gs, columns, size,
+    mapped, same, outputs, results, slopes, totals, first, last, inputs, z,
+):
     d, grad, width, index, kernels = address(ds), address(gs), ds.shape[1], address(index), address(kernels)
     for block in range(first, last):
         start = block * width
-        count = min(width, X.shape[1] - start)
+        count = min(width, size - start)
         for k in range(mapped.size):
-            ds[mapped[k], :count] = X[k, start : start + count]
+            column, step = columns[k, 0], columns[k, 1]
+            for i in range(count):
+                put(d, mapped[k] * width + i, far(column, (start + i) * step))
         code = address(forth)
         for k in range(0, LINE * forth.shape[0], LINE):
             call(word(kernels, 2 * word(code, k)), code, k, index, d, grad, width)
@@ -619,27 +624,24 @@ NUMPYS = {"cbrt"}  # functions that Numba has of NumPy and not of math
 
 
 @cache
-def _functions() -> dict[str, str]:
-    """Return the rows' own float functions as source, but for SciPy's; each is compiled when it is used."""
-    found = {}
-    for name, op in source_module("ops").OPS.items():
-        function = op.function
-        if inspect.isbuiltin(function):
-            home = "math" if function.__name__ not in NUMPYS else "np"
-            found[name] = f"f_{name} = {home}.{function.__name__}"
-        elif "_scipy_special" not in (text := inspect.getsource(function)):
-            found[name] = f"@njit(error_model='numpy')\n{text}\nf_{name} = {function.__name__}"
-    return found
+def _function_of(name: str) -> str:
+    """Return a row's own function of floats as source; nothing for SciPy's."""
+    function = OPS[name].function
+    if inspect.isbuiltin(function):
+        home = "math" if function.__name__ not in NUMPYS else "np"
+        return f"f_{name} = {home}.{function.__name__}"
+    function = source_module("ops").OPS[name].function
+    text = inspect.getsource(function)
+    return "" if "_scipy_special" in text else f"\n@njit(error_model='numpy')\n{text}\nf_{name} = {function.__name__}\n"
 
 
 @cache
-def beyond() -> frozenset[str]:
-    """Return the rows that the loops cannot have: they call what is not there, or have too many operands."""
-
-    def calls(op: Op) -> set[str]:
-        return set(re.findall(r"\bf_(\w+)\(", "\n".join([*_forward_row(op), *_backward_row(op)])))
-
-    return frozenset(name for name, op in OPS.items() if op.arity > len(PLACES) or not calls(op) <= _functions().keys())
+def is_beyond(op: Op) -> bool:
+    """Say whether the loops cannot have a row: it calls what is not there, or has too many operands."""
+    if op.arity > len(PLACES):
+        return True
+    called = set(re.findall(r"\bf_(\w+)\(", "\n".join([*_forward_row(op), *_backward_row(op)])))
+    return not all(name == op.name or (name in OPS and _function_of(name)) for name in called)
 
 
 def kernel(what: Op | str, *, lanes: bool) -> str:
@@ -655,7 +657,7 @@ def kernel(what: Op | str, *, lanes: bool) -> str:
     called: list[str] = []
     names = _called("".join(texts))
     while names:
-        called = [*(text for name, text in _functions().items() if name in names), *called]
+        called = [*(_function_of(name) for name in sorted(names & OPS.keys())), *called]
         names = _called("".join(called)) - names
     return "\n".join([HEAD, *dict.fromkeys(called), *texts])
 

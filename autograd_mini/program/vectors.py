@@ -131,6 +131,7 @@ def _load_every(builder: Any, *place: Any) -> Any:
     return v
 
 
+_DOUBLE = ir.DoubleType().as_pointer()
 _POINTER, _ALIGN = _F64.as_pointer(), ir.Constant(ir.IntType(32), 8)
 _masked_load = _of_llvm(f"masked.load.v{WIDTH}f64.p0", _F64, _POINTER, ir.IntType(32), _I1, _F64)
 _masked_store = _of_llvm(f"masked.store.v{WIDTH}f64.p0", ir.VoidType(), _F64, _POINTER, ir.IntType(32), _I1)
@@ -146,6 +147,7 @@ def _store_part(b: Any, d: Any, i: Any, v: Any, count: Any) -> Any:
 
 get = _function(FLOAT, ADDRESS, INT, build=lambda b, d, i: b.load(b.gep(d, [i])))
 word = _function(INT, WORDS, INT, build=lambda b, d, i: b.load(b.gep(d, [i])))
+far = _function(FLOAT, INT, INT, build=lambda b, place, i: b.load(b.gep(b.inttoptr(place, _DOUBLE), [i])))
 put = _function(NONE, ADDRESS, INT, FLOAT, build=lambda b, d, i, x: b.store(x, b.gep(d, [i])))
 load = _function(VECTOR, ADDRESS, INT, build=lambda b, d, i: b.load(_at(b, d, i), align=8))
 store = _function(NONE, ADDRESS, INT, VECTOR, build=lambda b, d, i, v: b.store(v, _at(b, d, i), align=8))
@@ -464,7 +466,7 @@ def v_identity(x: Any) -> Any:
 
 # What the loops' text uses.
 __all__ = [  # noqa: PLE0604
-    "WIDTH", "address", "call", "word", "get", "put", "pick", "give", "taken", "load", "store", "load_part",
+    "WIDTH", "address", "call", "word", "get", "far", "put", "pick", "give", "taken", "load", "store", "load_part",
     "store_part", "load_most", "store_most", "some", "give_some", "taken_some", "spread", "total", "totals",
     *(name for name in dir() if name.startswith("v_")),
 ]  # fmt: skip
