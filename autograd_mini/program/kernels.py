@@ -24,7 +24,7 @@ from ..files import write_whole
 from ..ops import OPS, Op, Traced
 from ..uncompiled import load_file
 from .lift import Instruction, Program
-from .loops import FIELDS, LINE, PLACES, applied, driver, is_arithmetic, is_beyond, kernel, name_of
+from .loops import FIELDS, LINE, PLACES, driver, is_arithmetic, is_beyond, kernel, name_of, written
 
 __all__ = ["Batch", "Runner", "runner"]
 
@@ -385,7 +385,7 @@ def _applied_to_arrays(op: Op, xs: list[Any]) -> Any:
 def _arithmetic(op: Op) -> Any:
     """Return a row that is arithmetic as a function of arrays."""
     places = list(PLACES[: op.arity])
-    return eval(f"lambda {', '.join(places)}: {applied(op, places)}")  # of the table's own text
+    return eval(f"lambda {', '.join(places)}: {written(op, places)}")  # of the table's own text
 
 
 def runner(program: Program, use_numba: bool | None = None) -> Runner:

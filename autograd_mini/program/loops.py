@@ -18,7 +18,18 @@ from typing import Any
 from ..ops import OPS, Level, Op, Traced
 from ..uncompiled import source_module
 
-__all__ = ["FIELDS", "LINE", "PLACES", "applied", "driver", "is_arithmetic", "is_beyond", "kernel", "name_of"]
+__all__ = [
+    "FIELDS",
+    "LINE",
+    "PLACES",
+    "VECTORS",
+    "driver",
+    "is_arithmetic",
+    "is_beyond",
+    "kernel",
+    "name_of",
+    "written",
+]
 
 FIELDS = 5  # of an access: where it is, its steps, and whether its derivative is wanted
 PLACES = ("x", "y", "w")  # what the loops call the operands of a row
@@ -27,8 +38,8 @@ LINE = 5 + FIELDS * len(
 )  # an instruction: its kernel, where its results start, rows, columns and terms, accesses
 # The functions that `vectors` has.
 VECTORS = frozenset(
-    "abs equal exp greater greater_equal identity leaky_relu log maximum minimum relu sigmoid silu softplus sqrt "
-    "square tanh where".split()
+    "abs equal exp greater greater_equal hypot identity leaky_relu log maximum minimum pow relu sigmoid silu softplus "
+    "sqrt tanh where".split()
 )
 
 
@@ -42,15 +53,36 @@ class _Source(Traced):
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> _Source:
         parts = [x.text if isinstance(x, _Source) else repr(float(x)) for x in operands]
-        return _Source(applied(op, parts))
+        return type(self)(self.applied(op, parts))
+
+    @staticmethod
+    def applied(op: Op, parts: list[str]) -> str:
+        """Write a row applied to operands: as its own text says where that is Python's arithmetic, else as a call."""
+        parts = [{"inf": "INF", "-inf": "-INF", "nan": "NAN"}.get(part, part) for part in parts]
+        if not is_arithmetic(op):
+            return f"{name_of(op)}({', '.join(parts)})"
+        return f"({op.text.filled(dict(zip(op.operands, parts, strict=True)))})"
 
 
-def applied(op: Op, parts: list[str]) -> str:
-    """Write a row applied to operands: as its own text says where that is Python's arithmetic, else as a call."""
-    parts = [{"inf": "INF", "-inf": "-INF", "nan": "NAN"}.get(part, part) for part in parts]
-    if not is_arithmetic(op):
-        return f"{name_of(op)}({', '.join(parts)})"
-    return f"({op.text.filled(dict(zip(op.operands, parts, strict=True)))})"
+class _Lanes(_Source):
+    """A recorder that writes a rule for vectors; it is empty where these do not have a function."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def applied(op: Op, parts: list[str]) -> str:
+        """Write a row applied to vectors."""
+        if not all(parts) or OPS.get(op.name) is not op:
+            return ""
+        if op.name in VECTORS:
+            parts = [{"inf": "INF", "-inf": "-INF", "nan": "NAN"}.get(part, part) for part in parts]
+            return f"v_{op.name}({', '.join(parts)})"
+        return _Source.applied(op, parts) if is_arithmetic(op) else ""
+
+
+def written(op: Op, parts: list[str]) -> str:
+    """Write a row applied to operands."""
+    return _Source.applied(op, parts)
 
 
 def is_arithmetic(op: Op) -> bool:
@@ -63,12 +95,6 @@ def name_of(op: Op) -> str:
     return f"f_{op.name}"
 
 
-def _rule(op: Op, i: int) -> str:
-    """Return a partial derivative as an expression in x, y, w and z."""
-    slope = op.partials[i](*[_Source(name) for name in PLACES[: op.arity]], _Source("z"))
-    return slope.text if isinstance(slope, _Source) else repr(float(slope))
-
-
 def _indented(lines: Iterable[str], depth: int) -> list[str]:
     return ["    " * depth + line for line in lines]
 
@@ -78,7 +104,7 @@ def _indented(lines: Iterable[str], depth: int) -> list[str]:
 
 
 def _forward_row(op: Op) -> list[str]:
-    many = _side_by_side(_value(op))
+    many = _value(op, _Lanes)
     return _each(
         op,
         many and [*_reads(op, "some"), f"store(d, out + c, {many})"],
@@ -87,7 +113,7 @@ def _forward_row(op: Op) -> list[str]:
 
 
 def _backward_row(op: Op) -> list[str]:
-    many = [_side_by_side(rule) for rule in _rules(op)]
+    many = _rules(op, _Lanes)
     return _each(
         op,
         all(many)
@@ -118,14 +144,14 @@ def _gifts(op: Op, give: str, rules: list[str], place: str = "{p}, c, {p}2") -> 
 
 
 def _forward_lanes(op: Op) -> list[str]:
-    many = _side_by_side(_value(op))
+    many = _value(op, _Lanes)
     read, write = ("load", "store") if many else ("get", "put")
     reads = [f"{name} = {read}(d, {p} + i)" for name, p in _operands(op)]
     return _lanes(op, many, [*reads, f"{write}(d, p + i, {many or _value(op)})"])
 
 
 def _backward_lanes(op: Op) -> list[str]:
-    many = [_side_by_side(rule) for rule in _rules(op)]
+    many = _rules(op, _Lanes)
     read, taken, give, rules = (
         ("load", "taken_some", "give_some", many) if all(many) else ("get", "taken", "give", _rules(op))
     )
@@ -146,19 +172,15 @@ def _operands(op: Op) -> list[tuple[str, str]]:
     return list(zip(PLACES, "abe"[: op.arity], strict=False))
 
 
-def _value(op: Op) -> str:
-    return applied(op, list(PLACES[: op.arity]))
+def _value(op: Op, source: type[_Source] = _Source) -> str:
+    """Write a row of x, y and w."""
+    return source.applied(op, list(PLACES[: op.arity]))
 
 
-def _rules(op: Op) -> list[str]:
-    return [_rule(op, i) for i in range(op.arity)]
-
-
-def _side_by_side(text: str) -> str:
-    """Write an expression for vectors; nothing if it calls what these do not have."""
-    text = re.sub(r"\b([xywz])\*\*2\.0", r"v_square(\1)", text)
-    called = set(re.findall(r"\bf_(\w+)\(", text))
-    return re.sub(r"\bf_(\w+)\(", r"v_\1(", text) if called <= VECTORS and "**" not in text else ""
+def _rules(op: Op, source: type[_Source] = _Source) -> list[str]:
+    """Write the partial derivatives as expressions in x, y, w and z."""
+    slopes = (rule(*map(source, PLACES[: op.arity]), source("z")) for rule in op.partials)
+    return [slope.text if isinstance(slope, _Source) else repr(float(slope)) for slope in slopes]
 
 
 HEAD = """\

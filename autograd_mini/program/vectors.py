@@ -374,6 +374,8 @@ def _polynomial(*coefficients: float) -> Any:
 
 v_sqrt, v_abs, _whole = (_unary(_of_llvm(f"{name}.v{WIDTH}f64", _F64, _F64)) for name in ("sqrt", "fabs", "rint"))
 _signed = _function(VECTOR, VECTOR, VECTOR, build=_of_llvm(f"copysign.v{WIDTH}f64", _F64, _F64, _F64))
+_pow = _function(VECTOR, VECTOR, VECTOR, build=_of_llvm(f"pow.v{WIDTH}f64", _F64, _F64, _F64))
+_lane = _function(FLOAT, VECTOR, build=lambda b, x: b.extract_element(x, ir.Constant(ir.IntType(32), 0)))
 _power, _exponent, _fraction = _unary(_two_to), _unary(_exponent_of), _unary(_fraction_of)
 _exp_rest = _polynomial(*(1.0 / math.factorial(k + 2) for k in range(12)))  # (e^r - 1 - r) / r^2
 _log_rest = _polynomial(*(2.0 / (2 * k + 3) for k in range(10)))  # (log((1 + s) / (1 - s)) - 2s) / s^3, of s^2
@@ -453,9 +455,27 @@ def v_silu(x: Any) -> Any:
 
 
 @njit(error_model="numpy")
-def v_square(x: Any) -> Any:
-    """Return $x^2$."""
-    return x * x
+def v_hypot(x: Any, y: Any) -> Any:
+    r"""Return $\sqrt{x^2 + y^2}$, as the larger times $\sqrt{1 + r^2}$, where no square overflows."""
+    large, small = v_maximum(v_abs(x), v_abs(y)), v_minimum(v_abs(x), v_abs(y))
+    r = v_where(v_equal(large, small), v_where(large, 1.0, 0.0), small / large)
+    endless = v_greater(v_abs(x), LARGEST) + v_greater(v_abs(y), LARGEST)  # even beside nan
+    return v_where(endless, INF, large * v_sqrt(1.0 + r * r))
+
+
+@njit(error_model="numpy")
+def v_pow(x: Any, y: Any) -> Any:
+    """Return $x^y$; half-integer powers that are the same in all lanes by products and roots."""
+    n = _lane(y)
+    if total(v_abs(y - n)) == 0.0:
+        if n == 2.0:
+            return x * x
+        if n == -1.0:
+            return 1.0 / x
+        if n in (0.5, -0.5, -1.5):
+            root = v_where(v_equal(x, -INF), INF, v_sqrt(x + 0.0))  # of -0.0 and -inf, as pow has it
+            return root if n == 0.5 else 1.0 / root if n == -0.5 else 1.0 / (root * v_abs(x))
+    return _pow(x, y)
 
 
 @njit(error_model="numpy")
