@@ -137,7 +137,7 @@ class Asked(NamedTuple):
 class _Room:
     """The arrays of a run. All programs of a function take turns in one, threads in some: what was used last is near.
 
-    Derivatives are 0 but for those of the last program's inputs.
+    Derivatives are 0 but for those of the last program's inputs and constants.
     """
 
     def __init__(self) -> None:
@@ -153,7 +153,8 @@ class _Room:
             self.d, self.grad = np.zeros(size), np.zeros(size)
             self.spaces = {}
         elif self.last is not None:
-            self.last.slopes[n:] = 0.0
+            before = self.last.entry.program
+            self.grad[n : before.inputs + len(before.constants)] = 0.0
         space = self.spaces.get(entry)
         if space is None:
             space = self.spaces[entry] = _Space(entry, self, self.d[:size], self.grad[:size])

@@ -217,10 +217,21 @@ def _kernel(way: str, kind: Op | str, *, lanes: bool) -> Any:
 
 @cache
 def _module_of(kind: Op | str, *, lanes: bool) -> tuple[ModuleType, bool]:
+    own = {} if isinstance(kind, str) or _is_own(kind) else {name_of(kind): _guarded(kind)}
+    return _loaded(kernel(kind, lanes=lanes), own)
+
+
+def _guarded(op: Op) -> Any:
+    """Return a function of one's own for Numba, which gives nan where it raises an error."""
     from numba import njit
 
-    own = {} if _is_own(kind) else {name_of(kind): njit(error_model="numpy")(kind.function)}  # type: ignore[arg-type,union-attr]
-    return _loaded(kernel(kind, lanes=lanes), own)
+    names = ", ".join(PLACES[: op.arity])
+    text = (
+        f"def guarded({names}):\n    try:\n        return float(f({names}))\n    except Exception:\n        return NAN"
+    )
+    room: dict[str, Any] = {"f": njit(error_model="numpy")(op.function), "NAN": math.nan}
+    exec(text, room)
+    return njit(error_model="numpy")(room["guarded"])
 
 
 @cache

@@ -43,6 +43,12 @@ VECTORS = frozenset(
 )
 
 
+def _number(x: Any) -> str:
+    """Write a number for a compiler."""
+    text = repr(float(x))
+    return {"inf": "INF", "-inf": "-INF", "nan": "NAN"}.get(text, text)
+
+
 class _Source(Traced):
     """A recorder that writes a rule as a line of Python for a compiler."""
 
@@ -52,13 +58,12 @@ class _Source(Traced):
         self.text = text
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> _Source:
-        parts = [x.text if isinstance(x, _Source) else repr(float(x)) for x in operands]
+        parts = [x.text if isinstance(x, _Source) else _number(x) for x in operands]
         return type(self)(self.applied(op, parts))
 
     @staticmethod
     def applied(op: Op, parts: list[str]) -> str:
         """Write a row applied to operands: as its own text says where that is Python's arithmetic, else as a call."""
-        parts = [{"inf": "INF", "-inf": "-INF", "nan": "NAN"}.get(part, part) for part in parts]
         if not is_arithmetic(op):
             return f"{name_of(op)}({', '.join(parts)})"
         return f"({op.text.filled(dict(zip(op.operands, parts, strict=True)))})"
@@ -75,7 +80,6 @@ class _Lanes(_Source):
         if not all(parts) or OPS.get(op.name) is not op:
             return ""
         if op.name in VECTORS:
-            parts = [{"inf": "INF", "-inf": "-INF", "nan": "NAN"}.get(part, part) for part in parts]
             return f"v_{op.name}({', '.join(parts)})"
         return _Source.applied(op, parts) if is_arithmetic(op) else ""
 
@@ -91,8 +95,8 @@ def is_arithmetic(op: Op) -> bool:
 
 
 def name_of(op: Op) -> str:
-    """Return what the loops call a row's function."""
-    return f"f_{op.name}"
+    """Return what the loops call a row's function; a row of one's own may have the name of another."""
+    return f"f_{op.name}" if OPS.get(op.name) is op else f"own_{op.name}"
 
 
 def _indented(lines: Iterable[str], depth: int) -> list[str]:
@@ -180,7 +184,7 @@ def _value(op: Op, source: type[_Source] = _Source) -> str:
 def _rules(op: Op, source: type[_Source] = _Source) -> list[str]:
     """Write the partial derivatives as expressions in x, y, w and z."""
     slopes = (rule(*map(source, PLACES[: op.arity]), source("z")) for rule in op.partials)
-    return [slope.text if isinstance(slope, _Source) else repr(float(slope)) for slope in slopes]
+    return [slope.text if isinstance(slope, _Source) else _number(slope) for slope in slopes]
 
 
 HEAD = """\
@@ -663,7 +667,7 @@ def is_beyond(op: Op) -> bool:
     if op.arity > len(PLACES):
         return True
     called = set(re.findall(r"\bf_(\w+)\(", "\n".join([*_forward_row(op), *_backward_row(op)])))
-    return not all(name == op.name or (name in OPS and _function_of(name)) for name in called)
+    return not all(name in OPS and _function_of(name) for name in called)
 
 
 def kernel(what: Op | str, *, lanes: bool) -> str:
