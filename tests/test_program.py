@@ -299,6 +299,20 @@ def test_it_shows_what_it_found() -> None:
     assert len(g.program(np.ones((2, 2)), np.ones(2)).instructions) == 2
 
 
+def test_arguments_by_name() -> None:
+    def f(x: Any, y: Any = 2.0, n: int = 3) -> Any:
+        return x**n * y
+
+    g = ag.compile(f, static_argnums=2)
+    assert g(3.0) == g(x=3.0, y=2.0) == g(3.0, n=3, y=2.0) == 54.0
+    assert g.value_and_grad(3.0, y=5.0, n=2, argnums=(0, 1)) == (45.0, (30.0, 9.0))
+    assert len(g) == 3
+    with pytest.raises(TypeError, match="f: got an unexpected keyword argument 'z'"):
+        g(3.0, z=1.0)
+    with pytest.raises(TypeError, match="y can be given by name only"):
+        ag.compile(lambda x, *, y: x * y)(2.0, y=3.0)
+
+
 def test_bad_input() -> None:
     with pytest.raises(TypeError, match="give a function, or a graph and its inputs"):
         ag.compile(3.0)

@@ -209,3 +209,43 @@ def test_what_is_not_asked_for_changes_nothing(chosen: list[int]) -> None:
 
 
 PROGRAM: dict[str, Any] = {}
+
+
+def test_rows_of_your_own_stay_themselves() -> None:
+    """One may have the name of a row of the table, raise errors, and have an endless slope."""
+
+    @ag.custom_rule(lambda x, z: 3.0 * x**2)
+    def exp(x: float) -> float:
+        return x * x * x
+
+    @ag.custom_rule(lambda x, z: math.inf)
+    def root(x: float) -> float:
+        if x < 0.0:
+            raise ValueError("negative")
+        return math.sqrt(x)
+
+    x = np.linspace(0.1, 1.0, 6)
+    value, slopes = ag.compile(lambda x: ag.sum(exp(v) for v in x), numba=True).value_and_grad(x)
+    assert value == pytest.approx(float((x**3).sum()))
+    assert np.allclose(slopes, 3 * x**2)
+    f = ag.compile(lambda x: ag.sum(root(v) for v in x), numba=True)
+    value, slopes = f.value_and_grad(x)
+    assert value == pytest.approx(float(np.sqrt(x).sum()))
+    assert np.isinf(slopes).all()
+    x[2] = -1.0
+    assert math.isnan(f(x))
+
+
+@given(sizes=st.lists(st.integers(1, 9), min_size=2, max_size=5))
+@settings(max_examples=30, deadline=None)
+def test_programs_of_a_function_take_turns(sizes: list[int]) -> None:
+    """They share arrays; constants stand where another has inputs and results."""
+
+    def f(x: Any) -> Any:
+        return ag.sum(ag.tanh((k + 2.5) * v) * v for k, v in enumerate(x)) + ag.sum(x) * 0.5
+
+    g = PROGRAM.setdefault("turns", ag.compile(f, numba=True))
+    for n in sizes:
+        x, c = np.linspace(-1.0, 1.0, n), np.arange(n) + 2.5
+        t = np.tanh(c * x)
+        assert np.allclose(g.grad(x), t + x * c * (1 - t * t) + 0.5, rtol=1e-12, atol=1e-12)

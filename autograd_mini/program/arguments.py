@@ -18,7 +18,7 @@ from ..ops import number
 from ..structure import Structure, array, flatten
 from ..value import Value
 
-__all__ = ["NUMBERS", "Layout", "at", "each", "read"]
+__all__ = ["NUMBERS", "Layout", "at", "each", "read", "static_places"]
 
 NUMBERS = frozenset((float, int, np.float64))
 FLOAT = np.dtype(float)
@@ -63,12 +63,32 @@ def read(name: str, x: Any, chunks: list[Any]) -> Any:
     for leaf in leaves:
         if isinstance(leaf, Value):
             raise TypeError(f"{name}: give numbers, not {leaf!r}: a compiled function records no graph")
-    plain = [number(name, leaf) for leaf in leaves]
+    try:
+        plain = [number(name, leaf) for leaf in leaves]
+    except TypeError:
+        wrong = next(leaf for leaf in leaves if not _is_number(leaf))
+        raise TypeError(
+            f"{name}: cannot use {wrong!r} of type {type(wrong).__name__}; give numbers, arrays, lists and dicts of "
+            "them, or modules, and name other arguments in static_argnums"
+        ) from None
     if structure.kind is None:  # a number of another type
         chunks.append(plain[0])
         return None
     chunks.append(plain)
     return "leaves", structure
+
+
+def static_places(static: tuple[int, ...], n: int) -> list[int]:
+    """Return which of n arguments are static; one that is not given has its default."""
+    return [k % n for k in static if -n <= k < n]
+
+
+def _is_number(x: Any) -> bool:
+    try:
+        number("", x)
+    except TypeError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=1024)

@@ -23,7 +23,7 @@ from ..trace import COMPARE, Trace, trace_call, trace_graph
 from ..transform import hvp, jvp
 from ..value import Value
 from .adjoint import written_backward
-from .arguments import NUMBERS, Layout, at, each, read
+from .arguments import NUMBERS, Layout, at, each, read, static_places
 from .batch import Batched
 from .kernels import runner
 from .lift import Program, lift
@@ -82,12 +82,12 @@ class _Entry:
         found = self._asked.get(argnums)
         if found is None:
             self.trace.require_one_output()
-            static = tuple([k % n for k in static])
-            dynamic = {k: i for i, k in enumerate(k for k in range(n) if k not in static)}
+            places_of_static = static_places(static, n)
+            dynamic = {k: i for i, k in enumerate(k for k in range(n) if k not in places_of_static)}
             several = argnums if isinstance(argnums, tuple) else (argnums,)
             for k in several:
                 if not -n <= k < n or k % n not in dynamic:
-                    given = f"there are {n} arguments" + f", of which {list(static)} are static" * bool(static)
+                    given = f"there are {n} arguments" + f", of which {places_of_static} are static" * bool(static)
                     raise ValueError(f"{name}: argnums {argnums}, but {given}")
             places = [dynamic[k % n] for k in several]
             spans = [self.layout.span(k) for k in places]
@@ -235,30 +235,48 @@ class Compiled:
         if f is not None:
             functools.update_wrapper(self, f, updated=())
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the function returns for numbers."""
-        entry, space, _ = self._run(args)
+        entry, space, _ = self._run(self._positional(args, kwargs) if kwargs else args)
         results = entry.results(space.d)
         entry.rooms.append(space.room)
         return results
 
-    def value_and_grad(self, *args: Any, argnums: int | Sequence[int] = 0) -> tuple[Any, Any]:
+    def value_and_grad(self, *args: Any, argnums: int | Sequence[int] = 0, **kwargs: Any) -> tuple[Any, Any]:
         """Return the value and the gradient, in the structure of the argument, or a tuple for several.
 
-        The gradient in a module has the structure of its `state_dict`.
+        Arguments that are given by name count as those at their places. The gradient in a module has the structure
+        of its `state_dict`.
 
         Raises:
             TypeError: the function returns more than one number.
             ValueError: there is no such argument, or it is static.
         """
-        entry, space, asked = self._run(args, argnums)
+        entry, space, asked = self._run(self._positional(args, kwargs) if kwargs else args, argnums)
         value, gradient = entry.results(space.d), space.gradients(asked)
         entry.rooms.append(space.room)
         return value, gradient
 
-    def grad(self, *args: Any, argnums: int | Sequence[int] = 0) -> Any:
-        """Return the gradient alone; see `value_and_grad`."""
-        return self.value_and_grad(*args, argnums=argnums)[1]
+    def grad(self, *args: Any, argnums: int | Sequence[int] = 0, **kwargs: Any) -> Any:
+        """Return the gradient alone; see `value_and_grad`.
+
+        >>> compile(lambda x, y: x * y).grad(y=2.0, x=3.0)
+        2.0
+        """
+        return self.value_and_grad(*args, argnums=argnums, **kwargs)[1]
+
+    def _positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """Return all arguments at the places of the function's parameters."""
+        if self._f is None:
+            raise TypeError(f"{self.name}: its arguments have places and no names")
+        try:
+            bound = inspect.signature(self._f).bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.name}: {error}") from None
+        bound.apply_defaults()
+        if bound.kwargs:
+            raise TypeError(f"{self.name}: {', '.join(bound.kwargs)} can be given by name only, and so not be compiled")
+        return bound.args
 
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         r"""Return the outputs and their derivative along the tangents, $J t$, by a program of its own.
@@ -411,7 +429,7 @@ class Compiled:
         keys: tuple[Any, ...]
         key: Any
         if self._static:
-            static = {k % len(args): args[k] for k in self._static} if args else {}
+            static = {k: args[k] for k in static_places(self._static, len(args))}
             keys = tuple([read(name, x, chunks) for k, x in enumerate(args) if k not in static])
             key = keys, tuple([(k, type(x), x) for k, x in sorted(static.items())])
         elif NUMBERS.issuperset(map(type, args)):
