@@ -18,7 +18,7 @@ from ..ops import number
 from ..structure import Structure, array, flatten
 from ..value import Value
 
-__all__ = ["NUMBERS", "Layout", "at", "each", "read", "static_places"]
+__all__ = ["NUMBERS", "Layout", "at", "each", "parted", "read"]
 
 NUMBERS = frozenset((float, int, np.float64))
 FLOAT = np.dtype(float)
@@ -78,9 +78,15 @@ def read(name: str, x: Any, chunks: list[Any]) -> Any:
     return "leaves", structure
 
 
-def static_places(static: tuple[int, ...], n: int) -> list[int]:
-    """Return which of n arguments are static; one that is not given has its default."""
-    return [k % n for k in static if -n <= k < n]
+@lru_cache(maxsize=1024)
+def parted(static: tuple[int, ...], n: int) -> tuple[list[int], list[int]]:
+    """Return which of n arguments are static and which are numbers; one that is not given has its default.
+
+    >>> parted((-1,), 3)
+    ([2], [0, 1])
+    """
+    places = sorted({k % n for k in static if -n <= k < n})
+    return places, [k for k in range(n) if k not in places]
 
 
 def _is_number(x: Any) -> bool:

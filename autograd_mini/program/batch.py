@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..nn.words import count
-from .arguments import each, read, static_places
+from .arguments import each, parted, read
 from .kernels import Batch
 
 __all__ = ["Batched"]
@@ -53,7 +53,7 @@ class Batched:
         (array([3., 6.]), (3.0, array([3., 3.])))
         """
         run = _Run(self._compiled, self._axes(args), args)
-        asked = run.entry.asked(self._compiled.name, argnums, len(args), self._compiled._static)
+        asked = run.entry.asked(self._compiled.name, argnums, len(args), parted(self._compiled._static, len(args))[0])
         run(self._threads, argnums, asked)
         return run.values(), asked.of(run.gradient)
 
@@ -63,7 +63,7 @@ class Batched:
         name = self._compiled.name
         if len(axes) != len(args):
             raise ValueError(f"{name}: in_axes has {len(axes)} entries, but {len(args)} arguments are given")
-        for k in static_places(self._compiled._static, len(args)):
+        for k in parted(self._compiled._static, len(args))[0]:
             axes[k] = None
         if all(axis is None for axis in axes):
             raise ValueError(f"{name}: in_axes must say of some argument where its examples are counted")
@@ -99,7 +99,7 @@ class _Run:
         ].copy()  # with those of the first example, of which what varies will be overwritten
         entry = self.entry
         entry.rooms.append(space.room)
-        static = static_places(compiled._static, len(args))
+        static, _ = parted(compiled._static, len(args))
         varies = [axis is not None for k, axis in enumerate(axes) if k not in static]
         at = np.zeros(entry.layout.size, dtype=bool)
         for k, mapped in enumerate(varies):

@@ -23,7 +23,7 @@ from ..trace import COMPARE, Trace, trace_call, trace_graph
 from ..transform import hvp, jvp
 from ..value import Value
 from .adjoint import written_backward
-from .arguments import NUMBERS, Layout, at, each, read, static_places
+from .arguments import NUMBERS, Layout, at, each, parted, read
 from .batch import Batched
 from .kernels import runner
 from .lift import Program, lift
@@ -74,20 +74,19 @@ class _Entry:
             self.runner.backward(space.d, space.grad, z, asked.way)
         return space
 
-    def asked(self, name: str, argnums: Any, n: int, static: tuple[int, ...]) -> Asked:
-        """Return what argnums asks for, of n arguments of which some are static."""
+    def asked(self, name: str, argnums: Any, n: int, static: list[int]) -> Asked:
+        """Return what argnums asks for, of n arguments of which some are static, at these places."""
         kind = type(argnums)
         if kind is not int and kind is not tuple:  # of NumPy, a list
             argnums = int(argnums) if hasattr(argnums, "__index__") else tuple(argnums)
         found = self._asked.get(argnums)
         if found is None:
             self.trace.require_one_output()
-            places_of_static = static_places(static, n)
-            dynamic = {k: i for i, k in enumerate(k for k in range(n) if k not in places_of_static)}
+            dynamic = {k: i for i, k in enumerate(k for k in range(n) if k not in static)}
             several = argnums if isinstance(argnums, tuple) else (argnums,)
             for k in several:
                 if not -n <= k < n or k % n not in dynamic:
-                    given = f"there are {n} arguments" + f", of which {places_of_static} are static" * bool(static)
+                    given = f"there are {n} arguments" + f", of which {static} are static" * bool(static)
                     raise ValueError(f"{name}: argnums {argnums}, but {given}")
             places = [dynamic[k % n] for k in several]
             spans = [self.layout.span(k) for k in places]
@@ -424,14 +423,14 @@ class Compiled:
     def _run(self, args: tuple[Any, ...], argnums: Any = None) -> tuple[_Entry, _Space, Any]:
         """Run the program for some arguments; with argnums also backward, and return what it asks for."""
         name = self.name
-        static: dict[int, Any] = {}
+        places: list[int] = []  # of static arguments
         chunks: Any = []
         keys: tuple[Any, ...]
         key: Any
         if self._static:
-            static = {k: args[k] for k in static_places(self._static, len(args))}
-            keys = tuple([read(name, x, chunks) for k, x in enumerate(args) if k not in static])
-            key = keys, tuple([(k, type(x), x) for k, x in sorted(static.items())])
+            places, others = parted(self._static, len(args))
+            keys = tuple([read(name, args[k], chunks) for k in others])
+            key = keys, tuple([(k, type(args[k]), args[k]) for k in places])
         elif NUMBERS.issuperset(map(type, args)):
             chunks = args
             key = keys = (None,) * len(args)
@@ -440,7 +439,7 @@ class Compiled:
         try:
             kept = self._entries.get(key)
         except TypeError:
-            raise TypeError(f"{name}: static arguments must be hashable, not {static}") from None
+            raise TypeError(f"{name}: static arguments must be hashable, not {[args[k] for k in places]}") from None
         asked = None
         if kept is None:
             if self._f is None:
@@ -449,18 +448,18 @@ class Compiled:
             kept = self._entries[key] = []
         for entry in kept:
             if argnums is not None:
-                asked = entry.asked(name, argnums, len(args), self._static)
+                asked = entry.asked(name, argnums, len(args), places)
             space = entry.run(chunks, asked)
             if space is not None:
                 break
         else:
-            entry = self._traced(args, static, keys, chunks)
+            entry = self._traced(args, places, keys, chunks)
             same = next((other for other in kept if entry.branches and other.branches == entry.branches), None)
             if same is None:
                 kept.append(entry)
             entry = same or entry
             if argnums is not None:
-                asked = entry.asked(name, argnums, len(args), self._static)
+                asked = entry.asked(name, argnums, len(args), places)
             # Not asked again whether branches hold: where sums round otherwise than Python's, they may not.
             space = entry.run(chunks, asked, ask=False)
             assert space is not None
@@ -469,9 +468,7 @@ class Compiled:
             entry.trace._run([Value(x, label) for x, label in named])
         return entry, space, asked
 
-    def _traced(
-        self, args: tuple[Any, ...], static: dict[int, Any], keys: tuple[Any, ...], chunks: list[Any]
-    ) -> _Entry:
+    def _traced(self, args: tuple[Any, ...], static: list[int], keys: tuple[Any, ...], chunks: list[Any]) -> _Entry:
         """Trace the function as it goes with these numbers, and return what comes of it."""
         f = self._f
         if f is None:
@@ -484,7 +481,7 @@ class Compiled:
         leaves = layout.leaves(numbers)
         if len(set(leaves)) != len(leaves):
             raise ValueError(f"{self.name}: the same parameter is in two of the modules that are given")
-        whole = dict(zip(dynamic, layout.arguments(leaves), strict=True)) | static
+        whole = dict(zip(dynamic, layout.arguments(leaves), strict=True)) | {k: args[k] for k in static}
         made = trace_call(self.name, lambda: f(*(whole[k] for k in range(len(args)))), leaves)
         return _Entry(replace(made, into=layout.structure()), layout, self._use_numba, self._rooms)
 

@@ -1,9 +1,10 @@
-"""The loops, written out: a module of Python source for Numba, from the rows of the table.
+"""The loops, written out: Python source for Numba of what does one kind of instruction, from the rows of the table.
 
-This room owns that text. The loops walk over a program's instructions, each a line of integers: its kind,
-where its results start, its rows, columns and terms, and for each operand the address and steps. In the
-lanes' loops every number is a row of numbers, one for each example of a batch, so that a processor does
-several at once. Gradients of results are cleared as soon as they have been handed on: between runs all are
+This room owns that text: `forward` and `backward` of each kind, and the driver that calls one after the other.
+An instruction is a line of integers: which kernel does it, where its results start, its rows, columns and terms,
+and for each operand the address, the steps and whether its derivative is wanted. Where results stand side by
+side a vector of them is computed at once (`vectors`). In the lanes' kernels every number is a row of numbers,
+one for each example of a batch. Derivatives of results are cleared as they are handed on: between runs all are
 zero but those of inputs and constants. It must not know how instructions were found, nor import Numba.
 """
 
@@ -33,9 +34,7 @@ __all__ = [
 
 FIELDS = 5  # of an access: where it is, its steps, and whether its derivative is wanted
 PLACES = ("x", "y", "w")  # what the loops call the operands of a row
-LINE = 5 + FIELDS * len(
-    PLACES
-)  # an instruction: its kernel, where its results start, rows, columns and terms, accesses
+LINE = 5 + FIELDS * len(PLACES)  # of an instruction: kernel, start of the results, rows, columns, terms, accesses
 # The functions that `vectors` has.
 VECTORS = frozenset(
     "abs equal exp greater greater_equal hypot identity leaky_relu log maximum minimum pow relu sigmoid silu softplus "
