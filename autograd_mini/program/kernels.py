@@ -14,6 +14,7 @@ import os
 import warnings
 from functools import cache
 from pathlib import Path
+from threading import RLock
 from time import perf_counter
 from types import ModuleType
 from typing import Any, NamedTuple, Protocol
@@ -185,12 +186,16 @@ def _is_own(kind: Op | str) -> bool:
     return isinstance(kind, str) or OPS.get(kind.name) is kind
 
 
+_COMPILING = RLock()  # one kernel is one: of two that threads make, the one that is dropped would lose its code
+
+
 def _addresses_of(way: str, kinds: tuple[Op | str, ...], *, lanes: bool) -> dict[Op | str, int]:
     """Return where the kernels are; those that the machine does not have yet are compiled."""
     found = {}
     start, shown = perf_counter(), None
     for kind in kinds:
-        found[kind] = _kernel(way, kind, lanes=lanes).address
+        with _COMPILING:
+            found[kind] = _kernel(way, kind, lanes=lanes).address
         if perf_counter() - start > 1.0 and shown is None:
             from tqdm.auto import tqdm
 
