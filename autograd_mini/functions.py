@@ -7,7 +7,6 @@ among rows. Numbers give floats, a Value among them gives Values. It must not kn
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import reduce
 from typing import Any
 
 from .ops import exp, log, maximum, number, stop_gradient, take_of
@@ -104,4 +103,8 @@ def _some(name: str, xs: Iterable[Any]) -> list[Any]:
 
 
 def _largest(xs: list[Any]) -> Any:
-    return stop_gradient(reduce(maximum, xs))  # a node, so that a trace run on other numbers finds theirs
+    """Return the largest, found pair by pair: lists of different lengths differ by few levels, not by many."""
+    while len(xs) > 1:
+        pairs = [maximum(x, y) for x, y in zip(xs[::2], xs[1::2], strict=False)]
+        xs = pairs + xs[2 * len(pairs) :]
+    return stop_gradient(xs[0])  # a node, so that a trace run on other numbers finds theirs
