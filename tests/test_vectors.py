@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import warnings
+from decimal import Decimal
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import mpmath
@@ -13,7 +16,7 @@ from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 
 import autograd_mini as ag
-from autograd_mini.program.loops import VECTORS
+from autograd_mini.program.loops import VECTORS, kernel
 
 numba = pytest.importorskip("numba")
 from autograd_mini.program import vectors  # noqa: E402
@@ -120,7 +123,7 @@ def test_the_last_place(name: str, xs: list[float]) -> None:
                 continue
             want = EXACT[name](mpmath.mpf(x))
             if 1e-290 < abs(want) < 1e300:
-                assert abs(mpmath.mpf(got) - want) <= 3.0 * math.ulp(float(want)), (x, got)
+                assert abs(mpmath.mpf(got) - want) <= 4.0 * math.ulp(float(want)), (x, got)
 
 
 sides = st.integers(1, 19)
@@ -249,3 +252,33 @@ def test_programs_of_a_function_take_turns(sizes: list[int]) -> None:
         x, c = np.linspace(-1.0, 1.0, n), np.arange(n) + 2.5
         t = np.tanh(c * x)
         assert np.allclose(g.grad(x), t + x * c * (1 - t * t) + 0.5, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("use_numba", [True, False])
+def test_the_gradient_of_a_constant_result(use_numba: bool) -> None:
+    f = ag.compile(lambda x: x * x if x > 0 else 3.0, numba=use_numba)
+    assert [f.grad(3.0), f.grad(-1.0), f.grad(2.0)] == [6.0, 0.0, 4.0]
+
+
+def test_programs_of_numba_and_of_numpy_take_turns() -> None:
+    @ag.custom_rule(lambda x, z: 2.0 * x)
+    def square(x: float) -> float:
+        return float(Decimal(x) * Decimal(x))
+
+    f = ag.compile(lambda x: ag.sum(square(v) if len(x) == 6 else ag.exp(v) for v in x))
+    for n in (6, 5, 6, 4):
+        x = np.linspace(0.1, 1.0, n)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that NumPy runs it
+            got = f.grad(x)
+        assert np.allclose(got, 2 * x if n == 6 else np.exp(x))
+
+
+def test_a_folder_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from autograd_mini.program import kernels
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    made, kept = kernels._loaded(kernel(ag.OPS["neg"], lanes=False), {})
+    assert not kept
+    assert made.forward.__name__ == "forward"

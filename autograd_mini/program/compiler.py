@@ -70,8 +70,11 @@ class _Entry:
         if ask and not self.holds(space.d):
             self.rooms.append(room)
             return None
-        if asked is not None and z is not None:
-            self.runner.backward(space.d, space.grad, z, asked.way)
+        if asked is not None:
+            if z is None:  # the result is a constant
+                space.slopes[:] = 0.0
+            else:
+                self.runner.backward(space.d, space.grad, z, asked.way)
         return space
 
     def asked(self, name: str, argnums: Any, n: int, static: list[int]) -> Asked:
@@ -566,7 +569,8 @@ def compile(
     of them, and modules; arrays reach f as object arrays of Values, a module as it is, with its parameters as
     inputs. The numbers of that first call must be in the domains
     of what f computes. Where Python code branches on numbers (`if x > 0`)
-    each way it goes is traced when it is first met. Results are f's but for the order of sums. What f reads
+    each way it goes is traced when it is first met. Results are f's but for rounding: sums in another
+    order, a product rounded with the sum it enters, functions by a few units in the last place. What f reads
     besides its arguments, Values it closes over and attributes of a module, is as it was at that first call.
 
     Args:

@@ -167,8 +167,9 @@ class _Loops:
         )
         d = np.repeat(numbers[:, None], width, axis=1)
         grad = np.zeros_like(d) if z >= 0 else d[:0]
-        both = [_addresses_of(way, self.kinds, lanes=True) for way in ("forward", "backward")[: 1 + (z >= 0)]]
-        kernels = np.array([[way[kind] for way in (both[0], both[-1])] for kind in self.kinds], dtype=np.int64)
+        ways = ("forward", "backward") if z >= 0 else ("forward", "forward")
+        places = [_addresses_of(name, self.kinds, lanes=True) for name in ways]
+        kernels = np.array([[found[kind] for found in places] for kind in self.kinds], dtype=np.int64)
         codes = self.code, way if z >= 0 else self.code
         inputs = columns, len(tables[0])
         _driver(lanes=True)(kernels, *codes, self.index, d, grad, *inputs, *rest, first, last, self.first, z)
@@ -257,6 +258,8 @@ def _loaded(text: str, own: dict[str, Any]) -> tuple[ModuleType, bool]:
         path = folder / f"{name}.py"
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(folder, os.W_OK):
+                raise PermissionError(folder)
             if not path.exists():
                 write_whole(path, text.encode())
         except OSError:  # no place to keep it
@@ -276,6 +279,7 @@ class _Arrays:
 
     def __init__(self, program: Program) -> None:
         self.steps = [(i, *_addresses(i)) for i in program.instructions]
+        self.first = program.inputs + len(program.constants)
 
     def forward(self, d: Any) -> None:
         """Fill the array of numbers, from the inputs and constants that stand in it."""
@@ -324,6 +328,7 @@ class _Arrays:
                     slopes = [rule(*xs, _Array(d[out])) for rule in i.op.partials]
                     for slope, place in zip(slopes, operands, strict=True):
                         np.add.at(grad, place[:, :, 0], g * (slope.x if isinstance(slope, _Array) else slope))
+        grad[self.first :] = 0.0  # results have handed theirs on
 
     def both(self, d: Any, grad: Any, z: int, way: Any = None) -> None:
         """Do one after the other."""

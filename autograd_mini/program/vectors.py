@@ -7,7 +7,8 @@ time. Products are rounded together with the sum they enter where the processor 
 programs; only the loops' text imports it, where Numba is installed.
 
 The functions reduce their operand to a small interval and take a series there (J.-M. Muller, *Elementary
-Functions*, 2016, chapter 11); they are within 3 units in the last place.
+Functions*, 2016, chapter 11); they are within 4 units in the last place, where results
+are normal numbers.
 """
 
 from __future__ import annotations
@@ -246,7 +247,9 @@ def _give_some(b: Any, d: Any, i: Any, c: Any, step: Any, v: Any) -> None:
         b,
         _is(b, step, 1),
         lambda: _add_to(b, _at(b, place, nothing), v),
-        lambda: _either(b, _is(b, step, 0), lambda: _add_to(b, place, _total(b, v)), every) or v,
+        lambda: (
+            _either(b, _is(b, step, 0), lambda: _add_to(b, place, _total(b, v)), every) or v
+        ),  # nothing is given back
     )
 
 
