@@ -22,10 +22,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from ..files import write_whole
-from ..ops import OPS, Op, Traced
+from ..ops import Op, Traced
 from ..uncompiled import load_file
 from .lift import Instruction, Program
-from .loops import FIELDS, LINE, PLACES, driver, is_arithmetic, is_beyond, kernel, name_of, written
+from .loops import FIELDS, LINE, PLACES, driver, in_table, is_arithmetic, is_beyond, kernel, name_of, written
 
 __all__ = ["Batch", "Runner", "runner"]
 
@@ -108,7 +108,7 @@ class _Loops:
         self.kernels = np.zeros((len(self.kinds), 2), dtype=np.int64)
         self._compile("forward", self.kinds)
         # What Numba cannot take must be known now; that it takes the package's own is known.
-        self._compile("backward", tuple(kind for kind in self.kinds if not _is_own(kind)))
+        self._compile("backward", tuple(kind for kind in self.kinds if not _is_ours(kind)))
         self._run = _driver(lanes=False)
 
     def _compile(self, way: str, kinds: tuple[Op | str, ...]) -> None:
@@ -182,9 +182,9 @@ class _Loops:
         self._load()
 
 
-def _is_own(kind: Op | str) -> bool:
-    """Say whether a kernel is the package's, of its own table."""
-    return isinstance(kind, str) or OPS.get(kind.name) is kind
+def _is_ours(kind: Op | str) -> bool:
+    """Say whether a kernel is the package's and not of a row of one's own."""
+    return isinstance(kind, str) or in_table(kind)
 
 
 _COMPILING = RLock()  # one kernel is one: of two that threads make, the one that is dropped would lose its code
@@ -223,7 +223,7 @@ def _kernel(way: str, kind: Op | str, *, lanes: bool) -> Any:
 
 @cache
 def _module_of(kind: Op | str, *, lanes: bool) -> tuple[ModuleType, bool]:
-    own = {} if isinstance(kind, str) or _is_own(kind) else {name_of(kind): _guarded(kind)}
+    own = {} if isinstance(kind, str) or in_table(kind) else {name_of(kind): _guarded(kind)}
     return _loaded(kernel(kind, lanes=lanes), own)
 
 
@@ -384,7 +384,7 @@ class _Array(Traced):
 
 def _applied_to_arrays(op: Op, xs: list[Any]) -> Any:
     """Apply a row to arrays: by NumPy's function of the name, or number by number."""
-    if OPS.get(op.name) is op:
+    if in_table(op):
         if is_arithmetic(op):
             return _arithmetic(op)(*xs)
         for name in op.methods:  # under which NumPy asks the elements of an object array

@@ -25,6 +25,7 @@ __all__ = [
     "PLACES",
     "VECTORS",
     "driver",
+    "in_table",
     "is_arithmetic",
     "is_beyond",
     "kernel",
@@ -76,7 +77,7 @@ class _Lanes(_Source):
     @staticmethod
     def applied(op: Op, parts: list[str]) -> str:
         """Write a row applied to vectors."""
-        if not all(parts) or OPS.get(op.name) is not op:
+        if not all(parts) or not in_table(op):
             return ""
         if op.name in VECTORS:
             return f"v_{op.name}({', '.join(parts)})"
@@ -88,14 +89,19 @@ def written(op: Op, parts: list[str]) -> str:
     return _Source.applied(op, parts)
 
 
+def in_table(op: Op) -> bool:
+    """Say whether a row is the table's, not one's own that may have the name of another."""
+    return OPS.get(op.name) is op
+
+
 def is_arithmetic(op: Op) -> bool:
     """Say whether the row's own text is Python's arithmetic."""
-    return OPS.get(op.name) is op and op.infix and op.text.level > Level.COMPARISON
+    return in_table(op) and op.infix and op.text.level > Level.COMPARISON
 
 
 def name_of(op: Op) -> str:
-    """Return what the loops call a row's function; a row of one's own may have the name of another."""
-    return f"f_{op.name}" if OPS.get(op.name) is op else f"own_{op.name}"
+    """Return what the loops call a row's function."""
+    return f"f_{op.name}" if in_table(op) else f"own_{op.name}"
 
 
 def _indented(lines: Iterable[str], depth: int) -> list[str]:
