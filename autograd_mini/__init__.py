@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from .uncompiled import take_sources
 
 if os.environ.get("AUTOGRAD_MINI_COMPILE") == "0":
-    take_sources(__name__)
+    take_sources(__name__, "ops", "value")
 
 from .blame import (
     AnomalyError as AnomalyError,

@@ -20,6 +20,9 @@ DIRECTIVES = {
     # The rules are Python's own, to the last error message; in value.py the arithmetic is C's.
     "autograd_mini.ops": {**COMMON, "annotation_typing": False},
     "autograd_mini.value": {**COMMON, "cdivision": True, "cpow": True},
+    # What is done at every call of a compiled function, as it stands.
+    "autograd_mini.program.arguments": {**COMMON, "annotation_typing": False},
+    "autograd_mini.program.compiler": {**COMMON, "annotation_typing": False},
 }
 
 

@@ -30,10 +30,11 @@ def no_gc(kind: C) -> C:
     return kind
 
 
-def take_sources(package: str) -> None:
-    """Import the modules that can be compiled from their sources, whether they are compiled or not."""
-    for name in ("ops", "value"):
-        setattr(sys.modules[package], name, load_file(f"{package}.{name}", Path(__file__).with_name(f"{name}.py")))
+def take_sources(package: str, *names: str) -> None:
+    """Import modules of a package from their sources, whether they are compiled or not."""
+    (folder,) = sys.modules[package].__path__
+    for name in names:
+        setattr(sys.modules[package], name, load_file(f"{package}.{name}", Path(folder, f"{name}.py")))
 
 
 @cache

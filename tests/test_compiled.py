@@ -29,8 +29,11 @@ def run(code: str, variant: str, send: bytes = b"") -> bytes:
 
 def test_it_is_what_it_says() -> None:
     assert ag.compiled() != str(value.__file__).endswith(".py")
-    files = "[m.__file__.endswith('.py') for m in (ag.value, ag.ops)]"
-    assert run(f"import autograd_mini as ag; print(ag.compiled(), {files})", "0") == b"False [True, True]\n"
+    names = "ops", "value", "program.arguments", "program.compiler"
+    files = f"{{sys.modules['autograd_mini.' + n].__file__.endswith('.py') for n in {names}}}"
+    code = f"import sys, autograd_mini as ag; ag.compile; print(ag.compiled(), {files})"
+    assert run(code, "0") == b"False {True}\n"
+    assert run(code, "") == (b"True {False}\n" if ag.compiled() else b"False {True}\n")
     same = "all(sys.modules['autograd_mini.' + n] is getattr(ag, n) for n in ('ops', 'value', 'transform'))"
     assert run(f"import sys, autograd_mini as ag; print({same})", "0") == b"True\n"
 

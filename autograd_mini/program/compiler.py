@@ -12,8 +12,8 @@ import pickle
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
-from dataclasses import replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from ..value import Value
 from .adjoint import written_backward
 from .arguments import NUMBERS, Layout, at, each, parted, read
 from .batch import Batched
-from .kernels import runner
+from .kernels import Task, runner
 from .lift import Program, lift
 from .notation import written
 
@@ -64,9 +64,9 @@ class _Entry:
         space.fill(chunks)
         z = self.output
         if asked is not None and z is not None and not (ask and self.branches):
-            self.runner.both(space.d, space.grad, z, asked.way)
+            (space.tasks.get(asked) or space.task(asked))()
             return space
-        self.runner.forward(space.d)
+        space.forward()
         if ask and not self.holds(space.d):
             self.rooms.append(room)
             return None
@@ -74,7 +74,7 @@ class _Entry:
             if z is None:  # the result is a constant
                 space.slopes[:] = 0.0
             else:
-                self.runner.backward(space.d, space.grad, z, asked.way)
+                self.runner.backward(space.d, space.grad, z, asked.way)()
         return space
 
     def asked(self, name: str, argnums: Any, n: int, static: list[int]) -> Asked:
@@ -121,7 +121,8 @@ def _indices(place: Any) -> Any:
     return place
 
 
-class Asked(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Asked:
     """What `argnums` asks for."""
 
     places: list[int]  # of the arguments that are not static
@@ -177,7 +178,16 @@ class _Space:
         self.inputs, self.slopes = d[:n], grad[:n]  # derivatives of inputs
         self.layout = entry.layout
         self.places = self.layout.views(self.d)
+        self.forward = entry.runner.forward(d)
+        self.tasks: dict[Asked, Task] = {}
         self.copies = [_copies(arrays) for arrays in self.layout.arrays(self.slopes)]
+
+    def task(self, asked: Asked) -> Task:
+        """Return what runs the program forward and backward."""
+        z = self.entry.output
+        assert z is not None
+        task = self.tasks[asked] = self.entry.runner.both(self.d, self.grad, z, asked.way)
+        return task
 
     def fill(self, chunks: Any) -> None:
         """Put the numbers of some arguments in their places."""

@@ -12,7 +12,8 @@ import hashlib
 import math
 import os
 import warnings
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from threading import RLock
 from time import perf_counter
@@ -25,9 +26,12 @@ from ..files import write_whole
 from ..ops import Op, Traced
 from ..uncompiled import load_file
 from .lift import Instruction, Program
-from .loops import FIELDS, LINE, PLACES, driver, in_table, is_arithmetic, is_beyond, kernel, name_of, written
+from .loops import FIELDS, FRAME, LINE, PLACES, driver, in_table, is_arithmetic, is_beyond, kernel, name_of, written
 
-__all__ = ["Batch", "Runner", "runner"]
+__all__ = ["Batch", "Runner", "Task", "runner"]
+
+
+Task = Callable[[], None]  # on arrays that were given, and must be there as long as it is run
 
 
 class Runner(Protocol):
@@ -35,20 +39,20 @@ class Runner(Protocol):
 
     room: int  # how many numbers more the arrays must have, for its own use
 
-    def forward(self, d: Any) -> None:
-        """Fill the array of numbers, from the inputs and constants that stand in it."""
-
     def way_back(self, z: int, wanted: list[slice]) -> Any:
-        """Return what runs backward from number z to the inputs in some stretches, to be given to `backward`."""
+        """Return the way backward from number z to the inputs in some stretches."""
 
-    def backward(self, d: Any, grad: Any, z: int, way: Any) -> None:
-        """Leave the derivatives of number z in the places of the inputs that are wanted.
+    def forward(self, d: Any) -> Task:
+        """Return what fills the array of numbers, from the inputs and constants that stand in it."""
+
+    def backward(self, d: Any, grad: Any, z: int, way: Any) -> Task:
+        """Return what leaves the derivatives of number z in the places of the inputs that are wanted.
 
         Results have zeros, before and after; what is left in other inputs' places means nothing.
         """
 
-    def both(self, d: Any, grad: Any, z: int, way: Any) -> None:
-        """Do one after the other."""
+    def both(self, d: Any, grad: Any, z: int, way: Any) -> Task:
+        """Return what does one after the other."""
 
     def batch(self, batch: Batch, first: int, last: int) -> None:
         """Run blocks of a batch's examples."""
@@ -115,17 +119,25 @@ class _Loops:
         for kind, place in _addresses_of(way, kinds, lanes=False).items():
             self.kernels[self.kinds.index(kind), 1 if way == "backward" else 0] = place
 
-    def forward(self, d: Any) -> None:
-        """Fill the array of numbers, from the inputs and constants that stand in it."""
-        self._run(self.kernels, self.code, self.code, self.index, d, d, 0, self.size, 0, True, False)
+    def forward(self, d: Any) -> Task:
+        """Return what fills the array of numbers, from the inputs and constants that stand in it."""
+        return self._task(self.code, self.code[:0], d, d, -1)
 
-    def backward(self, d: Any, grad: Any, z: int, way: Any) -> None:
-        """Leave the derivatives of number z in the places of the inputs that are wanted."""
-        self._run(self.kernels, self.code, way, self.index, d, grad, self.first, self.size, z, False, True)
+    def backward(self, d: Any, grad: Any, z: int, way: Any) -> Task:
+        """Return what leaves the derivatives of number z in the places of the inputs that are wanted."""
+        return self._task(self.code[:0], way, d, grad, z)
 
-    def both(self, d: Any, grad: Any, z: int, way: Any) -> None:
-        """Do one after the other."""
-        self._run(self.kernels, self.code, way, self.index, d, grad, self.first, self.size, z, True, True)
+    def both(self, d: Any, grad: Any, z: int, way: Any) -> Task:
+        """Return what does one after the other."""
+        return self._task(self.code, way, d, grad, z)
+
+    def _task(self, forth: Any, back: Any, d: Any, grad: Any, z: int) -> Task:
+        frame = {
+            "KERNELS": _place(self.kernels), "INDEX": _place(self.index), "NUMBERS": _place(d), "SLOPES": _place(grad),
+            "FORTH": _place(forth), "LINES_FORTH": len(forth), "BACK": _place(back), "LINES_BACK": len(back),
+            "ROOM": self.size, "FIRST": self.first, "END": z,
+        }  # fmt: skip
+        return partial(self._run, np.array([frame[name] for name in FRAME], dtype=np.int64))
 
     def way_back(self, z: int, wanted: list[slice]) -> Any:
         """Return the code without the instructions and operands that no derivative which is wanted goes through."""
@@ -162,7 +174,7 @@ class _Loops:
         numbers, width, tables, *rest, z, way = batch
         # Where each input's numbers are, and how far apart.
         columns = np.array(
-            [(table.ctypes.data + 8 * j, n) for table in tables for n in (table.shape[1],) for j in range(n)],
+            [(_place(table) + 8 * j, n) for table in tables for n in (table.shape[1],) for j in range(n)],
             dtype=np.int64,
         )
         d = np.repeat(numbers[:, None], width, axis=1)
@@ -180,6 +192,11 @@ class _Loops:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._load()
+
+
+def _place(array: Any) -> int:
+    """Return where an array's numbers are."""
+    return int(array.ctypes.data)
 
 
 def _is_ours(kind: Op | str) -> bool:
@@ -281,8 +298,24 @@ class _Arrays:
         self.steps = [(i, *_addresses(i)) for i in program.instructions]
         self.first = program.inputs + len(program.constants)
 
-    def forward(self, d: Any) -> None:
-        """Fill the array of numbers, from the inputs and constants that stand in it."""
+    def forward(self, d: Any) -> Task:
+        """Return what fills the array of numbers, from the inputs and constants that stand in it."""
+        return partial(self._forward, d)
+
+    def backward(self, d: Any, grad: Any, z: int, way: Any = None) -> Task:
+        """Return what leaves the derivatives of number z in the inputs' places."""
+        return partial(self._backward, d, grad, z)
+
+    def both(self, d: Any, grad: Any, z: int, way: Any = None) -> Task:
+        """Return what does one after the other."""
+
+        def both() -> None:
+            self._forward(d)
+            self._backward(d, grad, z)
+
+        return both
+
+    def _forward(self, d: Any) -> None:
         with np.errstate(all="ignore"):
             for i, out, operands in self.steps:
                 if i.kind == "gather":
@@ -303,8 +336,7 @@ class _Arrays:
     def way_back(self, z: int, wanted: list[slice]) -> None:
         """Return nothing: it is the same for all inputs."""
 
-    def backward(self, d: Any, grad: Any, z: int, way: Any = None) -> None:
-        """Leave the derivatives of number z in the inputs' places."""
+    def _backward(self, d: Any, grad: Any, z: int) -> None:
         grad[:] = 0.0
         grad[z] = 1.0
         with np.errstate(all="ignore"):
@@ -330,11 +362,6 @@ class _Arrays:
                         np.add.at(grad, place[:, :, 0], g * (slope.x if isinstance(slope, _Array) else slope))
         grad[self.first :] = 0.0  # results have handed theirs on
 
-    def both(self, d: Any, grad: Any, z: int, way: Any = None) -> None:
-        """Do one after the other."""
-        self.forward(d)
-        self.backward(d, grad, z)
-
     def batch(self, batch: Batch, first: int, last: int) -> None:
         """Run blocks of a batch's examples, one by one."""
         d, grad = batch.numbers.copy(), np.zeros(len(batch.numbers))
@@ -342,10 +369,10 @@ class _Arrays:
         for block in range(first, last):
             for k in range(block * batch.width, min((block + 1) * batch.width, len(X))):
                 d[batch.mapped] = X[k]
-                self.forward(d)
+                self._forward(d)
                 batch.results[:, k] = d[batch.outputs]
                 if batch.z >= 0:
-                    self.backward(d, grad, batch.z)
+                    self._backward(d, grad, batch.z)
                     batch.slopes[:, k] = grad[batch.mapped]
                     batch.totals[block] += grad[batch.same]
 

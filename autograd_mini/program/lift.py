@@ -14,6 +14,7 @@ instructions are run.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
@@ -119,7 +120,7 @@ def lift(trace: Trace) -> Program:
     (5, ['dot'])
     """
     n = len(trace.inputs)
-    nodes, counts = _grouped(_folded(trace))
+    nodes, counts, early = _grouped(_folded(trace))
     firsts = counts.cumsum() - counts
     numbers, widths = nodes.key[firsts], nodes.width[firsts]
     slots = np.full(nodes.size, -1)
@@ -137,7 +138,7 @@ def lift(trace: Trace) -> Program:
         places = slots[nodes.operands[start : start + count * width]].reshape(count, width)
         parts = [places[:, i:j] for i, j in pairwise(nodes.keys[number].cuts)]
         start += count * width
-        for chosen, rows, found in _arranged(kind, parts):
+        for chosen, rows, found in _together(kind, parts, early[first : first + count]):
             accesses = []
             for part, regular in zip(parts, found, strict=True):
                 access = regular
@@ -157,27 +158,80 @@ def lift(trace: Trace) -> Program:
     return Program(trace.name, tuple(instructions), n, constants, free, variables, len(trace.equations))
 
 
-def _grouped(nodes: _Nodes) -> tuple[_Nodes, Any]:
-    """Return nodes in the order of their instructions, and how many each of these has: of one level and one key."""
-    known = [0] * nodes.size  # the level of each variable; of inputs and constants it is 0
-    read = map(known.__getitem__, nodes.operands.tolist())
-    for variable, width in zip(nodes.variable.tolist(), nodes.width.tolist(), strict=True):
-        known[variable] = 1 + max(islice(read, width))
-    levels = np.array(known)[nodes.variable]
+def _grouped(nodes: _Nodes) -> tuple[_Nodes, Any, Any]:
+    """Return nodes in the order of their instructions, how many each of these has, and the nodes' early levels.
+
+    Those of an instruction have one level and one key; they stand in the order of their early levels.
+    """
+    early = _early(nodes)
+    levels = _late(nodes, early)
     _, first, group, counts = np.unique(
         levels * len(nodes.keys) + nodes.key, return_index=True, return_inverse=True, return_counts=True
     )
     order = np.lexsort((first, levels[first]))
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    chosen = np.argsort(rank[group], kind="stable")
+    chosen = np.lexsort((early, rank[group]))
     width = nodes.width[chosen]
     starts = nodes.width.cumsum() - nodes.width
     operands = nodes.operands[_runs_of(starts[chosen], width)]
     sorted_nodes = nodes._replace(
         key=nodes.key[chosen], variable=nodes.variable[chosen], width=width, operands=operands
     )
-    return sorted_nodes, counts[order]
+    return sorted_nodes, counts[order], early[chosen]
+
+
+def _early(nodes: _Nodes) -> Any:
+    """Return for each node the first level that is after those of its operands."""
+    known = [0] * nodes.size  # of each variable; of inputs and constants it is 0
+    read = map(known.__getitem__, nodes.operands.tolist())
+    for variable, width in zip(nodes.variable.tolist(), nodes.width.tolist(), strict=True):
+        known[variable] = 1 + max(islice(read, width))
+    return np.array(known)[nodes.variable]
+
+
+def _late(nodes: _Nodes, early: Any) -> Any:
+    """Return levels where a shorter branch goes on beside the longer ones, as to its end.
+
+    Nodes of one early level and one key, a group, move to the last level where others of that key are and
+    nothing needs them before. But those must be taken by the same keys; and what one node takes, if it is no
+    sum, are different operands, which stay apart.
+    """
+    order = np.lexsort((nodes.key, early))
+    starts = np.flatnonzero(np.diff(early[order], prepend=-1) | np.diff(nodes.key[order], prepend=-1))
+    levels, keys = early[order[starts]].tolist(), nodes.key[order[starts]].tolist()
+    count = len(starts)
+    if count == len(order):  # nothing is beside anything else
+        return early
+    group = np.empty(len(order), dtype=int)
+    group[order] = np.repeat(np.arange(count), np.diff(starts, append=len(order)))
+    made = np.full(nodes.size, -1)  # the group that makes a variable
+    made[nodes.variable] = group
+    made, taker = made[nodes.operands], np.repeat(np.arange(len(order)), nodes.width)
+    made, taker = made[made >= 0], taker[made >= 0]
+    taking: list[set[int]] = [set() for _ in levels]  # the keys that take a group's results, and the groups
+    after: list[set[int]] = [set() for _ in levels]
+    for by, found in (nodes.key, taking), (group, after):
+        pairs = np.unique(made * len(order) + by[taker])
+        for g, taken_by in zip(*(column.tolist() for column in np.divmod(pairs, len(order))), strict=True):
+            found[g].add(taken_by)
+    summed = np.array([key.kind == "sum" for key in nodes.keys])[nodes.key[taker]]
+    sort = np.argsort(made[~summed], kind="stable")
+    bounds, takers = np.searchsorted(made[~summed][sort], np.arange(count + 1)), taker[~summed][sort]
+    there: dict[Any, list[int]] = {}  # the groups that may stand together, the last one first
+    end = max(levels) + 1
+    for g in range(count - 1, -1, -1):
+        latest = min([levels[h] for h in after[g]], default=end) - 1
+        alike = there.setdefault((keys[g], frozenset(taking[g])), [])
+        at = bisect_left(alike, -latest, key=lambda h: -levels[h])
+        beside = [h for h in alike[at:] if levels[h] == levels[alike[at]]]
+        mine = set(takers[bounds[g] : bounds[g + 1]].tolist()) if beside else set()
+        if beside and all(mine.isdisjoint(takers[bounds[h] : bounds[h + 1]].tolist()) for h in beside):
+            levels[g] = levels[beside[0]]
+            alike.insert(at, g)
+        else:
+            alike.append(g)
+    return np.array(levels)[group]
 
 
 def _constants(operands: Any, counts: Any, widths: Any) -> Any:
@@ -342,7 +396,32 @@ def _chained(before: Any) -> tuple[Any, Any]:
     return before, rank
 
 
-def _arranged(kind: str, parts: list[Any]) -> list[tuple[Any, int, list[Access | None]]]:
+_Arranged = list[tuple[Any, int, list["Access | None"]]]  # results in order, in how many rows, and their operands
+
+
+def _together(kind: str, parts: list[Any], early: Any) -> _Arranged:
+    """Return what `_arranged` finds; by their early levels where less has to be gathered then."""
+    whole = _arranged(kind, parts)
+    if early[0] == early[-1] or not _gathered(whole, parts):
+        return whole
+    apart: _Arranged = []
+    for some in np.split(np.arange(len(early)), np.flatnonzero(np.diff(early)) + 1):
+        for chosen, rows, accesses in _arranged(kind, [part[some] for part in parts]):
+            apart.append((some[chosen], rows, accesses))
+    return min(whole, apart, key=lambda found: _gathered(found, parts))
+
+
+def _gathered(arranged: _Arranged, parts: list[Any]) -> int:
+    """Return how many numbers have to be copied first."""
+    return sum(
+        len(chosen) * part.shape[1]
+        for chosen, _, found in arranged
+        for part, access in zip(parts, found, strict=True)
+        if access is None
+    )
+
+
+def _arranged(kind: str, parts: list[Any]) -> _Arranged:
     """Return a group's results in order, and what `_regular` finds; in several parts if dots are regular then.
 
     Those of several matrices at one level, such as queries, keys and values, are a product each, where

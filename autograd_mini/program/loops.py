@@ -21,6 +21,7 @@ from ..uncompiled import source_module
 
 __all__ = [
     "FIELDS",
+    "FRAME",
     "LINE",
     "PLACES",
     "VECTORS",
@@ -36,6 +37,8 @@ __all__ = [
 FIELDS = 5  # of an access: where it is, its steps, and whether its derivative is wanted
 PLACES = ("x", "y", "w")  # what the loops call the operands of a row
 LINE = 5 + FIELDS * len(PLACES)  # of an instruction: kernel, start of the results, rows, columns, terms, accesses
+# What `run` is told: addresses of arrays, and numbers.
+FRAME = "KERNELS FORTH LINES_FORTH BACK LINES_BACK INDEX NUMBERS SLOPES ROOM FIRST END".split()
 # The functions that `vectors` has.
 VECTORS = frozenset(
     "abs equal exp greater greater_equal hypot identity leaky_relu log maximum minimum pow relu sigmoid silu softplus "
@@ -112,26 +115,30 @@ def _indented(lines: Iterable[str], depth: int) -> list[str]:
 # derivative is wanted; b and e are so for y and w.
 
 
+SOME = ("some", "load", "store", "taken_some", "give_some")  # how a vector of results is computed
+ONE = ("pick_one", "load_one", "store_one", "taken_one", "give_one")  # one result, as a vector that has it alone
+NUMBER = ("pick", "get", "put", "taken", "give")  # one result, where vectors do not have a function
+
+
 def _forward_row(op: Op) -> list[str]:
+    def lines(how: tuple[str, ...], value: str) -> list[str]:
+        pick, _, put, *_ = how
+        return [*_reads(op, pick), f"{put}(d, out + c, {value})"]
+
     many = _value(op, _Lanes)
-    return _each(
-        op,
-        many and [*_reads(op, "some"), f"store(d, out + c, {many})"],
-        [*_reads(op, "pick"), f"put(d, out + c, {_value(op)})"],
-    )
+    return _each(op, *[lines(SOME, many), lines(ONE, many)] if many else [[], lines(NUMBER, _value(op))])
 
 
 def _backward_row(op: Op) -> list[str]:
+    def lines(how: tuple[str, ...], rules: list[str]) -> list[str]:
+        pick, get, _, taken, give = how
+        return [*_reads(op, pick), f"z, g = {get}(d, out + c), {taken}(grad, out + c)", *_gifts(op, give, rules)]
+
     many = _rules(op, _Lanes)
-    return _each(
-        op,
-        all(many)
-        and [*_reads(op, "some"), "z, g = load(d, out + c), taken_some(grad, out + c)", *_gifts(op, "give_some", many)],
-        [*_reads(op, "pick"), "z, g = get(d, out + c), taken(grad, out + c)", *_gifts(op, "give", _rules(op))],
-    )
+    return _each(op, *[lines(SOME, many), lines(ONE, many)] if all(many) else [[], lines(NUMBER, _rules(op))])
 
 
-def _each(op: Op, many: Any, one: list[str]) -> list[str]:
+def _each(op: Op, many: list[str], one: list[str]) -> list[str]:
     """Do something for every result: for a vector of them while there are so many, then one by one."""
     vectors = ["while c + WIDTH <= columns:", *_indented([*many, "c += WIDTH"], 1)] if many else []
     names = [p for _, p in _operands(op)]
@@ -265,8 +272,7 @@ def _meeting(rows: int, columns: int) -> str:
     return "\n".join(["", "", "@njit", f"def meet{rows}{columns}({names}):", *_indented(lines, 1), ""])
 
 
-PRODUCTS = (
-    """
+CLEAR = """
 
 @njit
 def clear(grad, i, count):
@@ -278,6 +284,10 @@ def clear(grad, i, count):
         put(grad, i + k, 0.0)
         k += 1
 
+"""
+PRODUCTS = (
+    CLEAR
+    + """
 
 @njit
 def inner(d, a, sa, b, sb, n):
@@ -530,17 +540,19 @@ BACKWARD = {
 """,
 }
 RUN = """
-def run(kernels, forth, back, index, numbers, slopes, first, room, end, forward, backward):
-    d, grad, index, kernels = address(numbers), address(slopes), address(index), address(kernels)
-    if forward:
-        code = address(forth)
-        for k in range(0, LINE * forth.shape[0], LINE):
-            call(word(kernels, 2 * word(code, k)), code, k, index, d, grad, room)
-    if backward:
-        slopes[:first] = 0.0
-        slopes[end] = 1.0
-        code = address(back)
-        for k in range(LINE * (back.shape[0] - 1), -1, -LINE):
+def run(frame):  # one argument, for each of them takes time
+    place = address(frame)
+    kernels, index = words_at(word(place, KERNELS)), words_at(word(place, INDEX))
+    d, grad = numbers_at(word(place, NUMBERS)), numbers_at(word(place, SLOPES))
+    room, first, z = word(place, ROOM), word(place, FIRST), word(place, END)
+    code = words_at(word(place, FORTH))
+    for k in range(0, LINE * word(place, LINES_FORTH), LINE):
+        call(word(kernels, 2 * word(code, k)), code, k, index, d, grad, room)
+    if z >= 0:
+        clear(grad, 0, first)
+        put(grad, z, 1.0)
+        code = words_at(word(place, BACK))
+        for k in range(LINE * (word(place, LINES_BACK) - 1), -1, -LINE):
             call(word(kernels, 2 * word(code, k) + 1), code, k, index, d, grad, room)
 """
 FORWARD_LANES = {
@@ -700,7 +712,8 @@ def _called(text: str) -> set[str]:
 
 def driver(*, lanes: bool) -> str:
     """Return the source of what runs instructions one after the other, `run`."""
-    return HEAD + (BLOCKS if lanes else RUN).replace("LINE", str(LINE))
+    numbers = {"LINE": LINE} | {name: k for k, name in enumerate(FRAME)}
+    return HEAD + re.sub(r"[A-Z_]+", lambda name: str(numbers.get(name[0], name[0])), BLOCKS if lanes else CLEAR + RUN)
 
 
 def _function(name: str, part: str, size: str) -> str:

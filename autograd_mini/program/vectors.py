@@ -118,6 +118,10 @@ def _spread(builder: Any, x: Any, kind: Any = _F64) -> Any:
     return builder.shuffle_vector(first, nothing, ir.Constant(_I32, [0] * WIDTH))
 
 
+def _lane(builder: Any, v: Any) -> Any:
+    return builder.extract_element(v, ir.Constant(ir.IntType(32), 0))
+
+
 def _places(builder: Any, d: Any, i: Any, step: Any) -> Any:
     """Give each lane with the place of its number, the numbers being a step apart."""
     for lane in range(WIDTH):
@@ -146,6 +150,8 @@ def _store_part(b: Any, d: Any, i: Any, v: Any, count: Any) -> Any:
     return _masked_store(b, v, _at(b, d, i), _ALIGN, _first(b, count))
 
 
+words_at = _function(WORDS, INT, build=lambda b, place: b.inttoptr(place, ir.IntType(64).as_pointer()))
+numbers_at = _function(ADDRESS, INT, build=lambda b, place: b.inttoptr(place, _DOUBLE))
 get = _function(FLOAT, ADDRESS, INT, build=lambda b, d, i: b.load(b.gep(d, [i])))
 word = _function(INT, WORDS, INT, build=lambda b, d, i: b.load(b.gep(d, [i])))
 far = _function(FLOAT, INT, INT, build=lambda b, place, i: b.load(b.gep(b.inttoptr(place, _DOUBLE), [i])))
@@ -155,6 +161,7 @@ store = _function(NONE, ADDRESS, INT, VECTOR, build=lambda b, d, i, v: b.store(v
 load_part = _function(VECTOR, ADDRESS, INT, INT, build=_load_part)  # and zeros after them
 store_part = _function(NONE, ADDRESS, INT, VECTOR, INT, build=_store_part)
 spread = _function(VECTOR, FLOAT, build=_spread)
+lane = _function(FLOAT, VECTOR, build=_lane)
 
 
 def _call(b: Any, place: Any, *args: Any) -> Any:
@@ -262,6 +269,15 @@ some = _function(VECTOR, ADDRESS, INT, INT, INT, build=_some)
 taken = _function(FLOAT, ADDRESS, INT, build=lambda b, d, i: _taken(b, b.gep(d, [i])))
 taken_some = _function(VECTOR, ADDRESS, INT, build=lambda b, d, i: _taken(b, _at(b, d, i)))
 give_some = _function(NONE, ADDRESS, INT, INT, INT, VECTOR, build=_give_some)
+# One number as a vector, so that functions give it what they give a vector's.
+pick_one = _function(VECTOR, ADDRESS, INT, INT, INT, build=lambda b, *place: _spread(b, b.load(_stepped(b, *place))))
+load_one = _function(VECTOR, ADDRESS, INT, build=lambda b, d, i: _spread(b, b.load(b.gep(d, [i]))))
+store_one = _function(NONE, ADDRESS, INT, VECTOR, build=lambda b, d, i, v: b.store(_lane(b, v), b.gep(d, [i])))
+taken_one = _function(VECTOR, ADDRESS, INT, build=lambda b, d, i: _spread(b, _taken(b, b.gep(d, [i]))))
+give_one = _function(
+    NONE, ADDRESS, INT, INT, INT, VECTOR,
+    build=lambda b, d, i, c, step, v: _add_to(b, _stepped(b, d, i, c, step), _lane(b, v)),
+)  # fmt: skip
 # The first numbers alone where they are not as many as a vector has.
 load_most = _function(
     VECTOR, ADDRESS, INT, INT,
@@ -378,7 +394,6 @@ def _polynomial(*coefficients: float) -> Any:
 v_sqrt, v_abs, _whole = (_unary(_of_llvm(f"{name}.v{WIDTH}f64", _F64, _F64)) for name in ("sqrt", "fabs", "rint"))
 _signed = _function(VECTOR, VECTOR, VECTOR, build=_of_llvm(f"copysign.v{WIDTH}f64", _F64, _F64, _F64))
 _pow = _function(VECTOR, VECTOR, VECTOR, build=_of_llvm(f"pow.v{WIDTH}f64", _F64, _F64, _F64))
-_lane = _function(FLOAT, VECTOR, build=lambda b, x: b.extract_element(x, ir.Constant(ir.IntType(32), 0)))
 _power, _exponent, _fraction = _unary(_two_to), _unary(_exponent_of), _unary(_fraction_of)
 _exp_rest = _polynomial(*(1.0 / math.factorial(k + 2) for k in range(12)))  # (e^r - 1 - r) / r^2
 _log_rest = _polynomial(*(2.0 / (2 * k + 3) for k in range(10)))  # (log((1 + s) / (1 - s)) - 2s) / s^3, of s^2
@@ -469,12 +484,14 @@ def v_hypot(x: Any, y: Any) -> Any:
 @njit(error_model="numpy")
 def v_pow(x: Any, y: Any) -> Any:
     """Return $x^y$; half-integer powers that are the same in all lanes by products and roots."""
-    n = _lane(y)
+    n = lane(y)
     if total(v_abs(y - n)) == 0.0:
         if n == 2.0:
             return x * x
         if n == -1.0:
             return 1.0 / x
+        if n == -2.0:
+            return (1.0 / x) * (1.0 / x)
         if n in (0.5, -0.5, -1.5):
             root = v_where(v_equal(x, -INF), INF, v_sqrt(x + 0.0))  # of -0.0 and -inf, as pow has it
             return root if n == 0.5 else 1.0 / root if n == -0.5 else 1.0 / (root * v_abs(x))
@@ -489,7 +506,8 @@ def v_identity(x: Any) -> Any:
 
 # What the loops' text uses.
 __all__ = [  # noqa: PLE0604
-    "WIDTH", "address", "call", "word", "get", "far", "put", "pick", "give", "taken", "load", "store", "load_part",
-    "store_part", "load_most", "store_most", "some", "give_some", "taken_some", "spread", "total", "totals",
+    "WIDTH", "address", "words_at", "numbers_at", "call", "word", "get", "far", "put", "pick", "give", "taken", "load",
+    "store", "load_part", "store_part", "load_most", "store_most", "some", "give_some", "taken_some", "pick_one",
+    "load_one", "store_one", "taken_one", "give_one", "spread", "total", "totals",
     *(name for name in dir() if name.startswith("v_")),
 ]  # fmt: skip
