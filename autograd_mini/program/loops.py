@@ -116,46 +116,60 @@ def _indented(lines: Iterable[str], depth: int) -> list[str]:
 
 
 SOME = ("some", "load", "store", "taken_some", "give_some")  # how a vector of results is computed
-ONE = ("pick_one", "load_one", "store_one", "taken_one", "give_one")  # one result, as a vector that has it alone
+PART = ("some_part", "load_part", "store_part", "taken_part", "give_part")  # and one of fewer
 NUMBER = ("pick", "get", "put", "taken", "give")  # one result, where vectors do not have a function
 
 
 def _forward_row(op: Op) -> list[str]:
-    def lines(how: tuple[str, ...], value: str) -> list[str]:
+    def lines(how: tuple[str, ...], value: str, part: str = "") -> list[str]:
         pick, _, put, *_ = how
-        return [*_reads(op, pick), f"{put}(d, out + c, {value})"]
+        return [*_reads(op, pick, part), f"{put}(d, out + c, {value}{part})"]
 
     many = _value(op, _Lanes)
-    return _each(op, *[lines(SOME, many), lines(ONE, many)] if many else [[], lines(NUMBER, _value(op))])
+    if many:
+        return _each(op, lines(PART, many, COUNT), lines(SOME, many))
+    return _each(op, lines(NUMBER, _value(op)))
 
 
 def _backward_row(op: Op) -> list[str]:
-    def lines(how: tuple[str, ...], rules: list[str]) -> list[str]:
+    def lines(how: tuple[str, ...], rules: list[str], part: str = "") -> list[str]:
         pick, get, _, taken, give = how
-        return [*_reads(op, pick), f"z, g = {get}(d, out + c), {taken}(grad, out + c)", *_gifts(op, give, rules)]
+        results = f"z, g = {get}(d, out + c{part}), {taken}(grad, out + c{part})"
+        return [*_reads(op, pick, part), results, *_gifts(op, give, rules, f"{{p}}, c, {{p}}2, g * {{rule}}{part}")]
 
     many = _rules(op, _Lanes)
-    return _each(op, *[lines(SOME, many), lines(ONE, many)] if all(many) else [[], lines(NUMBER, _rules(op))])
+    if all(many):
+        return _each(op, lines(PART, many, COUNT), lines(SOME, many))
+    return _each(op, lines(NUMBER, _rules(op)))
 
 
-def _each(op: Op, many: list[str], one: list[str]) -> list[str]:
-    """Do something for every result: for a vector of them while there are so many, then one by one."""
-    vectors = ["while c + WIDTH <= columns:", *_indented([*many, "c += WIDTH"], 1)] if many else []
+COUNT = ", columns - c"
+
+
+def _each(op: Op, last: list[str], some: list[str] | None = None) -> list[str]:
+    """Do something for each result; with `some` for a vector of them while there are so many, then for the rest."""
     names = [p for _, p in _operands(op)]
     starts = f"{', '.join(names)}, c = {', '.join(f'{p}0 + r * {p}1' for p in names)}, 0"
-    lines = [starts, *vectors, "while c < columns:", *_indented([*one, "c += 1"], 1), "out += columns"]
-    return [f"READ {''.join(names)}", *_indented(["for r in range(rows):", *_indented(lines, 1)], 1)]
+    if some is None:
+        steps = ["while c < columns:", *_indented([*last, "c += 1"], 1)]
+    else:
+        steps = ["while c + WIDTH <= columns:", *_indented([*some, "c += WIDTH"], 1), "if c < columns:"]
+        steps += _indented(last, 1)
+    return [
+        f"READ {''.join(names)}",
+        *_indented(["for r in range(rows):", *_indented([starts, *steps, "out += columns"], 1)], 1),
+    ]
 
 
-def _reads(op: Op, read: str) -> list[str]:
-    return [f"{name} = {read}(d, {p}, c, {p}2)" for name, p in _operands(op)]
+def _reads(op: Op, read: str, part: str = "") -> list[str]:
+    return [f"{name} = {read}(d, {p}, c, {p}2{part})" for name, p in _operands(op)]
 
 
-def _gifts(op: Op, give: str, rules: list[str], place: str = "{p}, c, {p}2") -> list[str]:
+def _gifts(op: Op, give: str, rules: list[str], what: str) -> list[str]:
     """Add what each operand gets of a result's derivative."""
     found = []
     for (_, p), rule in zip(_operands(op), rules, strict=True):
-        found += [f"if n{p}:", f"    {give}(grad, {place.format(p=p)}, g * {rule})"]
+        found += [f"if n{p}:", f"    {give}(grad, {what.format(p=p, rule=rule)})"]
     return found
 
 
@@ -172,7 +186,7 @@ def _backward_lanes(op: Op) -> list[str]:
         ("load", "taken_some", "give_some", many) if all(many) else ("get", "taken", "give", _rules(op))
     )
     reads = [f"{name} = {read}(d, {p} + i)" for name, p in [*_operands(op), ("z", "p")]]
-    gifts = _gifts(op, give, rules, "{p}, i, 1")
+    gifts = _gifts(op, give, rules, "{p}, i, 1, g * {rule}")
     return _lanes(op, all(many), [*reads, f"g = {taken}(grad, p + i)", *gifts])
 
 
@@ -262,7 +276,7 @@ def _meeting(rows: int, columns: int) -> str:
         "if j < n:",
         *_indented(steps("load_part({}, {}, n - j)"), 1),
         *(
-            f"give_some(T, t + {p} * tp, 0, tq, totals({', '.join(f'z{p}{q}' for q in range(4))}))"
+            f"give_totals(T, t + {p} * tp, tq, {', '.join(f'z{p}{q}' for q in range(4))})"
             if columns == 4
             else f"give(T, t, {p}, tp, total(z{p}0))"
             for p in range(rows)

@@ -17,16 +17,20 @@ import math
 import operator
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import config, njit, types
+from numba.core.codegen import get_host_cpu_features
 from numba.core.typeconv.castgraph import Conversion
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, lower_cast, models, register_model
 
-WIDTH = 4  # numbers of a vector, a register of AVX2; eight were slower on matrices as small as those of graphs
+_CHOSEN: str | None = getattr(config, "CPU_FEATURES", None)  # by a variable of Numba's
+# Numbers of a vector, a register of the processor.
+WIDTH = 8 if "+avx512f" in (get_host_cpu_features() if _CHOSEN is None else _CHOSEN) else 4
 FUSED = ("contract",)
 
 INT, FLOAT, NONE = types.intp, types.float64, types.none
@@ -118,35 +122,22 @@ def _spread(builder: Any, x: Any, kind: Any = _F64) -> Any:
     return builder.shuffle_vector(first, nothing, ir.Constant(_I32, [0] * WIDTH))
 
 
-def _lane(builder: Any, v: Any) -> Any:
-    return builder.extract_element(v, ir.Constant(ir.IntType(32), 0))
-
-
-def _places(builder: Any, d: Any, i: Any, step: Any) -> Any:
-    """Give each lane with the place of its number, the numbers being a step apart."""
-    for lane in range(WIDTH):
-        at = builder.add(i, builder.mul(step, ir.Constant(step.type, lane)))
-        yield ir.Constant(ir.IntType(32), lane), builder.gep(d, [at])
-
-
-def _load_every(builder: Any, *place: Any) -> Any:
-    v = ir.Constant(_F64, ir.Undefined)
-    for lane, pointer in _places(builder, *place):
-        v = builder.insert_element(v, builder.load(pointer), lane)
-    return v
-
-
 _DOUBLE = ir.DoubleType().as_pointer()
 _POINTER, _ALIGN = _F64.as_pointer(), ir.Constant(ir.IntType(32), 8)
 _masked_load = _of_llvm(f"masked.load.v{WIDTH}f64.p0", _F64, _POINTER, ir.IntType(32), _I1, _F64)
 _masked_store = _of_llvm(f"masked.store.v{WIDTH}f64.p0", ir.VoidType(), _F64, _POINTER, ir.IntType(32), _I1)
 
 
-def _load_part(b: Any, d: Any, i: Any, count: Any) -> Any:
+def _load(b: Any, d: Any, i: Any, count: Any = None) -> Any:
+    """Return a vector; with a count the first numbers of it, and zeros."""
+    if count is None:
+        return b.load(_at(b, d, i), align=8)
     return _masked_load(b, _at(b, d, i), _ALIGN, _first(b, count), _lanes(0.0))
 
 
-def _store_part(b: Any, d: Any, i: Any, v: Any, count: Any) -> Any:
+def _store(b: Any, d: Any, i: Any, v: Any, count: Any = None) -> Any:
+    if count is None:
+        return b.store(v, _at(b, d, i), align=8)
     return _masked_store(b, v, _at(b, d, i), _ALIGN, _first(b, count))
 
 
@@ -156,12 +147,12 @@ get = _function(FLOAT, ADDRESS, INT, build=lambda b, d, i: b.load(b.gep(d, [i]))
 word = _function(INT, WORDS, INT, build=lambda b, d, i: b.load(b.gep(d, [i])))
 far = _function(FLOAT, INT, INT, build=lambda b, place, i: b.load(b.gep(b.inttoptr(place, _DOUBLE), [i])))
 put = _function(NONE, ADDRESS, INT, FLOAT, build=lambda b, d, i, x: b.store(x, b.gep(d, [i])))
-load = _function(VECTOR, ADDRESS, INT, build=lambda b, d, i: b.load(_at(b, d, i), align=8))
-store = _function(NONE, ADDRESS, INT, VECTOR, build=lambda b, d, i, v: b.store(v, _at(b, d, i), align=8))
-load_part = _function(VECTOR, ADDRESS, INT, INT, build=_load_part)  # and zeros after them
-store_part = _function(NONE, ADDRESS, INT, VECTOR, INT, build=_store_part)
+load = _function(VECTOR, ADDRESS, INT, build=_load)
+store = _function(NONE, ADDRESS, INT, VECTOR, build=_store)
+load_part = _function(VECTOR, ADDRESS, INT, INT, build=_load)
+store_part = _function(NONE, ADDRESS, INT, VECTOR, INT, build=_store)
 spread = _function(VECTOR, FLOAT, build=_spread)
-lane = _function(FLOAT, VECTOR, build=_lane)
+lane = _function(FLOAT, VECTOR, build=lambda b, x: b.extract_element(x, ir.Constant(ir.IntType(32), 0)))
 
 
 def _call(b: Any, place: Any, *args: Any) -> Any:
@@ -174,27 +165,43 @@ call = _function(NONE, INT, *KERNEL.args, build=_call)  # what is at an address
 # Sums.
 
 
+def _chosen(b: Any, x: Any, y: Any, places: list[int]) -> Any:
+    """Return numbers of two vectors, counted through both."""
+    return b.shuffle_vector(x, y, ir.Constant(ir.VectorType(ir.IntType(32), len(places)), places))
+
+
 def _halved(b: Any, x: Any, y: Any, first: list[int], second: list[int]) -> Any:
-    """Add numbers of two vectors, counted through both, to others."""
-    return b.fadd(*(b.shuffle_vector(x, y, ir.Constant(_I32, places)) for places in (first, second)))
+    """Add numbers of two vectors to others."""
+    return b.fadd(_chosen(b, x, y, first), _chosen(b, x, y, second))
+
+
+def _folded(b: Any, x: Any) -> Any:
+    """Return four numbers that have a vector's sum."""
+    return x if WIDTH == 4 else _halved(b, x, x, [0, 1, 2, 3], [4, 5, 6, 7])
 
 
 def _totals(b: Any, x: Any, y: Any, z: Any, w: Any) -> Any:
     """Return the sums of four vectors' numbers."""
-    xy, zw = (_halved(b, v, w, [0, 4, 2, 6], [1, 5, 3, 7]) for v, w in ((x, y), (z, w)))
-    return _halved(b, xy, zw, [0, 1, 4, 5], [2, 3, 6, 7])
+
+    def merged(v: Any, w: Any, *places: int) -> Any:
+        first, second = ([four + k for four in range(0, WIDTH, 4) for k in half] for half in (places[:4], places[4:]))
+        return _halved(b, v, w, first, second)
+
+    xy, zw = (merged(v, w, 0, WIDTH, 2, WIDTH + 2, 1, WIDTH + 1, 3, WIDTH + 3) for v, w in ((x, y), (z, w)))
+    return _folded(b, merged(xy, zw, 0, 1, WIDTH, WIDTH + 1, 2, 3, WIDTH + 2, WIDTH + 3))
 
 
 def _total(b: Any, x: Any) -> Any:
+    x = _folded(b, x)
     x = _halved(b, x, x, [0, 1, 2, 3], [2, 3, 0, 1])
     return b.extract_element(_halved(b, x, x, [0, 1, 2, 3], [1, 0, 3, 2]), ir.Constant(ir.IntType(32), 0))
 
 
 total = _function(FLOAT, VECTOR, build=_total)
-totals = _function(VECTOR, VECTOR, VECTOR, VECTOR, VECTOR, build=_totals)
 
 
-# The numbers of the results from c on, in an array where those of the first are at i and others a step apart.
+# The numbers of the results from c on, in an array where those of the first are at i and others a step apart; those
+# with a count are of the first lanes alone.
 
 
 def _either(b: Any, condition: Any, first: Callable[[], Any], second: Callable[[], Any]) -> Any:
@@ -204,7 +211,7 @@ def _either(b: Any, condition: Any, first: Callable[[], Any], second: Callable[[
             x, end_x = first(), b.block
         with otherwise:
             y, end_y = second(), b.block
-    if not isinstance(x.type, ir.VectorType):
+    if x is None or not isinstance(x.type, ir.VectorType):
         return None
     z = b.phi(x.type)
     z.add_incoming(x, end_x)
@@ -220,75 +227,101 @@ def _stepped(b: Any, d: Any, i: Any, c: Any, step: Any) -> Any:
     return b.gep(d, [b.add(i, b.mul(c, step))])
 
 
-def _add_to(b: Any, place: Any, x: Any) -> Any:
-    return b.store(b.fadd(b.load(place, align=8), x, flags=FUSED), place, align=8)
+def _each_lane(
+    b: Any, place: Any, step: Any, do: Callable[[Any, Any], None], count: Any = None, lanes: int = WIDTH
+) -> None:
+    """Do something with each lane and the place of its number."""
+    for k in range(lanes):
+        lane, n = ir.Constant(ir.IntType(32), k), ir.Constant(step.type, k)
+        with nullcontext() if count is None else b.if_then(b.icmp_signed("<", n, count)):
+            do(lane, b.gep(place, [b.mul(step, n)]))
 
 
-def _taken(b: Any, place: Any) -> Any:
-    x = b.load(place, align=8)
-    b.store(_lanes(0.0) if isinstance(x.type, ir.VectorType) else ir.Constant(x.type, 0.0), place, align=8)
-    return x
-
-
-def _some(b: Any, d: Any, i: Any, c: Any, step: Any) -> Any:
-    place, nothing = _stepped(b, d, i, c, step), ir.Constant(step.type, 0)
-    return _either(
-        b,
-        _is(b, step, 1),
-        lambda: b.load(_at(b, place, nothing), align=8),
-        lambda: _either(
-            b, _is(b, step, 0), lambda: _spread(b, b.load(place)), lambda: _load_every(b, place, nothing, step)
-        ),
-    )
-
-
-def _give_some(b: Any, d: Any, i: Any, c: Any, step: Any, v: Any) -> None:
+def _some(b: Any, d: Any, i: Any, c: Any, step: Any, count: Any = None) -> Any:
     place, nothing = _stepped(b, d, i, c, step), ir.Constant(step.type, 0)
 
     def every() -> Any:
-        for lane, pointer in _places(b, place, nothing, step):
-            last = _add_to(b, pointer, b.extract_element(v, lane))
-        return last
+        with b.goto_entry_block():
+            lanes = b.alloca(_F64)
+        b.store(_lanes(0.0), lanes)
+        first = b.bitcast(lanes, _DOUBLE)
+        _each_lane(b, place, step, lambda lane, at: b.store(b.load(at), b.gep(first, [lane])), count)
+        return b.load(lanes)
 
+    return _either(
+        b,
+        _is(b, step, 1),
+        lambda: _load(b, place, nothing, count),
+        lambda: _either(b, _is(b, step, 0), lambda: _spread(b, b.load(place)), every),
+    )
+
+
+def _give(b: Any, place: Any, x: Any) -> None:
+    b.store(b.fadd(b.load(place, align=8), x, flags=FUSED), place, align=8)
+
+
+def _give_some(b: Any, d: Any, i: Any, c: Any, step: Any, v: Any, count: Any = None) -> None:
+    place, nothing = _stepped(b, d, i, c, step), ir.Constant(step.type, 0)
+
+    def beside() -> None:
+        _store(b, place, nothing, b.fadd(_load(b, place, nothing, count), v, flags=FUSED), count)
+
+    def once() -> None:
+        _give(b, place, _total(b, v if count is None else b.select(_first(b, count), v, _lanes(0.0))))
+
+    def every() -> None:
+        _each_lane(b, place, step, lambda lane, at: _give(b, at, b.extract_element(v, lane)), count)
+
+    _either(b, _is(b, step, 1), beside, lambda: _either(b, _is(b, step, 0), once, every))
+
+
+def _give_totals(b: Any, d: Any, i: Any, step: Any, *vectors: Any) -> None:
+    sums, place = _totals(b, *vectors), b.gep(d, [i])
     _either(
         b,
         _is(b, step, 1),
-        lambda: _add_to(b, _at(b, place, nothing), v),
-        lambda: (
-            _either(b, _is(b, step, 0), lambda: _add_to(b, place, _total(b, v)), every) or v
-        ),  # nothing is given back
+        lambda: _give(b, b.bitcast(place, sums.type.as_pointer()), sums),
+        lambda: _each_lane(b, place, step, lambda lane, at: _give(b, at, b.extract_element(sums, lane)), lanes=4),
     )
+
+
+def _taken(b: Any, d: Any, i: Any) -> Any:
+    place = b.gep(d, [i])
+    x = b.load(place)
+    b.store(ir.Constant(x.type, 0.0), place)
+    return x
+
+
+def _taken_some(b: Any, d: Any, i: Any, count: Any = None) -> Any:
+    v = _load(b, d, i, count)
+    _store(b, d, i, _lanes(0.0), count)
+    return v
 
 
 pick = _function(FLOAT, ADDRESS, INT, INT, INT, build=lambda b, *place: b.load(_stepped(b, *place)))
 give = _function(
-    NONE, ADDRESS, INT, INT, INT, FLOAT, build=lambda b, d, i, c, step, x: _add_to(b, _stepped(b, d, i, c, step), x)
+    NONE, ADDRESS, INT, INT, INT, FLOAT, build=lambda b, d, i, c, step, x: _give(b, _stepped(b, d, i, c, step), x)
 )
 some = _function(VECTOR, ADDRESS, INT, INT, INT, build=_some)
+some_part = _function(VECTOR, ADDRESS, INT, INT, INT, INT, build=_some)
 # What is there, where 0 is left.
-taken = _function(FLOAT, ADDRESS, INT, build=lambda b, d, i: _taken(b, b.gep(d, [i])))
-taken_some = _function(VECTOR, ADDRESS, INT, build=lambda b, d, i: _taken(b, _at(b, d, i)))
+taken = _function(FLOAT, ADDRESS, INT, build=_taken)
+taken_some = _function(VECTOR, ADDRESS, INT, build=_taken_some)
+taken_part = _function(VECTOR, ADDRESS, INT, INT, build=_taken_some)
 give_some = _function(NONE, ADDRESS, INT, INT, INT, VECTOR, build=_give_some)
-# One number as a vector, so that functions give it what they give a vector's.
-pick_one = _function(VECTOR, ADDRESS, INT, INT, INT, build=lambda b, *place: _spread(b, b.load(_stepped(b, *place))))
-load_one = _function(VECTOR, ADDRESS, INT, build=lambda b, d, i: _spread(b, b.load(b.gep(d, [i]))))
-store_one = _function(NONE, ADDRESS, INT, VECTOR, build=lambda b, d, i, v: b.store(_lane(b, v), b.gep(d, [i])))
-taken_one = _function(VECTOR, ADDRESS, INT, build=lambda b, d, i: _spread(b, _taken(b, b.gep(d, [i]))))
-give_one = _function(
-    NONE, ADDRESS, INT, INT, INT, VECTOR,
-    build=lambda b, d, i, c, step, v: _add_to(b, _stepped(b, d, i, c, step), _lane(b, v)),
-)  # fmt: skip
+give_part = _function(NONE, ADDRESS, INT, INT, INT, VECTOR, INT, build=_give_some)
+give_totals = _function(NONE, ADDRESS, INT, INT, VECTOR, VECTOR, VECTOR, VECTOR, build=_give_totals)
 # The first numbers alone where they are not as many as a vector has.
 load_most = _function(
     VECTOR, ADDRESS, INT, INT,
     build=lambda b, d, i, count: _either(
-        b, _is(b, count, WIDTH), lambda: b.load(_at(b, d, i), align=8), lambda: _load_part(b, d, i, count)
+        b, _is(b, count, WIDTH), lambda: _load(b, d, i), lambda: _load(b, d, i, count)
     ),
 )  # fmt: skip
 store_most = _function(
     NONE, ADDRESS, INT, VECTOR, INT,
     build=lambda b, d, i, v, count: _either(
-        b, _is(b, count, WIDTH), lambda: b.store(v, _at(b, d, i), align=8), lambda: _store_part(b, d, i, v, count)
+        b, _is(b, count, WIDTH), lambda: _store(b, d, i, v), lambda: _store(b, d, i, v, count)
     ),
 )  # fmt: skip
 
@@ -507,7 +540,7 @@ def v_identity(x: Any) -> Any:
 # What the loops' text uses.
 __all__ = [  # noqa: PLE0604
     "WIDTH", "address", "words_at", "numbers_at", "call", "word", "get", "far", "put", "pick", "give", "taken", "load",
-    "store", "load_part", "store_part", "load_most", "store_most", "some", "give_some", "taken_some", "pick_one",
-    "load_one", "store_one", "taken_one", "give_one", "spread", "total", "totals",
+    "store", "load_part", "store_part", "load_most", "store_most", "some", "some_part", "give_some",
+    "give_part", "taken_some", "taken_part", "give_totals", "spread", "total",
     *(name for name in dir() if name.startswith("v_")),
 ]  # fmt: skip
