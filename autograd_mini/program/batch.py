@@ -18,10 +18,11 @@ import numpy as np
 
 from ..nn.words import count
 from .arguments import each, parted, read
-from .kernels import Batch
+from .kernels import Batch, Blocks
 
 __all__ = ["Batched"]
 
+PARTS = 8  # of a batch for each thread, which may have to wait before it begins
 ROOM = 1 << 12  # numbers of a block, if at least 8 examples have it: what is near a processor
 
 
@@ -126,13 +127,18 @@ class _Run:
         places = self.mapped, self.same, np.array(slots, dtype=int)
         way = asked.way if asked is not None else None
         batch = Batch(self.numbers, width, self.tables, *places, self.results, self.slopes, self.totals, z, way)
-        bounds = np.linspace(0, blocks, min(threads, blocks) + 1).astype(int)
-        parts = list(pairwise(bounds))
-        # This thread takes the first part. Others are kept, but not for a process that was forked meanwhile.
-        others = [
-            _pool(len(parts) - 1, os.getpid()).submit(entry.runner.batch, batch, int(a), int(b)) for a, b in parts[1:]
-        ]
-        entry.runner.batch(batch, *map(int, parts[0]))
+        threads = min(threads, blocks)
+        bounds = np.linspace(0, blocks, min(threads * PARTS if threads > 1 else 1, blocks) + 1).astype(int).tolist()
+        parts = iter(list(pairwise(bounds)))
+
+        def work(run: Blocks) -> None:
+            for first, last in parts:  # whoever is free takes the next one
+                run(first, last)
+
+        # This thread works too. Others are kept, but not for a process that was forked meanwhile.
+        mine, *theirs = entry.runner.batch(batch, threads)
+        others = [_pool(threads - 1, os.getpid()).submit(work, run) for run in theirs]
+        work(mine)
         for other in others:
             other.result()
         for k, out in enumerate(entry.outputs):

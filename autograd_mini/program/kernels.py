@@ -28,9 +28,10 @@ from ..uncompiled import load_file
 from .lift import Instruction, Program
 from .loops import FIELDS, FRAME, LINE, PLACES, driver, in_table, is_arithmetic, is_beyond, kernel, name_of, written
 
-__all__ = ["Batch", "Runner", "Task", "runner"]
+__all__ = ["Batch", "Blocks", "Runner", "Task", "runner"]
 
 
+Blocks = Callable[[int, int], None]  # from one to before another
 Task = Callable[[], None]  # on arrays that were given, and must be there as long as it is run
 
 
@@ -54,8 +55,8 @@ class Runner(Protocol):
     def both(self, d: Any, grad: Any, z: int, way: Any) -> Task:
         """Return what does one after the other."""
 
-    def batch(self, batch: Batch, first: int, last: int) -> None:
-        """Run blocks of a batch's examples."""
+    def batch(self, batch: Batch, threads: int) -> list[Blocks]:
+        """Return what runs blocks of a batch's examples, for each thread its own."""
 
 
 class Batch(NamedTuple):
@@ -114,6 +115,7 @@ class _Loops:
         # What Numba cannot take must be known now; that it takes the package's own is known.
         self._compile("backward", tuple(kind for kind in self.kinds if not _is_ours(kind)))
         self._run = _driver(lanes=False)
+        self.lanes: dict[bool, Any] = {}  # of batches the kernels
 
     def _compile(self, way: str, kinds: tuple[Op | str, ...]) -> None:
         for kind, place in _addresses_of(way, kinds, lanes=False).items():
@@ -132,12 +134,15 @@ class _Loops:
         return self._task(self.code, way, d, grad, z)
 
     def _task(self, forth: Any, back: Any, d: Any, grad: Any, z: int) -> Task:
-        frame = {
-            "KERNELS": _place(self.kernels), "INDEX": _place(self.index), "NUMBERS": _place(d), "SLOPES": _place(grad),
+        return partial(self._run, self._frame(self.kernels, forth, back, d, grad, self.size, z))
+
+    def _frame(self, kernels: Any, forth: Any, back: Any, d: Any, grad: Any, room: int, z: int, **more: int) -> Any:
+        named = {
+            "KERNELS": _place(kernels), "INDEX": _place(self.index), "NUMBERS": _place(d), "SLOPES": _place(grad),
             "FORTH": _place(forth), "LINES_FORTH": len(forth), "BACK": _place(back), "LINES_BACK": len(back),
-            "ROOM": self.size, "FIRST": self.first, "END": z,
+            "ROOM": room, "FIRST": self.first, "END": z, **more,
         }  # fmt: skip
-        return partial(self._run, np.array([frame[name] for name in FRAME], dtype=np.int64))
+        return np.array([named.get(name, 0) for name in FRAME], dtype=np.int64)
 
     def way_back(self, z: int, wanted: list[slice]) -> Any:
         """Return the code without the instructions and operands that no derivative which is wanted goes through."""
@@ -169,29 +174,45 @@ class _Loops:
                         reached[low:high] = True
         return code[kept]
 
-    def batch(self, batch: Batch, first: int, last: int) -> None:
-        """Run blocks of a batch's examples; other threads may run others meanwhile."""
-        numbers, width, tables, *rest, z, way = batch
-        # Where each input's numbers are, and how far apart.
-        columns = np.array(
-            [(_place(table) + 8 * j, n) for table in tables for n in (table.shape[1],) for j in range(n)],
-            dtype=np.int64,
-        )
-        d = np.repeat(numbers[:, None], width, axis=1)
-        grad = np.zeros_like(d) if z >= 0 else d[:0]
-        ways = ("forward", "backward") if z >= 0 else ("forward", "forward")
-        places = [_addresses_of(name, self.kinds, lanes=True) for name in ways]
-        kernels = np.array([[found[kind] for found in places] for kind in self.kinds], dtype=np.int64)
-        codes = self.code, way if z >= 0 else self.code
-        inputs = columns, len(tables[0])
-        _driver(lanes=True)(kernels, *codes, self.index, d, grad, *inputs, *rest, first, last, self.first, z)
+    def batch(self, batch: Batch, threads: int) -> list[Blocks]:
+        """Return what runs blocks of a batch's examples, for each thread its own."""
+        z, width, tables = batch.z, batch.width, batch.tables
+        columns = [(_place(table) + 8 * j, table.shape[1]) for table in tables for j in range(table.shape[1])]
+        shared = {
+            "COLUMNS": np.array(columns, dtype=np.int64),  # where each input's numbers are, and how far apart
+            "MAPPED": batch.mapped, "SAME": batch.same, "OUTPUTS": batch.outputs,
+            "RESULTS": batch.results, "DERIVATIVES": batch.slopes, "TOTALS": batch.totals,
+        }  # fmt: skip
+        more = {name: _place(array) for name, array in shared.items()} | {"SIZE": len(tables[0])}
+        more |= {f"COUNT_{name}": shared[name].size for name in ("MAPPED", "SAME", "OUTPUTS")}
+        kernels, run = self._kernels_of_lanes(z >= 0), _driver(lanes=True)
+        back = batch.way if z >= 0 else self.code[:0]
+        tasks: list[Blocks] = []
+        for _ in range(threads):
+            d = np.repeat(batch.numbers[:, None], width, axis=1)
+            grad = np.zeros_like(d) if z >= 0 else d
+            frame = self._frame(kernels, self.code, back, d, grad, width, z, **more)
+            tasks.append(partial(_blocks, run, frame, (shared, tables, kernels, back, d, grad)))
+        return tasks
+
+    def _kernels_of_lanes(self, backward: bool) -> Any:
+        """Return the kernels for batches."""
+        if backward not in self.lanes:
+            places = [_addresses_of(way, self.kinds, lanes=True) for way in ("forward", "backward")[: 1 + backward]]
+            self.lanes[backward] = np.array([[found[kind] for found in (*places, *places)[:2]] for kind in self.kinds])
+        return self.lanes[backward]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_run", "kernels")}
+        return {name: value for name, value in vars(self).items() if name not in ("_run", "kernels", "lanes")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._load()
+
+
+def _blocks(run: Any, frame: Any, kept: Any, first: int, last: int) -> None:
+    """Run blocks, and keep the arrays of which the frame has the addresses."""
+    run(first, last, frame)
 
 
 def _place(array: Any) -> int:
@@ -362,19 +383,26 @@ class _Arrays:
                         np.add.at(grad, place[:, :, 0], g * (slope.x if isinstance(slope, _Array) else slope))
         grad[self.first :] = 0.0  # results have handed theirs on
 
-    def batch(self, batch: Batch, first: int, last: int) -> None:
-        """Run blocks of a batch's examples, one by one."""
+    def batch(self, batch: Batch, threads: int) -> list[Blocks]:
+        """Return what runs blocks of a batch's examples, for each thread its own."""
+        return [self._blocks(batch) for _ in range(threads)]
+
+    def _blocks(self, batch: Batch) -> Blocks:
         d, grad = batch.numbers.copy(), np.zeros(len(batch.numbers))
         X = np.concatenate(batch.tables, axis=1)
-        for block in range(first, last):
-            for k in range(block * batch.width, min((block + 1) * batch.width, len(X))):
-                d[batch.mapped] = X[k]
-                self._forward(d)
-                batch.results[:, k] = d[batch.outputs]
-                if batch.z >= 0:
-                    self._backward(d, grad, batch.z)
-                    batch.slopes[:, k] = grad[batch.mapped]
-                    batch.totals[block] += grad[batch.same]
+
+        def run(first: int, last: int) -> None:
+            for block in range(first, last):
+                for k in range(block * batch.width, min((block + 1) * batch.width, len(X))):
+                    d[batch.mapped] = X[k]
+                    self._forward(d)
+                    batch.results[:, k] = d[batch.outputs]
+                    if batch.z >= 0:
+                        self._backward(d, grad, batch.z)
+                        batch.slopes[:, k] = grad[batch.mapped]
+                        batch.totals[block] += grad[batch.same]
+
+        return run
 
 
 def _chosen(i: Instruction, at: Any) -> tuple[Any, Any]:

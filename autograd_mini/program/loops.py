@@ -37,8 +37,11 @@ __all__ = [
 FIELDS = 5  # of an access: where it is, its steps, and whether its derivative is wanted
 PLACES = ("x", "y", "w")  # what the loops call the operands of a row
 LINE = 5 + FIELDS * len(PLACES)  # of an instruction: kernel, start of the results, rows, columns, terms, accesses
-# What `run` is told: addresses of arrays, and numbers.
-FRAME = "KERNELS FORTH LINES_FORTH BACK LINES_BACK INDEX NUMBERS SLOPES ROOM FIRST END".split()
+# What `run` is told: addresses of arrays, and numbers. Those from COLUMNS on are of a batch.
+FRAME = (
+    "KERNELS FORTH LINES_FORTH BACK LINES_BACK INDEX NUMBERS SLOPES ROOM FIRST END "
+    "COLUMNS SIZE MAPPED COUNT_MAPPED SAME COUNT_SAME OUTPUTS COUNT_OUTPUTS RESULTS DERIVATIVES TOTALS"
+).split()
 # The functions that `vectors` has.
 VECTORS = frozenset(
     "abs equal exp greater greater_equal hypot identity leaky_relu log maximum minimum pow relu sigmoid silu softplus "
@@ -644,38 +647,44 @@ BACKWARD_LANES = {
 """,
 }
 BLOCKS = """
-def run(
-    kernels, forth, back, index, ds, gs, columns, size,
-    mapped, same, outputs, results, slopes, totals, first, last, inputs, z,
-):
-    d, grad, width, index, kernels = address(ds), address(gs), ds.shape[1], address(index), address(kernels)
+def run(first, last, frame):
+    place = address(frame)
+    kernels, index = words_at(word(place, KERNELS)), words_at(word(place, INDEX))
+    d, grad = numbers_at(word(place, NUMBERS)), numbers_at(word(place, SLOPES))
+    width, inputs, z = word(place, ROOM), word(place, FIRST), word(place, END)
+    columns, size = words_at(word(place, COLUMNS)), word(place, SIZE)
+    mapped, outputs, same = words_at(word(place, MAPPED)), words_at(word(place, OUTPUTS)), words_at(word(place, SAME))
+    results, slopes = numbers_at(word(place, RESULTS)), numbers_at(word(place, DERIVATIVES))
+    totals, sames = numbers_at(word(place, TOTALS)), word(place, COUNT_SAME)
     for block in range(first, last):
         start = block * width
         count = min(width, size - start)
-        for k in range(mapped.size):
-            column, step = columns[k, 0], columns[k, 1]
+        for k in range(word(place, COUNT_MAPPED)):
+            column, step, at = numbers_at(word(columns, 2 * k)), word(columns, 2 * k + 1), word(mapped, k) * width
             for i in range(count):
-                put(d, mapped[k] * width + i, far(column, (start + i) * step))
-        code = address(forth)
-        for k in range(0, LINE * forth.shape[0], LINE):
+                put(d, at + i, get(column, (start + i) * step))
+        code = words_at(word(place, FORTH))
+        for k in range(0, LINE * word(place, LINES_FORTH), LINE):
             call(word(kernels, 2 * word(code, k)), code, k, index, d, grad, width)
-        for k in range(outputs.size):
-            results[k, start : start + count] = ds[outputs[k], :count]
+        for k in range(word(place, COUNT_OUTPUTS)):
+            for i in range(count):
+                put(results, k * size + start + i, get(d, word(outputs, k) * width + i))
         if z < 0:
             continue
-        gs[:inputs] = 0.0
-        gs[z, :count] = 1.0
-        gs[z, count:] = 0.0
-        code = address(back)
-        for k in range(LINE * (back.shape[0] - 1), -1, -LINE):
+        clear(grad, 0, inputs * width)
+        for i in range(width):
+            put(grad, z * width + i, 1.0 if i < count else 0.0)
+        code = words_at(word(place, BACK))
+        for k in range(LINE * (word(place, LINES_BACK) - 1), -1, -LINE):
             call(word(kernels, 2 * word(code, k) + 1), code, k, index, d, grad, width)
-        for k in range(mapped.size):
-            slopes[k, start : start + count] = gs[mapped[k], :count]
-        for k in range(same.size):
+        for k in range(word(place, COUNT_MAPPED)):
+            for i in range(count):
+                put(slopes, k * size + start + i, get(grad, word(mapped, k) * width + i))
+        for k in range(sames):
             sum = 0.0
             for i in range(count):
-                sum += gs[same[k], i]
-            totals[block, k] = sum
+                sum += get(grad, word(same, k) * width + i)
+            put(totals, block * sames + k, sum)
 """
 NUMPYS = {"cbrt"}  # functions that Numba has of NumPy and not of math
 
@@ -727,7 +736,9 @@ def _called(text: str) -> set[str]:
 def driver(*, lanes: bool) -> str:
     """Return the source of what runs instructions one after the other, `run`."""
     numbers = {"LINE": LINE} | {name: k for k, name in enumerate(FRAME)}
-    return HEAD + re.sub(r"[A-Z_]+", lambda name: str(numbers.get(name[0], name[0])), BLOCKS if lanes else CLEAR + RUN)
+    return HEAD + re.sub(
+        r"[A-Z_]+", lambda name: str(numbers.get(name[0], name[0])), CLEAR + (BLOCKS if lanes else RUN)
+    )
 
 
 def _function(name: str, part: str, size: str) -> str:
