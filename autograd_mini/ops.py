@@ -238,6 +238,16 @@ class Op:
         except (ArithmeticError, ValueError):
             return _Extended.unwrap(rule(*map(_Extended, operands), _Extended(z)))
 
+    @property
+    def rules(self) -> tuple[Callable[..., Any], ...]:
+        """Return the partials for recorders that know no numbers: one that asks for them is a row of its own.
+
+        >>> step = custom_rule(lambda x, z: 1.0 if x > 0 else 0.5)(lambda x: max(x, x / 2))
+        >>> step.rules, exp.rules == exp.partials
+        ((<op dlambda_dx>,), True)
+        """
+        return tuple(_opaque(self, i) if _asks(self, i) else rule for i, rule in enumerate(self.partials))
+
     def __repr__(self) -> str:
         return f"<op {self.name}>"
 
@@ -277,6 +287,38 @@ class _Extended(Traced):
         except ValueError:
             to_minus_infinity = op in (log, log2, log10, log1p) and x == op.domain[0].lo
             return _Extended(-inf if to_minus_infinity else nan)
+
+
+class _Unknown(Traced):
+    """An operand of which nothing is known."""
+
+    def record(self, op: Op, operands: tuple[Any, ...]) -> _Unknown:
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("this number is not known")
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        raise TypeError("this number is not known")
+
+
+@cache
+def _asks(op: Op, index: int) -> bool:
+    """Say whether a rule asks for numbers: `if x > 0`, `math.cos(x)`."""
+    try:
+        op.partials[index](*[_Unknown()] * (op.arity + 1))
+    except Exception:
+        return True
+    return False
+
+
+@cache
+def _opaque(op: Op, index: int) -> Op:
+    """Return a rule as a row, of the operands and the result."""
+    name, names = f"d{op.name}_d{op.operands[index]}", (*op.operands, "z")
+    return _make(name, op.partials[index], *[lambda *_: nan] * len(names), doc="", names=names, methods=())
 
 
 def number(op: Op | str, operand: object) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -274,6 +275,34 @@ def test_rows_of_your_own_and_those_beyond_numba() -> None:
     assert g.grad(3.0) == pytest.approx(ag.digamma(3.0))
     with pytest.raises(ValueError, match="Numba cannot take it"):
         ag.compile(ag.lgamma, numba=True)(2.0)
+
+
+def test_rules_of_your_own_that_ask_for_numbers() -> None:
+    @ag.custom_rule(lambda x, y, z: y if x > 0 else 0.5 * y, lambda x, y, z: z / y)
+    def leaky(x: float, y: float) -> float:
+        return (x if x > 0 else 0.5 * x) * y
+
+    @ag.custom_rule(lambda x, z: math.cos(x) if x else 1.0)
+    def sine(x: float) -> float:
+        return math.sin(x)
+
+    @ag.custom_rule(lambda x, z: ag.exp(x) if x < 0 else 1.0)  # Numba knows no ag.exp
+    def beyond(x: float) -> float:
+        return math.exp(x) if x < 0 else 1.0 + x
+
+    xs = np.linspace(-2.0, 2.0, 10)
+    calls: list[tuple[Any, bool | None]] = [
+        (op, numba) for op in (lambda x: leaky(x, 3.0 * x), sine) for numba in NUMBA
+    ]
+    for op, numba in [*calls, (beyond, False), (beyond, None)]:
+        f = ag.compile(lambda x, op=op: sum(op(v) * v for v in x), numba=numba)
+        with nullcontext() if numba is not None else pytest.warns(UserWarning, match="Numba cannot take it"):
+            value, slope = f.value_and_grad(xs)
+        expected = ag.value_and_grad(lambda x, op=op: sum(op(v) * v for v in x))(list(xs))
+        assert value == pytest.approx(expected[0])
+        assert slope == pytest.approx(np.array(expected[1]))
+    g = ag.compile(lambda x: sine(x) * x)
+    assert "dsine_dx(x, " in g.written_backward(2.0)
 
 
 def test_constants_and_unused_inputs() -> None:

@@ -200,7 +200,7 @@ class Backward:
         for slopes, k in zip(found, range(len(found)), strict=True):
             for place in np.ndindex(slopes.shape):
                 own = [x[place] for x in operands]
-                slope = 1.0 if line.op is None else line.op.partials[k](*own, result[place])
+                slope = 1.0 if line.op is None else line.op.rules[k](*own, result[place])
                 slopes[place] = self._algebra.of(slope)
         return found
 

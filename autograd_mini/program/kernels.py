@@ -261,7 +261,8 @@ def _kernel(way: str, kind: Op | str, *, lanes: bool) -> Any:
 
 @cache
 def _module_of(kind: Op | str, *, lanes: bool) -> tuple[ModuleType, bool]:
-    own = {} if isinstance(kind, str) or in_table(kind) else {name_of(kind): _guarded(kind)}
+    ops = () if isinstance(kind, str) or in_table(kind) else (kind, *kind.rules)
+    own = {name_of(op): _guarded(op) for op in ops if isinstance(op, Op) and not in_table(op)}
     return _loaded(kernel(kind, lanes=lanes), own)
 
 
@@ -269,7 +270,7 @@ def _guarded(op: Op) -> Any:
     """Return a function of one's own for Numba, which gives nan where it raises an error."""
     from numba import njit
 
-    names = ", ".join(PLACES[: op.arity])
+    names = ", ".join(f"x{k}" for k in range(op.arity))
     text = (
         f"def guarded({names}):\n    try:\n        return float(f({names}))\n    except Exception:\n        return NAN"
     )
@@ -378,7 +379,7 @@ class _Arrays:
                     np.add.at(grad, operands[1], g[:, :, None] * a)
                 elif i.op is not None:
                     xs = [_Array(d[place][:, :, 0]) for place in operands]
-                    slopes = [rule(*xs, _Array(d[out])) for rule in i.op.partials]
+                    slopes = [rule(*xs, _Array(d[out])) for rule in i.op.rules]
                     for slope, place in zip(slopes, operands, strict=True):
                         np.add.at(grad, place[:, :, 0], g * (slope.x if isinstance(slope, _Array) else slope))
         grad[self.first :] = 0.0  # results have handed theirs on

@@ -212,7 +212,7 @@ def _value(op: Op, source: type[_Source] = _Source) -> str:
 
 def _rules(op: Op, source: type[_Source] = _Source) -> list[str]:
     """Write the partial derivatives as expressions in x, y, w and z."""
-    slopes = (rule(*map(source, PLACES[: op.arity]), source("z")) for rule in op.partials)
+    slopes = (rule(*map(source, PLACES[: op.arity]), source("z")) for rule in op.rules)
     return [slope.text if isinstance(slope, _Source) else _number(slope) for slope in slopes]
 
 
