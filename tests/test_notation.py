@@ -265,3 +265,13 @@ def test_the_picture() -> None:
     long = ag.compile(y, inputs=x)
     with pytest.raises(ValueError, match="cannot be read: print it"):
         long.draw()
+
+
+def test_take() -> None:
+    f = ag.compile(lambda x, i: ag.take([x[0], 2.0, x[1]], i) * ag.exp(x[2]))
+    assert f.value_and_grad([3.0, 4.0, 0.0], 2) == (4.0, [0.0, 1.0, 4.0])
+    assert "= take(" in str(f)
+    assert "scattered(dv" in f.written_backward()
+    constant = ag.compile(lambda i: ag.take([1.0, 2.0, 5.0], i))
+    assert constant.value_and_grad(1) == (2.0, 0.0)
+    assert constant.written_backward().splitlines()[-1] == "  di = 0"

@@ -305,6 +305,14 @@ def test_rules_of_your_own_that_ask_for_numbers() -> None:
     assert "dsine_dx(x, " in g.written_backward(2.0)
 
 
+def test_an_argument_that_there_is_not() -> None:
+    f = ag.compile(lambda x, y: x * y)
+    with pytest.raises(TypeError, match="there is no argument 'z'; they are x, y"):
+        f.grad(z=1.0)
+    with pytest.raises(TypeError, match="missing a required argument: 'y'"):
+        f(x=1.0)
+
+
 def test_constants_and_unused_inputs() -> None:
     f = ag.compile(lambda x, y: x * 0.0 + 4.0)
     assert f.value_and_grad(1.0, 2.0, argnums=(0, 1)) == (4.0, (0.0, 0.0))

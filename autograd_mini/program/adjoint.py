@@ -136,7 +136,7 @@ class Backward:
                 found = algebra.arithmetic(line.op, values)
                 if found is None:
                     algebra.know(line.op, values, slot)
-            elif line.kind != "product" and self._is_written_out(line):
+            elif line.kind in {"sum", "dot"} and self._is_written_out(line):
                 factors = operands[: 1 + (line.kind == "dot")]
                 terms = [
                     prod((x[(*place, j)] for x in factors), start=algebra.of(1.0)) for j in range(factors[0].shape[2])
@@ -227,7 +227,8 @@ class Backward:
     def _backward_take(self, line: Line, grads: Any) -> None:
         """Give adjoints to what was chosen: no line of NumPy, and said to be none."""
         text = f"scattered({self._dname(line.block)})"
-        for k in np.unique(self.notation.place[0, line.operands[0]]):
+        places = self.notation.place[0, line.operands[0]]
+        for k in np.unique(places[places >= 0]):  # constants have none
             self._give_matrix(self.notation.blocks[k].slots, text, grads.flat[0].k)
 
     def _give(self, slots: Any, terms: Any) -> None:

@@ -281,8 +281,13 @@ class Compiled:
         """Return all arguments at the places of the function's parameters."""
         if self._f is None:
             raise TypeError(f"{self.name}: its arguments have places and no names")
+        signature = inspect.signature(self._f)
+        unknown = kwargs.keys() - signature.parameters.keys()
+        if unknown and not any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):
+            names = ", ".join(signature.parameters)
+            raise TypeError(f"{self.name}: there is no argument {min(unknown)!r}; they are {names}")
         try:
-            bound = inspect.signature(self._f).bind(*args, **kwargs)
+            bound = signature.bind(*args, **kwargs)
         except TypeError as error:
             raise TypeError(f"{self.name}: {error}") from None
         bound.apply_defaults()
