@@ -305,14 +305,6 @@ def test_rules_of_your_own_that_ask_for_numbers() -> None:
     assert "dsine_dx(x, " in g.written_backward(2.0)
 
 
-def test_an_argument_that_there_is_not() -> None:
-    f = ag.compile(lambda x, y: x * y)
-    with pytest.raises(TypeError, match="there is no argument 'z'; they are x, y"):
-        f.grad(z=1.0)
-    with pytest.raises(TypeError, match="missing a required argument: 'y'"):
-        f(x=1.0)
-
-
 def test_constants_and_unused_inputs() -> None:
     f = ag.compile(lambda x, y: x * 0.0 + 4.0)
     assert f.value_and_grad(1.0, 2.0, argnums=(0, 1)) == (4.0, (0.0, 0.0))
@@ -344,7 +336,7 @@ def test_arguments_by_name() -> None:
     assert g(3.0) == g(x=3.0, y=2.0) == g(3.0, n=3, y=2.0) == 54.0
     assert g.value_and_grad(3.0, y=5.0, n=2, argnums=(0, 1)) == (45.0, (30.0, 9.0))
     assert len(g) == 3
-    with pytest.raises(TypeError, match="f: got an unexpected keyword argument 'z'"):
+    with pytest.raises(TypeError, match="f: there is no argument 'z'; they are x, y, n"):
         g(3.0, z=1.0)
     with pytest.raises(TypeError, match="y can be given by name only"):
         ag.compile(lambda x, *, y: x * y)(2.0, y=3.0)
