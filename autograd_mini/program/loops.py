@@ -221,8 +221,6 @@ import math
 from math import inf as INF, nan as NAN
 
 import numpy as np
-from numba import njit
-
 from autograd_mini.program.vectors import *
 
 """
@@ -230,7 +228,7 @@ FACTORS = """\
     if a2 == 0 and b1 == 0:  # a product may be turned
         a0, a1, a2, a3, na, b0, b1, b2, b3, nb = b0, b1, b2, b3, nb, a0, a1, a2, a3, na
     once, times = (1, rows) if a1 == 0 else (rows, 1)  # all rows have the same matrix, or each its own
-    along = a3 == 1 and b3 == 1
+    along = a3 == 1 and b3 == 1  # a3 is passed for 1 then: for a constant Numba would compile another function
     packs = b2 == 0 and a1 == 0 and rows > 3 and columns > 3 and (n < WIDTH or not along)
 """
 
@@ -257,7 +255,7 @@ def _tile(rows: int, vectors: int) -> str:
         *(stored(p, v) for p, v, _ in z),
     ]
     names = "T, t, tp, S, s, sp, sq, M, m, mq, Q, part"
-    return "\n".join(["", "", "@njit", f"def combine{rows}{vectors}({names}):", *_indented(lines, 1), ""])
+    return "\n".join(["", "", "@internal", f"def combine{rows}{vectors}({names}):", *_indented(lines, 1), ""])
 
 
 def _meeting(rows: int, columns: int) -> str:
@@ -286,12 +284,12 @@ def _meeting(rows: int, columns: int) -> str:
         ),
     ]
     names = "T, t, tp, tq, X, x, xp, Y, y, yq, n"
-    return "\n".join(["", "", "@njit", f"def meet{rows}{columns}({names}):", *_indented(lines, 1), ""])
+    return "\n".join(["", "", "@internal", f"def meet{rows}{columns}({names}):", *_indented(lines, 1), ""])
 
 
 CLEAR = """
 
-@njit
+@internal
 def clear(grad, i, count):
     k = 0
     while k + WIDTH <= count:
@@ -306,7 +304,7 @@ PRODUCTS = (
     CLEAR
     + """
 
-@njit
+@internal
 def inner(d, a, sa, b, sb, n):
     if sa == 1 and sb == 1 and n > 3:
         z = spread(0.0)
@@ -323,7 +321,7 @@ def inner(d, a, sa, b, sb, n):
     return sum
 
 
-@njit
+@internal
 def scale(T, t, tj, g, M, m, mj, n):  # T[j] += g M[j]
     j = 0
     if tj == 1 and mj == 1 and n > 3:
@@ -340,7 +338,7 @@ def scale(T, t, tj, g, M, m, mj, n):  # T[j] += g M[j]
     + "".join(_tile(p, v) for p in (4, 1) for v in (2, 1))
     + """
 
-@njit
+@internal
 def combine(T, t, tp, S, s, sp, sq, M, m, mq, P, Q, n):  # T[p, j] += sum_q S[p, q] M[q, j], where j steps by 1
     four = tp >= n or tp <= -n  # else rows overlap
     j = 0
@@ -366,7 +364,7 @@ def combine(T, t, tp, S, s, sp, sq, M, m, mq, P, Q, n):  # T[p, j] += sum_q S[p,
     + "".join(_meeting(p, q) for p in (4, 1) for q in (4, 1))
     + """
 
-@njit
+@internal
 def meet(T, t, tp, tq, X, x, xp, Y, y, yq, P, Q, n):  # T[p, q] += sum_j X[p, j] Y[q, j], where j steps by 1
     p = 0
     while p < P:
@@ -389,14 +387,14 @@ def meet(T, t, tp, tq, X, x, xp, Y, y, yq, P, Q, n):  # T[p, q] += sum_j X[p, j]
             p += 1
 
 
-@njit
+@internal
 def pack(d, a, step, along, n, columns, to):
     for c in range(columns):
         for j in range(n):
             put(d, to + j * columns + c, get(d, a + c * step + j * along))
 
 
-@njit
+@internal
 def unpack(grad, a, step, along, n, columns, to):
     for c in range(columns):
         for j in range(n):
@@ -404,7 +402,7 @@ def unpack(grad, a, step, along, n, columns, to):
             put(grad, to + j * columns + c, 0.0)
 
 
-@njit
+@internal
 def step(d, grad, a, a3, na, b, b3, nb, out, columns, n):
     for j in range(n):
         x, z, p = spread(get(d, b + j * b3)), spread(0.0), a + j * a3
@@ -440,7 +438,7 @@ FORWARD = {
             if packs or a2 == 1:
                 combine(d, out, columns, d, b0 + r * b1, b1, b3, d, a + r * a1, step_a, times, n, columns)
             else:
-                meet(d, out, columns, 1, d, b0 + r * b1, b1, d, a0 + r * a1, a2, times, columns, n)
+                meet(d, out, columns, a3, d, b0 + r * b1, b1, d, a0 + r * a1, a2, times, columns, n)
             out += columns
     else:
         for r in range(rows):
@@ -512,9 +510,9 @@ BACKWARD = {
                     meet(grad, b, b1, b3, grad, out, columns, d, a, a3, times, n, columns)
             else:
                 if na:
-                    combine(grad, a, a2, grad, out, 1, columns, d, b, b1, columns, times, n)
+                    combine(grad, a, a2, grad, out, a3, columns, d, b, b1, columns, times, n)
                 if nb:
-                    combine(grad, b, b1, grad, out, columns, 1, d, a, a2, times, columns, n)
+                    combine(grad, b, b1, grad, out, columns, a3, d, a, a2, times, columns, n)
             out += columns
     else:
         for r in range(rows):
@@ -698,7 +696,7 @@ def _function_of(name: str) -> str:
         return f"f_{name} = {home}.{function.__name__}"
     function = source_module("ops").OPS[name].function
     text = inspect.getsource(function)
-    return "" if "_scipy_special" in text else f"\n@njit(error_model='numpy')\n{text}\nf_{name} = {function.__name__}\n"
+    return "" if "_scipy_special" in text else f"\n@internal\n{text}\nf_{name} = {function.__name__}\n"
 
 
 @cache

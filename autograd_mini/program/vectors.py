@@ -33,6 +33,10 @@ _CHOSEN: str | None = getattr(config, "CPU_FEATURES", None)  # by a variable of 
 WIDTH = 8 if "+avx512f" in (get_host_cpu_features() if _CHOSEN is None else _CHOSEN) else 4
 FUSED = ("contract",)
 
+# What only kernels call: no way to call it from Python is compiled.
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+internal: Any = njit(**_OPTIONS)
+
 INT, FLOAT, NONE = types.intp, types.float64, types.none
 ADDRESS, WORDS = types.CPointer(FLOAT), types.CPointer(INT)
 # What does one instruction: of all code, the place of its line, indices, numbers, derivatives, and a size.
@@ -432,7 +436,7 @@ _exp_rest = _polynomial(*(1.0 / math.factorial(k + 2) for k in range(12)))  # (e
 _log_rest = _polynomial(*(2.0 / (2 * k + 3) for k in range(10)))  # (log((1 + s) / (1 - s)) - 2s) / s^3, of s^2
 
 
-@njit(error_model="numpy")
+@internal
 def _reduced(x: Any) -> Any:
     r"""Return n, and $e^r - 1$ where $x = n \log 2 + r$."""
     n = _whole(x * LOG2_E)
@@ -440,7 +444,7 @@ def _reduced(x: Any) -> Any:
     return n, r + r * r * _exp_rest(r)
 
 
-@njit(error_model="numpy")
+@internal
 def v_exp(x: Any) -> Any:
     """Return $e^x$."""
     n, rest = _reduced(v_maximum(v_minimum(x, 710.0), -746.0))
@@ -448,7 +452,7 @@ def v_exp(x: Any) -> Any:
     return (rest + 1.0) * _power(half) * _power(n - half)
 
 
-@njit(error_model="numpy")
+@internal
 def v_tanh(x: Any) -> Any:
     r"""Return $\tanh x = t / (t + 2)$, with $t = e^{2x} - 1$."""
     a = v_minimum(v_abs(x), 20.0)
@@ -457,7 +461,7 @@ def v_tanh(x: Any) -> Any:
     return _signed(t / (t + 2.0), x)
 
 
-@njit(error_model="numpy")
+@internal
 def v_log(x: Any) -> Any:
     r"""Return $\log x = n \log 2 + \log(1 + f)$."""
     tiny = v_greater(SMALLEST_NORMAL, x)
@@ -472,14 +476,14 @@ def v_log(x: Any) -> Any:
     return v_where(v_equal(x, x), z, x)
 
 
-@njit(error_model="numpy")
+@internal
 def v_sigmoid(x: Any) -> Any:
     """Return $1 / (1 + e^{-x})$."""
     e = v_exp(-v_abs(x))
     return v_where(v_greater_equal(x, 0.0), 1.0, e) / (e + 1.0)
 
 
-@njit(error_model="numpy")
+@internal
 def v_softplus(x: Any) -> Any:
     r"""Return $\log(1 + e^x)$."""
     e = v_exp(-v_abs(x))
@@ -487,25 +491,25 @@ def v_softplus(x: Any) -> Any:
     return v_maximum(x, 0.0) + v_log(w) + (e - (w - 1.0)) / w  # with what w has lost of e
 
 
-@njit(error_model="numpy")
+@internal
 def v_relu(x: Any) -> Any:
     r"""Return $\max(0, x)$."""
     return v_where(v_greater_equal(0.0, x), 0.0, x)
 
 
-@njit(error_model="numpy")
+@internal
 def v_leaky_relu(x: Any, slope: Any) -> Any:
     """Return x, and on the left slope times x."""
     return v_where(v_greater_equal(0.0, x), slope * x, x)
 
 
-@njit(error_model="numpy")
+@internal
 def v_silu(x: Any) -> Any:
     r"""Return $x \sigma(x)$."""
     return x * v_sigmoid(x)
 
 
-@njit(error_model="numpy")
+@internal
 def v_hypot(x: Any, y: Any) -> Any:
     r"""Return $\sqrt{x^2 + y^2}$, as the larger times $\sqrt{1 + r^2}$, where no square overflows."""
     large, small = v_maximum(v_abs(x), v_abs(y)), v_minimum(v_abs(x), v_abs(y))
@@ -514,7 +518,7 @@ def v_hypot(x: Any, y: Any) -> Any:
     return v_where(endless, INF, large * v_sqrt(1.0 + r * r))
 
 
-@njit(error_model="numpy")
+@internal
 def v_pow(x: Any, y: Any) -> Any:
     """Return $x^y$; half-integer powers that are the same in all lanes by products and roots."""
     n = lane(y)
@@ -531,7 +535,7 @@ def v_pow(x: Any, y: Any) -> Any:
     return _pow(x, y)
 
 
-@njit(error_model="numpy")
+@internal
 def v_identity(x: Any) -> Any:
     """Return x."""
     return x
@@ -539,8 +543,8 @@ def v_identity(x: Any) -> Any:
 
 # What the loops' text uses.
 __all__ = [  # noqa: PLE0604
-    "WIDTH", "address", "words_at", "numbers_at", "call", "word", "get", "far", "put", "pick", "give", "taken", "load",
-    "store", "load_part", "store_part", "load_most", "store_most", "some", "some_part", "give_some",
-    "give_part", "taken_some", "taken_part", "give_totals", "spread", "total",
+    "WIDTH", "internal", "address", "words_at", "numbers_at", "call", "word", "get", "far", "put", "pick",
+    "give", "taken", "load", "store", "load_part", "store_part", "load_most", "store_most", "some", "some_part",
+    "give_some", "give_part", "taken_some", "taken_part", "give_totals", "spread", "total",
     *(name for name in dir() if name.startswith("v_")),
 ]  # fmt: skip
