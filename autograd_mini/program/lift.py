@@ -15,7 +15,7 @@ instructions are run.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Any, NamedTuple
@@ -199,39 +199,54 @@ def _late(nodes: _Nodes, early: Any) -> Any:
     """
     order = np.lexsort((nodes.key, early))
     starts = np.flatnonzero(np.diff(early[order], prepend=-1) | np.diff(nodes.key[order], prepend=-1))
-    levels, keys = early[order[starts]].tolist(), nodes.key[order[starts]].tolist()
-    count = len(starts)
-    if count == len(order):  # nothing is beside anything else
+    if len(starts) == len(order):  # nothing is beside anything else
         return early
+    levels, keys = early[order[starts]].tolist(), nodes.key[order[starts]].tolist()
     group = np.empty(len(order), dtype=int)
-    group[order] = np.repeat(np.arange(count), np.diff(starts, append=len(order)))
+    group[order] = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(order)))
+    after, taking, takers_of = _takers(nodes, group, len(starts))
+    there: dict[Any, list[int]] = {}  # of a role the levels, below zero, the last one first
+    first: dict[Any, int] = {}  # of a role and a level the group that is there without having moved
+    taken: dict[Any, set[int]] = {}  # and what takes all that are there, once somebody asks
+    end = max(levels) + 1
+    for g in range(len(starts) - 1, -1, -1):
+        role = keys[g], frozenset(taking[g])
+        latest = min([levels[h] for h in after[g]], default=end) - 1
+        alike = there.setdefault(role, [])
+        at = bisect_left(alike, -latest)
+        if at < len(alike):
+            place = role, -alike[at]
+            if place not in taken:
+                taken[place] = takers_of(first[place])
+            mine = takers_of(g)
+            if mine.isdisjoint(taken[place]):
+                taken[place] |= mine
+                levels[g] = place[1]
+                continue
+        alike.append(-levels[g])
+        first[role, levels[g]] = g
+    return np.array(levels)[group]
+
+
+def _takers(nodes: _Nodes, group: Any, count: int) -> tuple[list[set[int]], list[set[int]], Callable[[int], set[int]]]:
+    """Return for each group which groups and keys take its results, and how to find which nodes do, but for sums."""
+    n = len(group)
     made = np.full(nodes.size, -1)  # the group that makes a variable
     made[nodes.variable] = group
-    made, taker = made[nodes.operands], np.repeat(np.arange(len(order)), nodes.width)
+    made, taker = made[nodes.operands], np.repeat(np.arange(n), nodes.width)
     made, taker = made[made >= 0], taker[made >= 0]
-    taking: list[set[int]] = [set() for _ in levels]  # the keys that take a group's results, and the groups
-    after: list[set[int]] = [set() for _ in levels]
-    for by, found in (nodes.key, taking), (group, after):
-        pairs = np.unique(made * len(order) + by[taker])
-        for g, taken_by in zip(*(column.tolist() for column in np.divmod(pairs, len(order))), strict=True):
-            found[g].add(taken_by)
-    summed = np.array([key.kind == "sum" for key in nodes.keys])[nodes.key[taker]]
-    sort = np.argsort(made[~summed], kind="stable")
-    bounds, takers = np.searchsorted(made[~summed][sort], np.arange(count + 1)), taker[~summed][sort]
-    there: dict[Any, list[int]] = {}  # the groups that may stand together, the last one first
-    end = max(levels) + 1
-    for g in range(count - 1, -1, -1):
-        latest = min([levels[h] for h in after[g]], default=end) - 1
-        alike = there.setdefault((keys[g], frozenset(taking[g])), [])
-        at = bisect_left(alike, -latest, key=lambda h: -levels[h])
-        beside = [h for h in alike[at:] if levels[h] == levels[alike[at]]]
-        mine = set(takers[bounds[g] : bounds[g + 1]].tolist()) if beside else set()
-        if beside and all(mine.isdisjoint(takers[bounds[h] : bounds[h + 1]].tolist()) for h in beside):
-            levels[g] = levels[beside[0]]
-            alike.insert(at, g)
-        else:
-            alike.append(g)
-    return np.array(levels)[group]
+
+    def sets(of_taker: Any) -> list[set[int]]:
+        found: list[set[int]] = [set() for _ in range(count)]
+        pairs = np.divmod(np.unique(made * n + of_taker[taker]), n)
+        for g, by in zip(*(column.tolist() for column in pairs), strict=True):
+            found[g].add(by)
+        return found
+
+    others = ~np.array([key.kind == "sum" for key in nodes.keys])[nodes.key[taker]]
+    sort = np.argsort(made[others], kind="stable")
+    bounds, takers = np.searchsorted(made[others][sort], np.arange(count + 1)), taker[others][sort]
+    return sets(group), sets(nodes.key), lambda g: set(takers[bounds[g] : bounds[g + 1]].tolist())
 
 
 def _constants(operands: Any, counts: Any, widths: Any) -> Any:
