@@ -520,18 +520,16 @@ def v_hypot(x: Any, y: Any) -> Any:
 
 @internal
 def v_pow(x: Any, y: Any) -> Any:
-    """Return $x^y$; half-integer powers that are the same in all lanes by products and roots."""
+    """Return $x^y$; small powers, and halves, that are the same in all lanes by products and roots."""
     n = lane(y)
     if total(v_abs(y - n)) == 0.0:
-        if n == 2.0:
-            return x * x
-        if n == -1.0:
-            return 1.0 / x
-        if n == -2.0:
-            return (1.0 / x) * (1.0 / x)
-        if n in (0.5, -0.5, -1.5):
+        if n in (1.0, 2.0, 3.0, -1.0, -2.0, -3.0):
+            z = x if n > 0.0 else 1.0 / x
+            return z if abs(n) == 1.0 else z * z if abs(n) == 2.0 else z * z * z
+        if n in (0.5, 1.5, -0.5, -1.5):
             root = v_where(v_equal(x, -INF), INF, v_sqrt(x + 0.0))  # of -0.0 and -inf, as pow has it
-            return root if n == 0.5 else 1.0 / root if n == -0.5 else 1.0 / (root * v_abs(x))
+            z = root if abs(n) == 0.5 else root * v_abs(x)
+            return z if n > 0.0 else 1.0 / z
     return _pow(x, y)
 
 
