@@ -64,7 +64,7 @@ class _Entry:
         space.fill(chunks)
         z = self.output
         if asked is not None and z is not None and not (ask and self.branches):
-            (space.tasks.get(asked) or space.task(asked))()
+            (space.both.get(asked) or space.ready(asked))()
             return space
         space.forward()
         if ask and not self.holds(space.d):
@@ -74,7 +74,9 @@ class _Entry:
             if z is None:  # the result is a constant
                 space.slopes[:] = 0.0
             else:
-                self.runner.backward(space.d, space.grad, z, asked.way)()
+                if asked not in space.backward:
+                    space.ready(asked)
+                space.backward[asked]()
         return space
 
     def asked(self, name: str, argnums: Any, n: int, static: list[int]) -> Asked:
@@ -179,15 +181,17 @@ class _Space:
         self.layout = entry.layout
         self.places = self.layout.views(self.d)
         self.forward = entry.runner.forward(d)
-        self.tasks: dict[Asked, Task] = {}
+        self.both: dict[Asked, Task] = {}
+        self.backward: dict[Asked, Task] = {}
         self.copies = [_copies(arrays) for arrays in self.layout.arrays(self.slopes)]
 
-    def task(self, asked: Asked) -> Task:
-        """Return what runs the program forward and backward."""
-        z = self.entry.output
+    def ready(self, asked: Asked) -> Task:
+        """Return what runs the program forward and backward, and keep it, and what runs it backward alone."""
+        z, runner = self.entry.output, self.entry.runner
         assert z is not None
-        task = self.tasks[asked] = self.entry.runner.both(self.d, self.grad, z, asked.way)
-        return task
+        self.backward[asked] = runner.backward(self.d, self.grad, z, asked.way)
+        self.both[asked] = both = runner.both(self.d, self.grad, z, asked.way)
+        return both
 
     def fill(self, chunks: Any) -> None:
         """Put the numbers of some arguments in their places."""
