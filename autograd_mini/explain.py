@@ -49,7 +49,7 @@ class Edge:
 
         operands = [name(x) if isinstance(x, Value) else x for x in self.user.operands]
         try:
-            rule = op.partials[self.operand](*operands, name(self.user))
+            rule = op.rules[self.operand](*operands, name(self.user))
         except (ArithmeticError, ValueError):  # a constant at a pole: the weight says inf or nan
             return None
         return rule if isinstance(rule, kind) else None

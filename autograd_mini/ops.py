@@ -235,8 +235,14 @@ class Op:
         rule = self.partials[index]
         try:
             return float(rule(*operands, z))
-        except (ArithmeticError, ValueError):
-            return _Extended.unwrap(rule(*map(_Extended, operands), _Extended(z)))
+        except (ArithmeticError, ValueError) as error:
+            try:
+                return _Extended.unwrap(rule(*map(_Extended, operands), _Extended(z)))
+            except TypeError:  # a rule that asks for numbers has no limit
+                places = ", ".join(f"{name}={x!r}" for name, x in zip(self.operands, operands, strict=True))
+                raise type(error)(
+                    f"{error}: the derivative of {self.name}({places}) in {self.operands[index]}"
+                ) from None
 
     @property
     def rules(self) -> tuple[Callable[..., Any], ...]:
@@ -317,8 +323,17 @@ def _asks(op: Op, index: int) -> bool:
 @cache
 def _opaque(op: Op, index: int) -> Op:
     """Return a rule as a row, of the operands and the result."""
-    name, names = f"d{op.name}_d{op.operands[index]}", (*op.operands, "z")
-    return _make(name, op.partials[index], *[lambda *_: nan] * len(names), doc="", names=names, methods=())
+    x, names = op.operands[index], (*op.operands, "z")
+    return _make(
+        f"d{op.name}_d{x}",
+        op.partials[index],
+        *[lambda *_: nan] * len(names),
+        tex=rf"\frac{{\partial \operatorname{{{op.name.replace('_', ' ')}}}}}{{\partial {x}}}"
+        rf"({', '.join(f'<{name}>' for name in names)})",
+        doc=f"The derivative of {op.name} in {x}.",
+        names=names,
+        methods=(),
+    )
 
 
 def number(op: Op | str, operand: object) -> float:

@@ -330,7 +330,7 @@ def op_table() -> str:
         operands = [Tex.name("c" if name == "condition" else name) for name in op.operands]
         z = Tex.name("z")
         derivatives = []
-        for name, rule in zip(operands, op.partials, strict=True):
+        for name, rule in zip(operands, op.rules, strict=True):
             slope = Tex.of(rule(*operands, z))
             derivatives.append(rf"\frac{{\partial z}}{{\partial {name}}} = {slope}")
         domain = r" \times ".join(str(interval) for interval in dict.fromkeys(op.domain))

@@ -493,3 +493,17 @@ def test_an_error_in_the_function_leaves_no_context_behind() -> None:
     with pytest.raises(ZeroDivisionError):
         ag.grad(lambda x: x / 0)(1.0)
     assert isinstance(ag.grad(lambda x: x * x)(1.0), float)
+
+
+def test_a_rule_that_asks_for_numbers_where_it_is_not_defined() -> None:
+    @ag.custom_rule(lambda x, z: 1.0 if x > 1 else math.sqrt(x))
+    def clipped(x: float) -> float:
+        return x
+
+    x = Value(0.25, "x")
+    clipped(x).backward()
+    assert x.grad == 0.5
+    assert str(ag.explain(clipped(x), x)) == "df/dx = dclipped_dx(x, f) = 0.5"
+    assert r"\frac{\partial \operatorname{clipped}}{\partial x}(x, f)" in ag.explain(clipped(x), x).latex()
+    with pytest.raises(ValueError, match=r"math domain error: the derivative of clipped\(x=-1\.0\) in x"):
+        clipped(ag.Value(-1.0))
