@@ -315,7 +315,7 @@ def _asks(op: Op, index: int) -> bool:
     """Say whether a rule asks for numbers: `if x > 0`, `math.cos(x)`."""
     try:
         op.partials[index](*[_Unknown()] * (op.arity + 1))
-    except Exception:
+    except (TypeError, AttributeError):
         return True
     return False
 

@@ -282,3 +282,25 @@ def test_a_folder_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_pa
     made, kept = kernels._loaded(kernel(ag.OPS["neg"], lanes=False), {})
     assert not kept
     assert made.forward.__name__ == "forward"
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+@pytest.mark.parametrize("columns", [*range(1, 10), 12, 15, 16, 17])
+def test_runs_of_any_length(rows: int, columns: int) -> None:
+    """Whole vectors, parts of one, and a few numbers; operands side by side, a step apart, and one for all."""
+
+    def f(X: Any, y: Any, s: Any) -> Any:
+        turned = [[X[c][r] for c in range(columns)] for r in range(rows)]
+        firsts = [[ag.exp(-(x * x)) / (s * s + 1.0) for x in row] for row in turned]
+        seconds = [[ag.tanh(z * y[r]) - s for z in row] for r, row in enumerate(firsts)]
+        thirds = [
+            [ag.where(z > 0.0, z, w * s) for z, w in zip(a, b, strict=True)]
+            for a, b in zip(firsts, seconds, strict=True)
+        ]
+        return sum(sum(z**3 for z in row) for row in seconds + thirds)
+
+    rng = np.random.default_rng(rows * 100 + columns)
+    args = rng.normal(size=(columns, rows)), rng.normal(size=rows), 0.7
+    fast, slow = (ag.compile(f, numba=numba).value_and_grad(*args, argnums=(0, 1, 2)) for numba in (True, False))
+    for x, y in zip((fast[0], *fast[1]), (slow[0], *slow[1]), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-12, atol=1e-14)

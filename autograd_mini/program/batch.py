@@ -138,9 +138,11 @@ class _Run:
         # This thread works too. Others are kept, but not for a process that was forked meanwhile.
         mine, *theirs = entry.runner.batch(batch, threads)
         others = [_pool(threads - 1, os.getpid()).submit(work, run) for run in theirs]
-        work(mine)
-        for other in others:
-            other.result()
+        try:
+            work(mine)
+        finally:
+            for other in others:
+                other.result()
         for k, out in enumerate(entry.outputs):
             if not isinstance(out, int):
                 self.results[k] = out

@@ -192,7 +192,7 @@ class _Loops:
             d = np.repeat(batch.numbers[:, None], width, axis=1)
             grad = np.zeros_like(d) if z >= 0 else d
             frame = self._frame(kernels, self.code, back, d, grad, width, z, **more)
-            tasks.append(partial(_blocks, run, frame, (shared, tables, kernels, back, d, grad)))
+            tasks.append(partial(_blocks, run, frame, (self, shared, tables, kernels, back, d, grad)))
         return tasks
 
     def _kernels_of_lanes(self, backward: bool) -> Any:

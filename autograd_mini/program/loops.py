@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -119,8 +119,8 @@ def _indented(lines: Iterable[str], depth: int) -> list[str]:
 
 
 SOME = ("some", "load", "store", "taken_some", "give_some")  # how a vector of results is computed
-PART = ("some_part", "load_part", "store_part", "taken_part", "give_part")  # and one of fewer
-NUMBER = ("pick", "get", "put", "taken", "give")  # one result, where vectors do not have a function
+PART = ("some_part", "read_part", "write_part", "taken_part", "give_part")  # and one of fewer
+NUMBER = ("pick", "get", "put", "taken", "give")  # and one result
 
 
 def _forward_row(op: Op) -> list[str]:
@@ -128,10 +128,7 @@ def _forward_row(op: Op) -> list[str]:
         pick, _, put, *_ = how
         return [*_reads(op, pick, part), f"{put}(d, out + c, {value}{part})"]
 
-    many = _value(op, _Lanes)
-    if many:
-        return _each(op, lines(PART, many, COUNT), lines(SOME, many))
-    return _each(op, lines(NUMBER, _value(op)))
+    return _each(op, lines, _value(op), _value(op, _Lanes))
 
 
 def _backward_row(op: Op) -> list[str]:
@@ -141,27 +138,24 @@ def _backward_row(op: Op) -> list[str]:
         return [*_reads(op, pick, part), results, *_gifts(op, give, rules, f"{{p}}, c, {{p}}2, g * {{rule}}{part}")]
 
     many = _rules(op, _Lanes)
-    if all(many):
-        return _each(op, lines(PART, many, COUNT), lines(SOME, many))
-    return _each(op, lines(NUMBER, _rules(op)))
+    return _each(op, lines, _rules(op), many if all(many) else None)
 
 
-COUNT = ", columns - c"
+def _each(op: Op, lines: Callable[..., list[str]], one: Any, many: Any) -> list[str]:
+    """Do something for each result; where vectors have the function for as many as they have, and for what is left.
 
-
-def _each(op: Op, last: list[str], some: list[str] | None = None) -> list[str]:
-    """Do something for each result; with `some` for a vector of them while there are so many, then for the rest."""
+    One to three results come first, each by itself: what a compiler prepares for vectors takes longer than they do.
+    """
     names = [p for _, p in _operands(op)]
     starts = f"{', '.join(names)}, c = {', '.join(f'{p}0 + r * {p}1' for p in names)}, 0"
-    if some is None:
-        steps = ["while c < columns:", *_indented([*last, "c += 1"], 1)]
-    else:
-        steps = ["while c + WIDTH <= columns:", *_indented([*some, "c += WIDTH"], 1), "if c < columns:"]
-        steps += _indented(last, 1)
-    return [
-        f"READ {''.join(names)}",
-        *_indented(["for r in range(rows):", *_indented([starts, *steps, "out += columns"], 1)], 1),
-    ]
+    each = ["while c < columns:", *_indented([*lines(NUMBER, one), "c += 1"], 1)]
+    few, steps = [], each
+    if many:
+        few = ["if rows == 1 and columns < 4:", *_indented(["r = 0", starts, *each, "return"], 1)]
+        steps = ["while c + WIDTH <= columns:", *_indented([*lines(SOME, many), "c += WIDTH"], 1)]
+        steps += ["if c < columns:", *_indented(lines(PART, many, ", columns - c"), 1)]
+    rows = ["for r in range(rows):", *_indented([starts, *steps, "out += columns"], 1)]
+    return [f"READ {''.join(names)}", *_indented([*few, *rows], 1)]
 
 
 def _reads(op: Op, read: str, part: str = "") -> list[str]:

@@ -149,7 +149,6 @@ words_at = _function(WORDS, INT, build=lambda b, place: b.inttoptr(place, ir.Int
 numbers_at = _function(ADDRESS, INT, build=lambda b, place: b.inttoptr(place, _DOUBLE))
 get = _function(FLOAT, ADDRESS, INT, build=lambda b, d, i: b.load(b.gep(d, [i])))
 word = _function(INT, WORDS, INT, build=lambda b, d, i: b.load(b.gep(d, [i])))
-far = _function(FLOAT, INT, INT, build=lambda b, place, i: b.load(b.gep(b.inttoptr(place, _DOUBLE), [i])))
 put = _function(NONE, ADDRESS, INT, FLOAT, build=lambda b, d, i, x: b.store(x, b.gep(d, [i])))
 load = _function(VECTOR, ADDRESS, INT, build=_load)
 store = _function(NONE, ADDRESS, INT, VECTOR, build=_store)
@@ -204,8 +203,7 @@ def _total(b: Any, x: Any) -> Any:
 total = _function(FLOAT, VECTOR, build=_total)
 
 
-# The numbers of the results from c on, in an array where those of the first are at i and others a step apart; those
-# with a count are of the first lanes alone.
+# The numbers of the results from c on, in an array where those of the first are at i and others a step apart.
 
 
 def _either(b: Any, condition: Any, first: Callable[[], Any], second: Callable[[], Any]) -> Any:
@@ -231,32 +229,51 @@ def _stepped(b: Any, d: Any, i: Any, c: Any, step: Any) -> Any:
     return b.gep(d, [b.add(i, b.mul(c, step))])
 
 
+def _lane_at(b: Any, place: Any, step: Any, k: int) -> tuple[Any, Any]:
+    """Return a lane, and the place of its number."""
+    return ir.Constant(ir.IntType(32), k), b.gep(place, [b.mul(step, ir.Constant(step.type, k))])
+
+
+def _more(b: Any, count: Any, k: int) -> Any:
+    return b.icmp_signed(">", count, ir.Constant(count.type, k))
+
+
+def _read_lanes(b: Any, place: Any, step: Any, count: Any = None) -> Any:
+    """Return a vector of which each number is read by itself; with a count the first numbers of it, and zeros."""
+
+    def read(v: Any, k: int) -> Any:
+        lane, at = _lane_at(b, place, step, k)
+        v = b.insert_element(v, b.load(at), lane)
+        if k + 1 == WIDTH - (count is not None):  # a part is less than a vector
+            return v
+        return (
+            read(v, k + 1) if count is None else _either(b, _more(b, count, k + 1), lambda: read(v, k + 1), lambda: v)
+        )
+
+    return read(_lanes(0.0), 0)
+
+
 def _each_lane(
     b: Any, place: Any, step: Any, do: Callable[[Any, Any], None], count: Any = None, lanes: int = WIDTH
 ) -> None:
     """Do something with each lane and the place of its number."""
-    for k in range(lanes):
-        lane, n = ir.Constant(ir.IntType(32), k), ir.Constant(step.type, k)
-        with nullcontext() if count is None else b.if_then(b.icmp_signed("<", n, count)):
-            do(lane, b.gep(place, [b.mul(step, n)]))
+
+    def rest(k: int) -> None:
+        do(*_lane_at(b, place, step, k))
+        if k + 1 < lanes - (count is not None):
+            with nullcontext() if count is None else b.if_then(_more(b, count, k + 1)):
+                rest(k + 1)
+
+    rest(0)
 
 
-def _some(b: Any, d: Any, i: Any, c: Any, step: Any, count: Any = None) -> Any:
+def _some(b: Any, d: Any, i: Any, c: Any, step: Any) -> Any:
     place, nothing = _stepped(b, d, i, c, step), ir.Constant(step.type, 0)
-
-    def every() -> Any:
-        with b.goto_entry_block():
-            lanes = b.alloca(_F64)
-        b.store(_lanes(0.0), lanes)
-        first = b.bitcast(lanes, _DOUBLE)
-        _each_lane(b, place, step, lambda lane, at: b.store(b.load(at), b.gep(first, [lane])), count)
-        return b.load(lanes)
-
     return _either(
         b,
         _is(b, step, 1),
-        lambda: _load(b, place, nothing, count),
-        lambda: _either(b, _is(b, step, 0), lambda: _spread(b, b.load(place)), every),
+        lambda: _load(b, place, nothing),
+        lambda: _either(b, _is(b, step, 0), lambda: _spread(b, b.load(place)), lambda: _read_lanes(b, place, step)),
     )
 
 
@@ -264,19 +281,53 @@ def _give(b: Any, place: Any, x: Any) -> None:
     b.store(b.fadd(b.load(place, align=8), x, flags=FUSED), place, align=8)
 
 
-def _give_some(b: Any, d: Any, i: Any, c: Any, step: Any, v: Any, count: Any = None) -> None:
-    place, nothing = _stepped(b, d, i, c, step), ir.Constant(step.type, 0)
+def _give_once(b: Any, place: Any, v: Any) -> None:
+    _give(b, place, _total(b, v))
 
-    def beside() -> None:
-        _store(b, place, nothing, b.fadd(_load(b, place, nothing, count), v, flags=FUSED), count)
 
-    def once() -> None:
-        _give(b, place, _total(b, v if count is None else b.select(_first(b, count), v, _lanes(0.0))))
+def _give_lanes(b: Any, place: Any, step: Any, v: Any, count: Any = None) -> None:
+    _each_lane(b, place, step, lambda lane, at: _give(b, at, b.extract_element(v, lane)), count)
 
-    def every() -> None:
-        _each_lane(b, place, step, lambda lane, at: _give(b, at, b.extract_element(v, lane)), count)
 
-    _either(b, _is(b, step, 1), beside, lambda: _either(b, _is(b, step, 0), once, every))
+def _give_some(b: Any, d: Any, i: Any, c: Any, step: Any, v: Any) -> None:
+    place = _stepped(b, d, i, c, step)
+    _either(
+        b,
+        _is(b, step, 1),
+        lambda: _give(b, b.bitcast(place, _POINTER), v),
+        lambda: _either(b, _is(b, step, 0), lambda: _give_once(b, place, v), lambda: _give_lanes(b, place, step, v)),
+    )
+
+
+# A part of a vector, less than one. It is read and written number by number: what a mask has written has to reach
+# the memory before it can be read, four times as long as a number needs.
+
+
+def _some_part(b: Any, d: Any, i: Any, c: Any, step: Any, count: Any) -> Any:
+    place = _stepped(b, d, i, c, step)
+    return _either(b, _is(b, step, 0), lambda: _spread(b, b.load(place)), lambda: _read_lanes(b, place, step, count))
+
+
+def _give_part(b: Any, d: Any, i: Any, c: Any, step: Any, v: Any, count: Any) -> None:
+    place = _stepped(b, d, i, c, step)
+    repeated = b.and_(_is(b, step, 0), _more(b, count, 1))
+    _either(
+        b,
+        repeated,
+        lambda: _give_once(b, place, b.select(_first(b, count), v, _lanes(0.0))),
+        lambda: _give_lanes(b, place, step, v, count),
+    )
+
+
+def _write_part(b: Any, d: Any, i: Any, v: Any, count: Any) -> None:
+    one = ir.Constant(i.type, 1)
+    _each_lane(b, b.gep(d, [i]), one, lambda lane, at: b.store(b.extract_element(v, lane), at), count)
+
+
+def _taken_part(b: Any, d: Any, i: Any, count: Any) -> Any:
+    v = _read_lanes(b, b.gep(d, [i]), ir.Constant(i.type, 1), count)
+    _write_part(b, d, i, _lanes(0.0), count)
+    return v
 
 
 def _give_totals(b: Any, d: Any, i: Any, step: Any, *vectors: Any) -> None:
@@ -296,9 +347,9 @@ def _taken(b: Any, d: Any, i: Any) -> Any:
     return x
 
 
-def _taken_some(b: Any, d: Any, i: Any, count: Any = None) -> Any:
-    v = _load(b, d, i, count)
-    _store(b, d, i, _lanes(0.0), count)
+def _taken_some(b: Any, d: Any, i: Any) -> Any:
+    v = _load(b, d, i)
+    _store(b, d, i, _lanes(0.0))
     return v
 
 
@@ -307,13 +358,17 @@ give = _function(
     NONE, ADDRESS, INT, INT, INT, FLOAT, build=lambda b, d, i, c, step, x: _give(b, _stepped(b, d, i, c, step), x)
 )
 some = _function(VECTOR, ADDRESS, INT, INT, INT, build=_some)
-some_part = _function(VECTOR, ADDRESS, INT, INT, INT, INT, build=_some)
+some_part = _function(VECTOR, ADDRESS, INT, INT, INT, INT, build=_some_part)
 # What is there, where 0 is left.
 taken = _function(FLOAT, ADDRESS, INT, build=_taken)
 taken_some = _function(VECTOR, ADDRESS, INT, build=_taken_some)
-taken_part = _function(VECTOR, ADDRESS, INT, INT, build=_taken_some)
+taken_part = _function(VECTOR, ADDRESS, INT, INT, build=_taken_part)
+read_part = _function(
+    VECTOR, ADDRESS, INT, INT, build=lambda b, d, i, count: _read_lanes(b, b.gep(d, [i]), ir.Constant(i.type, 1), count)
+)
+write_part = _function(NONE, ADDRESS, INT, VECTOR, INT, build=_write_part)
 give_some = _function(NONE, ADDRESS, INT, INT, INT, VECTOR, build=_give_some)
-give_part = _function(NONE, ADDRESS, INT, INT, INT, VECTOR, INT, build=_give_some)
+give_part = _function(NONE, ADDRESS, INT, INT, INT, VECTOR, INT, build=_give_part)
 give_totals = _function(NONE, ADDRESS, INT, INT, VECTOR, VECTOR, VECTOR, VECTOR, build=_give_totals)
 # The first numbers alone where they are not as many as a vector has.
 load_most = _function(
@@ -541,8 +596,8 @@ def v_identity(x: Any) -> Any:
 
 # What the loops' text uses.
 __all__ = [  # noqa: PLE0604
-    "WIDTH", "internal", "address", "words_at", "numbers_at", "call", "word", "get", "far", "put", "pick",
+    "WIDTH", "internal", "address", "words_at", "numbers_at", "call", "word", "get", "put", "pick",
     "give", "taken", "load", "store", "load_part", "store_part", "load_most", "store_most", "some", "some_part",
-    "give_some", "give_part", "taken_some", "taken_part", "give_totals", "spread", "total",
+    "give_some", "give_part", "taken_some", "taken_part", "read_part", "write_part", "give_totals", "spread", "total",
     *(name for name in dir() if name.startswith("v_")),
 ]  # fmt: skip
