@@ -427,7 +427,7 @@ def custom_rule(*partials: Callable[..., Any], **columns: Any) -> Callable[[Call
 
     Like a row of the table it takes numbers and Values and works in everything; it is a function,
     not a method. Derivatives of higher order come from the rules if these are written with operators
-    and the package's functions.
+    and the package's functions; a rule that asks for numbers (`if x > 0`, `math.cos(x)`) serves the first.
 
     Args:
         partials: one rule for each operand, of the operands and the result z.
