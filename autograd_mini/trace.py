@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, chain, compress, count, islice, repeat
-from operator import eq
+from operator import eq, ge, gt, le, lt
 from typing import Any, Literal, NamedTuple, overload
 
 from .ops import Op, identity, number, pole
@@ -26,12 +26,7 @@ __all__ = ["BranchError", "BranchWarning", "Decision", "Equation", "Equations", 
 
 TYPESET = 40  # equations, at most, that Jupyter shows as formulas
 
-COMPARE: dict[str, Callable[[float, float], bool]] = {
-    "<": lambda x, y: x < y,
-    "<=": lambda x, y: x <= y,
-    ">": lambda x, y: x > y,
-    ">=": lambda x, y: x >= y,
-}
+COMPARE: dict[str, Callable[[float, float], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 
 
 class BranchError(ValueError):

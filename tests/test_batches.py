@@ -241,6 +241,12 @@ def test_programs_pickle(numba: bool) -> None:
     again = pickle.loads(pickle.dumps(f))
     assert again.value_and_grad(*SHARDS[1]) == before
     assert str(again) == str(f)
+    branching = ag.compile(lambda x: x * x if x > 0 else -x, numba=numba)
+    assert branching.value_and_grad(3.0) == (9.0, 6.0)
+    without_its_function = pickle.loads(pickle.dumps(branching))
+    assert without_its_function.value_and_grad(4.0) == (16.0, 8.0)
+    with pytest.raises(ValueError, match="would have taken another branch"):
+        without_its_function(-1.0)
     bare = pickle.loads(pickle.dumps(ag.compile(lambda x: x * x)))
     with pytest.raises(TypeError, match="the inputs must have the structure"):
         bare(1.0)
