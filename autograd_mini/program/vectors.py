@@ -300,7 +300,7 @@ def _give_some(b: Any, d: Any, i: Any, c: Any, step: Any, v: Any) -> None:
 
 
 # A part of a vector, less than one. It is read and written number by number: what a mask has written has to reach
-# the memory before it can be read, four times as long as a number needs.
+# the memory before it can be read.
 
 
 def _some_part(b: Any, d: Any, i: Any, c: Any, step: Any, count: Any) -> Any:
