@@ -64,7 +64,8 @@ class _Entry:
         space.fill(chunks)
         z = self.output
         if asked is not None and z is not None and not (ask and self.branches):
-            (space.both.get(asked) or space.ready(asked))()
+            both, _ = space.tasks.get(asked) or space.ready(asked)
+            both()
             return space
         space.forward()
         if ask and not self.holds(space.d):
@@ -74,9 +75,8 @@ class _Entry:
             if z is None:  # the result is a constant
                 space.slopes[:] = 0.0
             else:
-                if asked not in space.backward:
-                    space.ready(asked)
-                space.backward[asked]()
+                _, backward = space.tasks.get(asked) or space.ready(asked)
+                backward()
         return space
 
     def asked(self, name: str, argnums: Any, n: int, static: list[int]) -> Asked:
@@ -181,17 +181,16 @@ class _Space:
         self.layout = entry.layout
         self.places = self.layout.views(self.d)
         self.forward = entry.runner.forward(d)
-        self.both: dict[Asked, Task] = {}
-        self.backward: dict[Asked, Task] = {}
+        self.tasks: dict[Asked, tuple[Task, Task]] = {}
         self.copies = [_copies(arrays) for arrays in self.layout.arrays(self.slopes)]
 
-    def ready(self, asked: Asked) -> Task:
-        """Return what runs the program forward and backward, and keep it, and what runs it backward alone."""
+    def ready(self, asked: Asked) -> tuple[Task, Task]:
+        """Return what runs the program forward and backward, and what runs it backward alone, and keep them."""
         z, runner = self.entry.output, self.entry.runner
         assert z is not None
-        self.backward[asked] = runner.backward(self.d, self.grad, z, asked.way)
-        self.both[asked] = both = runner.both(self.d, self.grad, z, asked.way)
-        return both
+        given = self.d, self.grad, z, asked.way
+        tasks = self.tasks[asked] = runner.both(*given), runner.backward(*given)
+        return tasks
 
     def fill(self, chunks: Any) -> None:
         """Put the numbers of some arguments in their places."""

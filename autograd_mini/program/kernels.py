@@ -110,16 +110,19 @@ class _Loops:
         self._load()
 
     def _load(self) -> None:
-        self.kernels = np.zeros((len(self.kinds), 2), dtype=np.int64)
+        # Where the kernels are, forward and backward; of those for batches none yet.
+        self.kernels, self.lanes = (np.zeros((len(self.kinds), 2), dtype=np.int64) for _ in range(2))
         self._compile("forward", self.kinds)
         # What Numba cannot take must be known now; that it takes the package's own is known.
         self._compile("backward", tuple(kind for kind in self.kinds if not _is_ours(kind)))
         self._run = _driver(lanes=False)
-        self.lanes: dict[bool, Any] = {}  # of batches the kernels
 
-    def _compile(self, way: str, kinds: tuple[Op | str, ...]) -> None:
-        for kind, place in _addresses_of(way, kinds, lanes=False).items():
-            self.kernels[self.kinds.index(kind), 1 if way == "backward" else 0] = place
+    def _compile(self, way: str, kinds: tuple[Op | str, ...], *, lanes: bool = False) -> None:
+        """Find the kernels of some kinds that are not there yet."""
+        column = (self.lanes if lanes else self.kernels)[:, ("forward", "backward").index(way)]
+        lacking = tuple(kind for kind in kinds if not column[self.kinds.index(kind)])
+        for kind, place in _addresses_of(way, lacking, lanes=lanes).items():
+            column[self.kinds.index(kind)] = place
 
     def forward(self, d: Any) -> Task:
         """Return what fills the array of numbers, from the inputs and constants that stand in it."""
@@ -185,22 +188,17 @@ class _Loops:
         }  # fmt: skip
         more = {name: _place(array) for name, array in shared.items()} | {"SIZE": len(tables[0])}
         more |= {f"COUNT_{name}": shared[name].size for name in ("MAPPED", "SAME", "OUTPUTS")}
-        kernels, run = self._kernels_of_lanes(z >= 0), _driver(lanes=True)
+        for way in ("forward", "backward") if z >= 0 else ("forward",):
+            self._compile(way, self.kinds, lanes=True)
+        run = _driver(lanes=True)
         back = batch.way if z >= 0 else self.code[:0]
         tasks: list[Blocks] = []
         for _ in range(threads):
             d = np.repeat(batch.numbers[:, None], width, axis=1)
             grad = np.zeros_like(d) if z >= 0 else d
-            frame = self._frame(kernels, self.code, back, d, grad, width, z, **more)
-            tasks.append(partial(_blocks, run, frame, (self, shared, tables, kernels, back, d, grad)))
+            frame = self._frame(self.lanes, self.code, back, d, grad, width, z, **more)
+            tasks.append(partial(_blocks, run, frame, (self, shared, tables, back, d, grad)))
         return tasks
-
-    def _kernels_of_lanes(self, backward: bool) -> Any:
-        """Return the kernels for batches."""
-        if backward not in self.lanes:
-            places = [_addresses_of(way, self.kinds, lanes=True) for way in ("forward", "backward")[: 1 + backward]]
-            self.lanes[backward] = np.array([[found[kind] for found in (*places, *places)[:2]] for kind in self.kinds])
-        return self.lanes[backward]
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in ("_run", "kernels", "lanes")}

@@ -246,21 +246,20 @@ def _read_lanes(b: Any, place: Any, step: Any, count: Any = None) -> Any:
         v = b.insert_element(v, b.load(at), lane)
         if k + 1 == WIDTH - (count is not None):  # a part is less than a vector
             return v
-        return (
-            read(v, k + 1) if count is None else _either(b, _more(b, count, k + 1), lambda: read(v, k + 1), lambda: v)
-        )
+        if count is None:
+            return read(v, k + 1)
+        return _either(b, _more(b, count, k + 1), lambda: read(v, k + 1), lambda: v)
 
     return read(_lanes(0.0), 0)
 
 
-def _each_lane(
-    b: Any, place: Any, step: Any, do: Callable[[Any, Any], None], count: Any = None, lanes: int = WIDTH
-) -> None:
-    """Do something with each lane and the place of its number."""
+def _each_lane(b: Any, place: Any, step: Any, v: Any, do: Callable[[Any, Any, Any], Any], count: Any = None) -> None:
+    """Do something with the place and the number of each lane."""
 
     def rest(k: int) -> None:
-        do(*_lane_at(b, place, step, k))
-        if k + 1 < lanes - (count is not None):
+        lane, at = _lane_at(b, place, step, k)
+        do(b, at, b.extract_element(v, lane))
+        if k + 1 < v.type.count - (count is not None):
             with nullcontext() if count is None else b.if_then(_more(b, count, k + 1)):
                 rest(k + 1)
 
@@ -285,17 +284,15 @@ def _give_once(b: Any, place: Any, v: Any) -> None:
     _give(b, place, _total(b, v))
 
 
-def _give_lanes(b: Any, place: Any, step: Any, v: Any, count: Any = None) -> None:
-    _each_lane(b, place, step, lambda lane, at: _give(b, at, b.extract_element(v, lane)), count)
-
-
 def _give_some(b: Any, d: Any, i: Any, c: Any, step: Any, v: Any) -> None:
     place = _stepped(b, d, i, c, step)
     _either(
         b,
         _is(b, step, 1),
         lambda: _give(b, b.bitcast(place, _POINTER), v),
-        lambda: _either(b, _is(b, step, 0), lambda: _give_once(b, place, v), lambda: _give_lanes(b, place, step, v)),
+        lambda: _either(
+            b, _is(b, step, 0), lambda: _give_once(b, place, v), lambda: _each_lane(b, place, step, v, _give)
+        ),
     )
 
 
@@ -315,17 +312,21 @@ def _give_part(b: Any, d: Any, i: Any, c: Any, step: Any, v: Any, count: Any) ->
         b,
         repeated,
         lambda: _give_once(b, place, b.select(_first(b, count), v, _lanes(0.0))),
-        lambda: _give_lanes(b, place, step, v, count),
+        lambda: _each_lane(b, place, step, v, _give, count),
     )
+
+
+def _read_part(b: Any, d: Any, i: Any, count: Any) -> Any:
+    return _read_lanes(b, b.gep(d, [i]), ir.Constant(i.type, 1), count)
 
 
 def _write_part(b: Any, d: Any, i: Any, v: Any, count: Any) -> None:
     one = ir.Constant(i.type, 1)
-    _each_lane(b, b.gep(d, [i]), one, lambda lane, at: b.store(b.extract_element(v, lane), at), count)
+    _each_lane(b, b.gep(d, [i]), one, v, lambda b, at, x: b.store(x, at), count)
 
 
 def _taken_part(b: Any, d: Any, i: Any, count: Any) -> Any:
-    v = _read_lanes(b, b.gep(d, [i]), ir.Constant(i.type, 1), count)
+    v = _read_part(b, d, i, count)
     _write_part(b, d, i, _lanes(0.0), count)
     return v
 
@@ -336,7 +337,7 @@ def _give_totals(b: Any, d: Any, i: Any, step: Any, *vectors: Any) -> None:
         b,
         _is(b, step, 1),
         lambda: _give(b, b.bitcast(place, sums.type.as_pointer()), sums),
-        lambda: _each_lane(b, place, step, lambda lane, at: _give(b, at, b.extract_element(sums, lane)), lanes=4),
+        lambda: _each_lane(b, place, step, sums, _give),
     )
 
 
@@ -363,9 +364,7 @@ some_part = _function(VECTOR, ADDRESS, INT, INT, INT, INT, build=_some_part)
 taken = _function(FLOAT, ADDRESS, INT, build=_taken)
 taken_some = _function(VECTOR, ADDRESS, INT, build=_taken_some)
 taken_part = _function(VECTOR, ADDRESS, INT, INT, build=_taken_part)
-read_part = _function(
-    VECTOR, ADDRESS, INT, INT, build=lambda b, d, i, count: _read_lanes(b, b.gep(d, [i]), ir.Constant(i.type, 1), count)
-)
+read_part = _function(VECTOR, ADDRESS, INT, INT, build=_read_part)
 write_part = _function(NONE, ADDRESS, INT, VECTOR, INT, build=_write_part)
 give_some = _function(NONE, ADDRESS, INT, INT, INT, VECTOR, build=_give_some)
 give_part = _function(NONE, ADDRESS, INT, INT, INT, VECTOR, INT, build=_give_part)
