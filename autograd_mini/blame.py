@@ -18,9 +18,8 @@ from typing import Literal
 from weakref import WeakKeyDictionary
 
 from .explain import Edge, edges, find
-from .ops import pole
 from .printing import Text, format_number, names_of
-from .value import Value, Watch, derivatives_of, topological_order, watched_by
+from .value import Value, Watch, derivatives_of, reached_by, topological_order, watched_by
 
 __all__ = ["AnomalyError", "Blame", "Finding", "blame", "detect_anomaly"]
 
@@ -144,11 +143,16 @@ class _Reader:
 
     def backward(self) -> list[Finding]:
         """Find the first edge of the backward pass whose contribution is not finite."""
+        reached = reached_by(self.output)
         for user in reversed(self.order):
+            if user not in reached:
+                continue
             upstream = self.derivatives[user]
             for edge in edges(user):
                 product = upstream * edge.weight
                 if edge.parent not in self.toward or not math.isfinite(upstream) or math.isfinite(product):
+                    continue
+                if not edge.passes:
                     continue
                 kind = _kind(product)
                 parent = self.names[edge.parent]
@@ -323,7 +327,7 @@ class _Lines(Watch):
     def made(self, node: Value) -> None:
         line = _users_line()
         self.lines[node] = line
-        if math.isfinite(node.data) or node.op is None or node.op is pole:
+        if math.isfinite(node.data) or node.op is None or node.op is not node.op.row:  # a slope may be infinite
             return
         operands = ", ".join(
             (f"{x.label} = " if x.label else "") + format_number(x.data) if isinstance(x, Value) else format_number(x)

@@ -18,7 +18,7 @@ from itertools import count, islice
 from typing import Any, TypeVar
 
 from .printing import Tex, Text, format_number, names_of
-from .value import Value, derivatives_of, topological_order
+from .value import Value, derivatives_of, reached_by, topological_order
 
 __all__ = ["Edge", "Explanation", "Line", "Path", "Paths", "Term", "explain", "paths"]
 
@@ -36,6 +36,11 @@ class Edge:
     parent: Value
     operand: int
     weight: float
+
+    @property
+    def passes(self) -> bool:
+        """Return whether derivatives pass: not where the row's rule is the constant 0."""
+        return self.user.op is None or self.operand not in self.user.op.stops
 
     def symbol(self, names: dict[Value, str], kind: type[W], precision: int = 4) -> W | None:
         """Write the row's rule for this weight, over the names; None where it is just a number."""
@@ -250,11 +255,22 @@ class Explanation:
                 values.append(kind.sum(weights))
             chain.append(kind.product(names))
             symbols.append(kind.product(rules))
-            numbers.append(kind.product(values))
+            numbers.append(kind.number(0.0, precision) if self._is_nothing(term) else kind.product(values))
         stages: list[W] = [kind.derivative(output, self.names[line.node])]
         stages += [kind.sum(terms) for terms in (chain, symbols, numbers) if terms]
         stages.append(kind.number(line.value, precision))
         return _distinct(stages)
+
+    @cached_property
+    def _reached(self) -> set[Value]:
+        return reached_by(self.output)
+
+    def _is_nothing(self, term: Term) -> bool:
+        r"""Return whether a term is 0, though a factor is infinite: no derivative passes, so that $0 \cdot \infty$ is 0."""
+        edges = [edge for factor in term.factors for edge in factor.edges]
+        factors = [edge.weight for edge in edges] + [self.derivatives[term.via] if term.via is not None else 1.0]
+        passes = edges[0].user in self._reached and all(edge.passes for edge in edges)
+        return not passes and not all(map(math.isfinite, factors))
 
 
 def _plain(x: float) -> float | str:
@@ -421,8 +437,8 @@ class Path:
 
     @property
     def product(self) -> float:
-        """Return the product of the factors."""
-        return math.prod(self.factors)
+        """Return the product of the factors; it is 0 where an edge passes no derivative."""
+        return math.prod(self.factors) if all(edge.passes for edge in self.edges) else 0.0
 
     def __str__(self) -> str:
         nodes = [self.edges[0].user, *(edge.parent for edge in self.edges)] if self.edges else []

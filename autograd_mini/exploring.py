@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 from .explain import edges, explain
 from .files import write_whole
-from .ops import OPS, Level, Op, Traced, pole
+from .ops import OPS, Level, Op, Traced
 from .printing import Text
 from .value import Value, topological_order
 
@@ -38,7 +38,7 @@ MATH = (
     "atanh sign"
 ).split()
 BODIES = {
-    "pow": "x === 1 ? 1 : x ** y",  # of nan and inf too, as C and Python have it
+    "pow": "x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y",  # of nan and inf too, as C and Python have it
     "xlogy": "x === 0 && y >= 0 ? 0 : x * Math.log(y)",
     # A series of positive terms near 0, a continued fraction in the tail.
     "erf": """{
@@ -212,6 +212,7 @@ def _facts(output: Value, order: list[Value], precision: int, rows: _Rows) -> di
                 "user": place[edge.user],
                 "parent": place[edge.parent],
                 "weight": _plain(edge.weight),
+                "passes": edge.passes,
                 "name": str(Text.derivative(names[edge.user], names[edge.parent], partial=edge.parent in shared)),
                 "symbol": (symbol := edge.symbol(names, Text, precision)) and [symbol.string, int(symbol.level)],
             }
@@ -296,12 +297,13 @@ class _Rows:
     def place(self, node: Value) -> int:
         """Return the place of a node's row, its constants written in: a rule may depend on which they are."""
         assert node.op is not None
+        op = node.op.row
         operands = [_Script(self, f"x{i}") if isinstance(x, Value) else x for i, x in enumerate(node.operands)]
         parameters = [x.text for x in operands if isinstance(x, _Script)]
-        value = self.applied(node.op, [_text(x) for x in operands])
+        value = self.applied(op, [_text(x) for x in operands])
         slopes = [
-            f"({', '.join([*parameters, 'z'])}) => {self._recorded(node.op, rule, [*operands, _Script(self, 'z')])}"
-            for rule, x in zip(node.op.partials, operands, strict=True)
+            f"({', '.join([*parameters, 'z'])}) => {self._recorded(op, rule, [*operands, _Script(self, 'z')])}"
+            for rule, x in zip(op.partials, operands, strict=True)
             if isinstance(x, _Script)
         ]
         entry = f"{{value: ({', '.join(parameters)}) => {value}, slopes: [{', '.join(slopes)}]}}"
@@ -333,8 +335,6 @@ class _Rows:
         return self.names[op]
 
     def _recorded(self, op: Op, function: Callable[..., Any], operands: Sequence[Any]) -> str:
-        if op is pole:  # it stands for a slope at one point
-            raise _Unwritten(f"{op} is a number that is known at one point only")
         try:
             try:
                 return _text(function(*operands))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .printing import Label
-from .value import Value, topological_order
+from .value import Value, passing, topological_order
 
 __all__ = ["Box", "Place", "boxes_of", "unfold"]
 
@@ -127,6 +127,6 @@ def _through(node: Value, members: list[Value]) -> list[tuple[Value, float]]:
     inside[node] = 1.0
     entering: dict[Value, float] = {x: 0.0 for member in members for x in member.parents if x not in inside}
     for user in reversed(members):
-        for parent, weight in zip(user.parents, user.partials, strict=True):
+        for _, parent, weight in passing(user):
             (inside if parent in inside else entering)[parent] += inside[user] * weight
     return list(entering.items())

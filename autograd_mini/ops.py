@@ -14,11 +14,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import cache, reduce
+from functools import cache, cached_property, reduce
 from importlib import import_module
 from inspect import Parameter, Signature, signature
 from numbers import Real
-from types import MethodType
+from types import CodeType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, overload
 
 if TYPE_CHECKING:
@@ -174,6 +174,8 @@ class Op:
     flat: str = "flat"  # what one says of the row where its slope is 0
     neutral: tuple[float | None, float] | None = None  # a constant on the left or right that changes nothing
     composed: Callable[..., Any] | None = None  # the same of other rows, for a row that is several in one
+    beyond: Callable[..., float] | None = None  # the value by IEEE arithmetic where the function raises
+    raises: bool = True  # whether the function can raise at all
     arity: int = field(init=False)  # the number of operands
 
     def __post_init__(self) -> None:
@@ -234,15 +236,48 @@ class Op:
         """
         rule = self.partials[index]
         try:
-            return float(rule(*operands, z))
-        except (ArithmeticError, ValueError) as error:
-            try:
-                return _Extended.unwrap(rule(*map(_Extended, operands), _Extended(z)))
-            except TypeError:  # a rule that asks for numbers has no limit
-                places = ", ".join(f"{name}={x!r}" for name, x in zip(self.operands, operands, strict=True))
-                raise type(error)(
-                    f"{error}: the derivative of {self.name}({places}) in {self.operands[index]}"
-                ) from None
+            slope = rule(*operands, z)
+            if type(slope) is not complex:  # Python's answer for a power of a negative float
+                return float(slope)
+            error: Exception = ValueError("a complex number")
+        except (ArithmeticError, ValueError) as raised:
+            error = raised
+        try:
+            return _by_limits(rule, (*operands, z))
+        except (ArithmeticError, ValueError, TypeError, AttributeError):  # the rule's own error
+            places = ", ".join(f"{name}={x!r}" for name, x in zip(self.operands, operands, strict=True))
+            raise type(error)(f"{error}: the derivative of {self.name}({places}) in {self.operands[index]}") from None
+
+    @property
+    def row(self) -> Op:
+        """Return the row itself, of a row or of its `limit`.
+
+        >>> sqrt.limit.row is sqrt.row is sqrt
+        True
+        """
+        return self
+
+    @cached_property
+    def limit(self) -> Op:
+        """Return the row as a derivative's rule uses it: by IEEE arithmetic where the function raises.
+
+        It is the row in all else. A row that cannot raise is its own limit.
+
+        >>> div.limit(1.0, 0.0), log.limit(0.0), add.limit is add
+        (inf, -inf, True)
+        """
+        return _Limit(self) if self.raises else self
+
+    @cached_property
+    def stops(self) -> frozenset[int]:
+        """Return the places of the operands whose rule is the constant 0: no derivative passes there.
+
+        >>> sorted(where.stops), sorted(mul.stops)
+        ([0], [])
+        """
+        if self.composed is not None:
+            return frozenset([0] if self.name == "take" else [])
+        return frozenset(i for i, rule in enumerate(self.partials) if _is_constant_zero(rule, self.arity))
 
     @property
     def rules(self) -> tuple[Callable[..., Any], ...]:
@@ -266,6 +301,37 @@ class Op:
         return str(vars(self)["__qualname__"])  # pickled by reference, as functions are
 
 
+class _Limit(Op):
+    """The twin of a row, whose function follows IEEE arithmetic where the row's raises an error."""
+
+    def __init__(self, row: Op) -> None:
+        vars(self).update(vars(row))
+        vars(self).update(of=row, function=self._function, limit=self)
+
+    def _function(self, *numbers: float) -> float:
+        row = self.row
+        try:
+            result = row.function(*numbers)
+            if type(result) is not complex:
+                return result
+        except (ArithmeticError, ValueError):
+            pass
+        if row.beyond is not None:
+            return row.beyond(*numbers)
+        try:
+            return _by_limits(row.function, numbers)
+        except (ArithmeticError, ValueError, TypeError, AttributeError):  # the function's own error
+            return nan
+
+    @property
+    def row(self) -> Op:
+        row: Op = vars(self)["of"]
+        return row
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self.row, "limit")
+
+
 class _Extended(Traced):
     """A float that divides by zero and overflows as IEEE 754 says, instead of raising."""
 
@@ -279,20 +345,72 @@ class _Extended(Traced):
         return x.x if isinstance(x, _Extended) else float(x)
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> _Extended:
-        x, *rest = numbers = [self.unwrap(operand) for operand in operands]
-        try:
-            return _Extended(op.function(*numbers))
-        except OverflowError:
-            negative = op is pow and x < 0 and rest[0] % 2 == 1
-            return _Extended(-inf if negative else inf)
-        except ZeroDivisionError:
-            if op is pow:
-                return _Extended(inf)
-            indeterminate = x == 0 or math.isnan(x)
-            return _Extended(nan if indeterminate else math.copysign(inf, x) * math.copysign(1, rest[0]))
-        except ValueError:
-            to_minus_infinity = op in (log, log2, log10, log1p) and x == op.domain[0].lo
-            return _Extended(-inf if to_minus_infinity else nan)
+        return _Extended(op.limit.function(*map(self.unwrap, operands)))
+
+    def __lt__(self, other: Any) -> bool:
+        return self.x < self.unwrap(other)
+
+    def __le__(self, other: Any) -> bool:
+        return self.x <= self.unwrap(other)
+
+    def __gt__(self, other: Any) -> bool:
+        return self.x > self.unwrap(other)
+
+    def __ge__(self, other: Any) -> bool:
+        return self.x >= self.unwrap(other)
+
+    def __eq__(self, other: object) -> bool:
+        return self.x == self.unwrap(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        return self.x != 0.0
+
+    def __float__(self) -> float:
+        return self.x
+
+
+def _by_limits(function: Callable[..., Any], numbers: tuple[float, ...]) -> float:
+    """Return a function's value by IEEE arithmetic."""
+    if isinstance(function, FunctionType):  # of the user: its `math` must not raise either
+        names = {name: function.__globals__[name] for name in _names_in(function.__code__) & {*function.__globals__}}
+        scope = {"__builtins__": function.__globals__["__builtins__"], **{k: _limited(x) for k, x in names.items()}}
+        limited = FunctionType(function.__code__, scope, function.__name__, function.__defaults__, function.__closure__)
+        limited.__kwdefaults__ = function.__kwdefaults__
+        function = limited
+    return _Extended.unwrap(function(*map(_Extended, numbers)))
+
+
+def _names_in(code: CodeType) -> set[str]:
+    """Return the names that code and the functions within it look up."""
+    inner = [_names_in(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
+    return set(code.co_names).union(*inner)
+
+
+def _limited(x: Any) -> Any:
+    """Return the module `math` and its functions as rows, all else as it is."""
+    if x is math:
+        return _Math()
+    return _Math().__getattr__(x.__name__) if getattr(x, "__module__", "") == "math" else x
+
+
+class _Math:
+    """The module `math` on `_Extended` numbers."""
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(math, name)
+        row = METHODS.get(name, pow if name == "pow" else None)
+        if not callable(found):
+            return found
+
+        def called(*xs: Any) -> Any:
+            if row is not None and len(xs) == row.arity:
+                return row(*[x if isinstance(x, _Extended) else _Extended(x) for x in xs])
+            result = found(*map(_Extended.unwrap, xs))
+            return _Extended(result) if type(result) is float else result
+
+        return called
 
 
 class _Unknown(Traced):
@@ -308,6 +426,15 @@ class _Unknown(Traced):
 
     def __bool__(self) -> bool:
         raise TypeError("this number is not known")
+
+
+def _is_constant_zero(rule: Callable[..., Any], arity: int) -> bool:
+    """Return whether a rule is the constant 0, whatever the operands are."""
+    try:
+        slope = rule(*[_Unknown()] * (arity + 1))
+    except Exception:  # it asks for numbers, and so is no constant
+        return False
+    return isinstance(slope, (int, float)) and slope == 0
 
 
 @cache
@@ -382,6 +509,8 @@ def _make(
     flat: str = "flat",
     neutral: tuple[float | None, float] | None = None,
     composed: Callable[..., Any] | None = None,
+    beyond: Callable[..., float] | None = None,
+    raises: bool = True,
 ) -> Op:
     """Make a row, with what follows from its name and its number of rules filled in."""
     n = len(partials)
@@ -411,6 +540,8 @@ def _make(
         flat=flat,
         neutral=neutral,
         composed=composed,
+        beyond=beyond,
+        raises=raises,
     )
 
 
@@ -501,9 +632,59 @@ def _neg(x: float) -> float:
 
 
 def _pow(x: float, y: float) -> float:
-    if x < 0.0 and y != math.floor(y):  # Python's ** would answer with a complex number
+    if -inf < x < 0.0 and -inf < y < inf and y != math.floor(y):  # Python's ** would answer with a complex number
         raise ValueError("math domain error")
     return float(x**y)
+
+
+# And the values of IEEE arithmetic where these raise an error.
+
+
+def _infinite(x: float) -> float:
+    return inf
+
+
+def _undefined(x: float) -> float:
+    return nan
+
+
+def _div_beyond(x: float, y: float) -> float:
+    return nan if x == 0.0 or x != x else math.copysign(inf, x) * math.copysign(1.0, y)
+
+
+def _pow_beyond(x: float, y: float) -> float:
+    odd = math.isfinite(y) and y % 2.0 == 1.0
+    if x == 0.0 or y == math.floor(y):  # a pole, or an overflow
+        return math.copysign(inf, x) if odd else inf
+    return nan if x < 0.0 else inf
+
+
+def _sinh_beyond(x: float) -> float:
+    return math.copysign(inf, x)
+
+
+def _log_beyond(x: float) -> float:
+    return -inf if x == 0.0 else nan
+
+
+def _log1p_beyond(x: float) -> float:
+    return -inf if x == -1.0 else nan
+
+
+def _atanh_beyond(x: float) -> float:
+    return math.copysign(inf, x) if math.fabs(x) == 1.0 else nan
+
+
+def _xlogy_beyond(x: float, y: float) -> float:
+    return x * _log_beyond(y)
+
+
+def _digamma_beyond(x: float) -> float:
+    return -math.copysign(inf, x) if x == 0.0 else nan
+
+
+def _polygamma_beyond(order: float, x: float) -> float:
+    return nan
 
 
 def _identity(x: float) -> float:
@@ -578,15 +759,17 @@ def _silu(x: float) -> float:
 
 
 def _digamma(x: float) -> float:
-    if x <= 0.0 and x == math.floor(x):
+    if x == -inf or (x <= 0.0 and x % 1.0 == 0.0):
         raise ValueError("math domain error")
     return float(_scipy_special().digamma(x))
 
 
 def _polygamma(order: float, x: float) -> float:
-    if order != math.floor(order) or order < 0.0 or x <= 0.0:
+    if order % 1.0 != 0.0 or order < 0.0 or x <= 0.0:
         raise ValueError("math domain error")
-    return float(_scipy_special().polygamma(int(order), x))
+    special = _scipy_special()
+    with import_module("numpy").errstate(all="ignore"):
+        return float(special.polygamma(int(order), x))
 
 
 # One row, one paragraph: function, rules, notation, domain, convention, sentence.
@@ -597,168 +780,163 @@ A, C = Level.ATOM, Level.COMPARISON
 # Arithmetic.
 add: Op = _row("add", _add, lambda x, y, z: 1.0, lambda x, y, z: 1.0,
                text="<x> + <y>", tex="<x> + <y>", level=S, operands=(S, P), symbol="+", methods=(),
-               doc="Add, $x + y$.")
+               raises=False, doc="Add, $x + y$.")
 sub: Op = _row("sub", _sub, lambda x, y, z: 1.0, lambda x, y, z: -1.0,
                text="<x> - <y>", tex="<x> - <y>", level=S, operands=(S, P), symbol="−", methods=(),
-               doc="Subtract, $x - y$.")
+               raises=False, doc="Subtract, $x - y$.")
 mul: Op = _row("mul", _mul, lambda x, y, z: y, lambda x, y, z: x,
                text="<x> * <y>", tex=r"<x> \cdot <y>", level=P, operands=(P, W), symbol="×", methods=(), neutral=(1.0, 1.0),
-               doc="Multiply, $x y$.")
+               raises=False, doc="Multiply, $x y$.")
 div: Op = _row("div", _div, lambda x, y, z: 1.0 / y, lambda x, y, z: -z / y,
                text="<x> / <y>", tex=r"\frac{<x>}{<y>}", level=P, operands=(P, W), tex_level=W, tex_operands=(C, C),
                symbol="÷", domain=(REAL, NOT_ZERO), methods=(), neutral=(None, 1.0),
-               doc="Divide, $x / y$.")
+               beyond=_div_beyond, doc="Divide, $x / y$.")
 neg: Op = _row("neg", _neg, lambda x, z: -1.0,
                text="-<x>", tex="-<x>", level=S, operands=(W,), symbol="−", methods=("neg", "negative"),
-               doc="Negate, $-x$.")
+               raises=False, doc="Negate, $-x$.")
 pow: Op = _row("pow", _pow, _pow_slope,
                lambda x, y, z: where(equal(z, 0.0), 0.0, z * log(x)),
                text="<x>**<y>", tex="<x>^{<y>}", level=W, operands=(A, W), tex_operands=(A, C), symbol="^",
                domain=(POSITIVE, REAL), methods=(), neutral=(None, 1.0),
                convention="a negative base needs a whole exponent; 0 ** 0 = 1, with slope 0 in the base",
-               doc="Raise to a power, $x^y$.")
+               beyond=_pow_beyond, doc="Raise to a power, $x^y$.")
 abs: Op = _row("abs", math.fabs, lambda x, z: sign(x),
                tex=r"\left|<x>\right|", kink=lambda x: x, convention="abs'(0) = 0", methods=("abs", "absolute", "fabs"),
-               doc="Take the absolute value, $|x|$.")
+               raises=False, doc="Take the absolute value, $|x|$.")
 sqrt: Op = _row("sqrt", math.sqrt, lambda x, z: 0.5 / z,
                 tex=r"\sqrt{<x>}", domain=(NOT_NEGATIVE,), convention="sqrt'(0) = inf",
-                doc=r"Take the square root, $\sqrt{x}$.")
+                beyond=_undefined, doc=r"Take the square root, $\sqrt{x}$.")
 cbrt: Op = _row("cbrt", math.cbrt, lambda x, z: 1.0 / (3.0 * z**2),
                 tex=r"\sqrt[3]{<x>}", convention="cbrt'(0) = inf", domain=(REAL,), kink=lambda x: x,
-                doc=r"Take the cube root, $\sqrt[3]{x}$.")
+                raises=False, doc=r"Take the cube root, $\sqrt[3]{x}$.")
 hypot: Op = _row("hypot", math.hypot, lambda x, y, z: x / where(equal(z, 0.0), 1.0, z),
                  lambda x, y, z: y / where(equal(z, 0.0), 1.0, z),
                  kink=math.hypot, convention="both partials are 0 at the origin",
-                 doc=r"Take the length of the hypotenuse, $\sqrt{x^2 + y^2}$.")
+                 raises=False, doc=r"Take the length of the hypotenuse, $\sqrt{x^2 + y^2}$.")
 
 # Exponentials and logarithms.
 exp: Op = _row("exp", math.exp, lambda x, z: z, tex="e^{<x>}",
-               doc="Raise e to a power, $e^x$.")
+               beyond=_infinite, doc="Raise e to a power, $e^x$.")
 expm1: Op = _row("expm1", math.expm1, lambda x, z: exp(x),
-                 doc="Take the exponential less one, $e^x - 1$, exact near 0.")
+                 beyond=_infinite, doc="Take the exponential less one, $e^x - 1$, exact near 0.")
 log: Op = _row("log", math.log, lambda x, z: 1.0 / x, tex=r"\log(<x>)", domain=(POSITIVE,),
-               doc=r"Take the natural logarithm, $\log x$.")
+               beyond=_log_beyond, doc=r"Take the natural logarithm, $\log x$.")
 log1p: Op = _row("log1p", math.log1p, lambda x, z: 1.0 / (1.0 + x), domain=(Interval(lo=-1.0),),
-                 doc=r"Take the logarithm of one more, $\log(1 + x)$, exact near 0.")
+                 beyond=_log1p_beyond, doc=r"Take the logarithm of one more, $\log(1 + x)$, exact near 0.")
 log2: Op = _row("log2", math.log2, lambda x, z: 1.0 / (x * math.log(2.0)), tex=r"\log_2(<x>)", domain=(POSITIVE,),
-                doc=r"Take the logarithm to base 2, $\log_2 x$.")
+                beyond=_log_beyond, doc=r"Take the logarithm to base 2, $\log_2 x$.")
 log10: Op = _row("log10", math.log10, lambda x, z: 1.0 / (x * math.log(10.0)), tex=r"\log_{10}(<x>)", domain=(POSITIVE,),
-                 doc=r"Take the logarithm to base 10, $\log_{10} x$.")
+                 beyond=_log_beyond, doc=r"Take the logarithm to base 10, $\log_{10} x$.")
 xlogy: Op = _row("xlogy", _xlogy, lambda x, y, z: log(y), lambda x, y, z: x / y, domain=(REAL, POSITIVE),
                  convention="0 log 0 = 0",
-                 doc=r"Multiply by a logarithm, $x \log y$, which is 0 at $x = 0$ (the entropy's convention).")
+                 beyond=_xlogy_beyond, doc=r"Multiply by a logarithm, $x \log y$, which is 0 at $x = 0$ (the entropy's convention).")
 
 # Trigonometry.
 sin: Op = _row("sin", math.sin, lambda x, z: cos(x), tex=r"\sin(<x>)",
-               doc=r"Take the sine of an angle in radians, $\sin x$.")
+               beyond=_undefined, doc=r"Take the sine of an angle in radians, $\sin x$.")
 cos: Op = _row("cos", math.cos, lambda x, z: -sin(x), tex=r"\cos(<x>)",
-               doc=r"Take the cosine of an angle in radians, $\cos x$.")
+               beyond=_undefined, doc=r"Take the cosine of an angle in radians, $\cos x$.")
 tan: Op = _row("tan", math.tan, lambda x, z: 1.0 + z**2, tex=r"\tan(<x>)",
                kink=math.cos, convention="a pole at the odd multiples of pi/2, which no float is",
-               doc=r"Take the tangent of an angle in radians, $\tan x$.")
+               beyond=_undefined, doc=r"Take the tangent of an angle in radians, $\tan x$.")
 asin: Op = _row("asin", math.asin, lambda x, z: 1.0 / sqrt((1.0 - x) * (1.0 + x)),
                 tex=r"\arcsin(<x>)", domain=(UNIT,), convention="asin'(±1) = inf", methods=("asin", "arcsin"),
-                doc=r"Take the angle whose sine is x, $\arcsin x$, in radians.")
+                beyond=_undefined, doc=r"Take the angle whose sine is x, $\arcsin x$, in radians.")
 acos: Op = _row("acos", math.acos, lambda x, z: -1.0 / sqrt((1.0 - x) * (1.0 + x)),
                 tex=r"\arccos(<x>)", domain=(UNIT,), convention="acos'(±1) = -inf", methods=("acos", "arccos"),
-                doc=r"Take the angle whose cosine is x, $\arccos x$, in radians.")
+                beyond=_undefined, doc=r"Take the angle whose cosine is x, $\arccos x$, in radians.")
 atan: Op = _row("atan", math.atan, lambda x, z: 1.0 / (1.0 + x**2), tex=r"\arctan(<x>)", methods=("atan", "arctan"),
-                doc=r"Take the angle whose tangent is x, $\arctan x$, in radians.")
+                raises=False, doc=r"Take the angle whose tangent is x, $\arctan x$, in radians.")
 atan2: Op = _row("atan2", math.atan2, lambda x, y, z: y / hypot(x, y) / hypot(x, y),
                  lambda x, y, z: -x / hypot(x, y) / hypot(x, y),
                  kink=lambda x, y: math.hypot(x, y) if y > 0.0 else x, methods=("atan2", "arctan2"),
                  convention="the partials are nan at the origin, where the angle has no slope",
-                 doc=r"Take the angle of the point with ordinate x and abscissa y, $\operatorname{atan2}(x, y)$, in radians.")
+                 raises=False, doc=r"Take the angle of the point with ordinate x and abscissa y, $\operatorname{atan2}(x, y)$, in radians.")
 
 # Hyperbolic functions.
 sinh: Op = _row("sinh", math.sinh, lambda x, z: cosh(x), tex=r"\sinh(<x>)",
-                doc=r"Take the hyperbolic sine, $\sinh x$.")
+                beyond=_sinh_beyond, doc=r"Take the hyperbolic sine, $\sinh x$.")
 cosh: Op = _row("cosh", math.cosh, lambda x, z: sinh(x), tex=r"\cosh(<x>)",
-                doc=r"Take the hyperbolic cosine, $\cosh x$.")
+                beyond=_infinite, doc=r"Take the hyperbolic cosine, $\cosh x$.")
 tanh: Op = _row("tanh", math.tanh, lambda x, z: 1.0 - z**2, tex=r"\tanh(<x>)",
-                flat="saturated", doc=r"Take the hyperbolic tangent, $\tanh x$.")
+                flat="saturated", raises=False, doc=r"Take the hyperbolic tangent, $\tanh x$.")
 asinh: Op = _row("asinh", math.asinh, lambda x, z: 1.0 / hypot(x, 1.0), tex=r"\operatorname{arsinh}(<x>)",
                  methods=("asinh", "arcsinh"),
-                 doc=r"Take the inverse hyperbolic sine, $\operatorname{arsinh} x$.")
+                 raises=False, doc=r"Take the inverse hyperbolic sine, $\operatorname{arsinh} x$.")
 acosh: Op = _row("acosh", math.acosh, lambda x, z: 1.0 / (sqrt(x - 1.0) * sqrt(x + 1.0)),
                  tex=r"\operatorname{arcosh}(<x>)", domain=(Interval(lo=1.0, closed_lo=True),),
                  convention="acosh'(1) = inf", methods=("acosh", "arccosh"),
-                 doc=r"Take the inverse hyperbolic cosine, $\operatorname{arcosh} x$.")
+                 beyond=_undefined, doc=r"Take the inverse hyperbolic cosine, $\operatorname{arcosh} x$.")
 atanh: Op = _row("atanh", math.atanh, lambda x, z: 1.0 / ((1.0 - x) * (1.0 + x)),
                  tex=r"\operatorname{artanh}(<x>)", domain=(OPEN_UNIT,), methods=("atanh", "arctanh"),
-                 doc=r"Take the inverse hyperbolic tangent, $\operatorname{artanh} x$.")
+                 beyond=_atanh_beyond, doc=r"Take the inverse hyperbolic tangent, $\operatorname{artanh} x$.")
 
 # The error and gamma functions.
 erf: Op = _row("erf", math.erf, lambda x, z: 2.0 / math.sqrt(math.pi) * exp(-(x**2)),
-               flat="saturated", doc=r"Take the error function, $\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt$.")
+               flat="saturated", raises=False, doc=r"Take the error function, $\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt$.")
 erfc: Op = _row("erfc", math.erfc, lambda x, z: -2.0 / math.sqrt(math.pi) * exp(-(x**2)),
-                flat="saturated", doc=r"Take the complementary error function, $1 - \operatorname{erf} x$.")
+                flat="saturated", raises=False, doc=r"Take the complementary error function, $1 - \operatorname{erf} x$.")
 lgamma: Op = _row("lgamma", math.lgamma, lambda x, z: digamma(x), tex=r"\log\Gamma(<x>)", domain=(POSITIVE,),
-                  doc=r"Take the logarithm of the gamma function, $\log\Gamma(x)$; its derivative needs SciPy.")
+                  beyond=_infinite, doc=r"Take the logarithm of the gamma function, $\log\Gamma(x)$; its derivative needs SciPy.")
 digamma: Op = _row("digamma", _digamma, lambda x, z: polygamma(1.0, x), tex=r"\psi(<x>)", domain=(POSITIVE,),
-                   doc=r"Take the logarithmic derivative of the gamma function, $\psi(x)$; needs SciPy.")
+                   beyond=_digamma_beyond, doc=r"Take the logarithmic derivative of the gamma function, $\psi(x)$; needs SciPy.")
 polygamma: Op = _row("polygamma", _polygamma, lambda x, y, z: nan, lambda x, y, z: polygamma(x + 1.0, y),
                      tex=r"\psi^{(<x>)}(<y>)", domain=(POSITIVE, POSITIVE), methods=(),
                      convention="x is the order, a whole number, and has no derivative (nan)",
-                     doc=r"Take the x-th derivative of digamma at y, $\psi^{(x)}(y)$; needs SciPy.")
+                     beyond=_polygamma_beyond, doc=r"Take the x-th derivative of digamma at y, $\psi^{(x)}(y)$; needs SciPy.")
 
 # Activations. The sigmoid's slope is the textbook's z (1 - z); past x = 37, where 1 - z rounds to 0,
 # so does the slope.
 sigmoid: Op = _row("sigmoid", _sigmoid, lambda x, z: z * (1.0 - z), tex=r"\sigma(<x>)",
-                   flat="saturated", doc=r"Squash into (0, 1), $\sigma(x) = 1 / (1 + e^{-x})$, without overflow on either side.")
+                   flat="saturated", raises=False, doc=r"Squash into (0, 1), $\sigma(x) = 1 / (1 + e^{-x})$, without overflow on either side.")
 softplus: Op = _row("softplus", _softplus, lambda x, z: sigmoid(x),
-                    flat="saturated", doc=r"Smooth the rectifier, $\log(1 + e^x)$, without overflow on either side.")
+                    flat="saturated", raises=False, doc=r"Smooth the rectifier, $\log(1 + e^x)$, without overflow on either side.")
 relu: Op = _row("relu", _relu, lambda x, z: greater(x, 0.0), kink=lambda x: x, convention="relu'(0) = 0", flat="closed",
-                doc=r"Rectify, $\max(0, x)$.")
+                raises=False, doc=r"Rectify, $\max(0, x)$.")
 leaky_relu: Op = _row("leaky_relu", _leaky_relu, lambda x, y, z: where(greater(x, 0.0), 1.0, y),
                       lambda x, y, z: where(greater(x, 0.0), 0.0, x), kink=lambda x, y: x, defaults=(0.01,),
                       convention="the slope y holds at 0",
-                      doc=r"Rectify with slope y (0.01 unless given) on the left: $x$ for $x > 0$, else $y x$.")
+                      raises=False, doc=r"Rectify with slope y (0.01 unless given) on the left: $x$ for $x > 0$, else $y x$.")
 gelu: Op = _row("gelu", _gelu,
                 lambda x, z: 0.5 * erfc(-x / math.sqrt(2.0)) + x * exp(-(x**2) / 2.0) / math.sqrt(2.0 * math.pi),
-                doc=r"Weigh by the normal distribution, $x \Phi(x)$, exactly (Hendrycks and Gimpel, 2016).")
+                raises=False, doc=r"Weigh by the normal distribution, $x \Phi(x)$, exactly (Hendrycks and Gimpel, 2016).")
 silu: Op = _row("silu", _silu, lambda x, z: sigmoid(x) + z * (1.0 - sigmoid(x)),
-                doc=r"Weigh by the sigmoid, $x \sigma(x)$ (Elfwing et al., 2017).")
+                raises=False, doc=r"Weigh by the sigmoid, $x \sigma(x)$ (Elfwing et al., 2017).")
 
 # Passing a value on.
 identity: Op = _row("identity", _identity, lambda x, z: 1.0, methods=("conjugate",),
                     text="<x>", tex="<x>", operands=(A,),
-                    doc="Pass a value on as a node of its own, $x$.")
+                    raises=False, doc="Pass a value on as a node of its own, $x$.")
 stop_gradient: Op = _row("stop_gradient", _identity, lambda x, z: 0.0, kink=lambda x: 0.0, convention="the derivative is 0 everywhere",
-                         doc="Pass a value on and let no derivative through, $x$ with slope 0.")
-
-# Not in the table: the weight of an edge at a pole, a number whose own slope is unknown.
-pole: Op = _make("pole", lambda x, y, weight: weight, lambda x, y, weight, z: pole(x, y, nan),
-                 lambda x, y, weight, z: pole(x, y, nan), lambda x, y, weight, z: nan,
-                 doc="Stand for a slope at its pole.", names=("x", "y", "weight"))
+                         raises=False, doc="Pass a value on and let no derivative through, $x$ with slope 0.")
 
 # Choices.
 maximum: Op = _row("maximum", _maximum, lambda x, y, z: greater(x, y) + 0.5 * equal(x, y),
                    lambda x, y, z: greater(y, x) + 0.5 * equal(x, y), tex=r"\max(<x>, <y>)", kink=lambda x, y: x - y,
                    convention="a tie shares the derivative equally",
-                   doc=r"Take the larger, $\max(x, y)$; nan if either is.")
+                   raises=False, doc=r"Take the larger, $\max(x, y)$; nan if either is.")
 minimum: Op = _row("minimum", _minimum, lambda x, y, z: greater(y, x) + 0.5 * equal(x, y),
                    lambda x, y, z: greater(x, y) + 0.5 * equal(x, y), tex=r"\min(<x>, <y>)", kink=lambda x, y: x - y,
                    convention="a tie shares the derivative equally",
-                   doc=r"Take the smaller, $\min(x, y)$; nan if either is.")
+                   raises=False, doc=r"Take the smaller, $\min(x, y)$; nan if either is.")
 where: Op = _row("where", _where, lambda condition, x, y, z: 0.0, lambda condition, x, y, z: where(condition, 1.0, 0.0),
                  lambda condition, x, y, z: where(condition, 0.0, 1.0), methods=(), names=("condition", "x", "y"),
                  convention="the condition has derivative 0",
-                 doc=r"Choose $x$ if the condition is not 0, else $y$; both are computed first.")
+                 raises=False, doc=r"Choose $x$ if the condition is not 0, else $y$; both are computed first.")
 sign: Op = _row("sign", _sign, lambda x, z: 0.0, kink=lambda x: x, convention="sign(0) = 0, sign'(x) = 0",
-                doc=r"Take the sign, $-1$, $0$ or $1$.")
+                raises=False, doc=r"Take the sign, $-1$, $0$ or $1$.")
 greater: Op = _row("greater", _greater, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
                    text="<x> > <y>", tex="[<x> > <y>]", level=C, tex_level=A, operands=(S, S), symbol=">",
                    kink=lambda x, y: x - y, convention="the derivative is 0 everywhere", methods=("greater",),
-                   doc=r"Say with 1 or 0 whether $x > y$.")
+                   raises=False, doc=r"Say with 1 or 0 whether $x > y$.")
 greater_equal: Op = _row("greater_equal", _greater_equal, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
                          text="<x> >= <y>", tex=r"[<x> \ge <y>]", level=C, tex_level=A, operands=(S, S), symbol="≥",
                          kink=lambda x, y: x - y, convention="the derivative is 0 everywhere",
-                         doc=r"Say with 1 or 0 whether $x \ge y$.")
+                         raises=False, doc=r"Say with 1 or 0 whether $x \ge y$.")
 equal: Op = _row("equal", _equal, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
                  text="<x> == <y>", tex="[<x> = <y>]", level=C, tex_level=A, operands=(S, S), symbol="=",
                  kink=lambda x, y: x - y, convention="the derivative is 0 everywhere",
-                 doc=r"Say with 1 or 0 whether $x = y$.")
+                 raises=False, doc=r"Say with 1 or 0 whether $x = y$.")
 # fmt: on
 
 
@@ -787,6 +965,7 @@ def sum_of(n: int) -> Op:
         methods=(),
         names=names,
         composed=_add_all,
+        raises=False,
     )
 
 
@@ -824,6 +1003,7 @@ def dot_of(arity: int) -> Op:
         methods=(),
         names=names,
         composed=function,
+        raises=False,
     )
 
 
@@ -854,6 +1034,7 @@ def take_of(arity: int) -> Op:
         methods=(),
         names=names,
         composed=chosen,
+        beyond=lambda *xs: nan,
     )
 
 

@@ -48,13 +48,14 @@ class Series(Traced):
         """Apply a row to series; other operands are constants."""
         x, *rest = xs = [x if isinstance(x, Series) else Series([x]) for x in operands]
         y = rest[0] if rest else x
+        row = op.row
         if op is where:
             # Values compare by their number; nan holds, as it does for Python.
             return rest[1] if x[0] >= 0.0 and x[0] <= 0.0 else rest[0]
         z = Series([op(*(x[0] for x in xs))])
         if all(x.constant for x in xs):
             return z
-        exponent = y[0] if op is pow_row and y.constant else None
+        exponent = y[0] if row is pow_row and y.constant else None
         if op is add:
             z.following = lambda k: x[k] + y[k]
         elif op is sub:
@@ -63,7 +64,7 @@ class Series(Traced):
             z.following = lambda k: -x[k]
         elif op is mul:
             z.following = lambda k: _sum(x[j] * y[k - j] for j in range(k + 1))
-        elif op is div:
+        elif row is div:
             z.following = lambda k: (x[k] - _sum(y[j] * z[k - j] for j in range(1, k + 1))) / y[0]
         elif isinstance(exponent, (int, float)) and exponent >= 0 and float(exponent).is_integer():
             # As a product: the recurrence divides by x[0], which may be 0 or nearly so.

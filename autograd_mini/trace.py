@@ -16,7 +16,7 @@ from itertools import accumulate, chain, compress, count, islice, repeat
 from operator import eq, ge, gt, le, lt
 from typing import Any, Literal, NamedTuple, overload
 
-from .ops import Op, identity, number, pole
+from .ops import Op, identity, number
 from .printing import Tex, Text, format_number, labels_of, numbers_beside
 from .structure import Structure, flatten
 from .transform import gradient
@@ -287,7 +287,6 @@ class Trace:
 
         Raises:
             TypeError: the trace has more than one output.
-            ValueError: a slope has a pole where the function was traced.
         """
         self.require_one_output()
         with recording():
@@ -295,12 +294,6 @@ class Trace:
             held = self._run(inputs)
             output = _get(held, self.outputs[0])
             slopes = gradient(output, inputs) if isinstance(output, Value) else [0.0] * len(inputs)
-        poles = [x for x in topological_order(*(s for s in slopes if isinstance(s, Value))) if x.op is pole]
-        if poles:
-            raise ValueError(
-                f"{self.name}: the gradient has a pole at the inputs that were traced, "
-                f"{', '.join(format_number(x) for x in self.primals)}; trace at others"
-            )
         compared = [(b.sign, held[b.left], _get(held, b.right), b.outcome) for b in self.branches]
         # Of one argument the gradient has the structure; of several it is the tuple.
         out = self.into.parts[0] if len(self.into.parts) == 1 else self.into
@@ -317,6 +310,16 @@ class Trace:
         """Return the variables that are outputs or compared, once for each time."""
         compared = (x for b in self.branches for x in (b.left, b.right))
         return [x for x in chain(self.outputs, compared) if isinstance(x, int)]
+
+    def by_rows(self) -> Trace:
+        """Return the trace with rows for their limits: for programs, in which all arithmetic is IEEE's."""
+        equations = self.equations
+        rows = tuple(dict.fromkeys([op.row for op in equations.rows]))
+        if rows == equations.rows:
+            return self
+        codes = [rows.index(op.row) for op in equations.rows]
+        made = replace(equations, rows=rows, codes=array("i", map(codes.__getitem__, equations.codes)))
+        return replace(self, equations=made)
 
     # Passes: each returns a new trace that computes the same.
 

@@ -14,17 +14,25 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import cached_property
 from math import factorial
 from operator import index
 from typing import Any, Literal, cast
 
-from .ops import identity, number, pole
+from .ops import identity, number
 from .series import Series
 from .structure import LEAF, Structure, array, flatten
-from .value import Value, is_recording, recording, tell_derived, topological_order
+from .value import (
+    Value,
+    is_recording,
+    passing,
+    recording,
+    recording_limits,
+    tell_derived,
+    topological_order,
+)
 
 __all__ = [
     "derivative",
@@ -55,10 +63,11 @@ class Linear:
         self.inputs = inputs
         self.active: set[Any] = set(inputs)
         self.edges: list[tuple[Value, list[tuple[Value, Any]]]] = []
-        for node in topological_order(*(z for z in outputs if isinstance(z, Value))):
-            if leading := list(_weights(node, self.active, graph)):
-                self.active.add(node)
-                self.edges.append((node, leading))
+        with recording_limits() if graph else nullcontext():
+            for node in topological_order(*(z for z in outputs if isinstance(z, Value))):
+                if leading := list(_weights(node, self.active, graph)):
+                    self.active.add(node)
+                    self.edges.append((node, leading))
 
     def pull(self, cotangents: Sequence[Any]) -> list[Any]:
         r"""Return the cotangents of the inputs, $\bar x = \sum_u \bar u \, \partial u / \partial x$."""
@@ -102,20 +111,19 @@ def _is_zero(seed: Any) -> bool:
 
 def _weights(node: Value, active: set[Any], graph: bool) -> Iterator[tuple[Value, Any]]:
     """Yield the active parents of a node, each with its weight as a number or as a Value."""
-    operands = node.operands
-    weights = iter(node.partials)
-    for i, x in enumerate(operands):
-        if not isinstance(x, Value):
-            continue
-        weight: Any = next(weights)
-        if x not in active:
-            continue
-        if graph and node.op is not None:
-            try:
-                weight = node.op.partials[i](*operands, node)
-            except (ArithmeticError, ValueError):  # a pole of the slope, which has no slope itself
-                weight = pole(operands[0], operands[-1], weight)
-        yield x, weight
+    for i, parent, weight in passing(node):
+        if parent in active:
+            yield parent, _rule(node, i) if graph else weight
+
+
+def _rule(node: Value, i: int) -> Any:
+    """Return the local derivative as its rule computes it on the nodes."""
+    assert node.op is not None
+    rule, operands = node.op.partials[i], node.operands
+    try:
+        return rule(*operands, node)
+    except (ArithmeticError, ValueError):  # a plain number at a pole: as a node it has a limit
+        return rule(*[x if isinstance(x, Value) else Value(x) for x in operands], node)
 
 
 # Running a function on fresh leaves.

@@ -174,7 +174,8 @@ class Value(Traced):
         $\frac{\partial J}{\partial x} = \sum_u \frac{\partial J}{\partial u} \frac{\partial u}{\partial x}$.
 
         Interior nodes are set anew, so calling it twice is right; leaves accumulate, so several
-        outputs can be summed. Clear them between steps with `zero_grad`.
+        outputs can be summed. Clear them between steps with `zero_grad`. An edge whose rule is the constant 0,
+        such as that of `stop_gradient`, passes no derivative, not even $0 \cdot \infty$.
 
         >>> x = Value(3.0)
         >>> y = x * x * x
@@ -186,26 +187,38 @@ class Value(Traced):
         node: Value
         parent: Value
         order: list[Value] = topological_order(self)
+        reached: set[Value] | None = None  # all nodes, until an edge is met that passes nothing
         for node in order:
             if node._op_row is not None:
                 node._grad = 0.0
         self._grad += first
         for node in reversed(order):
+            if reached is not None and node not in reached:
+                continue
             grad: float = node._grad
             if isinstance(node._x, Value):
                 parent = node._x
-                parent._grad += grad * node._dx
+                if node._dx != 0.0 or not _stops(node, 0):
+                    parent._grad += grad * node._dx
+                elif reached is None:
+                    reached = reached_by(self)
             elif type(node._x) is tuple:  # more than two operands
                 operands: tuple[Any, ...] = node._x
+                stops: Any = node._op_row.stops  # type: ignore[union-attr]  # no leaf has operands
+                if stops and reached is None:
+                    reached = reached_by(self)
                 i: cython.Py_ssize_t
                 for i in range(len(operands)):
-                    if isinstance(operands[i], Value):
+                    if isinstance(operands[i], Value) and not (stops and i in stops):
                         parent = operands[i]
                         weight: float = entry(node._y, i) if COMPILED else node._y[i]  # type: ignore[name-defined]  # noqa: F821
                         parent._grad += grad * weight
             if isinstance(node._y, Value):
                 parent = node._y
-                parent._grad += grad * node._dy
+                if node._dy != 0.0 or not _stops(node, 1):
+                    parent._grad += grad * node._dy
+                elif reached is None:
+                    reached = reached_by(self)
         tell_derived(self)
 
     def zero_grad(self) -> None:
@@ -238,7 +251,7 @@ class Value(Traced):
             return _record_unary(op, self)
         numbers = tuple([x.data if isinstance(x, Value) else number(op, x) for x in operands])
         try:
-            data = op.function(*numbers)
+            data = _function(op)(*numbers)
         except (ArithmeticError, ValueError) as error:
             _refuse(error, op, operands)
         if type(data) is not float:  # of a custom op
@@ -615,13 +628,53 @@ def compiled() -> bool:
     return COMPILED
 
 
+def _stops(node: Value, place: int) -> bool:
+    """Return whether the edge to an operand passes no derivative."""
+    op: Any = node._op_row
+    return place in op.stops
+
+
+def passing(user: Value) -> Iterator[tuple[int, Value, float]]:
+    """Yield the edges that pass derivatives: the operand's place, the parent and the weight.
+
+    >>> from autograd_mini import where
+    >>> x = Value(2.0, "x")
+    >>> list(passing(where(x, x, 1.0)))
+    [(1, Value(2.0, label='x'), 1.0)]
+    """
+    op = user.op
+    if op is None:
+        return
+    weights = iter(user.partials)
+    for i, x in enumerate(user.operands):
+        if isinstance(x, Value):
+            weight = next(weights)
+            if i not in op.stops:
+                yield i, x, weight
+
+
+def reached_by(output: Value) -> set[Value]:
+    """Return the nodes that a derivative of the output reaches."""
+    reached = {output}
+    stack = [output]
+    while stack:
+        for _, parent, _ in passing(stack.pop()):
+            if parent not in reached:
+                reached.add(parent)
+                stack.append(parent)
+    return reached
+
+
 def derivatives_of(output: Value, order: list[Value]) -> dict[Value, float]:
-    """Return the derivative of the output in every node, as data beside the graph."""
+    """Return the derivative of the output with respect to every node, as data beside the graph."""
     derivatives = dict.fromkeys(order, 0.0)
     derivatives[output] = 1.0
+    reached = {output}
     for user in reversed(order):
-        for parent, weight in zip(user.parents, user.partials, strict=True):
-            derivatives[parent] += derivatives[user] * weight
+        if user in reached:
+            for _, parent, weight in passing(user):
+                derivatives[parent] += derivatives[user] * weight
+                reached.add(parent)
     return derivatives
 
 
@@ -629,6 +682,7 @@ def derivatives_of(output: Value, order: list[Value]) -> dict[Value, float]:
 # per thread and task.
 _switched = 0
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
+_arithmetic: ContextVar[str] = ContextVar("arithmetic", default="Python's")
 
 
 class Watch:
@@ -707,6 +761,24 @@ def recording() -> AbstractContextManager[None]:
     return _switch(_recording, True)
 
 
+def by_ieee() -> AbstractContextManager[None]:
+    """Compute by IEEE arithmetic where a row would raise an error, and record the row."""
+    return _switch(_arithmetic, "IEEE's")
+
+
+def recording_limits() -> AbstractContextManager[None]:
+    """Compute by IEEE arithmetic, and record each row as its limit: what a derivative's rule is made of.
+
+    A derivative has a value where its rule meets a pole, and a graph of it is run at other numbers.
+    """
+    return _switch(_arithmetic, "limits")
+
+
+def _function(op: Op) -> Callable[..., float]:
+    """Return the float function that applying a row calls here."""
+    return op.function if not _switched or _arithmetic.get() == "Python's" else op.limit.function
+
+
 def is_recording() -> bool:
     """Say whether operations are recorded here, on this thread."""
     return not _switched or _recording.get()
@@ -720,6 +792,8 @@ def _node(op: Op | None, data: float, x: Any, y: Any, dx: float, dy: float) -> V
     if _switched and not _recording.get():
         op = x = y = None
         dx = dy = 0.0
+    if _switched and op is not None and _arithmetic.get() == "limits":
+        op = op.limit
     node._op_row = op
     node._x = x
     node._y = y
@@ -735,7 +809,7 @@ def _record_unary(op: Op, node: Value) -> Value:
     if op is relu:
         return _node(op, 0.0 if x <= 0.0 else x, node, None, 1.0 if x > 0.0 else 0.0, 0.0)
     try:
-        data = op.function(x)
+        data = op.function(x) if not _switched else _function(op)(x)
     except (ArithmeticError, ValueError) as error:
         _refuse(error, op, (node,))
     if type(data) is not float:  # of a custom op

@@ -208,9 +208,9 @@ def test_a_deep_trace() -> None:
 
 
 def test_a_pole_is_not_baked_in() -> None:
-    with pytest.raises(ValueError, match="the gradient has a pole at the inputs that were traced, 0; trace at others"):
-        ag.trace(ag.sqrt, 0.0).gradient()
-    assert ag.trace(ag.sqrt, 1.0).gradient()(4.0) == 0.25
+    for point in (0.0, 1.0):
+        slope = ag.trace(ag.sqrt, point).gradient()
+        assert (slope(0.0), slope(4.0)) == (math.inf, 0.25)
     x = Value(1.0)
     with pytest.raises(ValueError, match="the same node is among the inputs twice"):
         ag.trace_graph(x * x, [x, x])

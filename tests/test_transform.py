@@ -505,5 +505,16 @@ def test_a_rule_that_asks_for_numbers_where_it_is_not_defined() -> None:
     assert x.grad == 0.5
     assert str(ag.explain(clipped(x), x)) == "df/dx = dclipped_dx(x, f) = 0.5"
     assert r"\frac{\partial \operatorname{clipped}}{\partial x}(x, f)" in ag.explain(clipped(x), x).latex()
-    with pytest.raises(ValueError, match=r"math domain error: the derivative of clipped\(x=-1\.0\) in x"):
-        clipped(ag.Value(-1.0))
+    assert math.isnan(clipped(ag.Value(-1.0)).partials[0])
+
+    @ag.custom_rule(lambda x, z: 1 / (x - x) if x < 9 else missing(x))
+    def spiked(x: float) -> float:
+        return x
+
+    assert spiked(ag.Value(1.0)).partials == (math.inf,)
+    with pytest.raises(ValueError, match=r"no table: the derivative of spiked\(x=9\.0\) in x"):
+        spiked(ag.Value(9.0))
+
+
+def missing(x: float) -> float:
+    raise ValueError("no table")

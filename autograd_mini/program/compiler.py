@@ -21,7 +21,7 @@ from ..nn.module import Module
 from ..structure import flatten
 from ..trace import COMPARE, Trace, trace_call, trace_graph
 from ..transform import hvp, jvp
-from ..value import Value
+from ..value import Value, by_ieee
 from .adjoint import written_backward
 from .arguments import NUMBERS, Layout, at, each, parted, read
 from .batch import Batched
@@ -504,8 +504,10 @@ class Compiled:
         if len(set(leaves)) != len(leaves):
             raise ValueError(f"{self.name}: the same parameter is in two of the modules that are given")
         whole = dict(zip(dynamic, layout.arguments(leaves), strict=True)) | {k: args[k] for k in static}
-        made = trace_call(self.name, lambda: f(*(whole[k] for k in range(len(args)))), leaves)
-        return _Entry(replace(made, into=layout.structure()), layout, self._use_numba, self._rooms)
+        with by_ieee():
+            made = trace_call(self.name, lambda: f(*(whole[k] for k in range(len(args)))), leaves)
+        made = replace(made if self._check else made.by_rows(), into=layout.structure())
+        return _Entry(made, layout, self._use_numba, self._rooms)
 
     def _derive(self, name: str, transform: Callable[..., Any]) -> Compiled:
         """Return the compiled form of a transformation of the function."""
@@ -586,8 +588,7 @@ def compile(
     At the first call for each structure of arguments f is run on Values and traced, the graph is lifted to
     instructions on vectors, and from then on these are run. Arguments are numbers, NumPy arrays, lists and dicts
     of them, and modules; arrays reach f as object arrays of Values, a module as it is, with its parameters as
-    inputs. The numbers of that first call must be in the domains
-    of what f computes. Where Python code branches on numbers (`if x > 0`)
+    inputs. Where Python code branches on numbers (`if x > 0`)
     each way it goes is traced when it is first met. Results are f's but for rounding: sums in another
     order, a product rounded with the sum it enters, functions by a few units in the last place. What f reads
     besides its arguments, Values it closes over and attributes of a module, is as it was at that first call.

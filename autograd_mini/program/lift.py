@@ -275,7 +275,8 @@ class _Folding:
     """A node for each equation, in columns, and behind them those of new variables: dots without what they add last."""
 
     def __init__(self, trace: Trace) -> None:
-        equations, self.n, self.count = trace.equations, len(trace.inputs), len(trace.equations)
+        equations = trace.by_rows().equations
+        self.n, self.count = len(trace.inputs), len(equations)
         self.rows = (*equations.rows, *[add] * (add not in equations.rows))
         self.kinds = [*self.rows, "sum", "take", "dot"]
         self.code = np.array(equations.codes, dtype=int)

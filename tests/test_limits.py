@@ -1,0 +1,256 @@
+"""Limits of rows where they raise, and edges that pass no derivative."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import autograd_mini as ag
+from autograd_mini import OPS, Op, Value
+from autograd_mini.ops import dot_of, sum_of, take_of
+
+inf, nan = math.inf, math.nan
+SPECIAL = (
+    0.0,
+    -0.0,
+    0.5,
+    1.0,
+    -1.0,
+    2.0,
+    -2.0,
+    -2.5,
+    3.0,
+    5e-324,
+    1e-310,
+    1e160,
+    -1e160,
+    800.0,
+    -800.0,
+    inf,
+    -inf,
+    nan,
+)
+every_row = pytest.mark.parametrize("op", OPS.values(), ids=list(OPS))
+
+
+def same(x: float, y: float) -> bool:
+    """Return whether two numbers are the same, signs of zeros too; nan is nan."""
+    return (math.isnan(x) and math.isnan(y)) or (x == y and math.copysign(1.0, x) == math.copysign(1.0, y))
+
+
+def points(op: Op) -> Any:
+    return itertools.product(SPECIAL, repeat=op.arity if op.arity < 3 else 0) if op.arity < 3 else [(1.0,) * op.arity]
+
+
+@every_row
+def test_a_limit_is_the_row_where_the_row_has_a_value(op: Op) -> None:
+    for xs in points(op):
+        try:
+            z = op(*xs)
+        except (ArithmeticError, ValueError):
+            assert op.raises, xs
+            assert isinstance(op.limit(*xs), float)
+        else:
+            assert same(op.limit(*xs), z), xs
+    assert op.limit.row is op.row is op
+    assert op.limit.limit is op.limit
+    assert (op.limit.name, op.limit.text, op.limit.partials) == (op.name, op.text, op.partials)
+
+
+@pytest.mark.parametrize(
+    ("name", "xs", "limit"),
+    [
+        ("div", (1.0, 0.0), inf), ("div", (1.0, -0.0), -inf), ("div", (-inf, 0.0), -inf), ("div", (0.0, 0.0), nan),
+        ("div", (nan, 0.0), nan), ("pow", (0.0, -1.0), inf), ("pow", (-0.0, -1.0), -inf), ("pow", (-0.0, -3.0), -inf),
+        ("pow", (-0.0, -2.0), inf), ("pow", (-0.0, -0.5), inf), ("pow", (-8.0, 1 / 3), nan), ("pow", (-1e200, 3.0), -inf),
+        ("pow", (-1e200, 2.0), inf), ("pow", (2.0, 1e5), inf), ("sqrt", (-1.0,), nan), ("exp", (1e3,), inf),
+        ("expm1", (1e3,), inf), ("sinh", (-800.0,), -inf), ("sinh", (800.0,), inf), ("cosh", (-800.0,), inf),
+        ("log", (0.0,), -inf), ("log", (-0.0,), -inf), ("log", (-1.0,), nan), ("log", (-inf,), nan), ("log2", (0.0,), -inf),
+        ("log10", (-0.0,), -inf), ("log1p", (-1.0,), -inf), ("log1p", (-2.0,), nan), ("atanh", (1.0,), inf),
+        ("atanh", (-1.0,), -inf), ("atanh", (2.0,), nan), ("sin", (inf,), nan), ("acos", (1.5,), nan), ("acosh", (0.5,), nan),
+        ("xlogy", (2.0, 0.0), -inf), ("xlogy", (-2.0, 0.0), inf), ("xlogy", (0.0, -1.0), nan), ("lgamma", (0.0,), inf),
+        ("lgamma", (-3.0,), inf), ("lgamma", (1e307,), inf), ("digamma", (0.0,), -inf), ("digamma", (-0.0,), inf),
+        ("digamma", (-2.0,), nan),
+    ],
+)  # fmt: skip
+def test_limits(name: str, xs: tuple[float, ...], limit: float) -> None:
+    with pytest.raises((ArithmeticError, ValueError)):
+        OPS[name](*xs)
+    assert same(OPS[name].limit(*xs), limit)
+
+
+def test_powers_of_negative_numbers_are_pythons() -> None:
+    for x, y in itertools.product(SPECIAL, repeat=2):
+        try:
+            expected = x**y
+        except (ArithmeticError, ValueError):
+            continue
+        if isinstance(expected, complex):
+            continue
+        assert same(ag.pow(x, y), expected), (x, y)
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "xs", "slope"),
+    [
+        ("cosh", 0, (-800.0,), -inf),
+        ("sinh", 0, (-800.0,), inf),
+        ("pow", 0, (-2.0, 0.5), nan),
+        ("pow", 0, (0.0, -1.0), -inf),
+        ("sqrt", 0, (0.0,), inf),
+        ("div", 1, (1.0, 0.0), -inf),
+        ("log", 0, (0.0,), inf),
+    ],
+)
+def test_partials_at_poles(name: str, place: int, xs: tuple[float, ...], slope: float) -> None:
+    op = OPS[name]
+    assert same(op.partial(place, xs, op.limit(*xs)), slope)
+
+
+@ag.custom_rule(lambda x, z: -math.exp(x))
+def falling(x: float) -> float:
+    return -math.exp(x)
+
+
+@ag.custom_rule(lambda x, z: 2 / x if abs(x) < 1 else 2 / (x * x))
+def bent(x: float) -> float:
+    if x == 0:
+        return -1 / x
+    return math.log(x) if math.isfinite(x) else math.pow(x, 2)
+
+
+def test_limits_of_ones_own_rows() -> None:
+    assert (falling.limit(1e3), falling.partial(0, (1e3,), -inf), falling.limit(0.0)) == (-inf, -inf, -1.0)
+    assert (bent.limit(0.0), bent.limit(-0.0), bent.limit(inf), bent.limit(1.0)) == (-inf, inf, inf, 0.0)
+    assert math.isnan(bent.limit(-2.0))
+    assert (bent.partial(0, (0.0,), 0.0), bent.partial(0, (2.0,), 0.0)) == (inf, 0.5)
+    assert pickle.loads(pickle.dumps(falling.limit)) is falling.limit
+
+
+def test_graphs_of_derivatives_are_copied_and_pickled() -> None:
+    x = Value(0.0, "x")
+    slope = ag.gradient(ag.sqrt(x), x).parents[0]
+    assert slope.op is ag.div.limit
+    for made in (copy.deepcopy(slope), pickle.loads(pickle.dumps(slope))):
+        assert made.op is ag.div.limit
+        assert made.data == inf
+
+
+# What is recorded of a derivative is right at other numbers.
+
+POLES: list[tuple[Callable[..., Any], tuple[float, ...], tuple[float, ...]]] = [
+    (ag.sqrt, (0.0,), (4.0,)),
+    (ag.cbrt, (0.0,), (8.0,)),
+    (lambda x: x**0.5, (0.0,), (4.0,)),
+    (lambda x: x**1.5, (0.0,), (4.0,)),
+    (lambda x, y: x**y, (0.0, 2.0), (2.0, 3.0)),
+    (ag.asin, (1.0,), (0.5,)),
+    (ag.acos, (-1.0,), (0.5,)),
+    (ag.acosh, (1.0,), (2.0,)),
+    (ag.hypot, (0.0, 0.0), (3.0, 4.0)),
+    (ag.atan2, (0.0, 0.0), (3.0, 4.0)),
+    (ag.xlogy, (1.0, 0.5), (2.0, 3.0)),
+    (lambda x: ag.sqrt(x * x), (0.0,), (3.0,)),
+    (lambda x: 2.0**x, (1.0,), (3.0,)),
+    (lambda x: 0.0**x, (1.0,), (3.0,)),
+]
+
+
+@pytest.mark.parametrize(("f", "pole", "ordinary"), POLES)
+def test_traces_of_derivatives_hold_no_slope(
+    f: Callable[..., Any], pole: tuple[float, ...], ordinary: tuple[float, ...]
+) -> None:
+    k = tuple(range(len(pole)))
+    for slopes in (ag.grad(f, k), lambda *xs: [list(row) for row in ag.hessian(f, k)(*xs)]):
+        for there, here in itertools.product((pole, ordinary), repeat=2):
+            expected, found = slopes(*here), ag.trace(slopes, *there)(*here)
+            flat = [x for row in expected for x in (row if isinstance(row, list) else [row])]
+            also = [x for row in found for x in (row if isinstance(row, list) else [row])]
+            assert all(map(same, flat, also)), (there, here, expected, found)
+
+
+def test_the_users_own_division_still_raises() -> None:
+    with pytest.raises(ZeroDivisionError):
+        ag.trace(lambda x: 1 / x, 2.0)(0.0)
+    with pytest.raises(ZeroDivisionError):
+        ag.grad(lambda x: 1 / x)(0.0)
+    with pytest.raises(ValueError, match="math domain error"):
+        ag.trace(ag.grad(lambda x: ag.log(x) ** 2), 1.0)(-1.0)
+
+
+@pytest.mark.parametrize("numba", [False, None])
+def test_a_program_follows_ieee_from_its_first_call_on(numba: bool | None) -> None:
+    for first, then in itertools.permutations((0.0, -0.0, 2.0), 2):
+        c = ag.compile(lambda x: 1 / x, numba=numba)
+        for x in (first, then):
+            assert c(x) == (1 / x if x else math.copysign(inf, x))
+        d = ag.compile(ag.sqrt, numba=numba)
+        for x in (first, then):
+            assert d.jvp((x,), (1.0,))[1] == (0.5 / math.sqrt(x) if x else math.copysign(inf, x))
+    checked = ag.compile(lambda x: ag.log(x) + 1, check=True, numba=numba)
+    for x in (0.0, 1.0, 0.0):
+        if x:
+            assert checked(x) == 1.0
+        else:
+            with pytest.raises(ValueError, match=r"math domain error in log\(x=0\.0\)"):
+                checked(x)
+
+
+# Edges whose rule is the constant 0.
+
+
+def test_rows_say_where_they_stop() -> None:
+    stopping = {name: sorted(op.stops) for name, op in OPS.items() if op.stops}
+    assert stopping == {
+        "stop_gradient": [0], "where": [0], "sign": [0], "greater": [0, 1], "greater_equal": [0, 1], "equal": [0, 1],
+    }  # fmt: skip
+    assert (take_of(4).stops, dot_of(5).stops, sum_of(3).stops) == ({0}, set(), set())
+    assert ag.custom_rule(lambda x, z: 0)(lambda x: x).stops == {0}
+    assert not ag.custom_rule(lambda x, z: 0.0 if x > 0 else 1.0)(lambda x: x).stops
+
+
+STOPS: list[tuple[Callable[..., Any], float]] = [
+    (lambda x: ag.sqrt(ag.stop_gradient(x)) + x, 1.0),
+    (lambda x: ag.stop_gradient(ag.sqrt(x)) + x, 1.0),
+    (lambda x: ag.sqrt(ag.sign(x)) + x, 1.0),
+    (lambda x: ag.sqrt(ag.greater(x, 0.0)) + x, 1.0),
+    (lambda x: ag.sqrt(ag.equal(1.0, x)) + x, 1.0),
+    (lambda x: ag.where(ag.sqrt(x), 2 * x, 3 * x), 3.0),
+    (lambda x: ag.take([x, 2 * x], ag.sqrt(x)), 1.0),
+    (lambda x: ag.stop_gradient(ag.stop_gradient(ag.sqrt(x)) * ag.sqrt(x)) + 2 * x, 2.0),
+]
+
+
+@pytest.mark.parametrize(("f", "slope"), STOPS)
+def test_edges_of_the_constant_0_pass_nothing(f: Callable[..., Any], slope: float) -> None:
+    assert ag.grad(f)(0.0) == slope
+    assert ag.jvp(f, (0.0,), (1.0,))[1] == slope
+    assert ag.jacobian(f, mode="fwd")(0.0) == slope
+    assert ag.hessian(f)(0.0) == 0.0
+    x = Value(0.0, "x")
+    y = f(x)
+    y.backward()
+    assert x.grad == slope
+    assert ag.gradient(y, x).data == slope
+    assert ag.paths(y, x).total == slope
+    assert math.fsum(path.product for path in ag.paths(y, x)) == slope
+    assert ag.explain(y, x).lines[-1].value == slope
+    assert "0 · inf" not in str(ag.explain(y))
+    assert "nan" not in str(ag.blame(y))
+    (row,) = ag.audit(y)
+    assert row.reverse == row.forward == slope
+
+
+def test_a_rule_that_is_0_at_a_point_stays_an_edge() -> None:
+    assert math.isnan(ag.grad(lambda x: ag.sqrt(x * x))(0.0))
+    assert math.isnan(ag.grad(lambda x: ag.sqrt(ag.relu(x)))(0.0))
+    x = Value(0.0, "x")
+    y = ag.sign(x) * 2
+    assert y.parents[0].parents == (x,)
+    assert y.parents[0].partials == (0.0,)
