@@ -266,7 +266,7 @@ class Explanation:
         return reached_by(self.output)
 
     def _is_nothing(self, term: Term) -> bool:
-        r"""Return whether a term is 0, though a factor is infinite: no derivative passes, so that $0 \cdot \infty$ is 0."""
+        """Return whether a term is 0, though a factor is infinite: no derivative passes there."""
         edges = [edge for factor in term.factors for edge in factor.edges]
         factors = [edge.weight for edge in edges] + [self.derivatives[term.via] if term.via is not None else 1.0]
         passes = edges[0].user in self._reached and all(edge.passes for edge in edges)

@@ -38,7 +38,7 @@ MATH = (
     "atanh sign"
 ).split()
 BODIES = {
-    "pow": "x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y",  # of nan and inf too, as C and Python have it
+    "pow": "x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y",  # as C and Python have it
     "xlogy": "x === 0 && y >= 0 ? 0 : x * Math.log(y)",
     # A series of positive terms near 0, a continued fraction in the tail.
     "erf": """{
