@@ -69,14 +69,14 @@ def test_a_limit_is_the_row_where_the_row_has_a_value(op: Op) -> None:
         ("div", (1.0, 0.0), inf), ("div", (1.0, -0.0), -inf), ("div", (-inf, 0.0), -inf), ("div", (0.0, 0.0), nan),
         ("div", (nan, 0.0), nan), ("pow", (0.0, -1.0), inf), ("pow", (-0.0, -1.0), -inf), ("pow", (-0.0, -3.0), -inf),
         ("pow", (-0.0, -2.0), inf), ("pow", (-0.0, -0.5), inf), ("pow", (-8.0, 1 / 3), nan),
-        ("pow", (-1e200, 3.0), -inf),        ("pow", (-1e200, 2.0), inf), ("pow", (2.0, 1e5), inf), ("sqrt", (-1.0,), nan), ("exp", (1e3,), inf),
-        ("expm1", (1e3,), inf), ("sinh", (-800.0,), -inf), ("sinh", (800.0,), inf), ("cosh", (-800.0,), inf),
-        ("log", (0.0,), -inf), ("log", (-0.0,), -inf), ("log", (-1.0,), nan), ("log", (-inf,), nan),
-        ("log2", (0.0,), -inf),        ("log10", (-0.0,), -inf), ("log1p", (-1.0,), -inf), ("log1p", (-2.0,), nan), ("atanh", (1.0,), inf),
-        ("atanh", (-1.0,), -inf), ("atanh", (2.0,), nan), ("sin", (inf,), nan), ("acos", (1.5,), nan),
-        ("acosh", (0.5,), nan),        ("xlogy", (2.0, 0.0), -inf), ("xlogy", (-2.0, 0.0), inf), ("xlogy", (0.0, -1.0), nan), ("lgamma", (0.0,), inf),
-        ("lgamma", (-3.0,), inf), ("lgamma", (1e307,), inf), ("digamma", (0.0,), -inf), ("digamma", (-0.0,), inf),
-        ("digamma", (-2.0,), nan),
+        ("pow", (-1e200, 3.0), -inf), ("pow", (-1e200, 2.0), inf), ("pow", (2.0, 1e5), inf), ("sqrt", (-1.0,), nan),
+        ("exp", (1e3,), inf), ("expm1", (1e3,), inf), ("sinh", (-800.0,), -inf), ("sinh", (800.0,), inf),
+        ("cosh", (-800.0,), inf), ("log", (0.0,), -inf), ("log", (-0.0,), -inf), ("log", (-1.0,), nan),
+        ("log", (-inf,), nan), ("log2", (0.0,), -inf), ("log10", (-0.0,), -inf), ("log1p", (-1.0,), -inf),
+        ("log1p", (-2.0,), nan), ("atanh", (1.0,), inf), ("atanh", (-1.0,), -inf), ("atanh", (2.0,), nan),
+        ("sin", (inf,), nan), ("acos", (1.5,), nan), ("acosh", (0.5,), nan), ("xlogy", (2.0, 0.0), -inf),
+        ("xlogy", (-2.0, 0.0), inf), ("xlogy", (0.0, -1.0), nan), ("lgamma", (0.0,), inf), ("lgamma", (-3.0,), inf),
+        ("lgamma", (1e307,), inf), ("digamma", (0.0,), -inf), ("digamma", (-0.0,), inf), ("digamma", (-2.0,), nan),
     ],
 )  # fmt: skip
 def test_limits(name: str, xs: tuple[float, ...], limit: float) -> None:
@@ -210,7 +210,7 @@ def test_rows_say_where_they_stop() -> None:
     assert stopping == {
         "stop_gradient": [0], "where": [0], "sign": [0], "greater": [0, 1], "greater_equal": [0, 1], "equal": [0, 1],
     }  # fmt: skip
-    assert (take_of(4).stops, dot_of(5).stops, sum_of(3).stops) == ({0}, set(), set())
+    assert [sorted(op.stops) for op in (take_of(4), dot_of(5), sum_of(3))] == [[0], [], []]
     assert ag.custom_rule(lambda x, z: 0)(lambda x: x).stops == {0}
     assert not ag.custom_rule(lambda x, z: 0.0 if x > 0 else 1.0)(lambda x: x).stops
 
