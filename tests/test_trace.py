@@ -78,6 +78,7 @@ def test_an_equation_takes_a_few_bytes() -> None:
             x = x * 1.00001 + k % 7
         return x
 
+    ag.trace(f, 1.0)  # whose nodes the compiled engine keeps, to be used again
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     t = ag.trace(f, 1.0)
