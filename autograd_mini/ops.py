@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cache, cached_property, reduce
@@ -19,7 +19,7 @@ from importlib import import_module
 from inspect import Parameter, Signature, signature
 from numbers import Real
 from types import CodeType, FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeVar, overload
 
 if TYPE_CHECKING:
     import cython
@@ -222,8 +222,17 @@ class Op:
             if isinstance(operand, Traced):
                 return operand.record(self, operands)
             plain = plain and type(operand) is float
-        result = self.function(*(operands if plain else [number(self, operand) for operand in operands]))
+        numbers = operands if plain else [number(self, operand) for operand in operands]
+        try:
+            result = self.function(*numbers)
+        except (ArithmeticError, ValueError) as error:
+            refuse(error, self, map(repr, numbers))
         return result if type(result) is float else number(f"{self}: its result", result)
+
+    @property
+    def is_custom(self) -> bool:
+        """Return whether the row is not of the table but made by `custom_rule`."""
+        return self.composed is None and OPS.get(self.name) is not self.row
 
     def partial(self, index: int, operands: tuple[float, ...], z: float) -> float:
         r"""Return the local derivative $\partial z / \partial x_{index}$ as a float.
@@ -461,6 +470,35 @@ def _opaque(op: Op, index: int) -> Op:
         names=names,
         methods=(),
     )
+
+
+WORDS: Final = {
+    ZeroDivisionError: "division by zero",
+    OverflowError: "math range error",
+    ValueError: "math domain error",
+}
+
+
+def refuse(error: Exception, op: Op, places: Iterable[str]) -> NoReturn:
+    """Raise the error again, with the name of the row and the operands for which it has no value.
+
+    The words for the table's rows are the same on every Python; a row of one's own keeps its words.
+
+    >>> refuse(ValueError("expected a positive input"), log, ["a=-1.0"])
+    Traceback (most recent call last):
+        ...
+    ValueError: math domain error in log(a=-1.0)
+    """
+    words = WORDS.get(type(error)) if not op.is_custom else None
+    if words is None:
+        words = str(error.args[-1]) if error.args else type(error).__name__
+    message = f"{words} in {op.name}({', '.join(places)})"
+    try:
+        made = type(error)(message)
+    except Exception:  # it takes other arguments, as json.JSONDecodeError
+        error.add_note(message)
+        raise error from None
+    raise made from error if op.is_custom else None
 
 
 def number(op: Op | str, operand: object) -> float:

@@ -20,7 +20,7 @@ from contextvars import ContextVar
 from numbers import Real
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat
 
-from .ops import Op, Traced, add, div, dot_of, inf, mul, neg, number, pow as power, relu, sub, sum_of
+from .ops import Op, Traced, add, div, dot_of, inf, mul, neg, number, pow as power, refuse, relu, sub, sum_of
 
 if TYPE_CHECKING:
     import cython
@@ -852,11 +852,11 @@ def _constant(op: Op, other: Any, reflected: str) -> float | None:
 
 
 def _refuse(error: Exception, op: Op, operands: tuple[Any, ...]) -> NoReturn:
-    """Raise Python's own error again, with the op and its operands, before any node exists."""
-    places = ", ".join(
+    """Raise an error that names the op and its operands, before any node exists."""
+    places = [
         (f"{x.label}={x.data!r}" if x.label else repr(x.data)) if isinstance(x, Value) else repr(x) for x in operands
-    )
-    raise type(error)(f"{error.args[-1]} in {op.name}({places})") from None
+    ]
+    refuse(error, op, places)
 
 
 def _rebuild(

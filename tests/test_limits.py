@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 import math
 import pickle
 from collections.abc import Callable
@@ -140,6 +141,52 @@ def test_graphs_of_derivatives_are_copied_and_pickled() -> None:
     for made in (copy.deepcopy(slope), pickle.loads(pickle.dumps(slope))):
         assert made.op is ag.div.limit
         assert made.data == inf
+
+
+# Errors name the row and its operands, in the same words on every Python.
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "error", "message"),
+    [
+        (ag.log, -1.0, ValueError, "math domain error in log(%s)"),
+        (ag.asin, 2.0, ValueError, "math domain error in asin(%s)"),
+        (ag.exp, 1e4, OverflowError, "math range error in exp(%s)"),
+        (lambda x: 1.0 / x, Value(0.0), ZeroDivisionError, "division by zero in div(1.0, 0.0)"),
+        (lambda x: ag.div(1.0, x), 0.0, ZeroDivisionError, "division by zero in div(1.0, %s)"),
+        (lambda x: ag.pow(x, -1.0), 0.0, ZeroDivisionError, "division by zero in pow(%s, -1.0)"),
+        (lambda x: ag.pow(x, 1e3), 10.0, OverflowError, "math range error in pow(%s, 1000.0)"),
+        (lambda x: ag.pow(x, 0.5), -2.0, ValueError, "math domain error in pow(%s, 0.5)"),
+    ],
+)
+def test_words_for_domain_errors(f: Callable[..., Any], x: Any, error: type[Exception], message: str) -> None:
+    places = [(x, repr(x)), (Value(x, "a"), f"a={x!r}")] if isinstance(x, float) else [(x, "")]
+    for operand, place in places:
+        with pytest.raises(error) as caught:
+            f(operand)
+        assert str(caught.value) == (message % place if "%s" in message else message)
+
+
+@ag.custom_rule(lambda x, z: 1.0)
+def particular(x: float) -> float:
+    if x > 3:
+        raise ValueError
+    if x > 2:
+        json.loads("{")
+    raise ZeroDivisionError("x is too small")
+
+
+@pytest.mark.parametrize("kind", [float, lambda x: Value(x, "w")])
+def test_a_row_of_ones_own_keeps_its_errors(kind: Callable[[float], Any]) -> None:
+    place = "w=" * isinstance(kind(0.0), Value)
+    with pytest.raises(ZeroDivisionError, match=rf"^x is too small in particular\({place}1\.0\)$") as caught:
+        particular(kind(1.0))
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    with pytest.raises(ValueError, match=rf"^ValueError in particular\({place}4\.0\)$"):
+        particular(kind(4.0))
+    with pytest.raises(json.JSONDecodeError) as broken:
+        particular(kind(2.5))
+    assert f"in particular({place}2.5)" in broken.value.__notes__[0]
 
 
 # What is recorded of a derivative is right at other numbers.
