@@ -28,7 +28,7 @@ MOST = 5  # derivatives that are 0 and explained one by one
 SMALL, LARGE = 1e-8, 1e8  # a derivative beyond these, with all else finite, is said to vanish or explode
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Finding:
     """One cause: in the forward pass a node, in the backward pass an edge."""
 

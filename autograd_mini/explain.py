@@ -28,7 +28,7 @@ T = TypeVar("T")
 LONGEST = 12  # factors of a product, or terms of a sum, that are written before an ellipsis
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Edge:
     r"""An edge of the graph: `user` was computed from `parent`, with weight $\partial user / \partial parent$."""
 
@@ -68,7 +68,7 @@ def edges(user: Value) -> Iterator[Edge]:
             yield Edge(user, operand, i, next(weights))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Factor:
     r"""The local derivative of a node in a parent: of `x*x` in x it has two edges, which add up.
 
@@ -95,7 +95,7 @@ class Factor:
         return sum(edge.weight for edge in self.edges)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Term:
     """A product: the derivative in `via` (None for the output's own, 1) times the factors below it."""
 
@@ -103,7 +103,7 @@ class Term:
     factors: tuple[Factor, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Line:
     """The derivative of the output in one node, as a sum of products."""
 
@@ -423,7 +423,7 @@ def _derivation(output: Value, node: Value, order: list[Value], derivatives: dic
     return tuple(lines)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Path:
     """One way from the output to a node: its edges, and the product of their weights."""
 

@@ -170,7 +170,9 @@ class _Reader:
         result = self._evaluate(value, 0)
         if not isinstance(result, Value):
             result = Value(result)
-        elif result in self.names.values():  # y = x: a second name for the same node would lose one of the two
+        elif any(
+            result is x for x in self.names.values()
+        ):  # y = x: a second name for the same node would lose one of the two
             result = identity(result)
         result.label = name
         self.names[name] = result

@@ -85,7 +85,8 @@ def boxes_of(order: Sequence[Value], output: Value, fold: bool) -> list[Box]:
     leaving: dict[Place | Value, list[Value]] = {}  # what of a group is used outside of it
     for group, together in members.items():
         together.reverse()
-        leaving[group] = [x for x in together if x is output or any(groups[user] != group for user in users[x])]
+        own = {group}  # a set tells nodes apart by identity
+        leaving[group] = [x for x in together if x is output or any(groups[user] not in own for user in users[x])]
 
     boxes = []
     for node in order:

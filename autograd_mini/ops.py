@@ -494,11 +494,12 @@ def refuse(error: Exception, op: Op, places: Iterable[str]) -> NoReturn:
         words = str(error.args[-1]) if error.args else type(error).__name__
     message = f"{words} in {op.name}({', '.join(places)})"
     try:
-        made = type(error)(message)
-    except Exception:  # it takes other arguments, as json.JSONDecodeError
+        raise type(error)(message) from error if op.is_custom else None
+    except type(error):
+        raise
+    except Exception:  # its type takes other arguments, as json.JSONDecodeError
         error.add_note(message)
-        raise error from None
-    raise made from error if op.is_custom else None
+    raise error
 
 
 def number(op: Op | str, operand: object) -> float:

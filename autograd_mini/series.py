@@ -44,6 +44,25 @@ class Series(Traced):
         """Say whether only the first coefficient can differ from 0."""
         return self.following is None and len(self.coefficients) == 1
 
+    # A rule may branch on the number at which it is asked.
+
+    def __lt__(self, other: Any) -> bool:
+        return bool(self[0] < _first(other))
+
+    def __le__(self, other: Any) -> bool:
+        return bool(self[0] <= _first(other))
+
+    def __gt__(self, other: Any) -> bool:
+        return bool(self[0] > _first(other))
+
+    def __ge__(self, other: Any) -> bool:
+        return bool(self[0] >= _first(other))
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self[0] == _first(other))
+
+    __hash__ = Traced.__hash__
+
     def record(self, op: Op, operands: tuple[Any, ...]) -> Series:
         """Apply a row to series; other operands are constants."""
         x, *rest = xs = [x if isinstance(x, Series) else Series([x]) for x in operands]
@@ -76,6 +95,10 @@ class Series(Traced):
         else:
             z.following = _Integral(op, operands, xs, z)
         return z
+
+
+def _first(x: Any) -> Any:
+    return x[0] if isinstance(x, Series) else x
 
 
 class _Integral:

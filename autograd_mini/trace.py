@@ -7,13 +7,14 @@ be run otherwise, as by a compiler.
 
 from __future__ import annotations
 
+import math
 import warnings
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, chain, compress, count, islice, repeat
-from operator import eq, ge, gt, le, lt
+from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Literal, NamedTuple, overload
 
 from .ops import Op, identity, number
@@ -26,7 +27,7 @@ __all__ = ["BranchError", "BranchWarning", "Decision", "Equation", "Equations", 
 
 TYPESET = 40  # equations, at most, that Jupyter shows as formulas
 
-COMPARE: dict[str, Callable[[float, float], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
+COMPARE: dict[str, Callable[[float, float], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge, "==": eq, "!=": ne}
 
 
 class BranchError(ValueError):
@@ -191,24 +192,31 @@ class Trace:
         leaves, structure = flatten(args)
         if structure != self.into:
             raise TypeError(f"{self.name}: the inputs must have the structure {self.into}, not {structure}")
-        held = self._run([x if isinstance(x, Value) else number(self.name, x) for x in leaves])
-        if branches != "ignore":
-            self._compare(held, branches)
+        held: list[Any] = []
+        try:
+            self._run([x if isinstance(x, Value) else number(self.name, x) for x in leaves], held)
+        finally:  # also where an equation raises: that may come of another branch
+            if branches != "ignore":
+                self._compare(held, branches)
         return self.out.rebuild(held[z] if isinstance(z, int) else z for z in self.outputs)
 
-    def _run(self, inputs: Sequence[Any]) -> list[Any]:
-        rows, end = self.equations.rows, len(inputs) + len(self.equations)
-        held = [*inputs, *repeat(None, len(self.equations)), *reversed(self.equations.constants)]
+    def _run(self, inputs: Sequence[Any], held: list[Any] | None = None) -> list[Any]:
+        """Return the variables, in a list that may be given."""
+        rows, held = self.equations.rows, [] if held is None else held
+        held += [*inputs, *repeat(None, len(self.equations)), *reversed(self.equations.constants)]
         read = map(held.__getitem__, self.equations.operands)
         for i, code in enumerate(self.equations.codes, len(inputs)):
             op = rows[code]
             held[i] = op(*islice(read, op.arity))
-        return held[:end]
+        del held[len(inputs) + len(self.equations) :]
+        return held
 
     def _compare(self, held: list[Any], branches: str) -> None:
         numbers = [x.data if isinstance(x, Value) else x for x in held]
         for branch in self.branches:
             left, right = numbers[branch.left], _get(numbers, branch.right)
+            if left is None or right is None:  # not computed
+                continue
             if COMPARE[branch.sign](left, right) != branch.outcome:
                 message = (
                     f"{self.name}: the trace was made where {self._text(branch)} was {branch.outcome}; here it is "
@@ -449,7 +457,22 @@ class _Comparisons(Watch):
         self.made_on: list[tuple[str, Value, Any, bool]] = []
 
     def compared(self, sign: str, x: Value, y: Any, outcome: bool) -> None:
+        if not isinstance(y, (Value, float)):
+            at = _float_of(y)
+            if at != y and at == at:  # between two floats: no float is equal, and x < y is x <= the one below
+                if sign in ("==", "!="):
+                    return
+                sign, at = ("<=" if sign in ("<", "<=") else ">"), at if at < y else math.nextafter(at, -math.inf)
+            y = at
         self.made_on.append((sign, x, y, outcome))
+
+
+def _float_of(x: Any) -> float:
+    """Return the float that is next to an exact number."""
+    try:
+        return float(x)
+    except OverflowError:
+        return math.inf if x > 0 else -math.inf
 
 
 def trace(f: Callable[..., Any], *args: Any) -> Trace:
@@ -573,4 +596,4 @@ def _equations(outputs: list[Any], inputs: list[Value], compared: list[tuple[str
     )
 
 
-_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}

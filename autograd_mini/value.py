@@ -17,7 +17,9 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from numbers import Real
+from decimal import Decimal
+from fractions import Fraction
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat
 
 from .ops import Op, Traced, add, div, dot_of, inf, mul, neg, number, pow as power, refuse, relu, sub, sum_of
@@ -55,8 +57,9 @@ class Value(Traced):
     >>> J.data, a.grad, b.grad, c.grad
     (33.0, 3.0, 6.0, 9.0)
 
-    Equality and hash are those of the object, so that Values can be in sets; `<`, `<=`, `>` and
-    `>=` compare the numbers.
+    `==`, `<` and the other comparisons compare the numbers, as a float does; the hash is the object's, so
+    that sets and dicts tell Values apart that have the same number. In a list, `in`, `index`, `remove` and
+    `count` compare numbers: write `any(x is v for x in xs)` to look for the node. `bool(v)` is refused.
     """
 
     # Two operands with their partials, flat: a tuple for each would double the node. A plain number
@@ -359,27 +362,40 @@ class Value(Traced):
             return NotImplemented
         return self.record(power, (plain, self))
 
-    # Comparisons are of the numbers, as a Python `if` on them wants; == and hash are the object's.
+    # Comparisons are of the numbers, as a Python `if` on them wants; the hash is the object's.
 
     def __lt__(self, other: SupportsFloat) -> bool:
         if (y := _comparable("<", other)) is None:
             return NotImplemented
-        return _decided("<", self, other, self._data < y)
+        return _decided("<", self, other, y, self._data < y)
 
     def __le__(self, other: SupportsFloat) -> bool:
         if (y := _comparable("<=", other)) is None:
             return NotImplemented
-        return _decided("<=", self, other, self._data <= y)
+        return _decided("<=", self, other, y, self._data <= y)
 
     def __gt__(self, other: SupportsFloat) -> bool:
         if (y := _comparable(">", other)) is None:
             return NotImplemented
-        return _decided(">", self, other, self._data > y)
+        return _decided(">", self, other, y, self._data > y)
 
     def __ge__(self, other: SupportsFloat) -> bool:
         if (y := _comparable(">=", other)) is None:
             return NotImplemented
-        return _decided(">=", self, other, self._data >= y)
+        return _decided(">=", self, other, y, self._data >= y)
+
+    def __eq__(self, other: object) -> bool:
+        if (y := _comparable("==", other)) is None:
+            return NotImplemented
+        return _decided("==", self, other, y, self._data == y)
+
+    def __ne__(self, other: object) -> bool:
+        if (y := _comparable("!=", other)) is None:
+            return NotImplemented
+        return _decided("!=", self, other, y, self._data != y)
+
+    def __bool__(self) -> bool:
+        raise TypeError("bool(Value): write v != 0 to ask for the number, or v is not None to ask whether there is one")
 
     def __hash__(self) -> int:
         return id(self) >> 4
@@ -459,7 +475,7 @@ SPARES = 100_000
 _near = 0
 
 if not COMPILED:
-    del Value.__hash__  # it is object's own, and in C; a compiled class that has comparisons must be told
+    Value.__hash__ = Traced.__hash__  # type: ignore[method-assign]  # object's own, in C, where sets are fast
 
 
 def topological_order(*outputs: Value) -> list[Value]:
@@ -823,16 +839,27 @@ def _record_unary(op: Op, node: Value) -> Value:
     return _node(op, data, node, None, slope, 0.0)
 
 
-def _comparable(sign: str, other: Any) -> float | None:
-    """Return what a node is compared with as a number; None leaves an array to its elements."""
+def _comparable(sign: str, other: Any) -> Any:
+    """Return the number that a node is compared with, exact; None leaves the comparison to the other."""
     if isinstance(other, Value):
         return other.data
-    return None if getattr(other, "ndim", 0) else number(sign, other)
+    kind = type(other)
+    if kind is float or kind is int:
+        return other
+    if getattr(other, "ndim", 0):  # an array, which compares its elements
+        return None
+    if isinstance(other, Integral):  # also NumPy's, which would round the float to their own kind
+        return int(other)
+    if isinstance(other, (Fraction, Decimal)):
+        return other
+    if sign in ("==", "!=") and not isinstance(other, Real) and not hasattr(other, "ndim"):
+        return None  # as Python has it: what is no number is not equal
+    return number(sign, other)
 
 
-def _decided(sign: str, x: Value, y: Any, outcome: bool) -> bool:
+def _decided(sign: str, x: Value, other: Any, y: Any, outcome: bool) -> bool:
     if _switched and (watch := _watch.get()) is not None:
-        watch.compared(sign, x, y, outcome)
+        watch.compared(sign, x, other if isinstance(other, Value) else y, outcome)
     return outcome
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import pickle
 import tracemalloc
@@ -240,3 +241,62 @@ def test_jupyter_shows_equations() -> None:
     )
     assert ag.trace(lambda x: x, 1.0)._repr_latex_() is None
     assert ag.trace(lambda x: sum(x * k for k in range(50)), 1.0)._repr_latex_() is None
+
+
+@pytest.mark.parametrize("run", ["trace", False, True])
+def test_equality_is_a_branch(run: Any) -> None:
+    def sinc(x: Any) -> Any:
+        return 1.0 if x == 0 else ag.sin(x) / x
+
+    def power(x: Any, mode: Any) -> Any:
+        return x * x if mode == 1 else x
+
+    def same(x: Any, y: Any) -> Any:
+        return 2 * x if x != y else 3 * x
+
+    def halved(n: Any) -> Any:
+        total = 0.0 * n
+        while n != 0:
+            total, n = total + n, n - 1
+        return total
+
+    cases: list[tuple[Any, list[tuple[float, ...]]]] = [
+        (sinc, [(0.0,), (2.0,), (-0.0,)]),
+        (power, [(3.0, 1.0), (3.0, 2.0), (3.0, 1.0)]),
+        (same, [(1.0, 1.0), (1.0, 2.0)]),
+        (halved, [(3.0,), (1.0,), (0.0,), (2.0,)]),
+    ]
+    for f, points in cases:
+        if run == "trace":
+            for there, here in itertools.product(points, repeat=2):
+                t = ag.trace(f, *there)
+                try:
+                    assert t(*here, branches="raise") == f(*here)
+                except BranchError:
+                    assert t.branches != ag.trace(f, *here).branches
+            continue
+        compiled = ag.compile(f, numba=run)
+        for xs in points:
+            assert compiled(*xs) == pytest.approx(f(*xs), rel=1e-15)
+    assert str(ag.trace(sinc, 0.0)).splitlines()[2] == "  assuming x0 == 0 is True"
+
+
+def test_a_batch_asks_each_example_whether_it_is_equal() -> None:
+    f = ag.compile(lambda x: 1.0 * x if x == 0 else ag.sin(x) / x, numba=False)
+    assert f.map([0.0, 2.0, 0.0]).tolist() == [0.0, math.sin(2.0) / 2.0, 0.0]
+
+
+def test_the_derivative_is_that_of_the_branch_that_ran() -> None:
+    def f(x: Any) -> Any:
+        return 5.0 * x if x == 1 else x**2
+
+    assert [ag.grad(f)(x) for x in (1.0, 3.0)] == [5.0, 6.0]
+    assert ag.compile(f, numba=False).grad(1.0) == 5.0
+
+    @ag.custom_rule(lambda x, z: 7.0 if x == 2 else 2.0 * x)
+    def square(x: float) -> float:
+        return x * x
+
+    assert [ag.grad(square)(x) for x in (2.0, 3.0)] == [7.0, 6.0]
+    assert [ag.grad(ag.grad(square))(x) for x in (2.0, 3.0)] == [0.0, 2.0]
+    assert [ag.derivative(square, 2)(x) for x in (2.0, 3.0)] == [0.0, 2.0]

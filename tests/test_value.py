@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import gc
+import itertools
 import math
+import operator
 import pickle
 import threading
 import time
@@ -15,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given, settings, strategies as st
 from strategies import Dag, dags, slope
 
 import autograd_mini as ag
@@ -161,20 +163,91 @@ def test_data_and_grad_take_numbers_only() -> None:
     assert x.data == 2.0
 
 
-def test_comparisons_are_of_data_and_equality_of_objects() -> None:
+def test_comparisons_are_of_data_and_the_hash_is_the_objects() -> None:
     x, y = Value(1.0), Value(2.0)
     assert x < y
     assert x <= 1
     assert y > 1.5
     assert y >= 2
     assert max(x, y) is y
-    assert x != Value(1.0)
-    assert len({x, y, x}) == 2
+    assert x == Value(1.0)
+    assert not x != Value(1.0)  # noqa: SIM202  # both are asked
+    assert x == 1
+    assert x != y
+    assert len({x, y, x, Value(1.0)}) == 3
+    assert {x: "x"}.get(Value(1.0)) is None
+    assert Value(1.0) in [x]
+    assert [y, x].index(Value(1.0)) == 1
+    assert not any(v is x for v in [Value(1.0)])
     assert list(np.array([1.0, 5.0]) < Value(3.0)) == [True, False]
+    assert list(np.array([1.0, 5.0]) == Value(5.0)) == [False, True]
+    assert list(np.array([1.0, 5.0]) != Value(5.0)) == [True, False]
+    for other in (None, "1.0", [1.0], (1.0,), 1j, object()):
+        assert x != other
+        assert not x == other  # noqa: SIM201
+    assert x == pytest.approx(1.0)
+    for ask in (bool, lambda v: v and 1, lambda v: not v, lambda v: 1 if v else 2):
+        with pytest.raises(TypeError, match="write v != 0 to ask for the number, or v is not None"):
+            ask(x)
     with pytest.raises(TypeError, match="label"):
         x.label = 5
     with pytest.raises(TypeError, match="<: cannot use 'a'"):
         _ = x < "a"  # type: ignore[operator]  # the type checker says so too
+
+
+SIGNS = [operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne]
+NUMBERS = st.one_of(
+    st.floats(),
+    st.integers(),
+    st.integers(-4, 4).map(lambda k: 2**53 + k),
+    st.fractions(),
+    st.decimals(allow_nan=False),
+    st.just(10**400),
+    st.just(-(10**400)),
+    st.booleans(),
+)
+
+
+@given(
+    x=st.one_of(st.floats(), st.integers(-4, 4).map(lambda k: float(2**53 + k)), st.integers(-3, 3).map(float)),
+    y=NUMBERS,
+    sign=st.sampled_from(SIGNS),
+)
+def test_comparisons_are_exact_as_those_of_a_float(x: float, y: Any, sign: Any) -> None:
+    assert sign(Value(x), y) is sign(x, y)
+    assert sign(y, Value(x)) is sign(y, x)
+    if isinstance(y, float):
+        assert sign(Value(x), Value(y)) is sign(x, y)
+
+
+@given(
+    x=st.floats(),
+    near=st.integers(-2, 2),
+    y=NUMBERS,
+    sign=st.sampled_from(SIGNS),
+)
+def test_comparisons_are_exact_in_a_trace(x: float, near: int, y: Any, sign: Any) -> None:
+    def f(v: Any) -> Any:
+        return v * 2.0 if sign(v, y) else v * 3.0
+
+    moved = float(y) + near if abs(y) < 10**300 else x
+    for there, here in itertools.product((x, moved), repeat=2):
+        t = ag.trace(f, there)
+        if sign(there, y) == sign(here, y):
+            assert t(here, branches="raise") == f(here) or math.isnan(f(here))
+        else:
+            with pytest.raises(ag.BranchError):
+                t(here, branches="raise")
+
+
+def test_numpys_numbers_compare_as_they_are() -> None:
+    big = Value(2.0**53)
+    assert big < np.int64(2**53 + 1)
+    assert big != np.int64(2**53 + 1)
+    assert Value(1.1) != np.float32(1.1)
+    assert Value(float(np.float32(1.1))) == np.float32(1.1)
+    assert Value(1.0) == np.array(1.0)
+    assert np.float64(1.0) == Value(1.0)
 
 
 def test_a_gradient_is_never_lost_silently() -> None:

@@ -57,7 +57,7 @@ def _log_likelihood(a: Any, t: float) -> Any:
             f"log_loss: an output must be a probability, from 0 to 1, not {p:g}: give the net output='sigmoid', "
             "or take binary_cross_entropy_with_logits as the loss"
         )
-    if t in (0.0, 1.0):  # alone, so that a term that is 0 * log 0 has no slope that is 0 * inf
+    if type(t) is float and t in (0.0, 1.0):  # alone, so that a term that is 0 * log 0 has no slope that is 0 * inf
         return log(a if t else 1.0 - a)
     return t * log(a) + (1.0 - t) * log(1.0 - a)
 
@@ -83,7 +83,7 @@ def binary_cross_entropy_with_logits(z: Any, y: Any) -> Any:
 
 
 def _from_logit(z: Any, t: float) -> Any:
-    if t in (0.0, 1.0):
+    if type(t) is float and t in (0.0, 1.0):
         return softplus(-z if t else z)
     return t * softplus(-z) + (1.0 - t) * softplus(z)
 
