@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 
 from autograd_mini import OPS, Op, Value, sum as total
 from autograd_mini.ops import Interval
 
+# A new user's run draws the same examples every time, fewer than ours; with "explore" a seed is drawn anew.
+PROFILES = {"default": 0.4, "explore": 1.0, "quick": 0.2}  # the shares of a test's examples that are drawn
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
+DEEP = 1_000_000 if PROFILE == "explore" else 150_000  # the nodes of a deep graph, where each takes long
+
 MARGIN = 0.3  # how far from the end of a domain, a hole or a kink a smooth point is
+
+
+def load_profile() -> None:
+    """Let Hypothesis take the profile that the environment names."""
+    if PROFILE not in PROFILES:
+        raise ValueError(f"HYPOTHESIS_PROFILE must be one of {', '.join(PROFILES)}, not {PROFILE!r}")
+    settings.register_profile(PROFILE, deadline=None, derandomize=PROFILE == "default", max_examples=examples(100))
+    settings.load_profile(PROFILE)
+
+
+def examples(n: int) -> int:
+    """Return how many of n examples the profile draws."""
+    return max(round(n * PROFILES[PROFILE]), 3)
 
 
 def inside(interval: Interval, reach: float = 3.0) -> st.SearchStrategy[float]:

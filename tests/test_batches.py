@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from strategies import Dag, cubic, dags
+from strategies import Dag, cubic, dags, examples
 
 import autograd_mini as ag
 from autograd_mini import Value, nn
@@ -24,7 +24,7 @@ numbers = st.floats(-2, 2).map(lambda x: round(x, 3))
 
 @pytest.mark.parametrize("numba", NUMBA)
 @given(dag=dags(max_steps=20), m=st.integers(1, 70), threads=st.integers(1, 3), seed=st.integers(0, 99))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_a_batch_is_its_examples(numba: bool, dag: Dag, m: int, threads: int, seed: int) -> None:
     """Each example's value and gradient as from a call of its own; beside the scalar program, and beside eager."""
     rng = np.random.default_rng(seed)
@@ -105,7 +105,7 @@ def test_bad_batches() -> None:
 
 
 @given(dag=dags(max_steps=12), data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 def test_derivatives_along_tangents(dag: Dag, data: st.DataObject) -> None:
     at = list(dag.inputs)
     along = [data.draw(numbers) for _ in at]
@@ -126,7 +126,7 @@ def test_derivatives_of_a_graph_that_exists() -> None:
 
 @pytest.mark.parametrize("numba", NUMBA)
 @given(n=st.integers(2, 9), width=st.integers(1, 4), tokens=st.lists(st.integers(0, 8), min_size=1, max_size=6))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 def test_take(numba: bool, n: int, width: int, tokens: list[int]) -> None:
     """An embedding: one program for all tokens of that number, equal to plain indexing."""
     tokens = [t % n for t in tokens]

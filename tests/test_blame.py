@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from strategies import Dag, dags
+from strategies import Dag, dags, examples
 
 import autograd_mini as ag
 from autograd_mini import AnomalyError, Value
@@ -81,7 +81,7 @@ def test_exploding() -> None:
 
 
 @given(dag=dags())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_a_healthy_graph_is_said_to_be(dag: Dag) -> None:
     z = dag(dag.values())
     leaves = [x for x in ag.topological_order(z) if x.op is None]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings, strategies as st
-from strategies import Dag, dags, smooth_operands
+from strategies import Dag, dags, examples, smooth_operands
 
 import autograd_mini as ag
 from autograd_mini import OPS, GradientError, Op, Value
@@ -22,7 +22,7 @@ def wrong_cube(x: float) -> float:
 
 @pytest.mark.parametrize("op", OPS.values(), ids=list(OPS))
 @given(data=st.data())
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(5), suppress_health_check=list(HealthCheck))
 def test_every_row_passes(op: Op, data: st.DataObject) -> None:
     if op.name in ("where", "polygamma", "stop_gradient"):
         return  # their first operand, or all, has no derivative
@@ -30,7 +30,7 @@ def test_every_row_passes(op: Op, data: st.DataObject) -> None:
 
 
 @given(dag=dags(max_steps=8))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 def test_graphs_pass_and_audits_agree(dag: Dag) -> None:
     inputs = dag.values()
     z = dag(inputs)

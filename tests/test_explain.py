@@ -9,7 +9,7 @@ from itertools import islice, pairwise
 
 import pytest
 from hypothesis import given, settings
-from strategies import Dag, dags
+from strategies import Dag, dags, examples
 
 import autograd_mini as ag
 from autograd_mini import Value
@@ -57,7 +57,7 @@ def test_labels_are_looked_up(J: Value) -> None:
 
 
 @given(dag=dags())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_every_line_adds_up(dag: Dag) -> None:
     inputs = dag.values()
     z = dag(inputs)
@@ -83,7 +83,7 @@ def test_every_line_adds_up(dag: Dag) -> None:
 
 
 @given(dag=dags(max_steps=8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_paths_sum_to_the_derivative(dag: Dag) -> None:
     inputs = dag.values()
     z = dag(inputs)

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from strategies import Dag, dags
+from strategies import Dag, dags, examples
 
 import autograd_mini as ag
 from autograd_mini import OPS, Explorer, Op, Value, nn
@@ -294,7 +294,7 @@ def test_every_row_computes_in_javascript_what_it_does_in_python() -> None:
 
 
 @needs_node
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(6), suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(dags(), min_size=4, max_size=8))
 def test_numbers_and_derivations_are_the_engines(graphs: list[Dag]) -> None:
     def graph(dag: Dag, inputs: tuple[float, ...]) -> Value:

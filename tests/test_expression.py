@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 import pytest
 from hypothesis import example, given, settings, strategies as st
-from strategies import Dag, dags
+from strategies import Dag, dags, examples
 
 import autograd_mini as ag
 from autograd_mini import ExpressionError, Value
@@ -164,7 +164,7 @@ pieces = st.sampled_from(
 @example("a = \x0c 1; a")
 @example("f'{a}'")
 @example("\ufeffa")
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 def test_only_the_documented_error_comes_out(text: str) -> None:
     try:
         z = ag.expression(text, a=0.5, b=-2)
@@ -176,7 +176,7 @@ def test_only_the_documented_error_comes_out(text: str) -> None:
 
 
 @given(dag=dags())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_a_graph_written_as_text_is_the_same_graph(dag: Dag) -> None:
     z = dag(dag.values())
     order = ag.topological_order(z)

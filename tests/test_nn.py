@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings, strategies as st
+from strategies import examples
 
 import autograd_mini as ag
 from autograd_mini import Value, nn
@@ -38,7 +39,7 @@ def problems(draw: st.DrawFn) -> tuple[nn.MLP, list[list[float]], list[Any]]:
 
 
 @given(problems())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_the_formulas_of_the_text(problem: tuple[nn.MLP, list[list[float]], list[Any]]) -> None:
     """dz2 = a2 - y, dW2 = dz2 a1^T, ... for one example, and the vectorized ones for m."""
     net, X, y = problem

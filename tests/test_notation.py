@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from strategies import Dag, dags
+from strategies import Dag, dags, examples
 
 import autograd_mini as ag
 from autograd_mini import Value, nn
@@ -134,7 +134,7 @@ def test_the_texts_summary() -> None:
     seed=st.integers(0, 999),
     act=st.sampled_from(["sigmoid", "tanh"]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_the_lines_are_code(sizes: tuple[int, int, int, int], seed: int, act: str) -> None:
     check(traced_cost(arrays(*sizes, seed), ag.OPS[act]))
 
@@ -148,7 +148,7 @@ def test_the_lines_are_code(sizes: tuple[int, int, int, int], seed: int, act: st
     with_data=st.booleans(),
     named=st.booleans(),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 def test_nets(
     sizes: tuple[int, int, int, int], seed: int, act: str | None, loss: str, whole: bool, with_data: bool, named: bool
 ) -> None:
@@ -167,13 +167,13 @@ def test_nets(
 
 
 @given(dag=dags(max_steps=20))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 def test_scalars(dag: Dag) -> None:
     check(ag.trace(dag, list(dag.inputs)), forward=False, backward=False)
 
 
 @given(data=st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 def test_irregular_graphs_say_nothing_false(data: st.DataObject) -> None:
     n, m = data.draw(st.integers(2, 5)), data.draw(st.integers(1, 9))
     places = data.draw(st.lists(st.tuples(*[st.integers(0, n - 1)] * 4), min_size=m, max_size=m))

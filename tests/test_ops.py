@@ -10,7 +10,7 @@ from typing import Any
 import mpmath
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from strategies import slope, smooth_operands
+from strategies import examples, slope, smooth_operands
 
 import autograd_mini as ag
 from autograd_mini import OPS, Op, Value
@@ -22,7 +22,7 @@ inf, nan = math.inf, math.nan
 every_row = pytest.mark.parametrize("op", OPS.values(), ids=list(OPS))
 honest = [op for op in OPS.values() if op.name != "stop_gradient"]  # whose rules are its slopes
 every_slope = pytest.mark.parametrize("op", honest, ids=[op.name for op in honest])
-some = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+some = settings(max_examples=examples(25), suppress_health_check=[HealthCheck.filter_too_much])
 
 
 def differentiable(op: Op) -> list[int]:
@@ -102,7 +102,7 @@ def outcome(f: Any, xs: tuple[float, ...], kept: tuple[bool, bool]) -> Any:
 @pytest.mark.parametrize("name", INFIX)
 @pytest.mark.parametrize("kept", [(True, True), (True, False), (False, True)])
 @given(x=anything, y=anything)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 def test_operators_written_out_equal_their_rows(name: str, kept: tuple[bool, bool], x: float, y: float) -> None:
     if kept == (False, True) and name == "add" and x == 0:
         return  # sum() starts at the int 0 alone; float zeros are the next test's
@@ -180,7 +180,7 @@ MPMATH = {
 
 @pytest.mark.parametrize("name", MPMATH)
 @given(data=st.data())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.filter_too_much])
 def test_functions_against_mpmath(name: str, data: st.DataObject) -> None:
     xs = data.draw(smooth_operands(OPS[name]))
     with mpmath.workdps(40):
@@ -268,7 +268,7 @@ UNARY = [op for op in OPS.values() if op.name in MPMATH and op.arity == 1 and op
 
 @pytest.mark.parametrize("op", UNARY, ids=lambda op: op.name)
 @given(x=st.floats(-30, 30).filter(lambda x: abs(x) > 1e-3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 def test_slopes_keep_their_digits_far_out(op: Op, x: float) -> None:
     with mpmath.workdps(500):  # digits: erf(30) is 1 but for the 393rd
         expected = float(mpmath.diff(MPMATH[op.name], mpmath.mpf(x)))

@@ -21,9 +21,13 @@ formulas = st.recursive(
 
 @given(formula=formulas)
 def test_brackets_are_kept_where_they_matter(formula: str) -> None:
+    names = {name: Text.name(name) for name in "xy"}
+    for name in names.values():
+        name.precision = 17  # in which a float is itself: a digit less may cancel, and then be all
+
     def run(text: str) -> object:
         try:
-            return eval(text, {"x": Text.name("x"), "y": Text.name("y"), "tanh": ag.tanh, "__builtins__": {}})
+            return eval(text, {**names, "tanh": ag.tanh, "__builtins__": {}})
         except (ArithmeticError, ValueError, TypeError):
             return None  # of constants alone, such as 1/0 or the complex (-3)**0.5
 
@@ -40,7 +44,7 @@ def test_brackets_are_kept_where_they_matter(formula: str) -> None:
     written = value(str(first))
     expected = value(formula)
     if written is not None and expected is not None:
-        assert written == pytest.approx(expected, rel=1e-3, nan_ok=True)
+        assert written == expected or (written != written and expected != expected)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from strategies import Dag, dags, smooth_operands
+from strategies import Dag, dags, examples, smooth_operands
 
 import autograd_mini as ag
 from autograd_mini import Op, Value, nn
@@ -30,7 +30,7 @@ def eager(f: Callable[..., Any], at: list[float]) -> tuple[float, list[float]]:
 
 @pytest.mark.parametrize("numba", NUMBA)
 @given(dag=dags(max_steps=30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_programs_equal_eager(numba: bool, dag: Dag) -> None:
     value, slopes = eager(dag, list(dag.inputs))
     got, gradient = ag.compile(dag, numba=numba).value_and_grad(list(dag.inputs))
@@ -41,7 +41,7 @@ def test_programs_equal_eager(numba: bool, dag: Dag) -> None:
 @pytest.mark.parametrize("numba", NUMBA)
 @pytest.mark.parametrize("op", ROWS, ids=lambda op: op.name)
 @given(data=st.data())
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10))
 def test_every_row(op: Op, numba: bool, data: st.DataObject) -> None:
     at = [data.draw(smooth_operands(op)) for _ in range(data.draw(st.integers(1, 7)))]  # a vector and what is left
 
@@ -58,7 +58,7 @@ def test_every_row(op: Op, numba: bool, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("numba", NUMBA)
 @given(sizes=st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(1, 4)), seed=st.integers(0, 99))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20))
 def test_arrays_and_nets(numba: bool, sizes: tuple[int, int, int], seed: int) -> None:
     """Written with numpy as usual: W @ X + b on arrays, which are object arrays of Values inside."""
     n, k, m = sizes
@@ -131,7 +131,7 @@ def test_a_finished_dot_is_not_swallowed() -> None:
 
 @pytest.mark.parametrize("numba", NUMBA)
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_irregular_graphs(numba: bool, data: st.DataObject) -> None:
     """Operands chosen at random, so that they have to be gathered; and sums that are begun by anything."""
     n, m = data.draw(st.integers(2, 6)), data.draw(st.integers(1, 12))
@@ -164,7 +164,7 @@ SUMS: dict[str, Callable[..., Any]] = {
 
 @pytest.mark.parametrize("numba", NUMBA)
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_sums_of_any_kind(numba: bool, data: st.DataObject) -> None:
     """Sums go on with sums and dots with dots, and each may be used again."""
     place = st.integers(1, 6)

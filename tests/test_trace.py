@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
-from strategies import Dag, dags
+from strategies import Dag, dags, examples
 
 import autograd_mini as ag
 from autograd_mini import BranchError, BranchWarning, Value
 
 
 @given(dag=dags())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_a_trace_and_every_pass_compute_the_function(dag: Dag) -> None:
     trace = ag.trace(lambda *xs: dag(xs), *dag.inputs)
     others = [x * 0.5 + 0.1 for x in dag.inputs]
@@ -33,7 +33,7 @@ def test_a_trace_and_every_pass_compute_the_function(dag: Dag) -> None:
 
 
 @given(dag=dags())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_equations_are_a_sequence(dag: Dag) -> None:
     t = ag.trace(lambda *xs: dag(xs) * 0.5, *dag.inputs)
     equations = list(t.equations)
@@ -90,7 +90,7 @@ def test_an_equation_takes_a_few_bytes() -> None:
 
 
 @given(dag=dags(max_steps=8))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_a_gradient_is_a_trace(dag: Dag) -> None:
     def f(*xs: Any) -> Any:
         return dag(xs)

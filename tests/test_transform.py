@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings, strategies as st
 from scipy.stats import norm
-from strategies import Dag, dags, slope, smooth_operands
+from strategies import Dag, dags, examples, slope, smooth_operands
 
 import autograd_mini as ag
 from autograd_mini import OPS, Op, Value
@@ -123,7 +123,7 @@ def test_perturbations_are_not_confused() -> None:
 
 @pytest.mark.parametrize("mix", list(itertools.product("fr", repeat=3)), ids="".join)
 @given(dag=dags(max_steps=6))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(8))
 def test_any_mix_of_modes_gives_the_same_third_derivative(mix: tuple[str, ...], dag: Dag) -> None:
     def g(t: Any) -> Any:
         return dag([x + (i + 1) * t for i, x in enumerate(dag.inputs)])
@@ -137,7 +137,7 @@ def test_any_mix_of_modes_gives_the_same_third_derivative(mix: tuple[str, ...], 
 
 
 @given(dag=dags())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_gradients_and_hessians_of_graphs(dag: Dag) -> None:
     f: Callable[..., Any] = lambda *xs: dag(xs)  # noqa: E731  # one expression
     argnums = tuple(range(len(dag.inputs)))
@@ -230,7 +230,7 @@ def test_every_row_has_an_oracle() -> None:
 
 @pytest.mark.parametrize("name", ORACLES)
 @given(data=st.data())
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(6), suppress_health_check=list(HealthCheck))
 def test_every_row_to_order_4(name: str, data: st.DataObject) -> None:
     op: Op = OPS[name]
     xs = data.draw(smooth_operands(op))

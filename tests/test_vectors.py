@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
+from strategies import examples
 
 import autograd_mini as ag
 from autograd_mini.program.loops import VECTORS, kernel
@@ -114,7 +115,7 @@ def test_powers_that_are_the_same_in_all_lanes(y: float) -> None:
 
 @pytest.mark.parametrize("name", sorted(EXACT))
 @given(xs=st.lists(st.floats(-800.0, 800.0) | st.floats(-1.0, 1.0), min_size=4, max_size=40))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_the_last_place(name: str, xs: list[float]) -> None:
     xs = [abs(x) for x in xs] if name in ("log", "sqrt") else xs
     with mpmath.workprec(200):
@@ -131,7 +132,7 @@ numbers = st.floats(-2.0, 2.0).map(lambda x: round(x, 3))
 
 
 @given(sizes=st.tuples(sides, sides, sides), turned=st.tuples(st.booleans(), st.booleans()), data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_products_of_any_shape(sizes: tuple[int, int, int], turned: tuple[bool, bool], data: st.DataObject) -> None:
     rows, columns, n = sizes
     W = data.draw(arrays(float, (rows, n)[:: -1 if turned[0] else 1], elements=numbers))
@@ -151,7 +152,7 @@ def test_products_of_any_shape(sizes: tuple[int, int, int], turned: tuple[bool, 
 
 
 @given(sizes=st.tuples(st.integers(1, 9), st.integers(1, 30)), data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_products_with_what_overlaps(sizes: tuple[int, int], data: st.DataObject) -> None:
     """A convolution, whose windows share numbers, and squares of them, whose factors are the same."""
     n, count = sizes
@@ -175,7 +176,7 @@ def test_products_with_what_overlaps(sizes: tuple[int, int], data: st.DataObject
 
 
 @given(data=st.data(), count=st.integers(1, 19))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_steps_of_any_size(data: st.DataObject, count: int) -> None:
     """Operands that are one number, follow each other, are apart, go backwards or overlap."""
     x = data.draw(arrays(float, 4 * count, elements=numbers))
@@ -197,7 +198,7 @@ def test_steps_of_any_size(data: st.DataObject, count: int) -> None:
 
 
 @given(chosen=st.permutations(range(4)).flatmap(lambda order: st.integers(1, 4).map(lambda n: order[:n])))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 def test_what_is_not_asked_for_changes_nothing(chosen: list[int]) -> None:
     def f(W: Any, X: Any, a: Any, b: Any) -> Any:
         Z = W @ X + b
@@ -240,7 +241,7 @@ def test_rows_of_your_own_stay_themselves() -> None:
 
 
 @given(sizes=st.lists(st.integers(1, 9), min_size=2, max_size=5))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 def test_programs_of_a_function_take_turns(sizes: list[int]) -> None:
     """They share arrays; constants stand where another has inputs and results."""
 
