@@ -92,6 +92,7 @@ from .trace import (
     BranchError as BranchError,
     BranchWarning as BranchWarning,
     Trace as Trace,
+    TraceWarning as TraceWarning,
     trace as trace,
     trace_graph as trace_graph,
 )
@@ -140,6 +141,7 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "Path",
     "Paths",
     "Trace",
+    "TraceWarning",
     "Value",
     "audit",
     "blame",

@@ -311,12 +311,13 @@ class _Rows:
 
     def applied(self, op: Op, parts: list[str]) -> str:
         """Write a row applied to operands: as its own text where that is arithmetic, else as a call."""
-        if OPS.get(op.name) is op and op.infix and Level.SUM <= op.text.level <= Level.PRODUCT:
+        if OPS.get(op.name) is op.row and op.infix and Level.SUM <= op.text.level <= Level.PRODUCT:
             return f"({op.text.filled(dict(zip(op.operands, parts, strict=True)))})"
         return f"{self._function(op)}({', '.join(parts)})"
 
     def _function(self, op: Op) -> str:
         """Return the name of a row as a function, and keep its definition."""
+        op = op.row
         if op in self.names:
             return self.names[op]
         own = OPS.get(op.name) is op

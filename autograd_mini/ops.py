@@ -28,6 +28,7 @@ else:
 
 T = TypeVar("T", bound="Traced")
 
+TINY: Final = 2.0**-1022  # the smallest normal number
 inf: Final = math.inf
 nan: Final = math.nan
 
@@ -310,12 +311,24 @@ class Op:
         return str(vars(self)["__qualname__"])  # pickled by reference, as functions are
 
 
-class _Limit(Op):
+class _Twin(Op):
+    """A row as another row: the same in all but what a subclass says."""
+
+    def __init__(self, row: Op) -> None:
+        vars(self).update(vars(row), of=row)
+
+    @property
+    def row(self) -> Op:
+        row: Op = vars(self)["of"]
+        return row
+
+
+class _Limit(_Twin):
     """The twin of a row, whose function follows IEEE arithmetic where the row's raises an error."""
 
     def __init__(self, row: Op) -> None:
-        vars(self).update(vars(row))
-        vars(self).update(of=row, function=self._function, limit=self)
+        super().__init__(row)
+        vars(self).update(function=self._function, limit=self)
 
     def _function(self, *numbers: float) -> float:
         row = self.row
@@ -332,13 +345,15 @@ class _Limit(Op):
         except (ArithmeticError, ValueError, TypeError, AttributeError):  # the function's own error
             return nan
 
-    @property
-    def row(self) -> Op:
-        row: Op = vars(self)["of"]
-        return row
-
     def __reduce__(self) -> tuple[Any, ...]:
         return getattr, (self.row, "limit")
+
+
+class _Guard(_Twin):
+    """The twin of `where` with which the table's rules except a point; formulas are written without it."""
+
+    def __reduce__(self) -> str:
+        return "guard"
 
 
 class _Extended(Traced):
@@ -731,10 +746,12 @@ def _identity(x: float) -> float:
 
 
 def _pow_slope(x: Any, y: Any, z: Any) -> Any:
-    if isinstance(y, Traced):  # the guard is for x = y = 0 alone: on the whole line y = 0 it would be constant
-        return y * where(equal(hypot(x, y), 0.0), 1.0, x) ** (y - 1.0)
-    if y == 0.0:  # even where x ** -1 overflows
-        return 0.0
+    if isinstance(y, Traced):
+        # The slope of x**0 is 0 also where x**-1 is inf or nan: at 0, beside it, and at nan. The guard is for these
+        # points alone: on the whole line y = 0 it would be constant.
+        return guard(equal(y, 0.0) * (1.0 - greater(abs(x), TINY)), 0.0, y * x ** (y - 1.0))
+    if y == 0.0:
+        return y / x if math.fabs(x) > TINY else 0.0
     return y * x if y == 2.0 else y * x ** (y - 1.0)
 
 
@@ -834,7 +851,7 @@ neg: Op = _row("neg", _neg, lambda x, z: -1.0,
                text="-<x>", tex="-<x>", level=S, operands=(W,), symbol="−", methods=("neg", "negative"),
                raises=False, doc="Negate, $-x$.")
 pow: Op = _row("pow", _pow, _pow_slope,
-               lambda x, y, z: where(equal(z, 0.0), 0.0, z * log(x)),
+               lambda x, y, z: guard(equal(z, 0.0), 0.0, z * log(x)),
                text="<x>**<y>", tex="<x>^{<y>}", level=W, operands=(A, W), tex_operands=(A, C), symbol="^",
                domain=(POSITIVE, REAL), methods=(), neutral=(None, 1.0),
                convention="a negative base needs a whole exponent; 0 ** 0 = 1, with slope 0 in the base",
@@ -848,8 +865,8 @@ sqrt: Op = _row("sqrt", math.sqrt, lambda x, z: 0.5 / z,
 cbrt: Op = _row("cbrt", math.cbrt, lambda x, z: 1.0 / (3.0 * z**2),
                 tex=r"\sqrt[3]{<x>}", convention="cbrt'(0) = inf", domain=(REAL,), kink=lambda x: x,
                 raises=False, doc=r"Take the cube root, $\sqrt[3]{x}$.")
-hypot: Op = _row("hypot", math.hypot, lambda x, y, z: x / where(equal(z, 0.0), 1.0, z),
-                 lambda x, y, z: y / where(equal(z, 0.0), 1.0, z),
+hypot: Op = _row("hypot", math.hypot, lambda x, y, z: guard(equal(z, 0.0), 0.0, x / z),
+                 lambda x, y, z: guard(equal(z, 0.0), 0.0, y / z),
                  kink=math.hypot, convention="both partials are 0 at the origin",
                  raises=False, doc=r"Take the length of the hypotenuse, $\sqrt{x^2 + y^2}$.")
 
@@ -962,6 +979,7 @@ where: Op = _row("where", _where, lambda condition, x, y, z: 0.0, lambda conditi
                  lambda condition, x, y, z: where(condition, 0.0, 1.0), methods=(), names=("condition", "x", "y"),
                  convention="the condition has derivative 0",
                  raises=False, doc=r"Choose $x$ if the condition is not 0, else $y$; both are computed first.")
+guard: Op = _Guard(where)
 sign: Op = _row("sign", _sign, lambda x, z: 0.0, kink=lambda x: x, convention="sign(0) = 0, sign'(x) = 0",
                 raises=False, doc=r"Take the sign, $-1$, $0$ or $1$.")
 greater: Op = _row("greater", _greater, lambda x, y, z: 0.0, lambda x, y, z: 0.0,

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
-from .ops import OPS, Level, Notation, Op, Traced, add, equal, mul, where
+from .ops import OPS, Level, Notation, Op, Traced, add, guard, mul
 from .value import Value
 
 __all__ = ["Label", "Tex", "Text", "format_number", "names_of", "op_table"]
@@ -155,8 +155,8 @@ class _Written(Traced):
 
     def record(self: W, op: Op, operands: tuple[Any, ...]) -> Any:
         """Write a row as part of a rule: without the ones and zeros that a textbook leaves out."""
-        if op is where and getattr(operands[0], "op", None) is equal:
-            return operands[2]  # a rule's guard against a single point: written as it is elsewhere
+        if op is guard:
+            return operands[2]  # a rule that excepts a point is written as it is elsewhere
         plain = [None if isinstance(x, _Written) else float(x) for x in operands]
         left, right = (0.0, 0.0) if op is add else op.neutral or (None, None)
         if left is not None and plain[0] == left:

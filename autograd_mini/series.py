@@ -68,7 +68,7 @@ class Series(Traced):
         x, *rest = xs = [x if isinstance(x, Series) else Series([x]) for x in operands]
         y = rest[0] if rest else x
         row = op.row
-        if op is where:
+        if row is where:
             # Values compare by their number; nan holds, as it does for Python.
             return rest[1] if x[0] >= 0.0 and x[0] <= 0.0 else rest[0]
         z = Series([op(*(x[0] for x in xs))])

@@ -23,7 +23,17 @@ from .structure import Structure, flatten
 from .transform import gradient
 from .value import Value, Watch, recording, topological_order, watched_by
 
-__all__ = ["BranchError", "BranchWarning", "Decision", "Equation", "Equations", "Trace", "trace", "trace_graph"]
+__all__ = [
+    "BranchError",
+    "BranchWarning",
+    "Decision",
+    "Equation",
+    "Equations",
+    "Trace",
+    "TraceWarning",
+    "trace",
+    "trace_graph",
+]
 
 TYPESET = 40  # equations, at most, that Jupyter shows as formulas
 
@@ -34,7 +44,11 @@ class BranchError(ValueError):
     """A re-evaluation would have taken another branch than the trace did."""
 
 
-class BranchWarning(UserWarning):
+class TraceWarning(UserWarning):
+    """What was recorded may not be what the function does at other numbers."""
+
+
+class BranchWarning(TraceWarning):
     """A re-evaluation would have taken another branch than the trace did."""
 
 

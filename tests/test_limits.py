@@ -301,3 +301,28 @@ def test_a_rule_that_is_0_at_a_point_stays_an_edge() -> None:
     y = ag.sign(x) * 2
     assert y.parents[0].parents == (x,)
     assert y.parents[0].partials == (0.0,)
+
+
+def test_only_the_tables_guards_are_left_out_of_formulas() -> None:
+    @ag.custom_rule(lambda x, z: ag.where(ag.equal(x, 2.0), 5.0, x))
+    def kinked(x: float) -> float:
+        return x * x / 2
+
+    x, y = Value(2.0, "x"), Value(3.0, "y")
+    assert str(ag.explain(kinked(x), x)).startswith("df/dx = where(x == 2, 5, x) = ")
+    assert str(ag.explain(ag.hypot(x, y), x)).startswith("df/dx = x / f = ")
+    assert str(ag.explain(x**y, y)).startswith("df/dy = f * log(x) = ")
+    assert pickle.loads(pickle.dumps(ag.gradient(ag.hypot(x, y), x))).data == 2 / math.hypot(2, 3)
+
+
+def test_a_guard_covers_a_point_and_leaves_it_without_a_second_derivative() -> None:
+    H = ag.hessian(lambda v: ag.hypot(v[0], v[1]))
+    assert all(math.isnan(x) for row in H([0.0, 0.0]) for x in row)
+    assert H([3.0, 0.0]) == [[0.0, 0.0], [0.0, 1 / 3]]
+    squared = ag.hessian(lambda v: ag.hypot(v[0], v[1]) ** 2)
+    assert not any(math.isfinite(x) for row in squared([0.0, 0.0]) for x in row)
+    assert squared([0.0, 2.0]) == [[2.0, 0.0], [0.0, 2.0]]
+    power = ag.hessian(lambda v: v[0] ** v[1])
+    assert power([2.0, 0.0])[0] == [0.0, 0.5]
+    assert ag.grad(lambda x, y: x**y)(0.0, 0.0) == 0.0
+    assert ag.grad(lambda x, y: x**y)(nan, 0.0) == 0.0

@@ -12,6 +12,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -214,6 +215,7 @@ NUMBERS = st.one_of(
     sign=st.sampled_from(SIGNS),
 )
 def test_comparisons_are_exact_as_those_of_a_float(x: float, y: Any, sign: Any) -> None:
+    assume(not (math.isnan(x) and isinstance(y, Decimal)))  # which Python refuses to compare
     assert sign(Value(x), y) is sign(x, y)
     assert sign(y, Value(x)) is sign(y, x)
     if isinstance(y, float):
@@ -230,6 +232,7 @@ def test_comparisons_are_exact_in_a_trace(x: float, near: int, y: Any, sign: Any
     def f(v: Any) -> Any:
         return v * 2.0 if sign(v, y) else v * 3.0
 
+    assume(not (math.isnan(x) and isinstance(y, Decimal)))
     moved = float(y) + near if abs(y) < 10**300 else x
     for there, here in itertools.product((x, moved), repeat=2):
         t = ag.trace(f, there)

@@ -12,14 +12,14 @@ import pickle
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..nn.module import Module
 from ..structure import flatten
-from ..trace import COMPARE, Trace, trace_call, trace_graph
+from ..trace import COMPARE, Trace, TraceWarning, trace_call, trace_graph
 from ..transform import hvp, jvp
 from ..value import Value, by_ieee
 from .adjoint import written_backward
@@ -30,6 +30,8 @@ from .lift import Program, lift
 from .notation import written
 
 __all__ = ["Compiled", "compile"]
+
+WAYS = 64  # the programs that are kept of one structure of arguments, each for other branches
 
 
 class _Entry:
@@ -50,6 +52,7 @@ class _Entry:
         self.output = self.outputs[0] if self.trace.out.kind is None and isinstance(self.outputs[0], int) else None
         self.branches = [(COMPARE[b.sign], slot(b.left), slot(b.right), b.outcome) for b in self.trace.branches]
         self.rooms = rooms
+        self.called = 0  # the last call, where there are several programs
         self._asked: dict[Any, Asked] = {}
 
     def run(self, chunks: Any, asked: Asked | None, *, ask: bool = True) -> _Space | None:
@@ -66,6 +69,8 @@ class _Entry:
         if asked is not None and z is not None and not (ask and self.branches):
             both, _ = space.tasks.get(asked) or space.ready(asked)
             both()
+            if asked.silent:
+                space.slopes[asked.way.silent] = 0.0
             return space
         space.forward()
         if ask and not self.holds(space.d):
@@ -77,6 +82,8 @@ class _Entry:
             else:
                 _, backward = space.tasks.get(asked) or space.ready(asked)
                 backward()
+                if asked.silent:
+                    space.slopes[asked.way.silent] = 0.0
         return space
 
     def asked(self, name: str, argnums: Any, n: int, static: list[int]) -> Asked:
@@ -97,7 +104,8 @@ class _Entry:
             spans = [self.layout.span(k) for k in places]
             way = None if self.output is None else self.runner.way_back(self.output, spans)
             everything = several is argnums and places == list(range(len(dynamic)))
-            found = self._asked[argnums] = Asked(places, several is not argnums, way, everything)
+            silent = way is not None and way.silent.size > 0
+            found = self._asked[argnums] = Asked(places, several is not argnums, way, silent, everything)
         return found
 
     def holds(self, d: Any) -> bool:
@@ -130,6 +138,7 @@ class Asked:
     places: list[int]  # of the arguments that are not static
     single: bool
     way: Any  # back
+    silent: bool  # whether an input that is asked for gets no derivative
     everything: bool  # all arguments, in order
 
     def of(self, part: Callable[[int], Any]) -> Any:
@@ -142,7 +151,7 @@ class Asked:
 class _Room:
     """The arrays of a run. All programs of a function take turns in one, threads in some: what was used last is near.
 
-    Derivatives are 0 but for those of the last program's inputs and constants.
+    Derivatives are -0.0 but for those of the last program's inputs and constants.
     """
 
     def __init__(self) -> None:
@@ -155,11 +164,11 @@ class _Room:
         program = entry.program
         n, size = program.inputs, program.size + entry.runner.room
         if size > len(self.d):
-            self.d, self.grad = np.zeros(size), np.zeros(size)
+            self.d, self.grad = np.zeros(size), np.full(size, -0.0)
             self.spaces = {}
         elif self.last is not None:
             before = self.last.entry.program
-            self.grad[n : before.inputs + len(before.constants)] = 0.0
+            self.grad[n : before.inputs + len(before.constants)] = -0.0
         space = self.spaces.get(entry)
         if space is None:
             space = self.spaces[entry] = _Space(entry, self, self.d[:size], self.grad[:size])
@@ -247,6 +256,8 @@ class Compiled:
         self._use_numba = use_numba
         self._derived: dict[str, Compiled] = {}
         self._rooms: list[_Room] = []
+        self._calls = 0  # of functions with several programs
+        self._warned = False
         self.name = getattr(f, "__name__", None) or "the graph"
         if f is not None:
             functools.update_wrapper(self, f, updated=())
@@ -374,7 +385,7 @@ class Compiled:
             if found is None:
                 lost += 1
                 found = self.value_and_grad(*shard, argnums=argnums)
-            total = found if total is None else _sum(total, found)
+            total = found if total is None else _sum(self.name, total, found)
         if lost:
             warnings.warn(
                 f"{self.name}: the executor broke; {lost} of {len(shards)} shards were run here", stacklevel=2
@@ -452,7 +463,7 @@ class Compiled:
         if self._static:
             places, others = parted(self._static, len(args))
             keys = tuple([read(name, args[k], chunks) for k in others])
-            key = keys, tuple([(k, type(args[k]), args[k]) for k in places])
+            key = keys, tuple([(k, _typed(args[k])) for k in places])
         elif NUMBERS.issuperset(map(type, args)):
             chunks = args
             key = keys = (None,) * len(args)
@@ -473,12 +484,15 @@ class Compiled:
                 asked = entry.asked(name, argnums, len(args), places)
             space = entry.run(chunks, asked)
             if space is not None:
+                if len(kept) > 1:
+                    self._calls += 1
+                    entry.called = self._calls
                 break
         else:
             entry = self._traced(args, places, keys, chunks)
             same = next((other for other in kept if entry.branches and other.branches == entry.branches), None)
             if same is None:
-                kept.append(entry)
+                self._keep(entry, kept)
             entry = same or entry
             if argnums is not None:
                 asked = entry.asked(name, argnums, len(args), places)
@@ -489,6 +503,23 @@ class Compiled:
             named = zip(space.inputs.tolist(), entry.trace.inputs, strict=True)
             entry.trace._run([Value(x, label) for x, label in named])
         return entry, space, asked
+
+    def _keep(self, entry: _Entry, kept: list[_Entry]) -> None:
+        """Keep a program beside those of other branches; the one that was not called for longest makes room."""
+        if len(kept) == WAYS:
+            kept.remove(min(kept, key=lambda other: other.called))
+            if not self._warned:
+                self._warned = True
+                warnings.warn(
+                    f"{self.name}: its branches have gone more than {WAYS} ways, each of which is traced and kept as a "
+                    "program of its own; from now on programs are dropped and traced again. Branch on fewer numbers, "
+                    "or name in static_argnums what they are compared with",
+                    TraceWarning,
+                    stacklevel=4,
+                )
+        self._calls += 1
+        entry.called = self._calls
+        kept.append(entry)
 
     def _traced(self, args: tuple[Any, ...], static: list[int], keys: tuple[Any, ...], chunks: list[Any]) -> _Entry:
         """Trace the function as it goes with these numbers, and return what comes of it."""
@@ -566,12 +597,33 @@ def _thawed(frozen: bytes) -> Compiled:
     return made
 
 
-def _sum(a: Any, b: Any) -> Any:
+def _typed(x: Any) -> Any:
+    """Return a static argument with the types of its parts: 1, True and 1.0 are equal, and not the same."""
+    if isinstance(x, tuple):
+        return type(x), *map(_typed, x)
+    if isinstance(x, frozenset):
+        return type(x), frozenset(map(_typed, x))
+    if isinstance(x, float):
+        return type(x), x.hex()  # in which 0.0 and -0.0 differ, and nan is nan
+    if isinstance(x, complex):
+        return type(x), repr(x)
+    if is_dataclass(x) and not isinstance(x, type):
+        return x, *(_typed(getattr(x, field.name)) for field in fields(x))
+    return type(x), x
+
+
+def _sum(name: str, a: Any, b: Any) -> Any:
     """Add numbers and arrays in structures of one kind."""
-    if isinstance(a, dict):
-        return {key: _sum(a[key], b[key]) for key in a}
-    if isinstance(a, (list, tuple)):
-        return type(a)(_sum(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
+        return {key: _sum(name, a[key], b[key]) for key in a}
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)) and len(a) == len(b):
+        parts = [_sum(name, x, y) for x, y in zip(a, b, strict=True)]
+        return type(a)(*parts) if hasattr(a, "_fields") else type(a)(parts)
+    if isinstance(a, (dict, list, tuple)) or isinstance(b, (dict, list, tuple)) or np.shape(a) != np.shape(b):
+        shapes = " and ".join(
+            str(np.shape(x)) if isinstance(x, (float, np.ndarray)) else str(flatten(x)[1]) for x in (a, b)
+        )
+        raise ValueError(f"{name}: gradients of the shapes {shapes} cannot be added: give all shards the same shapes")
     return a + b
 
 

@@ -40,23 +40,59 @@ class Runner(Protocol):
 
     room: int  # how many numbers more the arrays must have, for its own use
 
-    def way_back(self, z: int, wanted: list[slice]) -> Any:
+    def way_back(self, z: int, wanted: list[slice]) -> Way:
         """Return the way backward from number z to the inputs in some stretches."""
 
     def forward(self, d: Any) -> Task:
         """Return what fills the array of numbers, from the inputs and constants that stand in it."""
 
-    def backward(self, d: Any, grad: Any, z: int, way: Any) -> Task:
+    def backward(self, d: Any, grad: Any, z: int, way: Way) -> Task:
         """Return what leaves the derivatives of number z in the places of the inputs that are wanted.
 
-        Results have zeros, before and after; what is left in other inputs' places means nothing.
+        Places of results hold -0.0 on entry and on return; places of other inputs are undefined.
         """
 
-    def both(self, d: Any, grad: Any, z: int, way: Any) -> Task:
+    def both(self, d: Any, grad: Any, z: int, way: Way) -> Task:
         """Return what does one after the other."""
 
     def batch(self, batch: Batch, threads: int) -> list[Blocks]:
         """Return what runs blocks of a batch's examples, for each thread its own."""
+
+
+class Way(NamedTuple):
+    """The way backward through a program."""
+
+    code: Any  # of the runner: the instructions on it, in their order
+    silent: Any  # the places of inputs that are wanted and get no derivative: it is 0
+
+
+def _way_back(program: Program, z: int, wanted: list[slice]) -> tuple[list[tuple[int, list[bool]]], Any]:
+    """Return the instructions on the way from number z to some inputs, and the inputs that get nothing.
+
+    With each instruction stand the operands that a derivative which is wanted goes to. None goes along an edge whose
+    rule is the constant 0.
+    """
+    active = np.zeros(program.size, dtype=bool)  # depends on an input that is wanted
+    for stretch in wanted:
+        active[stretch] = True
+    sources = active.copy()
+    places, needed = [], []
+    for i in program.instructions:
+        places.append([i.index] if i.kind == "gather" else _addresses(i)[1])
+        needed.append([k not in i.stops and bool(active[place].any()) for k, place in enumerate(places[-1])])
+        if any(needed[-1]):
+            active[i.start : i.start + i.count] = True
+    reached = np.zeros(program.size, dtype=bool)  # gets a derivative
+    reached[z] = True
+    steps = []
+    for k in range(len(needed) - 1, -1, -1):
+        i = program.instructions[k]
+        if reached[i.start : i.start + i.count].any():  # also without a need: it clears what it has got
+            steps.append((k, needed[k]))
+            for place, asked in zip(places[k], needed[k], strict=True):
+                if asked or i.kind == "gather":  # which hands all on
+                    reached[place] = True
+    return steps[::-1], np.flatnonzero(sources & ~reached)
 
 
 class Batch(NamedTuple):
@@ -67,7 +103,7 @@ class Batch(NamedTuple):
     in `totals`, so that they do not depend on who ran which block. Without derivatives z is -1.
     """
 
-    numbers: Any  # the inputs that do not vary, the constants, and zeros
+    numbers: Any  # the inputs that do not vary, the constants, and room for results
     width: int
     tables: list[Any]  # an example a row
     mapped: Any
@@ -77,7 +113,7 @@ class Batch(NamedTuple):
     slopes: Any
     totals: Any
     z: int
-    way: Any
+    way: Way | None
 
 
 class _Loops:
@@ -128,13 +164,13 @@ class _Loops:
         """Return what fills the array of numbers, from the inputs and constants that stand in it."""
         return self._task(self.code, self.code[:0], d, d, -1)
 
-    def backward(self, d: Any, grad: Any, z: int, way: Any) -> Task:
+    def backward(self, d: Any, grad: Any, z: int, way: Way) -> Task:
         """Return what leaves the derivatives of number z in the places of the inputs that are wanted."""
-        return self._task(self.code[:0], way, d, grad, z)
+        return self._task(self.code[:0], way.code, d, grad, z)
 
-    def both(self, d: Any, grad: Any, z: int, way: Any) -> Task:
+    def both(self, d: Any, grad: Any, z: int, way: Way) -> Task:
         """Return what does one after the other."""
-        return self._task(self.code, way, d, grad, z)
+        return self._task(self.code, way.code, d, grad, z)
 
     def _task(self, forth: Any, back: Any, d: Any, grad: Any, z: int) -> Task:
         return partial(self._run, self._frame(self.kernels, forth, back, d, grad, self.size, z))
@@ -147,35 +183,14 @@ class _Loops:
         }  # fmt: skip
         return np.array([named.get(name, 0) for name in FRAME], dtype=np.int64)
 
-    def way_back(self, z: int, wanted: list[slice]) -> Any:
-        """Return the code without the instructions and operands that no derivative which is wanted goes through."""
+    def way_back(self, z: int, wanted: list[slice]) -> Way:
+        """Return the code of the instructions on the way, with marks at the operands that derivatives go to."""
         self._compile("backward", self.kinds)
-        program, code = self.program, self.code.copy()
-        active = np.zeros(program.size, dtype=bool)  # what depends on an input that is wanted
-        for stretch in wanted:
-            active[stretch] = True
-        spans = [[i.span(access) for access in i.operands] for i in program.instructions]
-        for line, i, of_operands in zip(code, program.instructions, spans, strict=True):
-            if i.kind == "gather":
-                active[i.start : i.start + i.count] = active[i.index]
-            for k, (low, high) in enumerate(of_operands):
-                needed = bool(active[low:high].any())
-                line[4 + FIELDS * (k + 1)] = needed
-                if needed:
-                    active[i.start : i.start + i.count] = True
-        reached = np.zeros(program.size, dtype=bool)  # what is given a derivative
-        reached[z] = True
-        kept = np.zeros(len(code), dtype=bool)
-        for k in range(len(code) - 1, -1, -1):
-            i = program.instructions[k]
-            kept[k] = reached[i.start : i.start + i.count].any()
-            if kept[k] and i.kind == "gather":
-                reached[i.index] = True
-            elif kept[k]:
-                for (low, high), needed in zip(spans[k], code[k, 4 + FIELDS :: FIELDS], strict=False):
-                    if needed:
-                        reached[low:high] = True
-        return code[kept]
+        steps, silent = _way_back(self.program, z, wanted)
+        code = self.code[[k for k, _ in steps]]
+        for line, (_, needed) in zip(code, steps, strict=True):
+            line[4 + FIELDS : 5 + FIELDS * len(needed) : FIELDS] = needed
+        return Way(code, silent)
 
     def batch(self, batch: Batch, threads: int) -> list[Blocks]:
         """Return what runs blocks of a batch's examples, for each thread its own."""
@@ -191,11 +206,11 @@ class _Loops:
         for way in ("forward", "backward") if z >= 0 else ("forward",):
             self._compile(way, self.kinds, lanes=True)
         run = _driver(lanes=True)
-        back = batch.way if z >= 0 else self.code[:0]
+        back = batch.way.code if batch.way is not None else self.code[:0]
         tasks: list[Blocks] = []
         for _ in range(threads):
             d = np.repeat(batch.numbers[:, None], width, axis=1)
-            grad = np.zeros_like(d) if z >= 0 else d
+            grad = np.full_like(d, -0.0) if z >= 0 else d
             frame = self._frame(self.lanes, self.code, back, d, grad, width, z, **more)
             tasks.append(partial(_blocks, run, frame, (self, shared, tables, back, d, grad)))
         return tasks
@@ -309,12 +324,16 @@ def _loaded(text: str, own: dict[str, Any]) -> tuple[ModuleType, bool]:
     return made, False
 
 
+UNLIKE = frozenset({"maximum", "minimum"})  # of NumPy's functions: they may take -0.0 for 0.0
+
+
 class _Arrays:
     """NumPy's arrays, for the same instructions."""
 
     room = 0
 
     def __init__(self, program: Program) -> None:
+        self.program = program
         self.steps = [(i, *_addresses(i)) for i in program.instructions]
         self.first = program.inputs + len(program.constants)
 
@@ -322,16 +341,16 @@ class _Arrays:
         """Return what fills the array of numbers, from the inputs and constants that stand in it."""
         return partial(self._forward, d)
 
-    def backward(self, d: Any, grad: Any, z: int, way: Any = None) -> Task:
+    def backward(self, d: Any, grad: Any, z: int, way: Way) -> Task:
         """Return what leaves the derivatives of number z in the inputs' places."""
-        return partial(self._backward, d, grad, z)
+        return partial(self._backward, d, grad, z, way)
 
-    def both(self, d: Any, grad: Any, z: int, way: Any = None) -> Task:
+    def both(self, d: Any, grad: Any, z: int, way: Way) -> Task:
         """Return what does one after the other."""
 
         def both() -> None:
             self._forward(d)
-            self._backward(d, grad, z)
+            self._backward(d, grad, z, way)
 
         return both
 
@@ -353,14 +372,16 @@ class _Arrays:
                         total = total + terms[:, :, j]
                     d[out] = total
 
-    def way_back(self, z: int, wanted: list[slice]) -> None:
-        """Return nothing: it is the same for all inputs."""
+    def way_back(self, z: int, wanted: list[slice]) -> Way:
+        """Return the steps on the way, with the operands that derivatives go to."""
+        steps, silent = _way_back(self.program, z, wanted)
+        return Way([(*self.steps[k], needed) for k, needed in steps], silent)
 
-    def _backward(self, d: Any, grad: Any, z: int) -> None:
-        grad[:] = 0.0
+    def _backward(self, d: Any, grad: Any, z: int, way: Way) -> None:
+        grad[:] = -0.0  # to which anything can be added, a -0.0 too
         grad[z] = 1.0
         with np.errstate(all="ignore"):
-            for i, out, operands in reversed(self.steps):
+            for i, out, operands, needed in reversed(way.code):
                 g = grad[out]
                 if i.kind == "gather":
                     np.add.at(grad, i.index, g)
@@ -368,26 +389,27 @@ class _Arrays:
                     np.add.at(grad, operands[0], g[:, :, None])
                 elif i.kind == "take":
                     table, (at, inside) = operands[0], _chosen(i, d[operands[1][:, :, 0]])
-                    np.add.at(grad, _along(table, at), np.where(inside, g, 0.0))
+                    np.add.at(grad, _along(table, at), np.where(inside, g, -0.0))
                 elif i.kind == "dot":
                     a, b = (d[place] for place in operands[:2])
-                    if len(operands) > 2:
-                        np.add.at(grad, operands[2][:, :, :1], g[:, :, None])
-                    np.add.at(grad, operands[0], g[:, :, None] * b)
-                    np.add.at(grad, operands[1], g[:, :, None] * a)
+                    terms = (g[:, :, None] * b, g[:, :, None] * a, g[:, :, None])
+                    for place, term, asked in zip(operands, terms, needed, strict=False):
+                        if asked:
+                            np.add.at(grad, place[:, :, : term.shape[2]], term)
                 elif i.op is not None:
                     xs = [_Array(d[place][:, :, 0]) for place in operands]
-                    slopes = [rule(*xs, _Array(d[out])) for rule in i.op.rules]
-                    for slope, place in zip(slopes, operands, strict=True):
-                        np.add.at(grad, place[:, :, 0], g * (slope.x if isinstance(slope, _Array) else slope))
-        grad[self.first :] = 0.0  # results have handed theirs on
+                    for rule, place, asked in zip(i.op.rules, operands, needed, strict=True):
+                        if asked:
+                            slope = rule(*xs, _Array(d[out]))
+                            np.add.at(grad, place[:, :, 0], g * (slope.x if isinstance(slope, _Array) else slope))
+        grad[self.first :] = -0.0  # results have handed theirs on
 
     def batch(self, batch: Batch, threads: int) -> list[Blocks]:
         """Return what runs blocks of a batch's examples, for each thread its own."""
         return [self._blocks(batch) for _ in range(threads)]
 
     def _blocks(self, batch: Batch) -> Blocks:
-        d, grad = batch.numbers.copy(), np.zeros(len(batch.numbers))
+        d, grad = batch.numbers.copy(), np.empty(len(batch.numbers))
         X = np.concatenate(batch.tables, axis=1)
 
         def run(first: int, last: int) -> None:
@@ -396,8 +418,8 @@ class _Arrays:
                     d[batch.mapped] = X[k]
                     self._forward(d)
                     batch.results[:, k] = d[batch.outputs]
-                    if batch.z >= 0:
-                        self._backward(d, grad, batch.z)
+                    if batch.way is not None:
+                        self._backward(d, grad, batch.z, batch.way)
                         batch.slopes[:, k] = grad[batch.mapped]
                         batch.totals[block] += grad[batch.same]
 
@@ -441,19 +463,12 @@ def _applied_to_arrays(op: Op, xs: list[Any]) -> Any:
     if in_table(op):
         if is_arithmetic(op):
             return _arithmetic(op)(*xs)
-        for name in op.methods:  # under which NumPy asks the elements of an object array
-            if isinstance(ufunc := getattr(np, name, None), np.ufunc):
-                return ufunc(*xs)
-
-    def extended(*numbers: float) -> float:
-        try:
-            return float(op.function(*map(float, numbers)))
-        except OverflowError:
-            return math.inf
-        except (ArithmeticError, ValueError):
-            return math.nan
-
-    return np.vectorize(extended, otypes=[float])(*xs)
+        if op.name not in UNLIKE:
+            for name in op.methods:  # under which NumPy asks the elements of an object array
+                if isinstance(ufunc := getattr(np, name, None), np.ufunc):
+                    return ufunc(*xs)
+    function = op.limit.function
+    return np.vectorize(lambda *numbers: function(*map(float, numbers)), otypes=[float])(*xs)
 
 
 @cache

@@ -59,6 +59,13 @@ class Instruction:
     index: Any = None  # of a gather: the slots that are copied
 
     @property
+    def stops(self) -> frozenset[int]:
+        """Return the places of the operands that no derivative goes to: see `Op.stops`."""
+        if self.kind == "take":
+            return frozenset([1])  # which one is taken
+        return self.op.stops if self.op is not None else frozenset()
+
+    @property
     def count(self) -> int:
         """Return the number of results."""
         return self.rows * self.columns
@@ -89,6 +96,12 @@ class _Key(NamedTuple):
     op: Op | None
     length: int
     started: bool  # of a dot: with a number that its products are added to
+    passing: bool = True  # whether a derivative of the trace's outputs reaches the results
+
+    @property
+    def stops(self) -> frozenset[int]:
+        """Return the places of the operands that no derivative goes to."""
+        return frozenset([self.length]) if self.kind == "take" else self.op.stops if self.op else frozenset()
 
     @property
     def cuts(self) -> Sequence[int]:
@@ -120,7 +133,7 @@ def lift(trace: Trace) -> Program:
     (5, ['dot'])
     """
     n = len(trace.inputs)
-    nodes, counts, early = _grouped(_folded(trace))
+    nodes, counts, early = _grouped(_apart(_folded(trace), trace))
     firsts = counts.cumsum() - counts
     numbers, widths = nodes.key[firsts], nodes.width[firsts]
     slots = np.full(nodes.size, -1)
@@ -133,7 +146,7 @@ def lift(trace: Trace) -> Program:
     start = 0
     columns = (column.tolist() for column in (firsts, counts, numbers, widths))
     for first, count, number, width in zip(*columns, strict=True):
-        kind, op, length, _ = nodes.keys[number]
+        kind, op, length, *_ = nodes.keys[number]
         members = nodes.variable[first : first + count]
         places = slots[nodes.operands[start : start + count * width]].reshape(count, width)
         parts = [places[:, i:j] for i, j in pairwise(nodes.keys[number].cuts)]
@@ -156,6 +169,32 @@ def lift(trace: Trace) -> Program:
     constants = np.array(trace.equations.constants, dtype=float)[used]
     variables = slots[: n + len(trace.equations)].copy()
     return Program(trace.name, tuple(instructions), n, constants, free, variables, len(trace.equations))
+
+
+def _apart(nodes: _Nodes, trace: Trace) -> _Nodes:
+    """Return the nodes with other keys for those that no derivative of an output reaches.
+
+    A branch alone asks for them, or what they lead to passes no derivative. They are instructions of their own, so
+    that the way back leaves them out: their slopes may be infinite, and 0 times that is nan.
+    """
+    if not trace.branches and not any(key.stops for key in nodes.keys):
+        return nodes
+    reached = [False] * nodes.size
+    for z in trace.outputs:
+        if isinstance(z, int):
+            reached[z] = True
+    operands, end = nodes.operands.tolist(), len(nodes.operands)
+    columns = zip(*(column[::-1].tolist() for column in (nodes.variable, nodes.key, nodes.width)), strict=True)
+    for variable, key, width in columns:
+        end -= width
+        if reached[variable]:
+            stops = nodes.keys[key].stops
+            for k in range(width):
+                if k not in stops:
+                    reached[operands[end + k]] = True
+    alone = ~np.array(reached)[nodes.variable]
+    keys = [*nodes.keys, *(key._replace(passing=False) for key in nodes.keys)]
+    return nodes._replace(keys=keys, key=nodes.key + len(nodes.keys) * alone)
 
 
 def _grouped(nodes: _Nodes) -> tuple[_Nodes, Any, Any]:

@@ -5,7 +5,7 @@ An instruction is a line of integers: which kernel does it, where its results st
 and for each operand the address, the steps and whether its derivative is wanted. Where results stand side by
 side a vector of them is computed at once (`vectors`). In the lanes' kernels every number is a row of numbers,
 one for each example of a batch. Derivatives of results are cleared as they are handed on: between runs all are
-zero but those of inputs and constants. It must not know how instructions were found, nor import Numba.
+-0.0 but those of inputs and constants. It must not know how instructions were found, nor import Numba.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def written(op: Op, parts: list[str]) -> str:
 
 def in_table(op: Op) -> bool:
     """Say whether a row is the table's, not one's own that may have the name of another."""
-    return OPS.get(op.name) is op
+    return OPS.get(op.name) is op.row
 
 
 def is_arithmetic(op: Op) -> bool:
@@ -106,8 +106,8 @@ def is_arithmetic(op: Op) -> bool:
 
 
 def name_of(op: Op) -> str:
-    """Return what the loops call a row's function."""
-    return f"f_{op.name}" if in_table(op) else f"own_{op.name}"
+    """Return what the loops call a row's function; rows of one's own may have the same name."""
+    return f"f_{op.name}" if in_table(op) else f"own_{id(op):x}"
 
 
 def _indented(lines: Iterable[str], depth: int) -> list[str]:
@@ -264,7 +264,7 @@ def _meeting(rows: int, columns: int) -> str:
         return found
 
     lines = [
-        f"{' = '.join(name for *_, name in z)} = spread(0.0)",
+        f"{' = '.join(name for *_, name in z)} = spread(-0.0)",
         "j = 0",
         "while j + WIDTH <= n:",
         *_indented([*steps("load({}, {})"), "j += WIDTH"], 1),
@@ -287,10 +287,10 @@ CLEAR = """
 def clear(grad, i, count):
     k = 0
     while k + WIDTH <= count:
-        store(grad, i + k, spread(0.0))
+        store(grad, i + k, spread(-0.0))
         k += WIDTH
     while k < count:
-        put(grad, i + k, 0.0)
+        put(grad, i + k, -0.0)
         k += 1
 
 """
@@ -301,7 +301,7 @@ PRODUCTS = (
 @internal
 def inner(d, a, sa, b, sb, n):
     if sa == 1 and sb == 1 and n > 3:
-        z = spread(0.0)
+        z = spread(-0.0)
         j = 0
         while j + WIDTH <= n:
             z = z + load(d, a + j) * load(d, b + j)
@@ -393,13 +393,13 @@ def unpack(grad, a, step, along, n, columns, to):
     for c in range(columns):
         for j in range(n):
             give(grad, a + c * step, j, along, get(grad, to + j * columns + c))
-            put(grad, to + j * columns + c, 0.0)
+            put(grad, to + j * columns + c, -0.0)
 
 
 @internal
 def step(d, grad, a, a3, na, b, b3, nb, out, columns, n):
     for j in range(n):
-        x, z, p = spread(get(d, b + j * b3)), spread(0.0), a + j * a3
+        x, z, p = spread(get(d, b + j * b3)), spread(-0.0), a + j * a3
         for c in range(0, columns, WIDTH):
             count = min(WIDTH, columns - c)
             g = load_most(grad, out + c, count)
@@ -421,7 +421,7 @@ FORWARD = {
     READ e
     for r in range(rows):
         for c in range(columns):
-            put(d, out + r * columns + c, get(d, e0 + r * e1 + c * e2) if e3 else 0.0)
+            put(d, out + r * columns + c, get(d, e0 + r * e1 + c * e2) if e3 else -0.0)
     FACTORS
     if packs or (b2 == 0 and (a2 == 1 or along)):
         a, step_a = a0, a3
@@ -452,9 +452,9 @@ FORWARD = {
     "sum": """
     EACH a
             j = 0
-            sum = 0.0
+            sum = -0.0  # to which anything can be added, a -0.0 too
             if a3 == 1 and n >= WIDTH:
-                z = spread(0.0)
+                z = spread(-0.0)
                 while j + WIDTH <= n:
                     z = z + load(d, a + j)
                     j += WIDTH
@@ -575,7 +575,7 @@ FORWARD_LANES = {
     "dot": """
     EACH abe
             for i in range(0, width, WIDTH):
-                z = load(d, e * width + i) if e3 else spread(0.0)
+                z = load(d, e * width + i) if e3 else spread(-0.0)
                 for j in range(n):
                     z = z + load(d, (a + j * a3) * width + i) * load(d, (b + j * b3) * width + i)
                 store(d, out * width + i, z)
@@ -673,7 +673,7 @@ def run(first, last, frame):
             for i in range(count):
                 put(slopes, k * size + start + i, get(grad, word(mapped, k) * width + i))
         for k in range(sames):
-            sum = 0.0
+            sum = -0.0
             for i in range(count):
                 sum += get(grad, word(same, k) * width + i)
             put(totals, block * sames + k, sum)

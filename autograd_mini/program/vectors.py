@@ -311,7 +311,7 @@ def _give_part(b: Any, d: Any, i: Any, c: Any, step: Any, v: Any, count: Any) ->
     _either(
         b,
         repeated,
-        lambda: _give_once(b, place, b.select(_first(b, count), v, _lanes(0.0))),
+        lambda: _give_once(b, place, b.select(_first(b, count), v, _lanes(-0.0))),
         lambda: _each_lane(b, place, step, v, _give, count),
     )
 
@@ -327,7 +327,7 @@ def _write_part(b: Any, d: Any, i: Any, v: Any, count: Any) -> None:
 
 def _taken_part(b: Any, d: Any, i: Any, count: Any) -> Any:
     v = _read_part(b, d, i, count)
-    _write_part(b, d, i, _lanes(0.0), count)
+    _write_part(b, d, i, _lanes(-0.0), count)
     return v
 
 
@@ -344,13 +344,13 @@ def _give_totals(b: Any, d: Any, i: Any, step: Any, *vectors: Any) -> None:
 def _taken(b: Any, d: Any, i: Any) -> Any:
     place = b.gep(d, [i])
     x = b.load(place)
-    b.store(ir.Constant(x.type, 0.0), place)
+    b.store(ir.Constant(x.type, -0.0), place)
     return x
 
 
 def _taken_some(b: Any, d: Any, i: Any) -> Any:
     v = _load(b, d, i)
-    _store(b, d, i, _lanes(0.0))
+    _store(b, d, i, _lanes(-0.0))
     return v
 
 
@@ -360,7 +360,7 @@ give = _function(
 )
 some = _function(VECTOR, ADDRESS, INT, INT, INT, build=_some)
 some_part = _function(VECTOR, ADDRESS, INT, INT, INT, INT, build=_some_part)
-# What is there, where 0 is left.
+# What is there, where -0.0 is left, to which anything can be added.
 taken = _function(FLOAT, ADDRESS, INT, build=_taken)
 taken_some = _function(VECTOR, ADDRESS, INT, build=_taken_some)
 taken_part = _function(VECTOR, ADDRESS, INT, INT, build=_taken_part)
