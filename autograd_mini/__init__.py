@@ -17,10 +17,12 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .uncompiled import take_sources
+from .uncompiled import take_installed, take_sources
 
 if os.environ.get("AUTOGRAD_MINI_COMPILE") == "0":
     take_sources(__name__, "ops", "value")
+else:
+    take_installed(__name__, "ops", "value")
 
 from .blame import (
     AnomalyError as AnomalyError,
@@ -195,9 +197,12 @@ def __getattr__(name: str) -> Any:
     if name == "nn":
         return import_module(".nn", __name__)
     if name == "__version__":
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        return version("autograd_mini")
+        try:
+            return version(__name__)
+        except PackageNotFoundError:
+            raise AttributeError(f"no version: {__name__} is not installed; pip install -e . does") from None
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

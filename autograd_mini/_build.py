@@ -1,19 +1,23 @@
-"""How the package is installed: compiled by Cython where a C compiler is, else as it is. Not imported by it.
+"""How the package is built: compiled by Cython where a C compiler is, else as it is. Not imported by it.
 
-AUTOGRAD_MINI_COMPILE=0 compiles nothing, =1 compiles always and fails where it cannot. Without it an
-ordinary installation compiles if it can, and an editable one does not, so that edits count at once.
+AUTOGRAD_MINI_COMPILE=0 compiles nothing, =1 compiles or fails. Without it an ordinary installation
+compiles if it can, and an editable one does not, so that edits count at once. A wheel without compiled
+modules is tagged for every platform.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import sysconfig
 from importlib import import_module
+from textwrap import shorten
 from typing import Any
 
 from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
 
-__all__ = ["BuildExt"]
+__all__ = ["BuildExt", "SDist"]
 
 COMMON = {"language_level": 3, "auto_pickle": False, "embedsignature": False}
 DIRECTIVES = {
@@ -29,48 +33,74 @@ DIRECTIVES = {
 class BuildExt(build_ext):  # type: ignore[misc]  # setuptools has no types
     """Compile the extensions with the directives that each needs, or say in one line why not."""
 
-    def finalize_options(self) -> None:
-        """Make C of the sources, if that is wanted."""
-        wanted = os.environ.get("AUTOGRAD_MINI_COMPILE", "")
+    def run(self) -> None:
+        """Compile; all modules or none, since `ops` and `value` must be of one kind."""
+        wanted = _wanted()
         editable = self.inplace or getattr(self, "editable_mode", False)
-        sources = self.distribution.ext_modules
-        self.distribution.ext_modules = []
-        self.announcement = "not compiled; AUTOGRAD_MINI_COMPILE=1 compiles"
-        if wanted == "1" or (wanted != "0" and not editable):
-            self.announcement = ""
+        paths = [self.get_ext_fullpath(extension.name) for extension in self.extensions]
+        _remove(paths)  # of an older source, perhaps
+        if wanted == "0":
+            self._leave_out("not compiled, as AUTOGRAD_MINI_COMPILE=0 asks")
+        elif wanted == "" and editable:
+            self._leave_out("not compiled; AUTOGRAD_MINI_COMPILE=1 compiles")
+        elif sysconfig.get_config_var("Py_GIL_DISABLED"):
+            # Cython's code for a class that is freed by hand needs `ob_refcnt`, which is not there.
+            if wanted == "1":
+                raise RuntimeError("a free-threaded Python cannot compile it: set AUTOGRAD_MINI_COMPILE=0")
+            self._leave_out("this Python is free-threaded, so it is installed as plain Python")
+        else:
             try:
-                self.distribution.ext_modules = [_extension(source, wanted) for source in sources]
+                for extension in self.extensions:
+                    _translate(extension)
+                super().run()
             except Exception as error:
                 if wanted == "1":
                     raise
-                self.announcement = f"Cython failed ({error}), so it is installed as plain Python"
-        self.names = [source.name for source in sources]
-        super().finalize_options()
+                _remove(paths)
+                self._leave_out(f"compiling failed ({shorten(str(error), 120)}), so it is installed as plain Python")
 
-    def run(self) -> None:
-        """Compile; all modules or none, since `ops` and `value` must be of one kind."""
-        for path in self._paths():  # of an older source, perhaps
-            if os.path.exists(path):
-                os.remove(path)
-        super().run()
-        if self.extensions and not all(map(os.path.exists, self._paths())):
-            for path in filter(os.path.exists, self._paths()):
-                os.remove(path)
-            self.announcement = "the C compiler failed, or there is none, so it is installed as plain Python"
-        if self.announcement:
-            self.announce(f"autograd_mini: {self.announcement}", logging.WARNING)
-
-    def _paths(self) -> list[str]:
-        return [self.get_ext_fullpath(name) for name in self.names]
+    def _leave_out(self, why: str) -> None:
+        """Go on as a package without extensions."""
+        self.extensions: list[Any] = []
+        self.distribution.ext_modules = []
+        wheel = self.distribution.get_command_obj("bdist_wheel", create=False)
+        if wheel is not None:
+            wheel.root_is_pure = True  # decided before the build, but not read before its end
+        self.announce(f"autograd_mini: {why}", logging.WARNING)
 
 
-def _extension(source: Any, wanted: str) -> Any:
-    """Return an extension of C, made from one of Python."""
+class SDist(sdist):  # type: ignore[misc]
+    """Pack tests, docs and notebooks too, so that the archive tests itself."""
+
+    def make_distribution(self) -> None:
+        """Add them to the files that setuptools found; a list in MANIFEST.in would be a file more."""
+        for folder in ("tests", "docs", "notebooks"):
+            self.filelist.graft(folder)
+        self.filelist.prune("docs/_build")
+        for made in ("*.py[co]", "*-checkpoint.ipynb"):
+            self.filelist.global_exclude(made)
+        super().make_distribution()
+
+
+def _wanted() -> str:
+    """Return what the environment asks for: "0", "1", or "" for no wish."""
+    wanted = os.environ.get("AUTOGRAD_MINI_COMPILE", "")
+    if wanted not in ("", "0", "1"):
+        raise ValueError(f"AUTOGRAD_MINI_COMPILE={wanted} means nothing: 0 compiles nothing, 1 compiles or fails")
+    return wanted
+
+
+def _translate(extension: Any) -> None:
+    """Make C of an extension's Python."""
     cythonize: Any = import_module("Cython.Build").cythonize
-    directives = DIRECTIVES[source.name]
-    (made,) = cythonize([source], compiler_directives=directives, build_dir="build", force=True, quiet=True)
-    made.optional = wanted != "1"
+    directives = DIRECTIVES[extension.name]
+    (made,) = cythonize([extension], compiler_directives=directives, build_dir="build", force=True, quiet=True)
+    extension.sources = made.sources
     if os.name == "posix":
         # Without debugging symbols, which are most of a module's size; and sums as Python has them.
-        made.extra_compile_args = ["-g0", "-ffp-contract=off"]
-    return made
+        extension.extra_compile_args = ["-g0", "-ffp-contract=off"]
+
+
+def _remove(paths: list[str]) -> None:
+    for path in filter(os.path.exists, paths):
+        os.remove(path)

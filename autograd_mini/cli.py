@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
@@ -73,6 +73,17 @@ class _Parser(argparse.ArgumentParser):
         raise _Refused(f"{message}\nTry: {self.prog} --help")
 
 
+class _Version(argparse.Action):
+    """Look the version up when it is asked for: a checkout that is not installed has none."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        try:
+            print(f"{parser.prog} {version('autograd_mini')}")
+        except PackageNotFoundError:
+            print(f"{parser.prog}, not installed: run from {Path(__file__).parent}")
+        parser.exit()
+
+
 def _parser() -> _Parser:
     parser = _Parser(
         prog="autograd-mini",
@@ -90,7 +101,7 @@ def _parser() -> _Parser:
         metavar="FILE",
         help="draw the graph: .svg .png .pdf .dot, or .html, a page to explore it (repeatable)",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {version('autograd_mini')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the program's version and exit")
     parser.add_argument("--format", choices=("text", "latex", "markdown", "json"), default="text")
     parser.add_argument("--precision", type=_digits, default=4, metavar="N", help="significant digits (4)")
     return parser

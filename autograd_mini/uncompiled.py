@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 from functools import cache
+from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
-__all__ = ["cclass", "compiled", "load_file", "no_gc", "source_module", "take_sources"]
+__all__ = ["cclass", "compiled", "load_file", "no_gc", "source_module", "take_installed", "take_sources"]
 
 C = TypeVar("C", bound=type)
 
@@ -35,6 +36,20 @@ def take_sources(package: str, *names: str) -> None:
     (folder,) = sys.modules[package].__path__
     for name in names:
         setattr(sys.modules[package], name, load_file(f"{package}.{name}", Path(folder, f"{name}.py")))
+
+
+def take_installed(package: str, *names: str) -> None:
+    """Import modules of a package as they are installed; where they cannot be, say how the sources can."""
+    for name in names:
+        try:
+            import_module(f"{package}.{name}")
+        except ImportError as error:
+            if "interpreter" not in str(error):  # a second one, in Python's words or in Cython's
+                raise
+            raise ImportError(
+                f"{error}: it is compiled; set AUTOGRAD_MINI_COMPILE=0 in the environment before the import, "
+                f"and {package} is taken from its sources"
+            ) from error
 
 
 @cache

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import autograd_mini
+
 TEXT = "u = b*c; v = a + u; J = 3*v"
 
 
@@ -130,6 +132,19 @@ def test_help_and_ops() -> None:
     assert run("--version").stdout.startswith("autograd-mini 0.")
     assert run("y = tanh(x*x)", "x=1", "--wrt", "t1").stdout.startswith("dy/dt1 = ")
     assert "`tanh`" in run("ops").stdout
+
+
+def test_a_checkout_that_is_not_installed(tmp_path: Path) -> None:
+    (tmp_path / "autograd_mini").symlink_to(Path(autograd_mini.__file__).parent)
+
+    def run_bare(*words: str) -> str:
+        command = [sys.executable, "-S", "-W", "error", *words]  # -S leaves out what is installed
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True).stdout
+
+    said = f"autograd-mini, not installed: run from {tmp_path / 'autograd_mini'}\n"
+    assert run_bare("-m", "autograd_mini", "--version") == said
+    assert run_bare("-m", "autograd_mini", "x*x", "x=2", "--wrt", "x") == "df/dx = x + x = 2 + 2 = 4\n"
+    assert run_bare("-c", "import autograd_mini as ag; print(hasattr(ag, '__version__'))") == "False\n"
 
 
 def test_a_terminal_without_the_dot_sign() -> None:

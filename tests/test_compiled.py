@@ -38,6 +38,31 @@ def test_it_is_what_it_says() -> None:
     assert run(f"import sys, autograd_mini as ag; print({same})", "0") == b"True\n"
 
 
+SUBINTERPRETER = """
+import autograd_mini
+try:
+    import _interpreters as interpreters  # from CPython 3.13 on
+except ImportError:
+    import _xxsubinterpreters as interpreters
+interpreters.run_string(interpreters.create(), '''
+try:
+    import autograd_mini
+    print("compiled:", autograd_mini.compiled(), flush=True)
+except ImportError as error:
+    print(error, flush=True)
+''')
+"""
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_second_interpreter_takes_the_sources_or_is_told_how(variant: str) -> None:
+    said = run(SUBINTERPRETER, variant).decode()
+    if variant == "0" or not ag.compiled():
+        assert said == "compiled: False\n"
+    else:
+        assert "set AUTOGRAD_MINI_COMPILE=0 in the environment before the import" in said
+
+
 MAKE = """
 import autograd_mini as ag
 a, b = ag.Value(2.0, "a"), ag.Value(3.0, "b")
