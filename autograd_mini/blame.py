@@ -6,20 +6,18 @@ the first bad number. What a row is called where its slope is 0 (closed, saturat
 
 from __future__ import annotations
 
-import functools
 import linecache
 import math
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 from weakref import WeakKeyDictionary
 
 from .explain import Edge, edges, find
 from .printing import Text, format_number, names_of
-from .value import Value, Watch, derivatives_of, reached_by, topological_order, watched_by
+from .trace import users_frame
+from .value import Value, Watch, derivatives_of, primal, reached_by, topological_order, watched_by
 
 __all__ = ["AnomalyError", "Blame", "Finding", "blame", "detect_anomaly"]
 
@@ -80,7 +78,7 @@ def blame(output: Value, node: Value | str | None = None) -> Blame:
     reader = _Reader(output, order, names, derivatives, targets)
     findings = reader.forward() or reader.backward() or reader.zeros() or reader.sizes()
     many = "the derivative asked for is" if node is not None else f"all {len(targets)} derivatives are"
-    healthy = f"{names[output]} = {format_number(output.data)}, and {many} finite and not 0."
+    healthy = f"{names[output]} = {format_number(primal(output))}, and {many} finite and not 0."
     return Blame(output, tuple(findings), healthy)
 
 
@@ -117,23 +115,23 @@ class _Reader:
         """Cite what the row says of its kink or pole, where this is one."""
         op = edge.user.op
         assert op is not None
-        numbers = [x.data if isinstance(x, Value) else x for x in edge.user.operands]
+        numbers = [primal(x) if isinstance(x, Value) else x for x in edge.user.operands]
         at_kink = op.kink is not None and op.kink(*numbers) == 0.0
         at_pole = op.convention.startswith(f"{op.name}'") and not math.isfinite(edge.weight)
         return f" ({op.convention})" if at_kink or at_pole else ""
 
     def operands(self, node: Value) -> str:
         return ", ".join(
-            f"{self.names[x]} = {format_number(x.data)}" if isinstance(x, Value) else format_number(x)
+            f"{self.names[x]} = {format_number(primal(x))}" if isinstance(x, Value) else format_number(x)
             for x in node.operands
         )
 
     def forward(self) -> list[Finding]:
         """Find the first number of the forward pass that is not finite."""
         for node in self.order:
-            if math.isfinite(node.data):
+            if math.isfinite(primal(node)):
                 continue
-            name, kind = self.names[node], _kind(node.data)
+            name, kind = self.names[node], _kind(primal(node))
             if node.op is None:
                 message = f"The leaf {name} is {kind} before anything is computed."
             else:
@@ -327,13 +325,15 @@ class _Lines(Watch):
     def made(self, node: Value) -> None:
         line = _users_line()
         self.lines[node] = line
-        if math.isfinite(node.data) or node.op is None or node.op is not node.op.row:  # a slope may be infinite
+        if math.isfinite(primal(node)) or node.op is None or node.op is not node.op.row:  # a slope may be infinite
             return
         operands = ", ".join(
-            (f"{x.label} = " if x.label else "") + format_number(x.data) if isinstance(x, Value) else format_number(x)
+            (f"{x.label} = " if x.label else "") + format_number(primal(x))
+            if isinstance(x, Value)
+            else format_number(x)
             for x in node.operands
         )
-        raise AnomalyError(f"{node.op.name} gave {_kind(node.data)}, of {operands}; made at {line}", node, line)
+        raise AnomalyError(f"{node.op.name} gave {_kind(primal(node))}, of {operands}; made at {line}", node, line)
 
     def derived(self, output: Value) -> None:
         found = [f for f in blame(output).findings if f.kind in ("nan", "inf")]
@@ -344,12 +344,8 @@ class _Lines(Watch):
 
 
 def _users_line() -> str:
-    """Return the innermost line of the stack that is not this package's own."""
-    here = str(Path(__file__).parent)
-    frame = sys._getframe(1)
-    skipped = (here, functools.__file__)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(skipped):
-        frame = frame.f_back
+    """Return the innermost line of the stack that is not this package's own, with its text."""
+    frame = users_frame()
     name, line = frame.f_code.co_filename, frame.f_lineno
     text = linecache.getline(name, line, frame.f_globals).strip()
     return f"{name}, line {line}" + (f": {text}" if text else "")

@@ -17,7 +17,7 @@ from .ops import number
 from .printing import format_number, names_of
 from .structure import flatten
 from .transform import Linear, jvp, vjp
-from .value import Value, derivatives_of, topological_order
+from .value import Value, derivatives_of, primal, topological_order, weights_of
 
 __all__ = ["Audit", "AuditRow", "GradientError", "audit", "check_grads"]
 
@@ -116,7 +116,7 @@ def check_grads(
         raise TypeError(f"check_grads: args must be a tuple of the arguments, not {args!r}")
     name = getattr(f, "__name__", "f")
     leaves, structure = flatten(tuple(args))
-    numbers = [x.data if isinstance(x, Value) else number("check_grads", x) for x in leaves]
+    numbers = [primal(x) if isinstance(x, Value) else number("check_grads", x) for x in leaves]
     args = structure.rebuild(numbers)
     randomly = random.Random(0)
     direction = [randomly.uniform(0.5, 1.0) * randomly.choice((-1, 1)) for _ in numbers]
@@ -125,7 +125,7 @@ def check_grads(
 
     def outputs_at(t: float) -> list[float]:
         moved = structure.rebuild(Value(x + t * d) for x, d in zip(numbers, direction, strict=True))
-        return [x.data if isinstance(x, Value) else number("check_grads", x) for x in flatten(f(*moved))[0]]
+        return [primal(x) if isinstance(x, Value) else number("check_grads", x) for x in flatten(f(*moved))[0]]
 
     tangent = flatten(jvp(f, args, tangents)[1])[0]
     weights = [randomly.uniform(0.5, 1.0) * randomly.choice((-1, 1)) for _ in tangent]
@@ -192,9 +192,9 @@ def _excuse(outputs: list[Value], h: float) -> str:
     """Say what else makes a derivative differ: a number, a kink, or a way around the graph."""
     order = topological_order(*outputs)
     names = names_of(order, outputs[-1]) if outputs else {}
-    bad = next((node for node in order if not math.isfinite(node.data)), None)
+    bad = next((node for node in order if not math.isfinite(primal(node))), None)
     if bad is not None:
-        return f"node {names[bad]} is {bad.data}: see blame"
+        return f"node {names[bad]} is {primal(bad)}: see blame"
     kinks = [
         f"{node.op.name} at node {names[node]}, {distance:.1g} from its kink ({node.op.convention})"
         for node in order
@@ -215,14 +215,14 @@ def _distance_to_kink(node: Value) -> float:
 
 
 def _numbers(node: Value) -> list[float]:
-    return [x.data if isinstance(x, Value) else x for x in node.operands]
+    return [primal(x) if isinstance(x, Value) else x for x in node.operands]
 
 
 def _local_slopes(node: Value, h: float) -> Iterable[tuple[int, float, float, float, float]]:
     """Yield operand, partial, difference, its error and its step, wherever differences can be taken."""
     if node.op is None or _distance_to_kink(node) < 10 * h:
         return
-    xs, weights = _numbers(node), iter(node.partials)
+    xs, weights = _numbers(node), iter(weights_of(node))
     function = node.op.function
     for i, x in enumerate(node.operands):
         if not isinstance(x, Value):
@@ -298,14 +298,14 @@ def audit(output: Value) -> Audit:
             held: dict[Any, float] = {}
             for node in order:
                 if node.op is None:
-                    held[node] = node.data + t * (node is leaf)
+                    held[node] = primal(node) + t * (node is leaf)
                 else:
                     held[node] = node.op.function(*(held[x] if isinstance(x, Value) else x for x in node.operands))
             return held[output]
 
         (forward,) = Linear([output], [leaf], graph=False).push([1.0])
         try:
-            numeric, error, _ = settled(moved, STEP * max(1.0, abs(leaf.data)))
+            numeric, error, _ = settled(moved, STEP * max(1.0, abs(primal(leaf))))
         except ValueError:  # the end of a domain
             numeric, error = math.nan, math.inf
         rows.append(AuditRow(names[leaf], derivatives[leaf], forward, numeric, error))

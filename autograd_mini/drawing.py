@@ -28,7 +28,7 @@ import graphviz
 from .files import write_whole
 from .folding import Box, boxes_of, unfold
 from .printing import Label, Text, format_number, is_formula, names_of
-from .value import Value, derivatives_of, topological_order
+from .value import Value, derivatives_of, primal, topological_order
 
 __all__ = ["LEAF", "LEFT_OUT", "OPERATION", "OUTPUT", "Drawing", "blank", "draw"]
 
@@ -340,7 +340,7 @@ def _label(box: Box, names: dict[Value, str], output: Value, precision: int, der
     head = f'{name}<FONT COLOR="{FAINT}">&nbsp;&nbsp;&nbsp;{sign}</FONT>' if sign else name
     of, into = (f"({_typeset(x)})" if is_formula(x) else _typeset(x) for x in (names[output], names[node]))
     slope = f"d{of}/d{into} = {derivative}"
-    lines = [head, format_number(node.data, precision), f'<FONT COLOR="{DERIVATIVE}">{slope}</FONT>']
+    lines = [head, format_number(primal(node), precision), f'<FONT COLOR="{DERIVATIVE}">{slope}</FONT>']
     rows = "".join(f"<TR><TD>{line}</TD></TR>" for line in lines)
     return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{rows}</TABLE>>'
 
@@ -352,9 +352,9 @@ def _sentence(box: Box, names: dict[Value, str], output: Value, precision: int, 
     if node.op is not None and len(box.members) == 1:
         operands = [Text.name(names[x]) if isinstance(x, Value) else Text.number(x, precision) for x in node.operands]
         stages.append(str(Text.write(node.op, operands)))
-    stages.append(format_number(node.data, precision))
+    stages.append(format_number(primal(node), precision))
     sentence = f"{' = '.join(stages)}, {Text.derivative(names[output], names[node])} = {derivative}"
-    inner = [f"{names[x]} = {format_number(x.data, precision)}" for x in box.members if x.label and x is not node]
+    inner = [f"{names[x]} = {format_number(primal(x), precision)}" for x in box.members if x.label and x is not node]
     if len(inner) > 10:
         inner[9:] = [f"and {len(inner) - 9} more"]
     if len(box.members) > 1:

@@ -18,7 +18,7 @@ from itertools import count, islice
 from typing import Any, TypeVar
 
 from .printing import Tex, Text, format_number, names_of
-from .value import Value, derivatives_of, reached_by, topological_order
+from .value import Value, derivatives_of, primal, reached_by, topological_order, weights_of
 
 __all__ = ["Edge", "Explanation", "Line", "Path", "Paths", "Term", "explain", "paths"]
 
@@ -62,7 +62,7 @@ class Edge:
 
 def edges(user: Value) -> Iterator[Edge]:
     """Yield the edges from a node to its parents, in order and with repeats."""
-    weights = iter(user.partials)
+    weights = iter(weights_of(user))
     for i, operand in enumerate(user.operands):
         if isinstance(operand, Value):
             yield Edge(user, operand, i, next(weights))
@@ -167,13 +167,13 @@ class Explanation:
         """
         return {
             "output": self.names[self.output],
-            "value": _plain(self.output.data),
+            "value": _plain(primal(self.output)),
             "forward": [
                 {
                     "name": self.names[node],
                     "op": node.op.name if node.op else None,
                     "operands": [self.names[x] if isinstance(x, Value) else _plain(x) for x in node.operands],
-                    "value": _plain(node.data),
+                    "value": _plain(primal(node)),
                 }
                 for node in self.steps
             ],
@@ -217,11 +217,11 @@ class Explanation:
             symbols: list[W] = []
             numbers: list[W] = []
             for x in node.operands:
-                number = kind.number(x.data if isinstance(x, Value) else x, precision)
+                number = kind.number(primal(x) if isinstance(x, Value) else x, precision)
                 numbers.append(number)
                 symbols.append(kind.name(self.names[x]) if isinstance(x, Value) else number)
             stages += [kind.write(node.op, symbols), kind.write(node.op, numbers)]
-        stages.append(kind.number(node.data, precision))
+        stages.append(kind.number(primal(node), precision))
         return _distinct(stages)
 
     def _line(self, line: Line | None, kind: type[W], precision: int) -> list[W]:

@@ -23,7 +23,7 @@ from .explain import edges, explain
 from .files import write_whole
 from .ops import OPS, Level, Op, Traced
 from .printing import Text
-from .value import Value, topological_order
+from .value import Value, primal, topological_order
 
 __all__ = ["Explorer", "explore"]
 
@@ -176,7 +176,7 @@ def _facts(output: Value, order: list[Value], precision: int, rows: _Rows) -> di
         fact: dict[str, Any] = {
             "name": names[node],
             "slope": str(Text.derivative(names[output], names[node])),
-            "value": _plain(node.data),
+            "value": _plain(primal(node)),
             "edges": [places[node, i] for i, x in enumerate(node.operands) if isinstance(x, Value)],
             "derivation": [  # lines of a node and terms, a term being what it starts from and its factors
                 [

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .printing import Label
-from .value import Value, passing, topological_order
+from .value import Value, passing, topological_order, weights_of
 
 __all__ = ["Box", "Place", "boxes_of", "unfold"]
 
@@ -92,7 +92,7 @@ def boxes_of(order: Sequence[Value], output: Value, fold: bool) -> list[Box]:
     for node in order:
         group = groups[node]
         place = group if isinstance(group, Place) else None
-        together, edges = [node], list(zip(node.parents, node.partials, strict=True))
+        together, edges = [node], list(zip(node.parents, weights_of(node), strict=True))
         if fold:
             if place and place.shared:
                 continue  # a parameter of the neurons of several examples is part of each of them

@@ -11,7 +11,7 @@ from typing import Any
 
 from .ops import exp, log, maximum, number, stop_gradient, take_of
 from .structure import flatten
-from .value import Value, sum
+from .value import Value, primal, sum
 
 __all__ = ["log_softmax", "logsumexp", "softmax", "take"]
 
@@ -81,7 +81,7 @@ def take(rows: Any, index: Any) -> Any:
     >>> take([[1.0, 2.0], [3.0, 4.0]], 0)
     [1.0, 2.0]
     """
-    at = index.data if isinstance(index, Value) else number("take", index)
+    at = primal(index) if isinstance(index, Value) else number("take", index)
     if not 0 <= at < len(rows) or not float(at).is_integer():
         raise IndexError(f"take: there is no row {at:g} among {len(rows)}, counted from 0")
     if not isinstance(index, Value):

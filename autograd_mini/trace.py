@@ -7,21 +7,25 @@ be run otherwise, as by a compiler.
 
 from __future__ import annotations
 
+import functools
 import math
+import sys
 import warnings
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate, chain, compress, count, islice, repeat
 from operator import eq, ge, gt, le, lt, ne
+from pathlib import Path
+from types import FrameType
 from typing import Any, Literal, NamedTuple, overload
 
-from .ops import Op, identity, number
+from .ops import Op, identity, number, stop_gradient
 from .printing import Tex, Text, format_number, labels_of, numbers_beside
 from .structure import Structure, flatten
-from .transform import gradient
-from .value import Value, Watch, recording, topological_order, watched_by
+from .transform import adjoints, gradient
+from .value import Value, Watch, primal, primal_grad, recording, topological_order, watched_by
 
 __all__ = [
     "BranchError",
@@ -190,6 +194,7 @@ class Trace:
     out: Structure
     branches: tuple[Branch, ...] = ()
     primals: tuple[float, ...] = ()  # the inputs that it was traced with
+    frozen: tuple[tuple[Value, float], ...] = field(default=(), compare=False)  # constants that are nodes of outside
 
     def __call__(self, *args: Any, branches: Literal["warn", "raise", "ignore"] = "warn") -> Any:
         """Evaluate the equations with new inputs: numbers or Values.
@@ -200,12 +205,14 @@ class Trace:
         Raises:
             TypeError: the inputs have another structure than those that were traced.
             BranchError: a branch flips, with `branches="raise"`.
+            ValueError: a Value that the function closes over has another number than it had then.
         """
         if branches not in ("warn", "raise", "ignore"):
             raise ValueError(f'{self.name}: branches must be "warn", "raise" or "ignore", not {branches!r}')
         leaves, structure = flatten(args)
         if structure != self.into:
             raise TypeError(f"{self.name}: the inputs must have the structure {self.into}, not {structure}")
+        self.require_frozen()
         held: list[Any] = []
         try:
             self._run([x if isinstance(x, Value) else number(self.name, x) for x in leaves], held)
@@ -213,6 +220,23 @@ class Trace:
             if branches != "ignore":
                 self._compare(held, branches)
         return self.out.rebuild(held[z] if isinstance(z, int) else z for z in self.outputs)
+
+    def moved(self) -> Value | None:
+        """Return a node of outside that is a constant here and has another number by now."""
+        return next((x for x, then in self.frozen if not _is(primal(x), then)), None)
+
+    def require_frozen(self) -> None:
+        """Raise a ValueError where a node of outside that is a constant here has another number by now."""
+        x = self.moved()
+        if x is not None:
+            then = next(number for node, number in self.frozen if node is x)
+            raise ValueError(
+                f"{self.name}: {x.label or 'a Value'} that it closes over was {format_number(then)} when it was traced "
+                f"and is {format_number(primal(x))} now: trace it again, or make it an argument"
+            )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "frozen": ()}  # another process has no such nodes
 
     def _run(self, inputs: Sequence[Any], held: list[Any] | None = None) -> list[Any]:
         """Return the variables, in a list that may be given."""
@@ -226,9 +250,8 @@ class Trace:
         return held
 
     def _compare(self, held: list[Any], branches: str) -> None:
-        numbers = [x.data if isinstance(x, Value) else x for x in held]
         for branch in self.branches:
-            left, right = numbers[branch.left], _get(numbers, branch.right)
+            left, right = held[branch.left], _get(held, branch.right)
             if left is None or right is None:  # not computed
                 continue
             if COMPARE[branch.sign](left, right) != branch.outcome:
@@ -290,7 +313,7 @@ class Trace:
         inputs, structure = flatten(args) if args else (list(self.primals), self.into)
         if structure != self.into:
             raise TypeError(f"{self.name}: the inputs must have the structure {self.into}, not {structure}")
-        held = self._run([x.data if isinstance(x, Value) else number(self.name, x) for x in inputs])
+        held = self._run([primal(x) if isinstance(x, Value) else number(self.name, x) for x in inputs])
         found = [
             Decision(self._text(branch), abs(held[branch.left] - _get(held, branch.right)), "branch")
             for branch in self.branches
@@ -319,7 +342,9 @@ class Trace:
         compared = [(b.sign, held[b.left], _get(held, b.right), b.outcome) for b in self.branches]
         # Of one argument the gradient has the structure; of several it is the tuple.
         out = self.into.parts[0] if len(self.into.parts) == 1 else self.into
-        made = replace(_equations(slopes, inputs, compared), into=self.into, out=out)
+        recorder = _Recorder(self.name, inputs)
+        recorder.made_on = compared
+        made = replace(_equations(slopes, inputs, recorder), into=self.into, out=out, frozen=self.frozen)
         return replace(made, name=f"the gradient of {self.name}").optimize()
 
     def require_one_output(self) -> None:
@@ -439,6 +464,11 @@ class Trace:
         return replace(self, equations=equations, outputs=outputs, branches=tuple(branches))
 
 
+def _is(x: float, y: float) -> bool:
+    """Return whether two numbers are one: nan is nan, and 0.0 is not -0.0."""
+    return (x != x and y != y) or (x == y and (x != 0.0 or math.copysign(1.0, x) == math.copysign(1.0, y)))
+
+
 def _get(held: Sequence[Any], x: int | float) -> Any:
     return held[x] if isinstance(x, int) else x
 
@@ -464,11 +494,90 @@ def _simplified(op: Op, operands: Sequence[int | float]) -> int | float | None:
     return None
 
 
-class _Comparisons(Watch):
-    """Keep the comparisons that Python code makes."""
+class _Recorder(Watch):
+    """Keep what Python code does with Values beyond computing: comparisons, numbers it reads, derivatives."""
 
-    def __init__(self) -> None:
+    traces = True
+
+    def __init__(self, name: str, inputs: Sequence[Value]) -> None:
+        self.name = name
         self.made_on: list[tuple[str, Value, Any, bool]] = []
+        self.own: set[Value] = set()  # the nodes that were made in the trace
+        self.frozen: dict[Value, float] = {}  # the nodes of outside whose numbers are constants
+        self.adjoints: dict[Value, Any] = {}  # what `.grad` is, as nodes
+        self._depends = dict.fromkeys(inputs, True)
+        self._entered: set[Value] = set()  # nodes that are leaves to a function that is differentiated
+        self._said: set[str] = set()
+
+    def made(self, node: Value) -> None:
+        self.own.add(node)
+
+    def depends(self, node: Value) -> bool:
+        """Return whether a node was computed from the inputs."""
+        stack = [node]
+        while stack:
+            top = stack[-1]
+            if top in self._depends:
+                stack.pop()
+            elif unknown := [x for x in top.parents if x not in self._depends]:
+                stack += unknown
+            else:
+                self._depends[top] = any(self._depends[x] for x in top.parents)
+        return self._depends[node]
+
+    def freeze(self, node: Value) -> None:
+        """Take note that a node's number is a constant: it is that of the nodes of outside that it comes from."""
+        _freeze(node, self.own, self.frozen)
+
+    def read(self, node: Value, what: str) -> None:
+        if self.depends(node):
+            value = repr(node.label) if node.label else f"a result of {node.op}" if node.op else "an input"
+            told = "the graph" if what == "pickle" else f".{what}"
+            self._warn(f"{told} of {value} is read: at other inputs it stays what it is here")
+        else:
+            self.freeze(node)
+
+    def assigned(self, node: Value) -> None:
+        value = node.label or repr(node)
+        raise TypeError(
+            f"{self.name}: the number of {value} cannot be assigned while it is traced: a run of the trace would not "
+            "do it again. Step parameters outside of the function, with the gradient that it returns"
+        )
+
+    def swept(self, output: Value, seed: float) -> None:
+        for node, found in adjoints(output, seed).items():
+            slope = stop_gradient(found)  # a number, to whoever reads it
+            before = self.adjoint(node) if node.op is None or node in self._entered else 0.0
+            self.adjoints[node] = slope if isinstance(before, float) and before == 0.0 else before + slope
+
+    def entered(self, node: Value) -> None:
+        self._entered.add(node)
+
+    def adjoint(self, node: Value) -> Any:
+        if node in self.adjoints:
+            return self.adjoints[node]
+        if node in self.own or node in self._depends:  # which had none before
+            return 0.0
+        outside = primal_grad(node)
+        if outside:
+            self._warn(f".grad of {node.label or repr(node)} was left by a backward() outside of the trace")
+        return outside
+
+    def keep_adjoint(self, node: Value, grad: Any) -> Any:
+        self.adjoints[node] = grad if isinstance(grad, Value) else number("Value.grad", grad)
+        return primal(grad) if isinstance(grad, Value) else grad
+
+    def _warn(self, message: str) -> None:
+        frame = users_frame()
+        path, line = frame.f_code.co_filename, frame.f_lineno
+        if f"{path}:{line}:{message}" not in self._said:
+            self._said.add(f"{path}:{line}:{message}")
+            warnings.warn_explicit(
+                f"{self.name}: {message}. Use the Value itself, or v.detach() for its number without a derivative",
+                TraceWarning,
+                path,
+                line,
+            )
 
     def compared(self, sign: str, x: Value, y: Any, outcome: bool) -> None:
         if not isinstance(y, (Value, float)):
@@ -479,6 +588,27 @@ class _Comparisons(Watch):
                 sign, at = ("<=" if sign in ("<", "<=") else ">"), at if at < y else math.nextafter(at, -math.inf)
             y = at
         self.made_on.append((sign, x, y, outcome))
+
+
+def _freeze(node: Value, own: set[Value], frozen: dict[Value, float]) -> None:
+    """Keep the numbers of the nodes of outside that a constant comes from."""
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        if top in own and top.op is not None:
+            stack += top.parents
+        else:
+            frozen[top] = primal(top)
+
+
+def users_frame() -> FrameType:
+    """Return the innermost frame that is not this package's own."""
+    here = str(Path(__file__).parent)
+    frame = sys._getframe(1)
+    skipped = (here, functools.__file__)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(skipped):
+        frame = frame.f_back
+    return frame
 
 
 def _float_of(x: Any) -> float:
@@ -518,24 +648,24 @@ def trace(f: Callable[..., Any], *args: Any) -> Trace:
 
 def trace_call(name: str, call: Callable[[], Any], inputs: list[Value]) -> Trace:
     """Return what a call does with given leaves, which are the inputs."""
-    comparisons = _Comparisons()
-    with recording(), watched_by(comparisons):
+    recorder = _Recorder(name, inputs)
+    with recording(), watched_by(recorder):
         result = call()
     outputs, out = flatten(result)
     made = _equations(
-        [z if isinstance(z, Value) else number(f"{name}: its result", z) for z in outputs], inputs, comparisons.made_on
+        [z if isinstance(z, Value) else number(f"{name}: its result", z) for z in outputs], inputs, recorder
     )
     return replace(made, name=name, out=out)
 
 
 def _plain(name: str, x: Any) -> float:
-    return x.data if isinstance(x, Value) else number(f"trace of {name}", x)
+    return primal(x) if isinstance(x, Value) else number(f"trace of {name}", x)
 
 
 def trace_graph(outputs: Any, inputs: Any) -> Trace:
     """Return the equations of a graph that exists, from given nodes to outputs.
 
-    Leaves that are not among the inputs become constants.
+    Leaves that are not among the inputs become constants; a call refuses when they have other numbers.
 
     Args:
         outputs: a Value or a structure of Values.
@@ -555,10 +685,11 @@ def trace_graph(outputs: Any, inputs: Any) -> Trace:
             raise TypeError(f"trace_graph: give Values, not {x!r} of type {type(x).__name__}")
     if len(set(leaves)) != len(leaves):
         raise ValueError("trace_graph: the same node is among the inputs twice")
-    return replace(_equations(nodes, leaves, []), into=into, out=out)
+    return replace(_equations(nodes, leaves, _Recorder("graph", leaves)), into=into, out=out)
 
 
-def _equations(outputs: list[Any], inputs: list[Value], compared: list[tuple[str, Value, Any, bool]]) -> Trace:
+def _equations(outputs: list[Any], inputs: list[Value], recorder: _Recorder) -> Trace:
+    compared = recorder.made_on
     roots = [z for z in outputs if isinstance(z, Value)]
     sides = [x for _, left, right, _ in compared for x in (left, right) if isinstance(x, Value)]
     places: dict[Any, int] = {x: i for i, x in enumerate(inputs)}
@@ -567,6 +698,13 @@ def _equations(outputs: list[Any], inputs: list[Value], compared: list[tuple[str
     numbers = numbers_beside(labels.values())
     named = tuple([labels.pop(x, "") or f"t{next(numbers)}" for x in inputs])
     of_label = {name: ~k for k, name in enumerate(labels.values())}
+
+    def constant(x: Any) -> float:
+        if not isinstance(x, Value):
+            return float(x)
+        recorder.freeze(x)
+        return primal(x)
+
     rows: dict[Op, int] = {}
     codes, operands, names = array("i"), array("i"), array("i")
     constants = _Constants()
@@ -580,7 +718,7 @@ def _equations(outputs: list[Any], inputs: list[Value], compared: list[tuple[str
             if not any(place is not None for place in found):  # so it is a constant itself
                 continue
             found = [
-                constants.place(x.data if isinstance(x, Value) else x) if place is None else place
+                constants.place(constant(x)) if place is None else place
                 for x, place in zip(node.operands, found, strict=True)
             ]
         places[node] = len(places)
@@ -589,7 +727,7 @@ def _equations(outputs: list[Any], inputs: list[Value], compared: list[tuple[str
         names.append(name)
 
     def place(x: Any) -> int | float:
-        return places[x] if x in places else x.data if isinstance(x, Value) else float(x)
+        return places[x] if x in places else constant(x)
 
     branches = []
     for sign, left, right, outcome in compared:
@@ -606,7 +744,8 @@ def _equations(outputs: list[Any], inputs: list[Value], compared: list[tuple[str
         Structure(None),
         Structure(None),
         tuple(dict.fromkeys(branches)),
-        tuple(x.data for x in inputs),
+        tuple(map(primal, inputs)),
+        tuple(recorder.frozen.items()),
     )
 
 

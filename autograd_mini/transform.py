@@ -14,23 +14,27 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from contextvars import ContextVar
+from contextlib import nullcontext
 from functools import cached_property
 from math import factorial
 from operator import index
 from typing import Any, Literal, cast
 
-from .ops import identity, number
+from .ops import identity, number, stop_gradient
 from .series import Series
 from .structure import LEAF, Structure, array, flatten
 from .value import (
     Value,
+    differentiating,
+    is_differentiating,
     is_recording,
+    is_traced,
     passing,
+    primal,
     recording,
     recording_limits,
     tell_derived,
+    tell_entered,
     topological_order,
 )
 
@@ -49,7 +53,6 @@ __all__ = [
 ]
 
 Mode = Literal["fwd", "rev"]
-_inside: ContextVar[bool] = ContextVar("inside", default=False)
 
 
 class Linear:
@@ -71,6 +74,11 @@ class Linear:
 
     def pull(self, cotangents: Sequence[Any]) -> list[Any]:
         r"""Return the cotangents of the inputs, $\bar x = \sum_u \bar u \, \partial u / \partial x$."""
+        held = self.cotangents(cotangents)
+        return [held.get(x, 0.0) for x in self.inputs]
+
+    def cotangents(self, cotangents: Sequence[Any]) -> dict[Value, Any]:
+        """Return the cotangents of all nodes that get one."""
         held: dict[Value, Any] = {}
         for z, cotangent in zip(self.outputs, cotangents, strict=True):
             if z in self.active and not _is_zero(cotangent):
@@ -82,7 +90,7 @@ class Linear:
                     contribution = cotangent * weight
                     held[parent] = held[parent] + contribution if parent in held else contribution
         self._tell()
-        return [held.get(x, 0.0) for x in self.inputs]
+        return held
 
     def push(self, tangents: Sequence[Any]) -> list[Any]:
         r"""Return the tangents of the outputs, $\dot z = \sum_x \partial z / \partial x \, \dot x$."""
@@ -155,8 +163,9 @@ class _Run:
         chosen = args[picked[0]] if single else tuple(args[i] for i in picked)
         leaves, self.structure = flatten(chosen)
         given_values = any(isinstance(leaf, Value) for leaf in flatten([args, list(kwargs.values())])[0])
-        self.graph = is_recording() and (given_values or _inside.get())
-        with recording(), _nested():
+        # In a trace a result has to follow the inputs, whatever it is called with.
+        self.graph = is_traced() or (is_recording() and (given_values or is_differentiating()))
+        with recording(), differentiating():
             self.inputs = [_fresh(leaf, self.name) for leaf in leaves]
             rebuilt = self.structure.rebuild(self.inputs)
             args_in = list(args)
@@ -175,7 +184,11 @@ class _Run:
 
     def show(self, x: Any) -> Any:
         """Return a result as what the caller works with: a Value of the graph, or a float."""
-        return x.data if isinstance(x, Value) and not self.graph else x
+        if not isinstance(x, Value):
+            return x
+        if not self.graph:
+            return primal(x)
+        return x if is_recording() else stop_gradient(x)
 
     def value(self) -> Any:
         """Return what the function returned."""
@@ -207,17 +220,9 @@ def _fresh(leaf: Any, name: str) -> Value:
     if isinstance(leaf, Value):
         x = identity(leaf)
         x.label = leaf.label
+        tell_entered(x)
         return x
     return Value(number(f"{name}: an argument", leaf))
-
-
-@contextmanager
-def _nested() -> Iterator[None]:
-    token = _inside.set(True)
-    try:
-        yield
-    finally:
-        _inside.reset(token)
 
 
 def _matched(leaves: Any, structure: Structure, what: str) -> list[Any]:
@@ -252,6 +257,14 @@ def gradient(output: Value, inputs: Any) -> Any:
             raise TypeError(f"gradient: give Values, not {x!r} of type {type(x).__name__}")
     slopes = Linear([output], leaves, graph=True).pull([1.0])
     return structure.rebuild(x if isinstance(x, Value) else Value(x) for x in slopes)
+
+
+def adjoints(output: Value, seed: float) -> dict[Value, Any]:
+    """Return the derivatives that `output.backward(seed)` leaves in interior nodes and adds to leaves, as Values."""
+    order = topological_order(output)
+    leaves = [x for x in order if x.op is None]
+    found = Linear([output], leaves, graph=True).cotangents([seed])
+    return {x: found.get(x, 0.0) for x in order}
 
 
 def value_and_grad(

@@ -7,10 +7,10 @@ from cpython.ref cimport Py_INCREF
 from .ops cimport Traced
 
 cdef int _switched
-cdef long long _walks
+cdef long long _walks, _assignments
 cdef dict _dots
 cdef bint COMPILED
-cdef object add, sub, mul, div, neg, power, relu, _recording, _watch
+cdef object add, sub, mul, div, neg, power, relu, identity, stop_gradient, _recording, _watch, _arithmetic
 cdef double inf
 
 cdef class Value(Traced):
@@ -21,6 +21,12 @@ cdef class Value(Traced):
     cdef object __weakref__
 
 cdef Value _node(object op, double data, object x, object y, double dx, double dy)
+cdef Value _linked(object op, double data, object x, object y, double dx, double dy)
+cdef Value _same(Value node)
+cpdef double primal(Value node)
+cpdef double primal_grad(Value node)
+cpdef long long assignments()
+cpdef bint is_traced()
 cdef object _constant(object op, object other, str reflected)
 cdef Value _record_unary(object op, Value node)
 cpdef bint is_recording()

@@ -22,7 +22,24 @@ from fractions import Fraction
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat
 
-from .ops import Op, Traced, add, div, dot_of, inf, mul, neg, number, pow as power, refuse, relu, sub, sum_of
+from .ops import (
+    Op,
+    Traced,
+    add,
+    div,
+    dot_of,
+    identity,
+    inf,
+    mul,
+    neg,
+    number,
+    pow as power,
+    refuse,
+    relu,
+    stop_gradient,
+    sub,
+    sum_of,
+)
 
 if TYPE_CHECKING:
     import cython
@@ -91,19 +108,30 @@ class Value(Traced):
     @property
     def data(self) -> float:
         """Return the number; assigning one changes this node alone, not what was computed from it."""
+        if _switched and (watch := _watch.get()) is not None:
+            watch.read(self, "data")
         return self._data
 
     @data.setter
     def data(self, data: Any) -> None:
-        self._data = data if type(data) is float else number("Value.data", data)
+        global _assignments
+        given: float = data if type(data) is float else number("Value.data", data)
+        if _switched and (watch := _watch.get()) is not None:
+            watch.assigned(self)
+        _assignments += 1
+        self._data = given
 
     @property
     def grad(self) -> float:
         r"""Return the derivative $\partial J / \partial v$ that `J.backward()` left here, 0.0 before."""
+        if _switched and (watch := _watch.get()) is not None:
+            return watch.adjoint(self)  # type: ignore[no-any-return]  # a Value, in a trace
         return self._grad
 
     @grad.setter
     def grad(self, grad: Any) -> None:
+        if _switched and (watch := _watch.get()) is not None:
+            grad = watch.keep_adjoint(self, grad)
         self._grad = grad if type(grad) is float else number("Value.grad", grad)
 
     @property
@@ -150,9 +178,9 @@ class Value(Traced):
         >>> (x * x).partials, (x / 2).partials
         ((3.0, 3.0), (0.5,))
         """
-        op = self._op_row
-        weights = self._y if op is not None and op.arity > 2 else (self._dx, self._dy)
-        return tuple(d for x, d in zip(self.operands, weights, strict=False) if isinstance(x, Value))
+        if _switched and (watch := _watch.get()) is not None:
+            watch.read(self, "partials")
+        return weights_of(self)
 
     @property
     def _prev(self) -> tuple[Value, ...]:
@@ -187,6 +215,8 @@ class Value(Traced):
         27.0
         """
         first: float = number("backward", seed)
+        if _switched and (watch := _watch.get()) is not None:
+            watch.swept(self, first)
         node: Value
         parent: Value
         order: list[Value] = topological_order(self)
@@ -236,15 +266,23 @@ class Value(Traced):
         """
         node: Value
         for node in topological_order(self):
+            if _switched:
+                node.grad = 0.0
             node._grad = 0.0
 
     def detach(self) -> Value:
         """Return a new leaf with this number and label, cut off from the graph.
 
+        In a trace, which has to follow the number, it is a node that passes no derivative.
+
         >>> (Value(2.0) * 3).detach()
         Value(6.0)
         """
-        return Value(self._data, self.label)
+        if not is_traced():
+            return Value(self._data, self.label)
+        cut: Value = _stopped(self)
+        cut._label = self._label
+        return cut
 
     # The recording of operations. The hot ones are written out; all others go through their row.
 
@@ -252,14 +290,14 @@ class Value(Traced):
         """Apply `op` to `operands` and return the node: value by its function, edges by its rules."""
         if len(operands) == 1:
             return _record_unary(op, self)
-        numbers = tuple([x.data if isinstance(x, Value) else number(op, x) for x in operands])
+        numbers = tuple([primal(x) if isinstance(x, Value) else number(op, x) for x in operands])
         try:
             data = _function(op)(*numbers)
         except (ArithmeticError, ValueError) as error:
             _refuse(error, op, operands)
         if type(data) is not float:  # of a custom op
             data = number(f"{op}: its result", data)
-        if not is_recording():
+        if not is_recording() and not is_traced():
             return _node(None, data, None, None, 0.0, 0.0)
         partials = [op.partial(i, numbers, data) if isinstance(x, Value) else 0.0 for i, x in enumerate(operands)]
         kept = tuple([x if isinstance(x, Value) else c for x, c in zip(operands, numbers, strict=True)])
@@ -438,11 +476,16 @@ class Value(Traced):
         return text if _show is None else _show(self, text)
 
     def __copy__(self) -> Value:
-        """Return a node of its own with the same parents."""
-        return _rebuild(type(self), *self._state())
+        """Return a node of its own with the same parents.
+
+        In a function that is traced or differentiated the copy comes from the node, which may be an input.
+        """
+        return _same(self) if _is_followed() else _rebuild(type(self), *self._state())
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         """Return a copy of the whole graph, of which other copies of the same call are part."""
+        if _is_followed():
+            return _same(self)
         for node in topological_order(self):
             if id(node) not in memo:
                 op, data, grad, label, weights, operands, attributes = node._state()
@@ -454,6 +497,8 @@ class Value(Traced):
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         """Pickle the graph as a flat list, parents first, so that depth costs no recursion."""
+        if _switched and (watch := _watch.get()) is not None:
+            watch.read(self, "pickle")
         if self in _flattened():
             _flattened().discard(self)  # its parents stand before it in the list being pickled
             return _rebuild, (type(self), *self._state())
@@ -466,6 +511,7 @@ class Value(Traced):
         return self._op_row, self._data, self._grad, self._label, weights, self.operands, attributes
 
 
+_assignments = 0
 _walks = 0  # so many that each has a number of its own
 _dying: list[Any] = []  # for free_operands
 _freeing = False
@@ -644,6 +690,38 @@ def compiled() -> bool:
     return COMPILED
 
 
+def primal(node: Value) -> float:
+    """Return a node's number, as the package reads it: what users read of a trace in the making is looked at."""
+    return node._data
+
+
+def weights_of(node: Value) -> tuple[float, ...]:
+    """Return the local derivatives, one for each of the parents."""
+    op = node._op_row
+    weights = node._y if op is not None and op.arity > 2 else (node._dx, node._dy)
+    return tuple([d for x, d in zip(node.operands, weights, strict=False) if isinstance(x, Value)])
+
+
+def assignments() -> int:
+    """Return how often the numbers of nodes were assigned in this process."""
+    return _assignments
+
+
+def _same(node: Value) -> Value:
+    """Return a node of the same number and label that comes from a node."""
+    made = _node(identity, node._data, node, None, 1.0, 0.0)
+    made._label = node._label
+    return made
+
+
+def _stopped(x: Any) -> Any:
+    """Return operands as nodes that pass no derivative; what is no node stays."""
+    if isinstance(x, Value):
+        node: Value = x
+        return _linked(stop_gradient, node._data, node, None, 0.0, 0.0)
+    return tuple([_stopped(part) for part in x]) if type(x) is tuple else x
+
+
 def _stops(node: Value, place: int) -> bool:
     """Return whether the edge to an operand passes no derivative."""
     op: Any = node._op_row
@@ -661,7 +739,7 @@ def passing(user: Value) -> Iterator[tuple[int, Value, float]]:
     op = user.op
     if op is None:
         return
-    weights = iter(user.partials)
+    weights = iter(weights_of(user))
     for i, x in enumerate(user.operands):
         if isinstance(x, Value):
             weight = next(weights)
@@ -699,10 +777,33 @@ def derivatives_of(output: Value, order: list[Value]) -> dict[Value, float]:
 _switched = 0
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 _arithmetic: ContextVar[str] = ContextVar("arithmetic", default="Python's")
+_differentiating: ContextVar[bool] = ContextVar("differentiating", default=False)
 
 
 class Watch:
     """Be told what happens on this thread inside `watched_by`: subclass and override."""
+
+    traces = False  # whether what happens is written down, to be done again with other numbers
+
+    def read(self, node: Value, what: str) -> None:
+        """Take note that Python code reads the number or the local derivatives of a node."""
+
+    def assigned(self, node: Value) -> None:
+        """Take note that Python code will assign a node's number."""
+
+    def adjoint(self, node: Value) -> Any:
+        """Return what `.grad` is."""
+        return primal_grad(node)
+
+    def keep_adjoint(self, node: Value, grad: Any) -> Any:
+        """Take note that `.grad` is assigned, and return the number to keep there."""
+        return grad
+
+    def swept(self, output: Value, seed: float) -> None:
+        """Take note of `output.backward(seed)`, before it leaves derivatives."""
+
+    def entered(self, node: Value) -> None:
+        """Take note of a node that stands for an argument of a function that is differentiated."""
 
     def made(self, node: Value) -> None:
         """Take note of a new node."""
@@ -733,19 +834,42 @@ class _Both(Watch):
     """Two watches, one inside the other."""
 
     def __init__(self, outer: Watch, inner: Watch) -> None:
-        self.watches = (outer, inner)
+        self.outer, self.inner = outer, inner
+        self.traces = outer.traces or inner.traces
+
+    def read(self, node: Value, what: str) -> None:
+        self.outer.read(node, what)
+        self.inner.read(node, what)
+
+    def assigned(self, node: Value) -> None:
+        self.outer.assigned(node)
+        self.inner.assigned(node)
+
+    def adjoint(self, node: Value) -> Any:
+        return (self.inner if self.inner.traces else self.outer).adjoint(node)
+
+    def keep_adjoint(self, node: Value, grad: Any) -> Any:
+        return (self.inner if self.inner.traces else self.outer).keep_adjoint(node, grad)
+
+    def swept(self, output: Value, seed: float) -> None:
+        self.outer.swept(output, seed)
+        self.inner.swept(output, seed)
+
+    def entered(self, node: Value) -> None:
+        self.outer.entered(node)
+        self.inner.entered(node)
 
     def made(self, node: Value) -> None:
-        for watch in self.watches:
-            watch.made(node)
+        self.outer.made(node)
+        self.inner.made(node)
 
     def derived(self, output: Value) -> None:
-        for watch in self.watches:
-            watch.derived(output)
+        self.outer.derived(output)
+        self.inner.derived(output)
 
     def compared(self, sign: str, x: Value, y: Any, outcome: bool) -> None:
-        for watch in self.watches:
-            watch.compared(sign, x, y, outcome)
+        self.outer.compared(sign, x, y, outcome)
+        self.inner.compared(sign, x, y, outcome)
 
 
 def watched_by(watch: Watch) -> AbstractContextManager[None]:
@@ -795,21 +919,61 @@ def _function(op: Op) -> Callable[..., float]:
     return op.function if not _switched or _arithmetic.get() == "Python's" else op.limit.function
 
 
+def differentiating() -> AbstractContextManager[None]:
+    """Tell that inside a function is run to be differentiated."""
+    return _switch(_differentiating, True)
+
+
+def is_differentiating() -> bool:
+    """Return whether a function that is differentiated runs here."""
+    return bool(_switched) and _differentiating.get()
+
+
+def _is_followed() -> bool:
+    """Return whether a node may be an input here, of a trace or of a function that is differentiated."""
+    return is_traced() or is_differentiating()
+
+
+def tell_entered(node: Value) -> None:
+    """Tell who watches, if anybody does, that a node stands for an argument: to the function it is a leaf."""
+    if _switched and (watch := _watch.get()) is not None:
+        watch.entered(node)
+
+
+def is_traced() -> bool:
+    """Return whether operations are written down here, to be done again with other numbers."""
+    return bool(_switched) and (watch := _watch.get()) is not None and watch.traces
+
+
+def primal_grad(node: Value) -> float:
+    """Return the number that `backward()` left in a node."""
+    return node._grad
+
+
 def is_recording() -> bool:
     """Say whether operations are recorded here, on this thread."""
     return not _switched or _recording.get()
 
 
 def _node(op: Op | None, data: float, x: Any, y: Any, dx: float, dy: float) -> Value:
+    if _switched:
+        if op is not None and not _recording.get():
+            if is_traced():  # the number may be another in a run of the trace; a derivative there is none
+                x, y = _stopped(x), y if op.arity > 2 else _stopped(y)
+            else:
+                op = x = y = None
+                dx = dy = 0.0
+        if op is not None and _arithmetic.get() == "limits":
+            op = op.limit
+    return _linked(op, data, x, y, dx, dy)
+
+
+def _linked(op: Op | None, data: float, x: Any, y: Any, dx: float, dy: float) -> Value:
+    """Return a node as it stands, and tell who watches."""
     node: Value = new_node() if COMPILED else Value.__new__(Value)  # type: ignore[name-defined]  # noqa: F821
     node._data = data
     node._grad = 0.0
     node._label = ""
-    if _switched and not _recording.get():
-        op = x = y = None
-        dx = dy = 0.0
-    if _switched and op is not None and _arithmetic.get() == "limits":
-        op = op.limit
     node._op_row = op
     node._x = x
     node._y = y
@@ -830,7 +994,7 @@ def _record_unary(op: Op, node: Value) -> Value:
         _refuse(error, op, (node,))
     if type(data) is not float:  # of a custom op
         data = number(f"{op}: its result", data)
-    if not is_recording():
+    if not is_recording() and not is_traced():
         return _node(None, data, None, None, 0.0, 0.0)
     try:
         slope = op.partials[0](x, data)
@@ -842,7 +1006,7 @@ def _record_unary(op: Op, node: Value) -> Value:
 def _comparable(sign: str, other: Any) -> Any:
     """Return the number that a node is compared with, exact; None leaves the comparison to the other."""
     if isinstance(other, Value):
-        return other.data
+        return primal(other)
     kind = type(other)
     if kind is float or kind is int:
         return other
@@ -881,7 +1045,8 @@ def _constant(op: Op, other: Any, reflected: str) -> float | None:
 def _refuse(error: Exception, op: Op, operands: tuple[Any, ...]) -> NoReturn:
     """Raise an error that names the op and its operands, before any node exists."""
     places = [
-        (f"{x.label}={x.data!r}" if x.label else repr(x.data)) if isinstance(x, Value) else repr(x) for x in operands
+        (f"{x.label}={primal(x)!r}" if x.label else repr(primal(x))) if isinstance(x, Value) else repr(x)
+        for x in operands
     ]
     refuse(error, op, places)
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from ..functions import log_softmax, take
 from ..ops import log, number, relu, sigmoid, softplus
-from ..value import Value, sum
+from ..value import Value, primal, sum
 from .words import named
 
 __all__ = [
@@ -51,7 +51,7 @@ def log_loss(yhat: Any, y: Any) -> Any:
 
 
 def _log_likelihood(a: Any, t: float) -> Any:
-    p = a.data if isinstance(a, Value) else a
+    p = primal(a) if isinstance(a, Value) else a
     if not 0.0 <= p <= 1.0:
         raise ValueError(
             f"log_loss: an output must be a probability, from 0 to 1, not {p:g}: give the net output='sigmoid', "
@@ -133,8 +133,8 @@ def cross_entropy(logits: Any, y: Any) -> Any:
             raise ValueError(f"cross_entropy: {len(logits)} logits, but {len(shares)} target probabilities")
         if not all(0.0 <= t <= 1.0 for t in plain) or abs(sum(plain) - 1.0) > 1e-9:
             raise ValueError(f"cross_entropy: the target {plain} is not a distribution over the classes")
-        return -sum(t * p for t, p in zip(shares, log_softmax(logits), strict=True) if t)
-    k = y.data if isinstance(y, Value) else number("cross_entropy", y)
+        return -sum(t * p for t, p in zip(shares, log_softmax(logits), strict=True) if type(t) is not float or t)
+    k = primal(y) if isinstance(y, Value) else number("cross_entropy", y)
     if not (k.is_integer() and 0 <= k < len(logits)):
         raise ValueError(f"cross_entropy: the target {y!r} is not a class from 0 to {len(logits) - 1}")
     return -take(log_softmax(logits), y)
@@ -203,7 +203,7 @@ def _pairs(name: str, outputs: Any, targets: Any, probabilities: bool = False) -
 
 
 def _plain(t: Value | float) -> float:
-    return t.data if isinstance(t, Value) else t
+    return primal(t) if isinstance(t, Value) else t
 
 
 def _list(x: Any) -> list[Any]:

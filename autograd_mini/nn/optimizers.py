@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..ops import number
-from ..value import Value
+from ..value import Value, is_traced
 from .module import Module
 from .words import count
 
@@ -74,6 +74,11 @@ class Optimizer:
         Raises:
             ArithmeticError: a gradient, a new parameter or the optimizer's state is nan or inf; nothing has changed.
         """
+        if is_traced():
+            raise TypeError(
+                f"{type(self).__name__}: parameters cannot be moved while a function is traced: its program would not do "
+                "it again. Step outside of it, with the gradient that it returns"
+            )
         rate = self.rate()
         if closure is not None:
             self._differentiate(closure)

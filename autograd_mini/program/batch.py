@@ -146,9 +146,9 @@ class _Run:
         for k, out in enumerate(entry.outputs):
             if not isinstance(out, int):
                 self.results[k] = out
-        if way is not None and way.silent.size:
-            self.slopes[np.isin(self.mapped, way.silent)] = 0.0
-            self.totals[:, np.isin(self.same, way.silent)] = 0.0
+        if way is not None:
+            way.finish(self.slopes, self.mapped)
+            way.finish(self.totals.T, self.same)
         if self.compiled._check:
             for i in np.flatnonzero(~np.isfinite(self.results).all(axis=0)):
                 self.compiled(*self.example(int(i)))  # which raises

@@ -21,7 +21,7 @@ from ..nn.module import Module
 from ..structure import flatten
 from ..trace import COMPARE, Trace, TraceWarning, trace_call, trace_graph
 from ..transform import hvp, jvp
-from ..value import Value, by_ieee
+from ..value import Value, assignments, by_ieee
 from .adjoint import written_backward
 from .arguments import NUMBERS, Layout, at, each, parted, read
 from .batch import Batched
@@ -69,8 +69,8 @@ class _Entry:
         if asked is not None and z is not None and not (ask and self.branches):
             both, _ = space.tasks.get(asked) or space.ready(asked)
             both()
-            if asked.silent:
-                space.slopes[asked.way.silent] = 0.0
+            if asked.finishes:
+                asked.way.finish(space.slopes)
             return space
         space.forward()
         if ask and not self.holds(space.d):
@@ -82,8 +82,8 @@ class _Entry:
             else:
                 _, backward = space.tasks.get(asked) or space.ready(asked)
                 backward()
-                if asked.silent:
-                    space.slopes[asked.way.silent] = 0.0
+                if asked.finishes:
+                    asked.way.finish(space.slopes)
         return space
 
     def asked(self, name: str, argnums: Any, n: int, static: list[int]) -> Asked:
@@ -104,8 +104,8 @@ class _Entry:
             spans = [self.layout.span(k) for k in places]
             way = None if self.output is None else self.runner.way_back(self.output, spans)
             everything = several is argnums and places == list(range(len(dynamic)))
-            silent = way is not None and way.silent.size > 0
-            found = self._asked[argnums] = Asked(places, several is not argnums, way, silent, everything)
+            finishes = way is not None and way.finishes
+            found = self._asked[argnums] = Asked(places, several is not argnums, way, finishes, everything)
         return found
 
     def holds(self, d: Any) -> bool:
@@ -138,7 +138,7 @@ class Asked:
     places: list[int]  # of the arguments that are not static
     single: bool
     way: Any  # back
-    silent: bool  # whether an input that is asked for gets no derivative
+    finishes: bool  # whether something is left to do with the derivatives
     everything: bool  # all arguments, in order
 
     def of(self, part: Callable[[int], Any]) -> Any:
@@ -256,6 +256,8 @@ class Compiled:
         self._use_numba = use_numba
         self._derived: dict[str, Compiled] = {}
         self._rooms: list[_Room] = []
+        self._graph: tuple[Any, Any] | None = None  # outputs and inputs, where there is no function
+        self._checked = assignments()  # when the numbers that programs keep of outside were last looked at
         self._calls = 0  # of functions with several programs
         self._warned = False
         self.name = getattr(f, "__name__", None) or "the graph"
@@ -451,11 +453,15 @@ class Compiled:
         return entries[0]
 
     def _all(self) -> list[_Entry]:
+        if assignments() != self._checked:
+            self._drop_moved()
         return [entry for kept in self._entries.values() for entry in kept]
 
     def _run(self, args: tuple[Any, ...], argnums: Any = None) -> tuple[_Entry, _Space, Any]:
         """Run the program for some arguments; with argnums also backward, and return what it asks for."""
         name = self.name
+        if assignments() != self._checked:
+            self._drop_moved()
         places: list[int] = []  # of static arguments
         chunks: Any = []
         keys: tuple[Any, ...]
@@ -504,6 +510,25 @@ class Compiled:
             entry.trace._run([Value(x, label) for x, label in named])
         return entry, space, asked
 
+    def _drop_moved(self) -> None:
+        """Let go of programs with constants that are numbers of Values of outside, where these are others by now."""
+        self._checked = assignments()
+        moved = [key for key, kept in self._entries.items() if any(entry.trace.moved() is not None for entry in kept)]
+        for key in moved:
+            self._entries[key] = [entry for entry in self._entries[key] if entry.trace.moved() is None]
+        if moved:
+            self._derived = {}
+            if self._graph is not None:
+                self._take_graph()
+
+    def _take_graph(self) -> None:
+        """Make the program of a graph that exists."""
+        assert self._graph is not None
+        traced = trace_graph(*self._graph)
+        chunks: list[Any] = []
+        keys = (read("compile", traced.into.parts[0].rebuild(traced.primals), chunks),)
+        self._entries = {keys: [_Entry(traced, Layout(["x"], keys, chunks), self._use_numba, self._rooms)]}
+
     def _keep(self, entry: _Entry, kept: list[_Entry]) -> None:
         """Keep a program beside those of other branches; the one that was not called for longest makes room."""
         if len(kept) == WAYS:
@@ -544,6 +569,8 @@ class Compiled:
         """Return the compiled form of a transformation of the function."""
         if self._static:
             raise ValueError(f"{name}: there are static arguments; bind them first, by functools.partial")
+        if assignments() != self._checked:
+            self._drop_moved()
         made = self._derived.get(name)
         if made is None:
             f = self._f or self._all()[0].trace
@@ -556,7 +583,7 @@ class Compiled:
         return made
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {**vars(self), "_derived": {}}
+        state = {**vars(self), "_derived": {}, "_graph": None, "_checked": 0}
         try:
             pickle.dumps(self._f)
         except (AttributeError, TypeError, pickle.PicklingError):  # a lambda, a closure
@@ -640,10 +667,12 @@ def compile(
     At the first call for each structure of arguments f is run on Values and traced, the graph is lifted to
     instructions on vectors, and from then on these are run. Arguments are numbers, NumPy arrays, lists and dicts
     of them, and modules; arrays reach f as object arrays of Values, a module as it is, with its parameters as
-    inputs. Where Python code branches on numbers (`if x > 0`)
-    each way it goes is traced when it is first met. Results are f's but for rounding: sums in another
-    order, a product rounded with the sum it enters, functions by a few units in the last place. What f reads
-    besides its arguments, Values it closes over and attributes of a module, is as it was at that first call.
+    inputs. Where Python code branches on numbers (`if x > 0`) each way it goes is traced when it is first met.
+    Results are f's but for rounding: sums in another order, a product rounded with the sum it enters, functions by a
+    few units in the last place. The numbers of Values that f closes over are constants of the program: where one is
+    assigned, f is traced again. Other things that f reads, such as a list or an attribute of a module, are as they
+    were at that first call. A number that f takes out of a Value (`x.data`) is as it was then; a `TraceWarning` says
+    so.
 
     Args:
         f: a function; or, with `inputs`, a Value or a structure of Values: a graph that exists.
@@ -674,9 +703,7 @@ def compile(
                 "compile: a module's parameters would be constants: give lambda net, x: net(x), and the net"
             )
         return Compiled(f, static_argnums=static, check=check, use_numba=numba)
-    traced = trace_graph(f, inputs)
-    chunks: list[Any] = []
-    keys = (read("compile", traced.into.parts[0].rebuild(traced.primals), chunks),)
     made = Compiled(None, check=check, use_numba=numba)
-    made._entries[keys] = [_Entry(traced, Layout(["x"], keys, chunks), numba, made._rooms)]
+    made._graph = f, inputs
+    made._take_graph()
     return made

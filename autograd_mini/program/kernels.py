@@ -64,6 +64,18 @@ class Way(NamedTuple):
 
     code: Any  # of the runner: the instructions on it, in their order
     silent: Any  # the places of inputs that are wanted and get no derivative: it is 0
+    chooses: bool  # whether an instruction hands its derivative to one of several numbers, and nothing to the others
+
+    def finish(self, slopes: Any, places: Any = None) -> None:
+        """Make 0.0 of the -0.0 that the inputs have, or those at some places, which got nothing."""
+        slopes[self.silent if places is None else np.isin(places, self.silent)] = 0.0
+        if self.chooses:
+            slopes += 0.0
+
+    @property
+    def finishes(self) -> bool:
+        """Return whether there is anything to finish."""
+        return self.chooses or self.silent.size > 0
 
 
 def _way_back(program: Program, z: int, wanted: list[slice]) -> tuple[list[tuple[int, list[bool]]], Any]:
@@ -93,6 +105,10 @@ def _way_back(program: Program, z: int, wanted: list[slice]) -> tuple[list[tuple
                 if asked or i.kind == "gather":  # which hands all on
                     reached[place] = True
     return steps[::-1], np.flatnonzero(sources & ~reached)
+
+
+def _chooses(program: Program, steps: list[tuple[int, list[bool]]]) -> bool:
+    return any(program.instructions[k].kind == "take" for k, _ in steps)
 
 
 class Batch(NamedTuple):
@@ -190,7 +206,7 @@ class _Loops:
         code = self.code[[k for k, _ in steps]]
         for line, (_, needed) in zip(code, steps, strict=True):
             line[4 + FIELDS : 5 + FIELDS * len(needed) : FIELDS] = needed
-        return Way(code, silent)
+        return Way(code, silent, _chooses(self.program, steps))
 
     def batch(self, batch: Batch, threads: int) -> list[Blocks]:
         """Return what runs blocks of a batch's examples, for each thread its own."""
@@ -375,7 +391,7 @@ class _Arrays:
     def way_back(self, z: int, wanted: list[slice]) -> Way:
         """Return the steps on the way, with the operands that derivatives go to."""
         steps, silent = _way_back(self.program, z, wanted)
-        return Way([(*self.steps[k], needed) for k, needed in steps], silent)
+        return Way([(*self.steps[k], needed) for k, needed in steps], silent, _chooses(self.program, steps))
 
     def _backward(self, d: Any, grad: Any, z: int, way: Way) -> None:
         grad[:] = -0.0  # to which anything can be added, a -0.0 too
