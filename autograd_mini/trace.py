@@ -502,15 +502,22 @@ class _Recorder(Watch):
     def __init__(self, name: str, inputs: Sequence[Value]) -> None:
         self.name = name
         self.made_on: list[tuple[str, Value, Any, bool]] = []
-        self.own: set[Value] = set()  # the nodes that were made in the trace
+        self._made: list[Value] = []
+        self.made = self._made.append  # type: ignore[assignment, method-assign]  # every node takes this way
+        self._own: set[Value] = set()
+        self._counted = 0
         self.frozen: dict[Value, float] = {}  # the nodes of outside whose numbers are constants
         self.adjoints: dict[Value, Any] = {}  # what `.grad` is, as nodes
         self._depends = dict.fromkeys(inputs, True)
         self._entered: set[Value] = set()  # nodes that are leaves to a function that is differentiated
         self._said: set[str] = set()
 
-    def made(self, node: Value) -> None:
-        self.own.add(node)
+    @property
+    def own(self) -> set[Value]:
+        """Return the nodes that were made in the trace."""
+        if len(self._made) != self._counted:
+            self._own, self._counted = set(self._made), len(self._made)
+        return self._own
 
     def depends(self, node: Value) -> bool:
         """Return whether a node was computed from the inputs."""
@@ -527,7 +534,13 @@ class _Recorder(Watch):
 
     def freeze(self, node: Value) -> None:
         """Take note that a node's number is a constant: it is that of the nodes of outside that it comes from."""
-        _freeze(node, self.own, self.frozen)
+        stack = [node]
+        while stack:
+            top = stack.pop()
+            if top.op is not None and top in self.own:
+                stack += top.parents
+            else:
+                self.frozen[top] = primal(top)
 
     def read(self, node: Value, what: str) -> None:
         if self.depends(node):
@@ -588,17 +601,6 @@ class _Recorder(Watch):
                 sign, at = ("<=" if sign in ("<", "<=") else ">"), at if at < y else math.nextafter(at, -math.inf)
             y = at
         self.made_on.append((sign, x, y, outcome))
-
-
-def _freeze(node: Value, own: set[Value], frozen: dict[Value, float]) -> None:
-    """Keep the numbers of the nodes of outside that a constant comes from."""
-    stack = [node]
-    while stack:
-        top = stack.pop()
-        if top in own and top.op is not None:
-            stack += top.parents
-        else:
-            frozen[top] = primal(top)
 
 
 def users_frame() -> FrameType:

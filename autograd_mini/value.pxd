@@ -21,7 +21,6 @@ cdef class Value(Traced):
     cdef object __weakref__
 
 cdef Value _node(object op, double data, object x, object y, double dx, double dy)
-cdef Value _linked(object op, double data, object x, object y, double dx, double dy)
 cdef Value _same(Value node)
 cpdef double primal(Value node)
 cpdef double primal_grad(Value node)

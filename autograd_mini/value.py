@@ -718,7 +718,7 @@ def _stopped(x: Any) -> Any:
     """Return operands as nodes that pass no derivative; what is no node stays."""
     if isinstance(x, Value):
         node: Value = x
-        return _linked(stop_gradient, node._data, node, None, 0.0, 0.0)
+        return _node(stop_gradient, node._data, node, None, 0.0, 0.0)
     return tuple([_stopped(part) for part in x]) if type(x) is tuple else x
 
 
@@ -956,24 +956,19 @@ def is_recording() -> bool:
 
 
 def _node(op: Op | None, data: float, x: Any, y: Any, dx: float, dy: float) -> Value:
-    if _switched:
-        if op is not None and not _recording.get():
-            if is_traced():  # the number may be another in a run of the trace; a derivative there is none
-                x, y = _stopped(x), y if op.arity > 2 else _stopped(y)
-            else:
-                op = x = y = None
-                dx = dy = 0.0
-        if op is not None and _arithmetic.get() == "limits":
-            op = op.limit
-    return _linked(op, data, x, y, dx, dy)
-
-
-def _linked(op: Op | None, data: float, x: Any, y: Any, dx: float, dy: float) -> Value:
-    """Return a node as it stands, and tell who watches."""
     node: Value = new_node() if COMPILED else Value.__new__(Value)  # type: ignore[name-defined]  # noqa: F821
     node._data = data
     node._grad = 0.0
     node._label = ""
+    if _switched:
+        if op is not None and not _recording.get():
+            if not is_traced():
+                op = x = y = None
+                dx = dy = 0.0
+            elif op is not stop_gradient:  # a run of the trace follows the number, and passes no derivative
+                x, y = _stopped(x), y if op.arity > 2 else _stopped(y)
+        if op is not None and _arithmetic.get() == "limits":
+            op = op.limit
     node._op_row = op
     node._x = x
     node._y = y

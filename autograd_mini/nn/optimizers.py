@@ -76,8 +76,8 @@ class Optimizer:
         """
         if is_traced():
             raise TypeError(
-                f"{type(self).__name__}: parameters cannot be moved while a function is traced: its program would not do "
-                "it again. Step outside of it, with the gradient that it returns"
+                f"{type(self).__name__}: parameters cannot be moved while a function is traced: its program would not "
+                "do it again. Step outside of it, with the gradient that it returns"
             )
         rate = self.rate()
         if closure is not None:
