@@ -112,6 +112,7 @@ from .transform import (
     vjp as vjp,
 )
 from .value import (
+    StaleGraphError as StaleGraphError,
     Value as Value,
     compiled as compiled,
     dot as dot,
@@ -142,6 +143,7 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "Op",
     "Path",
     "Paths",
+    "StaleGraphError",
     "Trace",
     "TraceWarning",
     "Value",

@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 from .explain import Edge, edges, find
 from .printing import Text, format_number, names_of
+from .stale import require_fresh
 from .trace import users_frame
 from .value import Value, Watch, derivatives_of, primal, reached_by, topological_order, watched_by
 
@@ -71,6 +72,7 @@ def blame(output: Value, node: Value | str | None = None) -> Blame:
     """
     find(output, output)  # a TypeError for what is no Value
     order = topological_order(output)
+    require_fresh(output, order)
     names = names_of(order, output)
     derivatives = derivatives_of(output, order)
     targets = [find(output, node)] if node is not None else [x for x in order if x.op is None]

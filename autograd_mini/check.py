@@ -15,6 +15,7 @@ from typing import Any
 
 from .ops import number
 from .printing import format_number, names_of
+from .stale import require_fresh
 from .structure import flatten
 from .transform import Linear, jvp, vjp
 from .value import Value, derivatives_of, primal, topological_order, weights_of
@@ -278,6 +279,10 @@ def audit(output: Value) -> Audit:
 
     The differences run the graph again from its leaves; `.grad` is not touched.
 
+    Raises:
+        TypeError: `output` is not a Value.
+        StaleGraphError: a number was assigned after the graph was computed.
+
     >>> a, b = Value(2.0, "a"), Value(3.0, "b")
     >>> audit(a * b + a)
     leaf  reverse  forward  numeric
@@ -287,6 +292,7 @@ def audit(output: Value) -> Audit:
     if not isinstance(output, Value):
         raise TypeError(f"audit: give a Value, not {output!r} of type {type(output).__name__}")
     order = topological_order(output)
+    require_fresh(output, order)
     names = names_of(order, output)
     derivatives = derivatives_of(output, order)
     rows = []

@@ -16,6 +16,7 @@ import shutil
 import struct
 import sys
 import tempfile
+import textwrap
 import threading
 import webbrowser
 from collections import deque
@@ -28,6 +29,7 @@ import graphviz
 from .files import write_whole
 from .folding import Box, boxes_of, unfold
 from .printing import Label, Text, format_number, is_formula, names_of
+from .stale import staleness
 from .value import Value, derivatives_of, primal, topological_order
 
 __all__ = ["LEAF", "LEFT_OUT", "OPERATION", "OUTPUT", "Drawing", "blank", "draw"]
@@ -142,7 +144,8 @@ def draw(
 
     Derivatives are of this output, and `–` until `backward()` has reached it. Edges stand in the order of the
     operands; a plain number is part of its operation's sign, as in `× 3`. Layers and neurons, known by labels such
-    as `a_1^[2](3)`, are framed.
+    as `a_1^[2](3)`, are framed. What Python's `if` decided is not drawn. A note stands below a graph of which a
+    number was assigned after it was computed, such as a parameter after a training step; `forward()` computes it anew.
 
     Args:
         fold: True draws a neuron as one box, and what has no label as part of what it is computed for; the edges
@@ -199,6 +202,8 @@ def draw(
     if missing := len(boxes) - len(kept):
         what = "boxes" if fold else "nodes"
         note = f"{missing:,} of {len(boxes):,} {what} are not drawn; max_nodes=None draws all"
+    if stale := staleness(output, order):
+        note = "\n".join([*textwrap.wrap(f"Stale: {stale}", 72), *[note] * bool(note)])
     if note:
         drawing.attr(label=note, labelloc="b", fontname=FONT, fontsize="12", fontcolor=ON_PAGE)
         sentences.append(note)

@@ -18,6 +18,7 @@ from itertools import count, islice
 from typing import Any, TypeVar
 
 from .printing import Tex, Text, format_number, names_of
+from .stale import require_fresh
 from .value import Value, derivatives_of, primal, reached_by, topological_order, weights_of
 
 __all__ = ["Edge", "Explanation", "Line", "Path", "Paths", "Term", "explain", "paths"]
@@ -340,6 +341,7 @@ def explain(output: Value, node: Value | str | None = None) -> Explanation:
 
     Raises:
         ValueError: no node, or more than one, has that label.
+        StaleGraphError: a number was assigned after the graph was computed; `forward()` computes it anew.
 
     >>> a, b, c = Value(5, "a"), Value(3, "b"), Value(2, "c")
     >>> u = b * c; u.label = "u"
@@ -366,6 +368,7 @@ def explain(output: Value, node: Value | str | None = None) -> Explanation:
     """
     target = find(output, output if node is None else node)
     order = topological_order(output)
+    require_fresh(output, order)
     derivatives = derivatives_of(output, order)
     names = names_of(order, output)
     if node is None:
@@ -545,6 +548,7 @@ def paths(output: Value, node: Value | str) -> Paths:
 
     Raises:
         ValueError: `node` is a label that no node, or more than one, has.
+        StaleGraphError: a number was assigned after the graph was computed.
 
     >>> x = Value(3.0, "x")
     >>> y = x * x + x; y.label = "y"
@@ -559,7 +563,9 @@ def paths(output: Value, node: Value | str) -> Paths:
     >>> paths(y, x).count
     1688849860263936
     """
-    return Paths(output, find(output, node))
+    target = find(output, node)
+    require_fresh(output)
+    return Paths(output, target)
 
 
 def report(output: Value, nodes: list[Value] | None, format: str, precision: int) -> str:

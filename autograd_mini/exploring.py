@@ -23,6 +23,7 @@ from .explain import edges, explain
 from .files import write_whole
 from .ops import OPS, Level, Op, Traced
 from .printing import Text
+from .stale import require_fresh
 from .value import Value, primal, topological_order
 
 __all__ = ["Explorer", "explore"]
@@ -111,6 +112,7 @@ def explore(output: Value, *, precision: int = 4) -> Explorer:
     Raises:
         TypeError: `output` is not a Value.
         ValueError: the graph has more than 300 nodes, or `precision` is not from 1 to 17.
+        StaleGraphError: a number was assigned after the graph was computed.
         ImportError: there is no `dot` program and no pygraphviz.
 
     >>> a, b = Value(2.0, "a"), Value(3.0, "b")
@@ -121,6 +123,7 @@ def explore(output: Value, *, precision: int = 4) -> Explorer:
     if not isinstance(output, Value):
         raise TypeError(f"explore: give a Value, not {output!r} of type {type(output).__name__}")
     order = topological_order(output)
+    require_fresh(output, order)
     if len(order) > MOST:
         raise ValueError(
             f"explore: the graph has {len(order):,} nodes, and at most {MOST} can be read; explore a node inside "

@@ -22,6 +22,19 @@ cdef class Value(Traced):
 
 cdef Value _node(object op, double data, object x, object y, double dx, double dy)
 cdef Value _same(Value node)
+cdef double _number_of(object operand) except? -1.0
+cdef object _compute(Value node)
+cdef object _compute_by_row(Value node, object op)
+cdef object _compute_many(Value node, object op)
+cdef object _weigh(Value node, double dx, double dy)
+cdef bint _is_plain_power(double x, double c) noexcept
+cdef double _raised(double x, double c) noexcept
+cdef bint _is_near(double x, double y) except -1
+cdef double _inner(list operands, Py_ssize_t n, object weights) except? -1.0
+cdef double _total(list operands) except? -1.0
+cdef object _applied_to_one(object op, Value node)
+cdef object _slope_of_one(object op, double x, object data)
+cdef object _value_of(object op, tuple numbers, tuple operands)
 cpdef double primal(Value node)
 cpdef double primal_grad(Value node)
 cpdef long long assignments()

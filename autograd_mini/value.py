@@ -12,6 +12,7 @@ Nothing here recurses: a graph may be a million nodes deep.
 from __future__ import annotations
 
 import copy
+import math
 import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 else:
     from . import uncompiled as cython
 
-__all__ = ["Value", "compiled", "dot", "no_grad", "sum", "topological_order"]
+__all__ = ["StaleGraphError", "Value", "compiled", "dot", "no_grad", "sum", "topological_order"]
 
 COMPILED = bool(cython.compiled)
 
@@ -120,6 +121,8 @@ class Value(Traced):
             watch.assigned(self)
         _assignments += 1
         self._data = given
+        if self._op_row is None:
+            self._dy = 1.0  # of a leaf no weight: the mark that it was assigned
 
     @property
     def grad(self) -> float:
@@ -254,6 +257,60 @@ class Value(Traced):
                     reached = reached_by(self)
         tell_derived(self)
 
+    def forward(self) -> None:
+        r"""Compute the graph of this node anew from its leaves: every number, and every local derivative.
+
+        Assign leaves and call it, instead of building the graph again. Derivatives of interior nodes become 0,
+        those of leaves stay. All or nothing: where an operation has no value, an error is raised, and all is as it was.
+        Nodes that other outputs share change too. What Python's `if` decided when the graph was built is no part of
+        it: the graph is computed anew, not the function that built it.
+
+        Raises:
+            ValueError, ArithmeticError: an operation has no value at these numbers; the message names it.
+            TypeError: the graph is being traced or differentiated.
+
+        >>> x = Value(3.0)
+        >>> y = x * x + 1
+        >>> x.data = 5.0
+        >>> y.forward()
+        >>> y.data
+        26.0
+        """
+        global _assignments
+        if _is_followed():
+            raise TypeError("forward: a graph that is traced or differentiated keeps its numbers; call it outside")
+        order: list[Value] = topological_order(self)
+        node: Value
+        i: cython.Py_ssize_t
+        done: cython.Py_ssize_t = 0
+        before = array("d", bytes(24 * len(order)))  # numbers and weights, to be put back
+        weights: list[Any] = []  # of rows of many operands
+        try:
+            for i in range(len(order)):
+                node = order[i]
+                if COMPILED:
+                    put(before, 3 * i, node._data)  # type: ignore[name-defined]  # noqa: F821
+                    put(before, 3 * i + 1, node._dx)  # type: ignore[name-defined]  # noqa: F821
+                    put(before, 3 * i + 2, node._dy)  # type: ignore[name-defined]  # noqa: F821
+                else:
+                    before[3 * i], before[3 * i + 1], before[3 * i + 2] = node._data, node._dx, node._dy
+                if type(node._x) is tuple:
+                    weights.append(node._y)
+                done = i + 1
+                if node._op_row is not None:
+                    _compute(node)
+        except BaseException:
+            for i in range(done - 1, -1, -1):
+                node = order[i]
+                node._data, node._dx, node._dy = before[3 * i], before[3 * i + 1], before[3 * i + 2]
+                if type(node._x) is tuple:
+                    node._y = weights.pop()
+            raise
+        for node in order:
+            if node._op_row is not None:
+                node._grad = 0.0
+        _assignments += 1
+
     def zero_grad(self) -> None:
         """Set `.grad` to 0.0 in the whole graph of this node.
 
@@ -291,12 +348,7 @@ class Value(Traced):
         if len(operands) == 1:
             return _record_unary(op, self)
         numbers = tuple([primal(x) if isinstance(x, Value) else number(op, x) for x in operands])
-        try:
-            data = _function(op)(*numbers)
-        except (ArithmeticError, ValueError) as error:
-            _refuse(error, op, operands)
-        if type(data) is not float:  # of a custom op
-            data = number(f"{op}: its result", data)
+        data = _value_of(op, numbers, operands)
         if not is_recording() and not is_traced():
             return _node(None, data, None, None, 0.0, 0.0)
         partials = [op.partial(i, numbers, data) if isinstance(x, Value) else 0.0 for i, x in enumerate(operands)]
@@ -385,12 +437,9 @@ class Value(Traced):
             return NotImplemented
         x: float = self._data
         c: float = plain
-        if c != 0.0 and (x > 0.0 or (x < 0.0 and plain.is_integer())):
-            try:
-                z: float = x**c
-                slope: float = c * x ** (c - 1.0)
-            except OverflowError:
-                z = slope = inf
+        if _is_plain_power(x, c):
+            z: float = _raised(x, c)
+            slope: float = c * _raised(x, c - 1.0)
             if -inf < z < inf and -inf < slope < inf:
                 return _node(power, z, self, plain, slope, 0.0)
         return self.record(power, (self, plain))  # which says what a pole or an overflow is
@@ -592,7 +641,6 @@ def dot(ws: Iterable[Any], xs: Iterable[Any], bias: Any = None) -> Any:
     left: list[Any] = ws if type(ws) is list else list(ws)
     right: list[Any] = xs if type(xs) is list else list(xs)
     n: cython.Py_ssize_t = len(left)
-    i: cython.Py_ssize_t
     if n == 0 or len(right) != n:
         raise ValueError(f"dot: expected as many w as x, and some, not {n} and {len(right)}")
     operands: list[Any] = left + right
@@ -600,22 +648,10 @@ def dot(ws: Iterable[Any], xs: Iterable[Any], bias: Any = None) -> Any:
         _read("dot", operands, 0)
         _read("dot", operands, 1)
         return operands[0] * operands[1]
-    weights = _weights(2 * n + (bias is not None))
-    total: float = 0.0
-    w: float
-    x: float
-    for i in range(n):
-        w = _read("dot", operands, i)
-        x = _read("dot", operands, i + n)
-        total = total + w * x if i else w * x
-        if COMPILED:
-            put(weights, i, x)  # type: ignore[name-defined]  # noqa: F821  # of value.pxd
-            put(weights, i + n, w)  # type: ignore[name-defined]  # noqa: F821
-        else:
-            weights[i], weights[i + n] = x, w
     if bias is not None:
         operands.append(bias)
-        total = total + _read("dot", operands, 2 * n)
+    weights = _weights(len(operands))
+    total: float = _inner(operands, n, weights)
     if not _traced(operands):
         return total
     arity = len(operands)
@@ -645,12 +681,41 @@ def sum(xs: Iterable[Any]) -> Any:
         for i in range(n):
             _read("sum", operands, i)
         return operands[0] if n == 1 else operands[0] + operands[1]
-    total: float = 0.0
-    for i in range(n):
-        total = total + _read("sum", operands, i) if i else _read("sum", operands, i)
+    total: float = _total(operands)
     if not _traced(operands):
         return total
     return _node(sum_of(n), total, tuple(operands), _weights(n), 0.0, 0.0)
+
+
+def _inner(operands: list[Any], n: cython.Py_ssize_t, weights: Any) -> float:
+    """Return the sum of n products, and of what stands behind them; plain numbers become floats in the list."""
+    total: float = 0.0
+    w: float
+    x: float
+    i: cython.Py_ssize_t
+    for i in range(n):
+        w = _read("dot", operands, i)
+        x = _read("dot", operands, i + n)
+        total = total + w * x if i else w * x
+        if weights is None:
+            continue
+        if COMPILED:
+            put(weights, i, x)  # type: ignore[name-defined]  # noqa: F821  # of value.pxd
+            put(weights, i + n, w)  # type: ignore[name-defined]  # noqa: F821
+        else:
+            weights[i], weights[i + n] = x, w
+    if len(operands) > 2 * n:
+        total = total + _read("dot", operands, 2 * n)
+    return total
+
+
+def _total(operands: list[Any]) -> float:
+    """Return the sum of numbers, from left to right; plain numbers become floats in the list."""
+    total: float = _read("sum", operands, 0)
+    i: cython.Py_ssize_t
+    for i in range(1, len(operands)):
+        total = total + _read("sum", operands, i)
+    return total
 
 
 def _read(name: str, operands: list[Any], i: cython.Py_ssize_t) -> float:
@@ -983,19 +1048,183 @@ def _record_unary(op: Op, node: Value) -> Value:
     x: float = node._data
     if op is relu:
         return _node(op, 0.0 if x <= 0.0 else x, node, None, 1.0 if x > 0.0 else 0.0, 0.0)
-    try:
-        data = op.function(x) if not _switched else _function(op)(x)
-    except (ArithmeticError, ValueError) as error:
-        _refuse(error, op, (node,))
-    if type(data) is not float:  # of a custom op
-        data = number(f"{op}: its result", data)
+    data = _applied_to_one(op, node)
     if not is_recording() and not is_traced():
         return _node(None, data, None, None, 0.0, 0.0)
+    return _node(op, data, node, None, _slope_of_one(op, x, data), 0.0)
+
+
+def _applied_to_one(op: Op, node: Value) -> Any:
     try:
-        slope = op.partials[0](x, data)
+        data = op.function(node._data) if not _switched else _function(op)(node._data)
+    except (ArithmeticError, ValueError) as error:
+        _refuse(error, op, (node,))
+    return data if type(data) is float else number(f"{op}: its result", data)  # of a custom op
+
+
+def _slope_of_one(op: Op, x: float, data: Any) -> Any:
+    try:
+        return op.partials[0](x, data)
     except (ArithmeticError, ValueError):  # a pole, of which the row tells the limit
-        slope = op.partial(0, (x,), data)
-    return _node(op, data, node, None, slope, 0.0)
+        return op.partial(0, (x,), data)
+
+
+def _is_plain_power(x: float, c: float) -> bool:
+    """Return whether a power is real, and its slope neither at a pole nor the constant 0."""
+    return c != 0.0 and (x > 0.0 or (x < 0.0 and c == c // 1.0))
+
+
+def _raised(x: float, c: float) -> float:
+    """Return a power, inf where it overflows."""
+    try:
+        z: float = x**c
+    except OverflowError:
+        z = inf
+    return z
+
+
+# A node's number and weights, computed anew from its operands' numbers; the hot rows are written out as above.
+
+
+def _number_of(operand: Any) -> float:
+    if isinstance(operand, Value):
+        node: Value = operand
+        return node._data
+    plain: float = 0.0 if operand is None else operand
+    return plain
+
+
+def _compute(node: Value) -> None:
+    op: Any = node._op_row
+    if type(node._x) is tuple:
+        _compute_many(node, op)
+        return
+    x: float = _number_of(node._x)
+    y: float = _number_of(node._y)
+    if op is add:
+        node._data = x + y
+    elif op is mul:
+        node._data = x * y
+        _weigh(node, y, x)
+    elif op is sub:
+        node._data = x - y
+    elif op is neg:
+        node._data = -x
+    elif op is div and y != 0.0:
+        node._data = x / y
+        _weigh(node, 1.0 / y, -node._data / y)
+    elif op is relu:
+        node._data = 0.0 if x <= 0.0 else x
+        node._dx = 1.0 if x > 0.0 else 0.0
+    elif op is power and not isinstance(node._y, Value) and _is_plain_power(x, y):
+        z: float = _raised(x, y)
+        slope: float = y * _raised(x, y - 1.0)
+        if -inf < z < inf and -inf < slope < inf:
+            node._data = z
+            node._dx = slope
+        else:
+            _compute_by_row(node, op)
+    elif node._y is None:
+        data = _applied_to_one(op, node._x)
+        node._dx = _slope_of_one(op, x, data)
+        node._data = data
+    else:
+        _compute_by_row(node, op)
+
+
+def _weigh(node: Value, dx: float, dy: float) -> None:
+    node._dx = dx if isinstance(node._x, Value) else 0.0
+    node._dy = dy if isinstance(node._y, Value) else 0.0
+
+
+def _compute_by_row(node: Value, op: Op) -> None:
+    data, partials = _by_row(op, node.operands)
+    node._dx, node._dy = partials[0], partials[-1]
+    node._data = data
+
+
+def _compute_many(node: Value, op: Op) -> None:
+    operands: tuple[Any, ...] = node._x
+    if op.composed is not None and op.name in ("dot", "sum"):
+        numbers: list[Any] = [_number_of(x) for x in operands]
+        n: cython.Py_ssize_t = len(numbers) // 2
+        weights = _weights(len(numbers))
+        node._data = _total(numbers) if op.name == "sum" else _inner(numbers, n, weights)
+        node._y = weights
+        return
+    data, partials = _by_row(op, operands)
+    node._y = array("d", partials)
+    node._data = data
+
+
+def _by_row(op: Op, operands: tuple[Any, ...]) -> tuple[float, list[float]]:
+    """Return what a row gives, and its local derivatives, 0 for a constant."""
+    numbers = tuple([_number_of(x) for x in operands])
+    data = _value_of(op, numbers, operands)
+    return data, [op.partial(i, numbers, data) if isinstance(x, Value) else 0.0 for i, x in enumerate(operands)]
+
+
+def _value_of(op: Op, numbers: tuple[float, ...], operands: tuple[Any, ...]) -> Any:
+    """Return what a row gives of numbers, or raise an error that names the operands."""
+    try:
+        data = _function(op)(*numbers)
+    except (ArithmeticError, ValueError) as error:
+        _refuse(error, op, operands)
+    return data if type(data) is float else number(f"{op}: its result", data)  # of a custom op
+
+
+class StaleGraphError(ValueError):
+    """A node's number is not what its operation gives of its operands' numbers: something was assigned."""
+
+
+def stale_node(order: list[Value]) -> tuple[Value, float] | None:
+    """Return the first node whose number its row does not give, to 4 units in the last place, and what it gives."""
+    node: Value
+    for node in order:
+        op: Any = node._op_row
+        if op is None:
+            continue
+        x: float
+        y: float
+        data: float
+        if type(node._x) is tuple:
+            numbers: list[Any] = [_number_of(operand) for operand in node._x]
+            if op.composed is not None and op.name == "dot":
+                data = _inner(numbers, len(numbers) // 2, None)
+            elif op.composed is not None and op.name == "sum":
+                data = _total(numbers)
+            else:
+                data = op.limit.function(*numbers)
+        else:
+            x = _number_of(node._x)
+            y = _number_of(node._y)
+            if op is add:
+                data = x + y
+            elif op is mul:
+                data = x * y
+            elif op is sub:
+                data = x - y
+            elif node._y is None:
+                data = op.limit.function(x)
+            else:
+                data = op.limit.function(x, y)
+        if data != node._data and not _is_near(data, node._data):
+            return node, data
+    return None
+
+
+def _is_near(x: float, y: float) -> bool:
+    """Return whether numbers are the same to 4 units in the last place; nan is nan."""
+    if x != x or y != y:
+        return x != x and y != y
+    if math.isinf(x) or math.isinf(y):
+        return x == y
+    return math.fabs(x - y) <= 4.0 * math.ulp(max(math.fabs(x), math.fabs(y)))
+
+
+def was_assigned(leaf: Value) -> bool:
+    """Return whether a leaf's number was assigned after it was made."""
+    return leaf._op_row is None and leaf._dy != 0.0
 
 
 def _comparable(sign: str, other: Any) -> Any:

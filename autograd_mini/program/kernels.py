@@ -91,6 +91,9 @@ def _way_back(program: Program, z: int, wanted: list[slice]) -> tuple[list[tuple
     places, needed = [], []
     for i in program.instructions:
         places.append([i.index] if i.kind == "gather" else _addresses(i)[1])
+        if i.kind in ("dot", "take"):  # the number that a dot begins with, or which one is taken, has no terms
+            last = len(places[-1]) - 1 if i.kind == "take" else 2
+            places[-1][last:] = [place[:, :, :1] for place in places[-1][last:]]
         needed.append([k not in i.stops and bool(active[place].any()) for k, place in enumerate(places[-1])])
         if any(needed[-1]):
             active[i.start : i.start + i.count] = True

@@ -1,0 +1,56 @@
+"""Graphs whose numbers were assigned after they were computed.
+
+This module owns the sentence that says so: which node first disagrees with its operands, and which leaves below it
+were assigned. `value` finds the node; whatever shows arithmetic asks here first, so that none of it is false.
+"""
+
+from __future__ import annotations
+
+from .printing import format_number, names_of
+from .value import StaleGraphError, Value, primal, stale_node, topological_order, was_assigned
+
+__all__ = ["require_fresh", "staleness"]
+
+
+def staleness(output: Value, order: list[Value] | None = None) -> str:
+    """Say which node of a graph is not what its operation gives, and why; "" where all are.
+
+    >>> w = Value(1.0, "w")
+    >>> y = w * w; y.label = "y"
+    >>> w.data = 5.0
+    >>> staleness(y)
+    'y = 1, but w * w is 25 now: w was assigned after y was computed. y.forward() computes the graph anew'
+    """
+    order = topological_order(output) if order is None else order
+    found = stale_node(order)
+    if found is None:
+        return ""
+    node, given = found
+    names = names_of(order, output)
+    assert node.op is not None
+    formula = node.op.text.filled(
+        {
+            name: names[x] if isinstance(x, Value) else format_number(x)
+            for name, x in zip(node.op.operands, node.operands, strict=True)
+        }
+    )
+    formula = formula if len(formula) <= 60 else f"{node.op} of its operands"
+    leaves = list(dict.fromkeys(x for x in node.parents if x.op is None))
+    moved = [names[x] for x in leaves if was_assigned(x)]
+    several = f"{', '.join(moved[:5])}{', …' * (len(moved) > 5)}"
+    cause = (
+        f"{several} {'was' if len(moved) == 1 else 'were'} assigned after {names[node]} was computed"
+        if moved
+        else f"its own number was assigned, or {node.op} is no function of its operands"
+    )
+    call = f"{output.label}.forward()" if output.label.isidentifier() else "forward() of the output"
+    return (
+        f"{names[node]} = {format_number(primal(node))}, but {formula} is {format_number(given)} now: {cause}. "
+        f"{call} computes the graph anew"
+    )
+
+
+def require_fresh(output: Value, order: list[Value] | None = None) -> None:
+    """Raise a StaleGraphError where a node is not what its operation gives of its operands' numbers."""
+    if told := staleness(output, order):
+        raise StaleGraphError(told)
