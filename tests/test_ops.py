@@ -321,3 +321,56 @@ def test_derivatives_as_data_equal_backward() -> None:
     y = ag.where(x, x * x, 1.0) + x
     y.backward()
     assert derivatives_of(y, ag.topological_order(y))[x] == x.grad == 5.0
+
+
+# What a change of one sign in the table would break.
+
+
+def test_comparisons_of_equal_numbers() -> None:
+    x, y = Value(2.0), Value(2.0)
+    assert (x < y, x <= y, x > y, x >= y, x == y, x != y) == (False, True, False, True, True, False)
+    assert (ag.greater(x, y).data, ag.greater_equal(x, y).data, ag.equal(x, y).data) == (0.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "xs", "distance"),
+    [
+        ("greater", (2.0, 2.0), 0.0),
+        ("greater_equal", (2.0, 2.0), 0.0),
+        ("greater_equal", (2.0, 5.0), 3.0),
+        ("equal", (1.0, 4.0), 3.0),
+        ("atan2", (3.0, 4.0), 5.0),
+        ("atan2", (0.0, -1.0), 0.0),  # the cut, where the angle jumps
+        ("atan2", (0.5, -1.0), 0.5),
+        ("atan2", (0.0, 0.0), 0.0),
+        ("atan2", (2.0, 0.0), 2.0),
+        ("relu", (-0.25,), 0.25),
+        ("maximum", (1.0, 3.5), 2.5),
+    ],
+)
+def test_how_far_a_kink_is(name: str, xs: tuple[float, ...], distance: float) -> None:
+    kink = OPS[name].kink
+    assert kink is not None
+    assert abs(kink(*xs)) == distance
+    (decision,) = ag.trace(OPS[name], *xs).decisions()
+    assert decision.distance == distance
+
+
+@pytest.mark.parametrize(
+    ("f", "left"),
+    [
+        (lambda x: x * 1.0, 0), (lambda x: 1.0 * x, 0), (lambda x: x / 1.0, 0), (lambda x: x**1.0, 0),
+        (lambda x: x * 0.0, 1), (lambda x: 2.0 * x, 1), (lambda x: 1.0 / x, 1), (lambda x: 1.0**x, 1),
+        (lambda x: x + 0.0, 1),
+    ],
+)  # fmt: skip
+def test_what_changes_nothing_is_left_out(f: Any, left: int) -> None:
+    t = ag.trace(f, 3.0).optimize()
+    assert len(t.equations) == left
+    assert t(5.0) == f(5.0)
+
+
+def test_relu_has_no_negative_zero() -> None:
+    for z in (ag.relu(-0.0), ag.relu(Value(-0.0)).data, ag.relu(Value(-2.0)).data, OPS["relu"].function(-0.0)):
+        assert math.copysign(1.0, z) == 1.0
+    assert ag.relu(Value(-0.0)).partials == (0.0,)
