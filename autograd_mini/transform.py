@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import cached_property
 from math import factorial
 from operator import index
@@ -53,6 +53,7 @@ __all__ = [
 ]
 
 Mode = Literal["fwd", "rev"]
+NESTED = 4  # the order up to which gradients of gradients take no longer than a few runs of the function
 
 
 class Linear:
@@ -469,15 +470,22 @@ def taylor(f: Callable[[Any], Any], x: Any, order: int) -> list[Any]:
     if isinstance(order, bool) or not isinstance(order, int) or order < 0:
         name = getattr(f, "__name__", repr(f))
         raise ValueError(f"taylor of {name}: the order must be a whole number from 0, not {order!r}")
-    try:
-        return _taylor(_Run(f, (x,), {}, 0), order)
-    except (ArithmeticError, ValueError):
-        # Where a series divides by 0 its rules may still have limits, so that nested gradients answer.
-        coefficients = []
-        for k in range(order + 1):
-            coefficients.append(f(x) / factorial(k))
-            f = grad(f)
-        return coefficients
+    if not is_traced():
+        with suppress(ArithmeticError, ValueError):
+            return _taylor(_Run(f, (x,), {}, 0), order)
+    # Where a series divides by 0 its rules may still have limits, so that nested gradients answer, of which each costs
+    # some times the one before. A trace may be run there.
+    coefficients = []
+    nested = f
+    for k in range(min(order, NESTED) + 1):
+        coefficients.append(nested(x) / factorial(k))
+        nested = grad(nested)
+    if order > NESTED:
+        with recording_limits():
+            more = _taylor(_Run(f, (x if isinstance(x, Value) else Value(x),), {}, 0), order)[NESTED + 1 :]
+        plain = not isinstance(x, Value) and not is_traced() and not is_differentiating()
+        coefficients += [primal(c) if plain and isinstance(c, Value) else c for c in more]
+    return coefficients
 
 
 def _taylor(run: _Run, order: int) -> list[Any]:
