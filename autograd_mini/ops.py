@@ -698,7 +698,7 @@ def _infinite(x: float) -> float:
     return inf
 
 
-def _undefined(x: float) -> float:
+def _undefined(*xs: float) -> float:
     return nan
 
 
@@ -735,10 +735,6 @@ def _xlogy_beyond(x: float, y: float) -> float:
 
 def _digamma_beyond(x: float) -> float:
     return -math.copysign(inf, x) if x == 0.0 else nan
-
-
-def _polygamma_beyond(order: float, x: float) -> float:
-    return nan
 
 
 def _identity(x: float) -> float:
@@ -883,7 +879,8 @@ log2: Op = _row("log2", math.log2, lambda x, z: 1.0 / (x * math.log(2.0)), tex=r
                 beyond=_log_beyond, doc=r"Take the logarithm to base 2, $\log_2 x$.")
 log10: Op = _row("log10", math.log10, lambda x, z: 1.0 / (x * math.log(10.0)), tex=r"\log_{10}(<x>)", domain=(POSITIVE,),
                  beyond=_log_beyond, doc=r"Take the logarithm to base 10, $\log_{10} x$.")
-xlogy: Op = _row("xlogy", _xlogy, lambda x, y, z: log(y), lambda x, y, z: x / y, domain=(REAL, POSITIVE),
+xlogy: Op = _row("xlogy", _xlogy, lambda x, y, z: log(y),
+                 lambda x, y, z: guard(equal(x, 0.0) * equal(y, 0.0), 0.0, x / y), domain=(REAL, POSITIVE),
                  convention="0 log 0 = 0",
                  beyond=_xlogy_beyond, doc=r"Multiply by a logarithm, $x \log y$, which is 0 at $x = 0$ (the entropy's convention).")
 
@@ -939,7 +936,7 @@ digamma: Op = _row("digamma", _digamma, lambda x, z: polygamma(1.0, x), tex=r"\p
 polygamma: Op = _row("polygamma", _polygamma, lambda x, y, z: nan, lambda x, y, z: polygamma(x + 1.0, y),
                      tex=r"\psi^{(<x>)}(<y>)", domain=(POSITIVE, POSITIVE), methods=(),
                      convention="x is the order, a whole number, and has no derivative (nan)",
-                     beyond=_polygamma_beyond, doc=r"Take the x-th derivative of digamma at y, $\psi^{(x)}(y)$; needs SciPy.")
+                     beyond=_undefined, doc=r"Take the x-th derivative of digamma at y, $\psi^{(x)}(y)$; needs SciPy.")
 
 # Activations. The sigmoid's slope is the textbook's z (1 - z); past x = 37, where 1 - z rounds to 0,
 # so does the slope.
@@ -1091,7 +1088,7 @@ def take_of(arity: int) -> Op:
         methods=(),
         names=names,
         composed=chosen,
-        beyond=lambda *xs: nan,
+        beyond=_undefined,
     )
 
 
