@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import cache, cached_property, reduce
+from functools import cache, cached_property, lru_cache, reduce
 from importlib import import_module
 from inspect import Parameter, Signature, signature
 from numbers import Real
@@ -116,7 +116,7 @@ class Notation(NamedTuple):
 
     template: str
     level: Level
-    operands: tuple[Level, ...]
+    operands: Sequence[Level]
 
     def filled(self, parts: Mapping[str, str]) -> str:
         """Return the template with the operands, by their names, in its holes."""
@@ -161,17 +161,17 @@ class Op:
 
     name: str
     function: Callable[..., float]  # plain Python over floats: what a compiler compiles
-    partials: tuple[Callable[..., Any], ...]  # one rule for each operand, over (*operands, z)
+    partials: Sequence[Callable[..., Any]]  # one rule for each operand, over (*operands, z)
     text: Notation
     tex: Notation
     symbol: str  # the sign between two operands or, for a function, its name
-    domain: tuple[Interval, ...]
+    domain: Sequence[Interval]
     doc: str
     kink: Callable[..., float] | None = None  # zero just where the rules are no slopes
     convention: str = ""  # what the partials are there
     defaults: tuple[float, ...] = ()
     methods: tuple[str, ...] = ()
-    operands: tuple[str, ...] = ("x",)  # what the notation and messages call them
+    operands: Sequence[str] = ("x",)  # what the notation and messages call them
     flat: str = "flat"  # what one says of the row where its slope is 0
     neutral: tuple[float | None, float] | None = None  # a constant on the left or right that changes nothing
     composed: Callable[..., Any] | None = None  # the same of other rows, for a row that is several in one
@@ -182,12 +182,12 @@ class Op:
     def __post_init__(self) -> None:
         object.__setattr__(self, "arity", len(self.partials))
         n = self.arity - len(self.defaults)
-        parameters = [
-            Parameter(name, Parameter.POSITIONAL_ONLY, default=self.defaults[i - n] if i >= n else Parameter.empty)
-            for i, name in enumerate(self.operands)
-        ]
-        if self.composed is not None:
-            parameters = [Parameter("operands", Parameter.VAR_POSITIONAL)]
+        parameters = [Parameter("operands", Parameter.VAR_POSITIONAL)]
+        if self.composed is None:
+            parameters = [
+                Parameter(name, Parameter.POSITIONAL_ONLY, default=self.defaults[i - n] if i >= n else Parameter.empty)
+                for i, name in enumerate(self.operands)
+            ]
         shown = {
             "__doc__": self.doc + (f"\n\nConvention: {self.convention}." if self.convention else ""),
             "__name__": self.name,
@@ -290,13 +290,15 @@ class Op:
         return frozenset(i for i, rule in enumerate(self.partials) if _is_constant_zero(rule, self.arity))
 
     @property
-    def rules(self) -> tuple[Callable[..., Any], ...]:
+    def rules(self) -> Sequence[Callable[..., Any]]:
         """Return the partials for recorders that know no numbers: one that asks for them is a row of its own.
 
         >>> step = custom_rule(lambda x, z: 1.0 if x > 0 else 0.5)(lambda x: max(x, x / 2))
         >>> step.rules, exp.rules == exp.partials
         ((<op dlambda_dx>,), True)
         """
+        if self.composed is not None:
+            return self.partials
         return tuple(_opaque(self, i) if _asks(self, i) else rule for i, rule in enumerate(self.partials))
 
     def __repr__(self) -> str:
@@ -545,21 +547,22 @@ METHODS: dict[str, Op] = {}
 def _make(
     name: str,
     function: Callable[..., float],
-    *partials: Callable[..., Any],
+    *rules: Callable[..., Any],
     doc: str,
     tex: str = "",
     text: str = "",
     level: Level = Level.ATOM,
     tex_level: Level | None = None,
-    operands: tuple[Level, ...] | None = None,
+    operands: Sequence[Level] | None = None,
+    partials: Sequence[Callable[..., Any]] | None = None,
     tex_operands: tuple[Level, ...] | None = None,
     symbol: str = "",
-    domain: tuple[Interval, ...] | None = None,
+    domain: Sequence[Interval] | None = None,
     kink: Callable[..., float] | None = None,
     convention: str = "",
     defaults: tuple[float, ...] = (),
     methods: tuple[str, ...] | None = None,
-    names: tuple[str, ...] = (),
+    names: Sequence[str] = (),
     flat: str = "flat",
     neutral: tuple[float | None, float] | None = None,
     composed: Callable[..., Any] | None = None,
@@ -567,24 +570,25 @@ def _make(
     raises: bool = True,
 ) -> Op:
     """Make a row, with what follows from its name and its number of rules filled in."""
+    partials = rules if partials is None else partials
     n = len(partials)
     names = names or (("x", "y")[:n] if n < 3 else tuple(f"x{i}" for i in range(1, n + 1)))
-    holes = ", ".join(f"<{operand}>" for operand in names)
-    loose = (Level.COMPARISON,) * n
+    holes = "" if text and tex else ", ".join(f"<{operand}>" for operand in names)
+    operands = (Level.COMPARISON,) * n if operands is None else operands
     if tex_level is None:  # a LaTeX function call is bracketed under a power: (sin(x))^2
         tex_level = min(level, Level.POWER)
     return Op(
         name=name,
         function=function,
         partials=partials,
-        text=Notation(text or f"{name}({holes})", level, operands or loose),
+        text=Notation(text or f"{name}({holes})", level, operands),
         tex=Notation(
             tex or rf"\operatorname{{{name.replace('_', ' ')}}}({holes})",
             tex_level,
-            tex_operands or operands or loose,
+            tex_operands or operands,
         ),
         symbol=symbol or name,
-        domain=domain or (REAL,) * n,
+        domain=(REAL,) * n if domain is None else domain,
         doc=doc,
         kink=kink,
         convention=convention,
@@ -995,35 +999,62 @@ equal: Op = _row("equal", _equal, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
 
 
 # Rows of any number of operands: a neuron's sum as one node. Each size is a row of its own, made when it
-# is first asked for; `value.dot`, `value.sum` and `functions.take` record them.
+# is first asked for; `value.dot`, `value.sum` and `functions.take` record them. What stands at each place is made
+# when somebody asks, so that a row of a million operands is as light as one of three.
+
+SIZES = 1024  # the rows that are kept, of each kind
 
 
-@cache
+class _Places(Sequence[Any]):
+    """What stands at each place of a row of many operands."""
+
+    def __init__(self, n: int, at: Callable[[int], Any]) -> None:
+        self.n, self.at = n, at
+
+    def __len__(self) -> int:
+        return self.n
+
+    @overload
+    def __getitem__(self, i: int) -> Any: ...
+    @overload
+    def __getitem__(self, i: slice) -> tuple[Any, ...]: ...
+    def __getitem__(self, i: Any) -> Any:
+        places = range(self.n)[i]
+        return tuple(map(self.at, places)) if isinstance(places, range) else self.at(places)
+
+
+def _many(name: str, function: Callable[..., Any], n: int, **columns: Any) -> Op:
+    """Make a row of n operands; its columns that are functions give what stands at a place."""
+    columns = {key: _Places(n, x) if key in ("names", "operands", "partials") else x for key, x in columns.items()}
+    domain = _Places(n, lambda i: REAL)
+    return _make(name, function, symbol={"sum": "Σ", "dot": "Σ×"}.get(name, name), methods=(), domain=domain, **columns)
+
+
+@lru_cache(SIZES)
 def sum_of(n: int) -> Op:
     r"""Return the row $x_1 + x_2 + \dots + x_n$.
 
     >>> sum_of(3)(1.0, 2.0, 3.0)
     6.0
     """
-    names = tuple(f"x{i}" for i in range(1, n + 1))
-    return _make(
+    terms = [f"<x{i}>" for i in _ends(1, n)]
+    return _many(
         "sum",
         _add_all,
-        *(_one for _ in names),
+        n,
+        partials=lambda i: _one,
+        names=lambda i: f"x{i + 1}",
+        operands=lambda i: Level.PRODUCT,
         doc=f"Add {n} numbers, from left to right.",
-        text=_joined([f"<{x}>" for x in names]),
-        tex=_joined([f"<{x}>" for x in names], r"\dots"),
+        text=_joined(terms, n),
+        tex=_joined(terms, n, r"\dots"),
         level=Level.SUM,
-        operands=(Level.PRODUCT,) * n,
-        symbol="Σ",
-        methods=(),
-        names=names,
         composed=_add_all,
         raises=False,
     )
 
 
-@cache
+@lru_cache(SIZES)
 def dot_of(arity: int) -> Op:
     r"""Return the row $w_1 x_1 + \dots + w_n x_n$, and $+ b$ where the number of operands is odd.
 
@@ -1033,35 +1064,37 @@ def dot_of(arity: int) -> Op:
     16.0
     """
     n, biased = divmod(arity, 2)
-    ws, xs = ([f"{letter}{i}" for i in range(1, n + 1)] for letter in "wx")
-    names = (*ws, *xs, *["b"] * biased)
-    # A lambda of each place: the slope in w_i is x_i, in x_i it is w_i, in b it is 1.
-    rules = [lambda *operands, i=i: operands[(i + n) % (2 * n)] for i in range(2 * n)]
+
+    def name(i: int) -> str:
+        return f"w{i + 1}" if i < n else f"x{i - n + 1}" if i < 2 * n else "b"
+
+    def rule(i: int) -> Callable[..., Any]:
+        """Return the slope in w_i, which is x_i, in x_i, which is w_i, or in b, which is 1."""
+        return (lambda *operands: operands[(i + n) % (2 * n)]) if i < 2 * n else _one
 
     def function(*operands: Any) -> Any:
         products = [operands[i] * operands[i + n] for i in range(n)]
         return _add_all(*products, *operands[2 * n :])
 
-    bias = ["<b>"] * biased
-    return _make(
+    ends, bias = _ends(1, n + biased), ["<b>"] * biased
+    of_w = [i for i in ends if i <= n]
+    return _many(
         "dot",
         function,
-        *rules,
-        *[_one] * biased,
+        arity,
+        partials=rule,
+        names=name,
+        operands=lambda i: Level.PRODUCT,
         doc=f"Add {n} products{' and a number' * biased}, from left to right.",
-        text=_joined([*(f"<{w}>*<{x}>" for w, x in zip(ws, xs, strict=True)), *bias]),
-        tex=_joined([*(rf"<{w}> \cdot <{x}>" for w, x in zip(ws, xs, strict=True)), *bias], r"\dots"),
+        text=_joined([*(f"<w{i}>*<x{i}>" for i in of_w), *bias], n + biased),
+        tex=_joined([*(rf"<w{i}> \cdot <x{i}>" for i in of_w), *bias], n + biased, r"\dots"),
         level=Level.SUM,
-        operands=(*(Level.PRODUCT,) * (2 * n), *(Level.PRODUCT,) * biased),
-        symbol="Σ×",
-        methods=(),
-        names=names,
         composed=function,
         raises=False,
     )
 
 
-@cache
+@lru_cache(SIZES)
 def take_of(arity: int) -> Op:
     r"""Return the row $x_i$: the first operand, counting from 0, says which of the others it is.
 
@@ -1069,24 +1102,21 @@ def take_of(arity: int) -> Op:
     30.0
     """
     n = arity - 1
-    names = ("i", *(f"x{k}" for k in range(n)))
-    xs = ", ".join(f"<{x}>" for x in names[1:]) if n <= 6 else f"<x0>, <x1>, …, <x{n - 1}>"
+    xs = ", ".join(f"<x{i}>" for i in range(n)) if n <= 6 else f"<x0>, <x1>, …, <x{n - 1}>"
 
     def chosen(index: Any, *xs: Any) -> Any:
         return reduce(lambda rest, k: where(equal(index, float(k)), xs[k], rest), range(n - 2, -1, -1), xs[-1])
 
-    return _make(
+    return _many(
         "take",
         lambda index, *xs: xs[int(index)],
-        lambda *operands: 0.0,
-        *[lambda *operands, k=k: equal(operands[0], float(k)) for k in range(n)],
+        arity,
+        partials=lambda i: (lambda *operands: equal(operands[0], i - 1.0)) if i else (lambda *operands: 0.0),
+        names=lambda i: f"x{i - 1}" if i else "i",
+        operands=lambda i: Level.COMPARISON,
         doc=f"Choose one of {n} numbers.",
         text=f"take(<i>; {xs})",
         tex=rf"\operatorname{{take}}_{{<i>}}({xs.replace('…', chr(92) + 'dots')})",
-        operands=(Level.COMPARISON,) * arity,
-        symbol="take",
-        methods=(),
-        names=names,
         composed=chosen,
         beyond=_undefined,
     )
@@ -1100,6 +1130,12 @@ def _add_all(*xs: Any) -> Any:
     return reduce(lambda total, x: total + x, xs)
 
 
-def _joined(terms: list[str], dots: str = "…") -> str:
-    """Write a sum, a long one by its ends."""
-    return " + ".join(terms if len(terms) <= 6 else [*terms[:2], dots, *terms[-2:]])
+def _ends(first: int, n: int) -> list[int]:
+    """Return the places of n terms that are written: all, or of many the two at each end."""
+    places = range(first, first + n)
+    return list(places) if n <= 6 else [*places[:2], *places[-2:]]
+
+
+def _joined(terms: list[str], n: int, dots: str = "…") -> str:
+    """Write a sum of n terms, a long one by its ends."""
+    return " + ".join(terms if len(terms) == n else [*terms[:2], dots, *terms[2:]])

@@ -24,6 +24,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat
 
 from .ops import (
+    SIZES,
     Op,
     Traced,
     add,
@@ -240,15 +241,16 @@ class Value(Traced):
                     reached = reached_by(self)
             elif type(node._x) is tuple:  # more than two operands
                 operands: tuple[Any, ...] = node._x
-                stops: Any = node._op_row.stops  # type: ignore[union-attr]  # no leaf has operands
-                if stops and reached is None:
-                    reached = reached_by(self)
+                stopping: cython.bint = bool(node._op_row.stops)  # type: ignore[union-attr]  # no leaf has operands
                 i: cython.Py_ssize_t
                 for i in range(len(operands)):
-                    if isinstance(operands[i], Value) and not (stops and i in stops):
+                    if isinstance(operands[i], Value):
                         parent = operands[i]
                         weight: float = entry(node._y, i) if COMPILED else node._y[i]  # type: ignore[name-defined]  # noqa: F821
-                        parent._grad += grad * weight
+                        if not stopping or weight != 0.0 or not _stops(node, i):
+                            parent._grad += grad * weight
+                        elif reached is None:
+                            reached = reached_by(self)
             if isinstance(node._y, Value):
                 parent = node._y
                 if node._dy != 0.0 or not _stops(node, 1):
@@ -562,6 +564,7 @@ class Value(Traced):
 
 _assignments = 0
 _walks = 0  # so many that each has a number of its own
+_dots: dict[int, Op] = {}  # the rows asked for, at hand
 _dying: list[Any] = []  # for free_operands
 _freeing = False
 _waiting: list[Value | None] = [None] * 2048  # spare nodes; their number, the most (9.6 MB), and where the next is
@@ -657,6 +660,8 @@ def dot(ws: Iterable[Any], xs: Iterable[Any], bias: Any = None) -> Any:
     arity = len(operands)
     row = _dots.get(arity)
     if row is None:
+        if len(_dots) == SIZES:
+            _dots.clear()
         row = _dots[arity] = dot_of(arity)
     return _node(row, total, tuple(operands), weights, 0.0, 0.0)
 
@@ -737,7 +742,6 @@ def _traced(operands: list[Any]) -> bool:
     return False
 
 
-_dots: dict[int, Op] = {}  # the rows asked for, at hand
 _WEIGHT = array("d", [1.0])
 
 
@@ -787,10 +791,10 @@ def _stopped(x: Any) -> Any:
     return tuple([_stopped(part) for part in x]) if type(x) is tuple else x
 
 
-def _stops(node: Value, place: int) -> bool:
+def _stops(node: Value, place: cython.Py_ssize_t) -> bool:
     """Return whether the edge to an operand passes no derivative."""
     op: Any = node._op_row
-    return place in op.stops
+    return op is not mul and op is not relu and place in op.stops  # of which many are 0 at a point
 
 
 def passing(user: Value) -> Iterator[tuple[int, Value, float]]:

@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 TESTS = {
@@ -45,15 +46,17 @@ OTHERS: dict[type, list[type]] = {
 def changes(tree: ast.Module) -> Iterator[tuple[int, str, ast.Module]]:
     """Yield every change: its line, what it is, and the module with it."""
     places = [node for node in ast.walk(tree) if isinstance(node, (ast.Compare, ast.BinOp, ast.BoolOp, ast.UnaryOp))]
-    numbers = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and type(node.value) in (int, float)]
+    constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant)]
     for node in places:
         field = "ops" if isinstance(node, ast.Compare) else "op"
         sign = node.ops[0] if isinstance(node, ast.Compare) else node.op
         for other in OTHERS.get(type(sign), []):
             text = f"{type(sign).__name__} for {other.__name__}: {ast.unparse(node)[:60]}"
             yield node.lineno, text, changed(tree, node, field, [other()] if field == "ops" else other())
-    for number in numbers:
-        yield number.lineno, f"{number.value!r} + 1", changed(tree, number, "value", number.value + 1)
+    for constant in constants:
+        value: Any = constant.value
+        if type(value) in (int, float):
+            yield constant.lineno, f"{value!r} + 1", changed(tree, constant, "value", value + 1)
 
 
 def changed(tree: ast.Module, node: ast.AST, field: str, value: object) -> ast.Module:

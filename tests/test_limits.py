@@ -326,3 +326,17 @@ def test_a_guard_covers_a_point_and_leaves_it_without_a_second_derivative() -> N
     assert power([2.0, 0.0])[0] == [0.0, 0.5]
     assert ag.grad(lambda x, y: x**y)(0.0, 0.0) == 0.0
     assert ag.grad(lambda x, y: x**y)(nan, 0.0) == 0.0
+
+
+def test_far_out_second_derivatives_are_0() -> None:
+    for f in (ag.atan, ag.erf, ag.erfc, ag.tanh, ag.sigmoid, ag.gelu, ag.softplus, ag.silu):
+        for x in (1e160, -1e160, 1e300):
+            assert ag.grad(ag.grad(f))(x) == 0.0
+            assert ag.derivative(f, 2)(x) == 0.0
+
+
+def test_the_entropys_slope_at_0() -> None:
+    assert ag.grad(lambda p: ag.xlogy(0.0, p))(0.0) == 0.0
+    assert ag.grad(lambda p: ag.xlogy(1.0, p) + ag.xlogy(0.0, 1.0 - p))(1.0) == 1.0
+    assert ag.grad(lambda p: ag.xlogy(2.0, p))(0.0) == inf
+    assert math.isnan(ag.hessian(lambda v: ag.xlogy(v[0], v[1]))([0.0, 0.0])[1][1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given, strategies as st
 
 import autograd_mini as ag
 from autograd_mini import Value
-from autograd_mini.ops import dot_of, sum_of
+from autograd_mini.ops import dot_of, sum_of, take_of
 
 NUMBERS = st.floats(-10, 10)
 
@@ -119,3 +120,23 @@ def test_numbers_of_any_kind_and_what_is_refused() -> None:
     assert (type(ag.dot([2], [3])), type(ag.sum([True]))) == (float, float)
     with ag.no_grad():
         assert ag.dot(w, w).parents == ()
+
+
+def test_rows_of_many_operands_are_light() -> None:
+    n = 200_000
+    x = Value(1.0, "x")
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    rows = [dot_of(2 * n), sum_of(n), take_of(n)]
+    kept = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert kept < 50_000
+    y = ag.dot([x] * n, [2.0] * n)
+    assert y.op is rows[0]
+    y.backward()
+    assert x.grad == 2.0 * n
+    assert [len(op.operands) for op in rows] == [len(op.partials) for op in rows] == [2 * n, n, n]
+    assert rows[0].operands[n - 1 : n + 1] == (f"w{n}", "x1")
+    assert rows[0].partials[0](*map(float, range(2 * n)), 0.0) == n
+    assert sum_of.cache_info().maxsize == dot_of.cache_info().maxsize == take_of.cache_info().maxsize
+    assert pickle.loads(pickle.dumps(rows[0])) is rows[0]

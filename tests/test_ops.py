@@ -212,7 +212,7 @@ def test_functions_against_mpmath(name: str, data: st.DataObject) -> None:
         ("asin", (1.0,), math.pi / 2, (inf,)),
         ("acos", (-1.0,), math.pi, (-inf,)),
         ("acosh", (1.0,), 0.0, (inf,)),
-        ("xlogy", (0.0, 0.0), 0.0, (-inf, nan)),
+        ("xlogy", (0.0, 0.0), 0.0, (-inf, 0.0)),
         ("xlogy", (0.0, 2.0), 0.0, (math.log(2), 0.0)),
         ("pow", (0.0, 0.0), 1.0, (0.0, -inf)),
         ("pow", (0.0, 2.0), 0.0, (0.0, 0.0)),
