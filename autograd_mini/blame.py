@@ -79,7 +79,8 @@ def blame(output: Value, node: Value | str | None = None) -> Blame:
     derivatives |= {x: 0.0 for x in targets if x not in derivatives}
     reader = _Reader(output, order, names, derivatives, targets)
     findings = reader.forward() or reader.backward() or reader.zeros() or reader.sizes()
-    many = "the derivative asked for is" if node is not None else f"all {len(targets)} derivatives are"
+    one = "the derivative asked for is" if node is not None else "the derivative is"
+    many = f"all {len(targets)} derivatives are" if node is None and len(targets) != 1 else one
     healthy = f"{names[output]} = {format_number(primal(output))}, and {many} finite and not 0."
     return Blame(output, tuple(findings), healthy)
 

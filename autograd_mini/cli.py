@@ -155,11 +155,13 @@ def _pictures(output: Value, files: list[Path], precision: int) -> list[tuple[Pa
     """Return each file with its content, so that nothing is written before all of it is there."""
     if not files:
         return []
-    from .drawing import draw
+    from .drawing import FORMATS, draw
 
     drawing = draw(output, precision=precision)
     pictures = []
     for file in files:
+        if file.suffix.lower()[1:] not in (*FORMATS, "html"):
+            raise _Refused(f"--render {file}: the name must end in one of .{', .'.join(FORMATS)}, .html")
         try:
             page = file.suffix.lower() == ".html"
             content = explore(output, precision=precision).html.encode() if page else drawing.image(file.suffix[1:])

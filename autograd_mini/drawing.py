@@ -111,6 +111,16 @@ class Drawing(graphviz.Digraph):
         """Return the picture's bytes: `image`, under graphviz's name."""
         return self.image(format or "svg")
 
+    def save(self, filename: str | os.PathLike[str] | None = None, *_: Any, **__: Any) -> Path:  # type: ignore[override]
+        """Write the picture to a file, its format being the suffix: `render`, under graphviz's name.
+
+        Raises:
+            TypeError: no file is named.
+        """
+        if filename is None:
+            raise TypeError('save: name the file, as in draw(J).save("J.svg")')
+        return self.render(filename)
+
     def view(self, *_: Any, **__: Any) -> Path:
         """Open the picture in the browser, from a file in the temporary folder."""
         path = self.render(Path(tempfile.mkdtemp(prefix="autograd_mini_")) / "graph.svg")

@@ -82,9 +82,15 @@ class Explorer:
         """Write the page to a file, which is there as a whole or not at all, and needs no other.
 
         Raises:
+            ValueError: the name has another suffix than .html.
             OSError: the file cannot be written.
         """
         written = Path(path)
+        if written.suffix.lower() not in (".html", ".htm", ""):
+            raise ValueError(
+                f"explore: {written.name} is a page, so that its name ends in .html; draw(J).render("
+                f"{written.name!r}) writes a picture"
+            )
         write_whole(written, self.html.encode())
         return written
 

@@ -535,7 +535,7 @@ def number(op: Op | str, operand: object) -> float:
     hint = (
         "; on an array, np.exp and its like ask each element, and so does np.vectorize(f, otypes=[object])"
         if hasattr(operand, "ndim")
-        else "; use a number or a Value"
+        else "; use a number" + " or a Value" * (op != "Value")
     )
     raise TypeError(f"{op}: cannot use {operand!r} of type {type(operand).__name__}{hint}")
 

@@ -467,9 +467,7 @@ def taylor(f: Callable[[Any], Any], x: Any, order: int) -> list[Any]:
     >>> taylor(exp, 0.0, 3) == [1.0, 1.0, 1 / 2, 1 / 6]
     True
     """
-    if isinstance(order, bool) or not isinstance(order, int) or order < 0:
-        name = getattr(f, "__name__", repr(f))
-        raise ValueError(f"taylor of {name}: the order must be a whole number from 0, not {order!r}")
+    _require_order("taylor", f, order)
     if not is_traced():
         with suppress(ArithmeticError, ValueError):
             return _taylor(_Run(f, (x,), {}, 0), order)
@@ -486,6 +484,12 @@ def taylor(f: Callable[[Any], Any], x: Any, order: int) -> list[Any]:
         plain = not isinstance(x, Value) and not is_traced() and not is_differentiating()
         coefficients += [primal(c) if plain and isinstance(c, Value) else c for c in more]
     return coefficients
+
+
+def _require_order(what: str, f: Callable[[Any], Any], order: Any) -> None:
+    if isinstance(order, bool) or not isinstance(order, int) or order < 0:
+        name = getattr(f, "__name__", repr(f))
+        raise ValueError(f"{what} of {name}: the order must be a whole number from 0, not {order!r}")
 
 
 def _taylor(run: _Run, order: int) -> list[Any]:
@@ -518,6 +522,7 @@ def derivative(f: Callable[[Any], Any], order: int = 1) -> Callable[[Any], Any]:
     >>> derivative(sin, order=9)(0.0)
     1.0
     """
+    _require_order("derivative", f, order)
 
     @functools.wraps(f)
     def wrapped(x: Any) -> Any:

@@ -247,3 +247,15 @@ def test_view_opens_a_file(J: Value, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_import_is_lazy() -> None:
     code = "import sys, autograd_mini as ag; assert not {'graphviz', 'numpy', 'scipy'} & set(sys.modules); ag.draw"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_file_holds_what_its_name_says(tmp_path: Path) -> None:
+    y = Value(2.0, "x") * 3
+    assert ag.draw(y).save(tmp_path / "y.dot").read_text().startswith("digraph")
+    with pytest.raises(ValueError, match="cannot draw the format 'jpg'"):
+        ag.draw(y).save(tmp_path / "y.jpg")
+    with pytest.raises(TypeError, match="save: name the file"):
+        ag.draw(y).save()
+    with pytest.raises(ValueError, match=r"y\.svg is a page, so that its name ends in \.html; draw\(J\)\.render"):
+        ag.explore(y).save(tmp_path / "y.svg")
+    assert [path.name for path in tmp_path.iterdir()] == ["y.dot"]
