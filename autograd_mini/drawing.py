@@ -111,7 +111,7 @@ class Drawing(graphviz.Digraph):
         """Return the picture's bytes: `image`, under graphviz's name."""
         return self.image(format or "svg")
 
-    def save(self, filename: str | os.PathLike[str] | None = None, *_: Any, **__: Any) -> Path:  # type: ignore[override]
+    def save(self, filename: str | os.PathLike[str] | None = None, *_: Any, **__: Any) -> Path:
         """Write the picture to a file, its format being the suffix: `render`, under graphviz's name.
 
         Raises:

@@ -88,7 +88,7 @@ def test_pictures(tmp_path: Path) -> None:
         (("a*2", "a=1", "--wrt", "q"), "--wrt: no node has the label 'q'"),
         (
             ("a*2", "a=1", "--render", "x.dot", "--render", "x.gif"),
-            "--render x.gif: the name must end in one of .svg, .png",
+            "x.gif: the name must end in one of .svg, .png",
         ),
         (("a*2", "a=1", "--render", "no/x.dot"), "there is no folder no"),
         (("a*2", "a=1", "--precision", "0"), "'0' is not a whole number from 1 to 17"),
