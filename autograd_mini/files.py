@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,14 +12,24 @@ __all__ = ["write_whole"]
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file in one step: it is there as a whole or, where writing fails, as it was."""
+    """Write a file in one step: it is there as a whole or, where writing fails, as it was.
+
+    A link stays a link, and what it leads to is written; a file keeps its mode. A device or a pipe is written to.
+    """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "this is a folder", str(path))
-    scratch = path.with_name(f".autograd_mini.{uuid4().hex}")
+    place = Path(os.path.realpath(path))
+    scratch = place.with_name(f".autograd_mini.{uuid4().hex}")
     try:
+        before = place.stat() if place.exists() else None
+        if before is not None and not stat.S_ISREG(before.st_mode):
+            place.write_bytes(content)
+            return
         with open(scratch, "xb") as file:
+            if before is not None:
+                os.chmod(scratch, stat.S_IMODE(before.st_mode))
             file.write(content)
-        os.replace(scratch, path)
+        os.replace(scratch, place)
     except OSError as error:
         raise type(error)(error.errno, error.strerror or str(error), str(path)) from None
     finally:

@@ -6,12 +6,15 @@ among rows. Numbers give floats, a Value among them gives Values. It must not kn
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Any
 
-from .ops import exp, log, maximum, number, stop_gradient, take_of
+from .ops import exp, log, maximum, minimum, number, stop_gradient, take_of
 from .structure import flatten
 from .value import Value, primal, sum
+
+LARGEST = sys.float_info.max
 
 __all__ = ["log_softmax", "logsumexp", "softmax", "take"]
 
@@ -28,8 +31,8 @@ def logsumexp(xs: Iterable[Any]) -> Any:
     True
     """
     xs = _some("logsumexp", xs)
-    top = _largest(xs)
-    return log(sum(exp(x - top) for x in xs)) + top
+    top = maximum(-LARGEST, minimum(_largest(xs), LARGEST))  # finite, so that an infinite x less it is infinite
+    return log.limit(sum(exp.limit(x - top) for x in xs)) + top
 
 
 def softmax(xs: Iterable[Any]) -> list[Any]:

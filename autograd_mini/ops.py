@@ -247,8 +247,10 @@ class Op:
         rule = self.partials[index]
         try:
             slope = rule(*operands, z)
+            if type(slope) is float:
+                return slope
             if type(slope) is not complex:  # Python's answer for a power of a negative float
-                return float(slope)
+                return number(f"{self}: its rule for {self.operands[index]}", slope)
             error: Exception = ValueError("a complex number")
         except (ArithmeticError, ValueError) as raised:
             error = raised
@@ -529,6 +531,8 @@ def number(op: Op | str, operand: object) -> float:
         except OverflowError as error:
             raise OverflowError(f"{op}: {error}") from None
     if getattr(operand, "ndim", None) == 0:  # an array or tensor that holds one number
+        if getattr(operand, "mask", False):
+            raise TypeError(f"{op}: cannot use {operand!r}, which is masked and so no number")
         inner = operand.item()  # type: ignore[attr-defined]  # what has ndim 0 has item
         if isinstance(inner, Real):
             return number(op, inner)
@@ -821,11 +825,20 @@ def _digamma(x: float) -> float:
 
 
 def _polygamma(order: float, x: float) -> float:
-    if order % 1.0 != 0.0 or order < 0.0 or x <= 0.0:
+    if order == 0.0:
+        return _digamma(x)
+    if order % 1.0 != 0.0 or order < 0.0 or x == -inf or (x <= 0.0 and x % 1.0 == 0.0):
         raise ValueError("math domain error")
     special = _scipy_special()
     with import_module("numpy").errstate(all="ignore"):
-        return float(special.polygamma(int(order), x))
+        if not x < 0.0:
+            return float(special.polygamma(int(order), x))
+        # The sum of (x + k)**-s over all k from 0 on; below 0 those are the numbers -u, -u - 1, ... up to x.
+        s = order + 1.0
+        k = -math.floor(x)
+        u = -(x + k - 1.0)
+        total = special.zeta(s, x + k) + (-1.0) ** s * (special.zeta(s, u) - special.zeta(s, u + k))
+        return float((-1.0) ** s * special.gamma(s) * total)
 
 
 # One row, one paragraph: function, rules, notation, domain, convention, sentence.

@@ -31,6 +31,7 @@ class Series(Traced):
     def __init__(self, coefficients: Sequence[Any], following: Callable[[int], Any] | None = None) -> None:
         self.coefficients = list(coefficients)
         self.following = following  # gives coefficient k from those below; without it all the rest are 0
+        self.made: dict[Any, tuple[Series, tuple[Any, ...]]] = {}  # of this series, with the operands
 
     def __getitem__(self, k: int) -> Any:
         if self.constant:
@@ -64,7 +65,17 @@ class Series(Traced):
     __hash__ = Traced.__hash__
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> Series:
-        """Apply a row to series; other operands are constants."""
+        """Apply a row to series; other operands are constants.
+
+        What a row made of these operands before is returned again: the rule of sin asks for cos, and that for sin.
+        """
+        key = (op, *(x.hex() if isinstance(x, float) else id(x) for x in operands))
+        made = self.made.get(key)
+        if made is None:
+            made = self.made[key] = self._applied(op, operands), operands
+        return made[0]
+
+    def _applied(self, op: Op, operands: tuple[Any, ...]) -> Series:
         x, *rest = xs = [x if isinstance(x, Series) else Series([x]) for x in operands]
         y = rest[0] if rest else x
         row = op.row

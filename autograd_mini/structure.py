@@ -7,6 +7,7 @@ is there already.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -37,8 +38,8 @@ class Structure(NamedTuple):
         if self.kind == "array":
             return array([next(leaves) for _ in range(self.size)], self.keys)
         parts = [part._rebuild(leaves) for part in self.parts]
-        if self.kind is dict:
-            return dict(zip(self.keys, parts, strict=True))
+        if self.kind in (dict, OrderedDict):
+            return self.kind(zip(self.keys, parts, strict=True))
         if hasattr(self.kind, "_fields"):
             return self.kind(*parts)
         return self.kind(parts)
@@ -65,7 +66,7 @@ class Structure(NamedTuple):
         parts = [str(part) for part in self.parts]
         if len(parts) > 12 and self.kind is not dict:  # shortened, for messages
             parts = [*parts[:3], f"… {len(parts) - 4:,} more", parts[-1]]
-        if self.kind is dict:
+        if self.kind in (dict, OrderedDict):
             return "{" + ", ".join(f"{k!r}: {part}" for k, part in zip(self.keys, parts, strict=True)) + "}"
         if self.kind is list:
             return f"[{', '.join(parts)}]"
@@ -90,9 +91,15 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
 def _flatten(tree: Any, leaves: list[Any]) -> Structure:
     if tree is None:
         return NOTHING
+    if isinstance(tree, type):  # of which np.float64 has an ndim, too
+        leaves.append(tree)
+        return LEAF
     if isinstance(tree, dict):
         keys = sorted(tree) if all(isinstance(key, str) for key in tree) else list(tree)  # as JAX: in order
-        return Structure(dict, tuple(keys), tuple(_flatten(tree[key], leaves) for key in keys))
+        kind: type = dict
+        if isinstance(tree, OrderedDict):
+            keys, kind = list(tree), OrderedDict
+        return Structure(kind, tuple(keys), tuple(_flatten(tree[key], leaves) for key in keys))
     if isinstance(tree, (list, tuple)):
         kind = type(tree) if hasattr(tree, "_fields") else list if isinstance(tree, list) else tuple
         return Structure(kind, (), tuple(_flatten(part, leaves) for part in tree))

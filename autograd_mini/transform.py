@@ -526,6 +526,11 @@ def derivative(f: Callable[[Any], Any], order: int = 1) -> Callable[[Any], Any]:
 
     @functools.wraps(f)
     def wrapped(x: Any) -> Any:
-        return taylor(f, x, order)[order] * factorial(order)
+        whole = factorial(order)
+        beyond = max(whole.bit_length() - 1000, 0)  # from order 171 on it is more than a float holds
+        found = taylor(f, x, order)[order] * float(whole >> beyond)
+        for _ in range(beyond):
+            found = found * 2.0
+        return found
 
     return wrapped

@@ -347,6 +347,8 @@ class Value(Traced):
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> Value:
         """Apply `op` to `operands` and return the node: value by its function, edges by its rules."""
+        if len(operands) != op.arity:
+            raise TypeError(f"{op.name} takes {op.arity} operand{'s' * (op.arity > 1)}, {len(operands)} given")
         if len(operands) == 1:
             return _record_unary(op, self)
         numbers = tuple([primal(x) if isinstance(x, Value) else number(op, x) for x in operands])
@@ -558,7 +560,8 @@ class Value(Traced):
 
     def _state(self) -> tuple[Any, ...]:
         attributes = getattr(self, "__dict__", None)  # of a subclass
-        weights = self._y if type(self._x) is tuple else (self._dx, self._dy)
+        # A copy of the array: whoever gets it may change it, and the node's must have a weight for each operand.
+        weights = array("d", self._y) if type(self._x) is tuple else (self._dx, self._dy)
         return self._op_row, self._data, self._grad, self._label, weights, self.operands, attributes
 
 
@@ -1068,9 +1071,10 @@ def _applied_to_one(op: Op, node: Value) -> Any:
 
 def _slope_of_one(op: Op, x: float, data: Any) -> Any:
     try:
-        return op.partials[0](x, data)
+        slope = op.partials[0](x, data)
     except (ArithmeticError, ValueError):  # a pole, of which the row tells the limit
-        return op.partial(0, (x,), data)
+        slope = None
+    return slope if type(slope) is float else op.partial(0, (x,), data)
 
 
 def _is_plain_power(x: float, c: float) -> bool:
@@ -1264,7 +1268,7 @@ def _constant(op: Op, other: Any, reflected: str) -> float | None:
         kind.__module__ != "builtins"
         and not isinstance(other, Real)
         and hasattr(kind, reflected)
-        and getattr(other, "ndim", None) != 0
+        and (getattr(other, "ndim", None) != 0 or getattr(getattr(other, "dtype", None), "kind", "") == "O")
     ):
         return None
     return number(op, other)
@@ -1289,7 +1293,13 @@ def _rebuild(
     operands: tuple[Any, ...],
     attributes: dict[str, Any] | None = None,
 ) -> Value:
-    """Make a node from its parts: the inverse of `Value._state`."""
+    """Make a node from its parts, which may come from anywhere: the inverse of `Value._state`."""
+    if not (isinstance(kind, type) and issubclass(kind, Value) and (op is None or isinstance(op, Op))):
+        raise TypeError(f"a node cannot be made of {kind!r} and {op!r}")
+    operands = tuple([x if isinstance(x, Value) else number("a node", x) for x in operands])
+    if len(operands) != (op.arity if op is not None else 0):
+        raise ValueError(f"a node of {op or 'no operation'} cannot have {len(operands)} operands")
+    label = label if type(label) is str else str(label)
     node: Value = kind.__new__(kind)
     node._op_row, node._data, node._grad, node._label = op, data, grad, label
     if attributes:  # of a subclass

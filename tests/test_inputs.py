@@ -1,0 +1,155 @@
+"""Inputs of other libraries and odd kinds: used as numbers, or refused with a reason."""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+from collections import OrderedDict, defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+
+import autograd_mini as ag
+from autograd_mini import OPS, Value
+from autograd_mini.files import write_whole
+
+inf = math.inf
+
+
+def test_a_class_is_an_argument_like_others() -> None:
+    assert ag.grad(lambda x, kind: x * 2 if kind is np.float64 else x)(1.0, np.float64) == 2.0
+    assert ag.grad(lambda x, kind: x * 2 if kind is int else x)(1.0, int) == 2.0
+
+
+def test_arrays_of_one_number() -> None:
+    v = Value(2.0, "v")
+    for w in (np.array(3.0), np.array(Value(3.0))):
+        found: list[Any] = [v * w, v + w, v - w, v / w, v**w, w * v, w + v, w - v, w / v, w**v]
+        assert [x.data for x in found] == [6.0, 5.0, -1.0, 2 / 3, 8.0, 6.0, 5.0, 1.0, 1.5, 9.0]
+    value: Any = np.polyval([1.0, 2.0, 3.0], v)
+    assert value.data == 11.0
+    assert ag.grad(lambda x: np.polyval([1.0, 2.0, 3.0], x))(2.0) == 6.0
+
+
+def test_dicts_with_an_order() -> None:
+    given = OrderedDict(b=2.0, a=3.0)
+    found = ag.grad(lambda d: d["b"] * d["a"] ** 2)(given)
+    assert found == OrderedDict(b=9.0, a=12.0)
+    assert list(found) == ["b", "a"]
+    assert isinstance(found, OrderedDict)
+    assert ag.grad(lambda d: d["b"] * d["a"])(defaultdict(float, given)) == {"a": 2.0, "b": 3.0}
+    assert ag.trace(lambda d: d["b"] - d["a"], given)(OrderedDict(b=5.0, a=1.0)) == 4.0
+
+
+def test_what_is_masked_is_no_number() -> None:
+    with pytest.raises(TypeError, match="which is masked and so no number"):
+        Value(np.ma.masked)
+    with pytest.raises(TypeError, match="masked"):
+        _ = Value(1.0) * np.ma.masked_array(1.0, mask=True)
+    assert (Value(2.0) * np.ma.masked_array(3.0, mask=False)).data == 6.0
+
+
+def test_a_rule_that_gives_no_number() -> None:
+    nothing: Any = ag.custom_rule(lambda x, z: None)(lambda x: x)
+    both: Any = ag.custom_rule(lambda x, y, z: 1.0, lambda x, y, z: None)(lambda x, y: x + y)
+    with pytest.raises(TypeError, match="lambda: its rule for x: cannot use None"):
+        nothing(Value(1.0))
+    with pytest.raises(TypeError, match="lambda: its rule for y: cannot use None"):
+        both(1.0, Value(1.0))
+
+
+def test_the_logarithm_of_a_sum_of_infinite_exponentials() -> None:
+    assert ag.logsumexp([-inf, -inf]) == ag.logsumexp([-inf]) == -inf
+    assert ag.logsumexp([inf, 1.0]) == ag.logsumexp([inf, inf]) == ag.logsumexp([-inf, inf]) == inf
+    assert ag.logsumexp([-inf, 1.0]) == 1.0
+    assert math.isnan(ag.logsumexp([math.nan, 1.0]))
+    assert ag.grad(ag.logsumexp)([-inf, 1.0, 1.0]) == [0.0, 0.5, 0.5]
+    c = ag.compile(ag.logsumexp, numba=False)
+    for xs in ([1.0, 2.0], [-inf, -inf], [inf, 1.0], [1e3, 1e3]):
+        assert c(xs) == pytest.approx(ag.logsumexp(xs), rel=1e-15)
+
+
+@pytest.mark.parametrize("x", [-0.5, -2.3, -7.25, -1000.4, -0.001, 0.3, 4.5])
+def test_the_slopes_of_digamma_left_of_0(x: float) -> None:
+    pytest.importorskip("scipy")
+    for n in (0.0, 1.0, 2.0, 3.0):
+        assert OPS["polygamma"](n, x) == pytest.approx(float(mpmath.polygamma(int(n), x)), rel=1e-10)
+    assert ag.grad(ag.digamma)(x) == pytest.approx(float(mpmath.polygamma(1, x)), rel=1e-10)
+    assert ag.grad(ag.grad(ag.digamma))(x) == pytest.approx(float(mpmath.polygamma(2, x)), rel=1e-10)
+
+
+def test_the_poles_of_digamma() -> None:
+    for x in (0.0, -1.0, -7.0, -inf):
+        for n in (0.0, 1.0, 2.0):
+            with pytest.raises(ValueError, match="math domain error in polygamma"):
+                OPS["polygamma"](n, x)
+        with pytest.raises(ValueError, match="math domain error in digamma"):
+            ag.digamma(x)
+
+
+def test_very_high_orders() -> None:
+    assert ag.derivative(ag.exp, order=171)(0.0) == pytest.approx(1.0, rel=1e-10)
+    assert ag.derivative(ag.sin, order=165)(0.3) == pytest.approx(math.cos(0.3), rel=1e-9)
+    assert ag.derivative(ag.tanh, order=40)(0.0) == 0.0
+    x = Value(0.3, "x")
+    assert ag.derivative(ag.cos, order=20)(x).data == pytest.approx(math.cos(0.3), rel=1e-9)
+    for bad in (-1, 1.5, True):
+        with pytest.raises(ValueError, match="derivative of sin: the order must be a whole number from 0"):
+            ag.derivative(ag.sin, order=bad)  # type: ignore[arg-type]
+
+
+def test_a_file_is_written_where_a_link_leads_and_keeps_its_mode(tmp_path: Path) -> None:
+    target, link = tmp_path / "target.json", tmp_path / "link.json"
+    write_whole(target, b"before")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    write_whole(link, b"after")
+    assert (target.read_bytes(), link.is_symlink(), stat.S_IMODE(target.stat().st_mode)) == (b"after", True, 0o600)
+    dangling = tmp_path / "dangling"
+    dangling.symlink_to(tmp_path / "new")
+    write_whole(dangling, b"new")
+    assert (tmp_path / "new").read_bytes() == b"new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dangling", "link.json", "new", "target.json"]
+    write_whole(Path(os.devnull), b"gone")
+    assert not Path(os.devnull).is_file()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_bytes)
+        write_whole(pipe, b"through")
+        assert read.result() == b"through"
+    assert pipe.is_fifo()
+
+
+def test_parts_that_do_not_make_a_node_are_refused() -> None:
+    x = Value(2.0, "x")
+    z = ag.dot([x, x], [1.0, x])
+    rebuild, parts = z.__reduce_ex__(4)[0], z.__reduce_ex__(4)[1]
+    parts[-3].pop()  # a copy of its partials
+    z.backward()
+    assert x.grad == 5.0
+    kind: Any = Value
+    from autograd_mini.value import _rebuild
+
+    assert callable(rebuild)
+    for bad in (
+        (kind, OPS["mul"], 1.0, 0.0, "", (1.0, 1.0), (x,)),
+        (kind, OPS["sin"], 1.0, 0.0, "", (1.0, 1.0), (x, x)),
+        (kind, None, 1.0, 0.0, "", (0.0, 0.0), (x,)),
+        (kind, OPS["where"], 1.0, 0.0, "", (1.0, 1.0), (x, x, x)),
+        (kind, OPS["where"], 1.0, 0.0, "", (1.0, 1.0, 1.0), (x, x)),
+        (kind, OPS["mul"], 1.0, 0.0, "", (1.0, 1.0), (x, "2")),
+        (int, OPS["mul"], 1.0, 0.0, "", (1.0, 1.0), (x, x)),
+        (kind, "mul", 1.0, 0.0, "", (1.0, 1.0), (x, x)),
+    ):
+        with pytest.raises((TypeError, ValueError)):
+            _rebuild(*bad)
+    with pytest.raises(TypeError, match="mul takes 2 operands, 1 given"):
+        x.record(OPS["mul"], (x,))
+    named = _rebuild(kind, None, 1.0, 0.0, type("Name", (str,), {})("n"), (0.0, 0.0), ())
+    assert type(named.label) is str
