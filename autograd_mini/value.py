@@ -1284,13 +1284,13 @@ def _refuse(error: Exception, op: Op, operands: tuple[Any, ...]) -> NoReturn:
 
 
 def _rebuild(
-    kind: type[Value],
-    op: Op | None,
+    kind: Any,
+    op: Any,
     data: float,
     grad: float,
-    label: str,
+    label: Any,
     weights: Any,
-    operands: tuple[Any, ...],
+    operands: Any,
     attributes: dict[str, Any] | None = None,
 ) -> Value:
     """Make a node from its parts, which may come from anywhere: the inverse of `Value._state`."""
