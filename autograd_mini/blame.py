@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import linecache
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 from weakref import WeakKeyDictionary
@@ -18,7 +16,7 @@ from .explain import Edge, edges, find
 from .printing import Text, format_number, names_of
 from .stale import require_fresh
 from .trace import users_frame
-from .value import Value, Watch, derivatives_of, primal, reached_by, topological_order, watched_by
+from .value import Switch, Value, Watch, derivatives_of, primal, reached_by, topological_order, watched_by
 
 __all__ = ["AnomalyError", "Blame", "Finding", "blame", "detect_anomaly"]
 
@@ -298,8 +296,7 @@ class AnomalyError(ArithmeticError):
         self.line = line
 
 
-@contextmanager
-def detect_anomaly() -> Iterator[None]:
+def detect_anomaly() -> Switch:
     """Raise at the first nan or inf, with the op, its operands and the line that made the node.
 
     Forward, a node raises as it is made; backward, `backward()` raises when it has ended, and says
@@ -315,8 +312,7 @@ def detect_anomaly() -> Iterator[None]:
         ...
     autograd_mini.blame.AnomalyError: mul gave inf, of x = 1e+200, x = 1e+200; made at ..., line 2: y = x * x...
     """
-    with watched_by(_Lines()):
-        yield
+    return watched_by(_Lines())
 
 
 class _Lines(Watch):

@@ -8,6 +8,9 @@ from .ops cimport Traced
 
 cdef int _switched
 cdef long long _walks, _assignments
+cpdef object _active(object switch)
+cdef object _setting(object variable, object default)
+cdef object _watching()
 cdef dict _dots
 cdef bint COMPILED
 cdef object add, sub, mul, div, neg, power, relu, identity, stop_gradient, _recording, _watch, _arithmetic

@@ -16,12 +16,12 @@ import math
 import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ContextDecorator
 from contextvars import ContextVar
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat
+from typing import TYPE_CHECKING, Any, NoReturn, Self, SupportsFloat
 
 from .ops import (
     SIZES,
@@ -110,7 +110,7 @@ class Value(Traced):
     @property
     def data(self) -> float:
         """Return the number; assigning one changes this node alone, not what was computed from it."""
-        if _switched and (watch := _watch.get()) is not None:
+        if _switched and (watch := _watching()) is not None:
             watch.read(self, "data")
         return self._data
 
@@ -118,7 +118,7 @@ class Value(Traced):
     def data(self, data: Any) -> None:
         global _assignments
         given: float = data if type(data) is float else number("Value.data", data)
-        if _switched and (watch := _watch.get()) is not None:
+        if _switched and (watch := _watching()) is not None:
             watch.assigned(self)
         _assignments += 1
         self._data = given
@@ -128,13 +128,13 @@ class Value(Traced):
     @property
     def grad(self) -> float:
         r"""Return the derivative $\partial J / \partial v$ that `J.backward()` left here, 0.0 before."""
-        if _switched and (watch := _watch.get()) is not None:
+        if _switched and (watch := _watching()) is not None:
             return watch.adjoint(self)  # type: ignore[no-any-return]  # a Value, in a trace
         return self._grad
 
     @grad.setter
     def grad(self, grad: Any) -> None:
-        if _switched and (watch := _watch.get()) is not None:
+        if _switched and (watch := _watching()) is not None:
             grad = watch.keep_adjoint(self, grad)
         self._grad = grad if type(grad) is float else number("Value.grad", grad)
 
@@ -182,7 +182,7 @@ class Value(Traced):
         >>> (x * x).partials, (x / 2).partials
         ((3.0, 3.0), (0.5,))
         """
-        if _switched and (watch := _watch.get()) is not None:
+        if _switched and (watch := _watching()) is not None:
             watch.read(self, "partials")
         return weights_of(self)
 
@@ -219,7 +219,7 @@ class Value(Traced):
         27.0
         """
         first: float = number("backward", seed)
-        if _switched and (watch := _watch.get()) is not None:
+        if _switched and (watch := _watching()) is not None:
             watch.swept(self, first)
         node: Value
         parent: Value
@@ -550,7 +550,7 @@ class Value(Traced):
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         """Pickle the graph as a flat list, parents first, so that depth costs no recursion."""
-        if _switched and (watch := _watch.get()) is not None:
+        if _switched and (watch := _watching()) is not None:
             watch.read(self, "pickle")
         if self in _flattened():
             _flattened().discard(self)  # its parents stand before it in the list being pickled
@@ -847,9 +847,71 @@ def derivatives_of(output: Value, order: list[Value]) -> dict[Value, float]:
 # One switch that costs a look at an int while nobody uses it; who is inside which context is told
 # per thread and task.
 _switched = 0
-_recording: ContextVar[bool] = ContextVar("recording", default=True)
-_arithmetic: ContextVar[str] = ContextVar("arithmetic", default="Python's")
-_differentiating: ContextVar[bool] = ContextVar("differentiating", default=False)
+
+
+class Switch(ContextDecorator, AbstractContextManager[None]):
+    """A setting inside a `with` block. It ends with the block, in whatever order and thread blocks end."""
+
+    def __init__(self, variable: ContextVar[Switch | None], state: Any) -> None:
+        self.variable, self.state = variable, state
+        self.outer: Switch | None = None
+        self.active = False
+
+    def _recreate_cm(self) -> Self:  # for a function that it decorates
+        return type(self)(self.variable, self.state)
+
+    def __enter__(self) -> None:
+        global _switched
+        if self.active:
+            raise RuntimeError("this context is entered already: make another one")
+        self.outer = self.variable.get()
+        self.variable.set(self)
+        _switched += 1
+        self.active = True  # in the end: an interrupt before leaves a setting that does not count
+
+    def __exit__(self, *_: object) -> None:
+        global _switched
+        self.active = False
+        if self.variable.get() is self:
+            self.variable.set(self.outer)
+        _switched -= 1
+
+
+class Watching(Switch):
+    """The setting of who watches: the watches around are told as well, as long as they last."""
+
+    def _recreate_cm(self) -> Self:
+        return type(self)(self.variable, type(self.state)())
+
+    def __enter__(self) -> None:
+        around = _active(self.variable.get())
+        if around is not None:
+            self.state = _Both(around, self.state)
+        super().__enter__()
+
+
+_recording: ContextVar[Switch | None] = ContextVar("recording", default=None)
+_arithmetic: ContextVar[Switch | None] = ContextVar("arithmetic", default=None)
+_differentiating: ContextVar[Switch | None] = ContextVar("differentiating", default=None)
+_watch: ContextVar[Switch | None] = ContextVar("watch", default=None)
+
+
+def _active(switch: Switch | None) -> Switch | None:
+    """Return the innermost of the settings that holds; one that ended before those inside of it does not."""
+    while switch is not None and not switch.active:
+        switch = switch.outer
+    return switch
+
+
+def _setting(variable: ContextVar[Switch | None], default: Any) -> Any:
+    switch = _active(variable.get())
+    return default if switch is None else switch.state
+
+
+def _watching() -> Watch | None:
+    """Return the watch in force here."""
+    watch: Watch | None = _setting(_watch, None)
+    return watch
 
 
 class Watch:
@@ -887,27 +949,22 @@ class Watch:
         """Take note that Python code compared a node, and so may have taken a branch."""
 
 
-_watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
-
-
-@contextmanager
-def _switch(variable: ContextVar[Any], state: Any) -> Iterator[None]:
-    global _switched
-    _switched += 1
-    token = variable.set(state)
-    try:
-        yield
-    finally:
-        variable.reset(token)
-        _switched -= 1
-
-
 class _Both(Watch):
     """Two watches, one inside the other."""
 
-    def __init__(self, outer: Watch, inner: Watch) -> None:
-        self.outer, self.inner = outer, inner
-        self.traces = outer.traces or inner.traces
+    def __init__(self, around: Switch, inner: Watch) -> None:
+        self.around, self.inner = around, inner
+
+    @property
+    def outer(self) -> Watch:
+        """Return the watch around, or one that takes note of nothing where that has ended."""
+        switch = _active(self.around)
+        return Watch() if switch is None else switch.state
+
+    @property
+    def traces(self) -> bool:  # type: ignore[override]
+        """Return whether one of them writes down what happens."""
+        return self.inner.traces or self.outer.traces
 
     def read(self, node: Value, what: str) -> None:
         self.outer.read(node, what)
@@ -944,19 +1001,18 @@ class _Both(Watch):
         self.inner.compared(sign, x, y, outcome)
 
 
-def watched_by(watch: Watch) -> AbstractContextManager[None]:
+def watched_by(watch: Watch) -> Switch:
     """Tell `watch` what happens inside; outside of it nothing is paid."""
-    outer = _watch.get()
-    return _switch(_watch, watch if outer is None else _Both(outer, watch))
+    return Watching(_watch, watch)
 
 
 def tell_derived(output: Value) -> None:
     """Tell who watches, if anybody does, that derivatives of a node were taken."""
-    if _switched and (watch := _watch.get()) is not None:
+    if _switched and (watch := _watching()) is not None:
         watch.derived(output)
 
 
-def no_grad() -> AbstractContextManager[None]:
+def no_grad() -> Switch:
     """Compute without recording: inside, every result is a leaf. Works per thread and per task.
 
     >>> x = Value(2.0)
@@ -965,17 +1021,17 @@ def no_grad() -> AbstractContextManager[None]:
     >>> y, y.parents
     (Value(4.0), ())
     """
-    return _switch(_recording, False)
+    return Switch(_recording, False)
 
 
 def recording() -> AbstractContextManager[None]:
     """Record, also where `no_grad` is in force around: a transformation needs its graph."""
-    return _switch(_recording, True)
+    return Switch(_recording, True)
 
 
 def by_ieee() -> AbstractContextManager[None]:
     """Compute by IEEE arithmetic where a row would raise an error, and record the row."""
-    return _switch(_arithmetic, "IEEE's")
+    return Switch(_arithmetic, "IEEE's")
 
 
 def recording_limits() -> AbstractContextManager[None]:
@@ -983,22 +1039,22 @@ def recording_limits() -> AbstractContextManager[None]:
 
     A derivative has a value where its rule meets a pole, and a graph of it is run at other numbers.
     """
-    return _switch(_arithmetic, "limits")
+    return Switch(_arithmetic, "limits")
 
 
 def _function(op: Op) -> Callable[..., float]:
     """Return the float function that applying a row calls here."""
-    return op.function if not _switched or _arithmetic.get() == "Python's" else op.limit.function
+    return op.function if not _switched or _setting(_arithmetic, "Python's") == "Python's" else op.limit.function
 
 
 def differentiating() -> AbstractContextManager[None]:
     """Tell that inside a function is run to be differentiated."""
-    return _switch(_differentiating, True)
+    return Switch(_differentiating, True)
 
 
 def is_differentiating() -> bool:
     """Return whether a function that is differentiated runs here."""
-    return bool(_switched) and _differentiating.get()
+    return bool(_switched) and _setting(_differentiating, False)
 
 
 def _is_followed() -> bool:
@@ -1008,13 +1064,13 @@ def _is_followed() -> bool:
 
 def tell_entered(node: Value) -> None:
     """Tell who watches, if anybody does, that a node stands for an argument: to the function it is a leaf."""
-    if _switched and (watch := _watch.get()) is not None:
+    if _switched and (watch := _watching()) is not None:
         watch.entered(node)
 
 
 def is_traced() -> bool:
     """Return whether operations are written down here, to be done again with other numbers."""
-    return bool(_switched) and (watch := _watch.get()) is not None and watch.traces
+    return bool(_switched) and (watch := _watching()) is not None and watch.traces
 
 
 def primal_grad(node: Value) -> float:
@@ -1024,7 +1080,7 @@ def primal_grad(node: Value) -> float:
 
 def is_recording() -> bool:
     """Say whether operations are recorded here, on this thread."""
-    return not _switched or _recording.get()
+    return not _switched or _setting(_recording, True)
 
 
 def _node(op: Op | None, data: float, x: Any, y: Any, dx: float, dy: float) -> Value:
@@ -1033,20 +1089,20 @@ def _node(op: Op | None, data: float, x: Any, y: Any, dx: float, dy: float) -> V
     node._grad = 0.0
     node._label = ""
     if _switched:
-        if op is not None and not _recording.get():
+        if op is not None and not _setting(_recording, True):
             if not is_traced():
                 op = x = y = None
                 dx = dy = 0.0
             elif op is not stop_gradient:  # a run of the trace follows the number, and passes no derivative
                 x, y = _stopped(x), y if op.arity > 2 else _stopped(y)
-        if op is not None and _arithmetic.get() == "limits":
+        if op is not None and _setting(_arithmetic, "Python's") == "limits":
             op = op.limit
     node._op_row = op
     node._x = x
     node._y = y
     node._dx = dx
     node._dy = dy
-    if _switched and (watch := _watch.get()) is not None:
+    if _switched and (watch := _watching()) is not None:
         watch.made(node)
     return node
 
@@ -1254,7 +1310,7 @@ def _comparable(sign: str, other: Any) -> Any:
 
 
 def _decided(sign: str, x: Value, other: Any, y: Any, outcome: bool) -> bool:
-    if _switched and (watch := _watch.get()) is not None:
+    if _switched and (watch := _watching()) is not None:
         watch.compared(sign, x, other if isinstance(other, Value) else y, outcome)
     return outcome
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import math
 import os
 import stat
@@ -153,3 +154,97 @@ def test_parts_that_do_not_make_a_node_are_refused() -> None:
         x.record(OPS["mul"], (x,))
     named = _rebuild(kind, None, 1.0, 0.0, type("Name", (str,), {})("n"), (0.0, 0.0), ())
     assert type(named.label) is str
+
+
+# Contexts end with their blocks.
+
+
+def test_contexts_that_end_in_another_order() -> None:
+    x = Value(2.0)
+
+    def held(context: Any) -> Any:
+        with context():
+            yield
+
+    for first, second in ((ag.no_grad, ag.detect_anomaly), (ag.detect_anomaly, ag.no_grad), (ag.no_grad, ag.no_grad)):
+        a, b = held(first), held(second)
+        next(a)
+        next(b)
+        a.close()
+        assert bool((x * x).parents) is (second is not ag.no_grad)
+        if second is ag.detect_anomaly:
+            with pytest.raises(ag.AnomalyError):
+                _ = x * inf
+        b.close()
+        assert (x * x).parents == (x, x)
+        assert (x * inf).data == inf
+
+
+def test_a_context_that_ends_on_another_thread_or_task() -> None:
+    x = Value(2.0)
+
+    def held() -> Any:
+        with ag.no_grad():
+            yield (x * x).parents
+
+    with ThreadPoolExecutor(1) as pool:
+        generator = held()
+        assert pool.submit(next, generator).result() == ()
+        assert (x * x).parents == (x, x)
+        generator.close()
+        assert pool.submit(lambda: (x * x).parents).result() == (x, x)
+    here = contextvars.copy_context()
+    generator = held()
+    assert here.run(next, generator) == ()
+    generator.close()
+    assert here.run(lambda: (x * x).parents) == (x, x)
+
+
+def test_an_interrupt_on_the_way_in_leaves_nothing() -> None:
+    context = ag.no_grad()
+    interrupted: Any = context
+
+    class Interrupts:
+        def __init__(self, variable: Any) -> None:
+            self.variable = variable
+
+        def get(self) -> Any:
+            return self.variable.get()
+
+        def set(self, value: Any) -> None:
+            self.variable.set(value)
+            raise KeyboardInterrupt
+
+    interrupted.variable = Interrupts(interrupted.variable)
+    x = Value(2.0)
+
+    def f() -> Any:
+        with pytest.raises(KeyboardInterrupt), context:
+            pass
+        assert (x * x).parents == (x, x)
+        with ag.detect_anomaly():
+            return (x * x).parents
+
+    assert contextvars.copy_context().run(f) == (x, x)
+
+
+def test_a_context_may_decorate_and_is_entered_once() -> None:
+    x = Value(2.0)
+
+    @ag.no_grad()
+    def square(v: Value) -> Value:
+        return v * v
+
+    assert square(x).parents == square(x).parents == ()
+
+    @ag.detect_anomaly()
+    def grow(v: Value) -> Value:
+        return v * inf
+
+    for _ in range(2):
+        with pytest.raises(ag.AnomalyError):
+            grow(x)
+    context = ag.no_grad()
+    with context, pytest.raises(RuntimeError, match="entered already"):
+        context.__enter__()
+    assert (x * x).parents == (x, x)
