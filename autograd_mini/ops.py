@@ -620,7 +620,8 @@ def custom_rule(*partials: Callable[..., Any], **columns: Any) -> Callable[[Call
 
     Like a row of the table it takes numbers and Values and works in everything; it is a function,
     not a method. Derivatives of higher order come from the rules if these are written with operators
-    and the package's functions; a rule that asks for numbers (`if x > 0`, `math.cos(x)`) serves the first.
+    and the package's functions. A rule that calls `math` serves the first order in everything; its own slope is not
+    known, so that second derivatives are nan: write `ag.cos(x)` for `math.cos(x)`.
 
     Args:
         partials: one rule for each operand, of the operands and the result z.

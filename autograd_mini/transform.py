@@ -133,6 +133,11 @@ def _rule(node: Value, i: int) -> Any:
         return rule(*operands, node)
     except (ArithmeticError, ValueError):  # a plain number at a pole: as a node it has a limit
         return rule(*[x if isinstance(x, Value) else Value(x) for x in operands], node)
+    except TypeError:  # it asks for numbers, as math.cos does: a row of its own, whose slope is not known (nan)
+        known = node.op.rules[i]
+        if known is rule:
+            raise
+        return known(*operands, node)
 
 
 # Running a function on fresh leaves.
@@ -469,7 +474,7 @@ def taylor(f: Callable[[Any], Any], x: Any, order: int) -> list[Any]:
     """
     _require_order("taylor", f, order)
     if not is_traced():
-        with suppress(ArithmeticError, ValueError):
+        with suppress(ArithmeticError, ValueError, TypeError):
             return _taylor(_Run(f, (x,), {}, 0), order)
     # Where a series divides by 0 its rules may still have limits, so that nested gradients answer, of which each costs
     # some times the one before. A trace may be run there.

@@ -339,3 +339,29 @@ def test_the_entropys_slope_at_0() -> None:
     assert ag.grad(lambda p: ag.xlogy(0.0, p))(0.0) == 0.0
     assert ag.grad(lambda p: ag.xlogy(1.0, p) + ag.xlogy(0.0, 1.0 - p))(1.0) == 1.0
     assert math.isnan(ag.hessian(lambda v: ag.xlogy(v[0], v[1]))([0.0, 0.0])[1][1])
+
+
+@ag.custom_rule(lambda x, z: math.cos(x))
+def sine(x: float) -> float:
+    return math.sin(x)
+
+
+@ag.custom_rule(lambda x, y, z: y if x > 0 else 0.0, lambda x, y, z: math.fabs(x))
+def odd(x: float, y: float) -> float:
+    return abs(x) * y
+
+
+def test_a_rule_that_calls_math_serves_the_first_order_everywhere() -> None:
+    slope = math.cos(0.3)
+    assert ag.grad(sine)(0.3) == ag.grad(sine)(Value(0.3)).data == ag.derivative(sine)(0.3) == slope
+    assert ag.jvp(sine, (0.3,), (1.0,))[1] == ag.taylor(sine, 0.3, 1)[1] == slope
+    assert ag.trace(ag.grad(sine), 0.5)(0.3) == slope
+    for numba in (False, None):
+        c = ag.compile(sine, numba=numba)
+        assert c.jvp((0.3,), (1.0,))[1] == pytest.approx(slope, rel=1e-15)
+        assert ag.compile(ag.grad(sine), numba=numba)(0.3) == pytest.approx(slope, rel=1e-15)
+    assert math.isnan(ag.grad(ag.grad(sine))(0.3))
+    assert math.isnan(ag.derivative(sine, 2)(0.3))
+    assert [x.data for x in ag.grad(odd, (0, 1))(Value(2.0), Value(3.0))] == [3.0, 2.0]
+    with pytest.raises(TypeError, match="would lose the gradient"):
+        ag.taylor(lambda x: math.sin(x), 0.3, 1)  # noqa: PLW0108  # not the builtin itself
