@@ -118,7 +118,7 @@ class _Reader:
         assert op is not None
         numbers = [primal(x) if isinstance(x, Value) else x for x in edge.user.operands]
         at_kink = op.kink is not None and op.kink(*numbers) == 0.0
-        at_pole = op.convention.startswith(f"{op.name}'") and not math.isfinite(edge.weight)
+        at_pole = op.pole and not math.isfinite(edge.weight)
         return f" ({op.convention})" if at_kink or at_pole else ""
 
     def operands(self, node: Value) -> str:

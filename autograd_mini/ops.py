@@ -169,6 +169,7 @@ class Op:
     doc: str
     kink: Callable[..., float] | None = None  # zero just where the rules are no slopes
     convention: str = ""  # what the partials are there
+    pole: bool = False  # whether the convention tells of an infinite slope
     defaults: tuple[float, ...] = ()
     methods: tuple[str, ...] = ()
     operands: Sequence[str] = ("x",)  # what the notation and messages call them
@@ -564,6 +565,7 @@ def _make(
     domain: Sequence[Interval] | None = None,
     kink: Callable[..., float] | None = None,
     convention: str = "",
+    pole: bool = False,
     defaults: tuple[float, ...] = (),
     methods: tuple[str, ...] | None = None,
     names: Sequence[str] = (),
@@ -596,6 +598,7 @@ def _make(
         doc=doc,
         kink=kink,
         convention=convention,
+        pole=pole,
         defaults=defaults,
         methods=(name,) if methods is None else methods,
         operands=names,
@@ -874,10 +877,10 @@ abs: Op = _row("abs", math.fabs, lambda x, z: sign(x),
                tex=r"\left|<x>\right|", kink=lambda x: x, convention="abs'(0) = 0", methods=("abs", "absolute", "fabs"),
                raises=False, doc="Take the absolute value, $|x|$.")
 sqrt: Op = _row("sqrt", math.sqrt, lambda x, z: 0.5 / z,
-                tex=r"\sqrt{<x>}", domain=(NOT_NEGATIVE,), convention="sqrt'(0) = inf",
+                tex=r"\sqrt{<x>}", domain=(NOT_NEGATIVE,), convention="sqrt'(0) = inf", pole=True,
                 beyond=_undefined, doc=r"Take the square root, $\sqrt{x}$.")
 cbrt: Op = _row("cbrt", math.cbrt, lambda x, z: 1.0 / (3.0 * z**2),
-                tex=r"\sqrt[3]{<x>}", convention="cbrt'(0) = inf", domain=(REAL,), kink=lambda x: x,
+                tex=r"\sqrt[3]{<x>}", convention="cbrt'(0) = inf", pole=True, domain=(REAL,), kink=lambda x: x,
                 raises=False, doc=r"Take the cube root, $\sqrt[3]{x}$.")
 hypot: Op = _row("hypot", math.hypot, lambda x, y, z: guard(equal(z, 0.0), 0.0, x / z),
                  lambda x, y, z: guard(equal(z, 0.0), 0.0, y / z),
@@ -911,10 +914,10 @@ tan: Op = _row("tan", math.tan, lambda x, z: 1.0 + z**2, tex=r"\tan(<x>)",
                kink=math.cos, convention="a pole at the odd multiples of pi/2, which no float is",
                beyond=_undefined, doc=r"Take the tangent of an angle in radians, $\tan x$.")
 asin: Op = _row("asin", math.asin, lambda x, z: 1.0 / sqrt((1.0 - x) * (1.0 + x)),
-                tex=r"\arcsin(<x>)", domain=(UNIT,), convention="asin'(±1) = inf", methods=("asin", "arcsin"),
+                tex=r"\arcsin(<x>)", domain=(UNIT,), convention="asin'(±1) = inf", pole=True, methods=("asin", "arcsin"),
                 beyond=_undefined, doc=r"Take the angle whose sine is x, $\arcsin x$, in radians.")
 acos: Op = _row("acos", math.acos, lambda x, z: -1.0 / sqrt((1.0 - x) * (1.0 + x)),
-                tex=r"\arccos(<x>)", domain=(UNIT,), convention="acos'(±1) = -inf", methods=("acos", "arccos"),
+                tex=r"\arccos(<x>)", domain=(UNIT,), convention="acos'(±1) = -inf", pole=True, methods=("acos", "arccos"),
                 beyond=_undefined, doc=r"Take the angle whose cosine is x, $\arccos x$, in radians.")
 atan: Op = _row("atan", math.atan, lambda x, z: 1.0 / (1.0 + x**2), tex=r"\arctan(<x>)", methods=("atan", "arctan"),
                 raises=False, doc=r"Take the angle whose tangent is x, $\arctan x$, in radians.")
@@ -936,7 +939,7 @@ asinh: Op = _row("asinh", math.asinh, lambda x, z: 1.0 / hypot(x, 1.0), tex=r"\o
                  raises=False, doc=r"Take the inverse hyperbolic sine, $\operatorname{arsinh} x$.")
 acosh: Op = _row("acosh", math.acosh, lambda x, z: 1.0 / (sqrt(x - 1.0) * sqrt(x + 1.0)),
                  tex=r"\operatorname{arcosh}(<x>)", domain=(Interval(lo=1.0, closed_lo=True),),
-                 convention="acosh'(1) = inf", methods=("acosh", "arccosh"),
+                 convention="acosh'(1) = inf", pole=True, methods=("acosh", "arccosh"),
                  beyond=_undefined, doc=r"Take the inverse hyperbolic cosine, $\operatorname{arcosh} x$.")
 atanh: Op = _row("atanh", math.atanh, lambda x, z: 1.0 / ((1.0 - x) * (1.0 + x)),
                  tex=r"\operatorname{artanh}(<x>)", domain=(OPEN_UNIT,), methods=("atanh", "arctanh"),

@@ -371,3 +371,20 @@ def test_jupyter_shows_the_table() -> None:
     shown = nn.recover_formulas(net, [[1.0], [2.0]], [0, 1])._repr_html_()
     assert shown.startswith("<table><tr><th>gradient</th>")
     assert "<td>W2^T dZ2 * g&#x27;(Z1)</td>" in shown
+
+
+def test_a_file_says_its_version_once(tmp_path: Path) -> None:
+    net = nn.MLP(1, [1], rng=0)
+    path = net.save(tmp_path / "net.json") or tmp_path / "net.json"
+    text = path.read_text()
+    for bad, message in (
+        (text.replace('"version": 1', '"version": true'), "written in version True"),
+        (text.replace('"version": 1', '"version": 1.0'), "written in version 1.0"),
+        (text.replace('"version": 1', '"version": 1, "version": 1'), "the key 'version' is there twice"),
+    ):
+        assert bad != text
+        path.write_text(bad)
+        with pytest.raises(ValueError, match=message):
+            net.load(path)
+    path.write_text(text)
+    net.load(path)

@@ -57,6 +57,11 @@ def _log_likelihood(a: Any, t: float) -> Any:
             f"log_loss: an output must be a probability, from 0 to 1, not {p:g}: give the net output='sigmoid', "
             "or take binary_cross_entropy_with_logits as the loss"
         )
+    if type(t) is float and t in (0.0, 1.0) and p == 1.0 - t:
+        raise ValueError(
+            f"log_loss: the output is exactly {p:g} where the target is {t:g}, which costs infinitely much: take "
+            "binary_cross_entropy, which finds the logit, or binary_cross_entropy_with_logits"
+        )
     if type(t) is float and t in (0.0, 1.0):  # alone, so that a term that is 0 * log 0 has no slope that is 0 * inf
         return log(a if t else 1.0 - a)
     return t * log(a) + (1.0 - t) * log(1.0 - a)

@@ -107,12 +107,12 @@ class Module:
                 nothing has changed. Where that is meant, use `load_state_dict`.
         """
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            content = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=_unique)
         except (ValueError, RecursionError) as error:  # also of an encoding
             raise ValueError(f"{path}: this is not a whole JSON file ({error})") from None
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise ValueError(f"{path}: this is JSON, but not a net's: it has no {FORMAT!r} as its format")
-        if content.get("version") != VERSION:
+        if type(content.get("version")) is not int or content["version"] != VERSION:
             raise ValueError(f"{path}: written in version {content.get('version')!r} of the format, not {VERSION}")
         if content.get("net") != repr(self):
             raise ValueError(f"{path}: this was saved from {content.get('net')}, but this net is {self!r}")
@@ -209,3 +209,13 @@ def _shown(state: Any) -> str:
 
 def _listed(names: list[Any]) -> str:
     return ", ".join(map(str, names[:4])) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the pairs of a JSON object as a dict, whose keys are each there once."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} is there twice")
+    return made
