@@ -28,7 +28,7 @@ import graphviz
 
 from .files import write_whole
 from .folding import Box, boxes_of, unfold
-from .printing import Label, Text, format_number, is_formula, names_of
+from .printing import Label, Text, format_number, is_formula, names_of, printable
 from .stale import staleness
 from .value import Value, derivatives_of, primal, topological_order
 
@@ -186,7 +186,7 @@ def draw(
         output = unfold(output)
     order = topological_order(output)
     note = ""
-    names = {node: _printable(name) for node, name in names_of(order, output).items()}
+    names = names_of(order, output)
     boxes = boxes_of(order, output, bool(fold))
     if fold is None and max_nodes is not None and len(boxes) > max_nodes and any(box.place for box in boxes):
         boxes, fold = boxes_of(order, output, True), True
@@ -296,7 +296,7 @@ class _Frames:
         if key not in self.graphs:
             self.graphs[key] = graphviz.Digraph(name=f"cluster_{len(self.graphs)}")
             style = {"style": "rounded", "color": LINE, "fontname": FONT, "fontsize": "12", "fontcolor": LINE}
-            self.graphs[key].attr(label=_printable(title), labeljust="l", margin="10", **style)
+            self.graphs[key].attr(label=printable(title), labeljust="l", margin="10", **style)
         return self.graphs[key]
 
     def __exit__(self, *error: object) -> None:
@@ -327,11 +327,6 @@ def _sign(node: Value, precision: int) -> str:
 def _tip(text: str) -> str:
     """Write a text as a tooltip, in which Graphviz would expand its escapes, twice, and entities."""
     return text.replace("\\", "\\" * 4).replace("&", "&amp;")
-
-
-def _printable(name: str) -> str:
-    """Replace what would break a file or turn the text around: control and direction characters."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in name)
 
 
 def _typeset(name: str) -> str:

@@ -74,8 +74,8 @@ class Label(NamedTuple):
         else:
             escaped = re.sub(r"[\\{}$&#^_%~]", _escape_tex, self.base)
             base = rf"\mathit{{{escaped}}}" if self.base.isidentifier() else rf"\text{{{escaped}}}"
-        sub = f"_{{{self.sub}}}" if self.sub else ""
-        return base + sub + (f"^{{{self.above}}}" if self.above else "")
+        sub, above = (part.replace("_", r"\_") for part in (self.sub, self.above))
+        return base + (f"_{{{sub}}}" if sub else "") + (f"^{{{above}}}" if above else "")
 
 
 _LABEL = re.compile(r"([^\W\d_]+)(?:(\d+)|_\{([\w,]+)\}|_(\d+|\w))?(?:\^?\[(\w+)\])?(?:\((\w+)\))?")
@@ -84,6 +84,11 @@ _LABEL = re.compile(r"([^\W\d_]+)(?:(\d+)|_\{([\w,]+)\}|_(\d+|\w))?(?:\^?\[(\w+)
 def _escape_tex(match: re.Match[str]) -> str:
     special = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
     return special.get(match[0], "\\" + match[0])
+
+
+def printable(name: str) -> str:
+    """Replace what would break a file or turn the text around: control and direction characters."""
+    return name if name.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in name)
 
 
 def is_formula(label: str) -> bool:
@@ -295,10 +300,11 @@ def labels_of(order: Iterable[Value]) -> dict[Value, str]:
     taken: set[str] = set()
     again: dict[str, int] = {}
     for node in order:
-        if name := node.label:
+        if label := printable(node.label):
+            name = label
             while name in taken:
-                again[node.label] = k = again.get(node.label, 0) + 1
-                name = f"{node.label}′{k if k > 1 else ''}"
+                again[label] = k = again.get(label, 0) + 1
+                name = f"{label}′{k if k > 1 else ''}"
             labels[node] = name
             taken.add(name)
     return labels

@@ -108,3 +108,21 @@ def test_a_label_with_a_superscript_is_bracketed_under_a_power() -> None:
 def test_numbers(x: float, text: str, tex: str) -> None:
     assert format_number(x) == str(Text.number(x, 4)) == text
     assert str(Tex.number(x, 4)) == tex
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "tex"),
+    [
+        ("a\x1b[31mb", "a\ufffd[31mb", None),
+        ("x\u202ey", "x\ufffdy", None),
+        ("x__", "x__", r"x_{\_}"),
+        ("a[x__y]", "a[x__y]", r"a^{[x\_\_y]}"),
+    ],
+)
+def test_labels_that_would_break_a_terminal_or_a_formula(label: str, text: str, tex: str | None) -> None:
+    x = ag.Value(2.0, label)
+    y = x * 3
+    assert names_of([x, y], y)[x] == text
+    assert str(ag.explain(y)).splitlines()[1] == f"  {text} = 2"
+    assert all(c.isprintable() or c == "\n" for c in str(ag.explain(y)) + str(ag.trace_graph(y, x)) + str(ag.blame(y)))
+    assert tex is None or Label.parse(label).tex() == tex
