@@ -83,7 +83,7 @@ class SDist(sdist):  # type: ignore[misc]
 
 
 def _wanted() -> str:
-    """Return what the environment asks for: "0", "1", or "" for no wish."""
+    """Return the wish of the environment: "0", "1", or "" for none."""
     wanted = os.environ.get("AUTOGRAD_MINI_COMPILE", "")
     if wanted not in ("", "0", "1"):
         raise ValueError(f"AUTOGRAD_MINI_COMPILE={wanted} means nothing: 0 compiles nothing, 1 compiles or fails")

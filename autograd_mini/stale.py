@@ -13,7 +13,7 @@ __all__ = ["require_fresh", "staleness"]
 
 
 def staleness(output: Value, order: list[Value] | None = None) -> str:
-    """Say which node of a graph is not what its operation gives, and why; "" where all are.
+    """Return a sentence on the first node that is not what its operation gives, and why; "" where there is none.
 
     >>> w = Value(1.0, "w")
     >>> y = w * w; y.label = "y"

@@ -926,7 +926,7 @@ class Watch:
         """Take note that Python code will assign a node's number."""
 
     def adjoint(self, node: Value) -> Any:
-        """Return what `.grad` is."""
+        """Return the derivative that `.grad` shows."""
         return primal_grad(node)
 
     def keep_adjoint(self, node: Value, grad: Any) -> Any:
@@ -1222,14 +1222,14 @@ def _compute_many(node: Value, op: Op) -> None:
 
 
 def _by_row(op: Op, operands: tuple[Any, ...]) -> tuple[float, list[float]]:
-    """Return what a row gives, and its local derivatives, 0 for a constant."""
+    """Return the value of a row and its local derivatives, 0 for a constant."""
     numbers = tuple([_number_of(x) for x in operands])
     data = _value_of(op, numbers, operands)
     return data, [op.partial(i, numbers, data) if isinstance(x, Value) else 0.0 for i, x in enumerate(operands)]
 
 
 def _value_of(op: Op, numbers: tuple[float, ...], operands: tuple[Any, ...]) -> Any:
-    """Return what a row gives of numbers, or raise an error that names the operands."""
+    """Return the value of a row at numbers, or raise an error that names the operands."""
     try:
         data = _function(op)(*numbers)
     except (ArithmeticError, ValueError) as error:

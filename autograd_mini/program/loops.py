@@ -106,7 +106,7 @@ def is_arithmetic(op: Op) -> bool:
 
 
 def name_of(op: Op) -> str:
-    """Return what the loops call a row's function; rows of one's own may have the same name."""
+    """Return the name of a row's function in the loops; rows of one's own may have the same name."""
     return f"f_{op.name}" if in_table(op) else f"own_{id(op):x}"
 
 
