@@ -18,7 +18,7 @@ from .stale import require_fresh
 from .trace import users_frame
 from .value import Switch, Value, Watch, derivatives_of, primal, reached_by, topological_order, watched_by
 
-__all__ = ["AnomalyError", "Blame", "Finding", "blame", "detect_anomaly"]
+__all__ = ["AnomalyError", "Blame", "Finding", "blame", "detect_anomaly", "find_cause"]
 
 Kind = Literal["nan", "inf", "zero", "vanishing", "exploding"]
 MOST = 5  # derivatives that are 0 and explained one by one
@@ -69,8 +69,13 @@ def blame(output: Value, node: Value | str | None = None) -> Blame:
     times dy/dt1 = 0, is nan.
     """
     find(output, output)  # a TypeError for what is no Value
+    require_fresh(output)
+    return find_cause(output, node)
+
+
+def find_cause(output: Value, node: Value | str | None = None) -> Blame:
+    """Find why derivatives are nan, inf or 0, in the numbers as they stand: those of before an assignment, too."""
     order = topological_order(output)
-    require_fresh(output, order)
     names = names_of(order, output)
     derivatives = derivatives_of(output, order)
     targets = [find(output, node)] if node is not None else [x for x in order if x.op is None]
@@ -335,7 +340,7 @@ class _Lines(Watch):
         raise AnomalyError(f"{node.op.name} gave {_kind(primal(node))}, of {operands}; made at {line}", node, line)
 
     def derived(self, output: Value) -> None:
-        found = [f for f in blame(output).findings if f.kind in ("nan", "inf")]
+        found = [f for f in find_cause(output).findings if f.kind in ("nan", "inf")]
         if found:
             user = found[0].edge.user if found[0].edge is not None else found[0].node
             line = self.lines.get(user, "a line outside detect_anomaly")

@@ -355,7 +355,7 @@ class _Limit(_Twin):
 
 
 class _Guard(_Twin):
-    """The twin of `where` with which the table's rules except a point; formulas are written without it."""
+    """The twin of `where` that a rule of the table uses to except a point; formulas leave it out."""
 
     def __reduce__(self) -> str:
         return "guard"
@@ -755,11 +755,11 @@ def _identity(x: float) -> float:
 
 def _pow_slope(x: Any, y: Any, z: Any) -> Any:
     if isinstance(y, Traced):
-        # The slope of x**0 is 0 also where x**-1 is inf or nan: at 0, beside it, and at nan. The guard is for these
-        # points alone: on the whole line y = 0 it would be constant.
-        return guard(equal(y, 0.0) * (1.0 - greater(abs(x), TINY)), 0.0, y * x ** (y - 1.0))
+        # The slope of x**0 is 0 also where x**-1 is inf or nan: at 0, beside it, and at nan. The guard is not for the
+        # whole line y = 0, along which it would be constant; left of 0 there is no slope in y.
+        return guard(equal(y, 0.0) * (1.0 - greater(x, TINY)), 0.0, y * x ** (y - 1.0))
     if y == 0.0:
-        return y / x if math.fabs(x) > TINY else 0.0
+        return y if isinstance(x, Traced) or x > TINY else 0.0
     return y * x if y == 2.0 else y * x ** (y - 1.0)
 
 

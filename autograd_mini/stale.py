@@ -19,7 +19,7 @@ def staleness(output: Value, order: list[Value] | None = None) -> str:
     >>> y = w * w; y.label = "y"
     >>> w.data = 5.0
     >>> staleness(y)
-    'y = 1, but w * w is 25 now: w was assigned after y was computed. y.forward() computes the graph anew'
+    'y = 1, but w * w is 25 now: w was assigned. y.forward() computes the graph anew'
     """
     order = topological_order(output) if order is None else order
     found = stale_node(order)
@@ -39,7 +39,7 @@ def staleness(output: Value, order: list[Value] | None = None) -> str:
     moved = [names[x] for x in leaves if was_assigned(x)]
     several = f"{', '.join(moved[:5])}{', …' * (len(moved) > 5)}"
     cause = (
-        f"{several} {'was' if len(moved) == 1 else 'were'} assigned after {names[node]} was computed"
+        f"{several} {'was' if len(moved) == 1 else 'were'} assigned"
         if moved
         else f"its own number was assigned, or {node.op} is no function of its operands"
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import sys
 import warnings
 from array import array
@@ -25,7 +26,18 @@ from .ops import Op, identity, number, stop_gradient
 from .printing import Tex, Text, format_number, labels_of, numbers_beside
 from .structure import Structure, flatten
 from .transform import adjoints, gradient
-from .value import Value, Watch, primal, primal_grad, recording, topological_order, watched_by
+from .value import (
+    StaleGraphError,
+    Value,
+    Watch,
+    primal,
+    primal_grad,
+    recording,
+    stale_node,
+    tell_read,
+    topological_order,
+    watched_by,
+)
 
 __all__ = [
     "BranchError",
@@ -49,7 +61,7 @@ class BranchError(ValueError):
 
 
 class TraceWarning(UserWarning):
-    """What was recorded may not be what the function does at other numbers."""
+    """A trace may be wrong at other inputs."""
 
 
 class BranchWarning(TraceWarning):
@@ -213,6 +225,8 @@ class Trace:
         if structure != self.into:
             raise TypeError(f"{self.name}: the inputs must have the structure {self.into}, not {structure}")
         self.require_frozen()
+        for x, _ in self.frozen:
+            tell_read(x)
         held: list[Any] = []
         try:
             self._run([x if isinstance(x, Value) else number(self.name, x) for x in leaves], held)
@@ -222,7 +236,7 @@ class Trace:
         return self.out.rebuild(held[z] if isinstance(z, int) else z for z in self.outputs)
 
     def moved(self) -> Value | None:
-        """Return a node of outside that is a constant here and has another number by now."""
+        """Return a captured Value whose number changed after the trace, or None."""
         return next((x for x, then in self.frozen if not _is(primal(x), then)), None)
 
     def require_frozen(self) -> None:
@@ -234,6 +248,12 @@ class Trace:
                 f"{self.name}: {x.label or 'a Value'} that it closes over was {format_number(then)} when it was traced "
                 f"and is {format_number(primal(x))} now: trace it again, or make it an argument"
             )
+
+    def __copy__(self) -> Trace:
+        return self  # nothing of it changes
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Trace:
+        return self
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "frozen": ()}  # another process has no such nodes
@@ -510,14 +530,26 @@ class _Recorder(Watch):
         self.adjoints: dict[Value, Any] = {}  # what `.grad` is, as nodes
         self._depends = dict.fromkeys(inputs, True)
         self._entered: set[Value] = set()  # nodes that are leaves to a function that is differentiated
+        self._walked: set[Value] = set()  # constants of which the nodes of outside are known
         self._said: set[str] = set()
 
     @property
     def own(self) -> set[Value]:
         """Return the nodes that were made in the trace."""
-        if len(self._made) != self._counted:
-            self._own, self._counted = set(self._made), len(self._made)
+        self._own.update(islice(self._made, self._counted, None))
+        self._counted = len(self._made)
         return self._own
+
+    def graph(self, order: list[Value]) -> None:
+        """Count the nodes of a graph that exists as made here: constants come from its leaves."""
+        self._made += order
+
+    def follows(self, node: Value) -> bool:
+        """Return whether a node has to be followed, because it depends on the inputs; if not, it is a constant."""
+        if self.depends(node):
+            return True
+        self.freeze(node)
+        return False
 
     def depends(self, node: Value) -> bool:
         """Return whether a node was computed from the inputs."""
@@ -534,13 +566,17 @@ class _Recorder(Watch):
 
     def freeze(self, node: Value) -> None:
         """Take note that a node's number is a constant: it is that of the nodes of outside that it comes from."""
-        stack = [node]
+        own, stack = self.own, [node]
         while stack:
             top = stack.pop()
-            if top.op is not None and top in self.own:
+            if top in self._walked:
+                continue
+            self._walked.add(top)
+            if top.op is not None and top in own:
                 stack += top.parents
             else:
                 self.frozen[top] = primal(top)
+                tell_read(top)  # a trace around this one keeps it as well
 
     def read(self, node: Value, what: str) -> None:
         if self.depends(node):
@@ -605,7 +641,7 @@ class _Recorder(Watch):
 
 def users_frame() -> FrameType:
     """Return the innermost frame that is not this package's own."""
-    here = str(Path(__file__).parent)
+    here = f"{Path(__file__).parent}{os.sep}"
     frame = sys._getframe(1)
     skipped = (here, functools.__file__)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(skipped):
@@ -668,6 +704,7 @@ def trace_graph(outputs: Any, inputs: Any) -> Trace:
     """Return the equations of a graph that exists, from given nodes to outputs.
 
     Leaves that are not among the inputs become constants; a call refuses when they have other numbers.
+    Nodes between them and the outputs must be what their operands give: `forward()` makes them so.
 
     Args:
         outputs: a Value or a structure of Values.
@@ -687,7 +724,15 @@ def trace_graph(outputs: Any, inputs: Any) -> Trace:
             raise TypeError(f"trace_graph: give Values, not {x!r} of type {type(x).__name__}")
     if len(set(leaves)) != len(leaves):
         raise ValueError("trace_graph: the same node is among the inputs twice")
-    return replace(_equations(nodes, leaves, _Recorder("graph", leaves)), into=into, out=out)
+    recorder = _Recorder("graph", leaves)
+    order = topological_order(*nodes)
+    recorder.graph(order)
+    if (stale := stale_node([x for x in order if not recorder.depends(x)])) is not None:
+        raise StaleGraphError(
+            f"trace_graph: {stale[0].label or repr(stale[0])} is {format_number(stale[1])} by now, since a number "
+            "below it was assigned: call forward() of the output first"
+        )
+    return replace(_equations(nodes, leaves, recorder), into=into, out=out)
 
 
 def _equations(outputs: list[Any], inputs: list[Value], recorder: _Recorder) -> Trace:

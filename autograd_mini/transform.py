@@ -171,8 +171,10 @@ class _Run:
         given_values = any(isinstance(leaf, Value) for leaf in flatten([args, list(kwargs.values())])[0])
         # In a trace a result has to follow the inputs, whatever it is called with.
         self.graph = is_traced() or (is_recording() and (given_values or is_differentiating()))
-        with recording(), differentiating():
+        inside = differentiating()
+        with recording(), inside:
             self.inputs = [_fresh(leaf, self.name) for leaf in leaves]
+            inside.state += self.inputs
             rebuilt = self.structure.rebuild(self.inputs)
             args_in = list(args)
             for i, part in zip(picked, (rebuilt,) if single else rebuilt, strict=True):

@@ -120,8 +120,8 @@ class Value(Traced):
         given: float = data if type(data) is float else number("Value.data", data)
         if _switched and (watch := _watching()) is not None:
             watch.assigned(self)
-        _assignments += 1
         self._data = given
+        _assignments += 1
         if self._op_row is None:
             self._dy = 1.0  # of a leaf no weight: the mark that it was assigned
 
@@ -280,7 +280,7 @@ class Value(Traced):
         """
         global _assignments
         if _is_followed():
-            raise TypeError("forward: a graph that is traced or differentiated keeps its numbers; call it outside")
+            raise TypeError("forward: it cannot be called inside a function that is traced or differentiated")
         order: list[Value] = topological_order(self)
         node: Value
         i: cython.Py_ssize_t
@@ -531,16 +531,17 @@ class Value(Traced):
     def __copy__(self) -> Value:
         """Return a node of its own with the same parents.
 
-        In a function that is traced or differentiated the copy comes from the node, which may be an input.
+        Of a node that depends on an input of a trace, or of a function that is differentiated, the copy comes from it.
         """
-        return _same(self) if _is_followed() else _rebuild(type(self), *self._state())
+        return _same(self) if _follows(self) else _rebuild(type(self), *self._state())
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         """Return a copy of the whole graph, of which other copies of the same call are part."""
-        if _is_followed():
-            return _same(self)
         for node in topological_order(self):
             if id(node) not in memo:
+                if _follows(node):
+                    memo[id(node)] = _same(node)
+                    continue
                 op, data, grad, label, weights, operands, attributes = node._state()
                 operands = tuple(memo[id(x)] if isinstance(x, Value) else x for x in operands)
                 attributes = copy.deepcopy(attributes, memo)
@@ -763,7 +764,7 @@ def compiled() -> bool:
 
 
 def primal(node: Value) -> float:
-    """Return a node's number, as the package reads it: what users read of a trace in the making is looked at."""
+    """Return the number of a node without telling the watch."""
     return node._data
 
 
@@ -864,7 +865,7 @@ class Switch(ContextDecorator, AbstractContextManager[None]):
         global _switched
         if self.active:
             raise RuntimeError("this context is entered already: make another one")
-        self.outer = self.variable.get()
+        self.outer = _active(self.variable.get())
         self.variable.set(self)
         _switched += 1
         self.active = True  # in the end: an interrupt before leaves a setting that does not count
@@ -936,6 +937,10 @@ class Watch:
     def swept(self, output: Value, seed: float) -> None:
         """Take note of `output.backward(seed)`, before it leaves derivatives."""
 
+    def follows(self, node: Value) -> bool:
+        """Return whether a node depends on the inputs of what is written down."""
+        return False
+
     def entered(self, node: Value) -> None:
         """Take note of a node that stands for an argument of a function that is differentiated."""
 
@@ -983,6 +988,10 @@ class _Both(Watch):
     def swept(self, output: Value, seed: float) -> None:
         self.outer.swept(output, seed)
         self.inner.swept(output, seed)
+
+    def follows(self, node: Value) -> bool:
+        of_outer = self.outer.follows(node)
+        return self.inner.follows(node) or of_outer
 
     def entered(self, node: Value) -> None:
         self.outer.entered(node)
@@ -1047,19 +1056,40 @@ def _function(op: Op) -> Callable[..., float]:
     return op.function if not _switched or _setting(_arithmetic, "Python's") == "Python's" else op.limit.function
 
 
-def differentiating() -> AbstractContextManager[None]:
-    """Tell that inside a function is run to be differentiated."""
-    return Switch(_differentiating, True)
+def differentiating() -> Switch:
+    """Tell that inside a function is run to be differentiated; the state is the list of its inputs."""
+    return Switch(_differentiating, [])
 
 
 def is_differentiating() -> bool:
     """Return whether a function that is differentiated runs here."""
-    return bool(_switched) and _setting(_differentiating, False)
+    return bool(_switched) and _setting(_differentiating, None) is not None
 
 
 def _is_followed() -> bool:
     """Return whether a node may be an input here, of a trace or of a function that is differentiated."""
     return is_traced() or is_differentiating()
+
+
+def _follows(node: Value) -> bool:
+    """Return whether a node depends on an input, of a trace or of a function that is differentiated here."""
+    if not _switched:
+        return False
+    watch = _watching()
+    if watch is not None and watch.traces and watch.follows(node):
+        return True
+    inputs: list[Value] = []
+    switch = _active(_differentiating.get())
+    while switch is not None:
+        inputs += switch.state
+        switch = _active(switch.outer)
+    return bool(inputs) and not set(inputs).isdisjoint(topological_order(node))
+
+
+def tell_read(node: Value) -> None:
+    """Tell who watches, if anybody does, that a node's number is taken as a constant."""
+    if _switched and (watch := _watching()) is not None:
+        watch.read(node, "data")
 
 
 def tell_entered(node: Value) -> None:
@@ -1304,9 +1334,14 @@ def _comparable(sign: str, other: Any) -> Any:
         return int(other)
     if isinstance(other, (Fraction, Decimal)):
         return other
-    if sign in ("==", "!=") and not isinstance(other, Real) and not hasattr(other, "ndim"):
-        return None  # as Python has it: what is no number is not equal
-    return number(sign, other)
+    if isinstance(other, complex) and other.imag == 0.0:
+        return other.real if sign in ("==", "!=") else number(sign, other)
+    try:
+        return number(sign, other)
+    except TypeError:
+        if sign in ("==", "!="):  # as Python has it: what is no number is not equal
+            return None
+        raise
 
 
 def _decided(sign: str, x: Value, other: Any, y: Any, outcome: bool) -> bool:

@@ -8,6 +8,7 @@ import os
 import stat
 from collections import OrderedDict, defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -248,3 +249,34 @@ def test_a_context_may_decorate_and_is_entered_once() -> None:
     with context, pytest.raises(RuntimeError, match="entered already"):
         context.__enter__()
     assert (x * x).parents == (x, x)
+
+
+def test_equality_with_odd_kinds() -> None:
+    v = Value(1.0)
+    others: list[Any] = [np.str_("a"), np.datetime64("2026-01-01"), np.array("a"), "1.0", None, 1 + 1j, object()]
+    for other in others:
+        assert not v == other  # noqa: SIM201  # both are asked
+        assert v != other
+    assert v not in [np.str_("b")]
+    assert v == 1 + 0j
+    with pytest.raises(TypeError, match="<: cannot use"):
+        _ = v < np.str_("a")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    n: int
+    memo: list[int] = field(default_factory=list, compare=False)
+
+
+@dataclass(eq=False)
+class Shape:
+    sides: list[int]
+
+
+def test_dataclasses_as_static_arguments() -> None:
+    c = ag.compile(
+        lambda x, how: x * (how.n if isinstance(how, Sizes) else len(how.sides)), static_argnums=1, numba=False
+    )
+    assert [c(2.0, Sizes(3)), c(2.0, Sizes(3)), c(2.0, Sizes(True)), c(2.0, Shape([1, 2]))] == [6.0, 6.0, 2.0, 4.0]
+    assert len(c) == 3

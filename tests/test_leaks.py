@@ -336,3 +336,64 @@ def test_series_are_right_at_a_pole_and_from_one(numba: bool | None) -> None:
             c = ag.compile(f, numba=numba)
             c(there)
             assert [c(x) for x in points] == pytest.approx(expected, rel=1e-12)
+
+
+def test_constants_that_share_are_walked_once() -> None:
+    c = Value(1.0, "c")
+
+    def f(x: Any) -> Any:
+        y = c
+        for _ in range(60):
+            y = y + y
+        return x * y
+
+    assert ag.trace(f, 1.0)(2.0) == 2.0**61
+
+
+@RUN
+def test_what_an_inner_trace_closes_over(numba: bool | None) -> None:
+    w = Value(3.0, "w")
+    t = ag.trace(lambda x: x * w, 2.0)
+    c = ag.compile(lambda x: t(x) * 2, numba=numba)
+    assert c(2.0) == 12.0
+    w.data = 5.0
+    for stale in (t, copy.copy(t), copy.deepcopy(t), c, ag.compile(t, numba=numba)):
+        with pytest.raises(ValueError, match="w that it closes over was 3"):
+            stale(2.0)
+    d = ag.compile(lambda x: 1.0 * ag.trace(lambda y: y * w, 1.0)(x), numba=numba)
+    assert d(2.0) == 10.0
+    w.data = 7.0
+    assert d(2.0) == 14.0
+    with pytest.warns(ag.TraceWarning, match="of 'x0' is read"):
+        ag.trace(lambda x: ag.trace(lambda y: y * x, 1.0)(x), 2.0)
+
+
+def test_a_graph_with_constants_between() -> None:
+    x, w = Value(2.0, "x"), Value(3.0, "w")
+    u = w * 2
+    y = x * u
+    t, c = ag.trace_graph(y, x), ag.compile(y, inputs=x, numba=False)
+    assert (t(4.0), c(4.0)) == (24.0, 24.0)
+    w.data = 5.0
+    with pytest.raises(ValueError, match="w that it closes over was 3"):
+        t(4.0)
+    with pytest.raises(ag.StaleGraphError, match="is 10 by now, since a number below it was assigned"):
+        c(4.0)
+    y.forward()
+    assert c(4.0) == ag.trace_graph(y, x)(4.0) == 40.0
+
+
+def test_copies_of_what_is_no_input_are_their_own() -> None:
+    net = nn.MLP(2, [2, 1], rng=0)
+
+    def adapted(x: Any) -> Any:
+        fast = copy.deepcopy(net)
+        assert len(fast.parameters()) == len(net.parameters()) == 9
+        pair = copy.deepcopy([x, x])
+        assert pair[0] is pair[1]
+        return fast([x, 1.0]) * pair[0]
+
+    slope = ag.grad(adapted)(2.0)
+    ag.check_grads(adapted, (2.0,))
+    assert ag.compile(adapted, numba=False).grad(2.0) == pytest.approx(slope, rel=1e-13)
+    assert all(p.grad == 0.0 for p in net.parameters())

@@ -365,3 +365,34 @@ def test_a_rule_that_calls_math_serves_the_first_order_everywhere() -> None:
     assert [x.data for x in ag.grad(odd, (0, 1))(Value(2.0), Value(3.0))] == [3.0, 2.0]
     with pytest.raises(TypeError, match="would lose the gradient"):
         ag.taylor(lambda x: math.sin(x), 0.3, 1)  # noqa: PLW0108  # not the builtin itself
+
+
+@pytest.mark.parametrize("exponent", [0, 1, 2, 0.0, -0.0, 3.0, -1.0, 0.5])
+def test_powers_with_a_plain_exponent_to_the_second_order(exponent: float) -> None:
+    def p(x: Any) -> Any:
+        return x**exponent + 3 * x * x
+
+    for x in (2.0, 0.7):
+        second = 6.0 + exponent * (exponent - 1) * x ** (exponent - 2)
+        found = [
+            ag.grad(ag.grad(p))(x),
+            ag.hessian(p)(x),
+            ag.hvp(p, (x,), (1.0,)),
+            ag.trace(ag.grad(ag.grad(p)), 1.5)(x),
+            ag.trace(p, 1.5).gradient().gradient()(x),
+            ag.compile(ag.grad(p), numba=False).grad(x),
+            ag.compile(p, numba=False).hvp((x,), (1.0,)),
+            ag.gradient(ag.grad(p)(y := Value(x)), y).data,
+        ]
+        assert found == pytest.approx([second] * len(found), rel=1e-13)
+    if exponent in (0, 1, 2):
+        assert ag.hessian(p)(0.0) == 6.0 + 2 * (exponent == 2)
+        assert ag.grad(p)(0.0) == float(exponent == 1)
+
+
+def test_polynomials_from_powers() -> None:
+    def p(x: Any) -> Any:
+        return sum(c * x**k for k, c in enumerate([1.0, 2.0, 3.0]))
+
+    assert [ag.hessian(p)(x) for x in (2.0, 0.0, -1.0)] == [6.0, 6.0, 6.0]
+    assert ag.compile(p, numba=False).hvp((2.0,), (1.0,)) == 6.0

@@ -125,7 +125,7 @@ def test_a_bad_slope_stops_training_and_is_blamed() -> None:
 def test_a_log_of_zero_stops_training() -> None:
     net = nn.two_layer_net(1, 1, init=lambda n_in, n_out, rng: 800.0)
     before = net.state_dict()
-    with pytest.raises(nn.TrainingError, match=r"epoch 1, step 1: .*infinitely much"):
+    with pytest.raises(nn.TrainingError, match=r"epoch 1, step 1: .*the loss is infinite"):
         nn.fit(net, [[1.0]], [0], loss="log_loss", progress=False)
     assert net.state_dict() == before
     nn.fit(net, [[1.0]], [0], progress=False, epochs=2)  # from the logit there is nothing to fear

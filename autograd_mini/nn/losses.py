@@ -59,7 +59,7 @@ def _log_likelihood(a: Any, t: float) -> Any:
         )
     if type(t) is float and t in (0.0, 1.0) and p == 1.0 - t:
         raise ValueError(
-            f"log_loss: the output is exactly {p:g} where the target is {t:g}, which costs infinitely much: take "
+            f"log_loss: the output is exactly {p:g} where the target is {t:g}, so that the loss is infinite: take "
             "binary_cross_entropy, which finds the logit, or binary_cross_entropy_with_logits"
         )
     if type(t) is float and t in (0.0, 1.0):  # alone, so that a term that is 0 * log 0 has no slope that is 0 * inf

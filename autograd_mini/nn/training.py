@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypedDict
 
-from ..blame import blame
+from ..blame import find_cause
 from ..structure import flatten
 from ..value import Value, dot, is_recording
 from .cost import mean_loss, pairs_of
@@ -142,7 +142,7 @@ def _step(cost: Callable[[], Value], optimizer: Optimizer, where: str) -> float:
     try:
         optimizer.step(closure)
     except (ArithmeticError, ValueError) as error:
-        why = blame(last) if last is not None else None
+        why = find_cause(last) if last is not None else None
         told = f". {why}" if why else ""
         raise TrainingError(f"{where}: {error}; the parameters are as before this step{told}") from error
     assert first is not None

@@ -512,14 +512,16 @@ class Compiled:
 
     def _drop_moved(self) -> None:
         """Let go of programs with constants that are numbers of Values of outside, where these are others by now."""
-        self._checked = assignments()
+        now = assignments()
         moved = [key for key, kept in self._entries.items() if any(entry.trace.moved() is not None for entry in kept)]
-        for key in moved:
-            self._entries[key] = [entry for entry in self._entries[key] if entry.trace.moved() is None]
+        if moved and self._graph is not None:
+            self._take_graph()  # or an error, at the next call again
+        elif moved:
+            for key in moved:
+                self._entries[key] = [entry for entry in self._entries[key] if entry.trace.moved() is None]
         if moved:
             self._derived = {}
-            if self._graph is not None:
-                self._take_graph()
+        self._checked = now
 
     def _take_graph(self) -> None:
         """Make the program of a graph that exists."""
@@ -634,8 +636,8 @@ def _typed(x: Any) -> Any:
         return type(x), x.hex()  # in which 0.0 and -0.0 differ, and nan is nan
     if isinstance(x, complex):
         return type(x), repr(x)
-    if is_dataclass(x) and not isinstance(x, type):
-        return x, *(_typed(getattr(x, field.name)) for field in fields(x))
+    if is_dataclass(x) and not isinstance(x, type) and type(x).__eq__ is not object.__eq__:
+        return type(x), x, *(_typed(getattr(x, field.name)) for field in fields(x) if field.compare)
     return type(x), x
 
 
