@@ -256,22 +256,11 @@ class Explanation:
                 values.append(kind.sum(weights))
             chain.append(kind.product(names))
             symbols.append(kind.product(rules))
-            numbers.append(kind.number(0.0, precision) if self._is_nothing(term) else kind.product(values))
+            numbers.append(kind.product(values))
         stages: list[W] = [kind.derivative(output, self.names[line.node])]
         stages += [kind.sum(terms) for terms in (chain, symbols, numbers) if terms]
         stages.append(kind.number(line.value, precision))
         return _distinct(stages)
-
-    @cached_property
-    def _reached(self) -> set[Value]:
-        return reached_by(self.output)
-
-    def _is_nothing(self, term: Term) -> bool:
-        """Return whether a term is 0, though a factor is infinite: no derivative passes there."""
-        edges = [edge for factor in term.factors for edge in factor.edges]
-        factors = [edge.weight for edge in edges] + [self.derivatives[term.via] if term.via is not None else 1.0]
-        passes = edges[0].user in self._reached and all(edge.passes for edge in edges)
-        return not passes and not all(map(math.isfinite, factors))
 
 
 def _plain(x: float) -> float | str:
@@ -316,12 +305,13 @@ def find(output: Value, node: Value | str) -> Value:
 
 
 def _between(order: list[Value], node: Value) -> dict[Value, list[Edge]]:
-    """Return the nodes from which paths lead to `node`, each with the edges that lead on to it."""
+    """Return the nodes from which paths lead to `node`, each with the edges that lead on to it and pass derivatives."""
     onward: dict[Value, list[Edge]] = {}
+    reached = reached_by(order[-1])
     for user in order:
         if user is node:
             onward[user] = []
-        elif leading := [edge for edge in edges(user) if edge.parent in onward]:
+        elif user in reached and (leading := [e for e in edges(user) if e.passes and e.parent in onward]):
             onward[user] = leading
     return onward
 
@@ -372,7 +362,8 @@ def explain(output: Value, node: Value | str | None = None) -> Explanation:
     derivatives = derivatives_of(output, order)
     names = names_of(order, output)
     if node is None:
-        incoming = _factors(edge for user in order for edge in edges(user))
+        reached = reached_by(output)
+        incoming = _factors(edge for user in order if user in reached for edge in edges(user) if edge.passes)
         lines = tuple(
             Line(
                 x,
@@ -440,8 +431,8 @@ class Path:
 
     @property
     def product(self) -> float:
-        """Return the product of the factors; it is 0 where an edge passes no derivative."""
-        return math.prod(self.factors) if all(edge.passes for edge in self.edges) else 0.0
+        """Return the product of the factors."""
+        return math.prod(self.factors)
 
     def __str__(self) -> str:
         nodes = [self.edges[0].user, *(edge.parent for edge in self.edges)] if self.edges else []
