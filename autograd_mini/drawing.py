@@ -173,7 +173,7 @@ def draw(
     >>> a, b = Value(2.0, "a"), Value(3.0, "b")
     >>> picture = draw(a * b)
     >>> print(picture.description)
-    a = 2, df/da = –; b = 3, df/db = –; f = a * b = 6, df/df = –
+    a = 2, df/da = –; b = 3, df/db = –; f = a · b = 6, df/df = –
     """
     if not isinstance(output, Value):
         raise TypeError(f"draw: give a Value, not {output!r} of type {type(output).__name__}")

@@ -11,19 +11,21 @@ from __future__ import annotations
 import heapq
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count, islice
+from textwrap import indent
 from typing import Any, TypeVar
 
+from .ops import Unguarded
 from .printing import Tex, Text, format_number, names_of
 from .stale import require_fresh
 from .value import Value, derivatives_of, primal, reached_by, topological_order, weights_of
 
 __all__ = ["Edge", "Explanation", "Line", "Path", "Paths", "Term", "explain", "paths"]
 
-W = TypeVar("W", Text, Tex)
+W = TypeVar("W", bound=Text | Tex)
 T = TypeVar("T")
 
 LONGEST = 12  # factors of a product, or terms of a sum, that are written before an ellipsis
@@ -43,22 +45,44 @@ class Edge:
         """Return whether derivatives pass: not where the row's rule is the constant 0."""
         return self.user.op is None or self.operand not in self.user.op.stops
 
-    def symbol(self, names: dict[Value, str], kind: type[W], precision: int = 4) -> W | None:
-        """Write the row's rule for this weight, over the names; None where it is just a number."""
-        op = self.user.op
-        assert op is not None
-
-        def name(node: Value) -> W:
-            written = kind.name(names[node])
-            written.precision = precision
-            return written
-
-        operands = [name(x) if isinstance(x, Value) else x for x in self.user.operands]
+    @property
+    def is_formula(self) -> bool:
+        """Return whether the rule's formula gives the weight: not where the table excepts a point."""
         try:
-            rule = op.rules[self.operand](*operands, name(self.user))
+            plain = float(self._applied(lambda node: Unguarded(primal(node))))
+        except (ArithmeticError, ValueError):
+            return True
+        return math.isclose(plain, self.weight, rel_tol=1e-9) or (math.isnan(plain) and math.isnan(self.weight))
+
+    def rule(self, write: Callable[[Value], W], kind: type[W], precision: int = 4) -> W | None:
+        """Write the row's rule over the operands, each written by `write`; None where it is just a number."""
+
+        def written(node: Value) -> W:
+            operand = write(node)
+            operand.precision = precision
+            return operand
+
+        try:
+            rule = self._applied(written)
         except (ArithmeticError, ValueError):  # a constant at a pole: the weight says inf or nan
             return None
         return rule if isinstance(rule, kind) else None
+
+    def symbol(self, names: dict[Value, str], kind: type[W], precision: int = 4) -> W | None:
+        """Write the weight's rule with names; None where the weight is just a number."""
+        return self.rule(lambda node: kind.name(names[node]), kind, precision) if self.is_formula else None
+
+    def substituted(self, kind: type[W], precision: int = 4) -> W | None:
+        """Write the weight's rule with numbers; None where there is no symbol or the weight is not finite."""
+        if not (self.is_formula and math.isfinite(self.weight)):
+            return None
+        return self.rule(lambda node: kind.number(primal(node), precision), kind, precision)
+
+    def _applied(self, read: Callable[[Value], Any]) -> Any:
+        op = self.user.op
+        assert op is not None
+        operands = [read(x) if isinstance(x, Value) else x for x in self.user.operands]
+        return op.rules[self.operand](*operands, read(self.user))
 
 
 def edges(user: Value) -> Iterator[Edge]:
@@ -232,10 +256,11 @@ class Explanation:
         output = self.names[self.output]
         chain: list[W] = []
         symbols: list[W] = []
+        substituted: list[W] = []
         numbers: list[W] = []
         for term in _shortened(line.terms, LONGEST):
             if term is None:
-                for terms in (chain, symbols, numbers):
+                for terms in (chain, symbols, substituted, numbers):
                     terms.append(kind(kind.dots))
                 continue
             names: list[W] = []
@@ -243,22 +268,25 @@ class Explanation:
             if term.via is not None:
                 names.append(kind.derivative(output, self.names[term.via]))
                 values.append(kind.number(self.derivatives[term.via], precision))
-            rules = values.copy()
+            rules, inserted = values.copy(), values.copy()
             for factor in _shortened(term.factors, LONGEST):
                 if factor is None:
-                    for factors in (names, rules, values):
+                    for factors in (names, rules, inserted, values):
                         factors.append(kind(kind.dots))
                     continue
                 weights = [kind.number(edge.weight, precision) for edge in factor.edges]
-                symbols_of = [edge.symbol(self.names, kind, precision) for edge in factor.edges]
+                with_names = [edge.symbol(self.names, kind, precision) for edge in factor.edges]
+                with_numbers = [edge.substituted(kind, precision) for edge in factor.edges]
                 names.append(kind.derivative(self.names[factor.user], self.names[factor.parent], factor.partial))
-                rules.append(kind.sum([s or w for s, w in zip(symbols_of, weights, strict=True)]))
+                rules.append(kind.sum([x or w for x, w in zip(with_names, weights, strict=True)]))
+                inserted.append(kind.sum([x or w for x, w in zip(with_numbers, weights, strict=True)]))
                 values.append(kind.sum(weights))
             chain.append(kind.product(names))
             symbols.append(kind.product(rules))
+            substituted.append(kind.product(inserted))
             numbers.append(kind.product(values))
         stages: list[W] = [kind.derivative(output, self.names[line.node])]
-        stages += [kind.sum(terms) for terms in (chain, symbols, numbers) if terms]
+        stages += [kind.sum(terms) for terms in (chain, symbols, substituted, numbers) if terms]
         stages.append(kind.number(line.value, precision))
         return _distinct(stages)
 
@@ -283,17 +311,21 @@ def _shortened(items: tuple[T, ...], most: int | None) -> list[T | None]:
 def find(output: Value, node: Value | str) -> Value:
     """Return a node of the graph by its label, or by the name that derivations give it, as t1.
 
-    A Value is returned as it is.
+    A Value is returned as it is; one that the graph does not use must have a label, to be named by.
 
     Raises:
         TypeError: `output` is not a Value.
-        ValueError: no node has the label, or several do.
+        ValueError: no node has the label, or several do, or a node of another graph has no label.
     """
     if not isinstance(output, Value):
         raise TypeError(f"the output must be a Value, not {output!r} of type {type(output).__name__}")
-    if isinstance(node, Value):
+    if isinstance(node, Value) and node.label:
         return node
     order = topological_order(output)
+    if isinstance(node, Value):
+        if any(x is node for x in order):
+            return node
+        raise ValueError(f"{node!r} is no node of this graph: its derivative is 0; give it a label to have it named")
     found = [x for x in order if x.label == node != ""]
     found = found or [x for x, name in names_of(order, output).items() if name == node]
     if len(found) == 1:
@@ -344,9 +376,9 @@ def explain(output: Value, node: Value | str | None = None) -> Explanation:
       a = 5
       b = 3
       c = 2
-      u = b * c = 3 * 2 = 6
+      u = b · c = 3 · 2 = 6
       v = a + u = 5 + 6 = 11
-      J = 3 * v = 3 * 11 = 33
+      J = 3 · v = 3 · 11 = 33
     <BLANKLINE>
     Backward, right to left: the derivative of J in each node
       dJ/dJ = 1
@@ -570,11 +602,20 @@ def report(output: Value, nodes: list[Value] | None, format: str, precision: int
         written["derivations"] = [derivation.as_dict() for derivation in derivations]
         return json.dumps(written, indent=2, ensure_ascii=False)
     write = {"text": Explanation.text, "latex": Explanation.latex, "markdown": Explanation.markdown}[format]
-    parts = [write(part, precision=precision) for part in (*([table] if table else []), *derivations)]
-    if table is not None and derivations and format != "latex":
-        title, indent = (
-            ("Derivations, from the output to each leaf", "  ") if format == "text" else ("**Derivations**\n", "")
-        )
-        derived = "\n".join(indent + line for part in parts[1:] for line in part.splitlines())
-        parts = [parts[0], f"{title}\n{derived}"]
-    return ("\n\n" if table is not None or format == "latex" else "\n").join(parts)
+    parts = [write(table, precision)] if table is not None else []
+    if derivations:
+        derived = write(_once(derivations), precision, max_lines=None)
+        if table is not None and format != "latex":
+            title = "Derivations, from the output to each leaf; a result that they share has a line of its own"
+            derived = f"**Derivations**\n\n{derived}" if format == "markdown" else f"{title}\n{indent(derived, '  ')}"
+        parts.append(derived)
+    return "\n\n".join(parts)
+
+
+def _once(derivations: Sequence[Explanation]) -> Explanation:
+    """Return derivations of one output as one, in which each derivative is derived once."""
+    lines: dict[Value, Line] = {}
+    for line in (line for derivation in derivations for line in derivation.lines):
+        lines.setdefault(line.node, line)
+    first = derivations[0]
+    return Explanation(first.output, first.names, (), tuple(lines.values()), first.derivatives)

@@ -17,11 +17,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from .explain import edges, explain
 from .files import write_whole
-from .ops import OPS, Level, Op, Traced
+from .ops import OPS, Level, Op, Traced, guard
 from .printing import Text
 from .stale import require_fresh
 from .value import Value, primal, topological_order
@@ -178,6 +178,13 @@ def _facts(output: Value, order: list[Value], precision: int, rows: _Rows) -> di
     places = {(edge.user, edge.operand): i for i, edge in enumerate(found)}
     factors = {(f.user, f.parent): f for line in whole.lines for term in line.terms for f in term.factors}
     numbered = {pair: i for i, pair in enumerate(factors)}
+
+    def name(node: Value) -> Text:
+        return Text.name(names[node])
+
+    def hole(node: Value) -> _Holes:
+        return _Holes("", place=place[node])
+
     frozen = ""
     nodes = []
     for node in order:
@@ -205,8 +212,9 @@ def _facts(output: Value, order: list[Value], precision: int, rows: _Rows) -> di
             operands = [
                 Text.name(names[x]) if isinstance(x, Value) else Text.number(x, precision) for x in node.operands
             ]
+            holes = [hole(x) if isinstance(x, Value) else _Holes.number(x, precision) for x in node.operands]
             fact["symbols"] = str(Text.write(node.op, operands))
-            fact["numbers"] = _numbers(node.op, node.operands, precision)
+            fact["numbers"] = _Holes.write(node.op, holes).parts
             try:
                 fact["row"] = rows.place(node)
             except _Unwritten as error:
@@ -223,7 +231,9 @@ def _facts(output: Value, order: list[Value], precision: int, rows: _Rows) -> di
                 "weight": _plain(edge.weight),
                 "passes": edge.passes,
                 "name": str(Text.derivative(names[edge.user], names[edge.parent], partial=edge.parent in shared)),
-                "symbol": (symbol := edge.symbol(names, Text, precision)) and [symbol.string, int(symbol.level)],
+                "symbol": (symbol := edge.rule(name, Text, precision)) and [symbol.string, int(symbol.level)],
+                "numbers": (numbers := edge.rule(hole, _Holes, precision)) and [numbers.parts, int(numbers.level)],
+                "formula": edge.is_formula,
             }
             for edge in found
         ],
@@ -237,18 +247,25 @@ def _facts(output: Value, order: list[Value], precision: int, rows: _Rows) -> di
     }
 
 
-def _numbers(op: Op, operands: tuple[Value | float, ...], precision: int) -> list[str | list[int]]:
-    """Return how a row is written with numbers: text, and holes that say which parent and how tight its place is."""
-    least = dict(zip(op.operands, op.text.operands, strict=True))
-    parents = {name: x for name, x in zip(op.operands, operands, strict=True) if isinstance(x, Value)}
-    holes = {name: [k, int(least[name])] for k, name in enumerate(parents)}
-    written = {
-        name: Text.number(x, precision).bracketed(least[name])
-        for name, x in zip(op.operands, operands, strict=True)
-        if not isinstance(x, Value)
-    }
-    parts = re.split(r"<(\w+)>", op.text.template)
-    return [(holes.get(part) or written[part]) if k % 2 else part for k, part in enumerate(parts)]
+class _Holes(Text):
+    """Notation with holes, each of which says which node's number stands there and how tight its place is."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, string: str, level: Level = Level.ATOM, op: Op | None = None, place: int | None = None) -> None:
+        super().__init__(string, level, op)
+        self.place = place
+
+    def bracketed(self, at_least: Level) -> str:
+        if self.place is None:
+            return super().bracketed(at_least)
+        return f"\ue000{self.place} {int(at_least)}\ue000"
+
+    @property
+    def parts(self) -> list[str | list[int]]:
+        """Return the text and, as place and level, the holes."""
+        found = self.bracketed(Level.COMPARISON).split("\ue000")
+        return [[int(x) for x in part.split()] if k % 2 else part for k, part in enumerate(found)]
 
 
 def _plain(x: float) -> float | str:
@@ -267,15 +284,19 @@ class _Script(Traced):
 
     __slots__ = ("rows", "text")
 
+    guards: ClassVar[bool] = True  # whether a point that a rule excepts is written
+
     def __init__(self, rows: _Rows, text: str) -> None:
         self.rows = rows
         self.text = text
 
-    def record(self, op: Op, operands: tuple[Any, ...]) -> _Script:
+    def record(self, op: Op, operands: tuple[Any, ...]) -> Any:
+        if op is guard and not self.guards:
+            return operands[2]
         text = self.rows.applied(op, [_text(x) for x in operands])
         if len(text) > LONGEST:
             raise _Unwritten(f"{op} is too long as JavaScript")
-        return _Script(self.rows, text)
+        return type(self)(self.rows, text)
 
     # A function that branches on the number cannot be written down; without these it would take one branch.
     def __bool__(self) -> NoReturn:
@@ -285,6 +306,13 @@ class _Script(Traced):
         raise _Unwritten("a branch")
 
     __hash__ = Traced.__hash__
+
+
+class _Formula(_Script):
+    """A recorder that writes a rule as its formula, without the points that the table excepts."""
+
+    __slots__ = ()
+    guards = False
 
 
 def _text(x: Any) -> str:
@@ -308,15 +336,20 @@ class _Rows:
         assert node.op is not None
         op = node.op.row
         operands = [_Script(self, f"x{i}") if isinstance(x, Value) else x for i, x in enumerate(node.operands)]
-        parameters = [x.text for x in operands if isinstance(x, _Script)]
+        parameters = ", ".join(x.text for x in operands if isinstance(x, _Script))
         value = self.applied(op, [_text(x) for x in operands])
-        slopes = [
-            f"({', '.join([*parameters, 'z'])}) => {self._recorded(op, rule, [*operands, _Script(self, 'z')])}"
-            for rule, x in zip(op.partials, operands, strict=True)
-            if isinstance(x, _Script)
-        ]
-        entry = f"{{value: ({', '.join(parameters)}) => {value}, slopes: [{', '.join(slopes)}]}}"
-        return self.entries.setdefault(entry, len(self.entries))
+        slopes, formulas = self._slopes(op, operands, _Script), self._slopes(op, operands, _Formula)
+        listed = ", ".join(f"({parameters}, z) => {slope}" for slope in slopes)
+        entry = f"value: ({parameters}) => {value}, slopes: [{listed}]"
+        if formulas != slopes:
+            entry += f", formulas: [{', '.join(f'({parameters}, z) => {formula}' for formula in formulas)}]"
+        return self.entries.setdefault(f"{{{entry}}}", len(self.entries))
+
+    def _slopes(self, op: Op, operands: Sequence[Any], kind: type[_Script]) -> list[str]:
+        """Write the rules of the operands that are no constants."""
+        written = [kind(self, x.text) if isinstance(x, _Script) else x for x in operands]
+        rules = zip(op.partials, operands, strict=True)
+        return [self._recorded(op, rule, [*written, kind(self, "z")]) for rule, x in rules if isinstance(x, _Script)]
 
     def applied(self, op: Op, parts: list[str]) -> str:
         """Write a row applied to operands: as its own text where that is arithmetic, else as a call."""

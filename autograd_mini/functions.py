@@ -38,11 +38,14 @@ def logsumexp(xs: Iterable[Any]) -> Any:
 def softmax(xs: Iterable[Any]) -> list[Any]:
     r"""Return $e^{x_i} / \sum_j e^{x_j}$ for each of the numbers, which are logits.
 
+    A logit of -inf masks its class: the share is 0 and so are its derivatives. A logit of inf, and nothing but
+    -inf, leave the shares undefined: nan.
+
     Raises:
         ValueError: there are no numbers.
 
-    >>> softmax([0.0, 0.0])
-    [0.5, 0.5]
+    >>> softmax([0.0, 0.0]), softmax([0.0, -float("inf")])
+    ([0.5, 0.5], [1.0, 0.0])
     """
     xs = _some("softmax", xs)
     top = _largest(xs)

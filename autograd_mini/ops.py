@@ -106,9 +106,10 @@ class Level(IntEnum):
 
     COMPARISON = 0
     SUM = 1
-    PRODUCT = 2
-    POWER = 3
-    ATOM = 4
+    QUOTIENT = 2
+    PRODUCT = 3
+    POWER = 4
+    ATOM = 5
 
 
 class Notation(NamedTuple):
@@ -374,7 +375,7 @@ class _Extended(Traced):
         return x.x if isinstance(x, _Extended) else float(x)
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> _Extended:
-        return _Extended(op.limit.function(*map(self.unwrap, operands)))
+        return type(self)(op.limit.function(*map(self.unwrap, operands)))
 
     def __lt__(self, other: Any) -> bool:
         return self.x < self.unwrap(other)
@@ -398,6 +399,20 @@ class _Extended(Traced):
 
     def __float__(self) -> float:
         return self.x
+
+
+class Unguarded(_Extended):
+    """A float for which a rule is just its formula, without the points that a `guard` excepts.
+
+    >>> x = z = Unguarded(0.0)
+    >>> float(hypot.rules[0](x, 0.0, z)), hypot.partial(0, (0.0, 0.0), 0.0)
+    (nan, 0.0)
+    """
+
+    __slots__ = ()
+
+    def record(self, op: Op, operands: tuple[Any, ...]) -> _Extended:
+        return super().record(op, operands) if op is not guard else Unguarded(self.unwrap(operands[2]))
 
 
 def _by_limits(function: Callable[..., Any], numbers: tuple[float, ...]) -> float:
@@ -847,21 +862,21 @@ def _polygamma(order: float, x: float) -> float:
 
 # One row, one paragraph: function, rules, notation, domain, convention, sentence.
 # fmt: off
-S, P, W = Level.SUM, Level.PRODUCT, Level.POWER
+S, Q, P, W = Level.SUM, Level.QUOTIENT, Level.PRODUCT, Level.POWER
 A, C = Level.ATOM, Level.COMPARISON
 
 # Arithmetic.
 add: Op = _row("add", _add, lambda x, y, z: 1.0, lambda x, y, z: 1.0,
-               text="<x> + <y>", tex="<x> + <y>", level=S, operands=(S, P), symbol="+", methods=(),
+               text="<x> + <y>", tex="<x> + <y>", level=S, operands=(S, Q), symbol="+", methods=(),
                raises=False, doc="Add, $x + y$.")
 sub: Op = _row("sub", _sub, lambda x, y, z: 1.0, lambda x, y, z: -1.0,
-               text="<x> - <y>", tex="<x> - <y>", level=S, operands=(S, P), symbol="−", methods=(),
+               text="<x> - <y>", tex="<x> - <y>", level=S, operands=(S, Q), symbol="−", methods=(),
                raises=False, doc="Subtract, $x - y$.")
 mul: Op = _row("mul", _mul, lambda x, y, z: y, lambda x, y, z: x,
                text="<x> * <y>", tex=r"<x> \cdot <y>", level=P, operands=(P, W), symbol="×", methods=(), neutral=(1.0, 1.0),
                raises=False, doc="Multiply, $x y$.")
 div: Op = _row("div", _div, lambda x, y, z: 1.0 / y, lambda x, y, z: -z / y,
-               text="<x> / <y>", tex=r"\frac{<x>}{<y>}", level=P, operands=(P, W), tex_level=W, tex_operands=(C, C),
+               text="<x> / <y>", tex=r"\frac{<x>}{<y>}", level=Q, operands=(P, W), tex_level=W, tex_operands=(C, C),
                symbol="÷", domain=(REAL, NOT_ZERO), methods=(), neutral=(None, 1.0),
                beyond=_div_beyond, doc="Divide, $x / y$.")
 neg: Op = _row("neg", _neg, lambda x, z: -1.0,
@@ -1061,7 +1076,7 @@ def sum_of(n: int) -> Op:
         n,
         partials=lambda i: _one,
         names=lambda i: f"x{i + 1}",
-        operands=lambda i: Level.PRODUCT,
+        operands=lambda i: Level.QUOTIENT,
         doc=f"Add {n} numbers, from left to right.",
         text=_joined(terms, n),
         tex=_joined(terms, n, r"\dots"),

@@ -1,24 +1,27 @@
 r"""Rows, numbers and labels, written as text and as LaTeX.
 
 This room owns notation: brackets, precision, and labels such as `a1[2](3)` for $a_1^{[2](3)}$.
-`Text` and `Tex` are recorders like `Value`: apply a row, or a row's derivative rule, to them and
-they write it down. This room must not know any graph algorithm.
+`Text`, `Code` and `Tex` are recorders like `Value`: apply a row, or a row's derivative rule, to them
+and they write it down. This room must not know any graph algorithm.
 """
 
 from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import count
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
-from .ops import OPS, Level, Notation, Op, Traced, add, guard, mul
+from .ops import OPS, SIZES, Level, Notation, Op, Traced, add, guard, mul
 from .value import Value
 
-__all__ = ["Label", "Tex", "Text", "format_number", "names_of", "op_table"]
+__all__ = ["Code", "Label", "Tex", "Text", "format_number", "names_of", "op_table"]
 
 W = TypeVar("W", bound="_Written")
+P = TypeVar("P", bound="Text")
 
 GREEK = {
     name: chr(0x3B1 + i)
@@ -67,23 +70,46 @@ class Label(NamedTuple):
 
     def tex(self) -> str:
         """Write the label as LaTeX."""
-        if self.base in GREEK:
-            base = rf"\{self.base}"
-        elif len(self.base) == 1 and self.base.isalpha():
-            base = self.base
-        else:
-            escaped = re.sub(r"[\\{}$&#^_%~]", _escape_tex, self.base)
-            base = rf"\mathit{{{escaped}}}" if self.base.isidentifier() else rf"\text{{{escaped}}}"
         sub, above = (part.replace("_", r"\_") for part in (self.sub, self.above))
-        return base + (f"_{{{sub}}}" if sub else "") + (f"^{{{above}}}" if above else "")
+        return _tex_base(self.base) + (f"_{{{sub}}}" if sub else "") + (f"^{{{above}}}" if above else "")
 
 
-_LABEL = re.compile(r"([^\W\d_]+)(?:(\d+)|_\{([\w,]+)\}|_(\d+|\w))?(?:\^?\[(\w+)\])?(?:\((\w+)\))?")
+_LABEL = re.compile(r"((?:[^\W\d_][\u0300-\u036f]*)+)(?:(\d+)|_\{([\w,]+)\}|_(\d+|\w))?(?:\^?\[(\w+)\])?(?:\((\w+)\))?")
 
 
-def _escape_tex(match: re.Match[str]) -> str:
-    special = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
-    return special.get(match[0], "\\" + match[0])
+ACCENTS = {
+    "\u0300": "grave",
+    "\u0301": "acute",
+    "\u0302": "hat",
+    "\u0303": "tilde",
+    "\u0304": "bar",
+    "\u0306": "breve",
+    "\u0307": "dot",
+    "\u0308": "ddot",
+    "\u030c": "check",
+}
+
+
+def _tex_base(base: str) -> str:
+    """Write the base of a label as LaTeX: a letter, perhaps with an accent, a word, or any other text."""
+    if base in GREEK:
+        return rf"\{base}"
+    letter, *marks = unicodedata.normalize("NFD", base) or " "
+    if letter.isalpha() and len(marks) == 1 and marks[0] in ACCENTS:
+        return rf"\{ACCENTS[marks[0]]}{{{letter}}}"
+    composed = unicodedata.normalize("NFC", base)
+    if len(composed) == 1 and composed.isalpha():
+        return composed
+    shown = re.sub("[\u0300-\u036f\u231c-\u231f]", "\ufffd", composed)
+    escaped = re.sub(r"[\\{}$&#^_%~`]", lambda found: SPECIAL.get(found[0], "\\" + found[0]), shown)
+    if base.isidentifier():
+        return rf"\mathit{{{escaped}}}"
+    # Signs of mathematics stand outside \text. A < with a letter after it would begin a tag in Markdown.
+    pieces = re.split("([<\u203c\u2100-\u22ff\u27c0-\u27ef\u2980-\u2aff])", escaped)
+    return "".join(rf"\mathord{{{x}}}" if k % 2 else rf"\text{{{x}}}" if x else "" for k, x in enumerate(pieces))
+
+
+SPECIAL = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "`": "\u2018"}
 
 
 def printable(name: str) -> str:
@@ -190,9 +216,7 @@ class _Written(Traced):
         """Write a product of factors."""
         if len(factors) == 1:
             return factors[0]
-        first, *others = factors
-        strings = [first.bracketed(Level.PRODUCT), *(x.bracketed(Level.POWER) for x in others)]
-        return cls(cls.times.join(strings), Level.PRODUCT)
+        return cls(cls.times.join(factor.bracketed(Level.POWER) for factor in factors), Level.PRODUCT)
 
     @classmethod
     def sum(cls: type[W], terms: Sequence[W]) -> W:
@@ -200,16 +224,16 @@ class _Written(Traced):
         if len(terms) == 1:
             return terms[0]
         first, *others = terms
-        strings = [first.bracketed(Level.SUM), *(x.bracketed(Level.PRODUCT) for x in others)]
+        strings = [first.bracketed(Level.SUM), *(x.bracketed(Level.QUOTIENT) for x in others)]
         return cls(" + ".join(strings), Level.SUM)
 
 
 class Text(_Written):
-    """Notation as plain text, which for a row is Python's own.
+    """Notation as plain text, for people: a product has a dot.
 
     >>> x, y = Text.name("x"), Text.name("y")
-    >>> str((x + y) * -x ** 2)
-    '(x + y) * (-x**2)'
+    >>> str((x + y) * -x ** 2), str(x / y * x)
+    ('(x + y) · (-x**2)', '(x / y) · x')
     """
 
     __slots__ = ()
@@ -219,20 +243,42 @@ class Text(_Written):
 
     @classmethod
     def notation(cls, op: Op) -> Notation:
-        return op.text
+        return _dotted(op)
 
     @classmethod
-    def number(cls, x: float, precision: int) -> Text:
+    def number(cls: type[P], x: float, precision: int) -> P:
         return cls(format_number(x, precision), Level.SUM if x < 0 else Level.ATOM)
 
     @classmethod
-    def name(cls, label: str) -> Text:
+    def name(cls: type[P], label: str) -> P:
         return cls(label, Level.COMPARISON if is_formula(label) else Level.ATOM)
 
     @classmethod
-    def derivative(cls, z: str, x: str, partial: bool = False) -> Text:
+    def derivative(cls: type[P], z: str, x: str, partial: bool = False) -> P:
         d = "∂" if partial else "d"
         return cls(f"{d}{cls.name(z).bracketed(Level.ATOM)}/{d}{cls.name(x).bracketed(Level.ATOM)}")
+
+
+@lru_cache(SIZES)
+def _dotted(op: Op) -> Notation:
+    """Return a row's text with a dot for each sign of a product."""
+    return op.text._replace(template=re.sub(r" ?(?<!\*)\*(?!\*) ?", " · ", op.text.template))
+
+
+class Code(Text):
+    """Notation as Python's own text.
+
+    >>> x, y = Code.name("x"), Code.name("y")
+    >>> str((x + y) * -x ** 2)
+    '(x + y) * (-x**2)'
+    """
+
+    __slots__ = ()
+    times = " * "
+
+    @classmethod
+    def notation(cls, op: Op) -> Notation:
+        return op.text
 
 
 class Tex(_Written):

@@ -23,7 +23,7 @@ from types import FrameType
 from typing import Any, Literal, NamedTuple, overload
 
 from .ops import Op, identity, number, stop_gradient
-from .printing import Tex, Text, format_number, labels_of, numbers_beside
+from .printing import Code, Tex, format_number, labels_of, numbers_beside
 from .structure import Structure, flatten
 from .transform import adjoints, gradient
 from .value import (
@@ -297,14 +297,14 @@ class Trace:
     def __str__(self) -> str:
         names = self.names
 
-        def write(x: int | float) -> Text:
-            return Text.name(names[x]) if isinstance(x, int) else Text.number(x, 17)
+        def write(x: int | float) -> Code:
+            return Code.name(names[x]) if isinstance(x, int) else Code.number(x, 17)
 
         counts = f"{len(self.inputs)} input{'s' * (len(self.inputs) != 1)}, {len(self.equations)} equation"
         lines = [f"trace of {self.name}: {counts}{'s' * (len(self.equations) != 1)}"]
         if self.inputs:
             lines.append(f"  {', '.join(self.inputs)} = inputs")
-        lines += [f"  {e.name} = {Text.write(e.op, [write(x) for x in e.operands])}" for e in self.equations]
+        lines += [f"  {e.name} = {Code.write(e.op, [write(x) for x in e.operands])}" for e in self.equations]
         lines += [f"  assuming {self._text(branch)} is {branch.outcome}" for branch in self.branches]
         returned = ", ".join(write(z).string for z in self.outputs)
         return "\n".join([*lines, f"  return {returned}"])

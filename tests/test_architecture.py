@@ -129,6 +129,8 @@ def test_only_the_table_knows_ops_by_name() -> None:
                     "OPS",
                     "Level",
                     "Traced",
+                    "Unguarded",
+                    "guard",
                     "identity",
                     "number",
                     "stop_gradient",

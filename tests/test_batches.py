@@ -158,7 +158,7 @@ def test_take_in_a_graph() -> None:
     assert (z.data, [x.grad for x in xs], i.grad) == (12.0, [0.0, 2.0, 0.0], 0.0)
     assert ag.unfold(z).data == 12.0
     assert pickle.loads(pickle.dumps(z)).parents[0].op is z.parents[0].op
-    assert str(ag.explain(z, xs[1])).endswith("2 · (i == 1) = 2 · 1 = 2")
+    assert str(ag.explain(z, xs[1])).endswith("2 · (i == 1) = 2 · (1 == 1) = 2 · 1 = 2")
     assert ag.take(xs, 2) is xs[2]
     assert isinstance(ag.take(np.array(xs, dtype=object).reshape(3, 1), i), np.ndarray)
     for bad in (3, -1, 0.5, Value(3.0)):

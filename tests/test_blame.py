@@ -28,7 +28,7 @@ def test_nan_from_a_pole_of_the_slope() -> None:
 def test_inf_from_a_pole_of_the_slope() -> None:
     y = ag.expression("y = asin(x)*2", x=1)
     assert [f.kind for f in ag.blame(y).findings] == ["inf"]
-    assert "∂t1/∂x = 1 / sqrt((1 - x) * (1 + x)) = inf (asin'(±1) = inf)" in str(ag.blame(y))
+    assert "∂t1/∂x = 1 / sqrt((1 - x) · (1 + x)) = inf (asin'(±1) = inf)" in str(ag.blame(y))
 
 
 def test_the_first_bad_number_of_the_forward_pass() -> None:
@@ -53,7 +53,7 @@ def test_a_saturated_sigmoid() -> None:
     y = ag.expression("y = sigmoid(x)", x=20)
     found = ag.blame(y)
     assert [f.kind for f in found.findings] == ["vanishing"]
-    assert "∂y/∂x = y * (1 - y) = 2.061e-09 (sigmoid is saturated at x = 20)" in str(found)
+    assert "∂y/∂x = y · (1 - y) = 2.061e-09 (sigmoid is saturated at x = 20)" in str(found)
 
 
 def test_cancelled_and_independent_and_multiplied_by_zero() -> None:

@@ -26,7 +26,7 @@ def test_the_tables_and_the_derivations() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line.strip() for line in done.stdout.splitlines()]
     for line in [
-        "J = 3 * v = 3 * 11 = 33",
+        "J = 3 · v = 3 · 11 = 33",
         "dJ/dv = 3",
         "dJ/du = dJ/dv · dv/du = 3 · 1 = 3",
         "dJ/da = dJ/dv · dv/da = 3 · 1 = 3",
@@ -58,7 +58,7 @@ def test_values_and_precision() -> None:
     assert "x = -2" in run("x*x", "x=-2").stdout
     assert run("-h*2", "h=3", "--wrt", "h").stdout.endswith("= -2\n")
     assert run("--x", "x=3", "--wrt", "x").stdout.endswith("= 1\n")
-    assert "1 / (x * 2.302585093)" in run("log10(x)", "x=3", "--precision", "10").stdout
+    assert "1 / (x · 2.302585093)" in run("log10(x)", "x=3", "--precision", "10").stdout
     assert run("3*µ", "µ=2", "--wrt", "μ").stdout == "df/dμ = 3\n"
 
 

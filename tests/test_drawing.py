@@ -72,7 +72,7 @@ def test_svg_shows_values_and_derivatives(renderer: str, J: Value) -> None:
     assert root.get("role") == "img"
     assert [child.tag for child in root][:2] == [f"{SVG}title", f"{SVG}desc"]
     assert root[0].text == "Computation graph of J"
-    assert "J = 3 * v = 33, dJ/dJ = 1" in (root[1].text or "")
+    assert "J = 3 · v = 33, dJ/dJ = 1" in (root[1].text or "")
     ids = [e.get("id") for e in root.iter() if e.get("id")]
     assert len(ids) == len(set(ids))
 

@@ -43,8 +43,11 @@ def test_shared_nodes_get_a_line_of_their_own() -> None:
 def test_a_node_that_the_output_does_not_use(J: Value) -> None:
     assert str(ag.explain(J, Value(1.0, "w"))) == "dJ/dw = 0"
     assert str(ag.explain(J, Value(1.0, "a"))) == "dJ/da′ = 0"
-    assert ag.paths(J, Value(1.0)).count == 0
-    assert ag.paths(J, Value(1.0)).top() == []
+    assert ag.paths(J, Value(1.0, "w")).count == 0
+    assert ag.paths(J, Value(1.0, "w")).top() == []
+    for ask in (ag.explain, ag.paths, ag.blame):  # without a label there is no name for it
+        with pytest.raises(ValueError, match=r"Value\(3.0\) is no node of this graph: its derivative is 0"):
+            ask(J, Value(3.0))
 
 
 def test_labels_are_looked_up(J: Value) -> None:

@@ -339,9 +339,9 @@ def test_the_steps_in_words(J: Value) -> None:
     first, second = run_pages([ag.explore(J), ag.explore(fan_out)], body)
     assert first == [
         "The leaves are given: a = 5, b = 3, c = 2.",
-        "u = b * c = 3 * 2 = 6",
+        "u = b · c = 3 · 2 = 6",
         "v = a + u = 5 + 6 = 11",
-        "J = 3 * v = 3 * 11 = 33",
+        "J = 3 · v = 3 · 11 = 33",
         "dJ/dJ = 1",
         "dJ/dv = 3",
         "dJ/da = dJ/dv · dv/da = 3 · 1 = 3",
@@ -362,8 +362,37 @@ def test_a_moved_leaf_rewrites_the_derivation(J: Value) -> None:
     body = "const now = engine.run({1: -4}); return [engine.forward(now, 5), engine.derivation(now, 2)]"
     moved = ag.expression("u = b*c; v = a + u; J = 3*v", a=5, b=-4, c=2)
     forward, derivation = run_pages([ag.explore(J)], body)[0]
-    assert forward == "J = 3 * v = 3 * (-3) = -9"
+    assert forward == "J = 3 · v = 3 · (-3) = -9"
     assert derivation == str(ag.explain(moved, "c")) == "dJ/dc = dJ/dv · dv/du · du/dc = 3 · 1 · b = 3 · 1 · (-4) = -12"
+
+
+@needs_node
+def test_rules_are_written_with_the_moved_numbers() -> None:
+    text = "s = sigmoid(w*x); z = s*w/x + x**3"
+    body = "const now = engine.run({0: -2, 1: 0.5}); return [0, 1].map(leaf => engine.derivation(now, leaf))"
+    moved = ag.expression(text, w=-2, x=0.5)
+    found = run_pages([ag.explore(ag.expression(text, w=1, x=2))], body)[0]
+    assert found == [str(ag.explain(moved, name)) for name in "wx"]
+    assert "(0.2689 · (1 - 0.2689))" in found[0]
+
+
+@needs_node
+def test_an_excepted_point_has_no_formula() -> None:
+    text = "h = hypot(x, y)"
+    page = ag.explore(ag.expression(text, x=3, y=4))
+    body = "return [[3, 4], [0, 0]].map(([x, y]) => engine.derivation(engine.run({0: x, 1: y}), 0))"
+    assert run_pages([page], body)[0] == ["dh/dx = x / h = 3 / 5 = 0.6", "dh/dx = 0"]
+    assert str(ag.explain(ag.expression(text, x=0, y=0), "x")) == "dh/dx = 0"
+
+
+@needs_node
+@pytest.mark.parametrize("text", ["y = log(x)", "y = sqrt(x)*2", "y = asin(x - 1)", "y = x**0.5", "y = acosh(x)"])
+def test_outside_a_domain_there_is_no_slope(text: str) -> None:
+    page = ag.explore(ag.expression(text, x=1.5))
+    body = "const now = engine.run({0: -1.25}); return [now.values.at(-1), now.slopes[0], engine.derivation(now, 0)]"
+    value, slope, derivation = run_pages([page], body)[0]
+    assert math.isnan(value) and math.isnan(slope)
+    assert derivation.startswith("dy/dx = ") and derivation.endswith("nan")
 
 
 @needs_node
@@ -449,7 +478,7 @@ def test_stepping_in_a_browser(opened: Any, J: Value) -> None:
     assert page.text_content("#node-3 .value") == "?"
     for _ in range(3):
         page.click("text=Step")
-    assert page.text_content("#said") == "J = 3 * v = 3 * 11 = 33"
+    assert page.text_content("#said") == "J = 3 · v = 3 · 11 = 33"
     assert page.text_content("#node-5 .value") == "33"
     for _ in range(5):
         page.keyboard.press("ArrowRight")

@@ -13,7 +13,7 @@ from strategies import Dag, dags, examples
 import autograd_mini as ag
 from autograd_mini import ExpressionError, Value
 from autograd_mini.expression import FUNCTIONS
-from autograd_mini.printing import Text, names_of
+from autograd_mini.printing import Code, names_of
 
 
 def test_the_text() -> None:
@@ -184,8 +184,8 @@ def test_a_graph_written_as_text_is_the_same_graph(dag: Dag) -> None:
     statements = []
     for node in order:
         if node.op is not None:
-            operands = [Text.name(names[x]) if isinstance(x, Value) else Text.number(x, 17) for x in node.operands]
-            statements.append(f"{names[node]} = {Text.write(node.op, operands)}")
+            operands = [Code.name(names[x]) if isinstance(x, Value) else Code.number(x, 17) for x in node.operands]
+            statements.append(f"{names[node]} = {Code.write(node.op, operands)}")
     leaves = {names[node]: node.data for node in order if node.op is None}
     again = ag.expression("; ".join(statements) or next(iter(leaves)), **leaves)
     assert again.data == z.data

@@ -90,7 +90,7 @@ def test_derivations_and_pickles() -> None:
     w = [Value(float(i), f"w{i}") for i in range(1, 4)]
     z = ag.dot(w, [4.0, 5.0, 6.0], Value(7.0, "b"))
     z.label = "z"
-    assert "z = w1 * 4 + w2 * 5 + w3 * 6 + b" in str(ag.explain(z)).replace("*", " * ")
+    assert "z = w1 · 4 + w2 · 5 + w3 · 6 + b" in str(ag.explain(z))
     assert str(ag.explain(z, "w2")) == "dz/dw2 = 5"
     for twin in (pickle.loads(pickle.dumps(z)), pickle.loads(pickle.dumps(z, 2))):
         assert (twin.op, twin.data, twin.partials) == (z.op, z.data, z.partials)

@@ -15,7 +15,7 @@ from strategies import examples, slope, smooth_operands
 import autograd_mini as ag
 from autograd_mini import OPS, Op, Value
 from autograd_mini.ops import METHODS, Traced
-from autograd_mini.printing import Text, op_table
+from autograd_mini.printing import Code, op_table
 from autograd_mini.value import derivatives_of
 
 inf, nan = math.inf, math.nan
@@ -125,7 +125,7 @@ def test_text_of_a_row_is_an_expression_of_it(op: Op, data: st.DataObject) -> No
     names = ("p", "q", "r")[: op.arity]
     if op.name == "identity":
         return  # written as its operand
-    text = str(Text.write(op, [Text.name(name) for name in names]))
+    text = str(Code.write(op, [Code.name(name) for name in names]))
     z = ag.expression(text, **dict(zip(names, xs, strict=True)))
     assert z.op is op
     assert z.data == op(*xs)

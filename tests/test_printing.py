@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, strategies as st
 
 import autograd_mini as ag
-from autograd_mini.printing import Label, Tex, Text, format_number, names_of
+from autograd_mini.printing import Label, Tex, Text, format_number, names_of, printable
 
 formulas = st.recursive(
     st.sampled_from(["x", "y", "2", "(-3)", "0.5"]),
@@ -68,13 +70,35 @@ def test_labels(label: str, parsed: tuple[str, ...], tex: str) -> None:
     assert Label.parse(label).tex() == tex
 
 
+@pytest.mark.parametrize(
+    ("label", "tex"),
+    [
+        ("x__", r"x_{\_}"),
+        ("a[x__y]", r"a^{[x\_\_y]}"),
+        ("y\u0302", r"\hat{y}"),
+        ("ŷ_1", r"\hat{y}_{1}"),
+        ("\u0301", "\\text{\ufffd}"),
+        ("\x1b[31m", "\\text{\ufffd[31m}"),
+        ("<img src=x onerror=alert(1)>", r"\mathord{<}\text{img src=x onerror=alert(1)>}"),
+        ("a ≠ b", r"\text{a }\mathord{≠}\text{ b}"),
+        ("`a`", "\\text{\u2018a\u2018}"),
+    ],
+)
+def test_labels_that_would_break_a_formula(label: str, tex: str) -> None:
+    x = ag.Value(2.0, label)
+    y = x * x
+    assert Label.parse(printable(label)).tex() == tex
+    assert tex in ag.explain(y, x).markdown()
+    assert not re.search(r"<\w", ag.explain(y).markdown() + ag.explain(y).latex())
+
+
 def test_labels_that_are_formulas_are_bracketed() -> None:
     a = ag.Value(2.0, "x1*w1 + b")
     y = a * 3
     y.label = "y"
-    assert "y = (x1*w1 + b) * 3 = 2 * 3 = 6" in str(ag.explain(y))
+    assert "y = (x1*w1 + b) · 3 = 2 · 3 = 6" in str(ag.explain(y))
     assert "dy/d(x1*w1 + b) = 3" in str(ag.explain(y))
-    assert "y = (x1*w1 + b) * 3 = 6" in ag.draw(y).description
+    assert "y = (x1*w1 + b) · 3 = 6" in ag.draw(y).description
     assert str(Tex.name("a - b") * 2) == r"\left(\text{a - b}\right) \cdot 2"
 
 

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..ops import Level
-from ..printing import Text
+from ..printing import Code
 from ..trace import Trace
 from .algebra import Algebra, Ratio
 from .lift import Program
@@ -307,7 +307,7 @@ class Backward:
         name = f"d{block.name}"
         return name if name not in self.notation.names else f"{name}_"
 
-    def _common(self, grads: Any, scaled: bool) -> tuple[Fraction, Text]:
+    def _common(self, grads: Any, scaled: bool) -> tuple[Fraction, Code]:
         """Return a factor, which is 1 unless it is asked for, and what all the numbers are besides."""
         rows, columns = grads.shape
         self._everywhere = set.intersection(*(g.symbols for g in grads.flat)) if grads.size > 1 else set()
@@ -315,8 +315,8 @@ class Backward:
         forms = [self._form(g, r, c, grads.shape) for (r, c), g in np.ndenumerate(grads)]
         scale, text = self._join(forms, grads.shape, scaled)
         if not all(self._covered) or (scaled and str(text) == "1"):
-            ones = Text(f"ones({grads.shape})")
-            text = {"0": Text(f"zeros({grads.shape})"), "1": ones}.get(str(text)) or text * ones
+            ones = Code(f"ones({grads.shape})")
+            text = {"0": Code(f"zeros({grads.shape})"), "1": ones}.get(str(text)) or text * ones
         return scale, text
 
     def _form(self, g: Ratio, r: int, c: int, shape: tuple[int, int]) -> _Form:
@@ -334,7 +334,7 @@ class Backward:
             if isinstance(op, float):
                 return repr(op)
             texts = [self._join([self._form(x, r, c, shape)], (1, 1), scaled=False)[1] for x in operands]
-            text = Text.write(op, texts).bracketed(Level.ATOM)
+            text = Code.write(op, texts).bracketed(Level.ATOM)
             self._rank.setdefault(text, 0)
             return text
         text, i, j, size = self._standing[symbol]
@@ -350,7 +350,7 @@ class Backward:
         self._covered = [done or n > 1 for done, n in zip(self._covered, size, strict=True)]
         return text if parts == [":", ":"] else f"{atom}[{', '.join(map(str, parts))}]"
 
-    def _join(self, forms: Sequence[_Form], shape: tuple[int, int], scaled: bool) -> tuple[Fraction, Text]:
+    def _join(self, forms: Sequence[_Form], shape: tuple[int, int], scaled: bool) -> tuple[Fraction, Code]:
         """Write forms that agree as they are, or multiplied out if only their coefficients differ."""
         (k, factors), *_ = forms
         alone = list(factors.values()) == [1] and any(len(factor) > 1 for factor in factors)
@@ -380,10 +380,10 @@ class Backward:
             text = self._sum(terms)
             text = text / self._product(Fraction(1), below.items()) if below else text
         if scale != 1 and not scaled:
-            text = Text(f"{_number(scale)} * {text.bracketed(Level.POWER)}", Level.PRODUCT)
+            text = Code(f"{_number(scale)} * {text.bracketed(Level.POWER)}", Level.PRODUCT)
         return (scale if scaled else Fraction(1)), text
 
-    def _sum(self, terms: Terms, under: Mapping[str, int] = MappingProxyType({})) -> Text:
+    def _sum(self, terms: Terms, under: Mapping[str, int] = MappingProxyType({})) -> Code:
         """Write a sum of terms over the same symbols: what is positive first, and short products before long ones."""
 
         def order(item: tuple[Names, Any]) -> tuple[Any, ...]:
@@ -405,21 +405,21 @@ class Backward:
             powers = [((((factor,), Fraction(1)),), n) for factor, n in factors.items() if n]
             written = self._product(abs(k) if isinstance(k, Fraction) else Fraction(1), powers).bracketed(Level.PRODUCT)
             text = f"{text} {sign or '+'} {written}" if text else sign + written
-        return Text(text or "0", Level.SUM if len(terms) > 1 or text.startswith("-") else Level.PRODUCT)
+        return Code(text or "0", Level.SUM if len(terms) > 1 or text.startswith("-") else Level.PRODUCT)
 
-    def _product(self, k: Fraction, powers: Iterable[tuple[tuple[tuple[Names, Fraction], ...], int]]) -> Text:
+    def _product(self, k: Fraction, powers: Iterable[tuple[tuple[tuple[Names, Fraction], ...], int]]) -> Code:
         """Write a product of factors and, after a stroke, those with negative powers."""
-        above: list[tuple[int, Text]] = []
-        below: list[tuple[int, Text]] = []
+        above: list[tuple[int, Code]] = []
+        below: list[tuple[int, Code]] = []
         powers = list(powers)
         gains = [n % 2 * (2 * sum(x < 0 for _, x in factor) - len(factor) + 1) for factor, n in powers]
         turned = gains.index(max(gains)) if k < 0 and max(gains, default=0) > 0 else -1  # -(a - 1) is 1 - a
         k = abs(k) if turned >= 0 else k
         for place, (factor, n) in enumerate(powers):
             single, sign = len(factor) == 1, -1 if place == turned else 1
-            text = Text(factor[0][0][0]) if single else self._sum({name: x * sign for name, x in factor})
+            text = Code(factor[0][0][0]) if single else self._sum({name: x * sign for name, x in factor})
             if single and " @ " in str(text) and not str(text).startswith(("(", "sum(")):
-                text = Text(str(text), Level.PRODUCT)
+                text = Code(str(text), Level.PRODUCT)
             rank = max((self._rank_of(x) for name, _ in factor for x in name), default=0)
             (above if n > 0 else below).append((2 * rank + single, text if abs(n) == 1 else text ** abs(n)))
         ordered = [[text for _, text in sorted(x, key=lambda item: -item[0])] for x in (above, below)]
@@ -432,8 +432,8 @@ class Backward:
             under = " * ".join(text.bracketed(Level.POWER) for text in ordered[1])
             written += f" / ({under})" if len(below) > 1 else f" / {under}"
         if len(parts) == 1 and not below and k > 0:
-            return ordered[0][0] if above else Text(written, Level.PRODUCT if "/" in written else Level.ATOM)
-        return Text(written, Level.SUM if k < 0 else Level.PRODUCT)
+            return ordered[0][0] if above else Code(written, Level.PRODUCT if "/" in written else Level.ATOM)
+        return Code(written, Level.SUM if k < 0 else Level.PRODUCT)
 
     def _rank_of(self, text: str) -> int:
         return self._rank.get(text.partition("[")[0].removesuffix(".T"), self._rank.get(text, 0))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ops import OPS, Level, Op, add, mul
-from ..printing import Label, Text, format_number
+from ..printing import Label, Code, format_number
 from ..structure import Structure
 from ..trace import Trace
 from .lift import Program
@@ -257,7 +257,7 @@ class Notation:
         inside = ((places >= 0) & (places < len(self.program.constants))).all()
         return self.program.constants[places] if inside else None
 
-    def read(self, slots: Any, letter: str = "Y", name: bool = True) -> Text:
+    def read(self, slots: Any, letter: str = "Y", name: bool = True) -> Code:
         """Write what an operand reads; constants are a number, or a matrix, which gets a letter for its name.
 
         It may have less rows or columns if these are equal; not for the letter X, which a factor of a product has.
@@ -266,17 +266,17 @@ class Notation:
         if numbers is not None:
             if letter != "X" and (numbers == numbers.flat[0]).all():
                 x = float(numbers.flat[0])
-                return Text(constant(x), Level.SUM if x < 0 else Level.ATOM)
+                return Code(constant(x), Level.SUM if x < 0 else Level.ATOM)
             if not name:
-                return Text(letter)
+                return Code(letter)
             known, how = self.matrix(numbers, letter)
-            return Text(how.format(known))
+            return Code(how.format(known))
         found = None if letter == "X" and not _full([slots]) else self.view(slots)
-        return Text(found or f"gathered({', '.join(self._sources([slots]))})")
+        return Code(found or f"gathered({', '.join(self._sources([slots]))})")
 
     def _written(self, kind: str, op: Op | None, operands: list[Any], name: bool) -> str:
         if kind == "row" and op is not None:
-            written = str(Text.write(op, [self.read(x, name=name) for x in operands]))
+            written = str(Code.write(op, [self.read(x, name=name) for x in operands]))
             return written if _full(operands) else f"gathered({written})"
         if kind == "product":
             left, right = (self.read(x, "X", name) for x in operands[:2])
