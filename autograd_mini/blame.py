@@ -137,11 +137,11 @@ class _Reader:
         for node in self.order:
             if math.isfinite(primal(node)):
                 continue
-            name, kind = self.names[node], _kind(primal(node))
+            name, kind, shown = self.names[node], _kind(primal(node)), format_number(primal(node))
             if node.op is None:
-                message = f"The leaf {name} is {kind} before anything is computed."
+                message = f"The leaf {name} is {shown} before anything is computed."
             else:
-                message = f"{name} is the first {kind} of the forward pass: {node.op.name} of {self.operands(node)}."
+                message = f"{name} is the first {shown} of the forward pass: {node.op.name} of {self.operands(node)}."
             return [Finding(kind, node, None, message)]
         return []
 
@@ -164,11 +164,11 @@ class _Reader:
                     found = f"{format_number(edge.weight)} · 0"
                     verb = f", times {self.d(self.output, user)} = 0, is nan."
                 else:
-                    found = kind
+                    found = format_number(product)
                     verb = (
                         "."
                         if user is self.output
-                        else (f", times {self.d(self.output, user)} = {format_number(upstream)}, is {kind}.")
+                        else (f", times {self.d(self.output, user)} = {format_number(upstream)}, is {found}.")
                     )
                 message = (
                     f"The derivative in {parent} is {found}: at the edge {self.arrow(edge)}, "
@@ -177,8 +177,8 @@ class _Reader:
                 return [Finding(kind, edge.parent, edge, message)]
         for node in reversed(self.order):
             if node in self.toward and not math.isfinite(self.derivatives[node]):
-                kind = _kind(self.derivatives[node])
-                message = f"The derivative in {self.names[node]} is {kind}: its finite contributions add up to it."
+                kind, shown = _kind(self.derivatives[node]), format_number(self.derivatives[node])
+                message = f"The derivative in {self.names[node]} is {shown}: its finite contributions add up to it."
                 return [Finding(kind, node, None, message)]
         return []
 

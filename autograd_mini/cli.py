@@ -138,10 +138,12 @@ def _compute(text: str, assignments: Sequence[str]) -> Value:
             raise _Refused(f"{word.strip()!r} is not of the form name=value, such as a=5")
         if name in variables:
             raise _Refused(f"{name} is given twice")
+        hint = "a value is made of numbers, pi, e and functions; each name=value is a word of its own"
+        if re.search(r"(?<![<>=])=(?!=)|[;\n]", value):
+            raise _Refused(f"the value of {name} is no number: {value!r}\n{hint}")
         try:
             variables[name] = expression(value).data
         except ExpressionError as error:
-            hint = "a value is made of numbers, pi, e and functions; each name=value is a word of its own"
             raise _Refused(f"the value of {name}: {error}\n{hint}") from None
     try:
         output = expression(text, **variables)

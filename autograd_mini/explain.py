@@ -14,18 +14,18 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count, islice
+from itertools import count, islice, product
 from textwrap import indent
 from typing import Any, TypeVar
 
 from .ops import Unguarded
-from .printing import Tex, Text, format_number, names_of
+from .printing import Tex, Text, Written, format_number, names_of
 from .stale import require_fresh
 from .value import Value, derivatives_of, primal, reached_by, topological_order, weights_of
 
 __all__ = ["Edge", "Explanation", "Line", "Path", "Paths", "Term", "explain", "paths"]
 
-W = TypeVar("W", bound=Text | Tex)
+W = TypeVar("W", bound=Written)
 T = TypeVar("T")
 
 LONGEST = 12  # factors of a product, or terms of a sum, that are written before an ellipsis
@@ -253,42 +253,49 @@ class Explanation:
         """Write one line of the backward pass: derivatives, rules, numbers, the result."""
         if line is None:
             return [kind(kind.dots), kind(kind.dots)]
-        output = self.names[self.output]
+        dots = kind(kind.dots)
+
+        def derivative(z: Value, x: Value, partial: bool = False) -> W:
+            return kind.derivative(self.names[z], self.names[x], partial)
+
+        def sum_of(edges: Iterable[Edge], write: Callable[[Edge], W | None]) -> W:
+            return kind.sum([write(edge) or kind.number(edge.weight, precision) for edge in edges])
+
         chain: list[W] = []
+        for term in _shortened(line.terms, LONGEST):
+            names = [derivative(self.output, term.via)] if term and term.via is not None else []
+            names += [
+                derivative(factor.user, factor.parent, factor.partial) if factor else dots
+                for factor in (_shortened(term.factors, LONGEST) if term else ())
+            ]
+            chain.append(kind.product(names) if term else dots)
         symbols: list[W] = []
         substituted: list[W] = []
         numbers: list[W] = []
-        for term in _shortened(line.terms, LONGEST):
-            if term is None:
-                for terms in (chain, symbols, substituted, numbers):
-                    terms.append(kind(kind.dots))
-                continue
-            names: list[W] = []
-            values: list[W] = []
-            if term.via is not None:
-                names.append(kind.derivative(output, self.names[term.via]))
-                values.append(kind.number(self.derivatives[term.via], precision))
-            rules, inserted = values.copy(), values.copy()
-            for factor in _shortened(term.factors, LONGEST):
-                if factor is None:
-                    for factors in (names, rules, inserted, values):
-                        factors.append(kind(kind.dots))
-                    continue
-                weights = [kind.number(edge.weight, precision) for edge in factor.edges]
-                with_names = [edge.symbol(self.names, kind, precision) for edge in factor.edges]
-                with_numbers = [edge.substituted(kind, precision) for edge in factor.edges]
-                names.append(kind.derivative(self.names[factor.user], self.names[factor.parent], factor.partial))
-                rules.append(kind.sum([x or w for x, w in zip(with_names, weights, strict=True)]))
-                inserted.append(kind.sum([x or w for x, w in zip(with_numbers, weights, strict=True)]))
-                values.append(kind.sum(weights))
-            chain.append(kind.product(names))
-            symbols.append(kind.product(rules))
-            substituted.append(kind.product(inserted))
-            numbers.append(kind.product(values))
-        stages: list[W] = [kind.derivative(output, self.names[line.node])]
+        terms = line.terms if math.isfinite(line.value) else tuple(_by_edges(line.terms))
+        for term in _shortened(terms, LONGEST):
+            via = [kind.number(self.derivatives[term.via], precision)] if term and term.via is not None else []
+            edges_of = (
+                [factor.edges if factor else None for factor in _shortened(term.factors, LONGEST)] if term else []
+            )
+            for stage, write in (
+                (symbols, lambda edge: edge.symbol(self.names, kind, precision)),
+                (substituted, lambda edge: edge.substituted(kind, precision)),
+                (numbers, lambda edge: None),
+            ):
+                factors = [sum_of(edges, write) if edges else dots for edges in edges_of]
+                stage.append(kind.product([*via, *factors]) if term else dots)
+        stages: list[W] = [derivative(self.output, line.node)]
         stages += [kind.sum(terms) for terms in (chain, symbols, substituted, numbers) if terms]
         stages.append(kind.number(line.value, precision))
         return _distinct(stages)
+
+
+def _by_edges(terms: Iterable[Term]) -> Iterator[Term]:
+    r"""Yield terms of one edge each: $\infty (1 + 0)$ is not $\infty \cdot 1 + \infty \cdot 0$."""
+    for term in terms:
+        for run in islice(product(*(factor.edges for factor in term.factors)), 2 * LONGEST):
+            yield Term(term.via, tuple(Factor((edge,), f.partial) for edge, f in zip(run, term.factors, strict=True)))
 
 
 def _plain(x: float) -> float | str:

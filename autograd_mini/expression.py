@@ -112,6 +112,8 @@ class _Reader:
         for name, x in ((normalize("NFKC", name), x) for name, x in variables.items()):  # as Python reads text
             if not name.isidentifier() or iskeyword(name):
                 raise ExpressionError(f"{name} cannot be a name; choose another")
+            if name in FUNCTIONS:
+                raise ExpressionError(f"{name} is a function; choose another name")
             self.names[name] = x if isinstance(x, Value) else Value(x, name)
 
     def read(self) -> Value:
@@ -206,6 +208,8 @@ class _Reader:
                 op, swapped = COMPARE[type(sign)]
                 operands = self._evaluate(left, depth), self._evaluate(right, depth)
                 return self._apply(op, operands[::-1] if swapped else operands, node)
+            case ast.Compare(ops=[_, _, *_]):
+                self._fail("compare two numbers at a time: multiply comparisons, as (x > 0)*(x < 1)", node)
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
                 return self._apply(FUNCTIONS[name], tuple(self._evaluate(x, depth) for x in args), node)
             case ast.Call(func=ast.Name(id=name)) if name in self.names:

@@ -412,6 +412,7 @@ class Unguarded(_Extended):
     __slots__ = ()
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> _Extended:
+        """Compute a row."""
         return super().record(op, operands) if op is not guard else Unguarded(self.unwrap(operands[2]))
 
 
@@ -537,21 +538,28 @@ def refuse(error: Exception, op: Op, places: Iterable[str]) -> NoReturn:
     raise error
 
 
+TOO_LARGE: Final = "a number is too large for a float, the largest of which is 1.8e308"
+
+
 def number(op: Op | str, operand: object) -> float:
     """Return a plain number as a float, or raise a TypeError that names the op and the operand."""
     if type(operand) is float:
         return operand
+    if getattr(getattr(operand, "dtype", None), "kind", "") in ("m", "M"):  # NumPy says that such are integers
+        raise TypeError(f"{op}: cannot use {operand!r}, which is a time; give a number of a unit")
     if isinstance(operand, Real):
         try:
             return float(operand)
-        except OverflowError as error:
-            raise OverflowError(f"{op}: {error}") from None
+        except OverflowError:
+            raise OverflowError(f"{op}: {TOO_LARGE}") from None
     if getattr(operand, "ndim", None) == 0:  # an array or tensor that holds one number
         if getattr(operand, "mask", False):
             raise TypeError(f"{op}: cannot use {operand!r}, which is masked and so no number")
         inner = operand.item()  # type: ignore[attr-defined]  # what has ndim 0 has item
         if isinstance(inner, Real):
             return number(op, inner)
+    if hasattr(operand, "to_numpy"):
+        raise TypeError(f"{op}: cannot use a {type(operand).__name__}; give its numbers, .to_numpy()")
     hint = (
         "; on an array, np.exp and its like ask each element, and so does np.vectorize(f, otypes=[object])"
         if hasattr(operand, "ndim")
@@ -891,7 +899,7 @@ pow: Op = _row("pow", _pow, _pow_slope,
 abs: Op = _row("abs", math.fabs, lambda x, z: sign(x),
                tex=r"\left|<x>\right|", kink=lambda x: x, convention="abs'(0) = 0", methods=("abs", "absolute", "fabs"),
                raises=False, doc="Take the absolute value, $|x|$.")
-sqrt: Op = _row("sqrt", math.sqrt, lambda x, z: 0.5 / z,
+sqrt: Op = _row("sqrt", math.sqrt, lambda x, z: 0.5 / (z + 0.0),  # -0.0 + 0.0 = 0.0
                 tex=r"\sqrt{<x>}", domain=(NOT_NEGATIVE,), convention="sqrt'(0) = inf", pole=True,
                 beyond=_undefined, doc=r"Take the square root, $\sqrt{x}$.")
 cbrt: Op = _row("cbrt", math.cbrt, lambda x, z: 1.0 / (3.0 * z**2),

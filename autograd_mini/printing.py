@@ -20,7 +20,7 @@ from .value import Value
 
 __all__ = ["Code", "Label", "Tex", "Text", "format_number", "names_of", "op_table"]
 
-W = TypeVar("W", bound="_Written")
+W = TypeVar("W", bound="Written")
 P = TypeVar("P", bound="Text")
 
 GREEK = {
@@ -93,10 +93,11 @@ ACCENTS = {
 def _tex_base(base: str) -> str:
     """Write the base of a label as LaTeX: a letter, perhaps with an accent, a word, or any other text."""
     if base in GREEK:
-        return rf"\{base}"
-    letter, *marks = unicodedata.normalize("NFD", base) or " "
-    if letter.isalpha() and len(marks) == 1 and marks[0] in ACCENTS:
-        return rf"\{ACCENTS[marks[0]]}{{{letter}}}"
+        return rf"\{base}" if base != "omicron" else "o"  # which TeX has no name for
+    apart = unicodedata.normalize("NFD", base)
+    letter, mark = apart[:1], apart[1:]
+    if letter.isalpha() and mark in ACCENTS:
+        return rf"\{ACCENTS[mark]}{{{letter}}}"
     composed = unicodedata.normalize("NFC", base)
     if len(composed) == 1 and composed.isalpha():
         return composed
@@ -123,7 +124,7 @@ def is_formula(label: str) -> bool:
     >>> is_formula("x1*w1 + b"), is_formula("W_{21}^[1]"), is_formula("learning_rate")
     (True, False, False)
     """
-    return _LABEL.fullmatch(label) is None and re.search(r"[-\s+*/^=<>]", label) is not None
+    return _LABEL.fullmatch(label) is None and re.search(r"[-\s+*/^=<>%&|·×÷−]", label) is not None
 
 
 def format_number(x: float, precision: int = 4) -> str:
@@ -137,7 +138,7 @@ def format_number(x: float, precision: int = 4) -> str:
     return f"{x:.{precision}g}"
 
 
-class _Written(Traced):
+class Written(Traced):
     """A piece of notation, with how tightly it holds together."""
 
     __slots__ = ("level", "op", "precision", "string")
@@ -188,7 +189,7 @@ class _Written(Traced):
         """Write a row as part of a rule: without the ones and zeros that a textbook leaves out."""
         if op is guard:
             return operands[2]  # a rule that excepts a point is written as it is elsewhere
-        plain = [None if isinstance(x, _Written) else float(x) for x in operands]
+        plain = [None if isinstance(x, Written) else float(x) for x in operands]
         left, right = (0.0, 0.0) if op is add else op.neutral or (None, None)
         if left is not None and plain[0] == left:
             return operands[1]
@@ -228,7 +229,7 @@ class _Written(Traced):
         return cls(" + ".join(strings), Level.SUM)
 
 
-class Text(_Written):
+class Text(Written):
     """Notation as plain text, for people: a product has a dot.
 
     >>> x, y = Text.name("x"), Text.name("y")
@@ -281,7 +282,7 @@ class Code(Text):
         return op.text
 
 
-class Tex(_Written):
+class Tex(Written):
     r"""Notation as LaTeX, without the dollar signs.
 
     >>> x, y = Tex.name("x"), Tex.name("a1[2](3)")

@@ -6,6 +6,8 @@ were assigned. `value` finds the node; whatever shows arithmetic asks here first
 
 from __future__ import annotations
 
+import math
+
 from .printing import format_number, names_of
 from .value import StaleGraphError, Value, primal, stale_node, topological_order, was_assigned
 
@@ -44,10 +46,10 @@ def staleness(output: Value, order: list[Value] | None = None) -> str:
         else f"its own number was assigned, or {node.op} is no function of its operands"
     )
     call = f"{output.label}.forward()" if output.label.isidentifier() else "forward() of the output"
-    return (
-        f"{names[node]} = {format_number(primal(node))}, but {formula} is {format_number(given)} now: {cause}. "
-        f"{call} computes the graph anew"
-    )
+    value = names[node], format_number(primal(node)), formula
+    if math.isnan(given) and not any(math.isnan(primal(x)) for x in node.parents):
+        return "{} = {}, but {} has no value now: {}".format(*value, cause)
+    return "{} = {}, but {} is {} now: {}. {} computes the graph anew".format(*value, format_number(given), cause, call)
 
 
 def require_fresh(output: Value, order: list[Value] | None = None) -> None:

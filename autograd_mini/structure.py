@@ -103,7 +103,7 @@ def _flatten(tree: Any, leaves: list[Any]) -> Structure:
     if isinstance(tree, (list, tuple)):
         kind = type(tree) if hasattr(tree, "_fields") else list if isinstance(tree, list) else tuple
         return Structure(kind, (), tuple(_flatten(part, leaves) for part in tree))
-    if getattr(tree, "ndim", 0):
+    if getattr(tree, "ndim", 0) and hasattr(tree, "ravel"):  # a pandas Series has an ndim too
         leaves.extend(tree.ravel().tolist())
         return Structure("array", tuple(tree.shape))
     leaves.append(tree.item() if getattr(tree, "ndim", None) == 0 else tree)  # an array that is one number

@@ -13,7 +13,7 @@ cdef object _setting(object variable, object default)
 cdef object _watching()
 cdef dict _dots
 cdef bint COMPILED
-cdef object add, sub, mul, div, neg, power, relu, identity, stop_gradient, _recording, _watch, _arithmetic
+cdef object add, sub, mul, div, neg, power, relu, identity, stop_gradient, _recording, _watch, _arithmetic, _alone, _claim, _free
 cdef double inf
 
 cdef class Value(Traced):
@@ -26,6 +26,8 @@ cdef class Value(Traced):
 cdef Value _node(object op, double data, object x, object y, double dx, double dy)
 cdef Value _same(Value node)
 cdef double _number_of(object operand) except? -1.0
+cdef object _sweep(Value output, double seed)
+cdef object _forward(Value output)
 cdef object _compute(Value node)
 cdef object _compute_by_row(Value node, object op)
 cdef object _compute_many(Value node, object op)

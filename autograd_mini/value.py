@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator
@@ -221,42 +222,11 @@ class Value(Traced):
         first: float = number("backward", seed)
         if _switched and (watch := _watching()) is not None:
             watch.swept(self, first)
-        node: Value
-        parent: Value
-        order: list[Value] = topological_order(self)
-        reached: set[Value] | None = None  # all nodes, until an edge is met that passes nothing
-        for node in order:
-            if node._op_row is not None:
-                node._grad = 0.0
-        self._grad += first
-        for node in reversed(order):
-            if reached is not None and node not in reached:
-                continue
-            grad: float = node._grad
-            if isinstance(node._x, Value):
-                parent = node._x
-                if node._dx != 0.0 or not _stops(node, 0):
-                    parent._grad += grad * node._dx
-                elif reached is None:
-                    reached = reached_by(self)
-            elif type(node._x) is tuple:  # more than two operands
-                operands: tuple[Any, ...] = node._x
-                stopping: cython.bint = bool(node._op_row.stops)  # type: ignore[union-attr]  # no leaf has operands
-                i: cython.Py_ssize_t
-                for i in range(len(operands)):
-                    if isinstance(operands[i], Value):
-                        parent = operands[i]
-                        weight: float = entry(node._y, i) if COMPILED else node._y[i]  # type: ignore[name-defined]  # noqa: F821
-                        if not stopping or weight != 0.0 or not _stops(node, i):
-                            parent._grad += grad * weight
-                        elif reached is None:
-                            reached = reached_by(self)
-            if isinstance(node._y, Value):
-                parent = node._y
-                if node._dy != 0.0 or not _stops(node, 1):
-                    parent._grad += grad * node._dy
-                elif reached is None:
-                    reached = reached_by(self)
+        _claim()
+        try:
+            _sweep(self, first)
+        finally:
+            _free()
         tell_derived(self)
 
     def forward(self) -> None:
@@ -281,36 +251,8 @@ class Value(Traced):
         global _assignments
         if _is_followed():
             raise TypeError("forward: it cannot be called inside a function that is traced or differentiated")
-        order: list[Value] = topological_order(self)
-        node: Value
-        i: cython.Py_ssize_t
-        done: cython.Py_ssize_t = 0
-        before = array("d", bytes(24 * len(order)))  # numbers and weights, to be put back
-        weights: list[Any] = []  # of rows of many operands
-        try:
-            for i in range(len(order)):
-                node = order[i]
-                if COMPILED:
-                    put(before, 3 * i, node._data)  # type: ignore[name-defined]  # noqa: F821
-                    put(before, 3 * i + 1, node._dx)  # type: ignore[name-defined]  # noqa: F821
-                    put(before, 3 * i + 2, node._dy)  # type: ignore[name-defined]  # noqa: F821
-                else:
-                    before[3 * i], before[3 * i + 1], before[3 * i + 2] = node._data, node._dx, node._dy
-                if type(node._x) is tuple:
-                    weights.append(node._y)
-                done = i + 1
-                if node._op_row is not None:
-                    _compute(node)
-        except BaseException:
-            for i in range(done - 1, -1, -1):
-                node = order[i]
-                node._data, node._dx, node._dy = before[3 * i], before[3 * i + 1], before[3 * i + 2]
-                if type(node._x) is tuple:
-                    node._y = weights.pop()
-            raise
-        for node in order:
-            if node._op_row is not None:
-                node._grad = 0.0
+        with _alone:
+            _forward(self)
         _assignments += 1
 
     def zero_grad(self) -> None:
@@ -533,19 +475,23 @@ class Value(Traced):
 
         Of a node that depends on an input of a trace, or of a function that is differentiated, the copy comes from it.
         """
-        return _same(self) if _follows(self) else _rebuild(type(self), *self._state())
+        return _same(self) if _follows(self) else _rebuild(type(self), *self._state(), attributes=self._attributes())
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         """Return a copy of the whole graph, of which other copies of the same call are part."""
+        made: list[Value] = []
         for node in topological_order(self):
             if id(node) not in memo:
                 if _follows(node):
                     memo[id(node)] = _same(node)
                     continue
-                op, data, grad, label, weights, operands, attributes = node._state()
+                op, data, grad, label, weights, operands = node._state()
                 operands = tuple(memo[id(x)] if isinstance(x, Value) else x for x in operands)
-                attributes = copy.deepcopy(attributes, memo)
-                memo[id(node)] = _rebuild(type(node), op, data, grad, label, weights, operands, attributes)
+                memo[id(node)] = _rebuild(type(node), op, data, grad, label, weights, operands)
+                made.append(node)
+        for node in made:  # only now: an attribute may lead back to a user of its node
+            if attributes := node._attributes():
+                vars(memo[id(node)]).update(copy.deepcopy(attributes, memo))
         copied: Value = memo[id(self)]
         return copied
 
@@ -555,16 +501,25 @@ class Value(Traced):
             watch.read(self, "pickle")
         if self in _flattened():
             _flattened().discard(self)  # its parents stand before it in the list being pickled
-            return _rebuild, (type(self), *self._state())
+            return _rebuild, (type(self), *self._state()), self._attributes()
         ancestors = topological_order(self)[:-1]
-        return _rebuild_last, (_Flat(ancestors), type(self), *self._state())
+        return _rebuild_last, (_Flat(ancestors), type(self), *self._state()), self._attributes()
+
+    def _attributes(self) -> dict[str, Any] | None:
+        """Return the attributes of a subclass, if any."""
+        return getattr(self, "__dict__", None) or None
 
     def _state(self) -> tuple[Any, ...]:
-        attributes = getattr(self, "__dict__", None)  # of a subclass
         # A copy of the array: whoever gets it may change it, and the node's must have a weight for each operand.
         weights = array("d", self._y) if type(self._x) is tuple else (self._dx, self._dy)
-        return self._op_row, self._data, self._grad, self._label, weights, self.operands, attributes
+        return self._op_row, self._data, self._grad, self._label, weights, self.operands
 
+
+# Derivatives are kept in the nodes, so that one thread at a time may find them; a fork waits until none does.
+_alone = threading.RLock()
+_claim, _free = _alone.acquire, _alone.release  # twice as fast as `with`
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_alone.acquire, after_in_parent=_alone.release, after_in_child=_alone.release)
 
 _assignments = 0
 _walks = 0  # so many that each has a number of its own
@@ -578,6 +533,80 @@ _near = 0
 
 if not COMPILED:
     Value.__hash__ = Traced.__hash__  # type: ignore[method-assign]  # object's own, in C, where sets are fast
+
+
+def _sweep(output: Value, seed: float) -> None:
+    """Give every node that an output uses its derivative, from the output back to the leaves."""
+    node: Value
+    parent: Value
+    order: list[Value] = topological_order(output)
+    reached: set[Value] | None = None  # all nodes, until an edge is met that passes nothing
+    for node in order:
+        if node._op_row is not None:
+            node._grad = 0.0
+    output._grad += seed
+    for node in reversed(order):
+        if reached is not None and node not in reached:
+            continue
+        grad: float = node._grad
+        if isinstance(node._x, Value):
+            parent = node._x
+            if node._dx != 0.0 or not _stops(node, 0):
+                parent._grad += grad * node._dx
+            elif reached is None:
+                reached = reached_by(output)
+        elif type(node._x) is tuple:  # more than two operands
+            operands: tuple[Any, ...] = node._x
+            stopping: cython.bint = bool(node._op_row.stops)  # type: ignore[union-attr]  # no leaf has operands
+            i: cython.Py_ssize_t
+            for i in range(len(operands)):
+                if isinstance(operands[i], Value):
+                    parent = operands[i]
+                    weight: float = entry(node._y, i) if COMPILED else node._y[i]  # type: ignore[name-defined]  # noqa: F821
+                    if not stopping or weight != 0.0 or not _stops(node, i):
+                        parent._grad += grad * weight
+                    elif reached is None:
+                        reached = reached_by(output)
+        if isinstance(node._y, Value):
+            parent = node._y
+            if node._dy != 0.0 or not _stops(node, 1):
+                parent._grad += grad * node._dy
+            elif reached is None:
+                reached = reached_by(output)
+
+
+def _forward(output: Value) -> None:
+    """Compute the nodes that an output uses anew, or leave them as they were and raise."""
+    order: list[Value] = topological_order(output)
+    node: Value
+    i: cython.Py_ssize_t
+    done: cython.Py_ssize_t = 0
+    before = array("d", bytes(24 * len(order)))  # numbers and weights, to be put back
+    weights: list[Any] = []  # of rows of many operands
+    try:
+        for i in range(len(order)):
+            node = order[i]
+            if COMPILED:
+                put(before, 3 * i, node._data)  # type: ignore[name-defined]  # noqa: F821
+                put(before, 3 * i + 1, node._dx)  # type: ignore[name-defined]  # noqa: F821
+                put(before, 3 * i + 2, node._dy)  # type: ignore[name-defined]  # noqa: F821
+            else:
+                before[3 * i], before[3 * i + 1], before[3 * i + 2] = node._data, node._dx, node._dy
+            if type(node._x) is tuple:
+                weights.append(node._y)
+            done = i + 1
+            if node._op_row is not None:
+                _compute(node)
+    except BaseException:
+        for i in range(done - 1, -1, -1):
+            node = order[i]
+            node._data, node._dx, node._dy = before[3 * i], before[3 * i + 1], before[3 * i + 2]
+            if type(node._x) is tuple:
+                node._y = weights.pop()
+        raise
+    for node in order:
+        if node._op_row is not None:
+            node._grad = 0.0
 
 
 def topological_order(*outputs: Value) -> list[Value]:
@@ -1384,7 +1413,10 @@ def _rebuild(
     operands: Any,
     attributes: dict[str, Any] | None = None,
 ) -> Value:
-    """Make a node from its parts, which may come from anywhere: the inverse of `Value._state`."""
+    """Make a node from its parts, which may come from anywhere: the inverse of `Value._state`.
+
+    Pickles of before 2026-12 have the attributes of a subclass here.
+    """
     if not (isinstance(kind, type) and issubclass(kind, Value) and (op is None or isinstance(op, Op))):
         raise TypeError(f"a node cannot be made of {kind!r} and {op!r}")
     operands = tuple([x if isinstance(x, Value) else number("a node", x) for x in operands])

@@ -129,6 +129,7 @@ def test_only_the_table_knows_ops_by_name() -> None:
                     "OPS",
                     "Level",
                     "Traced",
+                    "TOO_LARGE",
                     "Unguarded",
                     "guard",
                     "identity",

@@ -88,6 +88,25 @@ def test_axes_structures_and_branches(numba: bool) -> None:
     assert static.vmap((0, None))([1.0, 2.0], 3).tolist() == [1.0, 8.0]
 
 
+@pytest.mark.parametrize("numba", [False, None])
+def test_a_batch_of_no_examples(numba: bool | None) -> None:
+    f = ag.compile(lambda x, y: ag.log(x) * y, numba=numba)
+    assert len(f.map([], [])) == 0
+    assert f.vmap((None, 0))(3.0, np.zeros(0)).shape == (0,)
+    value, (slope, slopes) = f.vmap((None, 0)).value_and_grad(3.0, np.zeros(0), argnums=(0, 1))
+    assert (value.shape, slope, slopes.shape) == ((0,), 0.0, (0,))
+    tree = ag.compile(lambda p: [p["a"], p["b"][0] * p["b"][1]], numba=numba)
+    first, second = tree.vmap()({"a": [], "b": np.zeros((0, 2))})
+    assert first.shape == second.shape == (0,)
+    branching = ag.compile(lambda x: x if x > 0 else -x, numba=numba)
+    assert branching.vmap()([]).shape == (0,)
+
+
+def test_lists_inside_a_dict_are_arrays_too() -> None:
+    f = ag.compile(lambda p: p["a"] * p["b"][0])
+    assert f.vmap()({"a": [1.0, 2.0], "b": [[3.0, 0.0], [4.0, 0.0]]}).tolist() == [3.0, 8.0]
+
+
 def test_bad_batches() -> None:
     f = ag.compile(lambda x, y: x * y)
     with pytest.raises(ValueError, match="in_axes has 1 entries, but 2 arguments"):
@@ -96,8 +115,12 @@ def test_bad_batches() -> None:
         f.vmap(None)(1.0, 2.0)
     with pytest.raises(ValueError, match=r"the same number of examples, not \[1, 2\]"):
         f.map([1.0], [1.0, 2.0])
-    with pytest.raises(ValueError, match=r"the same number of examples, not \[0\]"):
-        f.map([], [])
+    with pytest.raises(ValueError, match=r"the same number of examples, not \[0, 1\]"):
+        f.vmap()([], [1.0])
+    with pytest.raises(ValueError, match="has no axis 0 for the examples; give None in in_axes"):
+        f.vmap()([1.0], 2.0)
+    with pytest.raises(OverflowError, match="vmap: a number is too large for a float"):
+        f.vmap()([10**400], [1.0])
     with pytest.raises(ValueError, match="threads"):
         f.vmap(threads=0)
     with pytest.raises(TypeError, match="a gradient needs one output"):

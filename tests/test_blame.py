@@ -31,6 +31,12 @@ def test_inf_from_a_pole_of_the_slope() -> None:
     assert "∂t1/∂x = 1 / sqrt((1 - x) · (1 + x)) = inf (asin'(±1) = inf)" in str(ag.blame(y))
 
 
+def test_the_sign_of_an_infinite_derivative_is_said() -> None:
+    assert str(ag.blame(ag.expression("y = acos(x)", x=1))).startswith("The derivative in x is -inf: at the edge y → x")
+    assert str(ag.blame(ag.expression("t = acos(x); y = t*2", x=1))).endswith("times dy/dt = 2, is -inf.")
+    assert str(ag.blame(Value(-math.inf, "x") * 2)) == "The leaf x is -inf before anything is computed."
+
+
 def test_the_first_bad_number_of_the_forward_pass() -> None:
     x = Value(1e200, "x")
     y = x * x - x * x

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,17 @@ def test_the_tables_and_the_derivations() -> None:
         "dJ/dc = dJ/dv · dv/du · du/dc = 3 · 1 · b = 3 · 1 · 3 = 9",
     ]:
         assert line in lines
+
+
+def test_a_shared_result_is_derived_once() -> None:
+    text = run("a = sigmoid(w*x + b); L = a*a + a", "w=2", "x=1", "b=-1").stdout
+    derivations = text[text.index("Derivations, from the output to each leaf") :]
+    names = re.findall(r"^  (d\w+/d\w+) = ", derivations, re.MULTILINE)
+    assert names == ["dL/da", "dL/dw", "dL/dx", "dL/db"]
+    again = run("a = sigmoid(w*x + b); L = a*a + a", "w=2", "x=1", "b=-1", "--wrt", "w", "--wrt", "x").stdout
+    assert [line.split(" = ")[0] for line in again.splitlines()] == ["dL/da", "dL/dw", "dL/dx"]
+    page = run("a = sigmoid(w*x + b); L = a*a + a", "w=2", "x=1", "b=-1", "--format", "markdown").stdout
+    assert page.split("**Derivations**")[1].count(r"$\frac{dL}{da} =") == 1
 
 
 def test_formats() -> None:
@@ -93,6 +105,9 @@ def test_pictures(tmp_path: Path) -> None:
         (("a*2", "a=1", "--render", "no/x.dot"), "there is no folder no"),
         (("a*2", "a=1", "--precision", "0"), "'0' is not a whole number from 1 to 17"),
         (("a*2", "a=1", "--bogus"), "unrecognized arguments: --bogus"),
+        (("a*2", "a=x=1"), "the value of a is no number: 'x=1'"),
+        (("a*2", "a=x=1;x+1"), "the value of a is no number"),
+        (("sin(sin)", "sin=2"), "sin is a function; choose another name"),
         (("a*b", "a=1", "b=a"), "a value is made of numbers, pi, e and functions"),
         (("a*2", "a=1", "--render", "x"), "--render x: the name must end in one of .svg"),
         (("+".join(["a"] * 305), "a=1", "--render", "x.html"), "--render x.html: explore: the graph has 305 nodes"),

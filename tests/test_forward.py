@@ -279,3 +279,13 @@ def test_compiled_training_says_where_a_gradient_went_wrong() -> None:
             net, [[1.0], [2.0]], [1.0, 2.0], loss="mean_squared_error", optimizer=nn.SGD([w], lr=0.1), epochs=1,
             compiled=True, progress=False,
         )  # fmt: skip
+
+
+def test_a_stale_graph_without_a_value_promises_nothing() -> None:
+    x = Value(2.0, "x")
+    y = ag.log(x)
+    y.label = "y"
+    x.data = -1.0
+    with pytest.raises(ag.StaleGraphError) as caught:
+        ag.explain(y)
+    assert str(caught.value) == "y = 0.6931, but log(x) has no value now: x was assigned"

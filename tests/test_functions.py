@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import mpmath
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import autograd_mini as ag
+from autograd_mini import nn
 
 LOGITS = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=6)
 
@@ -40,6 +42,18 @@ def test_a_trace_is_safe_at_other_numbers() -> None:
     """The largest logit is found anew where a trace runs on other numbers."""
     t = ag.trace(ag.logsumexp, [0.0, 1.0])
     assert t([1000.0, 0.0], branches="raise") == 1000.0
+
+
+def test_a_logit_of_minus_infinity_masks_its_class() -> None:
+    xs = [-math.inf, 0.0, 1.0]
+    p = ag.softmax([0.0, 1.0])
+    assert ag.softmax(xs) == pytest.approx([0.0, *p])
+    assert ag.log_softmax(xs)[0] == -math.inf
+    assert ag.logsumexp(xs) == pytest.approx(ag.logsumexp([0.0, 1.0]))
+    for k in range(3):
+        assert math.isfinite(ag.grad(lambda v, k=k: ag.softmax(v)[k])(xs)[0])
+        assert ag.grad(lambda v, k=k: ag.softmax(v)[k])(xs)[0] == 0.0
+    assert ag.grad(lambda v: nn.cross_entropy(v, 2))(xs) == pytest.approx([0.0, p[0], p[1] - 1])
 
 
 @pytest.mark.parametrize("function", [ag.softmax, ag.logsumexp, ag.log_softmax])

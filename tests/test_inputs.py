@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextvars
 import math
 import os
+import re
 import stat
 from collections import OrderedDict, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import numpy as np
 import pytest
 
 import autograd_mini as ag
-from autograd_mini import OPS, Value
+from autograd_mini import OPS, Value, nn
 from autograd_mini.files import write_whole
 
 inf = math.inf
@@ -26,6 +28,101 @@ inf = math.inf
 def test_a_class_is_an_argument_like_others() -> None:
     assert ag.grad(lambda x, kind: x * 2 if kind is np.float64 else x)(1.0, np.float64) == 2.0
     assert ag.grad(lambda x, kind: x * 2 if kind is int else x)(1.0, int) == 2.0
+
+
+class Frame:
+    """A table as pandas has it: with a number of axes, iterated by its columns' names."""
+
+    def __init__(self, rows: list[Any]) -> None:
+        self.rows = rows
+        self.ndim = np.ndim(rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Any:
+        return iter("ab")
+
+    def to_numpy(self) -> Any:
+        return np.array(self.rows)
+
+
+@pytest.mark.parametrize("numba", [False, None])
+def test_tables_are_refused_as_arguments_and_say_how(numba: bool | None) -> None:
+    table: Any = Frame([1.0, 2.0])
+    for ask in (
+        ag.grad(ag.sum),
+        ag.hessian(ag.sum),
+        ag.compile(ag.sum, numba=numba),
+        ag.compile(ag.sum, numba=numba).grad,
+        lambda x: ag.trace(ag.sum, x),
+        Value,
+    ):
+        with pytest.raises(TypeError, match=r"cannot use a Frame; give its numbers, \.to_numpy\(\)"):
+            ask(table)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_tables_are_data(compiled: bool) -> None:
+    X, y = [[1.0, 4.0], [2.0, 5.0], [3.0, 7.0]], [0.0, 1.0, 1.0]
+    found = []
+    for inputs, targets in ((X, y), (Frame(X), Frame(y)), (np.array(X), Frame([[t] for t in y]))):
+        net = nn.MLP(2, [3, 1], "tanh", rng=0)
+        found.append(
+            nn.fit(net, inputs, targets, loss="mean_squared_error", epochs=3, progress=False, compiled=compiled)
+        )
+        assert nn.cost(net, inputs, targets, "mean_squared_error").data == nn.cost(net, X, y, "mean_squared_error").data
+        assert nn.predict(net, inputs) == nn.predict(net, X)
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("huge", [10**400, -(10**5000), Fraction(10**400, 3)], ids=["int", "longer", "fraction"])
+def test_numbers_too_large_for_a_float(huge: Any) -> None:
+    words = "a number is too large for a float, the largest of which is 1.8e308"
+    asks: list[tuple[str, Any]] = [
+        ("Value", lambda: Value(huge)),
+        ("mul", lambda: Value(1.0) * huge),
+        ("exp", lambda: ag.exp(huge)),
+        ("<lambda>", lambda: ag.grad(lambda x: x * x)(huge)),
+        ("X, row 0", lambda: nn.predict(nn.MLP(1, [1], rng=0), [[huge]])),
+    ]
+    if isinstance(huge, int):
+        asks += [("<lambda>", lambda: ag.compile(lambda x: x * x)(huge)), ("f", lambda: ag.compile(f)([huge, 1.0]))]
+    for name, ask in asks:
+        with pytest.raises(OverflowError, match=re.escape(name) + ".*" + words):
+            ask()
+
+
+def f(x: Any) -> Any:
+    return x[0] * x[1]
+
+
+def test_times_are_no_numbers() -> None:
+    for span in (np.timedelta64(5, "ns"), np.timedelta64(5, "s"), np.datetime64("2026-01-01")):
+        with pytest.raises(TypeError, match="which is a time; give a number of a unit"):
+            Value(span)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_loss_that_is_a_plain_number_is_refused(compiled: bool) -> None:
+    net = nn.MLP(1, [1], rng=0)
+    before = net.state_dict()
+    with pytest.raises(TypeError, match=r"the loss must give a Value, not 3\.0"):
+        nn.fit(net, [[1.0]], [1.0], loss=lambda a, y: 3.0, epochs=1, progress=False, compiled=compiled)
+    assert net.state_dict() == before
+
+
+def test_a_net_that_cannot_be_loaded_is_not_saved(tmp_path: Path) -> None:
+    net = nn.MLP(1, [1], rng=0)
+    path = net.save(tmp_path / "net.json")
+    good = path.read_text()
+    for bad in (math.nan, inf):
+        net.parameters()[0].data = bad
+        with pytest.raises(
+            ValueError, match=rf"net.json is not written: the parameter layers.0.neurons.0.w.0 is {bad}"
+        ):
+            net.save(path)
+    assert path.read_text() == good
 
 
 def test_arrays_of_one_number() -> None:
@@ -132,7 +229,7 @@ def test_parts_that_do_not_make_a_node_are_refused() -> None:
     x = Value(2.0, "x")
     z = ag.dot([x, x], [1.0, x])
     rebuild, parts = z.__reduce_ex__(4)[0], z.__reduce_ex__(4)[1]
-    parts[-3].pop()  # a copy of its partials
+    parts[-2].pop()  # a copy of its partials
     z.backward()
     assert x.grad == 5.0
     kind: Any = Value

@@ -7,7 +7,9 @@ import gc
 import itertools
 import math
 import operator
+import os
 import pickle
+import sys
 import threading
 import time
 import weakref
@@ -442,6 +444,71 @@ def test_subclasses_and_weak_references() -> None:
         assert isinstance(clone, Parameter)
         assert clone.decay == 0.1
     assert weakref.ref(p)() is p
+
+
+def test_attributes_that_lead_back_to_a_user() -> None:
+    s = Parameter(2.0, "s")
+    s.decay = 0.1
+    t = s * 3
+    s.user = t  # type: ignore[attr-defined]
+    for clone in (pickle.loads(pickle.dumps(s)), copy.deepcopy(s)):
+        assert (clone.decay, clone.user.data, clone.user.parents[0] is clone) == (0.1, 6.0, True)
+    for user in (pickle.loads(pickle.dumps(t)), copy.deepcopy(t)):
+        assert user.parents[0].user is user
+        assert user.parents[0].decay == 0.1
+
+
+def test_threads_on_one_output() -> None:
+    """Derivatives are kept in the nodes: of threads that ask for them at once each waits for the others."""
+    x = Value(3.0, "x")
+    y = x
+    for _ in range(100):
+        y = (y * 1.001 + x) * 0.5
+    y.backward()
+    one, x.grad = x.grad, 0.0
+
+    def again(times: int) -> None:
+        for _ in range(times):
+            y.backward()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=again, args=(50,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert x.grad == pytest.approx(200 * one, rel=1e-12)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_fork_while_a_thread_sweeps() -> None:
+    x = Value(3.0)
+    y = x
+    for _ in range(2000):
+        y = y * 1.0001
+    stop = threading.Event()
+
+    def sweep() -> None:
+        while not stop.is_set():
+            y.backward()
+
+    busy = threading.Thread(target=sweep)
+    busy.start()
+    try:
+        for _ in range(5):
+            child = os.fork()
+            if child == 0:
+                (x * 2).backward()
+                os._exit(7)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    finally:
+        stop.set()
+        busy.join()
 
 
 # Depth.

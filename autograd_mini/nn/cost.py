@@ -16,7 +16,7 @@ from .layers import index
 from .losses import Loss, loss_named
 from .module import Module
 
-__all__ = ["accuracy", "cost", "inputs_of", "mean_loss", "pairs_of", "predict"]
+__all__ = ["accuracy", "cost", "inputs_of", "loss_of", "mean_loss", "pairs_of", "predict"]
 
 Net = Callable[[Any], Any]
 
@@ -52,7 +52,7 @@ def cost(net: Net, X: Any, y: Any, loss: str | Loss = "log_loss") -> Value:  # t
         of = f"({i})" if several else ""
         leaves = [Value(v, f"x_{index(k)}{of}") for k, v in enumerate(x, 1)]
         output = net(leaves, example=i) if numbered else net(leaves)  # type: ignore[call-arg]
-        losses.append(_loss(compare, output, target))
+        losses.append(loss_of(compare, output, target))
         losses[-1].label = f"L{of}"
     J = _mean(losses)
     J.label = "J"
@@ -61,10 +61,15 @@ def cost(net: Net, X: Any, y: Any, loss: str | Loss = "log_loss") -> Value:  # t
 
 def mean_loss(net: Net, inputs: list[list[float]], targets: list[Any], compare: Loss) -> Value:
     """Return the cost of checked examples, without names: what training computes."""
-    return _mean([_loss(compare, net(x), target) for x, target in zip(inputs, targets, strict=True)])
+    return _mean([loss_of(compare, net(x), target) for x, target in zip(inputs, targets, strict=True)])
 
 
-def _loss(compare: Loss, output: Any, target: Any) -> Value:
+def loss_of(compare: Loss, output: Any, target: Any) -> Value:
+    """Return the loss of one output.
+
+    Raises:
+        TypeError: it is a plain number, of which there is no derivative.
+    """
     term = compare(output, target)
     if not isinstance(term, Value):
         raise TypeError(f"cost: the loss must give a Value, not {term!r}: does the net use its parameters?")
@@ -158,6 +163,8 @@ def pairs_of(X: Any, y: Any) -> tuple[list[list[float]], list[Any]]:
 
 
 def _rows(name: str, data: Any) -> Any:
+    if hasattr(data, "to_numpy"):  # of pandas or Polars, where iterating gives the columns' names
+        data = data.to_numpy()
     try:
         return iter(data)
     except TypeError:

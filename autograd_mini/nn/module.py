@@ -92,10 +92,14 @@ class Module:
         """Write the parameters to a JSON file, in one step; floats are exact.
 
         Raises:
+            ValueError: a parameter is nan or inf, which `load` would refuse; what was there is there still.
             OSError: the file cannot be written; what was there is there still.
         """
         content = {"format": FORMAT, "version": VERSION, "net": repr(self), "parameters": self.state_dict()}
         path = Path(path)
+        for name, x in self.named_parameters():
+            if not math.isfinite(x.data):
+                raise ValueError(f"{path} is not written: the parameter {name} is {x.data}")
         write_whole(path, (json.dumps(content, indent=1) + "\n").encode())
         return path
 

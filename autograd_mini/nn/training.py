@@ -15,7 +15,7 @@ from typing import Any, TypedDict
 from ..blame import find_cause
 from ..structure import flatten
 from ..value import Value, dot, is_recording
-from .cost import mean_loss, pairs_of
+from .cost import loss_of, mean_loss, pairs_of
 from .initializers import generator
 from .losses import LOSSES, Loss, loss_named
 from .module import Module
@@ -180,7 +180,7 @@ def _compiled(
     from ..program import compile
 
     def of_example(held: _Held, x: Any, target: Any) -> Any:
-        return compare(net(list(x)), list(target) if hasattr(target, "__len__") else target)
+        return loss_of(compare, net(list(x)), list(target) if hasattr(target, "__len__") else target)
 
     # Those that the optimizer does not hold may move as well.
     every = [*parameters, *(net.parameters() if isinstance(net, Module) else ())]

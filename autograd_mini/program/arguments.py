@@ -67,6 +67,8 @@ def read(name: str, x: Any, chunks: list[Any]) -> Any:
         plain = [number(name, leaf) for leaf in leaves]
     except TypeError:
         wrong = next(leaf for leaf in leaves if not _is_number(leaf))
+        if hasattr(wrong, "to_numpy"):  # the message says so
+            raise
         raise TypeError(
             f"{name}: cannot use {wrong!r} of type {type(wrong).__name__}; give numbers, arrays, lists and dicts of "
             "them, or modules, and name other arguments in static_argnums"

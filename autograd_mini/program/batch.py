@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..nn.words import count
+from ..ops import TOO_LARGE
 from .arguments import each, parted, read
 from .kernels import Batch, Blocks
 
@@ -87,12 +88,16 @@ class _Run:
             if axis is not None:
                 read(name, x, chunks)
         sizes = {len(chunk) for chunk in chunks}
-        if len(sizes) != 1 or 0 in sizes:
+        if len(sizes) != 1:
             raise ValueError(f"{name}: the arguments must have the same number of examples, not {sorted(sizes)}")
         self.size = sizes.pop()
         self.compiled = compiled
+
+        def one(array: Any, i: int) -> Any:
+            return array[i] if self.size else np.ones(array.shape[1:])[()]  # to trace a function of no examples
+
         self.example: Callable[[int], tuple[Any, ...]] = lambda i: tuple(
-            x if axis is None else each(x, lambda array: array[i]) for x, axis in zip(whole, axes, strict=True)
+            x if axis is None else each(x, lambda array: one(array, i)) for x, axis in zip(whole, axes, strict=True)
         )
         self.entry, space, _ = compiled._run(self.example(0))
         self.numbers = space.d[
@@ -107,7 +112,10 @@ class _Run:
             at[entry.layout.span(k)] = mapped
         self.mapped, self.same = np.flatnonzero(at), np.flatnonzero(~at)
         self.varies = varies
-        self.tables = [np.ascontiguousarray(chunk, dtype=float).reshape(self.size, -1) for chunk in chunks]
+        self.tables = [
+            np.ascontiguousarray(chunk, dtype=float).reshape(self.size, int(np.prod(chunk.shape[1:])))
+            for chunk in chunks
+        ]
         assert sum(table.shape[1] for table in self.tables) == len(self.mapped)
 
     def __call__(self, threads: int, argnums: Any = None, asked: Any = None) -> None:
@@ -120,6 +128,8 @@ class _Run:
         self.results = np.empty((len(slots), self.size))
         self.slopes = np.zeros((self.mapped.size, self.size) if gradient else (0, 0))
         self.totals = np.zeros((blocks, self.same.size) if gradient else (0, 0))
+        if not self.size:
+            return
         if entry.branches:
             self._one_by_one(argnums)
             return
@@ -196,7 +206,15 @@ def _is_table(x: Any) -> bool:
 
 
 def _first_axis(x: Any, axis: int) -> Any:
-    """Return an argument with the examples along the first axis of each of its arrays."""
-    if isinstance(x, (list, tuple)) and _is_table(x):
-        x = np.array(x)
-    return each(x, lambda array: np.moveaxis(np.asarray(array, dtype=float), axis, 0))
+    """Return an argument with the examples along the first axis of each of its arrays; a list of numbers is one."""
+    if isinstance(x, dict):
+        return {key: _first_axis(part, axis) for key, part in x.items()}
+    if isinstance(x, (list, tuple)) and not _is_table(x):
+        parts = [_first_axis(part, axis) for part in x]
+        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+    try:
+        return None if x is None else np.moveaxis(np.asarray(x, dtype=float), axis, 0)
+    except OverflowError:
+        raise OverflowError(f"vmap: {TOO_LARGE}") from None
+    except np.exceptions.AxisError:
+        raise ValueError(f"vmap: {x!r} has no axis {axis} for the examples; give None in in_axes to share it") from None

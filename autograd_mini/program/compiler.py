@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..nn.module import Module
+from ..ops import TOO_LARGE
 from ..structure import flatten
 from ..trace import COMPARE, Trace, TraceWarning, trace_call, trace_graph
 from ..transform import hvp, jvp
@@ -203,12 +204,15 @@ class _Space:
 
     def fill(self, chunks: Any) -> None:
         """Put the numbers of some arguments in their places."""
-        if self.layout.scalars:
-            self.inputs[:] = chunks
-        else:
-            places = self.places
-            for k, chunk in enumerate(chunks):  # `zip(strict=True)` alone takes longer than to copy a small array
-                places[k][...] = chunk
+        try:
+            if self.layout.scalars:
+                self.inputs[:] = chunks
+            else:
+                places = self.places
+                for k, chunk in enumerate(chunks):  # `zip(strict=True)` alone takes longer than to copy a small array
+                    places[k][...] = chunk
+        except OverflowError:
+            raise OverflowError(f"{self.entry.program.name}: {TOO_LARGE}") from None
 
     def gradients(self, asked: Asked) -> Any:
         """Return the derivatives that are asked for."""
@@ -556,8 +560,11 @@ class Compiled:
         dynamic = [k for k in range(len(args)) if k not in static]
         layout = Layout(_names(f, dynamic), keys, chunks)
         numbers = np.zeros(layout.size)
-        for place, chunk in zip(layout.views(numbers), chunks, strict=True):
-            place[...] = chunk
+        try:
+            for place, chunk in zip(layout.views(numbers), chunks, strict=True):
+                place[...] = chunk
+        except OverflowError:
+            raise OverflowError(f"{self.name}: {TOO_LARGE}") from None
         leaves = layout.leaves(numbers)
         if len(set(leaves)) != len(leaves):
             raise ValueError(f"{self.name}: the same parameter is in two of the modules that are given")

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ops import OPS, Level, Op, add, mul
-from ..printing import Label, Code, format_number
+from ..printing import Code, Label, format_number
 from ..structure import Structure
 from ..trace import Trace
 from .lift import Program
