@@ -475,7 +475,7 @@ class Value(Traced):
 
         Of a node that depends on an input of a trace, or of a function that is differentiated, the copy comes from it.
         """
-        return _same(self) if _follows(self) else _rebuild(type(self), *self._state(), attributes=self._attributes())
+        return _same(self) if _follows(self) else _rebuild(*(type(self), *self._state(), self._attributes()))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         """Return a copy of the whole graph, of which other copies of the same call are part."""
@@ -528,7 +528,7 @@ _dying: list[Any] = []  # for free_operands
 _freeing = False
 _waiting: list[Value | None] = [None] * 2048  # spare nodes; their number, the most (9.6 MB), and where the next is
 _spares = 0
-SPARES = 100_000
+SPARES = int(os.environ.get("AUTOGRAD_MINI_SPARES", 100_000))  # 0 where a tool watches every block
 _near = 0
 
 if not COMPILED:

@@ -141,7 +141,7 @@ SHAPES = {
 def test_graphs_are_built_and_freed(shape: str) -> None:
     body = "\n".join(line[8:] for line in SHAPES[shape].splitlines())
     code = f"import autograd_mini as ag\nx = ag.Value(0.5)\ny = x\n{body}\ny.backward()\ndel y, x\nprint('freed')"
-    environment = {**os.environ, "PYTHONMALLOC": "debug"}
+    environment = {"PYTHONMALLOC": "debug", **os.environ}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "freed\n", "")
 
