@@ -124,8 +124,8 @@ from .value import (
 
 if TYPE_CHECKING:
     from . import nn as nn
-    from .drawing import Drawing as Drawing, draw as draw
     from .exploring import Explorer as Explorer, explore as explore
+    from .pictures.drawing import Drawing as Drawing, draw as draw
     from .program import compile as compile
 
 # `x as x` is how a typed package exports. A star import must not replace builtins.
@@ -185,10 +185,10 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
 
 # Graphviz is imported when the first picture is drawn, NumPy when the first program is compiled, nn when it is used.
 _LATER = {
-    "Drawing": "drawing",
+    "Drawing": "pictures.drawing",
     "Explorer": "exploring",
     "compile": "program",
-    "draw": "drawing",
+    "draw": "pictures.drawing",
     "explore": "exploring",
 }
 
@@ -214,7 +214,7 @@ def __dir__() -> list[str]:
 
 def _show(value: Value, text: dict[str, str]) -> dict[str, Any] | tuple[Any, Any]:
     """Show a Value in Jupyter as its picture, or where nothing can render one as text."""
-    from .drawing import draw
+    from .pictures.drawing import draw
 
     try:
         picture, metadata = draw(value)._repr_mimebundle_()

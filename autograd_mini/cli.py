@@ -157,7 +157,7 @@ def _pictures(output: Value, files: list[Path], precision: int) -> list[tuple[Pa
     """Return each file with its content, so that nothing is written before all of it is there."""
     if not files:
         return []
-    from .drawing import FORMATS, draw
+    from .pictures.drawing import FORMATS, draw
 
     drawing = draw(output, precision=precision)
     pictures = []

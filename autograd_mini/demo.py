@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from . import nn
-from .drawing import draw
 from .explain import report
 from .expression import expression
 from .files import write_whole
 from .nn.plots import MISSING
+from .pictures.drawing import draw
 from .value import Value
 
 __all__ = ["demo"]

@@ -15,6 +15,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
@@ -30,6 +31,7 @@ __all__ = ["Explorer", "explore"]
 
 MOST = 300  # nodes: beyond it neither the picture nor the list of sliders can be read
 LONGEST = 20_000  # characters of a row as JavaScript; a function of one's own may grow without end
+ROOM = 120  # points that a box is wide, for other numbers than those that are there at first
 TALLEST, LOWEST = 900, 460  # pixels of the frame in a notebook
 
 # The rows' float functions, those of `math` under JavaScript's name and the others over the row's operands.
@@ -135,18 +137,22 @@ def explore(output: Value, *, precision: int = 4) -> Explorer:
             f"explore: the graph has {len(order):,} nodes, and at most {MOST} can be read; explore a node inside "
             "it or fewer examples, or draw it, which folds"
         )
-    from .drawing import draw
+    if precision not in range(1, 18):
+        raise ValueError(f"explore: precision must be a whole number from 1 to 17, not {precision!r}")
+    from .pictures.drawing import Drawing
+    from .pictures.graph import picture_of
+    from .pictures.layout import plan_of
 
-    drawing = draw(output, precision=precision, max_nodes=None)
-    drawing.node_attr.update(margin="0.3,0.06", width="1.7")  # room for other numbers
+    picture = picture_of(output, precision=precision, max_nodes=None, every=True)
+    drawing = Drawing(picture, plan=replace(plan_of(picture, copies=False), narrowest=ROOM))
     rows = _Rows()
     facts = _facts(output, order, precision, rows)
     name = facts["nodes"][-1]["name"]
-    picture, height = _marked(drawing.svg(), order, [(e["parent"], e["user"]) for e in facts["edges"]])
+    svg, height = _marked(drawing.svg(), order, [(e["parent"], e["user"]) for e in facts["edges"]])
     leaves = sum(node.op is None for node in order)
     parts = {
         "title": html.escape(drawing.title),
-        "picture": picture,
+        "picture": svg,
         "facts": _json(facts),
         "rows": (_Rows() if facts["frozen"] else rows).written(),
     }
@@ -422,7 +428,9 @@ def _marked(svg: str, order: list[Value], ends: list[tuple[int, int]]) -> tuple[
         group.set("id", f"node-{ids[0]}")
         group.set("class", f"node {kind}")
         # Where the box stands, for a script that may run before the page is laid out.
-        shape = next(shape for shape in group.iter() if shape.tag in ("path", "polygon"))
+        shapes = [shape for shape in group.iter() if shape.tag in ("path", "polygon")]
+        shape = next(x for x in reversed(shapes) if x.get("fill") != shapes[-1].get("fill") or x is shapes[0])
+        shape.set("class", "outline")
         across = [float(x) for x in re.findall(r"(-?[\d.]+),", shape.get("d") or shape.get("points") or "")]
         group.set("data-middle", f"{(min(across) + max(across)) / 2:g}")
         group.set("data-width", f"{max(across) - min(across):g}")

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from .printing import Label
 from .value import Value, passing, topological_order, weights_of
 
-__all__ = ["Box", "Place", "boxes_of", "unfold"]
+__all__ = ["Box", "Place", "boxes_of", "through", "unfold"]
 
 
 class Place(NamedTuple):
@@ -99,7 +99,7 @@ def boxes_of(order: Sequence[Value], output: Value, fold: bool) -> list[Box]:
             if len(leaving[group]) == 1:
                 if node is not leaving[group][0]:
                     continue
-                together, edges = members[group], _through(node, members[group])
+                together, edges = members[group], through(node, members[group])
             edges = [(x, d) for x, d in edges if not getattr(groups[x], "shared", False)]
         boxes.append(Box(node, tuple(together), tuple(edges), place))
     return boxes
@@ -122,7 +122,7 @@ def _group(node: Value, of_users: list[Place | Value]) -> Place | Value:
     return node
 
 
-def _through(node: Value, members: list[Value]) -> list[tuple[Value, float]]:
+def through(node: Value, members: list[Value]) -> list[tuple[Value, float]]:
     """Return the nodes that enter a fold, in order, with the derivative of its last node in each."""
     inside = dict.fromkeys(members, 0.0)
     inside[node] = 1.0

@@ -528,7 +528,7 @@ _dying: list[Any] = []  # for free_operands
 _freeing = False
 _waiting: list[Value | None] = [None] * 2048  # spare nodes; their number, the most (9.6 MB), and where the next is
 _spares = 0
-SPARES = int(os.environ.get("AUTOGRAD_MINI_SPARES", 100_000))  # 0 where a tool watches every block
+SPARES = int(os.environ.get("AUTOGRAD_MINI_SPARES", "100000"))  # 0 where a tool watches every block
 _near = 0
 
 if not COMPILED:

@@ -98,7 +98,7 @@ def test_labels_that_are_formulas_are_bracketed() -> None:
     y.label = "y"
     assert "y = (x1*w1 + b) · 3 = 2 · 3 = 6" in str(ag.explain(y))
     assert "dy/d(x1*w1 + b) = 3" in str(ag.explain(y))
-    assert "y = (x1*w1 + b) · 3 = 6" in ag.draw(y).description
+    assert "y = 3(x1*w1 + b) = 6" in ag.draw(y).description
     assert str(Tex.name("a - b") * 2) == r"\left(\text{a - b}\right) \cdot 2"
 
 

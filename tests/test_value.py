@@ -535,7 +535,7 @@ def test_a_deep_chain_prints_draws_and_explains_shortened(chain: tuple[Value, Va
     x, y = chain
     assert len(repr(y)) < 200
     picture = ag.draw(y)
-    assert f"{DEEP - 99:,} of {DEEP + 1:,} nodes are not drawn" in picture.description
+    assert " boxes are not drawn; max_nodes=None draws all" in picture.description
     assert len(picture.source) < 100_000
     derivation = str(ag.explain(y, x))
     assert derivation.endswith("= 2.718")

@@ -1,15 +1,17 @@
 """The picture of a vector program.
 
-This room owns how a program looks: a box for each matrix, with the line that makes it and its shape. It
+This room owns what a program's picture shows: a box for each matrix, with the line that makes it and its shape. It
 must not know how lines are written.
 """
 
 from __future__ import annotations
 
-import html
 import re
 
-from ..drawing import LEAF, LEFT_OUT, OPERATION, OUTPUT, Drawing, blank
+from ..pictures.drawing import Drawing
+from ..pictures.graph import DIRECTIONS
+from ..pictures.model import Arrow, Box, Kind, Line, Picture
+from ..pictures.typeset import Run
 from ..trace import Trace
 from .lift import Program
 from .notation import Notation
@@ -35,33 +37,31 @@ def drawn(trace: Trace, program: Program, rankdir: str = "LR") -> Drawing:
     notation = Notation(trace, program)
     if len(notation.lines) > MOST:
         raise ValueError(f"{program.name}: a picture of {len(notation.lines)} lines cannot be read: print it")
-    picture = blank(rankdir)
+    if rankdir not in DIRECTIONS:
+        raise ValueError(f"draw: rankdir must be one of {', '.join(DIRECTIONS)}, not {rankdir!r}")
     outputs = {notation.origin[program.slots[z]] for z in trace.outputs if isinstance(z, int)}
-    sentences: list[str] = []
-    drawn_so_far: set[str] = set()
+    boxes: dict[str, Box] = {}
+    arrows: list[Arrow] = []
 
-    def box(name: str, text: str, shape: tuple[int, int], kind: dict[str, str]) -> None:
+    def box(name: str, text: str, shape: tuple[int, int], kind: Kind) -> None:
         size = "×".join(map(str, shape)) if max(shape) > 1 else "a number"
-        lines = [f"<B>{html.escape(name)}</B>", *[html.escape(_short(text))] * bool(text), size]
-        rows = "".join(f"<TR><TD>{line}</TD></TR>" for line in lines)
-        label = f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{rows}</TABLE>>'
-        sentences.append(f"{name} = {text}" if text else f"{name} {size}")
-        drawn_so_far.add(name)
-        picture.node(name, label, tooltip=html.escape(sentences[-1]), **kind)
+        head = [Line("formula", (Run(name, italic=True),)), *[Line("note", (Run(_short(text)),))] * bool(text)]
+        sentence = f"{name} = {text}" if text else f"{name} {size}"
+        lines = (*head, Line("note", (Run(size),)))
+        boxes[name] = Box(f"n{len(boxes)}", kind, name, lines, sentence, operation=text)
 
     for block in notation.inputs:
-        box(block.name, "", block.shape, LEAF)
+        box(block.name, "", block.shape, "parameter")
     for name, numbers in notation.constants.items():
-        box(name, "", numbers.shape, LEFT_OUT)
+        box(name, "", numbers.shape, "data")
     for line, text in zip(notation.lines, notation.texts, strict=True):
         last = bool(outputs & set(line.block.slots.ravel().tolist()))
-        box(line.block.name, text, line.block.shape, OUTPUT if last else OPERATION)
-        for name in dict.fromkeys(re.findall(r"[^\W\d]\w*", text)):  # the matrices that the line names
-            if name in drawn_so_far:
-                picture.edge(name, line.block.name)
-    picture.title = f"Vector program of {program.name}"
-    picture.description = "; ".join(sentences)
-    return picture
+        before = list(boxes)
+        box(line.block.name, text, line.block.shape, "output" if last else "result")
+        named = dict.fromkeys(re.findall(r"[^\W\d]\w*", text))  # the matrices that the line names
+        arrows += [Arrow(boxes[x].id, boxes[line.block.name].id, "forward") for x in named if x in before]
+    title = f"Vector program of {program.name}"
+    return Drawing(Picture(title, tuple(boxes.values()), tuple(arrows), rankdir=rankdir, slopes="none"))
 
 
 def _short(text: str) -> str:

@@ -1,0 +1,279 @@
+"""A picture for Graphviz: as the `graphviz.Digraph` of the packages' users.
+
+This room owns how boxes, arrows and frames look: colours, type and shapes. Each number has one of three roles, value,
+local derivative and derivative of the output, which differ in colour, form and place.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import graphviz
+
+from .layout import Plan, plan_of
+from .model import Arrow, Box, Frame, Picture, Slope
+from .typeset import Run, plain
+
+__all__ = ["THEMES", "Theme", "digraph"]
+
+
+class Theme(NamedTuple):
+    """The colours of a picture; of a box fill and line."""
+
+    page: str
+    ink: str
+    muted: str
+    line: str
+    value: str
+    local: str
+    local_fill: str
+    gradient: str
+    on_gradient: str
+    parameter: tuple[str, str]
+    data: tuple[str, str]
+    result: tuple[str, str]
+    output: tuple[str, str]
+
+
+# Contrasts of text are 4.5 or more, of lines 3 or more; the roles stay apart for colour-blind eyes and in grey.
+THEMES = {
+    "light": Theme(
+        "#ffffff", "#16202e", "#566072", "#5c6675", "#0a3d80", "#00706a", "#eef8f6", "#b23a0a", "#fffdfb",
+        ("#e6f0fc", "#0a4ea3"), ("#eceef1", "#8b94a1"), ("#fffefe", "#2c3848"), ("#fff1ea", "#b13909"),
+    ),
+    "dark": Theme(
+        "#14181f", "#eef1f5", "#a7b0bd", "#97a1b0", "#a9d2ff", "#5fd6b8", "#12302c", "#ff9a62", "#1c0d04",
+        ("#10294a", "#6fb1fe"), ("#262c35", "#7b8696"), ("#1b212a", "#c3cad4"), ("#3a1c0e", "#ff9963"),
+    ),
+    "grey": Theme(
+        "#ffffff", "#111111", "#555555", "#565656", "#111112", "#333333", "#fdfdfd", "#3a3a3a", "#fefefe",
+        ("#f1f1f1", "#111113"), ("#e2e2e2", "#777777"), ("#fffffe", "#222222"), ("#fffefd", "#111114"),
+    ),
+}  # fmt: skip
+# On a page of any colour, as in a notebook: no page, opaque boxes, and lines that are seen on white and on black.
+THEMES["any"] = THEMES["light"]._replace(
+    page="transparent", muted="#6f7988", line="#6f7988", parameter=("#e6f0fc", "#2f74cf"), data=("#eceef1", "#7d8694"),
+    result=("#fffefe", "#6f7988"), output=("#fff1ea", "#cc4a12"),
+)  # fmt: skip
+
+SERIF = "Times New Roman,Liberation Serif,Times,serif"
+SANS = "Arial,Liberation Sans,Helvetica,sans-serif"
+SIZES = {"formula": 18, "value": 22, "gradient": 15, "note": 13, "pill": 15}
+SMALL_SIZES = {"formula": 15, "value": 16, "gradient": 13, "note": 12, "pill": 12}
+LINES = {
+    "parameter": ("2", "ROUNDED"),
+    "data": ("1", "DASHED"),
+    "result": ("1", ""),
+    "output": ("3", ""),
+    "left out": ("1", "DASHED"),
+}
+
+
+def digraph(picture: Picture, theme: Theme, plan: Plan | None = None) -> graphviz.Digraph:
+    """Return the picture as a `graphviz.Digraph`."""
+    plan = plan or plan_of(picture)
+    return _Writer(picture, theme, plan).graph
+
+
+class _Writer:
+    def __init__(self, picture: Picture, theme: Theme, plan: Plan) -> None:
+        self.picture, self.theme, self.plan = picture, theme, plan
+        self.seen: set[str] = set()  # pills
+        self.sizes = SIZES if plan.labels == "pills" else SMALL_SIZES
+        pills = plan.labels == "pills"
+        self.graph = graphviz.Digraph(
+            graph_attr={
+                "rankdir": picture.rankdir,
+                "bgcolor": theme.page,
+                "nodesep": "0.28",
+                "ranksep": "0.3" if pills else "0.6",
+                "ordering": "in",
+                "pad": "0.12",
+                "fontname": SERIF,
+                **plan.attributes,
+            },
+            node_attr={"shape": "plain", "fontname": SERIF},
+            edge_attr={"color": theme.line, "penwidth": "1.5", "arrowsize": "0.8", "fontname": SERIF},
+        )
+        self.graph.edge_attr.update(fontsize=str(self.sizes["pill"]), fontcolor=theme.local)
+        if picture.note or picture.legend:
+            self.graph.graph_attr.update(label=self._below(), labelloc="b")
+        by_id = {box.id: box for box in picture.boxes}
+        self._boxes()
+        for arrow in picture.arrows:
+            self._arrow(arrow, by_id[arrow.source])
+
+    def _boxes(self) -> None:
+        frames = {tuple(frame.id.split("/")): frame for frame in self.picture.frames}
+        graphs: dict[tuple[str, ...], graphviz.Digraph] = {(): self.graph}
+        for i, (path, frame) in enumerate(frames.items()):
+            inner = graphs[path] = graphviz.Digraph(name=f"cluster_{i}")
+            title = _font(html.escape(frame.title), 13, self.theme.muted, SANS)
+            inner.attr(label=f"<{title}>", labeljust="l", margin="10")
+            inner.attr(style="rounded", color=self.theme.line)
+        for box in self.picture.boxes:
+            for source, target in sorted(self.plan.copied):
+                if source == box.id:
+                    graphs[()].node(f"{source}_for_{target}", self._box(box, True), tooltip=_tip(box.sentence))
+            users = [arrow.target for arrow in self.picture.arrows if arrow.source == box.id]
+            if not users or any((box.id, user) not in self.plan.copied for user in users) or box.operation:
+                graphs[box.frame].node(box.id, self._box(box), tooltip=_tip(box.sentence))
+        for path, frame in frames.items():
+            self._column(graphs[path], frame)
+        for path in sorted(frames, key=len, reverse=True):  # the inner ones into theirs first
+            graphs[path[:-1]].subgraph(graphs[path])
+
+    def _column(self, graph: graphviz.Digraph, frame: Frame) -> None:
+        """Keep boxes of a frame one below the other, in order."""
+        column = graphviz.Digraph(graph_attr={"rank": "same"}, edge_attr={"style": "invis"})
+        column.edges(list(zip(frame.column, frame.column[1:], strict=False)))
+        if frame.column:
+            graph.subgraph(column)
+
+    def _box(self, box: Box, is_copy: bool = False) -> str:
+        theme = self.theme
+        fill, line = getattr(theme, box.kind, theme.data)
+        width, style = LINES["data" if is_copy else box.kind]
+        rows = []
+        for role, runs in box.lines:
+            if role == "gradient":
+                if is_copy:
+                    continue
+                band = {"BGCOLOR": theme.gradient, "STYLE": "ROUNDED", "CELLPADDING": "2", "CELLSPACING": "1"}
+                rows.append(_table([self._text(runs, "gradient", theme.on_gradient, last_bold=True)], **band))
+            elif role == "value":
+                rows.append(f"<B>{self._text(runs, 'value', theme.value)}</B>")
+            else:
+                rows.append(self._text(runs, role, theme.ink))
+        look = {"BORDER": width, "BGCOLOR": fill, "COLOR": line, "STYLE": style}
+        if self.plan.narrowest:
+            look["WIDTH"] = str(self.plan.narrowest)
+        return f"<{_table(rows, CELLPADDING='2', CELLSPACING='2', **look)}>"
+
+    def _text(self, runs: Sequence[Run], role: str, color: str, last_bold: bool = False) -> str:
+        size = self.sizes[role]
+        if last_bold:  # what stands after the last =
+            at = max((i for i, run in enumerate(runs) if run.text == " = "), default=-1) + 1
+            return _font(f"{_html(runs[:at], size)}<B>{_html(runs[at:], size)}</B>", size, color)
+        return _font(_html(runs, size), size, color)
+
+    def _arrow(self, arrow: Arrow, source: Box) -> None:
+        start = arrow.source
+        if (start, arrow.target) in self.plan.copied:
+            start = f"{start}_for_{arrow.target}"
+        tip = _tip(arrow.sentence)
+        look = {"style": "dashed", "penwidth": "1.2", "color": self.theme.data[1]} if arrow.role != "forward" else {}
+        if (
+            arrow.slope is None
+            or self.picture.slopes == "none"
+            or (arrow.role == "data" and self.plan.labels == "pills")
+        ):
+            self.graph.edge(start, arrow.target, edgetooltip=tip, **look)
+        elif self.plan.labels == "pills":
+            pill = f"{arrow.source}_in_{arrow.target}"
+            if pill in self.seen:
+                pill = f"{pill}_{len(self.seen)}"
+            self.seen.add(pill)
+            self.graph.node(pill, self._pill(arrow.slope, arrow.back if self.picture.backward else ()), tooltip=tip)
+            self.graph.edge(start, pill, arrowhead="none", edgetooltip=tip, weight="2")
+            self.graph.edge(pill, arrow.target, edgetooltip=tip, weight="2")
+        else:
+            size = self.sizes["pill"]
+            number = f"<{_font(_html(arrow.slope.number, size), size, self.theme.local)}>"
+            if self.plan.labels == "heads":
+                look |= {"headlabel": number, "labeldistance": "1.6", "labelangle": "-20"}
+            else:
+                look["label"] = number
+            self.graph.edge(start, arrow.target, edgetooltip=tip, labeltooltip=tip, **look)
+        if self.picture.backward and arrow.role == "forward":
+            look = {"style": "dashed", "color": self.theme.gradient, "penwidth": "2.2"}
+            self.graph.edge(arrow.target, start, constraint="false", edgetooltip=_tip(plain(arrow.back)), **look)
+
+    def _pill(self, slope: Slope, back: tuple[Run, ...]) -> str:
+        theme, size = self.theme, self.sizes["pill"]
+
+        def text(runs: Iterable[Run], before: str = "", bold: bool = False) -> str:
+            inner = _html(runs, size)
+            return _font(before + (f"<B>{inner}</B>" if bold else inner), size, theme.local)
+
+        rule = _table([text(slope.above), "<HR/>", text(slope.below)], COLOR=theme.local)
+        cells = [rule]
+        if slope.symbol and self.picture.slopes != "number":
+            cells.append(text(slope.symbol, "&nbsp;= "))
+        if not slope.symbol or self.picture.slopes != "symbol":
+            cells.append(text(slope.number, "&nbsp;= ", True))
+        rows = [_row_of(cells)]
+        if back:
+            rows.append(_font(_html(back, size), size, theme.gradient))
+        return f"<{_table(rows, **_pill(theme), CELLSPACING='1')}>"
+
+    def _below(self) -> str:
+        rows = []
+        if self.picture.legend:
+            rows.append(self._legend())
+        rows += [
+            _font(html.escape(line), 12, self.theme.gradient, SANS) for line in self.picture.note.split("\n") if line
+        ]
+        return f"<{_table(rows, CELLPADDING='3')}>"
+
+    def _legend(self) -> str:
+        theme = self.theme
+        cells = []
+
+        def words(text: str) -> str:
+            return _font(f"&nbsp;{text}&nbsp;&nbsp;", 13, theme.muted, SANS)
+
+        kinds = {box.kind for box in self.picture.boxes}
+        for kind, text in (("parameter", "parameter"), ("data", "data"), ("result", "result"), ("output", "output")):
+            if kind in kinds and "data" in kinds:
+                fill, line = getattr(theme, kind)
+                width, style = LINES[kind]
+                look = {"BORDER": width, "BGCOLOR": fill, "COLOR": line, "STYLE": style}
+                cells += [_table(["&nbsp;&nbsp;&nbsp;&nbsp;"], **look), words(text)]
+        band = {"BGCOLOR": theme.gradient, "STYLE": "ROUNDED", "CELLPADDING": "3"}
+        cells += [_font("<B>6</B>", 16, theme.value), words("value")]
+        cells += [_table([_font("∂<I>u</I>/∂<I>b</I>", 13, theme.local)], **_pill(theme)), words("local derivative")]
+        cells += [
+            _table([_font("d<I>J</I>/d<I>u</I>", 13, theme.on_gradient)], **band),
+            words("derivative of the output"),
+        ]
+        return _row_of(cells)
+
+
+def _pill(theme: Theme) -> dict[str, str]:
+    return {"BORDER": "1", "COLOR": theme.local, "BGCOLOR": theme.local_fill, "STYLE": "ROUNDED", "CELLPADDING": "2"}
+
+
+def _font(text: str, size: float, color: str, face: str = SERIF) -> str:
+    named = f'FACE="{face}" ' if face != SERIF else ""  # which all boxes have
+    return f'<FONT {named}POINT-SIZE="{size:g}" COLOR="{color}">{text}</FONT>'
+
+
+def _table(rows: Iterable[str], **attributes: str) -> str:
+    given = {"BORDER": "0", "CELLBORDER": "0", "CELLSPACING": "0", "CELLPADDING": "0", **attributes}
+    head = " ".join(f'{name}="{value}"' for name, value in given.items() if value)
+    return f"<TABLE {head}>{''.join(row if row == '<HR/>' else f'<TR><TD>{row}</TD></TR>' for row in rows)}</TABLE>"
+
+
+def _row_of(cells: Iterable[str]) -> str:
+    inner = "".join(f"<TD>{cell}</TD>" for cell in cells)
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>{inner}</TR></TABLE>'
+
+
+def _html(runs: Iterable[Run], size: float) -> str:
+    """Write typeset text as Graphviz's HTML, in which backslashes are escapes too."""
+    parts = []
+    for run in runs:
+        text = html.escape(run.text.replace("\\", "\\\\"))
+        if run.shift:
+            tag = run.shift.upper()
+            text = f'<{tag}><FONT POINT-SIZE="{round(size * 0.85)}">{text}</FONT></{tag}>'
+        parts.append(f"<I>{text}</I>" if run.italic else text)
+    return "".join(parts)
+
+
+def _tip(text: str) -> str:
+    """Write a text as a tooltip, in which Graphviz would expand its escapes, twice, and entities."""
+    return text.replace("\\", "\\" * 4).replace("&", "&amp;")

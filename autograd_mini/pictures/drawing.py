@@ -1,0 +1,276 @@
+"""A picture that shows and saves itself.
+
+This room owns the public face of pictures: `draw`, its arguments, and `Drawing`, which hands the model to a writer. It
+must not know how boxes look.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import struct
+import tempfile
+import webbrowser
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import graphviz
+
+from ..files import write_whole
+from ..value import Value
+from .data import as_json
+from .dot import THEMES, digraph
+from .graph import DIRECTIONS, Slopes, picture_of
+from .layout import Plan
+from .mermaid import mermaid
+from .model import Picture
+from .render import DOTS_PER_INCH, laid_out
+from .tikz import tikz
+
+__all__ = ["FORMATS", "Drawing", "draw"]
+
+WRITERS: dict[str, Callable[[Picture], str]] = {"mmd": mermaid, "tex": tikz, "json": as_json}
+FORMATS = ("svg", "png", "pdf", "dot", "gv", *WRITERS)
+WIDEST = 636  # points, a notebook's cell of 848 pixels
+INSTEAD = {
+    "pipe": 'image("svg") returns the bytes',
+    "format": 'image("png") names the format',
+    "unflatten": "",
+}
+
+
+class Drawing:
+    """A picture: `render` writes it to a file, `image` returns its bytes, and Jupyter shows it.
+
+    `picture` is the picture as data, and `graphviz` the `graphviz.Digraph` that is drawn, which may be changed.
+    """
+
+    def __init__(self, picture: Picture, theme: str = "any", plan: Plan | None = None) -> None:
+        if theme not in (*THEMES, "auto"):
+            raise ValueError(f"draw: theme must be one of {', '.join((*THEMES, 'auto'))}, not {theme!r}")
+        self.picture = picture
+        self.theme = theme
+        self._plan = plan
+        self._laid_out: tuple[str, Callable[[str], bytes]] | None = None
+
+    @property
+    def title(self) -> str:
+        """Return what the picture is of."""
+        return self.picture.title
+
+    @property
+    def description(self) -> str:
+        """Return the picture in words."""
+        return self.picture.description
+
+    @cached_property
+    def graphviz(self) -> graphviz.Digraph:
+        """Return the `graphviz.Digraph`; a change to it shows in the formats that Graphviz draws, and in dot."""
+        return digraph(self.picture, THEMES.get(self.theme, THEMES["light"]), self._plan)
+
+    @property
+    def source(self) -> str:
+        """Return the DOT text."""
+        return str(self.graphviz.source)
+
+    def render(self, filename: str | os.PathLike[str], format: str | None = None, view: bool = False) -> Path:
+        """Write the picture to a file, its format being the suffix: svg, png, pdf, dot, mmd, tex or json.
+
+        The file is replaced in one step: it is there as a whole or not at all.
+
+        Raises:
+            ValueError: the format is another.
+            ImportError: svg, png and pdf need a `dot` program or pygraphviz, and there is none.
+        """
+        path = Path(filename)
+        write_whole(path, self.image(format or path.suffix.removeprefix(".")))
+        if view:
+            webbrowser.open(path.absolute().as_uri())
+        return path
+
+    def image(self, format: str = "svg") -> bytes:
+        """Return the bytes of a file of the picture."""
+        format = format.lower()
+        if format not in FORMATS:
+            given = f"cannot draw the format {format!r}" if format else "the file's name has no suffix"
+            raise ValueError(f"{given}; there are: {', '.join(FORMATS)}")
+        if format in WRITERS:
+            return WRITERS[format](self.picture).encode()
+        if format in ("dot", "gv"):
+            return self.source.encode()
+        return self.svg().encode() if format == "svg" else self._drawn(format)
+
+    def _drawn(self, format: str) -> bytes:
+        """Return a file that Graphviz makes; the layout is kept for the next one."""
+        source = self.source
+        if self._laid_out is None or self._laid_out[0] != source:
+            self._laid_out = source, laid_out(source)
+        return self._laid_out[1](format)
+
+    def svg(self, max_width: float | None = None) -> str:
+        """Return the picture as SVG text, with a title and a description for screen readers.
+
+        Args:
+            max_width: in points; a wider picture says that it is this wide, and scales.
+        """
+        text = _shifted(self._drawn("svg").decode())
+        head = re.search(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"', text)
+        if head is None:  # of a renderer of one's own
+            return text
+        width, height = float(head[1]), float(head[2])
+        if max_width is not None and width > max_width:
+            width, height = max_width, height * max_width / width
+        text = text[: head.start()] + f'<svg role="img" width="{width:g}pt" height="{height:g}pt"' + text[head.end() :]
+        end = text.index(">", head.start()) + 1
+        words = f"<title>{html.escape(self.title)}</title>\n<desc>{html.escape(self.description)}</desc>"
+        return f"{text[:end]}\n{words}{_both_themes() if self.theme == 'auto' else ''}{text[end:]}"
+
+    def save(self, filename: str | os.PathLike[str] | None = None) -> Path:
+        """Write the picture to a file: `render`, under graphviz's name.
+
+        Raises:
+            TypeError: no file is named.
+        """
+        if filename is None:
+            raise TypeError('save: name the file, as in draw(J).save("J.svg")')
+        return self.render(filename)
+
+    def view(self) -> Path:
+        """Open the picture in the browser, from a file in the temporary folder."""
+        path = self.render(Path(tempfile.mkdtemp(prefix="autograd_mini_")) / "graph.svg")
+        webbrowser.open(path.as_uri())
+        return path
+
+    def __getattr__(self, name: str) -> Any:
+        if (not name.startswith("_") and hasattr(graphviz.Digraph, name)) or name in (
+            "node_attr",
+            "edge_attr",
+            "graph_attr",
+        ):
+            hint = f"; {INSTEAD[name]}" if INSTEAD.get(name) else ""
+            raise AttributeError(f"a Drawing has no {name!r}; draw(J).graphviz.{name} is that of the Digraph{hint}")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __repr__(self) -> str:
+        n, m = len(self.picture.boxes), len(self.picture.arrows)
+        return (
+            f"<{self.title}: {n} box{'es' * (n != 1)}, {m} arrow{'s' * (m != 1)}; "
+            'render("graph.svg") writes it, view() opens it, Jupyter shows it>'
+        )
+
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None, **_: Any
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Offer svg, and png for the notebooks that are not trusted with svg, and plain text."""
+        bundle: dict[str, Any] = {
+            "image/svg+xml": self.svg(max_width=WIDEST),
+            "text/plain": f"{self.title}\n{self.description}",
+        }
+        try:
+            png = self.image("png")
+            width, height = struct.unpack(">II", png[16:24])
+        except (ValueError, struct.error):  # a renderer of one's own that makes none
+            return bundle, {}
+        scale = min(96 / DOTS_PER_INCH, WIDEST * 4 / 3 / width)
+        bundle["image/png"] = png
+        return bundle, {"image/png": {"width": int(width * scale), "height": int(height * scale)}}
+
+
+def _shifted(svg: str) -> str:
+    """Place sub- and superscripts with what all viewers know: dy, at the size that they were measured in."""
+
+    def placed(found: re.Match[str]) -> str:
+        dy = "0.26em" if found[1] == "sub" else "-0.52em"
+        return f'dy="{dy}" font-size="{float(found[2]) * 0.83:.2f}"'
+
+    return re.sub(r'baseline-shift="(sub|super)" font-size="([\d.]+)"', placed, svg)
+
+
+def _both_themes() -> str:
+    """Return a style that recolours a light picture where the reader's page is dark."""
+    light, dark = THEMES["light"], THEMES["dark"]
+    flat = [
+        (a, b)
+        for x, y in zip(light, dark, strict=True)
+        for a, b in ([(x, y)] if isinstance(x, str) else zip(x, y, strict=True))
+    ]
+    rules = "".join(f'[{of}="{a}"]{{{of}:{b}}}' for a, b in flat for of in ("fill", "stroke"))
+    return f"<style>@media (prefers-color-scheme: dark){{{rules}}}</style>"
+
+
+def draw(
+    output: Value,
+    *,
+    fold: bool | None = None,
+    formulas: bool = True,
+    slopes: Slopes | None = None,
+    direction: Literal["forward", "both"] = "forward",
+    legend: bool = False,
+    precision: int = 4,
+    max_nodes: int | None = 100,
+    rankdir: str = "LR",
+    theme: str = "any",
+) -> Drawing:
+    r"""Draw the graph of a Value: formula, value and derivative of the output in a box, local derivatives on arrows.
+
+    An unnamed result is part of the one formula that uses it, where that stays short. Derivatives are of this output,
+    and `?` until `backward()` has reached it. Arrows stand in the order of the operands. Layers and neurons, known by
+    labels such as `a_1^[2](3)`, are framed. Beside weights, leaves called x or y are data, with dashed lines. What
+    Python's `if` decided is not drawn. A note stands below a graph of which a number was assigned after it was
+    computed, such as a parameter after a training step; `forward()` computes it anew.
+
+    Args:
+        fold: True draws a neuron as one box, and what has no label as part of what it is computed for; the edges
+            then carry the derivatives through the fold. False draws also the products and sums inside a `dot`. None
+            folds a net of more than `max_nodes` nodes.
+        formulas: False draws each node as a box of its own, with the sign of its operation.
+        slopes: what stands on an arrow: "both", $\partial u / \partial b = c = 2$, "symbol", "number", or "none";
+            by itself both for up to 20 boxes.
+        direction: "both" draws the backward pass too, as arrows from right to left.
+        legend: explain the colours below.
+        precision: significant digits of numbers.
+        max_nodes: past this the picture keeps what is nearest to the output and says how much it
+            left out; None draws all.
+        rankdir: `"LR"`, left to right, or another of Graphviz's directions.
+        theme: "any" for a page of any colour, "light", "dark", "grey", or in an svg "auto", the reader's.
+
+    Raises:
+        TypeError: `output` is not a Value.
+        ValueError: an argument is not one of those above.
+
+    >>> b, c = Value(3.0, "b"), Value(2.0, "c")
+    >>> u = b * c; u.label = "u"
+    >>> J = 3 * (5 + u); J.label = "J"
+    >>> J.backward()
+    >>> print(draw(J).description)
+    b = 3, dJ/db = 6; c = 2, dJ/dc = 9; u = bc = 6, dJ/du = 3; J = 3(5 + u) = 33, dJ/dJ = 1
+    """
+    if not isinstance(output, Value):
+        raise TypeError(f"draw: give a Value, not {output!r} of type {type(output).__name__}")
+    if max_nodes is not None and max_nodes < 1:
+        raise ValueError(f"draw: max_nodes must be at least 1, not {max_nodes}")
+    if precision not in range(1, 18):
+        raise ValueError(f"draw: precision must be a whole number from 1 to 17, not {precision!r}")
+    choices = {
+        "rankdir": (rankdir, DIRECTIONS),
+        "slopes": (slopes, (None, "both", "symbol", "number", "none")),
+        "direction": (direction, ("forward", "both")),
+    }
+    for name, (given, known) in choices.items():
+        if given not in known:
+            raise ValueError(f"draw: {name} must be one of {', '.join(map(str, known))}, not {given!r}")
+    picture = picture_of(
+        output,
+        fold=fold,
+        precision=precision,
+        max_nodes=max_nodes,
+        rankdir=rankdir,
+        formulas=formulas,
+        slopes=slopes,
+        backward=direction == "both",
+        legend=legend,
+    )
+    return Drawing(picture, theme)

@@ -1,0 +1,410 @@
+r"""The picture of a graph of Values, as data.
+
+This room owns what a box and an arrow say: formulas, values, derivatives of the output, local derivatives in symbols
+and numbers. It must not know file formats, nor how a picture is laid out.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Literal
+
+from ..explain import Edge, edges
+from ..folding import Box as Fold, boxes_of, through, unfold
+from ..ops import Level
+from ..printing import format_number, names_of, printable
+from ..stale import staleness
+from ..value import Value, derivatives_of, primal, topological_order
+from .model import Arrow, Box, Frame, Kind, Line, Picture, Slope
+from .typeset import Run, Typeset, plain, width
+
+__all__ = ["DIRECTIONS", "Slopes", "picture_of"]
+
+Slopes = Literal["both", "symbol", "number", "none"]
+DIRECTIONS = ("LR", "RL", "TB", "BT")
+SHORT = 26  # characters of a line of a formula, and of a local derivative in symbols
+LONGEST = 40  # characters of a name, and of a formula in two lines
+MANY = 20  # boxes, beyond which arrows have numbers alone
+NOISE = 1e-15  # of what was added: what is left of it by rounding
+
+
+def picture_of(
+    output: Value,
+    *,
+    fold: bool | None = None,
+    precision: int = 4,
+    max_nodes: int | None = 100,
+    rankdir: str = "LR",
+    formulas: bool = True,
+    slopes: Slopes | None = None,
+    backward: bool = False,
+    legend: bool = False,
+    every: bool = False,
+) -> Picture:
+    """Return the picture of the graph of a Value; the arguments are those of `draw`.
+
+    Args:
+        every: give each node a box with value and derivative, each number as one run that a page may write anew.
+    """
+    if fold is False:
+        output = unfold(output)
+    order = topological_order(output)
+    names = names_of(order, output)
+    folds = boxes_of(order, output, bool(fold))
+    note = ""
+    if fold is None and max_nodes is not None and len(folds) > max_nodes and any(box.place for box in folds):
+        folds, fold = boxes_of(order, output, True), True
+        note = "each neuron's nodes in one box; max_nodes=None, or fold=False, draws them"
+    writer = _Writer(output, order, names, precision, bool(fold), every)
+    if fold is None and formulas and not every:
+        folds = writer.take_in(folds)
+    kept = folds if max_nodes is None or len(folds) <= max_nodes else _nearest(folds, max_nodes)
+    if missing := len(folds) - len(kept):
+        note = f"{missing:,} of {len(folds):,} boxes are not drawn; max_nodes=None draws all"
+    if stale := staleness(output, order):
+        note = "\n".join([*textwrap.wrap(f"Stale: {stale}", 72), *[note] * bool(note)])
+    if slopes is None:
+        slopes = "both" if len(kept) <= MANY and formulas and not fold and not every else "number"
+
+    ids = {fold.node: f"n{i}" for i, fold in enumerate(kept)}
+    kinds = _kinds(order, output)
+    boxes, arrows = [], []
+    frames = _Frames()
+    for box in kept:
+        hidden = 0
+        for parent, weight, symbol in writer.arrows(box, slopes in ("both", "symbol")):
+            if parent in ids:
+                ends = (ids[parent], parent), (ids[box.node], box.node)
+                arrows.append(writer.arrow(*ends, weight, symbol, kinds[parent] == "data"))
+            else:
+                hidden += 1
+        if hidden:
+            stub = f"left_out_{ids[box.node]}"
+            sentence = f"{hidden} operand{'s' * (hidden > 1)} not drawn"
+            boxes.append(Box(stub, "left out", "…", (Line("formula", (Run("…"),)),), sentence))
+            arrows.append(Arrow(stub, ids[box.node], "left out"))
+        boxes.append(writer.box(box, ids[box.node], kinds[box.node], formulas, frames.place(box, ids[box.node])))
+    return Picture(
+        title=f"Computation graph of {names[output]}",
+        boxes=tuple(boxes),
+        arrows=tuple(arrows),
+        frames=frames.all(),
+        note=note,
+        legend=legend,
+        rankdir=rankdir,
+        slopes=slopes,
+        backward=backward,
+    )
+
+
+def _nearest(folds: list[Fold], most: int) -> list[Fold]:
+    """Return the folds nearest to the output, which is the last, breadth first; in the graph's own order."""
+    by_node = {box.node: box for box in folds}
+    found = {folds[-1].node}
+    queue = deque([folds[-1]])
+    while queue:
+        for parent, _ in queue.popleft().edges:
+            if parent not in found:
+                if len(found) == most:
+                    return [box for box in folds if box.node in found]
+                found.add(parent)
+                queue.append(by_node[parent])
+    return folds
+
+
+def _kinds(order: Sequence[Value], output: Value) -> dict[Value, Kind]:
+    """Return the kind of each node; beside weights, leaves called x or y are data, and so is a leaf without a name."""
+    leaves = [node for node in order if node.op is None]
+    first = {node: node.label[:1] for node in leaves}
+    learned = any(letter in ("w", "W", "θ") or node.label.startswith("theta") for node, letter in first.items())
+    kinds: dict[Value, Kind] = {}
+    for node in order:
+        if node is output:
+            kinds[node] = "output"
+        elif node.op is not None:
+            kinds[node] = "result"
+        else:
+            is_data = not node.label or (learned and first[node] in ("x", "X", "y", "Y"))
+            kinds[node] = "data" if is_data else "parameter"
+    return kinds
+
+
+class _Frames:
+    """The frames around layers, and around the neurons in them that are drawn in parts."""
+
+    def __init__(self) -> None:
+        self.titles: dict[tuple[str, ...], str] = {}
+        self.columns: dict[tuple[str, ...], list[tuple[tuple[str, ...], str]]] = {}  # of a layer's folded neurons
+
+    def place(self, box: Fold, name: str) -> tuple[str, ...]:
+        """Return the path of the frames that a box stands in."""
+        place = box.place
+        if place is None:
+            return ()
+        layer = (f"layer {place.layer}",)
+        self.titles.setdefault(layer, layer[0])
+        if len(box.members) > 1:
+            order = tuple(part.rjust(9) for part in (place.example, place.neuron))  # 2 before 10
+            self.columns.setdefault(layer, []).append((order, name))
+        if len(box.members) > 1 or place.shared:
+            return layer
+        title = f"neuron {place.neuron}" if place.neuron else "neuron"
+        title = f"{title}, example {place.example}" if place.example else title
+        self.titles.setdefault((*layer, title), title)
+        return (*layer, title)
+
+    def all(self) -> tuple[Frame, ...]:
+        """Return the frames."""
+        return tuple(
+            Frame("/".join(path), printable(title), tuple(name for _, name in sorted(self.columns.get(path, ()))))
+            for path, title in self.titles.items()
+        )
+
+
+class _Writer:
+    """Write what boxes and arrows say."""
+
+    def __init__(
+        self,
+        output: Value,
+        order: list[Value],
+        names: dict[Value, str],
+        precision: int,
+        is_folded: bool,
+        every: bool,
+    ) -> None:
+        self.output, self.names, self.precision = output, names, precision
+        self.is_folded, self.every = is_folded, every
+        self.order = order
+        # Not .grad: it may be the derivative of another output, or the sum of several calls.
+        self.derivatives = derivatives_of(output, order) if output.grad != 0.0 else {}
+        self.taken: dict[Value, Typeset] = {}  # unnamed results, as the formulas that stand in their places
+
+    def number(self, x: float) -> tuple[Run, ...]:
+        """Write a number."""
+        if self.every:
+            return (Run(format_number(x, self.precision)),)
+        return Typeset.number(x, self.precision).runs
+
+    def write(self, node: Value) -> Typeset:
+        """Write a node in a formula: its name, or what it was computed from."""
+        return self.taken[node] if node in self.taken else Typeset.name(_short(self.names[node]))
+
+    def formula(self, node: Value) -> Typeset:
+        """Write the operation of a node over its operands."""
+        assert node.op is not None
+        operands = [
+            self.write(x) if isinstance(x, Value) else Typeset.constant(x, self.precision) for x in node.operands
+        ]
+        return Typeset.write(node.op, operands)
+
+    def take_in(self, folds: list[Fold]) -> list[Fold]:
+        """Make unnamed results part of the one formula that uses them, where that stays short."""
+        uses = Counter(parent for node in self.order for parent in node.parents)
+        into: dict[Value, Value] = {}
+        for node in self.order:
+            if node.op is None or len(node.operands) > 6:
+                continue
+            unnamed = [x for x in node.parents if x.op is not None and not x.label and uses[x] == 1]
+            for x in unnamed:
+                self.taken[x] = self.formula(x)
+                if any(width(line) > SHORT for line in _broken(self.formula(node).runs)):
+                    del self.taken[x]
+                else:
+                    into[x] = node
+        named: set[Value] = set()  # and what is part of the formula of one that is
+        for node in reversed(self.order):
+            if node.label or node is self.output or into.get(node) in named:
+                named.add(node)
+            elif node in into:
+                del into[node], self.taken[node]
+        roots: dict[Value, Value] = {}
+        members: dict[Value, list[Value]] = {}
+        for node in reversed(self.order):
+            roots[node] = roots[into[node]] if node in into else node
+            members.setdefault(roots[node], []).append(node)
+        found = []
+        for box in folds:
+            if box.node in into:
+                continue
+            together = members[box.node][::-1]
+            entering = box.edges if len(together) == 1 else tuple(through(box.node, together))
+            found.append(Fold(box.node, tuple(together), entering, box.place))
+        return found
+
+    def box(self, box: Fold, name: str, kind: Kind, formulas: bool, frame: tuple[str, ...]) -> Box:
+        """Return a box: its formula, value and derivative."""
+        node = box.node
+        called = _short(self.names[node])
+        head = Typeset.name(called)
+        lines = [Line("formula", head.runs)]
+        if node.op is not None:
+            whole = len(box.members) == 1 or all(x in self.taken for x in box.members[:-1])
+            if not whole and not box.place:
+                lines = [Line("formula", (*head.runs, Run(" = …")))]
+            elif not whole or not formulas:
+                lines = [Line("formula", (*head.runs, Run("\u2003" + _sign(node, self.precision))))]
+            else:
+                lines = [Line("formula", part) for part in _broken((*head.runs, Run(" = "), *self.formula(node).runs))]
+        value = primal(node)
+        shown = (Run("≈ 0"),) if self._is_noise(node) and not self.every else self.number(value)
+        lines.append(Line("value", shown))
+        gradient = self.derivatives.get(node) if self.derivatives else None
+        if kind != "data" or self.every:
+            slope = Typeset.derivative(_short(self.names[self.output]), called).runs
+            known = (Run("?"),) if gradient is None else self.number(gradient)
+            runs = (*slope, Run(" = "), *known)
+            lines.append(Line("gradient", _upright(runs) if self.every else runs))
+        return Box(
+            name,
+            kind,
+            self.names[node],
+            tuple(lines),
+            self.sentence(box, gradient),
+            value,
+            gradient,
+            node.op.name if node.op else "",
+            frame,
+        )
+
+    def _is_noise(self, node: Value) -> bool:
+        """Return whether a sum is what rounding left of its terms."""
+        if node.op is None or node.op.text.level != Level.SUM:
+            return False
+        largest = max((abs(primal(x) if isinstance(x, Value) else x) for x in node.operands), default=0.0)
+        return 0.0 < abs(primal(node)) <= NOISE * largest
+
+    def arrows(self, box: Fold, symbols: bool) -> Iterator[tuple[Value, float, Typeset | None]]:
+        """Yield what enters a box: the parent, the local derivative, and its symbol if there is a short one."""
+        known = len(box.members) == 1 or all(x in self.taken for x in box.members[:-1])
+        if not self.is_folded and len(box.members) == 1:
+            for edge in edges(box.node):
+                yield edge.parent, edge.weight, _if_short(self._rule(edge)) if symbols else None
+            return
+        for parent, weight in box.edges:
+            yield parent, weight, _if_short(self._through(box, parent)) if symbols and known else None
+
+    def _rule(self, edge: Edge) -> Typeset | float:
+        rule = edge.rule(self.write, Typeset, self.precision) if edge.is_formula else None
+        return edge.weight if rule is None else rule
+
+    def _through(self, box: Fold, parent: Value) -> Typeset | float:
+        """Write the local derivative through all that a formula took in."""
+        adjoints: dict[Value, Typeset | float] = {box.node: 1.0}
+        found: Typeset | float = 0.0
+        for user in reversed(box.members):
+            if user not in adjoints or user.op is None:
+                continue
+            for edge in edges(user):
+                if edge.passes:
+                    part = _times(adjoints[user], self._rule(edge))
+                    if edge.parent is parent:
+                        found = found + part
+                    else:
+                        adjoints[edge.parent] = adjoints.get(edge.parent, 0.0) + part
+        return found
+
+    def arrow(
+        self, source: tuple[str, Value], target: tuple[str, Value], weight: float, symbol: Typeset | None, is_data: bool
+    ) -> Arrow:
+        """Return an arrow with its local derivative."""
+        (start, parent), (end, user) = source, target
+        of, into = _named(self.names[user]), _named(self.names[parent])
+        slope = Slope(
+            (Run("∂"), *of), (Run("∂"), *into), symbol.runs if symbol is not None else (), self.number(weight)
+        )
+        stages = [f"{plain(slope.above)}/{plain(slope.below)}", plain(slope.symbol), plain(slope.number)]
+        back: tuple[Run, ...] = ()
+        if self.derivatives:
+            upstream = self.derivatives[user]
+            product = Typeset.product([Typeset.number(x, self.precision) for x in (upstream, weight)])
+            back = (*product.runs, Run(" = "), *Typeset.number(upstream * weight, self.precision).runs)
+        role: Literal["forward", "data"] = "data" if is_data else "forward"
+        return Arrow(start, end, role, " = ".join(x for x in stages if x), slope, weight, back)
+
+    def sentence(self, box: Fold, gradient: float | None) -> str:
+        """Say in words what a box shows."""
+        node = box.node
+        known = len(box.members) == 1 or all(x in self.taken for x in box.members[:-1])
+        stages = [plain(Typeset.name(self.names[node]).runs)]
+        if node.op is not None and known:
+            stages.append(plain(self.formula(node).runs))
+        stages.append(plain(self.number(primal(node))))
+        slope = plain(Typeset.derivative(self.names[self.output], self.names[node]).runs)
+        sentence = f"{' = '.join(stages)}, {slope} = {'?' if gradient is None else plain(self.number(gradient))}"
+        if known:
+            return sentence
+        inner = [x for x in box.members if x.label and x is not node]
+        said = [f"{plain(Typeset.name(x.label).runs)} = {plain(self.number(primal(x)))}" for x in inner]
+        if len(said) > 10:
+            said[9:] = [f"and {len(said) - 9} more"]
+        return sentence + f" ({len(box.members)} nodes{': ' * bool(said)}{', '.join(said)})"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+
+
+def _named(label: str) -> tuple[Run, ...]:
+    """Write a name, in brackets where it is a formula itself."""
+    return Typeset(Typeset.name(_short(label)).bracketed(Level.POWER)).runs
+
+
+def _times(x: Typeset | float, y: Typeset | float) -> Typeset | float:
+    """Multiply as on paper: −x for (−1)x, and x/y for x(1/y)."""
+    for factor, other in ((x, y), (y, x)):
+        if isinstance(factor, float) and factor == -1.0:
+            return -other
+        if isinstance(factor, Typeset) and factor.level == Level.QUOTIENT and factor.string.startswith("1/"):
+            quotient: Typeset = other / Typeset(factor.string[2:], Level.POWER)
+            return quotient
+    product: Typeset | float = x * y
+    return product
+
+
+def _upright(runs: tuple[Run, ...]) -> tuple[Run, ...]:
+    """Join runs that differ only in being italic."""
+    return tuple(
+        Run("".join(x.text for x in same), shift=shift) for shift, same in groupby(runs, lambda run: run.shift)
+    )
+
+
+def _if_short(rule: Typeset | float) -> Typeset | None:
+    """Return a local derivative in symbols, where it has some and they are few."""
+    return rule if isinstance(rule, Typeset) and width(rule.runs) <= SHORT else None
+
+
+def _sign(node: Value, precision: int) -> str:
+    """Write the operation of a node with its constant, if it has one: `+`, `× 3`, `2 ^`, `max(·, 0)`."""
+    op = node.op
+    assert op is not None
+    constants = ["" if isinstance(x, Value) else plain(Typeset.constant(x, precision).runs) for x in node.operands[:6]]
+    if op.composed is not None:
+        return op.symbol
+    if op.infix:
+        return " ".join(part for part in (*constants[:1], op.symbol, *constants[1:]) if part)
+    if any(constants):
+        return f"{op.name}({', '.join(c or '·' for c in constants)})"
+    return op.name
+
+
+def _broken(runs: tuple[Run, ...]) -> list[tuple[Run, ...]]:
+    """Break a long formula before a + or −, best outside of brackets and near to its middle."""
+    if width(runs) <= SHORT:
+        return [runs]
+    places, depth, at = [], 0, 0.0
+    for i, run in enumerate(runs):
+        for j, char in enumerate(run.text):
+            depth += (char in "(|[") - (char in ")]")
+            if not run.shift and run.text[j : j + 3] in (" + ", " − "):
+                places.append((depth, abs(at + j - width(runs) / 2), i, j))
+        at += width([run])
+    if not places or min(places)[0] > 1:
+        return [runs]
+    _, _, i, j = min(places)
+    head, tail = runs[i].text[:j], runs[i].text[j + 1 :]
+    first = (*runs[:i], runs[i]._replace(text=head)) if head else runs[:i]
+    return [first, (runs[i]._replace(text=tail), *runs[i + 1 :])]

@@ -1,0 +1,125 @@
+"""How to lay a picture out so that Graphviz takes no longer than a second.
+
+This room owns the prediction. Most of the time of `dot` goes into placing boxes: it grows with the square of the total
+length of the edges, counted in ranks, which is large where a leaf or a state is used again and again. From the
+shape alone a plan is chosen: labels that take room or do not, and which long edges begin at a small copy of their box,
+just before the box that uses it. Constants were fitted to 36 families of graphs of up to 1,000 nodes with Graphviz
+14 (docs/decisions/0011-pictures.md). It must not know what boxes say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .model import Picture
+
+__all__ = ["Plan", "plan_of", "positions_in_columns"]
+
+Labels = Literal["pills", "labels", "heads"]
+LIMIT = 1.0  # seconds that a layout may take, as predicted
+FEW = 20  # boxes, up to which an arrow's label is a box of its own
+OFTEN = 3  # users of a leaf, from which on it may be copied
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How labels stand, which edges (source, target) begin at a copy, and what Graphviz is told besides."""
+
+    labels: Labels
+    copied: frozenset[tuple[str, str]] = frozenset()
+    attributes: dict[str, str] = field(default_factory=dict)
+    narrowest: int = 0  # points that a box is wide at least
+
+
+# The longest edge, in ranks, from a leaf and from a result that is not copied, and whether labels take room.
+STEPS: list[tuple[int | None, int | None, bool]] = [
+    (None, None, True),
+    (3, None, True),
+    (3, None, False),
+    (3, 12, False),
+    (2, 4, False),
+    (1, 2, False),
+]
+LAST = {"nslimit": "0", "splines": "line", "mclimit": "0.1"}
+
+
+def plan_of(picture: Picture, copies: bool = True) -> Plan:
+    """Return the plan of a picture: the first, from the most beautiful on, that is quick enough.
+
+    >>> plan_of(Picture("nothing", (), ())).labels
+    'pills'
+    """
+    pairs = list(dict.fromkeys((arrow.source, arrow.target) for arrow in picture.arrows))
+    users: dict[str, list[str]] = {box.id: [] for box in picture.boxes}
+    operands: dict[str, list[str]] = {box.id: [] for box in picture.boxes}
+    for source, target in pairs:
+        users[source].append(target)
+        operands[target].append(source)
+    few = len(picture.boxes) <= FEW and picture.slopes in ("both", "symbol")
+    labels: Labels = "pills" if few else "labels"
+    rank = _ranks(operands, users)
+    lengths = {pair: rank[pair[1]] - rank[pair[0]] for pair in pairs}
+    copied: frozenset[tuple[str, str]] = frozenset()
+    for leaf_over, result_over, room in STEPS if copies else (STEPS[0], STEPS[2]):
+        over = {pair: result_over if operands[pair[0]] else leaf_over for pair in pairs}
+        copied = frozenset(
+            pair
+            for pair in pairs
+            if copies
+            and (least := over[pair]) is not None
+            and lengths[pair] > least
+            and (len(users[pair[0]]) >= OFTEN or result_over is not None)
+        )
+        gone = sum(bool(users[x]) and not operands[x] and all((x, user) in copied for user in users[x]) for x in users)
+        length = sum(1 if pair in copied else n for pair, n in lengths.items())
+        if _seconds(len(users) + len(copied) - gone, len(pairs), length, room) <= LIMIT:
+            return Plan(labels if room else "heads", copied)
+    return Plan("heads", copied, LAST)
+
+
+def _ranks(operands: dict[str, list[str]], users: dict[str, list[str]]) -> dict[str, int]:
+    """Return ranks much as `dot` finds them: right of the operands, and near to the users where that is shorter.
+
+    The boxes are in the order of computation.
+    """
+    rank: dict[str, int] = {}
+    pull: dict[str, int] = {}
+    for box, xs in operands.items():
+        rank[box] = max((rank[x] + 1 for x in xs), default=0)
+        pull[box] = sum(min(1, pull[x]) if len(users[x]) == 1 else 1 for x in xs)
+    for box in reversed(operands):
+        if users[box] and len(users[box]) >= pull[box]:
+            rank[box] = min(rank[user] for user in users[box]) - 1
+    return rank
+
+
+def _seconds(boxes: int, edges: int, length: int, room: bool) -> float:
+    """Predict the seconds that `dot` takes; a label with room doubles the ranks."""
+    if room:
+        nodes = boxes - edges + 4 * length
+        return (4 * nodes + 9 * max(0, nodes - 4 * boxes)) * nodes * 1e-8
+    nodes = boxes - edges + 2 * length
+    return (2 * nodes + 5 * max(0, nodes - 2 * boxes)) * nodes * 1e-8
+
+
+def positions_in_columns(picture: Picture) -> dict[str, tuple[float, float]]:
+    """Return a place for each box where there is no Graphviz: its rank, and its number there from above.
+
+    >>> positions_in_columns(Picture("nothing", (), ()))
+    {}
+    """
+    users: dict[str, list[str]] = {box.id: [] for box in picture.boxes}
+    operands: dict[str, list[str]] = {box.id: [] for box in picture.boxes}
+    for arrow in picture.arrows:
+        users[arrow.source].append(arrow.target)
+        operands[arrow.target].append(arrow.source)
+    rank = _ranks(operands, users)
+    left = min(rank.values(), default=0)
+    counts: dict[int, int] = {}
+    places = {}
+    for box in picture.boxes:
+        column = rank[box.id] - left
+        counts[column] = counts.get(column, 0) + 1
+        places[box.id] = (float(column), float(counts[column] - 1))
+    return places

@@ -1,0 +1,130 @@
+"""A picture as TikZ, for papers and Beamer: a file that LaTeX sets as it is, with the packages tikz and xcolor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ..printing import ACCENTS, GREEK
+from .dot import THEMES, digraph
+from .layout import positions_in_columns
+from .model import Arrow, Box, Line, Picture
+from .render import render
+from .typeset import Run
+
+__all__ = ["tikz"]
+
+PER_INCH = 1.6  # centimetres of the picture for an inch of Graphviz's, whose type is larger
+SIGNS = {
+    "·": r"\cdot ", "−": "-", "≈": r"\approx ", "√": r"\surd ", "≥": r"\ge ", "≤": r"\le ", "…": r"\dots ",
+    "∂": r"\partial ", "∞": r"\infty ", "∛": r"\sqrt[3]{}", "\u2009": r"\,", "\u2003": r"\quad ", " ": " ",
+    "Γ": r"\Gamma ", "′": "'", "×": r"\times ", "÷": r"\div ", "Σ": r"\Sigma ",
+    **{letter: f"\\{name} " for name, letter in GREEK.items() if name != "omicron"},
+}  # fmt: skip
+SPECIAL = {"\\": r"\backslash ", "^": r"\hat{}", "~": r"\sim ", "<": "<", ">": ">"}
+
+HEAD = r"""% {title}: needs only tikz and xcolor
+\documentclass[border=6pt]{{standalone}}
+\usepackage[T1]{{fontenc}}
+\usepackage{{tikz}}
+{colors}
+\newcommand{{\band}}[1]{{\colorbox{{gradient}}{{\color{{ongradient}}\footnotesize$#1$}}}}
+\tikzset{{every node/.style={{align=center,text=ink}},
+  parameter/.style={{draw=parameterline,fill=parameter,line width=1.2pt,rounded corners=6pt}},
+  data/.style={{draw=dataline,fill=data,dashed}},
+  result/.style={{draw=resultline,fill=result}},
+  output/.style={{draw=outputline,fill=output,line width=1.8pt}},
+  wire/.style={{->,>=latex,draw=wirecolor,line width=.8pt}},
+  pill/.style={{midway,draw=local,fill=localfill,text=local,rounded corners=4pt,inner sep=2pt,font=\footnotesize}}}}
+\begin{{document}}
+\begin{{tikzpicture}}
+{body}
+\end{{tikzpicture}}
+\end{{document}}
+"""
+
+
+def tikz(picture: Picture) -> str:
+    """Write a picture as a LaTeX file; boxes stand where Graphviz puts them, without one in columns."""
+    theme = THEMES["light"]
+    colors = {"ink": theme.ink, "value": theme.value, "local": theme.local, "localfill": theme.local_fill}
+    colors |= {"gradient": theme.gradient, "ongradient": theme.on_gradient, "wirecolor": theme.line}
+    for kind in ("parameter", "data", "result", "output"):
+        colors[kind], colors[f"{kind}line"] = getattr(theme, kind)
+    named = "".join(f"\\definecolor{{{name}}}{{HTML}}{{{code[1:].upper()}}}\n" for name, code in colors.items())
+    places = _places(picture)
+    ids = {box.id: f"b{i}" for i, box in enumerate(picture.boxes)}
+    body = [_node(box, ids[box.id], places[box.id]) for box in picture.boxes]
+    body += [_wire(arrow, ids, picture) for arrow in picture.arrows]
+    body += [f"  % {line}" for line in picture.note.split("\n") if line]
+    return HEAD.format(title=picture.title.replace("%", ""), colors=named.rstrip(), body="\n".join(body))
+
+
+def _places(picture: Picture) -> dict[str, tuple[float, float]]:
+    try:
+        text = render(digraph(picture, THEMES["light"]).source, "plain").decode()
+    except (ImportError, ValueError):
+        return {box: (2.9 * x, -1.6 * y) for box, (x, y) in positions_in_columns(picture).items()}
+    found = {}
+    for name, x, y in re.findall(r'^node "?([\w ]+?)"? (\S+) (\S+) ', text, re.MULTILINE):
+        found[name] = (float(x) * PER_INCH, float(y) * PER_INCH)
+    return {box.id: found.get(box.id, (0.0, 0.0)) for box in picture.boxes}
+
+
+def _node(box: Box, name: str, place: tuple[float, float]) -> str:
+    kind = "data" if box.kind == "left out" else box.kind
+    text = r"\\[2pt]".join(_line(line) for line in box.lines)
+    return f"  \\node[{kind}] ({name}) at ({place[0]:.2f},{place[1]:.2f}) {{{text}}};"
+
+
+def _line(line: Line) -> str:
+    inner = _math(line.runs)
+    if line.role == "value":
+        return rf"{{\Large\bfseries\boldmath\color{{value}}${inner}$}}"
+    return rf"\band{{{inner}}}" if line.role == "gradient" else f"${inner}$"
+
+
+def _wire(arrow: Arrow, ids: dict[str, str], picture: Picture) -> str:
+    style = "wire" if arrow.role == "forward" else "wire,dashed"
+    label = ""
+    if arrow.slope is not None and arrow.role == "forward" and picture.slopes != "none":
+        above, below, symbol, number = map(_math, arrow.slope)
+        stages = [
+            rf"\frac{{{above}}}{{{below}}}",
+            symbol if picture.slopes != "number" else "",
+            rf"\mathbf{{{number}}}",
+        ]
+        stages = stages[-1:] if picture.slopes == "number" else stages
+        label = f" node[pill] {{${'='.join(x for x in stages if x)}$}}"
+    return f"  \\draw[{style}] ({ids[arrow.source]}) -- ({ids[arrow.target]}){label};"
+
+
+def _math(runs: Iterable[Run]) -> str:
+    parts = []
+    for run in runs:
+        text = _letters(run.text) if run.italic else _upright(run.text)
+        parts.append({"sub": "_{%s}", "sup": "^{%s}"}.get(run.shift, "%s") % text)
+    return re.sub(r"(\^\{[^{}]*\})\^", r"\1{}^", re.sub(r"(_\{[^{}]*\})_", r"\1{}_", "".join(parts)))
+
+
+def _letters(text: str) -> str:
+    if len(text) == 2 and text[1] in ACCENTS:
+        return rf"\{ACCENTS[text[1]]}{{{_upright(text[0])}}}"
+    if text in SIGNS:
+        return SIGNS[text]
+    return text if len(text) == 1 and text.isalpha() else rf"\mathit{{{_upright(text, words=False)}}}"
+
+
+def _upright(text: str, words: bool = True) -> str:
+    parts = []
+    for piece in re.findall(r"[^\W\d_]{2,}|.", text, re.DOTALL):
+        if piece in SIGNS:
+            parts.append(SIGNS[piece])
+        elif piece in SPECIAL:
+            parts.append(SPECIAL[piece])
+        elif piece in "{}$&#_%":
+            parts.append("\\" + piece)
+        else:
+            letters = piece.isalpha() and words
+            parts.append(rf"\mathrm{{{piece}}}" if letters else piece)
+    return "".join(parts)

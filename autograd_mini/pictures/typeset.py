@@ -1,0 +1,310 @@
+r"""Formulas as a person writes them: italic variables, real sub- and superscripts, a true minus.
+
+This room owns typeset text, a row of `Run`s. `Typeset` is a recorder like `Tex`: it reads the LaTeX column
+of a row, so that $\sigma(x)$, $\sqrt{x}$ and a formula of one's own look right without a table here. It must not
+know boxes or file formats.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from ..ops import SIZES, Level, Notation, Op
+from ..printing import GREEK, Label, Written, format_number, is_formula
+
+__all__ = ["Run", "Typeset", "plain", "width"]
+
+
+class Run(NamedTuple):
+    """A piece of text of one style; `shift` is "sub", "sup" or ""."""
+
+    text: str
+    italic: bool = False
+    shift: str = ""
+
+
+# Marks of style inside a string, of Unicode's private use: `printable` keeps them out of labels.
+ITALIC, UPRIGHT, SUB, SUP, BACK, OPEN, CLOSE, TIMES = map(chr, range(0xE010, 0xE018))
+SMALL_SPACE = "\u2009"
+
+HATS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
+NAMED = {
+    math.pi: "π",
+    2 * math.pi: "2π",
+    math.pi / 2: "π/2",
+    math.e: "e",
+    math.log(2.0): "ln 2",
+    math.log(10.0): "ln 10",
+    math.sqrt(2.0): "√2",
+}
+SYMBOLS = {"cdot": TIMES, "ge": "≥", "le": "≤", "dots": "…", "vert": "|", "partial": "∂", "infty": "∞", "Gamma": "Γ"}
+SYMBOLS |= GREEK
+
+
+class Typeset(Written):
+    """Notation as typeset text; `runs` are its pieces.
+
+    >>> a, b, c = map(Typeset.name, ("a", "b", "c"))
+    >>> plain((3 * (a + b * c)).runs), plain(Typeset.derivative("J", "w_1").runs)
+    ('3(a + bc)', 'dJ/dw₁')
+    >>> from autograd_mini import sigmoid, sqrt
+    >>> plain((sigmoid(-a) * b**2 / sqrt(c)).runs)
+    'σ(−a) · b²/√c'
+    """
+
+    __slots__ = ()
+    brackets = (OPEN, CLOSE)
+    times = TIMES
+    dots = "…"
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Return the pieces of the text."""
+        return tuple(_runs(self.string))
+
+    @classmethod
+    def notation(cls, op: Op) -> Notation:
+        """Return a row's template and levels."""
+        return _notation(op)
+
+    @classmethod
+    def write(cls, op: Op, operands: Sequence[Typeset]) -> Typeset:
+        """Write a row applied to operands, a number in front of what it multiplies."""
+        if op.neutral == (1.0, 1.0) and _is_number(operands[1]) and not _is_number(operands[0]):
+            operands = operands[::-1]
+        if op.neutral == (1.0, 1.0) and operands[0].string.startswith("−") and _is_number(operands[0]):
+            factors = [cls(operands[0].string), operands[1]]
+            return cls(_multiplied(super().write(op, factors).string), Level.SUM, op)
+        if (
+            op.neutral == (1.0, 1.0)
+            and operands[0].string == operands[1].string
+            and SQUARED.fullmatch(operands[0].string)
+        ):
+            return cls(f"{operands[0].string}{SUP}2{BACK}", Level.POWER, op)
+        if op.text.template == "<x> + <y>" and operands[1].level == Level.SUM and operands[1].string.startswith("−"):
+            left, right = operands[0].bracketed(Level.SUM), operands[1].string
+            return cls(f"{left} − {right[1:]}", Level.SUM, op)
+        written = super().write(op, operands)
+        return cls(_multiplied(written.string), written.level, op)
+
+    @classmethod
+    def of(cls, x: Any, precision: int = 4) -> Typeset:
+        """Write an operand or a rule: itself, or a number, π and its like by name."""
+        return x if isinstance(x, cls) else cls.constant(float(x), precision)
+
+    @classmethod
+    def product(cls, factors: Sequence[Typeset]) -> Typeset:
+        """Write a product of factors."""
+        written = super().product(factors)
+        return written if len(factors) == 1 else cls(_multiplied(written.string), written.level)
+
+    @classmethod
+    def number(cls, x: float, precision: int) -> Typeset:
+        """Write a number: a true minus, and powers of ten in full."""
+        if math.isinf(x):
+            return cls("∞") if x > 0 else cls("−∞", Level.SUM)
+        mantissa, _, exponent = format_number(x, precision).replace("-", "−").partition("e")
+        power = f"·10{SUP}{exponent[:1].replace('+', '')}{exponent[1:].lstrip('0')}{BACK}" if exponent else ""
+        return cls(mantissa + power, Level.SUM if x < 0 else Level.PRODUCT if power else Level.ATOM)
+
+    @classmethod
+    def constant(cls, x: float, precision: int) -> Typeset:
+        """Write a plain number in a formula, π and its like by name."""
+        return (
+            cls(NAMED[x], Level.PRODUCT if len(NAMED[x]) > 1 else Level.ATOM)
+            if x in NAMED
+            else cls.number(x, precision)
+        )
+
+    @classmethod
+    def name(cls, label: str) -> Typeset:
+        """Write the name of a node."""
+        if is_formula(label):
+            return cls(ITALIC + label + BACK, Level.COMPARISON)
+        parsed = Label.parse(label)
+        hat = re.fullmatch(r"([^\W\d_])(hat|bar|tilde)", parsed.base)
+        base = f"{hat[1]}{HATS[hat[2]]}" if hat else parsed.symbol
+        string = ITALIC + base + BACK if _is_word(base) else base
+        string += SUB + parsed.sub + BACK if parsed.sub else ""
+        return cls(
+            string + (SUP + parsed.above + BACK if parsed.above else ""), Level.POWER if parsed.above else Level.ATOM
+        )
+
+    @classmethod
+    def derivative(cls, z: str, x: str, partial: bool = False) -> Typeset:
+        """Write the derivative of the node named z in the node named x, with d or with ∂."""
+        d = "∂" if partial else "d"
+        return cls(f"{d}{cls.name(z).bracketed(Level.POWER)}/{d}{cls.name(x).bracketed(Level.POWER)}")
+
+
+def _is_word(text: str) -> bool:
+    return bool(text) and all(c.isalpha() or c == "_" or c in "′\u0302\u0303\u0304" for c in text)
+
+
+def _is_number(x: Typeset) -> bool:
+    return x.op is None and x.string.lstrip("−")[:1].isdigit()
+
+
+# Letters multiply by standing side by side, if they are single: bc, 3v, 3(a + b), w₁x₁.
+SHIFTED = f"(?:[{SUB}{SUP}][^{BACK}]*{BACK})*"
+LETTER = f"{ITALIC}[^{BACK}][\u0302-\u0304′]?{BACK}"
+SQUARED = re.compile(LETTER)
+SIDE_BY_SIDE = re.compile(
+    rf"((?:(?<![{SUP}{SUB}\d.,])[−]?[\d.]+|{LETTER}{SHIFTED}|{CLOSE}){TIMES})(?={LETTER}|{OPEN}(?!−[\d.]+{CLOSE}))"
+)
+
+
+def _multiplied(string: str) -> str:
+    """Put a dot, a thin space or nothing in the places of a product's signs."""
+
+    def close(found: re.Match[str]) -> str:
+        left = found[1][:-1]
+        return left + (SMALL_SPACE if left.endswith(BACK) and (SUB in left or SUP in left) else "")
+
+    if TIMES not in string:
+        return string
+    string = re.sub(rf" ?{TIMES} ?", TIMES, string)
+    return SIDE_BY_SIDE.sub(close, string).replace(TIMES, " · ")
+
+
+def _runs(string: str) -> Iterator[Run]:
+    styles: list[str] = []
+    for piece in re.split(f"([{ITALIC}{SUB}{SUP}{BACK}])", string):
+        if piece in (ITALIC, SUB, SUP) and piece:
+            styles.append(piece)
+        elif piece == BACK:
+            styles.pop()
+        elif piece:
+            shift = next((("sub", "sup")[s == SUP] for s in styles if s != ITALIC), "")
+            text = piece.replace(OPEN, "(").replace(CLOSE, ")")
+            yield Run(text, ITALIC in styles and not shift, shift)
+
+
+# A row's LaTeX as a template of typeset text.
+
+TOKEN = re.compile(r"\\operatorname\{([^{}]*)\}|\\([a-zA-Z]+)(\[3\])?|<(\w+)>|(.)")
+FUNCTIONS = {
+    "log",
+    "sin",
+    "cos",
+    "tan",
+    "arcsin",
+    "arccos",
+    "arctan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "max",
+    "min",
+    "exp",
+    "ln",
+}
+
+
+@lru_cache(SIZES)
+def _notation(op: Op) -> Notation:
+    """Return a row's template and levels; a row whose LaTeX is not understood is written as its text."""
+    try:
+        template, tight, loose = _Reader(op.tex.template).read()
+    except (KeyError, StopIteration, IndexError):
+        template = re.sub(r" ?(?<!\*)\*(?!\*) ?", TIMES, op.text.template).replace("-", "−")
+        return Notation(template, op.text.level, op.text.operands)
+    if op.composed is not None:
+        return Notation(template, op.text.level, op.text.operands)
+    if template == "−<x>":  # −xy and −x/y need no brackets
+        return Notation(template, op.text.level, (Level.QUOTIENT,))
+    levels = [
+        Level.ATOM if name in tight else Level.COMPARISON if name in loose else least
+        for name, least in zip(op.operands, op.text.operands, strict=True)
+    ]
+    in_one_line = r"\frac" in op.tex.template
+    return Notation(template, op.text.level if in_one_line else op.tex.level, levels)
+
+
+class _Reader:
+    """A reader of the LaTeX that rows are written in; what it does not know raises a KeyError."""
+
+    def __init__(self, text: str) -> None:
+        self.tokens = list(TOKEN.finditer(text.replace(r"\left", "").replace(r"\right", "")))
+        self.at = 0
+        self.under = 0  # how many roots, and how many sub- or superscripts, we are in
+        self.raised = 0
+        self.tight: set[str] = set()  # operands under a root
+        self.loose: set[str] = set()  # operands in a superscript
+
+    def read(self) -> tuple[str, set[str], set[str]]:
+        parts = []
+        while self.at < len(self.tokens):
+            parts.append(self.piece())
+        return "".join(parts), self.tight, self.loose
+
+    def piece(self) -> str:
+        token = self.tokens[self.at]
+        self.at += 1
+        function, command, cube, hole, char = token.groups()
+        if function is not None:
+            return function
+        if hole is not None:
+            (self.tight if self.under else self.loose if self.raised else set()).add(hole)
+            return f"<{hole}>"
+        if command == "frac":
+            return f"{self.group()}/{self.group()}"
+        if command == "sqrt":
+            self.under += 1
+            inner = self.group()
+            self.under -= 1
+            return ("∛" if cube else "√") + inner
+        if command in FUNCTIONS:
+            return command
+        if command is not None:
+            return SYMBOLS[command]
+        if char in "^_":
+            self.raised += 1
+            inner = self.group()
+            self.raised -= 1
+            return (SUP if char == "^" else SUB) + inner + BACK
+        if char in "{}":
+            raise KeyError(char)
+        return "−" if char == "-" else char
+
+    def group(self) -> str:
+        if self.tokens[self.at][0] != "{":
+            return self.piece()
+        self.at += 1
+        parts = []
+        while self.tokens[self.at][0] != "}":
+            parts.append(self.piece())
+        self.at += 1
+        return "".join(parts)
+
+
+SUBS = str.maketrans("0123456789+-−=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
+SUPS = str.maketrans("0123456789+-−=()in", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁱⁿ")
+
+
+def plain(runs: Iterable[Run]) -> str:
+    """Write typeset text without styles, with Unicode's small digits where they are.
+
+    >>> plain([Run("W", True), Run("11", shift="sub"), Run("[1]", shift="sup")])
+    'W₁₁^[1]'
+    """
+    parts = []
+    for shift, together in groupby(runs, lambda run: run.shift):
+        text = "".join(run.text for run in together)
+        table = {"sub": SUBS, "sup": SUPS}.get(shift, {})
+        if not shift or all(ord(c) in table for c in text):
+            parts.append(text.translate(table))
+        else:
+            sign = "_" if shift == "sub" else "^"
+            parts.append(sign + (text if text.isalnum() or text[0] in "[(" else f"({text})"))
+    return "".join(parts)
+
+
+def width(runs: Iterable[Run]) -> float:
+    """Return about how many characters wide a text is."""
+    return sum(len(run.text) * (0.7 if run.shift else 1.0) for run in runs)
