@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 import graphviz
 
+from .board import board_of
 from .layout import Plan, plan_of
 from .model import Arrow, Box, Frame, Picture, Slope
-from .typeset import Run, plain
+from .typeset import Run, Typeset, plain
 
-__all__ = ["THEMES", "Theme", "digraph"]
+__all__ = ["THEMES", "Theme", "digraph", "pill_names"]
 
 
 class Theme(NamedTuple):
@@ -35,6 +36,8 @@ class Theme(NamedTuple):
     data: tuple[str, str]
     result: tuple[str, str]
     output: tuple[str, str]
+    positive: str
+    negative: str
 
 
 # Contrasts of text are 4.5 or more, of lines 3 or more; the roles stay apart for colour-blind eyes and in grey.
@@ -42,20 +45,23 @@ THEMES = {
     "light": Theme(
         "#ffffff", "#16202e", "#566072", "#5c6675", "#0a3d80", "#00706a", "#eef8f6", "#b23a0a", "#fffdfb",
         ("#e6f0fc", "#0a4ea3"), ("#eceef1", "#8b94a1"), ("#fffefe", "#2c3848"), ("#fff1ea", "#b13909"),
+        "#0b4f9f", "#a36600",
     ),
     "dark": Theme(
         "#14181f", "#eef1f5", "#a7b0bd", "#97a1b0", "#a9d2ff", "#5fd6b8", "#12302c", "#ff9a62", "#1c0d04",
         ("#10294a", "#6fb1fe"), ("#262c35", "#7b8696"), ("#1b212a", "#c3cad4"), ("#3a1c0e", "#ff9963"),
+        "#6fb1ff", "#e6ab3c",
     ),
     "grey": Theme(
         "#ffffff", "#111111", "#555555", "#565656", "#111112", "#333333", "#fdfdfd", "#3a3a3a", "#fefefe",
         ("#f1f1f1", "#111113"), ("#e2e2e2", "#777777"), ("#fffffe", "#222222"), ("#fffefd", "#111114"),
+        "#222223", "#767676",
     ),
 }  # fmt: skip
 # On a page of any colour, as in a notebook: no page, opaque boxes, and lines that are seen on white and on black.
 THEMES["any"] = THEMES["light"]._replace(
     page="transparent", muted="#6f7988", line="#6f7988", parameter=("#e6f0fc", "#2f74cf"), data=("#eceef1", "#7d8694"),
-    result=("#fffefe", "#6f7988"), output=("#fff1ea", "#cc4a12"),
+    result=("#fffefe", "#6f7988"), output=("#fff1ea", "#cc4a12"), positive="#2f74cf", negative="#b57200",
 )  # fmt: skip
 
 SERIF = "Times New Roman,Liberation Serif,Times,serif"
@@ -77,10 +83,15 @@ def digraph(picture: Picture, theme: Theme, plan: Plan | None = None) -> graphvi
     return _Writer(picture, theme, plan).graph
 
 
+def pill_names(picture: Picture) -> dict[Arrow, str]:
+    """Name the box that an arrow's label is."""
+    return {arrow: f"{arrow.source}_in_{arrow.target}_{i}" for i, arrow in enumerate(picture.arrows)}
+
+
 class _Writer:
     def __init__(self, picture: Picture, theme: Theme, plan: Plan) -> None:
         self.picture, self.theme, self.plan = picture, theme, plan
-        self.seen: set[str] = set()  # pills
+        self.pills = pill_names(picture)
         self.sizes = SIZES if plan.labels == "pills" else SMALL_SIZES
         pills = plan.labels == "pills"
         self.graph = graphviz.Digraph(
@@ -101,9 +112,50 @@ class _Writer:
         if picture.note or picture.legend:
             self.graph.graph_attr.update(label=self._below(), labelloc="b")
         by_id = {box.id: box for box in picture.boxes}
+        if picture.columns:
+            self._board()
+            return
         self._boxes()
         for arrow in picture.arrows:
             self._arrow(arrow, by_id[arrow.source])
+
+    def _board(self) -> None:
+        """Write a net whose places are known."""
+        theme, board = self.theme, board_of(self.picture)
+        self.graph.graph_attr.update(outputorder="edgesfirst")
+        largest = max((abs(a.weight or 0.0) for a in self.picture.arrows if a.role == "wire"), default=0.0) or 1.0
+        for i, (title, x, y) in enumerate(board.captions):
+            caption = _font(html.escape(title), 13, theme.muted, SANS)
+            self.graph.node(f"caption_{i}", f"<{caption}>", pos=f"{x:.1f},{y:.1f}")
+        for box in self.picture.boxes:
+            place = board.places[box.id]
+            label = self._box(box, size=(place.width, place.height))
+            self.graph.node(box.id, label, pos=f"{place.x:.1f},{place.y:.1f}", tooltip=_tip(box.sentence))
+        for i, arrow in enumerate(self.picture.arrows):
+            (a, b), tip, number = board.ends[i], _tip(arrow.sentence), board.numbers[i]
+            if arrow.role != "wire":
+                tip_at = f"e,{b[0]:.1f},{b[1]:.1f} "  # the line ends where its head begins
+                far = ((b[0] - a[0]) ** 2 + (b[1] - a[1]) ** 2) ** 0.5
+                pos = tip_at + _line(a, (b[0] - (b[0] - a[0]) * 9 / far, b[1] - (b[1] - a[1]) * 9 / far))
+                self.graph.edge(arrow.source, arrow.target, pos=pos, edgetooltip=tip)
+                continue
+            weight = arrow.weight or 0.0
+            color = theme.positive if weight >= 0.0 else theme.negative
+            pen = f"{1.2 + 4.8 * min(abs(weight) / largest, 1.0):.1f}"
+            look = {"color": color, "penwidth": pen, "arrowhead": "none", "edgetooltip": tip}
+            if weight < 0.0 and theme is THEMES["grey"]:
+                look["style"] = "dashed"
+            self.graph.edge(arrow.source, arrow.target, pos=_line(a, b), **look)
+            if number is not None:
+                text = (
+                    plain(Typeset.number(weight, 2).runs)
+                    if weight < 0.0
+                    else f"+{plain(Typeset.number(weight, 2).runs)}"
+                )
+                shown = _table(
+                    [_font(f"<B>{text}</B>", 12, _on(theme, color))], BGCOLOR=theme.result[0], CELLPADDING="1"
+                )
+                self.graph.node(f"number_{i}", f"<{shown}>", pos=f"{number[0]:.1f},{number[1]:.1f}", tooltip=tip)
 
     def _boxes(self) -> None:
         frames = {tuple(frame.id.split("/")): frame for frame in self.picture.frames}
@@ -132,7 +184,7 @@ class _Writer:
         if frame.column:
             graph.subgraph(column)
 
-    def _box(self, box: Box, is_copy: bool = False) -> str:
+    def _box(self, box: Box, is_copy: bool = False, size: tuple[float, float] | None = None) -> str:
         theme = self.theme
         fill, line = getattr(theme, box.kind, theme.data)
         width, style = LINES["data" if is_copy else box.kind]
@@ -143,20 +195,27 @@ class _Writer:
                     continue
                 band = {"BGCOLOR": theme.gradient, "STYLE": "ROUNDED", "CELLPADDING": "2", "CELLSPACING": "1"}
                 rows.append(_table([self._text(runs, "gradient", theme.on_gradient, last_bold=True)], **band))
+            elif role == "pair":
+                name, number = _parted(runs)
+                left = _font(_html(name, self.sizes["formula"]), self.sizes["formula"], theme.ink)
+                rows.append(f"{left}<B>{self._text(number, 'value', theme.value)}</B>")
             elif role == "value":
                 rows.append(f"<B>{self._text(runs, 'value', theme.value)}</B>")
             else:
                 rows.append(self._text(runs, role, theme.ink))
         look = {"BORDER": width, "BGCOLOR": fill, "COLOR": line, "STYLE": style}
-        if self.plan.narrowest:
-            look["WIDTH"] = str(self.plan.narrowest)
+        narrowest = self.plan.narrowest
+        if size is not None:
+            narrowest, look["HEIGHT"] = int(size[0]) - 8, f"{size[1]:.0f}"
+        if narrowest:
+            rows[0] = f'<TABLE BORDER="0"><TR><TD WIDTH="{narrowest}">{rows[0]}</TD></TR></TABLE>'
         return f"<{_table(rows, CELLPADDING='2', CELLSPACING='2', **look)}>"
 
     def _text(self, runs: Sequence[Run], role: str, color: str, last_bold: bool = False) -> str:
         size = self.sizes[role]
-        if last_bold:  # what stands after the last =
-            at = max((i for i, run in enumerate(runs) if run.text == " = "), default=-1) + 1
-            return _font(f"{_html(runs[:at], size)}<B>{_html(runs[at:], size)}</B>", size, color)
+        if last_bold:
+            before, last = _parted(runs)
+            return _font(f"{_html(before, size)}<B>{_html(last, size)}</B>", size, color)
         return _font(_html(runs, size), size, color)
 
     def _arrow(self, arrow: Arrow, source: Box) -> None:
@@ -172,10 +231,7 @@ class _Writer:
         ):
             self.graph.edge(start, arrow.target, edgetooltip=tip, **look)
         elif self.plan.labels == "pills":
-            pill = f"{arrow.source}_in_{arrow.target}"
-            if pill in self.seen:
-                pill = f"{pill}_{len(self.seen)}"
-            self.seen.add(pill)
+            pill = self.pills[arrow]
             self.graph.node(pill, self._pill(arrow.slope, arrow.back if self.picture.backward else ()), tooltip=tip)
             self.graph.edge(start, pill, arrowhead="none", edgetooltip=tip, weight="2")
             self.graph.edge(pill, arrow.target, edgetooltip=tip, weight="2")
@@ -244,6 +300,23 @@ class _Writer:
 
 def _pill(theme: Theme) -> dict[str, str]:
     return {"BORDER": "1", "COLOR": theme.local, "BGCOLOR": theme.local_fill, "STYLE": "ROUNDED", "CELLPADDING": "2"}
+
+
+def _line(a: tuple[float, float], b: tuple[float, float]) -> str:
+    """Write a straight line as the curve that Graphviz reads."""
+    return " ".join(f"{a[0] + (b[0] - a[0]) * t:.1f},{a[1] + (b[1] - a[1]) * t:.1f}" for t in (0, 1 / 3, 2 / 3, 1))
+
+
+def _parted(runs: Sequence[Run]) -> tuple[Sequence[Run], Sequence[Run]]:
+    """Return what stands up to the last =, and after it."""
+    at = max((i for i, run in enumerate(runs) if run.text == " = "), default=-1) + 1
+    return runs[:at], runs[at:]
+
+
+def _on(theme: Theme, color: str) -> str:
+    """Return a wire's colour as that of its number, which stands on a light ground where the page has none."""
+    light = THEMES["light"]
+    return {theme.positive: light.positive, theme.negative: light.negative}[color] if theme is THEMES["any"] else color
 
 
 def _font(text: str, size: float, color: str, face: str = SERIF) -> str:

@@ -27,6 +27,7 @@ from .graph import DIRECTIONS, Slopes, picture_of
 from .layout import Plan
 from .mermaid import mermaid
 from .model import Picture
+from .net import Wires
 from .render import DOTS_PER_INCH, laid_out
 from .tikz import tikz
 
@@ -107,7 +108,7 @@ class Drawing:
         """Return a file that Graphviz makes; the layout is kept for the next one."""
         source = self.source
         if self._laid_out is None or self._laid_out[0] != source:
-            self._laid_out = source, laid_out(source)
+            self._laid_out = source, laid_out(source, placed=bool(self.picture.columns))
         return self._laid_out[1](format)
 
     def svg(self, max_width: float | None = None) -> str:
@@ -213,6 +214,8 @@ def draw(
     max_nodes: int | None = 100,
     rankdir: str = "LR",
     theme: str = "any",
+    wires: Wires = "weights",
+    example: int | None = None,
 ) -> Drawing:
     r"""Draw the graph of a Value: formula, value and derivative of the output in a box, local derivatives on arrows.
 
@@ -223,8 +226,8 @@ def draw(
     computed, such as a parameter after a training step; `forward()` computes it anew.
 
     Args:
-        fold: True draws a neuron as one box, and what has no label as part of what it is computed for; the edges
-            then carry the derivatives through the fold. False draws also the products and sums inside a `dot`. None
+        fold: True draws a neuron as one box, layers as columns, and what has no label as part of what it is computed
+            for. False draws also the products and sums inside a `dot`. None
             folds a net of more than `max_nodes` nodes.
         formulas: False draws each node as a box of its own, with the sign of its operation.
         slopes: what stands on an arrow: "both", $\partial u / \partial b = c = 2$, "symbol", "number", or "none";
@@ -235,6 +238,9 @@ def draw(
         max_nodes: past this the picture keeps what is nearest to the output and says how much it
             left out; None draws all.
         rankdir: `"LR"`, left to right, or another of Graphviz's directions.
+        wires: between the neurons of a folded net: their weights, the derivatives through a neuron, or the derivatives
+            of the output in the weights; blue is positive, and thick is large.
+        example: which example of a folded net is drawn, from 1 on; by itself the first.
         theme: "any" for a page of any colour, "light", "dark", "grey", or in an svg "auto", the reader's.
 
     Raises:
@@ -258,6 +264,7 @@ def draw(
         "rankdir": (rankdir, DIRECTIONS),
         "slopes": (slopes, (None, "both", "symbol", "number", "none")),
         "direction": (direction, ("forward", "both")),
+        "wires": (wires, ("weights", "derivatives", "gradients")),
     }
     for name, (given, known) in choices.items():
         if given not in known:
@@ -272,5 +279,7 @@ def draw(
         slopes=slopes,
         backward=direction == "both",
         legend=legend,
+        wires=wires,
+        example=example,
     )
     return Drawing(picture, theme)

@@ -19,6 +19,7 @@ from ..printing import format_number, names_of, printable
 from ..stale import staleness
 from ..value import Value, derivatives_of, primal, topological_order
 from .model import Arrow, Box, Frame, Kind, Line, Picture, Slope
+from .net import Wires, biases_of, columns_of, neuron, of_example, weights_of_inputs, wire
 from .typeset import Run, Typeset, plain, width
 
 __all__ = ["DIRECTIONS", "Slopes", "picture_of"]
@@ -42,6 +43,8 @@ def picture_of(
     slopes: Slopes | None = None,
     backward: bool = False,
     legend: bool = False,
+    wires: Wires = "weights",
+    example: int | None = None,
     every: bool = False,
 ) -> Picture:
     """Return the picture of the graph of a Value; the arguments are those of `draw`.
@@ -61,6 +64,13 @@ def picture_of(
     writer = _Writer(output, order, names, precision, bool(fold), every)
     if fold is None and formulas and not every:
         folds = writer.take_in(folds)
+    is_net = bool(fold) and rankdir == "LR" and all(len(x.members) > 1 for x in folds if x.place)
+    is_net = is_net and any(x.place for x in folds)
+    if is_net:
+        folds, shown = of_example(folds, example)
+        note = "; ".join(x for x in (shown, note) if x)
+    elif example is not None:
+        raise ValueError("draw: an example is chosen of a folded net: draw(J, fold=True, example=2)")
     kept = folds if max_nodes is None or len(folds) <= max_nodes else _nearest(folds, max_nodes)
     if missing := len(folds) - len(kept):
         note = f"{missing:,} of {len(folds):,} boxes are not drawn; max_nodes=None draws all"
@@ -70,23 +80,8 @@ def picture_of(
         slopes = "both" if len(kept) <= MANY and formulas and not fold and not every else "number"
 
     ids = {fold.node: f"n{i}" for i, fold in enumerate(kept)}
-    kinds = _kinds(order, output)
-    boxes, arrows = [], []
     frames = _Frames()
-    for box in kept:
-        hidden = 0
-        for parent, weight, symbol in writer.arrows(box, slopes in ("both", "symbol")):
-            if parent in ids:
-                ends = (ids[parent], parent), (ids[box.node], box.node)
-                arrows.append(writer.arrow(*ends, weight, symbol, kinds[parent] == "data"))
-            else:
-                hidden += 1
-        if hidden:
-            stub = f"left_out_{ids[box.node]}"
-            sentence = f"{hidden} operand{'s' * (hidden > 1)} not drawn"
-            boxes.append(Box(stub, "left out", "…", (Line("formula", (Run("…"),)),), sentence))
-            arrows.append(Arrow(stub, ids[box.node], "left out"))
-        boxes.append(writer.box(box, ids[box.node], kinds[box.node], formulas, frames.place(box, ids[box.node])))
+    boxes, arrows = _content(writer, kept, ids, frames, formulas, slopes, wires if is_net else None)
     return Picture(
         title=f"Computation graph of {names[output]}",
         boxes=tuple(boxes),
@@ -97,7 +92,48 @@ def picture_of(
         rankdir=rankdir,
         slopes=slopes,
         backward=backward,
+        columns=columns_of(kept, ids) if is_net and len(kept) == len(folds) else (),
     )
+
+
+def _content(
+    writer: _Writer,
+    folds: list[Fold],
+    ids: dict[Value, str],
+    frames: _Frames,
+    formulas: bool,
+    slopes: Slopes,
+    wires: Wires | None,
+) -> tuple[list[Box], list[Arrow]]:
+    """Return the boxes and the arrows of a picture, or of a net's with wires."""
+    kinds = _kinds(writer.order, writer.output)
+    boxes: list[Box] = []
+    arrows: list[Arrow] = []
+    for fold in folds:
+        node, name = fold.node, ids[fold.node]
+        entering = list(writer.arrows(fold, slopes in ("both", "symbol")))
+        weights = weights_of_inputs(fold) if wires and fold.place else {}
+        for parent, weight, symbol in entering:
+            if parent not in ids:
+                continue
+            ends = (ids[parent], parent), (name, node)
+            if wires and fold.place:
+                by = weights.get(parent)
+                slope = writer.derivatives.get(by, 0.0) if by is not None else 0.0
+                arrows.append(wire(*ends, by, weight, slope, wires))
+            else:
+                arrows.append(writer.arrow(*ends, weight, symbol, kinds[parent] == "data"))
+        hidden = sum(parent not in ids for parent, _, _ in entering)
+        if hidden and not wires:
+            stub, sentence = f"left_out_{name}", f"{hidden} operand{'s' * (hidden > 1)} not drawn"
+            boxes.append(Box(stub, "left out", "…", (Line("formula", (Run("…"),)),), sentence))
+            arrows.append(Arrow(stub, name, "left out"))
+        box = writer.box(fold, name, kinds[node], formulas, frames.place(fold, name))
+        if wires:
+            head = Typeset.name(_short(writer.names[node])).runs
+            box = neuron(box, biases_of(fold) if fold.place else (), head, writer.number(primal(node)))
+        boxes.append(box)
+    return boxes, arrows
 
 
 def _nearest(folds: list[Fold], most: int) -> list[Fold]:

@@ -14,13 +14,13 @@ from .typeset import Run
 __all__ = ["Arrow", "Box", "Frame", "Kind", "Line", "Picture", "Role", "Slope"]
 
 Kind = Literal["parameter", "data", "result", "output", "left out"]
-Role = Literal["forward", "data", "left out"]
+Role = Literal["forward", "data", "left out", "wire"]
 
 
 class Line(NamedTuple):
-    """A line of a box: a formula, a value, a derivative of the output, or a note."""
+    """A line of a box: a formula, a value, both as `a = 0.5`, a derivative of the output, or a note."""
 
-    role: Literal["formula", "value", "gradient", "note"]
+    role: Literal["formula", "value", "pair", "gradient", "note"]
     runs: tuple[Run, ...]
 
 
@@ -48,9 +48,12 @@ class Box:
     frame: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Arrow:
-    """An edge from a box to the box that uses it; `back` is the product that flows back along it."""
+    """An edge from a box to the box that uses it; `back` is the product that flows back along it.
+
+    A wire, between two neurons, shows `weight` by its sign and size.
+    """
 
     source: str
     target: str
@@ -62,7 +65,7 @@ class Arrow:
 
 
 class Frame(NamedTuple):
-    """A frame around boxes, and the columns in it, whose boxes stand one below the other in order."""
+    """A frame around boxes; those of `column` stand one below the other, in order."""
 
     id: str
     title: str
@@ -82,6 +85,7 @@ class Picture:
     rankdir: str = "LR"
     slopes: Literal["both", "symbol", "number", "none"] = "both"
     backward: bool = False  # whether the backward pass has arrows of its own
+    columns: tuple[tuple[str, tuple[str, ...]], ...] = ()  # of a net, as on a board: a caption and the boxes
 
     @property
     def description(self) -> str:

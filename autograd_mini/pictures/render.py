@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 __all__ = ["DOTS_PER_INCH", "laid_out", "render", "render_with"]
 
 DOTS_PER_INCH = 192  # of a png: twice the screen's, shown at half its size
+WIDEST, LARGEST = 6000, 20e6  # pixels across a png, and in all of it; beyond them it has fewer dots per inch
 PATIENCE = 60  # seconds that a `dot` program may take; layouts are planned to take one
 
 _own: Callable[[str, str], bytes] | None = None
@@ -47,16 +48,22 @@ def render(source: str, format: str) -> bytes:
     return _run(_with_resolution(source, format), format, "dot")
 
 
-def laid_out(source: str) -> Callable[[str], bytes]:
-    """Lay a graph out once, and return what makes a file of each format of it."""
+def laid_out(source: str, placed: bool = False) -> Callable[[str], bytes]:
+    """Lay a graph out once, unless its boxes have places, and return what makes a file of each format of it."""
     if _own is not None:
         return lambda format: render(source, format)
-    placed = _run(source, "dot", "dot").decode()
-    return lambda format: _run(_with_resolution(placed, format), format, "nop2")
+    done = source if placed else _run(source, "dot", "dot").decode()
+    return lambda format: _run(_with_resolution(done, format), format, "nop2")
 
 
 def _with_resolution(source: str, format: str) -> str:
-    return re.sub(r"graph \[", f"graph [dpi={DOTS_PER_INCH} ", source, count=1) if format == "png" else source
+    if format != "png":
+        return source
+    dots = float(DOTS_PER_INCH)
+    if bounds := re.search(r'\bbb="0,0,([\d.]+),([\d.]+)"', source):  # in points, where it is laid out
+        width, height = (max(float(x), 1.0) / 72 for x in bounds.groups())
+        dots = min(dots, WIDEST / max(width, height), (LARGEST / (width * height)) ** 0.5)
+    return re.sub(r"graph \[", f"graph [dpi={dots:.1f} ", source, count=1)
 
 
 def _run(source: str, format: str, engine: str) -> bytes:

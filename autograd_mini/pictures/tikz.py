@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from ..printing import ACCENTS, GREEK
-from .dot import THEMES, digraph
+from .dot import THEMES, digraph, pill_names
 from .layout import positions_in_columns
 from .model import Arrow, Box, Line, Picture
 from .render import render
@@ -35,7 +35,7 @@ HEAD = r"""% {title}: needs only tikz and xcolor
   result/.style={{draw=resultline,fill=result}},
   output/.style={{draw=outputline,fill=output,line width=1.8pt}},
   wire/.style={{->,>=latex,draw=wirecolor,line width=.8pt}},
-  pill/.style={{midway,draw=local,fill=localfill,text=local,rounded corners=4pt,inner sep=2pt,font=\footnotesize}}}}
+  pill/.style={{draw=local,fill=localfill,text=local,rounded corners=4pt,inner sep=2pt,font=\footnotesize}}}}
 \begin{{document}}
 \begin{{tikzpicture}}
 {body}
@@ -55,7 +55,9 @@ def tikz(picture: Picture) -> str:
     places = _places(picture)
     ids = {box.id: f"b{i}" for i, box in enumerate(picture.boxes)}
     body = [_node(box, ids[box.id], places[box.id]) for box in picture.boxes]
-    body += [_wire(arrow, ids, picture) for arrow in picture.arrows]
+    pills = pill_names(picture)
+    for i, arrow in enumerate(picture.arrows):
+        body += _wire(arrow, ids, picture, f"p{i}", places.get(pills[arrow]))
     body += [f"  % {line}" for line in picture.note.split("\n") if line]
     return HEAD.format(title=picture.title.replace("%", ""), colors=named.rstrip(), body="\n".join(body))
 
@@ -66,9 +68,9 @@ def _places(picture: Picture) -> dict[str, tuple[float, float]]:
     except (ImportError, ValueError):
         return {box: (2.9 * x, -1.6 * y) for box, (x, y) in positions_in_columns(picture).items()}
     found = {}
-    for name, x, y in re.findall(r'^node "?([\w ]+?)"? (\S+) (\S+) ', text, re.MULTILINE):
+    for name, x, y in re.findall(r"^node (\w+) (\S+) (\S+) ", text, re.MULTILINE):
         found[name] = (float(x) * PER_INCH, float(y) * PER_INCH)
-    return {box.id: found.get(box.id, (0.0, 0.0)) for box in picture.boxes}
+    return found
 
 
 def _node(box: Box, name: str, place: tuple[float, float]) -> str:
@@ -84,8 +86,11 @@ def _line(line: Line) -> str:
     return rf"\band{{{inner}}}" if line.role == "gradient" else f"${inner}$"
 
 
-def _wire(arrow: Arrow, ids: dict[str, str], picture: Picture) -> str:
+def _wire(
+    arrow: Arrow, ids: dict[str, str], picture: Picture, name: str, place: tuple[float, float] | None
+) -> list[str]:
     style = "wire" if arrow.role == "forward" else "wire,dashed"
+    start, end = ids[arrow.source], ids[arrow.target]
     label = ""
     if arrow.slope is not None and arrow.role == "forward" and picture.slopes != "none":
         above, below, symbol, number = map(_math, arrow.slope)
@@ -95,8 +100,14 @@ def _wire(arrow: Arrow, ids: dict[str, str], picture: Picture) -> str:
             rf"\mathbf{{{number}}}",
         ]
         stages = stages[-1:] if picture.slopes == "number" else stages
-        label = f" node[pill] {{${'='.join(x for x in stages if x)}$}}"
-    return f"  \\draw[{style}] ({ids[arrow.source]}) -- ({ids[arrow.target]}){label};"
+        label = f"{{${'='.join(x for x in stages if x)}$}}"
+    if place is None or not label:
+        return [f"  \\draw[{style}] ({start}) -- ({end}){' node[midway,pill] ' * bool(label)}{label};"]
+    return [
+        f"  \\node[pill] ({name}) at ({place[0]:.2f},{place[1]:.2f}) {label};",
+        f"  \\draw[{style},-] ({start}) -- ({name});",
+        f"  \\draw[{style}] ({name}) -- ({end});",
+    ]
 
 
 def _math(runs: Iterable[Run]) -> str:
