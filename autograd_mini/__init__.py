@@ -126,6 +126,7 @@ if TYPE_CHECKING:
     from . import nn as nn
     from .exploring import Explorer as Explorer, explore as explore
     from .pictures.drawing import Drawing as Drawing, draw as draw
+    from .pictures.render import render_with as render_with
     from .program import compile as compile
 
 # `x as x` is how a typed package exports. A star import must not replace builtins.
@@ -172,6 +173,7 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "nn",
     "no_grad",
     "paths",
+    "render_with",
     "softmax",
     "taylor",
     "topological_order",
@@ -189,6 +191,7 @@ _LATER = {
     "Explorer": "exploring",
     "compile": "program",
     "draw": "pictures.drawing",
+    "render_with": "pictures.render",
     "explore": "exploring",
 }
 

@@ -99,7 +99,7 @@ def _parser() -> _Parser:
         action="append",
         default=[],
         metavar="FILE",
-        help="draw the graph: .svg .png .pdf .dot, or .html, a page to explore it (repeatable)",
+        help="draw the graph: .svg .png .pdf .dot .mmd .tex .json, or .html, a page to explore it (repeatable)",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the program's version and exit")
     parser.add_argument("--format", choices=("text", "latex", "markdown", "json"), default="text")

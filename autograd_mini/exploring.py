@@ -428,9 +428,8 @@ def _marked(svg: str, order: list[Value], ends: list[tuple[int, int]]) -> tuple[
         group.set("id", f"node-{ids[0]}")
         group.set("class", f"node {kind}")
         # Where the box stands, for a script that may run before the page is laid out.
-        shapes = [shape for shape in group.iter() if shape.tag in ("path", "polygon")]
-        shape = next(x for x in reversed(shapes) if x.get("fill") != shapes[-1].get("fill") or x is shapes[0])
-        shape.set("class", "outline")
+        shape, *_, outline = (shape for shape in group.iter() if shape.tag in ("path", "polygon"))
+        outline.set("class", "outline")
         across = [float(x) for x in re.findall(r"(-?[\d.]+),", shape.get("d") or shape.get("points") or "")]
         group.set("data-middle", f"{(min(across) + max(across)) / 2:g}")
         group.set("data-width", f"{max(across) - min(across):g}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -106,12 +107,59 @@ def test_a_long_fold_takes_no_longer_than_its_nodes() -> None:
 def test_neurons_stand_in_order() -> None:
     net = nn.MLP(2, [11, 3], "tanh", rng=0)
     J = nn.cost(net, [[1.0, 2.0]], [2], "cross_entropy")
-    source = ag.draw(J, fold=True).source
-    chains = re.findall(r"(n\d+) -> (n\d+)\n", source)
-    boxes = ag.draw(J, fold=True).picture.boxes
-    neuron = {box.id: int(box.name[2:].split("^")[0].strip("{}")) for box in boxes if box.frame}
+    picture = ag.draw(J, fold=True).picture
+    name = {box.id: box.name for box in picture.boxes}
+    assert [[name[x] for x in names] for _, names in picture.columns] == [
+        ["x_1", "x_2"],
+        [f"a_{j if j < 10 else f'{{{j}}}'}^[1]" for j in range(1, 12)],
+        ["a_1^[2]", "a_2^[2]", "a_3^[2]"],
+        ["J"],
+    ]
+    assert [title for title, _ in picture.columns] == ["data", "layer 1: a = tanh(z)", "layer 2", "cost"]
+    source = ag.draw(J, fold=True, rankdir="TB").source  # Graphviz keeps a row in order by arrows that are not seen
+    chains = re.findall(r"\t(n\d+) -> (n\d+)\n", source)
+    neuron = {box.id: int(box.name[2:].split("^")[0].strip("{}")) for box in picture.boxes if box.frame}
     assert len(chains) == 10 + 2
     assert all(neuron[b] == neuron[a] + 1 for a, b in chains)
+
+
+def test_wires_are_the_weights() -> None:
+    net = nn.two_layer_net(2, 3, rng=1)
+    J = nn.cost(net, [[0.5, 1.0]], [1])
+    J.backward()
+    parameters = {x.label: x for x in net.parameters()}
+    numbers_of: dict[Any, dict[str, float]] = {
+        "weights": {k: x.data for k, x in parameters.items()},
+        "gradients": {k: x.grad for k, x in parameters.items()},
+    }
+    for what, numbers in numbers_of.items():
+        arrows = ag.draw(J, fold=True, wires=what).picture.arrows
+        wires = [arrow.weight or 0.0 for arrow in arrows if arrow.role == "wire"]
+        assert sorted(wires) == sorted(x for k, x in numbers.items() if k.startswith("W"))
+    through = ag.draw(J, fold=True, wires="derivatives").picture
+    boxes = {box.id: box for box in through.boxes}
+    for arrow in through.arrows:  # the chain rule holds on the folded picture
+        if boxes[arrow.target].name == "J":
+            assert boxes[arrow.source].gradient == pytest.approx(arrow.weight)
+    notes = [line.runs[-1].text for box in through.boxes for line in box.lines if line.role == "note"]
+    assert notes == ["0", "0", "0", "0"]  # the biases
+
+
+def test_one_example_of_several_is_drawn() -> None:
+    net = nn.two_layer_net(2, 2, rng=0)
+    J = nn.cost(net, [[0.0, float(k)] for k in range(12)], [k % 2 for k in range(12)])
+    for example, other in ((None, 12), (1, 12), (7, 1), (12, 1)):
+        picture = ag.draw(J, fold=True, example=example).picture
+        assert picture.note == f"example {example or 1} of 12 is drawn; example={other} draws another"
+        assert [box.name for box in picture.boxes if box.name.startswith("x")] == [
+            f"x_1({example or 1})",
+            f"x_2({example or 1})",
+        ]
+        assert len(picture.boxes) == 7
+    with pytest.raises(ValueError, match="there is no example 13; there are 1 to 12"):
+        ag.draw(J, fold=True, example=13)
+    with pytest.raises(ValueError, match="an example is chosen of a folded net"):
+        ag.draw(J, fold=False, example=2)
 
 
 def test_pictures_of_nets() -> None:
@@ -119,7 +167,7 @@ def test_pictures_of_nets() -> None:
     J = nn.cost(net, [[1.0, 2.0]], [1])
     J.backward()
     folded = ag.draw(J, fold=True)
-    assert "layer 1" in folded.source
+    assert "layer 1: a = σ(z)" in folded.source
     assert "neuron 1" not in folded.source
     assert "W₁₁^[1] = " in folded.description
     assert "neuron 1" in ag.draw(J, fold=False).source
@@ -128,8 +176,8 @@ def test_pictures_of_nets() -> None:
     folded = ag.draw(many)  # a net of more than max_nodes nodes is folded, and the picture says so
     assert "neuron 1" not in folded.source
     assert "fold=False, draws them" in folded.source
-    svg = folded.svg()
-    assert svg.count('class="cluster"') == 2
+    assert "example 1 of 9 is drawn" in folded.source
+    assert ag.draw(many, rankdir="TB").svg().count('class="cluster"') == 2
     y = Value(1.0)
     for _ in range(150):
         y = y + 1.0

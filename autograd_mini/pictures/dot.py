@@ -165,12 +165,17 @@ class _Writer:
             title = _font(html.escape(frame.title), 13, self.theme.muted, SANS)
             inner.attr(label=f"<{title}>", labeljust="l", margin="10")
             inner.attr(style="rounded", color=self.theme.line)
+        users: dict[str, list[str]] = {}
+        for arrow in self.picture.arrows:
+            users.setdefault(arrow.source, []).append(arrow.target)
         for box in self.picture.boxes:
-            for source, target in sorted(self.plan.copied):
-                if source == box.id:
-                    graphs[()].node(f"{source}_for_{target}", self._box(box, True), tooltip=_tip(box.sentence))
-            users = [arrow.target for arrow in self.picture.arrows if arrow.source == box.id]
-            if not users or any((box.id, user) not in self.plan.copied for user in users) or box.operation:
+            pairs = list(dict.fromkeys((box.id, user) for user in users.get(box.id, ())))
+            copied = [pair for pair in pairs if pair in self.plan.copied]
+            if copied:
+                label, tip = self._box(box, True), _tip(box.sentence)
+                for source, target in copied:
+                    graphs[()].node(f"{source}_for_{target}", label, tooltip=tip)
+            if len(copied) < len(pairs) or not pairs or box.operation:
                 graphs[box.frame].node(box.id, self._box(box), tooltip=_tip(box.sentence))
         for path, frame in frames.items():
             self._column(graphs[path], frame)

@@ -36,11 +36,8 @@ __all__ = ["FORMATS", "Drawing", "draw"]
 WRITERS: dict[str, Callable[[Picture], str]] = {"mmd": mermaid, "tex": tikz, "json": as_json}
 FORMATS = ("svg", "png", "pdf", "dot", "gv", *WRITERS)
 WIDEST = 636  # points, a notebook's cell of 848 pixels
-INSTEAD = {
-    "pipe": 'image("svg") returns the bytes',
-    "format": 'image("png") names the format',
-    "unflatten": "",
-}
+INSTEAD = {"pipe": 'image("svg") returns the bytes', "format": 'image("png") names the format'}
+OF_AN_INSTANCE = {"body", "edge_attr", "graph_attr", "node_attr"}
 
 
 class Drawing:
@@ -146,11 +143,7 @@ class Drawing:
         return path
 
     def __getattr__(self, name: str) -> Any:
-        if (not name.startswith("_") and hasattr(graphviz.Digraph, name)) or name in (
-            "node_attr",
-            "edge_attr",
-            "graph_attr",
-        ):
+        if (not name.startswith("_") and hasattr(graphviz.Digraph, name)) or name in OF_AN_INSTANCE:
             hint = f"; {INSTEAD[name]}" if INSTEAD.get(name) else ""
             raise AttributeError(f"a Drawing has no {name!r}; draw(J).graphviz.{name} is that of the Digraph{hint}")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

@@ -30,7 +30,7 @@ def of_example(folds: list[Fold], example: int | None) -> tuple[list[Fold], str]
     if chosen not in examples:
         raise ValueError(f"draw: there is no example {example}; there are {examples[0]} to {examples[-1]}")
     kept = [fold for fold in folds if _example(fold) in ("", chosen)]
-    others = f"; example={examples[-1] if chosen == examples[0] else examples[0]} draws another"
+    others = f"; example={examples[-1 if chosen == examples[0] else 0]} draws another"
     return kept, f"example {chosen} of {len(examples)} is drawn{others * (len(examples) > 1)}"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby
@@ -89,8 +90,21 @@ class Typeset(Written):
         if op.text.template == "<x> + <y>" and operands[1].level == Level.SUM and operands[1].string.startswith("−"):
             left, right = operands[0].bracketed(Level.SUM), operands[1].string
             return cls(f"{left} − {right[1:]}", Level.SUM, op)
+        if SUP in _notation(op).template and any(SUB in x.string or SUP in x.string for x in operands[op.arity - 1 :]):
+            return cls._in_one_line(op, operands)
         written = super().write(op, operands)
-        return cls(_multiplied(written.string), written.level, op)
+        string = _multiplied(written.string)
+        if string[:1] in "√∛" and string[1:2] == OPEN:  # these brackets are a function's, not a factor's
+            string = f"{string[0]}({string[2:-1]})"
+        return cls(string, written.level, op)
+
+    @classmethod
+    def _in_one_line(cls, op: Op, operands: Sequence[Typeset]) -> Typeset:
+        """Write a power of which the exponent has sub- or superscripts itself: e^(−x²) as exp(−x²)."""
+        template, level, least = op.text
+        parts = [x.bracketed(at) for x, at in zip(operands, least, strict=True)]
+        filled = Notation(template.replace("**", "^"), level, least).filled(dict(zip(op.operands, parts, strict=True)))
+        return cls(filled, level, op)
 
     @classmethod
     def of(cls, x: Any, precision: int = 4) -> Typeset:
@@ -128,7 +142,7 @@ class Typeset(Written):
             return cls(ITALIC + label + BACK, Level.COMPARISON)
         parsed = Label.parse(label)
         hat = re.fullmatch(r"([^\W\d_])(hat|bar|tilde)", parsed.base)
-        base = f"{hat[1]}{HATS[hat[2]]}" if hat else parsed.symbol
+        base = unicodedata.normalize("NFC", f"{hat[1]}{HATS[hat[2]]}" if hat else parsed.symbol)
         string = ITALIC + base + BACK if _is_word(base) else base
         string += SUB + parsed.sub + BACK if parsed.sub else ""
         return cls(
@@ -147,7 +161,7 @@ def _is_word(text: str) -> bool:
 
 
 def _is_number(x: Typeset) -> bool:
-    return x.op is None and x.string.lstrip("−")[:1].isdigit()
+    return x.op is None and (x.string.lstrip("−")[:1].isdigit() or x.string in NAMED.values())
 
 
 # Letters multiply by standing side by side, if they are single: bc, 3v, 3(a + b), w₁x₁.
@@ -155,7 +169,7 @@ SHIFTED = f"(?:[{SUB}{SUP}][^{BACK}]*{BACK})*"
 LETTER = f"{ITALIC}[^{BACK}][\u0302-\u0304′]?{BACK}"
 SQUARED = re.compile(LETTER)
 SIDE_BY_SIDE = re.compile(
-    rf"((?:(?<![{SUP}{SUB}\d.,])[−]?[\d.]+|{LETTER}{SHIFTED}|{CLOSE}){TIMES})(?={LETTER}|{OPEN}(?!−[\d.]+{CLOSE}))"
+    rf"((?:(?<![{SUP}{SUB}\d.,])[−]?(?:[\d.]+π?|π)|{LETTER}{SHIFTED}|{CLOSE}){TIMES})(?={LETTER}|{OPEN}(?!−[\d.]+{CLOSE}))"
 )
 
 
