@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +29,7 @@ __all__ = ["Edge", "Explanation", "Line", "Path", "Paths", "Term", "explain", "p
 W = TypeVar("W", bound=Written)
 T = TypeVar("T")
 
+WIDEST = 110  # characters of a line of a derivation
 LONGEST = 12  # factors of a product, or terms of a sum, that are written before an ellipsis
 
 
@@ -157,32 +159,35 @@ class Explanation:
         self.lines = lines
         self.derivatives = derivatives
 
-    def text(self, precision: int = 4, max_lines: int | None = 200) -> str:
-        """Write the derivation as plain text, shortened in the middle past `max_lines` a section."""
+    def text(self, precision: int = 4, max_lines: int | None = 200, width: int | None = WIDEST) -> str:
+        """Write the derivation as plain text, shortened in the middle past `max_lines` a section.
+
+        A line of more than `width` characters is broken before `=`, so that the result is in sight.
+        """
         forward = [self._step(node, Text, precision) for node in _shortened(self.steps, max_lines)]
         backward = [self._line(line, Text, precision) for line in _shortened(self.lines, max_lines)]
         if not self.steps:
-            return "\n".join(" = ".join(map(str, stages)) for stages in backward)
+            return "\n".join(_in_text(stages, width) for stages in backward)
         sections = [
             ("Forward, left to right: each node from its parents", forward),
             (f"Backward, right to left: the derivative of {self.names[self.output]} in each node", backward),
         ]
         return "\n\n".join(
-            "\n".join([title, *("  " + " = ".join(map(str, stages)) for stages in rows)]) for title, rows in sections
+            "\n".join([title, *(indent(_in_text(stages, width), "  ") for stages in rows)]) for title, rows in sections
         )
 
-    def latex(self, precision: int = 4, max_lines: int | None = 200) -> str:
+    def latex(self, precision: int = 4, max_lines: int | None = 200, width: int | None = WIDEST) -> str:
         r"""Write the derivation as the inside of a LaTeX `aligned` block."""
         rows = [self._step(node, Tex, precision) for node in _shortened(self.steps, max_lines)]
         rows += [self._line(line, Tex, precision) for line in _shortened(self.lines, max_lines)]
-        body = " \\\\\n".join(str(row[0]) + " &= " + " = ".join(map(str, row[1:])) for row in rows)
+        body = " \\\\\n".join(str(row[0]) + " &" + " \\\\\n&".join(_broken(row[1:], width)) for row in rows)
         return "\\begin{aligned}\n" + body + "\n\\end{aligned}"
 
-    def markdown(self, precision: int = 4, max_lines: int | None = 200) -> str:
+    def markdown(self, precision: int = 4, max_lines: int | None = 200, width: int | None = WIDEST) -> str:
         """Write the derivation as Markdown with $...$ formulas, one list item a line."""
         forward = [self._step(node, Tex, precision) for node in _shortened(self.steps, max_lines)]
         backward = [self._line(line, Tex, precision) for line in _shortened(self.lines, max_lines)]
-        sections = ["\n".join(f"- ${' = '.join(map(str, row))}$" for row in rows) for rows in (forward, backward)]
+        sections = ["\n".join(_in_markdown(row, width) for row in rows) for rows in (forward, backward)]
         return f"**Forward**\n\n{sections[0]}\n\n**Backward**\n\n{sections[1]}" if self.steps else sections[1]
 
     def as_dict(self) -> dict[str, Any]:
@@ -296,6 +301,32 @@ def _by_edges(terms: Iterable[Term]) -> Iterator[Term]:
     for term in terms:
         for run in islice(product(*(factor.edges for factor in term.factors)), 2 * LONGEST):
             yield Term(term.via, tuple(Factor((edge,), f.partial) for edge, f in zip(run, term.factors, strict=True)))
+
+
+def _in_text(stages: Sequence[Written], width: int | None) -> str:
+    first, *more = _broken(stages[1:], width)
+    return "\n".join([f"{stages[0]} {first}", *(" " * (len(str(stages[0])) + 1) + line for line in more)])
+
+
+def _in_markdown(stages: Sequence[Written], width: int | None) -> str:
+    first, *more = _broken(stages[1:], width)
+    return "  \n".join([f"- ${stages[0]} {first}$", *(f"  ${line}$" for line in more)])
+
+
+def _broken(stages: Sequence[Written], width: int | None) -> list[str]:
+    """Return equal stages in lines that begin with = and are not wider than `width`."""
+    lines: list[str] = []
+    taken = 0
+    for stage in stages:
+        piece = f"= {stage}"
+        size = len(re.sub(r"\\[a-zA-Z]+|[{}\\^_ ]", "", piece)) if isinstance(stage, Tex) else len(piece)
+        if not lines or (width is not None and taken + size + 1 > width):
+            lines.append(piece)
+            taken = size
+        else:
+            lines[-1] += f" {piece}"
+            taken += size + 1
+    return lines
 
 
 def _plain(x: float) -> float | str:

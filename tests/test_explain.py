@@ -96,7 +96,7 @@ def test_every_stage_that_is_written_is_true(dag: Dag) -> None:
     known = {op.name: op.limit for op in OPS.values()} | {whole.names[x]: x.data for x in order}
     derivatives = {f"d{whole.names[z]}/d{whole.names[x]}": d for x, d in whole.derivatives.items()}
     values = {**{whole.names[x]: x.data for x in order}, **derivatives}
-    texts = [whole.text(precision=17, max_lines=None), *(ag.explain(z, x).text(17) for x in inputs)]
+    texts = [whole.text(17, None, None), *(ag.explain(z, x).text(17, None, None) for x in inputs)]
     lines = [line.strip() for text in texts for line in text.splitlines() if " = " in line]
     assert len(lines) >= 2 * len(order)
     for line in lines:
@@ -139,9 +139,22 @@ def test_points_that_a_rule_excepts_have_no_formula() -> None:
 
 def test_an_infinite_factor_is_written_by_edges() -> None:
     y = ag.expression("t = where(c, x, x); y = sqrt(t)", c=1, x=0)
-    text = str(ag.explain(y, "x"))
+    text = ag.explain(y, "x").text(width=None)
     assert text.startswith("dy/dx = dy/dt · dt/dx = (0.5 / y) · where(c, 1, 0) + (0.5 / y) · where(c, 0, 1) = ")
     assert text.endswith("inf · 1 + inf · 0 = nan")
+
+
+def test_long_lines_are_broken() -> None:
+    z = ag.expression("z = sigmoid(w*x)*3 + x/w*x", w=-2, x=3)
+    text = str(ag.explain(z))
+    assert max(map(len, text.splitlines())) <= 120
+    assert re.sub(r"\n +=", " =", text) == ag.explain(z).text(width=None)
+    assert "\n        = 0.0074 · 3 + 3 · (-0.75) = -2.228" in text
+    latex, page = ag.explain(z, "w").latex(), ag.explain(z, "w").markdown()
+    assert " \\\\\n&= 1 " in latex
+    assert page.count("$") == 4
+    assert page.splitlines()[1].startswith("  $= ")
+    assert page.splitlines()[1].endswith(" = -2.228$")
 
 
 def named(y: Value, label: str = "y") -> Value:

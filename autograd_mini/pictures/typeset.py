@@ -66,7 +66,7 @@ class Typeset(Written):
     @property
     def runs(self) -> tuple[Run, ...]:
         """Return the pieces of the text."""
-        return tuple(_runs(self.string))
+        return _runs_of(self.string)
 
     @classmethod
     def notation(cls, op: Op) -> Notation:
@@ -138,22 +138,26 @@ class Typeset(Written):
     @classmethod
     def name(cls, label: str) -> Typeset:
         """Write the name of a node."""
-        if is_formula(label):
-            return cls(ITALIC + label + BACK, Level.COMPARISON)
-        parsed = Label.parse(label)
-        hat = re.fullmatch(r"([^\W\d_])(hat|bar|tilde)", parsed.base)
-        base = unicodedata.normalize("NFC", f"{hat[1]}{HATS[hat[2]]}" if hat else parsed.symbol)
-        string = ITALIC + base + BACK if _is_word(base) else base
-        string += SUB + parsed.sub + BACK if parsed.sub else ""
-        return cls(
-            string + (SUP + parsed.above + BACK if parsed.above else ""), Level.POWER if parsed.above else Level.ATOM
-        )
+        return cls(*_named(label))
 
     @classmethod
     def derivative(cls, z: str, x: str, partial: bool = False) -> Typeset:
         """Write the derivative of the node named z in the node named x, with d or with ∂."""
         d = "∂" if partial else "d"
         return cls(f"{d}{cls.name(z).bracketed(Level.POWER)}/{d}{cls.name(x).bracketed(Level.POWER)}")
+
+
+@lru_cache(4096)
+def _named(label: str) -> tuple[str, Level]:
+    """Return a name as typeset text, and its level."""
+    if is_formula(label):
+        return ITALIC + label + BACK, Level.COMPARISON
+    parsed = Label.parse(label)
+    hat = re.fullmatch(r"([^\W\d_])(hat|bar|tilde)", parsed.base)
+    base = unicodedata.normalize("NFC", f"{hat[1]}{HATS[hat[2]]}" if hat else parsed.symbol)
+    string = ITALIC + base + BACK if _is_word(base) else base
+    string += SUB + parsed.sub + BACK if parsed.sub else ""
+    return (string + (SUP + parsed.above + BACK if parsed.above else ""), Level.POWER if parsed.above else Level.ATOM)
 
 
 def _is_word(text: str) -> bool:
@@ -184,6 +188,11 @@ def _multiplied(string: str) -> str:
         return string
     string = re.sub(rf" ?{TIMES} ?", TIMES, string)
     return SIDE_BY_SIDE.sub(close, string).replace(TIMES, " · ")
+
+
+@lru_cache(4096)
+def _runs_of(string: str) -> tuple[Run, ...]:
+    return tuple(_runs(string))
 
 
 def _runs(string: str) -> Iterator[Run]:
