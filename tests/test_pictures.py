@@ -16,7 +16,7 @@ from hypothesis import given, settings, strategies as st
 from strategies import Dag, dags, examples
 
 import autograd_mini as ag
-from autograd_mini import OPS, Op, Value
+from autograd_mini import OPS, Op, Value, nn
 from autograd_mini.pictures.dot import THEMES
 from autograd_mini.pictures.graph import picture_of
 from autograd_mini.pictures.layout import Plan, plan_of
@@ -92,13 +92,14 @@ def test_every_row_is_typeset(op: Op) -> None:
     assert not any(0xE000 <= ord(c) <= 0xF8FF or c in "\\{}" for run in runs for c in run.text)
 
 
-FUNCTIONS = {op.name: op.limit for op in OPS.values()} | {
-    "σ": OPS["sigmoid"].limit, "arcsin": OPS["asin"].limit, "arccos": OPS["acos"].limit, "arctan": OPS["atan"].limit,
-    "arsinh": OPS["asinh"].limit, "arcosh": OPS["acosh"].limit, "artanh": OPS["atanh"].limit,
-    "max": OPS["maximum"].limit, "min": OPS["minimum"].limit, "log₂": OPS["log2"].limit, "log₁₀": OPS["log10"].limit, "ψ": OPS["digamma"].limit,
-    "logΓ": OPS["lgamma"].limit, "leaky relu": OPS["leaky_relu"].limit, "stop gradient": OPS["stop_gradient"].limit,
-    "root": OPS["sqrt"].limit, "cuberoot": OPS["cbrt"].limit,
-}  # fmt: skip
+FUNCTIONS: dict[str, Any] = {op.name: op.limit for op in OPS.values()}
+FUNCTIONS |= {"root": OPS["sqrt"].limit, "cuberoot": OPS["cbrt"].limit, "leaky relu": OPS["leaky_relu"].limit}
+for shown, row in {
+    "σ": "sigmoid", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arsinh": "asinh", "arcosh": "acosh",
+    "artanh": "atanh", "max": "maximum", "min": "minimum", "log₂": "log2", "log₁₀": "log10", "ψ": "digamma",
+    "logΓ": "lgamma", "stop gradient": "stop_gradient",
+}.items():  # fmt: skip
+    FUNCTIONS[shown] = OPS[row].limit
 WORDS = "|".join(sorted(map(re.escape, FUNCTIONS), key=len, reverse=True))
 TOKEN = re.compile(rf"\d+(?:\.\d+)?(?:·10\^\(?[−\d]+\)?)?|(?:{WORDS}|abs)(?=\()|[^\W\d₀-₉][₀-₉]*|.", re.DOTALL)
 
@@ -246,6 +247,15 @@ def test_mermaid_and_tikz(J: Value) -> None:
     assert r"\band{\mathrm{d}J/\mathrm{d}u = 3}" in tex
 
 
+def test_nets_in_mermaid_and_tikz() -> None:
+    net = nn.two_layer_net(2, 2, rng=0)
+    C = nn.cost(net, [[0.5, 1.0]], [1])
+    drawing = ag.draw(C, fold=True)
+    assert drawing.image("mmd").decode().count(" ---|") == 6
+    assert drawing.image("tex").decode().count("near end") == 6
+    assert len(json.loads(drawing.image("json"))["edges"]) == 7
+
+
 def test_tikz_without_a_renderer(J: Value, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
     monkeypatch.setitem(__import__("sys").modules, "pygraphviz", None)
@@ -326,6 +336,15 @@ def test_themes(J: Value, theme: str) -> None:
     assert ("prefers-color-scheme" in svg) == (theme == "auto")
     with pytest.raises(ValueError, match="theme must be one of light, dark, grey, any, auto, not 'pink'"):
         ag.draw(J, theme="pink")
+
+
+def test_marks(J: Value) -> None:
+    v = J.parents[0]
+    for mark in (v, "v", [v], ["v"]):
+        assert [box.name for box in ag.draw(J, mark=mark).picture.boxes if box.marked] == ["v"]
+    assert 'stroke="#a0149a" stroke-width="4"' in ag.draw(J, mark="v", theme="light").svg()
+    with pytest.raises(ValueError, match="no node has the label 'q'"):
+        ag.draw(J, mark="q")
 
 
 def contrast(a: str, b: str) -> float:

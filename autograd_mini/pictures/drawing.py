@@ -12,13 +12,14 @@ import re
 import struct
 import tempfile
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import graphviz
 
+from ..explain import find
 from ..files import write_whole
 from ..value import Value
 from .data import as_json
@@ -209,6 +210,7 @@ def draw(
     theme: str = "any",
     wires: Wires = "weights",
     example: int | None = None,
+    mark: Value | str | Iterable[Value | str] = (),
 ) -> Drawing:
     r"""Draw the graph of a Value: formula, value and derivative of the output in a box, local derivatives on arrows.
 
@@ -234,6 +236,7 @@ def draw(
         wires: between the neurons of a folded net: their weights, the derivatives through a neuron, or the derivatives
             of the output in the weights; blue is positive, and thick is large.
         example: which example of a folded net is drawn, from 1 on; by itself the first.
+        mark: a node, or several, by itself or by its label, with a thick violet line.
         theme: "any" for a page of any colour, "light", "dark", "grey", or in an svg "auto", the reader's.
 
     Raises:
@@ -262,6 +265,7 @@ def draw(
     for name, (given, known) in choices.items():
         if given not in known:
             raise ValueError(f"draw: {name} must be one of {', '.join(map(str, known))}, not {given!r}")
+    marks: Iterable[Value | str] = [mark] if isinstance(mark, (Value, str)) else mark
     picture = picture_of(
         output,
         fold=fold,
@@ -274,5 +278,6 @@ def draw(
         legend=legend,
         wires=wires,
         example=example,
+        mark=[find(output, x) for x in marks],
     )
     return Drawing(picture, theme)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Literal
 
@@ -45,6 +46,7 @@ def picture_of(
     legend: bool = False,
     wires: Wires = "weights",
     example: int | None = None,
+    mark: Sequence[Value] = (),
     every: bool = False,
 ) -> Picture:
     """Return the picture of the graph of a Value; the arguments are those of `draw`.
@@ -81,10 +83,12 @@ def picture_of(
 
     ids = {fold.node: f"n{i}" for i, fold in enumerate(kept)}
     frames = _Frames()
+    marked = set(mark)  # a set tells nodes apart by identity
     boxes, arrows = _content(writer, kept, ids, frames, formulas, slopes, wires if is_net else None)
+    by_id = {name: node for node, name in ids.items()}
     return Picture(
         title=f"Computation graph of {names[output]}",
-        boxes=tuple(boxes),
+        boxes=tuple(replace(x, marked=True) if by_id.get(x.id) in marked else x for x in boxes),
         arrows=tuple(arrows),
         frames=frames.all(),
         note=note,

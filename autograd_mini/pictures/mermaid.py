@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from .dot import THEMES
 from .model import Box, Picture
-from .typeset import Run
+from .typeset import Run, Typeset
 
 __all__ = ["mermaid"]
 
@@ -35,13 +35,15 @@ def mermaid(picture: Picture) -> str:
         if len(path) == 1:
             lines += _frame(path, title, framed, titles, "  ")
     for arrow in picture.arrows:
-        wire = "-.->" if arrow.role != "forward" else "-->"
+        wire = {"forward": "-->", "wire": "---"}.get(arrow.role, "-.->")
         label = ""
         if arrow.slope is not None and picture.slopes != "none" and arrow.role == "forward":
             symbol = arrow.slope.symbol if picture.slopes != "number" else ()
             stages = [(*arrow.slope.above, Run("/"), *arrow.slope.below), symbol, arrow.slope.number]
             stages = [stages[-1]] if picture.slopes == "number" else stages
             label = f'|"{" = ".join(_text(stage, False) for stage in stages if stage)}"|'
+        if arrow.role == "wire" and arrow.weight is not None:
+            label = f'|"{_text(Typeset.number(arrow.weight, 2).runs)}"|'
         lines.append(f"  {ids[arrow.source]} {wire}{label} {ids[arrow.target]}")
     theme = THEMES["light"]
     for kind, style in (

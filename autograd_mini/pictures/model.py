@@ -46,6 +46,7 @@ class Box:
     gradient: float | None = None
     operation: str = ""
     frame: tuple[str, ...] = ()
+    marked: bool = False
 
 
 @dataclass(frozen=True, eq=False)

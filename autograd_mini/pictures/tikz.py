@@ -6,14 +6,16 @@ import re
 from collections.abc import Iterable
 
 from ..printing import ACCENTS, GREEK
+from .board import board_of
 from .dot import THEMES, digraph, pill_names
 from .layout import positions_in_columns
 from .model import Arrow, Box, Line, Picture
 from .render import render
-from .typeset import Run
+from .typeset import Run, Typeset
 
 __all__ = ["tikz"]
 
+PER_CM = 40.0  # points of a board for a centimetre
 PER_INCH = 1.6  # centimetres of the picture for an inch of Graphviz's, whose type is larger
 SIGNS = {
     "·": r"\cdot ", "−": "-", "≈": r"\approx ", "√": r"\surd ", "≥": r"\ge ", "≤": r"\le ", "…": r"\dots ",
@@ -48,7 +50,13 @@ def tikz(picture: Picture) -> str:
     """Write a picture as a LaTeX file; boxes stand where Graphviz puts them, without one in columns."""
     theme = THEMES["light"]
     colors = {"ink": theme.ink, "value": theme.value, "local": theme.local, "localfill": theme.local_fill}
-    colors |= {"gradient": theme.gradient, "ongradient": theme.on_gradient, "wirecolor": theme.line}
+    colors |= {
+        "positive": theme.positive,
+        "negative": theme.negative,
+        "gradient": theme.gradient,
+        "ongradient": theme.on_gradient,
+        "wirecolor": theme.line,
+    }
     for kind in ("parameter", "data", "result", "output"):
         colors[kind], colors[f"{kind}line"] = getattr(theme, kind)
     named = "".join(f"\\definecolor{{{name}}}{{HTML}}{{{code[1:].upper()}}}\n" for name, code in colors.items())
@@ -63,6 +71,8 @@ def tikz(picture: Picture) -> str:
 
 
 def _places(picture: Picture) -> dict[str, tuple[float, float]]:
+    if picture.columns:
+        return {name: (place.x / PER_CM, place.y / PER_CM) for name, place in board_of(picture).places.items()}
     try:
         text = render(digraph(picture, THEMES["light"]).source, "plain").decode()
     except (ImportError, ValueError):
@@ -81,6 +91,8 @@ def _node(box: Box, name: str, place: tuple[float, float]) -> str:
 
 def _line(line: Line) -> str:
     inner = _math(line.runs)
+    if line.role == "pair":
+        return rf"${inner}$"
     if line.role == "value":
         return rf"{{\Large\bfseries\boldmath\color{{value}}${inner}$}}"
     return rf"\band{{{inner}}}" if line.role == "gradient" else f"${inner}$"
@@ -91,6 +103,14 @@ def _wire(
 ) -> list[str]:
     style = "wire" if arrow.role == "forward" else "wire,dashed"
     start, end = ids[arrow.source], ids[arrow.target]
+    if arrow.role == "wire":
+        weight = arrow.weight or 0.0
+        color = "positive" if weight >= 0.0 else "negative"
+        number = _math(Typeset.number(weight, 2).runs)
+        return [
+            f"  \\draw[draw={color},line width=1.2pt] ({start}.east) -- ({end}.west)"
+            f" node[near end,fill=white,inner sep=1pt,text={color},font=\\scriptsize] {{${number}$}};"
+        ]
     label = ""
     if arrow.slope is not None and arrow.role == "forward" and picture.slopes != "none":
         above, below, symbol, number = map(_math, arrow.slope)
