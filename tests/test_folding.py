@@ -115,7 +115,7 @@ def test_neurons_stand_in_order() -> None:
         ["a_1^[2]", "a_2^[2]", "a_3^[2]"],
         ["J"],
     ]
-    assert [title for title, _ in picture.columns] == ["data", "layer 1: a = tanh(z)", "layer 2", "cost"]
+    assert [title for title, _ in picture.columns] == ["data", "layer 1: a = tanh(z)", "layer 2", ""]
     source = ag.draw(J, fold=True, rankdir="TB").source  # Graphviz keeps a row in order by arrows that are not seen
     chains = re.findall(r"\t(n\d+) -> (n\d+)\n", source)
     neuron = {box.id: int(box.name[2:].split("^")[0].strip("{}")) for box in picture.boxes if box.frame}
@@ -140,7 +140,7 @@ def test_wires_are_the_weights() -> None:
     boxes = {box.id: box for box in through.boxes}
     for arrow in through.arrows:  # the chain rule holds on the folded picture
         if boxes[arrow.target].name == "J":
-            assert boxes[arrow.source].gradient == pytest.approx(arrow.weight)
+            assert boxes[arrow.source].gradient == pytest.approx(arrow.derivative)
     notes = [line.runs[-1].text for box in through.boxes for line in box.lines if line.role == "note"]
     assert notes == ["0", "0", "0", "0"]  # the biases
 
@@ -158,7 +158,7 @@ def test_one_example_of_several_is_drawn() -> None:
         assert len(picture.boxes) == 7
     with pytest.raises(ValueError, match="there is no example 13; there are 1 to 12"):
         ag.draw(J, fold=True, example=13)
-    with pytest.raises(ValueError, match="an example is chosen of a folded net"):
+    with pytest.raises(ValueError, match="example=2 is for a folded net, drawn from left to right"):
         ag.draw(J, fold=False, example=2)
 
 

@@ -17,10 +17,10 @@ from strategies import Dag, dags, examples
 
 import autograd_mini as ag
 from autograd_mini import OPS, Op, Value, nn
-from autograd_mini.pictures.dot import THEMES
 from autograd_mini.pictures.graph import picture_of
 from autograd_mini.pictures.layout import Plan, plan_of
 from autograd_mini.pictures.model import Arrow, Box, Picture
+from autograd_mini.pictures.theme import THEMES
 from autograd_mini.pictures.typeset import Run, Typeset, plain
 
 HOSTILE = [
@@ -169,7 +169,7 @@ def test_formulas_and_symbols_are_true(dag: Dag) -> None:
             and not any("[" in run.text or "where" in run.text for run in arrow.slope.symbol)
         ):
             found = value_of(arrow.slope.symbol, known)
-            assert found == pytest.approx(arrow.weight, rel=1e-6, abs=1e-9, nan_ok=True), arrow.sentence
+            assert found == pytest.approx(arrow.derivative, rel=1e-6, abs=1e-9, nan_ok=True), arrow.sentence
 
 
 def test_unnamed_results_are_part_of_the_named_formula() -> None:

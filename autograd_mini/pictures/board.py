@@ -5,6 +5,7 @@ This room owns coordinates, in points. It must not know what boxes say beyond ho
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 from .model import Box, Picture
@@ -57,18 +58,24 @@ def board_of(picture: Picture) -> Board:
         captions.append((title, left + widths[k] / 2, top + 22))
         left += widths[k]
     ends, numbers = [], []
-    many = {k: sum(column_of[a.target] == k and a.role == "wire" for a in picture.arrows) > LABELLED for k in wired}
+    sources: dict[str, list[str]] = {}
+    for arrow in picture.arrows:
+        sources.setdefault(arrow.target, []).append(arrow.source)
+    for into in sources.values():
+        into.sort(key=lambda name: -places[name].y)
+    many = Counter(column_of[arrow.target] for arrow in picture.arrows if arrow.role == "wire")
     for arrow in picture.arrows:
         a, b = places[arrow.source], places[arrow.target]
-        into = [x.source for x in picture.arrows if x.target == arrow.target]
-        into.sort(key=lambda name: -places[name].y)
+        into = sources[arrow.target]
         spread = min(24.0, 0.8 * b.height / len(into))
         start = (a.x + a.width / 2, a.y)
         end = (b.x - b.width / 2, b.y + ((len(into) - 1) / 2 - into.index(arrow.source)) * spread)
         ends.append((start, end))
         alone = len(picture.columns[column_of[arrow.target]][1]) == 1
-        share = 0.36 if alone else 0.78
-        shown = arrow.role == "wire" and not many[column_of[arrow.target]]
+        share = 0.36 if alone else 0.84 if into.index(arrow.source) % 2 else 0.7
+        if column_of[arrow.target] - column_of[arrow.source] > 1:  # clear of the boxes between
+            share = 1 - 0.2 * GAP / (end[0] - start[0])
+        shown = arrow.role == "wire" and many[column_of[arrow.target]] <= LABELLED
         place = (start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share)
         numbers.append(place if shown else None)
     return Board(places, captions, ends, numbers)

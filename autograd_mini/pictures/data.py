@@ -32,7 +32,8 @@ def as_json(picture: Picture) -> str:
             "source": arrow.source,
             "target": arrow.target,
             "role": arrow.role,
-            "derivative": _exact(arrow.weight),
+            "derivative": _exact(arrow.derivative),
+            "weight": _exact(arrow.weight),
             "symbol": plain(arrow.slope.symbol) or None if arrow.slope else None,
         }
         for arrow in picture.arrows

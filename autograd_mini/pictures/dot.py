@@ -8,63 +8,17 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import graphviz
 
 from .board import board_of
 from .layout import Plan, plan_of
 from .model import Arrow, Box, Frame, Picture, Slope
+from .theme import THEMES, Theme
 from .typeset import Run, Typeset, plain
 
-__all__ = ["THEMES", "Theme", "digraph", "pill_names"]
+__all__ = ["digraph", "pill_names"]
 
-
-class Theme(NamedTuple):
-    """The colours of a picture; of a box fill and line."""
-
-    page: str
-    ink: str
-    muted: str
-    line: str
-    value: str
-    local: str
-    local_fill: str
-    gradient: str
-    on_gradient: str
-    parameter: tuple[str, str]
-    data: tuple[str, str]
-    result: tuple[str, str]
-    output: tuple[str, str]
-    positive: str
-    negative: str
-    mark: str
-
-
-# Contrasts of text are 4.5 or more, of lines 3 or more; the roles stay apart for colour-blind eyes and in grey.
-THEMES = {
-    "light": Theme(
-        "#ffffff", "#16202e", "#566072", "#5c6675", "#0a3d80", "#00706a", "#eef8f6", "#b23a0a", "#fffdfb",
-        ("#e6f0fc", "#0a4ea3"), ("#eceef1", "#8b94a1"), ("#fffefe", "#2c3848"), ("#fff1ea", "#b13909"),
-        "#0b4f9f", "#a36600", "#a0149a",
-    ),
-    "dark": Theme(
-        "#14181f", "#eef1f5", "#a7b0bd", "#97a1b0", "#a9d2ff", "#5fd6b8", "#12302c", "#ff9a62", "#1c0d04",
-        ("#10294a", "#6fb1fe"), ("#262c35", "#7b8696"), ("#1b212a", "#c3cad4"), ("#3a1c0e", "#ff9963"),
-        "#6fb1ff", "#e6ab3c", "#f78bf2",
-    ),
-    "grey": Theme(
-        "#ffffff", "#111111", "#555555", "#565656", "#111112", "#333333", "#fdfdfd", "#3a3a3a", "#fefefe",
-        ("#f1f1f1", "#111113"), ("#e2e2e2", "#777777"), ("#fffffe", "#222222"), ("#fffefd", "#111114"),
-        "#222223", "#767676", "#000000",
-    ),
-}  # fmt: skip
-# On a page of any colour, as in a notebook: no page, opaque boxes, and lines that are seen on white and on black.
-THEMES["any"] = THEMES["light"]._replace(
-    page="transparent", muted="#6f7988", line="#6f7988", parameter=("#e6f0fc", "#2f74cf"), data=("#eceef1", "#7d8694"),
-    result=("#fffefe", "#6f7988"), output=("#fff1ea", "#cc4a12"),
-    positive="#2f74cf", negative="#b57200", mark="#c22fbb",
-)  # fmt: skip
 
 SERIF = "Times New Roman,Liberation Serif,Times,serif"
 SANS = "Arial,Liberation Sans,Helvetica,sans-serif"
@@ -141,23 +95,18 @@ class _Writer:
                 pos = tip_at + _line(a, (b[0] - (b[0] - a[0]) * 9 / far, b[1] - (b[1] - a[1]) * 9 / far))
                 self.graph.edge(arrow.source, arrow.target, pos=pos, edgetooltip=tip)
                 continue
-            weight = arrow.weight or 0.0
-            color = theme.positive if weight >= 0.0 else theme.negative
-            pen = f"{1.2 + 4.8 * min(abs(weight) / largest, 1.0):.1f}"
+            weight, color = arrow.weight, theme.line
+            if weight is not None:
+                color = theme.positive if weight >= 0.0 else theme.negative
+            pen = f"{1.2 + 4.8 * min(abs(weight or 0.0) / largest, 1.0):.1f}"
             look = {"color": color, "penwidth": pen, "arrowhead": "none", "edgetooltip": tip}
-            if weight < 0.0 and theme is THEMES["grey"]:
+            if weight is not None and weight < 0.0 and theme is THEMES["grey"]:
                 look["style"] = "dashed"
             self.graph.edge(arrow.source, arrow.target, pos=_line(a, b), **look)
-            if number is not None:
-                text = (
-                    plain(Typeset.number(weight, 2).runs)
-                    if weight < 0.0
-                    else f"+{plain(Typeset.number(weight, 2).runs)}"
-                )
-                shown = _table(
-                    [_font(f"<B>{text}</B>", 12, _on(theme, color))], BGCOLOR=theme.result[0], CELLPADDING="1"
-                )
-                self.graph.node(f"number_{i}", f"<{shown}>", pos=f"{number[0]:.1f},{number[1]:.1f}", tooltip=tip)
+            if number is not None and weight is not None:
+                shown = _font(f"<B>{_signed(weight)}</B>", 12, _on(theme, color))
+                cell = _table([shown], BGCOLOR=theme.result[0], CELLPADDING="1")
+                self.graph.node(f"number_{i}", f"<{cell}>", pos=f"{number[0]:.1f},{number[1]:.1f}", tooltip=tip)
 
     def _boxes(self) -> None:
         frames = {tuple(frame.id.split("/")): frame for frame in self.picture.frames}
@@ -284,31 +233,44 @@ class _Writer:
         return f"<{_table(rows, CELLPADDING='3')}>"
 
     def _legend(self) -> str:
-        theme = self.theme
+        theme, picture = self.theme, self.picture
         cells = []
 
         def words(text: str) -> str:
             return _font(f"&nbsp;{text}&nbsp;&nbsp;", 13, theme.muted, SANS)
 
-        kinds = {box.kind for box in self.picture.boxes}
-        for kind, text in (("parameter", "parameter"), ("data", "data"), ("result", "result"), ("output", "output")):
+        kinds = {box.kind for box in picture.boxes}
+        for kind in ("parameter", "data", "result", "output"):
             if kind in kinds and "data" in kinds:
                 fill, line = getattr(theme, kind)
                 width, style = LINES[kind]
                 look = {"BORDER": width, "BGCOLOR": fill, "COLOR": line, "STYLE": style}
-                cells += [_table(["&nbsp;&nbsp;&nbsp;&nbsp;"], **look), words(text)]
+                cells += [_table(["&nbsp;&nbsp;&nbsp;&nbsp;"], **look), words(kind)]
         band = {"BGCOLOR": theme.gradient, "STYLE": "ROUNDED", "CELLPADDING": "3"}
         cells += [_font("<B>6</B>", 16, theme.value), words("value")]
-        cells += [_table([_font("∂<I>u</I>/∂<I>b</I>", 13, theme.local)], **_pill(theme)), words("local derivative")]
-        cells += [
-            _table([_font("d<I>J</I>/d<I>u</I>", 13, theme.on_gradient)], **band),
-            words("derivative of the output"),
-        ]
+        if picture.columns:
+            cells += [_font("<B>+1</B>", 14, theme.positive), words("wire above 0")]
+            cells += [_font("<B>−1</B>", 14, theme.negative), words("below 0; thick is large")]
+        elif picture.slopes != "none":
+            cells += [
+                _table([_font("∂<I>u</I>/∂<I>b</I>", 13, theme.local)], **_pill(theme)),
+                words("local derivative"),
+            ]
+        of = _html(Typeset.name(picture.boxes[-1].name).runs, 13)
+        cells += [_table([_font(f"d{of}/d<I>u</I>", 13, theme.on_gradient)], **band)]
+        cells += [words("derivative of the output")]
         return _row_of(cells)
 
 
 def _pill(theme: Theme) -> dict[str, str]:
     return {"BORDER": "1", "COLOR": theme.local, "BGCOLOR": theme.local_fill, "STYLE": "ROUNDED", "CELLPADDING": "2"}
+
+
+def _signed(weight: float) -> str:
+    """Write a weight with its sign and two decimals, one that is smaller with two digits."""
+    if 0.005 <= abs(weight) < 1e4:
+        return f"{weight:+.2f}".replace("-", "−")
+    return ("+" if weight >= 0.0 else "") + html.escape(plain(Typeset.number(weight, 2).runs))
 
 
 def _line(a: tuple[float, float], b: tuple[float, float]) -> str:

@@ -23,13 +23,14 @@ from ..explain import find
 from ..files import write_whole
 from ..value import Value
 from .data import as_json
-from .dot import THEMES, digraph
+from .dot import digraph
 from .graph import DIRECTIONS, Slopes, picture_of
 from .layout import Plan
 from .mermaid import mermaid
 from .model import Picture
 from .net import Wires
 from .render import DOTS_PER_INCH, laid_out
+from .theme import THEMES
 from .tikz import tikz
 
 __all__ = ["FORMATS", "Drawing", "draw"]
@@ -252,11 +253,12 @@ def draw(
     """
     if not isinstance(output, Value):
         raise TypeError(f"draw: give a Value, not {output!r} of type {type(output).__name__}")
-    if max_nodes is not None and max_nodes < 1:
-        raise ValueError(f"draw: max_nodes must be at least 1, not {max_nodes}")
-    if precision not in range(1, 18):
+    if max_nodes is not None and not (type(max_nodes) is int and max_nodes >= 1):
+        raise ValueError(f"draw: max_nodes must be at least 1, not {max_nodes!r}")
+    if type(precision) is not int or precision not in range(1, 18):
         raise ValueError(f"draw: precision must be a whole number from 1 to 17, not {precision!r}")
     choices = {
+        "fold": (fold, (None, True, False)),
         "rankdir": (rankdir, DIRECTIONS),
         "slopes": (slopes, (None, "both", "symbol", "number", "none")),
         "direction": (direction, ("forward", "both")),

@@ -6,6 +6,8 @@ and numbers. It must not know file formats, nor how a picture is laid out.
 
 from __future__ import annotations
 
+import math
+import sys
 import textwrap
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -15,12 +17,12 @@ from typing import Literal
 
 from ..explain import Edge, edges
 from ..folding import Box as Fold, boxes_of, through, unfold
-from ..ops import Level
+from ..ops import Level, add, sub
 from ..printing import format_number, names_of, printable
 from ..stale import staleness
 from ..value import Value, derivatives_of, primal, topological_order
 from .model import Arrow, Box, Frame, Kind, Line, Picture, Slope
-from .net import Wires, biases_of, columns_of, neuron, of_example, weights_of_inputs, wire
+from .net import Wires, columns_of, is_one_box_each, neuron, of_example, weights_and_biases, wire
 from .typeset import Run, Typeset, plain, width
 
 __all__ = ["DIRECTIONS", "Slopes", "picture_of"]
@@ -30,7 +32,7 @@ DIRECTIONS = ("LR", "RL", "TB", "BT")
 SHORT = 26  # characters of a line of a formula, and of a local derivative in symbols
 LONGEST = 40  # characters of a name, and of a formula in two lines
 MANY = 20  # boxes, beyond which arrows have numbers alone
-NOISE = 1e-15  # of what was added: what is left of it by rounding
+NOISE = 4 * sys.float_info.epsilon  # of what was added: what rounding may leave of it
 
 
 def picture_of(
@@ -63,17 +65,20 @@ def picture_of(
     if fold is None and max_nodes is not None and len(folds) > max_nodes and any(box.place for box in folds):
         folds, fold = boxes_of(order, output, True), True
         note = "each neuron's nodes in one box; max_nodes=None, or fold=False, draws them"
-    writer = _Writer(output, order, names, precision, bool(fold), every)
+    writer = _Writer(output, order, names, precision, every)
     if fold is None and formulas and not every:
         folds = writer.take_in(folds)
-    is_net = bool(fold) and rankdir == "LR" and all(len(x.members) > 1 for x in folds if x.place)
-    is_net = is_net and any(x.place for x in folds)
+    is_net = bool(fold) and rankdir == "LR" and slopes is None and not backward and is_one_box_each(folds)
     if is_net:
         folds, shown = of_example(folds, example)
         note = "; ".join(x for x in (shown, note) if x)
     elif example is not None:
-        raise ValueError("draw: an example is chosen of a folded net: draw(J, fold=True, example=2)")
+        raise ValueError(
+            f"draw: example={example} is for a folded net, drawn from left to right: "
+            "fold=True, without rankdir, slopes and direction"
+        )
     kept = folds if max_nodes is None or len(folds) <= max_nodes else _nearest(folds, max_nodes)
+    is_net = is_net and len(kept) == len(folds)
     if missing := len(folds) - len(kept):
         note = f"{missing:,} of {len(folds):,} boxes are not drawn; max_nodes=None draws all"
     if stale := staleness(output, order):
@@ -96,7 +101,7 @@ def picture_of(
         rankdir=rankdir,
         slopes=slopes,
         backward=backward,
-        columns=columns_of(kept, ids) if is_net and len(kept) == len(folds) else (),
+        columns=columns_of(kept, ids) if is_net else (),
     )
 
 
@@ -115,16 +120,14 @@ def _content(
     arrows: list[Arrow] = []
     for fold in folds:
         node, name = fold.node, ids[fold.node]
-        entering = list(writer.arrows(fold, slopes in ("both", "symbol")))
-        weights = weights_of_inputs(fold) if wires and fold.place else {}
+        entering = list(writer.arrows(fold, slopes in ("both", "symbol"), formulas))
+        weights, biases = weights_and_biases(fold, kinds) if wires and fold.place else ({}, [])
         for parent, weight, symbol in entering:
             if parent not in ids:
                 continue
             ends = (ids[parent], parent), (name, node)
             if wires and fold.place:
-                by = weights.get(parent)
-                slope = writer.derivatives.get(by, 0.0) if by is not None else 0.0
-                arrows.append(wire(*ends, by, weight, slope, wires))
+                arrows.append(wire(*ends, weights.get(parent), weight, writer.derivatives, writer.output, wires))
             else:
                 arrows.append(writer.arrow(*ends, weight, symbol, kinds[parent] == "data"))
         hidden = sum(parent not in ids for parent, _, _ in entering)
@@ -135,19 +138,19 @@ def _content(
         box = writer.box(fold, name, kinds[node], formulas, frames.place(fold, name))
         if wires:
             head = Typeset.name(_short(writer.names[node])).runs
-            box = neuron(box, biases_of(fold) if fold.place else (), head, writer.number(primal(node)))
+            box = neuron(box, biases, head, writer.number(primal(node)))
         boxes.append(box)
     return boxes, arrows
 
 
 def _nearest(folds: list[Fold], most: int) -> list[Fold]:
     """Return the folds nearest to the output, which is the last, breadth first; in the graph's own order."""
-    by_node = {box.node: box for box in folds}
+    by_node = {box.node: box for box in folds}  # without those of other examples
     found = {folds[-1].node}
     queue = deque([folds[-1]])
     while queue:
         for parent, _ in queue.popleft().edges:
-            if parent not in found:
+            if parent in by_node and parent not in found:
                 if len(found) == most:
                     return [box for box in folds if box.node in found]
                 found.add(parent)
@@ -213,12 +216,10 @@ class _Writer:
         order: list[Value],
         names: dict[Value, str],
         precision: int,
-        is_folded: bool,
         every: bool,
     ) -> None:
         self.output, self.names, self.precision = output, names, precision
-        self.is_folded, self.every = is_folded, every
-        self.order = order
+        self.every, self.order = every, order
         # Not .grad: it may be the derivative of another output, or the sum of several calls.
         self.derivatives = derivatives_of(output, order) if output.grad != 0.0 else {}
         self.taken: dict[Value, Typeset] = {}  # unnamed results, as the formulas that stand in their places
@@ -282,7 +283,7 @@ class _Writer:
         head = Typeset.name(called)
         lines = [Line("formula", head.runs)]
         if node.op is not None:
-            whole = len(box.members) == 1 or all(x in self.taken for x in box.members[:-1])
+            whole = self.is_whole(box)
             if not whole and not box.place:
                 lines = [Line("formula", (*head.runs, Run(" = …")))]
             elif not whole or not formulas:
@@ -312,20 +313,31 @@ class _Writer:
 
     def _is_noise(self, node: Value) -> bool:
         """Return whether a sum is what rounding left of its terms."""
-        if node.op is None or node.op.text.level != Level.SUM:
+        value = primal(node)
+        if node.op not in (add, sub) or not math.isfinite(value) or value.is_integer():
             return False
-        largest = max((abs(primal(x) if isinstance(x, Value) else x) for x in node.operands), default=0.0)
-        return 0.0 < abs(primal(node)) <= NOISE * largest
+        largest = max(abs(primal(x) if isinstance(x, Value) else x) for x in node.operands)
+        return abs(value) <= NOISE * largest
 
-    def arrows(self, box: Fold, symbols: bool) -> Iterator[tuple[Value, float, Typeset | None]]:
-        """Yield what enters a box: the parent, the local derivative, and its symbol if there is a short one."""
-        known = len(box.members) == 1 or all(x in self.taken for x in box.members[:-1])
-        if not self.is_folded and len(box.members) == 1:
-            for edge in edges(box.node):
-                yield edge.parent, edge.weight, _if_short(self._rule(edge)) if symbols else None
+    def is_whole(self, box: Fold) -> bool:
+        """Return whether the formula of a box says all that is in it."""
+        return len(box.members) == 1 or all(x in self.taken for x in box.members[:-1])
+
+    def arrows(self, box: Fold, symbols: bool, formulas: bool) -> Iterator[tuple[Value, float, Typeset | None]]:
+        """Yield what enters a box: the parent, the local derivative, and its symbol if there is a short one.
+
+        Beside a formula there is one arrow from each parent, of x² too; else one for each operand.
+        """
+        if self.every or not formulas:
+            for parent, weight in box.edges:
+                yield parent, weight, None
             return
-        for parent, weight in box.edges:
-            yield parent, weight, _if_short(self._through(box, parent)) if symbols and known else None
+        symbols = symbols and self.is_whole(box)
+        entering: Sequence[tuple[Value, float]] = box.edges
+        if len({parent for parent, _ in entering}) < len(entering):
+            entering = through(box.node, list(box.members))
+        for parent, weight in entering:
+            yield parent, weight, _if_short(self._through(box, parent)) if symbols else None
 
     def _rule(self, edge: Edge) -> Typeset | float:
         rule = edge.rule(self.write, Typeset, self.precision) if edge.is_formula else None
@@ -342,9 +354,9 @@ class _Writer:
                 if edge.passes:
                     part = _times(adjoints[user], self._rule(edge))
                     if edge.parent is parent:
-                        found = found + part
+                        found = _plus(found, part)
                     else:
-                        adjoints[edge.parent] = adjoints.get(edge.parent, 0.0) + part
+                        adjoints[edge.parent] = _plus(adjoints.get(edge.parent, 0.0), part)
         return found
 
     def arrow(
@@ -363,12 +375,12 @@ class _Writer:
             product = Typeset.product([Typeset.number(x, self.precision) for x in (upstream, weight)])
             back = (*product.runs, Run(" = "), *Typeset.number(upstream * weight, self.precision).runs)
         role: Literal["forward", "data"] = "data" if is_data else "forward"
-        return Arrow(start, end, role, " = ".join(x for x in stages if x), slope, weight, back)
+        return Arrow(start, end, role, " = ".join(x for x in stages if x), slope, weight, back=back)
 
     def sentence(self, box: Fold, gradient: float | None) -> str:
         """Say in words what a box shows."""
         node = box.node
-        known = len(box.members) == 1 or all(x in self.taken for x in box.members[:-1])
+        known = self.is_whole(box)
         stages = [plain(Typeset.name(self.names[node]).runs)]
         if node.op is not None and known:
             stages.append(plain(self.formula(node).runs))
@@ -405,11 +417,17 @@ def _times(x: Typeset | float, y: Typeset | float) -> Typeset | float:
     return product
 
 
+def _plus(x: Typeset | float, y: Typeset | float) -> Typeset | float:
+    """Add as on paper: 2x for x + x."""
+    same = isinstance(x, Typeset) and isinstance(y, Typeset) and x.string == y.string
+    total: Typeset | float = 2.0 * x if same else x + y
+    return total
+
+
 def _upright(runs: tuple[Run, ...]) -> tuple[Run, ...]:
     """Join runs that differ only in being italic."""
-    return tuple(
-        Run("".join(x.text for x in same), shift=shift) for shift, same in groupby(runs, lambda run: run.shift)
-    )
+    by_shift = groupby(runs, lambda run: run.shift)
+    return tuple(Run("".join(x.text for x in same), shift=shift) for shift, same in by_shift)
 
 
 def _if_short(rule: Typeset | float) -> Typeset | None:

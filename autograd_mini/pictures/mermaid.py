@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .dot import THEMES
 from .model import Box, Picture
+from .theme import THEMES
 from .typeset import Run, Typeset
 
 __all__ = ["mermaid"]
@@ -24,7 +24,7 @@ SHAPES = {
 
 def mermaid(picture: Picture) -> str:
     """Write a picture as a Mermaid flowchart."""
-    lines = [f"%% {picture.title}", f"flowchart {picture.rankdir}"]
+    lines = [f"%% {_escaped(picture.title)}", f"flowchart {picture.rankdir}"]
     ids = {box.id: f"b{i}" for i, box in enumerate(picture.boxes)}
     framed: dict[tuple[str, ...], list[str]] = {}
     for box in picture.boxes:
@@ -84,13 +84,11 @@ def _box(box: Box, name: str) -> str:
 def _text(runs: Iterable[Run], styled: bool = True) -> str:
     parts = []
     for run in runs:
-        text = _escaped(run.text)
-        if run.shift:
-            text = f"<{run.shift}>{text}</{run.shift}>" if styled or run.shift else text
-        parts.append(f"<i>{text}</i>" if run.italic and styled else text)
+        text = f"<i>{_escaped(run.text)}</i>" if run.italic and styled else _escaped(run.text)
+        parts.append(f"<{run.shift}>{text}</{run.shift}>" if run.shift else text)
     return "".join(parts)
 
 
 def _escaped(text: str) -> str:
-    """Write each sign that means something to Mermaid or HTML by its number."""
-    return "".join(f"#{ord(c)};" if c in '"<>&#;`\\' else c for c in text)
+    """Write each sign that means something to Mermaid or HTML by its number; a backslash stands off the next letter."""
+    return "".join(f"#{ord(c)};" + "\u200b" * (c == "\\") if c in '"<>&#;`\\%{}$:' else c for c in text)

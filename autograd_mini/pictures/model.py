@@ -53,7 +53,7 @@ class Box:
 class Arrow:
     """An edge from a box to the box that uses it; `back` is the product that flows back along it.
 
-    A wire, between two neurons, shows `weight` by its sign and size.
+    A wire, between two neurons, shows `weight` by its sign and size: None where it is not known.
     """
 
     source: str
@@ -61,6 +61,7 @@ class Arrow:
     role: Role
     sentence: str = ""
     slope: Slope | None = None
+    derivative: float | None = None
     weight: float | None = None
     back: tuple[Run, ...] = ()
 

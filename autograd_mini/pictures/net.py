@@ -6,25 +6,36 @@ the derivative of a neuron's sum in an input is. It must not know coordinates.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from ..explain import edges
 from ..folding import Box as Fold
+from ..ops import Op
 from ..printing import Label
 from ..value import Value, no_grad, primal
-from .model import Arrow, Box, Line
+from .model import Arrow, Box, Kind, Line
 from .typeset import Run, Typeset, plain
 
-__all__ = ["Wires", "biases_of", "columns_of", "neuron", "of_example", "weights_of_inputs", "wire"]
+__all__ = ["Wires", "columns_of", "is_one_box_each", "neuron", "of_example", "weights_and_biases", "wire"]
 
 Wires = Literal["weights", "derivatives", "gradients"]
+
+
+def is_one_box_each(folds: list[Fold]) -> bool:
+    """Return whether these are a net's, with one box for each neuron of each example."""
+    places = [fold.place for fold in folds if fold.place]
+    return bool(places) and len(set(places)) == len(places)
 
 
 def of_example(folds: list[Fold], example: int | None) -> tuple[list[Fold], str]:
     """Return the folds of one example of a net's cost, and a note on which it is."""
     examples = sorted({x for x in map(_example, folds) if x}, key=lambda x: x.rjust(9))
     if not examples:
+        if example is not None:
+            raise ValueError(f"draw: there is one example, without a number; leave example={example} out")
         return folds, ""
     chosen = examples[0] if example is None else str(example)
     if chosen not in examples:
@@ -38,34 +49,42 @@ def _example(fold: Fold) -> str:
     return fold.place.example if fold.place else Label.parse(fold.node.label).example
 
 
-def weights_of_inputs(fold: Fold) -> dict[Value, Value]:
-    """Return for what enters a neuron the leaf that it is multiplied by."""
-    found: dict[Value, Value] = {}
+def weights_and_biases(fold: Fold, kinds: Mapping[Value, Kind]) -> tuple[dict[Value, Value], list[Value]]:
+    r"""Return the weight of each input of a neuron, and the biases, by the derivatives of its sum z.
+
+    The weight of x is the parameter that $\partial z / \partial x$ is; a bias is a parameter b with
+    $\partial z / \partial b = 1$. An input that enters in another way has no weight.
+    """
     inside = set(fold.members)
-    for user, parent, rule in _rules(fold):
-        if parent not in inside and isinstance(rule, Value) and rule.op is None and user in inside:
-            found.setdefault(parent, rule)
-    return found
+    total = fold.node
+    while total.op is not None and total.op.arity == 1 and total.parents[0] in inside:  # below the activation
+        total = total.parents[0]
+    entering = Counter(parent for user in fold.members for parent in user.parents)
+    ones, found, biases = {total}, {}, []
+    for user in reversed(fold.members):
+        if user not in ones or user.op is None:
+            continue
+        for parent, rule in _rules(user):
+            if entering[parent] > 1:
+                continue
+            if isinstance(rule, Value) and parent not in inside and kinds[rule] == "parameter":
+                found[parent] = rule
+            elif isinstance(rule, float) and rule == 1.0:
+                ones.add(parent)
+                if kinds[parent] == "parameter":
+                    biases.append(parent)
+    return found, biases
 
 
-def biases_of(fold: Fold) -> list[Value]:
-    """Return the leaves of a neuron that are added to its sum."""
-    return [x for _, x, rule in _rules(fold) if x.op is None and x.label and isinstance(rule, float) and rule == 1.0]
-
-
-def _rules(fold: Fold) -> list[tuple[Value, Value, object]]:
-    """Return the edges inside a fold and into it, with what their rules give of the Values themselves."""
-    found = []
+def _rules(user: Value) -> Iterator[tuple[Value, object]]:
+    """Yield the parents of a node with what its rules give of the Values themselves: of a product the other factor."""
+    assert user.op is not None
     with no_grad():
-        for user in fold.members:
-            for edge in edges(user):
-                op = user.op
-                assert op is not None
-                try:
-                    found.append((user, edge.parent, op.rules[edge.operand](*user.operands, user)))
-                except (ArithmeticError, ValueError):  # at a pole: no product
-                    continue
-    return found
+        for edge in edges(user):
+            try:
+                yield edge.parent, user.op.rules[edge.operand](*user.operands, user)
+            except (ArithmeticError, ValueError):  # at a pole, which no product has
+                continue
 
 
 def wire(
@@ -73,37 +92,30 @@ def wire(
     target: tuple[str, Value],
     weight: Value | None,
     derivative: float,
-    slope: float,
+    derivatives: Mapping[Value, float],
+    output: Value,
     what: Wires,
 ) -> Arrow:
     """Return the wire between two neurons; without a weight, or by choice, it shows the local derivative."""
     (start, parent), (end, user) = source, target
     of, into = (plain(Typeset.name(x.label or "?").runs) for x in (user, parent))
-    if what == "derivatives" or weight is None:
-        number, said = derivative, f"∂{of}/∂{into}"
-    else:
-        name = plain(Typeset.name(weight.label).runs)
-        number, said = (primal(weight), name) if what == "weights" else (slope, f"dJ/d{name}")
-    return Arrow(start, end, "wire", f"{said} = {plain(Typeset.number(number, 4).runs)}", weight=number)
+    number: float | None = derivative
+    said = f"∂{of}/∂{into}"
+    if weight is not None and what == "weights":
+        number, said = primal(weight), plain(Typeset.name(weight.label or "w").runs)
+    elif weight is not None and what == "gradients":
+        number, said = derivatives.get(weight), plain(Typeset.derivative(output.label or "f", weight.label or "w").runs)
+    shown = "?" if number is None else plain(Typeset.number(number, 4).runs)
+    return Arrow(start, end, "wire", f"{said} = {shown}", derivative=derivative, weight=number)
 
 
 def neuron(box: Box, biases: Sequence[Value], name: tuple[Run, ...], value: tuple[Run, ...]) -> Box:
     """Return the box of a neuron: its output, its bias and the derivative in it."""
     lines = [Line("pair", (*name, Run(" = "), *value))]
-    for bias in biases[:1]:
-        number = Typeset.number(primal(bias), 3).runs
-        lines.append(Line("note", (Run("b", italic=True), Run(" = "), *number)))
-    return Box(
-        box.id,
-        box.kind,
-        box.name,
-        (*lines, *(line for line in box.lines if line.role == "gradient")),
-        box.sentence,
-        box.value,
-        box.gradient,
-        box.operation,
-        box.frame,
-    )
+    for bias in biases[:2]:
+        letter = Typeset.name(Label.parse(bias.label).base or "b").runs
+        lines.append(Line("note", (*letter, Run(" = "), *Typeset.number(primal(bias), 3).runs)))
+    return replace(box, lines=(*lines, *(line for line in box.lines if line.role == "gradient")))
 
 
 def columns_of(folds: Sequence[Fold], ids: dict[Value, str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -112,24 +124,26 @@ def columns_of(folds: Sequence[Fold], ids: dict[Value, str]) -> tuple[tuple[str,
     columns: list[tuple[str, list[tuple[object, str]]]] = [("data", [])]
     columns += [(f"layer {layer}", []) for layer in layers]
     place: dict[Value, int] = {}
+    activations: dict[int, set[Op | None]] = {}
     for fold in folds:
         name = ids[fold.node]
         if fold.place:
             column = 1 + layers.index(fold.place.layer)
             columns[column][1].append((fold.place.neuron.rjust(9), name))
-            op = fold.node.op
-            if op is not None and op.arity == 1:
-                title = plain(Typeset.write(op, [Typeset.name("z")]).runs)
-                columns[column] = (f"layer {fold.place.layer}: a = {title}", columns[column][1])
+            activations.setdefault(column, set()).add(fold.node.op)
         else:
             column = max((place[x] + 1 for x, _ in fold.edges if x in place), default=0)
             column = column if column == 0 else max(column, len(layers) + 1)
             while len(columns) <= column:
-                columns.append(("cost" if len(columns) == len(layers) + 1 else "", []))
+                columns.append(("", []))
             columns[column][1].append((len(columns[column][1]), name))
         place[fold.node] = column
+    captions = []
     for k, (title, found) in enumerate(columns):
-        if k and k <= len(layers):
+        op, *others = activations.get(k, {None})
+        formula = op is not None and op.arity == 1 and not others and plain(Typeset.write(op, [Typeset.name("z")]).runs)
+        captions.append(f"{title}: a = {formula}" if formula else title)
+        if k in activations:
             found.sort()
-        columns[k] = (title, found)
-    return tuple((title, tuple(name for _, name in found)) for title, found in columns if found)
+    named = zip(captions, columns, strict=True)
+    return tuple((title, tuple(name for _, name in found)) for title, (_, found) in named if found)

@@ -1,16 +1,22 @@
-"""A picture as TikZ, for papers and Beamer: a file that LaTeX sets as it is, with the packages tikz and xcolor."""
+"""A picture as TikZ, for papers and Beamer: a file that pdfLaTeX sets as it is, with the packages tikz and xcolor.
+
+A sign that pdfLaTeX's fonts do not have is written by its number, as U+4E2D.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
+from itertools import groupby
 
 from ..printing import ACCENTS, GREEK
 from .board import board_of
-from .dot import THEMES, digraph, pill_names
+from .dot import digraph, pill_names
 from .layout import positions_in_columns
 from .model import Arrow, Box, Line, Picture
 from .render import render
+from .theme import THEMES
 from .typeset import Run, Typeset
 
 __all__ = ["tikz"]
@@ -20,7 +26,9 @@ PER_INCH = 1.6  # centimetres of the picture for an inch of Graphviz's, whose ty
 SIGNS = {
     "·": r"\cdot ", "−": "-", "≈": r"\approx ", "√": r"\surd ", "≥": r"\ge ", "≤": r"\le ", "…": r"\dots ",
     "∂": r"\partial ", "∞": r"\infty ", "∛": r"\sqrt[3]{}", "\u2009": r"\,", "\u2003": r"\quad ", " ": " ",
-    "Γ": r"\Gamma ", "′": "'", "×": r"\times ", "÷": r"\div ", "Σ": r"\Sigma ",
+    "Δ": r"\Delta ", "Γ": r"\Gamma ", "Θ": r"\Theta ", "Λ": r"\Lambda ", "Ξ": r"\Xi ", "Π": r"\Pi ", "Φ": r"\Phi ",
+    "Ψ": r"\Psi ", "Ω": r"\Omega ", "∇": r"\nabla ", "∈": r"\in ", "µ": r"\mu ", "′": "'", "×": r"\times ", "÷": r"\div ", 
+    "Σ": r"\Sigma ",
     **{letter: f"\\{name} " for name, letter in GREEK.items() if name != "omicron"},
 }  # fmt: skip
 SPECIAL = {"\\": r"\backslash ", "^": r"\hat{}", "~": r"\sim ", "<": "<", ">": ">"}
@@ -28,6 +36,7 @@ SPECIAL = {"\\": r"\backslash ", "^": r"\hat{}", "~": r"\sim ", "<": "<", ">": "
 HEAD = r"""% {title}: needs only tikz and xcolor
 \documentclass[border=6pt]{{standalone}}
 \usepackage[T1]{{fontenc}}
+\usepackage{{textcomp}}
 \usepackage{{tikz}}
 {colors}
 \newcommand{{\band}}[1]{{\colorbox{{gradient}}{{\color{{ongradient}}\footnotesize$#1$}}}}
@@ -47,7 +56,7 @@ HEAD = r"""% {title}: needs only tikz and xcolor
 
 
 def tikz(picture: Picture) -> str:
-    """Write a picture as a LaTeX file; boxes stand where Graphviz puts them, without one in columns."""
+    """Write a picture as a LaTeX file; boxes stand where Graphviz puts them, and without it in columns."""
     theme = THEMES["light"]
     colors = {"ink": theme.ink, "value": theme.value, "local": theme.local, "localfill": theme.local_fill}
     colors |= {
@@ -131,31 +140,46 @@ def _wire(
 
 
 def _math(runs: Iterable[Run]) -> str:
-    parts = []
-    for run in runs:
-        text = _letters(run.text) if run.italic else _upright(run.text)
-        parts.append({"sub": "_{%s}", "sup": "^{%s}"}.get(run.shift, "%s") % text)
-    return re.sub(r"(\^\{[^{}]*\})\^", r"\1{}^", re.sub(r"(_\{[^{}]*\})_", r"\1{}_", "".join(parts)))
+    parts: list[str] = []
+    for shift, together in groupby(runs, lambda run: run.shift):
+        text = "".join(_letters(run.text) if run.italic else _upright(run.text) for run in together)
+        if not shift:
+            parts.append(text)
+        else:
+            parts.append(("_" if shift == "sub" else "^") + f"{{{text}}}")
+    return "".join(parts)
 
 
 def _letters(text: str) -> str:
+    """Write italic letters: one as it is, a word as a word."""
     if len(text) == 2 and text[1] in ACCENTS:
         return rf"\{ACCENTS[text[1]]}{{{_upright(text[0])}}}"
     if text in SIGNS:
         return SIGNS[text]
-    return text if len(text) == 1 and text.isalpha() else rf"\mathit{{{_upright(text, words=False)}}}"
+    return (
+        text if len(text) == 1 and text.isascii() and text.isalpha() else rf"\mathit{{{_upright(text, words=False)}}}"
+    )
 
 
 def _upright(text: str, words: bool = True) -> str:
     parts = []
-    for piece in re.findall(r"[^\W\d_]{2,}|.", text, re.DOTALL):
+    for piece in re.findall(r"[a-zA-Z]{2,}|.", text, re.DOTALL):
         if piece in SIGNS:
             parts.append(SIGNS[piece])
         elif piece in SPECIAL:
             parts.append(SPECIAL[piece])
         elif piece in "{}$&#_%":
             parts.append("\\" + piece)
+        elif piece.isascii():
+            parts.append(rf"\mathrm{{{piece}}}" if piece.isalpha() and words else piece)
         else:
-            letters = piece.isalpha() and words
-            parts.append(rf"\mathrm{{{piece}}}" if letters else piece)
+            parts.append(_foreign(piece))
     return "".join(parts)
+
+
+def _foreign(sign: str) -> str:
+    """Write what is not ASCII: letters of the Latin alphabets as text, all else by its number, which pdfLaTeX has."""
+    whole = unicodedata.normalize("NFC", sign)
+    if re.fullmatch("[\u00a1-\u017f€]", whole):
+        return rf"\mbox{{{whole}}}"
+    return rf"\mbox{{\texttt{{U+{ord(sign):04X}}}}}"

@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from ..ops import SIZES, Level, Notation, Op
+from ..ops import SIZES, Level, Notation, Op, add, mul
 from ..printing import GREEK, Label, Written, format_number, is_formula
 
 __all__ = ["Run", "Typeset", "plain", "width"]
@@ -76,18 +76,16 @@ class Typeset(Written):
     @classmethod
     def write(cls, op: Op, operands: Sequence[Typeset]) -> Typeset:
         """Write a row applied to operands, a number in front of what it multiplies."""
-        if op.neutral == (1.0, 1.0) and _is_number(operands[1]) and not _is_number(operands[0]):
+        if op is mul and _is_number(operands[1]) and not _is_number(operands[0]):
             operands = operands[::-1]
-        if op.neutral == (1.0, 1.0) and operands[0].string.startswith("−") and _is_number(operands[0]):
+        if op is mul and operands[0].string == "−1":
+            return cls(f"−{operands[1].bracketed(Level.PRODUCT)}", Level.SUM, op)
+        if op is mul and operands[0].string.startswith("−") and _is_number(operands[0]):
             factors = [cls(operands[0].string), operands[1]]
             return cls(_multiplied(super().write(op, factors).string), Level.SUM, op)
-        if (
-            op.neutral == (1.0, 1.0)
-            and operands[0].string == operands[1].string
-            and SQUARED.fullmatch(operands[0].string)
-        ):
+        if op is mul and operands[0].string == operands[1].string and SQUARED.fullmatch(operands[0].string):
             return cls(f"{operands[0].string}{SUP}2{BACK}", Level.POWER, op)
-        if op.text.template == "<x> + <y>" and operands[1].level == Level.SUM and operands[1].string.startswith("−"):
+        if op is add and operands[1].level == Level.SUM and operands[1].string.startswith("−"):
             left, right = operands[0].bracketed(Level.SUM), operands[1].string
             return cls(f"{left} − {right[1:]}", Level.SUM, op)
         if SUP in _notation(op).template and any(SUB in x.string or SUP in x.string for x in operands[op.arity - 1 :]):
@@ -170,7 +168,8 @@ def _is_number(x: Typeset) -> bool:
 
 # Letters multiply by standing side by side, if they are single: bc, 3v, 3(a + b), w₁x₁.
 SHIFTED = f"(?:[{SUB}{SUP}][^{BACK}]*{BACK})*"
-LETTER = f"{ITALIC}[^{BACK}][\u0302-\u0304′]?{BACK}"
+LETTER = f"(?<![√∛]){ITALIC}[^{BACK}][\u0302-\u0304′]?{BACK}"
+FUNCTION = f"{ITALIC}[fghFGσψΓ]{BACK}{SHIFTED}"  # a letter that would be called by a bracket after it
 SQUARED = re.compile(LETTER)
 SIDE_BY_SIDE = re.compile(
     rf"((?:(?<![{SUP}{SUB}\d.,])[−]?(?:[\d.]+π?|π)|{LETTER}{SHIFTED}|{CLOSE}){TIMES})(?={LETTER}|{OPEN}(?!−[\d.]+{CLOSE}))"
@@ -187,7 +186,9 @@ def _multiplied(string: str) -> str:
     if TIMES not in string:
         return string
     string = re.sub(rf" ?{TIMES} ?", TIMES, string)
-    return SIDE_BY_SIDE.sub(close, string).replace(TIMES, " · ")
+    string = re.sub(rf"({FUNCTION}){TIMES}(?={OPEN})", r"\1 · ", string)
+    string = SIDE_BY_SIDE.sub(close, string).replace(TIMES, " · ")
+    return re.sub(rf" \+ {OPEN}(−[\d.]+){CLOSE}(?= [+−] |$)", lambda found: f" − {found[1][1:]}", string)
 
 
 @lru_cache(4096)
@@ -205,7 +206,7 @@ def _runs(string: str) -> Iterator[Run]:
         elif piece:
             shift = next((("sub", "sup")[s == SUP] for s in styles if s != ITALIC), "")
             text = piece.replace(OPEN, "(").replace(CLOSE, ")")
-            yield Run(text, ITALIC in styles and not shift, shift)
+            yield Run(text, ITALIC in styles, shift)
 
 
 # A row's LaTeX as a template of typeset text.
@@ -323,8 +324,8 @@ def plain(runs: Iterable[Run]) -> str:
         if not shift or all(ord(c) in table for c in text):
             parts.append(text.translate(table))
         else:
-            sign = "_" if shift == "sub" else "^"
-            parts.append(sign + (text if text.isalnum() or text[0] in "[(" else f"({text})"))
+            alone = len(text) == 1 or re.fullmatch(r"(\[\w+\])?(\(\w+\))?", text) or (shift == "sub" and text.isalnum())
+            parts.append(("_" if shift == "sub" else "^") + (text if alone else f"({text})"))
     return "".join(parts)
 
 
