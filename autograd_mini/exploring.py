@@ -30,6 +30,7 @@ from .value import Value, primal, topological_order
 __all__ = ["Explorer", "explore"]
 
 MOST = 300  # nodes: beyond it neither the picture nor the list of sliders can be read
+MOST_EDGES = 2_500
 LONGEST = 20_000  # characters of a row as JavaScript; a function of one's own may grow without end
 ROOM = 120  # points that a box is wide, for other numbers than those that are there at first
 TALLEST, LOWEST = 900, 460  # pixels of the frame in a notebook
@@ -119,7 +120,7 @@ def explore(output: Value, *, precision: int = 4) -> Explorer:
 
     Raises:
         TypeError: `output` is not a Value.
-        ValueError: the graph has more than 300 nodes, or `precision` is not from 1 to 17.
+        ValueError: the graph has more than 300 nodes or 2,500 edges, or `precision` is not from 1 to 17.
         StaleGraphError: a number was assigned after the graph was computed.
         ImportError: there is no `dot` program and no pygraphviz.
 
@@ -139,6 +140,8 @@ def explore(output: Value, *, precision: int = 4) -> Explorer:
         )
     if precision not in range(1, 18):
         raise ValueError(f"explore: precision must be a whole number from 1 to 17, not {precision!r}")
+    if (many := sum(len(node.parents) for node in order)) > MOST_EDGES:
+        raise ValueError(f"explore: the graph has {many:,} edges, and at most {MOST_EDGES:,} can be read")
     from .pictures.drawing import Drawing
     from .pictures.graph import picture_of
     from .pictures.layout import plan_of

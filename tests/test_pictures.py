@@ -24,6 +24,10 @@ from autograd_mini.pictures.theme import THEMES
 from autograd_mini.pictures.typeset import Run, Typeset, plain
 
 HOSTILE = [
+    "\\nabla x",
+    "%%{init: {'theme':'forest'}}%%",
+    "fa:fa-car $$x$$",
+    "中 Ω Δt ∈ € é °C",
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
     "a\\nb\\N\\G",
@@ -201,6 +205,99 @@ def test_what_rounding_leaves_is_nothing() -> None:
     assert y.data != 0.0
     assert plain(picture_of(y).boxes[-1].lines[1].runs) == "≈ 0"
     assert plain(picture_of(ag.expression("y = a - b", a=1.5, b=1)).boxes[-1].lines[1].runs) == "0.5"
+
+
+def test_what_is_no_noise() -> None:
+    def shown(y: Value) -> str:
+        return plain(picture_of(y).boxes[-1].lines[1].runs)
+
+    assert shown(Value(math.inf, "x") + 1) == "∞"
+    assert shown(Value(1e16, "a") - Value(1e16 - 2, "b")) == "2"
+    large = ag.dot([Value(6.022e23, "N"), Value(1.0, "o")], [Value(1.381e-23, "k"), Value(2.0, "z")])
+    assert shown(large) == "10.32"
+    assert shown(Value(1.5, "a") - Value(1.5, "b")) == "0"
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        (lambda x, f: f * (2 * x), "f · (2x)"),
+        (lambda x, f: Typeset.name("sigma") * (x + f), "σ · (x + f)"),
+        (lambda x, f: x * (f + 1), "x(f + 1)"),
+        (lambda x, f: ag.sqrt(x) * f, "√x · f"),
+        (lambda x, f: ag.sqrt(x) * Typeset.name("a") * Typeset.name("b"), "√x · ab"),
+        (lambda x, f: x ** (2 * f), "x^(2f)"),
+        (lambda x, f: ag.exp(x * f), "e^(xf)"),
+        (lambda x, f: ag.exp(-(x**2)), "exp(−x²)"),
+        (lambda x, f: x ** Typeset.name("a_1^[2](3)"), "x^(a₁^[2](3))"),
+        (lambda x, f: x + f * -2.0 + x, "x − 2f + x"),
+        (lambda x, f: -1.0 * (x - 2.0), "−(x − 2)"),
+    ],
+)
+def test_formulas_that_could_be_misread(formula: Any, expected: str) -> None:
+    assert text(formula(Typeset.name("x"), Typeset.name("f"))) == expected
+
+
+def test_weights_are_what_the_derivative_of_the_sum_is() -> None:
+    def wires(z: Value, **parameters: Value) -> dict[str, float | None]:
+        a = ag.tanh(z)
+        a.label, z.label = "a_1^[1]", "z_1^[1]"
+        J = a * 2.0
+        J.label = "J"
+        picture = ag.draw(J, fold=True).picture
+        name = {box.id: box.name for box in picture.boxes}
+        assert picture.columns
+        return {name[arrow.source]: arrow.weight for arrow in picture.arrows if arrow.role == "wire"}
+
+    w, v, x, y, b = (Value(k, n) for k, n in ((0.5, "w_1"), (-0.3, "w_2"), (2.0, "x_1"), (3.0, "x_2"), (1.0, "b")))
+    assert wires(w * x + v * y + b) == {"x_1": 0.5, "x_2": -0.3}
+    assert wires(ag.dot([w, v], [x, y], b)) == {"x_1": 0.5, "x_2": -0.3}
+    minus = wires(w * x - v * y)
+    assert minus["x_1"] == 0.5
+    assert minus["x_2"] == pytest.approx(0.3 * (1 - math.tanh(1.9) ** 2))  # no weight: the derivative
+    gate = wires(x * y + w * 1.0)
+    assert gate["x_1"] == pytest.approx(3.0 * (1 - math.tanh(6.5) ** 2))
+    twice = wires(w * x + v * (x * 1.0))
+    assert twice["x_1"] not in (0.5, -0.3)
+
+
+def test_nets_of_every_kind_are_boards() -> None:
+    X = [[0.5, 1.0], [1.0, -1.0], [0.0, 2.0]]
+    for activations, targets, loss in (
+        (("relu",), [0, 1, 0], "cross_entropy"),
+        (("tanh", "sigmoid"), [[0, 1], [1, 0], [1, 1]], "binary_cross_entropy"),
+        (("tanh",), [[0.5, 1], [2, 3], [0, 0]], "mean_squared_error"),
+    ):
+        net = nn.MLP(2, [3, 2], *activations, rng=0)
+        J = nn.cost(net, X, targets, loss)
+        for example in (1, 3):
+            picture = ag.draw(J, fold=True, example=example).picture
+            assert len(picture.columns) >= 4
+            assert picture.note.startswith(f"example {example} of 3 is drawn")
+            assert sum(arrow.role == "wire" for arrow in picture.arrows) == 12
+    wide = nn.MLP(30, [70, 1], "tanh", "sigmoid", rng=0)
+    J = nn.cost(wide, [[0.1] * 30, [0.2] * 30], [0, 1])
+    assert ag.draw(J).svg().startswith("<?xml")
+    with pytest.raises(ValueError, match="there is one example, without a number"):
+        ag.draw(nn.cost(net, X[:1], [[0.5, 1]], "mean_squared_error"), fold=True, example=7)
+
+
+def test_wires_of_gradients_before_backward() -> None:
+    net = nn.two_layer_net(1, 1, rng=0)
+    L = nn.cost(net, [[1.0]], [1])
+    L.label = "L"
+    sentences = [x.sentence for x in ag.draw(L, fold=True, wires="gradients").picture.arrows if x.role == "wire"]
+    assert sentences == ["dL/dW₁₁^[1] = ?", "dL/dW₁₁^[2] = ?"]
+    assert "= ?" in ag.draw(L, fold=True, wires="gradients").svg()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"precision": 3.0}, {"precision": True}, {"max_nodes": "a"}, {"max_nodes": 2.5}, {"fold": "yes"}, {"wires": "w"}],
+)
+def test_arguments_of_a_wrong_kind(J: Value, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=rf"draw: {next(iter(wrong))} must be"):
+        ag.draw(J, **wrong)
 
 
 def test_kinds_of_boxes() -> None:

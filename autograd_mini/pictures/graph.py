@@ -22,7 +22,7 @@ from ..printing import format_number, names_of, printable
 from ..stale import staleness
 from ..value import Value, derivatives_of, primal, topological_order
 from .model import Arrow, Box, Frame, Kind, Line, Picture, Slope
-from .net import Wires, columns_of, is_one_box_each, neuron, of_example, weights_and_biases, wire
+from .net import Wires, columns_of, is_one_box_each, neuron, of_example, weights_and_biases, wire, without_parameters
 from .typeset import Run, Typeset, plain, width
 
 __all__ = ["DIRECTIONS", "Slopes", "picture_of"]
@@ -79,6 +79,9 @@ def picture_of(
         )
     kept = folds if max_nodes is None or len(folds) <= max_nodes else _nearest(folds, max_nodes)
     is_net = is_net and len(kept) == len(folds)
+    kinds = _kinds(order, output)
+    if is_net:
+        kept = without_parameters(kept, kinds)
     if missing := len(folds) - len(kept):
         note = f"{missing:,} of {len(folds):,} boxes are not drawn; max_nodes=None draws all"
     if stale := staleness(output, order):
@@ -89,7 +92,7 @@ def picture_of(
     ids = {fold.node: f"n{i}" for i, fold in enumerate(kept)}
     frames = _Frames()
     marked = set(mark)  # a set tells nodes apart by identity
-    boxes, arrows = _content(writer, kept, ids, frames, formulas, slopes, wires if is_net else None)
+    boxes, arrows = _content(writer, kept, ids, kinds, frames, formulas, slopes, wires if is_net else None)
     by_id = {name: node for node, name in ids.items()}
     return Picture(
         title=f"Computation graph of {names[output]}",
@@ -109,21 +112,22 @@ def _content(
     writer: _Writer,
     folds: list[Fold],
     ids: dict[Value, str],
+    kinds: dict[Value, Kind],
     frames: _Frames,
     formulas: bool,
     slopes: Slopes,
     wires: Wires | None,
 ) -> tuple[list[Box], list[Arrow]]:
     """Return the boxes and the arrows of a picture, or of a net's with wires."""
-    kinds = _kinds(writer.order, writer.output)
     boxes: list[Box] = []
     arrows: list[Arrow] = []
     for fold in folds:
         node, name = fold.node, ids[fold.node]
         entering = list(writer.arrows(fold, slopes in ("both", "symbol"), formulas))
         weights, biases = weights_and_biases(fold, kinds) if wires and fold.place else ({}, [])
+        own = {*weights.values(), *biases}  # a set tells nodes apart by identity
         for parent, weight, symbol in entering:
-            if parent not in ids:
+            if parent not in ids or parent in own:
                 continue
             ends = (ids[parent], parent), (name, node)
             if wires and fold.place:

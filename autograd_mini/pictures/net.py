@@ -19,7 +19,16 @@ from ..value import Value, no_grad, primal
 from .model import Arrow, Box, Kind, Line
 from .typeset import Run, Typeset, plain
 
-__all__ = ["Wires", "columns_of", "is_one_box_each", "neuron", "of_example", "weights_and_biases", "wire"]
+__all__ = [
+    "Wires",
+    "columns_of",
+    "is_one_box_each",
+    "neuron",
+    "of_example",
+    "weights_and_biases",
+    "wire",
+    "without_parameters",
+]
 
 Wires = Literal["weights", "derivatives", "gradients"]
 
@@ -74,6 +83,20 @@ def weights_and_biases(fold: Fold, kinds: Mapping[Value, Kind]) -> tuple[dict[Va
                 if kinds[parent] == "parameter":
                     biases.append(parent)
     return found, biases
+
+
+def without_parameters(folds: list[Fold], kinds: Mapping[Value, Kind]) -> list[Fold]:
+    """Return the folds without the parameters that wires and neurons show anyway."""
+    users: dict[Value, int] = {}
+    shown: dict[Value, int] = {}
+    for fold in folds:
+        for parent, _ in fold.edges:
+            users[parent] = users.get(parent, 0) + 1
+        if fold.place:
+            weights, biases = weights_and_biases(fold, kinds)
+            for parameter in {*weights.values(), *biases}:
+                shown[parameter] = shown.get(parameter, 0) + 1
+    return [fold for fold in folds if not shown.get(fold.node) or shown[fold.node] < users[fold.node]]
 
 
 def _rules(user: Value) -> Iterator[tuple[Value, object]]:

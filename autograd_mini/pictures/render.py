@@ -19,7 +19,7 @@ __all__ = ["DOTS_PER_INCH", "laid_out", "render", "render_with"]
 
 DOTS_PER_INCH = 192  # of a png: twice the screen's, shown at half its size
 WIDEST, LARGEST = 6000, 20e6  # pixels across a png, and in all of it; beyond them it has fewer dots per inch
-PATIENCE = 60  # seconds that a `dot` program may take; layouts are planned to take one
+PATIENCE = 60  # seconds that a `dot` program may take; up to 1,000 nodes layouts are planned to take one
 
 _own: Callable[[str, str], bytes] | None = None
 

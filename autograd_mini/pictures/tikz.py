@@ -27,8 +27,8 @@ SIGNS = {
     "·": r"\cdot ", "−": "-", "≈": r"\approx ", "√": r"\surd ", "≥": r"\ge ", "≤": r"\le ", "…": r"\dots ",
     "∂": r"\partial ", "∞": r"\infty ", "∛": r"\sqrt[3]{}", "\u2009": r"\,", "\u2003": r"\quad ", " ": " ",
     "Δ": r"\Delta ", "Γ": r"\Gamma ", "Θ": r"\Theta ", "Λ": r"\Lambda ", "Ξ": r"\Xi ", "Π": r"\Pi ", "Φ": r"\Phi ",
-    "Ψ": r"\Psi ", "Ω": r"\Omega ", "∇": r"\nabla ", "∈": r"\in ", "µ": r"\mu ", "′": "'", "×": r"\times ", "÷": r"\div ", 
-    "Σ": r"\Sigma ",
+    "Ψ": r"\Psi ", "Ω": r"\Omega ", "∇": r"\nabla ", "∈": r"\in ", "µ": r"\mu ", "′": "'", "×": r"\times ",
+    "÷": r"\div ", "Σ": r"\Sigma ",
     **{letter: f"\\{name} " for name, letter in GREEK.items() if name != "omicron"},
 }  # fmt: skip
 SPECIAL = {"\\": r"\backslash ", "^": r"\hat{}", "~": r"\sim ", "<": "<", ">": ">"}

@@ -100,6 +100,7 @@ class Typeset(Written):
     def _in_one_line(cls, op: Op, operands: Sequence[Typeset]) -> Typeset:
         """Write a power of which the exponent has sub- or superscripts itself: e^(−x²) as exp(−x²)."""
         template, level, least = op.text
+        least = (least[0], Level.ATOM) if "**" in template else least
         parts = [x.bracketed(at) for x, at in zip(operands, least, strict=True)]
         filled = Notation(template.replace("**", "^"), level, least).filled(dict(zip(op.operands, parts, strict=True)))
         return cls(filled, level, op)
