@@ -35,6 +35,7 @@ from .explain import Explanation as Explanation, Path as Path, Paths as Paths, e
 from .expression import ExpressionError as ExpressionError, expression as expression, label_all as label_all
 from .folding import unfold as unfold
 from .functions import log_softmax as log_softmax, logsumexp as logsumexp, softmax as softmax, take as take
+from .mistakes import Mistake as Mistake, Mistakes as Mistakes, mistakes as mistakes
 from .ops import (
     OPS as OPS,
     Op as Op,
@@ -141,6 +142,8 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "Explorer",
     "ExpressionError",
     "GradientError",
+    "Mistake",
+    "Mistakes",
     "Op",
     "Path",
     "Paths",
@@ -170,6 +173,7 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "linearize",
     "log_softmax",
     "logsumexp",
+    "mistakes",
     "nn",
     "no_grad",
     "paths",

@@ -45,6 +45,7 @@ LAYERS = {
     "program": 13,
     "exploring": 11,
     "blame": 7,
+    "mistakes": 7,
     "pictures": 0,
     "pictures.theme": 0,
     "pictures.typeset": 5,

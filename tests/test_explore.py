@@ -367,6 +367,28 @@ def test_a_moved_leaf_rewrites_the_derivation(J: Value) -> None:
 
 
 @needs_node
+def test_nothing_is_told_before_its_step(J: Value) -> None:
+    body = """const now = engine.run({});
+      return engine.steps.map((_, at) => [4, 5, 1].map(i => [engine.told(now, at, i), engine.valueAt(now, at, i)]))"""
+    told = run_pages([ag.explore(J)], body)[0]
+    v, J_, b = 0, 1, 2
+    assert told[0] == [
+        ["v = a + u = ?\ndJ/dv = ?", "?"],
+        ["J = 3 · v = ?\ndJ/dJ = ?", "?"],
+        ["b = 3\ndJ/db = ?", "3"],
+    ]
+    assert [step[v][1] for step in told] == ["?", "?", *["11"] * 9]
+    assert [step[J_][1] for step in told] == ["?", "?", "?", *["33"] * 8]
+    derivation = "dJ/db = dJ/dv · dv/du · du/db = 3 · 1 · c = 3 · 1 · 2 = 6"
+    assert [step[b][0].splitlines()[1] for step in told] == ["dJ/db = ?"] * 8 + [derivation] * 3
+    fan_out = ag.expression("s = x*y; z = s*x", x=3, y=-2)
+    body = "const now = engine.run({}); return engine.steps.map((_, at) => engine.slopeAt(now, at, 0))"
+    slopes = run_pages([ag.explore(fan_out)], body)[0]
+    assert slopes[:5] == ["?"] * 5
+    assert slopes[5:] == ["-6 so far, from 1 of 2 edges"] + ["-12"] * (len(slopes) - 6)
+
+
+@needs_node
 def test_rules_are_written_with_the_moved_numbers() -> None:
     text = "s = sigmoid(w*x); z = s*w/x + x**3"
     body = "const now = engine.run({0: -2, 1: 0.5}); return [0, 1].map(leaf => engine.derivation(now, leaf))"
