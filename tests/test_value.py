@@ -9,6 +9,7 @@ import math
 import operator
 import os
 import pickle
+import signal
 import sys
 import threading
 import time
@@ -503,6 +504,7 @@ def test_a_fork_while_a_thread_sweeps() -> None:
         for _ in range(5):
             child = os.fork()
             if child == 0:
+                signal.alarm(20)  # a deadlock is a failure, not a test without an end
                 (x * 2).backward()
                 os._exit(7)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
