@@ -76,6 +76,7 @@ from .ops import (
     neg as neg,
     polygamma as polygamma,
     pow as pow,
+    powlog as powlog,
     relu as relu,
     sigmoid as sigmoid,
     sign as sign,

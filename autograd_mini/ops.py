@@ -46,6 +46,7 @@ class Traced:
     # Above NumPy's scalars (-1e6), so that np.float64(2) * v asks v; below its arrays (0), so that
     # array * v goes through the elements and gives an object array.
     __array_priority__ = -1.0
+    first_order = False  # whether only the numbers of rules are asked for, not their own derivatives
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> Any:
         """Return what applying `op` to `operands`, of which `self` is one, means here."""
@@ -366,6 +367,7 @@ class _Extended(Traced):
     """A float that divides by zero and overflows as IEEE 754 says, instead of raising."""
 
     __slots__ = ("x",)
+    first_order = True
 
     def __init__(self, x: float) -> None:
         self.x = x
@@ -776,6 +778,20 @@ def _identity(x: float) -> float:
     return x
 
 
+def _powlog(x: float, y: float, k: float) -> float:
+    if k < 0.0 or (x == 0.0 and y > 0.0 and k > 0.0):  # no term of a derivative; the power is stronger
+        return 0.0
+    power = math.pow(x, y)
+    return power if k == 0.0 else power * math.pow(math.log(x), k)
+
+
+def _powlog_beyond(x: float, y: float, k: float) -> float:
+    if y != y or (x < 0.0 and k != 0.0):
+        return nan
+    power = 1.0 if y == 0.0 else _pow_beyond(x, y)
+    return power if k == 0.0 else power * (-inf if x == 0.0 else math.log(x)) ** k
+
+
 def _pow_slope(x: Any, y: Any, z: Any) -> Any:
     if isinstance(y, Traced):
         # The slope of x**0 is 0 also where x**-1 is inf or nan: at 0, beside it, and at nan. The guard is not for the
@@ -784,6 +800,14 @@ def _pow_slope(x: Any, y: Any, z: Any) -> Any:
     if y == 0.0:
         return y if isinstance(x, Traced) or x > TINY else 0.0
     return y * x if y == 2.0 else y * x ** (y - 1.0)
+
+
+def _pow_slope_in_y(x: Any, y: Any, z: Any) -> Any:
+    at_zero = equal(z, 0.0)
+    if not isinstance(z, Traced) or z.first_order:
+        return guard(at_zero, 0.0, z * log(x))
+    # At x = 0 the slope is 0, but its own slopes are those of a power: powlog has them, and log must not be asked there.
+    return guard(at_zero, powlog(x, y, 1.0), z * log(guard(at_zero, 1.0, x)))
 
 
 def _sign(x: float) -> float:
@@ -891,11 +915,17 @@ neg: Op = _row("neg", _neg, lambda x, z: -1.0,
                text="-<x>", tex="-<x>", level=S, operands=(W,), symbol="−", methods=("neg", "negative"),
                raises=False, doc="Negate, $-x$.")
 pow: Op = _row("pow", _pow, _pow_slope,
-               lambda x, y, z: guard(equal(z, 0.0), 0.0, z * log(x)),
+               lambda x, y, z: _pow_slope_in_y(x, y, z),
                text="<x>**<y>", tex="<x>^{<y>}", level=W, operands=(A, W), tex_operands=(A, C), symbol="^",
                domain=(POSITIVE, REAL), methods=(), neutral=(None, 1.0),
                convention="a negative base needs a whole exponent; 0 ** 0 = 1, with slope 0 in the base",
                beyond=_pow_beyond, doc="Raise to a power, $x^y$.")
+powlog: Op = _row("powlog", _powlog,
+                  lambda x, y, k, z: y * powlog(x, y - 1.0, k) + k * powlog(x, y - 1.0, k - 1.0),
+                  lambda x, y, k, z: powlog(x, y, k + 1.0), lambda x, y, k, z: nan, names=("x", "y", "k"), methods=(),
+                  tex=r"<x>^{<y>} \cdot \log(<x>)^{<k>}", tex_level=P, tex_operands=(A, C, C), domain=(POSITIVE, REAL, POSITIVE),
+                  convention="0 at x = 0 for y > 0; k is a whole number and has no derivative (nan); 0 for k < 0",
+                  beyond=_powlog_beyond, doc=r"Multiply a power by a power of the logarithm, $x^y (\log x)^k$, the k-th derivative of $x^y$ in y.")
 abs: Op = _row("abs", math.fabs, lambda x, z: sign(x),
                tex=r"\left|<x>\right|", kink=lambda x: x, convention="abs'(0) = 0", methods=("abs", "absolute", "fabs"),
                raises=False, doc="Take the absolute value, $|x|$.")

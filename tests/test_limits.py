@@ -231,6 +231,29 @@ def test_the_users_own_division_still_raises() -> None:
         ag.trace(ag.grad(lambda x: ag.log(x) ** 2), 1.0)(-1.0)
 
 
+@pytest.mark.parametrize(
+    ("point", "expected"),
+    [
+        ((0.0, 2.0), [[2.0, 0.0], [0.0, 0.0]]),
+        ((0.0, 3.0), [[0.0, 0.0], [0.0, 0.0]]),
+        ((0.0, 1.0), [[0.0, -inf], [-inf, 0.0]]),
+        ((2.0, 3.0), [[12.0, 4 + 12 * math.log(2)], [4 + 12 * math.log(2), 8 * math.log(2) ** 2]]),
+    ],
+)
+def test_second_derivatives_of_a_power_at_its_end(point: tuple[float, float], expected: list[list[float]]) -> None:
+    found = ag.hessian(lambda v: v[0] ** v[1])(list(point))
+    for row, right in zip(found, expected, strict=True):
+        assert row == pytest.approx(right, rel=1e-14)
+
+    def twice_in_y(x: Any) -> Any:
+        return ag.grad(ag.grad(lambda y: x**y))(point[1])
+
+    mixed = ag.grad(twice_in_y)(point[0])
+    if point[1] > 1.0:  # d/dx of x^y log² x
+        x, y = point
+        assert mixed == pytest.approx(0.0 if x == 0.0 else x ** (y - 1) * (y * math.log(x) ** 2 + 2 * math.log(x)))
+
+
 def test_the_slope_of_sqrt_at_both_zeros() -> None:
     for zero in (0.0, -0.0):
         assert ag.grad(ag.sqrt)(zero) == ag.compile(ag.sqrt).grad(zero) == inf

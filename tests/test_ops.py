@@ -26,7 +26,7 @@ some = settings(max_examples=examples(25), suppress_health_check=[HealthCheck.fi
 
 
 def differentiable(op: Op) -> list[int]:
-    return [1] if op.name == "polygamma" else list(range(op.arity))
+    return {"polygamma": [1], "powlog": [0, 1]}.get(op.name, list(range(op.arity)))
 
 
 @every_slope
@@ -171,6 +171,7 @@ MPMATH = {
     "digamma": mpmath.digamma,
     "polygamma": lambda n, x: mpmath.psi(int(n), x),
     "tanh": mpmath.tanh,
+    "powlog": lambda x, y, k: x**y * mpmath.log(x) ** k,
     "xlogy": lambda x, y: x * mpmath.log(y),
     "pow": mpmath.power,
     "hypot": mpmath.hypot,
@@ -214,6 +215,8 @@ def test_functions_against_mpmath(name: str, data: st.DataObject) -> None:
         ("acosh", (1.0,), 0.0, (inf,)),
         ("xlogy", (0.0, 0.0), 0.0, (-inf, 0.0)),
         ("xlogy", (0.0, 2.0), 0.0, (math.log(2), 0.0)),
+        ("powlog", (0.0, 2.0, 1.0), 0.0, (0.0, 0.0, nan)),
+        ("powlog", (0.0, 1.0, 1.0), 0.0, (-inf, 0.0, nan)),
         ("pow", (0.0, 0.0), 1.0, (0.0, -inf)),
         ("pow", (0.0, 2.0), 0.0, (0.0, 0.0)),
         ("pow", (0.0, 0.5), 0.0, (inf, 0.0)),

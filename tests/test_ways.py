@@ -59,6 +59,8 @@ ROUNDED = {
 def points(op: Op) -> list[tuple[float, ...]]:
     if op.name == "polygamma":
         return [(n, x) for n in (0.0, 1.0, 2.0, 0.5, -1.0) for x in PAIRED]
+    if op.name == "powlog":
+        return list(itertools.product(PAIRED, (0.0, 1.0, 2.0, -1.0, 0.5, inf, nan), (0.0, 1.0, 2.0)))
     if op.arity == 3:
         return list(itertools.product(CHOICES, repeat=3))
     return list(itertools.product(SPECIAL if op.arity == 1 else PAIRED, repeat=op.arity))

@@ -467,6 +467,7 @@ class _Array(Traced):
     """A recorder that computes a rule on arrays."""
 
     __slots__ = ("x",)
+    first_order = True
 
     def __init__(self, x: Any) -> None:
         self.x = x

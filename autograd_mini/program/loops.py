@@ -59,6 +59,7 @@ class _Source(Traced):
     """A recorder that writes a rule as a line of Python for a compiler."""
 
     __slots__ = ("text",)
+    first_order = True
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -713,10 +714,11 @@ def kernel(what: Op | str, *, lanes: bool) -> str:
         part = parts[what] if isinstance(what, str) else "\n".join(row(what))
         texts.append(_function(way, part, "width" if lanes else "room"))
     called: list[str] = []
-    names = _called("".join(texts))
+    names, seen = _called("".join(texts)), set[str]()
     while names:
+        seen |= names
         called = [*(_function_of(name) for name in sorted(names & OPS.keys())), *called]
-        names = _called("".join(called)) - names
+        names = _called("".join(called)) - seen
     return "\n".join([HEAD, *dict.fromkeys(called), *texts])
 
 
