@@ -43,7 +43,7 @@ MATH = (
 ).split()
 BODIES = {
     "pow": "x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y",  # as C and Python have it
-    "powlog": "k < 0 || (x === 0 && y > 0 && k > 0) ? 0 : x ** y * Math.log(x) ** k",
+    "powlog": "k < 0 || (k > 0 && x ** y === 0) ? 0 : x ** y * Math.log(x) ** k",
     "xlogy": "x === 0 && y >= 0 ? 0 : x * Math.log(y)",
     # A series of positive terms near 0, a continued fraction in the tail.
     "erf": """{

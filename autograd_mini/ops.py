@@ -779,10 +779,12 @@ def _identity(x: float) -> float:
 
 
 def _powlog(x: float, y: float, k: float) -> float:
-    if k < 0.0 or (x == 0.0 and y > 0.0 and k > 0.0):  # no term of a derivative; the power is stronger
+    if k < 0.0:  # no term of a derivative
         return 0.0
     power = math.pow(x, y)
-    return power if k == 0.0 else power * math.pow(math.log(x), k)
+    if k == 0.0:
+        return power
+    return 0.0 if power == 0.0 else power * math.pow(math.log(x), k)  # the power is stronger
 
 
 def _powlog_beyond(x: float, y: float, k: float) -> float:
@@ -915,7 +917,7 @@ neg: Op = _row("neg", _neg, lambda x, z: -1.0,
                text="-<x>", tex="-<x>", level=S, operands=(W,), symbol="−", methods=("neg", "negative"),
                raises=False, doc="Negate, $-x$.")
 pow: Op = _row("pow", _pow, _pow_slope,
-               lambda x, y, z: _pow_slope_in_y(x, y, z),
+               _pow_slope_in_y,
                text="<x>**<y>", tex="<x>^{<y>}", level=W, operands=(A, W), tex_operands=(A, C), symbol="^",
                domain=(POSITIVE, REAL), methods=(), neutral=(None, 1.0),
                convention="a negative base needs a whole exponent; 0 ** 0 = 1, with slope 0 in the base",
