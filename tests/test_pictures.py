@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
+from layouts import euler, horner, recurrence, rnn
 from strategies import Dag, dags, examples
 
 import autograd_mini as ag
@@ -471,36 +472,6 @@ def test_colours_can_be_read(name: str) -> None:
 
 
 # Layouts.
-
-
-def recurrence(n: int) -> Value:
-    x = y = Value(0.5, "x")
-    for _ in range(n // 2):
-        y = y * 1.0001 + x
-    return y
-
-
-def horner(n: int) -> Value:
-    x, y = Value(0.9, "x"), Value(1.0, "a")
-    for k in range(n // 3):
-        y = y * x + Value(1.0, f"a_{k}")
-    return y
-
-
-def euler(n: int) -> Value:
-    p, q, h, k = (Value(v, name) for v, name in ((1.0, "p"), (0.0, "q"), (0.1, "h"), (2.0, "k")))
-    for _ in range(n // 6):
-        p, q = p + h * q, q - h * k * p
-    return p + q
-
-
-def rnn(n: int) -> Value:
-    W = [[Value(0.1 * (i - j), f"W_{i}{j}") for j in range(3)] for i in range(3)]
-    state = [Value(0.1, f"h_{i}") for i in range(3)]
-    for _ in range(n // 6):
-        state = [ag.tanh(ag.dot(row, state)) for row in W]
-    total: Value = ag.sum(state)
-    return total
 
 
 @pytest.mark.parametrize("family", [recurrence, horner, euler, rnn])
