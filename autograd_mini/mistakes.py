@@ -1,7 +1,7 @@
 r"""The classical wrong backward passes, run on a graph of one's own.
 
-This room owns each mistake as a pass over the graph's edges, and the comparison with the right derivatives: the first
-node that differs, from the output backward, is where such a bug begins. It must not know pictures.
+Each mistake is a pass over the graph's edges. This module compares its derivatives with the right ones. The first node
+that differs, from the output backward, is the place where such a bug begins. The module must not import pictures.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def no_local(output: Value) -> Derivatives:
 
 
 def swapped(output: Value) -> Derivatives:
-    """Give each of two operands the local derivative of the other."""
+    """Exchange the local derivatives of two operands."""
 
     def weight(edge: Edge) -> float:
         both = [x for x in edges(edge.user) if x.passes]

@@ -354,6 +354,15 @@ def test_nets_in_mermaid_and_tikz() -> None:
     assert len(json.loads(drawing.image("json"))["edges"]) == 7
 
 
+def test_a_wire_has_no_number_before_backward() -> None:
+    net = nn.two_layer_net(2, 2, rng=0)
+    drawing = ag.draw(nn.cost(net, [[0.5, 1.0]], [1]), fold=True, wires="gradients")
+    assert " ---|" not in drawing.image("mmd").decode()
+    tex = drawing.image("tex").decode()
+    assert "near end" not in tex
+    assert tex.count("draw=wirecolor") >= 6
+
+
 def test_tikz_without_a_renderer(J: Value, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
     monkeypatch.setitem(__import__("sys").modules, "pygraphviz", None)
@@ -391,6 +400,17 @@ def test_latex_takes_it(J: Value, tmp_path: Path) -> None:
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
         wrong = [line for line in done.stdout.splitlines() if line.startswith("!") and "Unicode character" not in line]
         assert wrong == [], label
+
+
+def test_a_drawing_follows_a_change_of_renderer(J: Value) -> None:
+    drawing = ag.draw(J)
+    before = drawing.image("svg")
+    ag.render_with(lambda source, format: b"<svg></svg>")
+    try:
+        assert drawing.image("svg") == b"<svg></svg>"
+    finally:
+        ag.render_with(None)
+    assert drawing.image("svg") == before
 
 
 def test_a_renderer_of_ones_own(J: Value) -> None:

@@ -1,6 +1,6 @@
 """Where the boxes and wires of a net stand, in columns with straight lines: no search, and so no waiting.
 
-This room owns coordinates, in points. It must not know what boxes say beyond how wide they are.
+This module computes coordinates, in points. Of the text of a box it uses only the width and the number of lines.
 """
 
 from __future__ import annotations
@@ -67,12 +67,13 @@ def board_of(picture: Picture) -> Board:
     for arrow in picture.arrows:
         a, b = places[arrow.source], places[arrow.target]
         into = sources[arrow.target]
+        order = into.index(arrow.source)
         spread = min(24.0, 0.8 * b.height / len(into))
         start = (a.x + a.width / 2, a.y)
-        end = (b.x - b.width / 2, b.y + ((len(into) - 1) / 2 - into.index(arrow.source)) * spread)
+        end = (b.x - b.width / 2, b.y + ((len(into) - 1) / 2 - order) * spread)
         ends.append((start, end))
         alone = len(picture.columns[column_of[arrow.target]][1]) == 1
-        share = 0.36 if alone else 0.84 if into.index(arrow.source) % 2 else 0.7
+        share = 0.36 if alone else 0.84 if order % 2 else 0.7
         if column_of[arrow.target] - column_of[arrow.source] > 1:  # clear of the boxes between
             share = 1 - 0.2 * GAP / (end[0] - start[0])
         shown = arrow.role == "wire" and many[column_of[arrow.target]] <= LABELLED

@@ -1,7 +1,7 @@
 """A picture for Graphviz: as the `graphviz.Digraph` of the packages' users.
 
-This room owns how boxes, arrows and frames look: colours, type and shapes. Each number has one of three roles, value,
-local derivative and derivative of the output, which differ in colour, form and place.
+This module decides the colours, type and shapes of boxes, arrows and frames. A number is a value, a local derivative or
+a derivative of the output. Each of the three has its own colour, form and place.
 """
 
 from __future__ import annotations
@@ -120,14 +120,13 @@ class _Writer:
         for arrow in self.picture.arrows:
             users.setdefault(arrow.source, []).append(arrow.target)
         for box in self.picture.boxes:
-            pairs = list(dict.fromkeys((box.id, user) for user in users.get(box.id, ())))
+            pairs = dict.fromkeys((box.id, user) for user in users.get(box.id, ()))
             copied = [pair for pair in pairs if pair in self.plan.copied]
             if copied:
                 label, tip = self._box(box, True), _tip(box.sentence)
                 for source, target in copied:
                     graphs[()].node(f"{source}_for_{target}", label, tooltip=tip)
-            if len(copied) < len(pairs) or not pairs or box.operation:
-                graphs[box.frame].node(box.id, self._box(box), tooltip=_tip(box.sentence))
+            graphs[box.frame].node(box.id, self._box(box), tooltip=_tip(box.sentence))
         for path, frame in frames.items():
             self._column(graphs[path], frame)
         for path in sorted(frames, key=len, reverse=True):  # the inner ones into theirs first
@@ -279,7 +278,7 @@ def _line(a: tuple[float, float], b: tuple[float, float]) -> str:
 
 
 def _parted(runs: Sequence[Run]) -> tuple[Sequence[Run], Sequence[Run]]:
-    """Return what stands up to the last =, and after it."""
+    """Split a line after its last equals sign, and return both parts."""
     at = max((i for i, run in enumerate(runs) if run.text == " = "), default=-1) + 1
     return runs[:at], runs[at:]
 

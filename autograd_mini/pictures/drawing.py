@@ -1,7 +1,7 @@
 """A picture that shows and saves itself.
 
-This room owns the public face of pictures: `draw`, its arguments, and `Drawing`, which hands the model to a writer. It
-must not know how boxes look.
+This module defines `draw` and `Drawing`. `draw` checks its arguments and builds the picture as data. `Drawing` calls
+the writer of each format. The writers decide the look of a box.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Drawing:
 
     @property
     def title(self) -> str:
-        """Return what the picture is of."""
+        """Return the name of the drawn graph."""
         return self.picture.title
 
     @property

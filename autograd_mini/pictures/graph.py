@@ -1,7 +1,7 @@
 r"""The picture of a graph of Values, as data.
 
-This room owns what a box and an arrow say: formulas, values, derivatives of the output, local derivatives in symbols
-and numbers. It must not know file formats, nor how a picture is laid out.
+This module writes the text of boxes and arrows: formulas, values, derivatives of the output, and local derivatives in
+symbols and numbers. File formats and layout are the business of other modules.
 """
 
 from __future__ import annotations
@@ -382,7 +382,7 @@ class _Writer:
         return Arrow(start, end, role, " = ".join(x for x in stages if x), slope, weight, back=back)
 
     def sentence(self, box: Fold, gradient: float | None) -> str:
-        """Say in words what a box shows."""
+        """Describe a box in one sentence."""
         node = box.node
         known = self.is_whole(box)
         stages = [plain(Typeset.name(self.names[node]).runs)]

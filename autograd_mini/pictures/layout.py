@@ -1,10 +1,10 @@
 """How to lay a picture out so that Graphviz takes no longer than a second.
 
-This room owns the prediction. Most of the time of `dot` goes into placing boxes: it grows with the square of the total
-length of the edges, counted in ranks, which is large where a leaf or a state is used again and again. From the
-shape alone a plan is chosen: labels that take room or do not, and which long edges begin at a small copy of their box,
-just before the box that uses it. Constants were fitted to 36 families of graphs of up to 1,000 nodes with Graphviz
-14 (docs/decisions/0011-pictures.md). It must not know what boxes say.
+This module predicts the time that `dot` takes, and chooses a plan by it. `dot` spends most of its time placing boxes.
+That time grows with the square of the total length of the edges, counted in ranks. The length is large where many
+nodes use one leaf or one state. A plan says whether labels take room, and which long edges begin at a small copy of
+their box, just before its user. The constants were fitted to 36 families of graphs of up to 1,000 nodes with Graphviz
+14 (docs/decisions/0011-pictures.md). The module must not read the text of boxes.
 """
 
 from __future__ import annotations
@@ -50,12 +50,8 @@ def plan_of(picture: Picture, copies: bool = True) -> Plan:
     >>> plan_of(Picture("nothing", (), ())).labels
     'pills'
     """
-    pairs = list(dict.fromkeys((arrow.source, arrow.target) for arrow in picture.arrows))
-    users: dict[str, list[str]] = {box.id: [] for box in picture.boxes}
-    operands: dict[str, list[str]] = {box.id: [] for box in picture.boxes}
-    for source, target in pairs:
-        users[source].append(target)
-        operands[target].append(source)
+    operands, users = _neighbours(picture)
+    pairs = [(source, target) for source in users for target in users[source]]
     few = len(picture.boxes) <= FEW and picture.slopes in ("both", "symbol")
     labels: Labels = "pills" if few else "labels"
     rank = _ranks(operands, users)
@@ -71,11 +67,20 @@ def plan_of(picture: Picture, copies: bool = True) -> Plan:
             and lengths[pair] > least
             and (len(users[pair[0]]) >= OFTEN or result_over is not None)
         )
-        gone = sum(bool(users[x]) and not operands[x] and all((x, user) in copied for user in users[x]) for x in users)
         length = sum(1 if pair in copied else n for pair, n in lengths.items())
-        if _seconds(len(users) + len(copied) - gone, len(pairs), length, room) <= LIMIT:
+        if _seconds(len(users) + len(copied), len(pairs), length, room) <= LIMIT:
             return Plan(labels if room else "heads", copied)
     return Plan("heads", copied, LAST)
+
+
+def _neighbours(picture: Picture) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Return the operands and the users of each box, each once."""
+    operands: dict[str, list[str]] = {box.id: [] for box in picture.boxes}
+    users: dict[str, list[str]] = {box.id: [] for box in picture.boxes}
+    for source, target in dict.fromkeys((arrow.source, arrow.target) for arrow in picture.arrows):
+        operands[target].append(source)
+        users[source].append(target)
+    return operands, users
 
 
 def _ranks(operands: dict[str, list[str]], users: dict[str, list[str]]) -> dict[str, int]:
@@ -109,12 +114,7 @@ def positions_in_columns(picture: Picture) -> dict[str, tuple[float, float]]:
     >>> positions_in_columns(Picture("nothing", (), ()))
     {}
     """
-    users: dict[str, list[str]] = {box.id: [] for box in picture.boxes}
-    operands: dict[str, list[str]] = {box.id: [] for box in picture.boxes}
-    for arrow in picture.arrows:
-        users[arrow.source].append(arrow.target)
-        operands[arrow.target].append(arrow.source)
-    rank = _ranks(operands, users)
+    rank = _ranks(*_neighbours(picture))
     left = min(rank.values(), default=0)
     counts: dict[int, int] = {}
     places = {}

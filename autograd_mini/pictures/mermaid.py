@@ -1,6 +1,6 @@
 """A picture as Mermaid text, which GitHub, Notion and JupyterLab show.
 
-Mermaid has no outlined labels and no bands: what a number is is said in words and symbols.
+Mermaid has no outlined labels and no bands. Words and symbols name each number.
 """
 
 from __future__ import annotations
@@ -12,14 +12,6 @@ from .theme import THEMES
 from .typeset import Run, Typeset
 
 __all__ = ["mermaid"]
-
-SHAPES = {
-    "parameter": ("(", ")"),
-    "data": ("[", "]"),
-    "result": ("[", "]"),
-    "output": ("[", "]"),
-    "left out": ("[", "]"),
-}
 
 
 def mermaid(picture: Picture) -> str:
@@ -76,7 +68,7 @@ def _frame(
 
 def _box(box: Box, name: str) -> str:
     parts = [f"<b>{_text(line.runs)}</b>" if line.role == "value" else _text(line.runs) for line in box.lines]
-    left, right = SHAPES[box.kind]
+    left, right = "()" if box.kind == "parameter" else "[]"
     kind = "data" if box.kind == "left out" else box.kind
     return f'{name}{left}"{"<br/>".join(parts)}"{right}:::{kind}'
 

@@ -7,6 +7,7 @@ a function of your own. It must not know what a picture shows.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import shutil
@@ -50,10 +51,17 @@ def render(source: str, format: str) -> bytes:
 
 def laid_out(source: str, placed: bool = False) -> Callable[[str], bytes]:
     """Lay a graph out once, unless its boxes have places, and return what makes a file of each format of it."""
-    if _own is not None:
-        return lambda format: render(source, format)
-    done = source if placed else _run(source, "dot", "dot").decode()
-    return lambda format: _run(_with_resolution(done, format), format, "nop2")
+
+    @functools.cache
+    def done() -> str:
+        return source if placed else _run(source, "dot", "dot").decode()
+
+    def drawn(format: str) -> bytes:
+        if _own is not None:  # asked each time: `render_with` may have been called since
+            return _own(source, format)
+        return _run(_with_resolution(done(), format), format, "nop2")
+
+    return drawn
 
 
 def _with_resolution(source: str, format: str) -> str:

@@ -100,8 +100,6 @@ def _node(box: Box, name: str, place: tuple[float, float]) -> str:
 
 def _line(line: Line) -> str:
     inner = _math(line.runs)
-    if line.role == "pair":
-        return rf"${inner}$"
     if line.role == "value":
         return rf"{{\Large\bfseries\boldmath\color{{value}}${inner}$}}"
     return rf"\band{{{inner}}}" if line.role == "gradient" else f"${inner}$"
@@ -113,9 +111,10 @@ def _wire(
     style = "wire" if arrow.role == "forward" else "wire,dashed"
     start, end = ids[arrow.source], ids[arrow.target]
     if arrow.role == "wire":
-        weight = arrow.weight or 0.0
-        color = "positive" if weight >= 0.0 else "negative"
-        number = _math(Typeset.number(weight, 2).runs)
+        if arrow.weight is None:  # before backward()
+            return [f"  \\draw[draw=wirecolor,line width=1.2pt] ({start}.east) -- ({end}.west);"]
+        color = "positive" if arrow.weight >= 0.0 else "negative"
+        number = _math(Typeset.number(arrow.weight, 2).runs)
         return [
             f"  \\draw[draw={color},line width=1.2pt] ({start}.east) -- ({end}.west)"
             f" node[near end,fill=white,inner sep=1pt,text={color},font=\\scriptsize] {{${number}$}};"
