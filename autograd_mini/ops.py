@@ -309,6 +309,10 @@ class Op:
     def __repr__(self) -> str:
         return f"<op {self.name}>"
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Write the short form where a printer would list the fields: in IPython, and in Hypothesis."""
+        printer.text(repr(self))
+
     def __str__(self) -> str:
         return self.name
 
@@ -788,7 +792,7 @@ def _powlog(x: float, y: float, k: float) -> float:
 
 
 def _powlog_beyond(x: float, y: float, k: float) -> float:
-    if y != y or (x < 0.0 and k != 0.0):
+    if y != y or (x < 0.0 and k != 0.0) or k % 1.0 != 0.0:
         return nan
     power = 1.0 if y == 0.0 else _pow_beyond(x, y)
     return power if k == 0.0 else power * (-inf if x == 0.0 else math.log(x)) ** k

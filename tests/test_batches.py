@@ -18,18 +18,18 @@ from strategies import Dag, cubic, dags, examples
 import autograd_mini as ag
 from autograd_mini import Value, nn
 
-NUMBA = [False, True]
+RUNNERS = ["numpy", "llvm"]
 numbers = st.floats(-2, 2).map(lambda x: round(x, 3))
 
 
-@pytest.mark.parametrize("numba", NUMBA)
+@pytest.mark.parametrize("runner", RUNNERS)
 @given(dag=dags(max_steps=20), m=st.integers(1, 70), threads=st.integers(1, 3), seed=st.integers(0, 99))
 @settings(max_examples=examples(40))
-def test_a_batch_is_its_examples(numba: bool, dag: Dag, m: int, threads: int, seed: int) -> None:
+def test_a_batch_is_its_examples(runner: str, dag: Dag, m: int, threads: int, seed: int) -> None:
     """Each example's value and gradient as from a call of its own; beside the scalar program, and beside eager."""
     rng = np.random.default_rng(seed)
     X = np.array(dag.inputs) + 1e-3 * rng.normal(size=(m, len(dag.inputs)))
-    f = ag.compile(lambda x: dag(list(x)), numba=numba)
+    f = ag.compile(lambda x: dag(list(x)), runner=runner)
     batched = f.vmap(threads=threads)
     values, slopes = batched.value_and_grad(X)
     assert values.shape == (m,)
@@ -41,15 +41,15 @@ def test_a_batch_is_its_examples(numba: bool, dag: Dag, m: int, threads: int, se
     assert batched(X) == pytest.approx(values, rel=1e-14)
 
 
-@pytest.mark.parametrize("numba", NUMBA)
-def test_what_does_not_vary_gets_the_sum(numba: bool) -> None:
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_what_does_not_vary_gets_the_sum(runner: str) -> None:
     rng = np.random.default_rng(0)
     W, X, y = rng.normal(size=(3, 4)), rng.normal(size=(50, 4)), rng.normal(size=50)
 
     def loss(p: Any, x: Any, t: Any) -> Any:
         return (ag.sum(np.tanh(p["W"] @ x)) - t * p["b"]) ** 2
 
-    f = ag.compile(loss, numba=numba)
+    f = ag.compile(loss, runner=runner)
     values, (dp, dx) = f.vmap((None, 0, 0)).value_and_grad({"W": W, "b": 0.5}, X, y, argnums=(0, 1))
     A = np.tanh(X @ W.T)
     E = A.sum(axis=1) - 0.5 * y
@@ -62,7 +62,7 @@ def test_what_does_not_vary_gets_the_sum(numba: bool) -> None:
 
 def test_results_do_not_depend_on_the_threads() -> None:
     X = np.random.default_rng(1).normal(size=(5000, 3))
-    f = ag.compile(lambda w, x: ag.exp(ag.sin(w * x[0]) * x[1]) + w * x[2], numba=True)
+    f = ag.compile(lambda w, x: ag.exp(ag.sin(w * x[0]) * x[1]) + w * x[2], runner="llvm")
     one, two, five = (f.vmap((None, 0), threads=n).value_and_grad(0.3, X, argnums=(0, 1)) for n in (1, 2, 5))
     for other in (two, five):
         assert (one[0] == other[0]).all()
@@ -70,35 +70,35 @@ def test_results_do_not_depend_on_the_threads() -> None:
         assert (one[1][1] == other[1][1]).all()
 
 
-@pytest.mark.parametrize("numba", NUMBA)
-def test_axes_structures_and_branches(numba: bool) -> None:
-    f = ag.compile(lambda x, y: {"s": x + y, "p": [x * y, 2.0]}, numba=numba)
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_axes_structures_and_branches(runner: str) -> None:
+    f = ag.compile(lambda x, y: {"s": x + y, "p": [x * y, 2.0]}, runner=runner)
     out = f.vmap((0, None))([1.0, 2.0, 3.0], 10.0)
     assert out["s"].tolist() == [11.0, 12.0, 13.0]
     assert out["p"][0].tolist() == [10.0, 20.0, 30.0]
     assert out["p"][1].tolist() == [2.0] * 3
     X = np.arange(6.0).reshape(2, 3)
-    g = ag.compile(lambda x: x * x[0], numba=numba)
+    g = ag.compile(lambda x: x * x[0], runner=runner)
     assert (g.vmap(1)(X) == np.array([c * c[0] for c in X.T])).all()
     assert (g.map(X) == np.array([r * r[0] for r in X])).all()
-    kinked = ag.compile(lambda a, x: a * x if x > 0 else -x, numba=numba)
+    kinked = ag.compile(lambda a, x: a * x if x > 0 else -x, runner=runner)
     values, (da, dx) = kinked.vmap((None, 0)).value_and_grad(3.0, [1.0, -2.0, 4.0], argnums=(0, 1))
     assert (values.tolist(), da, dx.tolist()) == ([3.0, 2.0, 12.0], 5.0, [3.0, -1.0, 3.0])
-    static = ag.compile(lambda x, n: x**n, static_argnums=1, numba=numba)
+    static = ag.compile(lambda x, n: x**n, static_argnums=1, runner=runner)
     assert static.vmap((0, None))([1.0, 2.0], 3).tolist() == [1.0, 8.0]
 
 
-@pytest.mark.parametrize("numba", [False, None])
-def test_a_batch_of_no_examples(numba: bool | None) -> None:
-    f = ag.compile(lambda x, y: ag.log(x) * y, numba=numba)
+@pytest.mark.parametrize("runner", ["numpy", None])
+def test_a_batch_of_no_examples(runner: str | None) -> None:
+    f = ag.compile(lambda x, y: ag.log(x) * y, runner=runner)
     assert len(f.map([], [])) == 0
     assert f.vmap((None, 0))(3.0, np.zeros(0)).shape == (0,)
     value, (slope, slopes) = f.vmap((None, 0)).value_and_grad(3.0, np.zeros(0), argnums=(0, 1))
     assert (value.shape, slope, slopes.shape) == ((0,), 0.0, (0,))
-    tree = ag.compile(lambda p: [p["a"], p["b"][0] * p["b"][1]], numba=numba)
+    tree = ag.compile(lambda p: [p["a"], p["b"][0] * p["b"][1]], runner=runner)
     first, second = tree.vmap()({"a": [], "b": np.zeros((0, 2))})
     assert first.shape == second.shape == (0,)
-    branching = ag.compile(lambda x: x if x > 0 else -x, numba=numba)
+    branching = ag.compile(lambda x: x if x > 0 else -x, runner=runner)
     assert branching.vmap()([]).shape == (0,)
 
 
@@ -132,7 +132,7 @@ def test_bad_batches() -> None:
 def test_derivatives_along_tangents(dag: Dag, data: st.DataObject) -> None:
     at = list(dag.inputs)
     along = [data.draw(numbers) for _ in at]
-    f = ag.compile(dag, numba=False)
+    f = ag.compile(dag, runner="numpy")
     assert f.jvp((at,), (along,)) == pytest.approx(ag.jvp(dag, (at,), (along,)), rel=1e-9, abs=1e-9)
     got, expected = f.hvp((at,), (along,)), ag.hvp(dag, (at,), (along,))
     assert got == pytest.approx(expected, rel=1e-8, abs=1e-8)
@@ -147,10 +147,10 @@ def test_derivatives_of_a_graph_that_exists() -> None:
         ag.compile(lambda x, n: x**n, static_argnums=1).jvp((2.0, 3), (1.0, 0))
 
 
-@pytest.mark.parametrize("numba", NUMBA)
+@pytest.mark.parametrize("runner", RUNNERS)
 @given(n=st.integers(2, 9), width=st.integers(1, 4), tokens=st.lists(st.integers(0, 8), min_size=1, max_size=6))
 @settings(max_examples=examples(30))
-def test_take(numba: bool, n: int, width: int, tokens: list[int]) -> None:
+def test_take(runner: str, n: int, width: int, tokens: list[int]) -> None:
     """An embedding: one program for all tokens of that number, equal to plain indexing."""
     tokens = [t % n for t in tokens]
     E = np.arange(float(n * width)).reshape(n, width) / 7
@@ -159,7 +159,7 @@ def test_take(numba: bool, n: int, width: int, tokens: list[int]) -> None:
         rows = [ag.take(E, t) for t in tokens]
         return ag.sum(ag.tanh(x) * (k + 1) for k, row in enumerate(rows) for x in row)
 
-    compiled = ag.compile(f, numba=numba)
+    compiled = ag.compile(f, runner=runner)
     compiled(E, [0] * len(tokens))
     value, slopes = compiled.value_and_grad(E, tokens)
     weights = np.zeros(n)
@@ -191,10 +191,10 @@ def test_take_in_a_graph() -> None:
         ag.take([[1.0], [1.0, 2.0]], Value(0.0))
 
 
-@pytest.mark.parametrize("numba", NUMBA)
-def test_modules_as_arguments(numba: bool) -> None:
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_modules_as_arguments(runner: str) -> None:
     net = nn.MLP(2, [3, 1], "tanh", rng=0)
-    f = ag.compile(lambda net, x: net(x) ** 2, numba=numba)
+    f = ag.compile(lambda net, x: net(x) ** 2, runner=runner)
     for _ in range(2):
         value, gradient = f.value_and_grad(net, [0.5, -1.0])
         J = net([0.5, -1.0]) ** 2
@@ -223,7 +223,7 @@ def pool() -> Iterator[Executor]:
 def check_over(executor: Executor) -> None:
     X = np.array([x for _, x in SHARDS])
     for f in (cubic, lambda w, x: 1.0 * cubic(w, x)):  # one that a worker can import, and one that it cannot
-        compiled = ag.compile(f, numba=False)
+        compiled = ag.compile(f, runner="numpy")
         value, gradient = compiled.value_and_grad_over(SHARDS, executor=executor)
         assert value == pytest.approx(2.0 * (X**3).sum() + 0.5 * X.size)
         assert gradient["a"] == pytest.approx((X**3).sum())
@@ -257,14 +257,14 @@ def test_over_dask() -> None:
             check_over(client.get_executor())
 
 
-@pytest.mark.parametrize("numba", NUMBA)
-def test_programs_pickle(numba: bool) -> None:
-    f = ag.compile(cubic, numba=numba)
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_programs_pickle(runner: str) -> None:
+    f = ag.compile(cubic, runner=runner)
     before = f.value_and_grad(*SHARDS[1])
     again = pickle.loads(pickle.dumps(f))
     assert again.value_and_grad(*SHARDS[1]) == before
     assert str(again) == str(f)
-    branching = ag.compile(lambda x: x * x if x > 0 else -x, numba=numba)
+    branching = ag.compile(lambda x: x * x if x > 0 else -x, runner=runner)
     assert branching.value_and_grad(3.0) == (9.0, 6.0)
     without_its_function = pickle.loads(pickle.dumps(branching))
     assert without_its_function.value_and_grad(4.0) == (16.0, 8.0)
@@ -333,9 +333,9 @@ class Point(NamedTuple):
     y: Any
 
 
-@pytest.mark.parametrize("numba", NUMBA)
-def test_named_tuples(numba: bool) -> None:
-    f = ag.compile(lambda p, w: p.x * w + p.y, numba=numba)
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_named_tuples(runner: str) -> None:
+    f = ag.compile(lambda p, w: p.x * w + p.y, runner=runner)
     many = Point(np.arange(4.0), np.ones(4))
     values, (dp, dw) = f.vmap((0, None)).value_and_grad(many, 2.0, argnums=(0, 1))
     assert (values.tolist(), dw) == ([1.0, 3.0, 5.0, 7.0], 6.0)
@@ -366,9 +366,9 @@ def test_what_must_not_come_out_wrong() -> None:
     assert ag.compile(lambda x, y: x * y).grad(2.0, 3.0, argnums=np.int64(1)) == 2.0  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("numba", NUMBA)
-def test_a_choice_must_be_whole(numba: bool) -> None:
-    f = ag.compile(ag.take, numba=numba)
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_a_choice_must_be_whole(runner: str) -> None:
+    f = ag.compile(ag.take, runner=runner)
     x = np.arange(3.0)
     assert f(x, 1.0) == 1.0
     assert np.isnan([f(x, 1.5), f(x, -1.0), f(x, 3.0), f(x, float("nan"))]).all()

@@ -175,7 +175,7 @@ def test_a_deep_graph() -> None:
 def test_a_program_of_a_graph_follows() -> None:
     a, w = Value(2.0, "a"), Value(3.0, "w")
     u = w * w
-    c = ag.compile(a * u, inputs=a, numba=False)
+    c = ag.compile(a * u, inputs=a, runner="numpy")
     assert c(2.0) == 18.0
     w.data = 1.0
     u.forward()

@@ -78,7 +78,7 @@ FUNCTIONS = [
     closed_over_by_a_slope,
 ]
 every = pytest.mark.parametrize("f", FUNCTIONS, ids=lambda f: f.__name__)
-RUN = pytest.mark.parametrize("numba", [False, None], ids=["numpy", "numba"])
+RUN = pytest.mark.parametrize("runner", ["numpy", None], ids=["numpy", "llvm"])
 
 
 def number(x: Any) -> float:
@@ -102,19 +102,19 @@ def test_a_trace_follows(f: Callable[..., Any]) -> None:
 
 @every
 @RUN
-def test_a_program_follows(f: Callable[..., Any], numba: bool | None) -> None:
-    c = ag.compile(f, numba=numba)
+def test_a_program_follows(f: Callable[..., Any], runner: str | None) -> None:
+    c = ag.compile(f, runner=runner)
     for x in POINTS:
         assert c(x) == pytest.approx(eager(f, x), rel=1e-13)
         assert c.grad(x) == pytest.approx(ag.grad(f)(x), rel=1e-13)
         assert c.jvp((x,), (1.0,)) == pytest.approx((eager(f, x), ag.jvp(f, (x,), (1.0,))[1]), rel=1e-13)
     # The slope of the slope: eager has it of the numbers that were read, as here.
-    assert ag.compile(ag.grad(f), numba=numba)(3.0) == pytest.approx(ag.grad(f)(3.0), rel=1e-13)
+    assert ag.compile(ag.grad(f), runner=runner)(3.0) == pytest.approx(ag.grad(f)(3.0), rel=1e-13)
     assert c.map([2.0, 3.0]).tolist() == pytest.approx([eager(f, 2.0), eager(f, 3.0)], rel=1e-13)
 
 
 def test_the_issues_numbers() -> None:
-    c = ag.compile(lambda x: x.detach() * 3, numba=False)
+    c = ag.compile(lambda x: x.detach() * 3, runner="numpy")
     assert (c(2.0), c(3.0), c.grad(3.0)) == (6.0, 9.0, 0.0)
 
     def f(x: Any) -> Any:
@@ -122,7 +122,7 @@ def test_the_issues_numbers() -> None:
         y.backward()
         return x * x.grad
 
-    c = ag.compile(f, numba=False)
+    c = ag.compile(f, runner="numpy")
     assert (c(2.0), c(3.0), c.grad(3.0)) == (8.0, 18.0, 6.0)
 
 
@@ -146,7 +146,7 @@ def test_a_number_that_cannot_be_followed_is_told_once(f: Callable[..., Any]) ->
     with warnings.catch_warnings():
         warnings.simplefilter("error", ag.TraceWarning)
         with pytest.raises(ag.TraceWarning):
-            ag.compile(f, numba=False)(2.0)
+            ag.compile(f, runner="numpy")(2.0)
 
 
 def test_what_is_read_often_is_told_once_a_line() -> None:
@@ -169,7 +169,7 @@ def test_what_does_not_depend_on_the_inputs_may_be_read() -> None:
         return x * w.data + (w * 3).data + w.grad
 
     assert ag.trace(f, 1.0)(2.0) == 10.0
-    c = ag.compile(f, numba=False)
+    c = ag.compile(f, runner="numpy")
     assert c(2.0) == 10.0
     w.data = 3.0  # and yet it is looked at
     assert c(2.0) == 15.0
@@ -224,7 +224,7 @@ def test_a_trace_refuses_when_a_number_of_outside_has_moved() -> None:
 
 
 @RUN
-def test_a_program_is_made_anew_when_a_number_of_outside_has_moved(numba: bool | None) -> None:
+def test_a_program_is_made_anew_when_a_number_of_outside_has_moved(runner: str | None) -> None:
     w = Value(2.0, "w")
     u = w * 10  # whose number stays when w's is assigned
     calls = []
@@ -233,7 +233,7 @@ def test_a_program_is_made_anew_when_a_number_of_outside_has_moved(numba: bool |
         calls.append(1)
         return x * x * w + u if x > 0 else -x * w
 
-    c = ag.compile(f, numba=numba)
+    c = ag.compile(f, runner=runner)
     over, jvp = c.vmap(), c.jvp
     for now in (2.0, 5.0, -0.0, 0.0, 2.0):
         w.data = now
@@ -253,9 +253,9 @@ def test_a_program_is_made_anew_when_a_number_of_outside_has_moved(numba: bool |
 
 
 @RUN
-def test_a_net_that_was_trained_on(numba: bool | None) -> None:
+def test_a_net_that_was_trained_on(runner: str | None) -> None:
     net = nn.MLP(2, [3, 1], rng=0)
-    c = ag.compile(lambda x: net(x), numba=numba)  # noqa: PLW0108  # a module is called
+    c = ag.compile(lambda x: net(x), runner=runner)  # noqa: PLW0108  # a module is called
     for _ in range(3):
         assert c([1.0, -1.0]) == pytest.approx(net([1.0, -1.0]).data, rel=1e-13)
         net.zero_grad()
@@ -265,7 +265,7 @@ def test_a_net_that_was_trained_on(numba: bool | None) -> None:
 
 def test_a_graph_is_made_anew() -> None:
     a, w = Value(1.0, "a"), Value(2.0, "w")
-    c = ag.compile(a * w + w, inputs=a, numba=False)
+    c = ag.compile(a * w + w, inputs=a, runner="numpy")
     assert (c(3.0), c.grad(3.0), c.jvp((3.0,), (1.0,))) == (8.0, 2.0, (8.0, 2.0))
     w.data = 10.0
     assert (c(3.0), c.grad(3.0), c.jvp((3.0,), (1.0,))) == (40.0, 10.0, (40.0, 10.0))
@@ -314,14 +314,14 @@ def test_whatever_a_function_does_with_its_values(steps: list[Any], there: float
     expected = eager(f, here)
     t = ag.trace(f, there)
     assert t(here) == pytest.approx(expected, rel=1e-12, abs=1e-12)
-    c = ag.compile(f, numba=False)
+    c = ag.compile(f, runner="numpy")
     c(there)
     assert c(here) == pytest.approx(expected, rel=1e-12, abs=1e-12)
     assert c.grad(here) == pytest.approx(ag.grad(f)(here), rel=1e-12, abs=1e-12)
 
 
 @RUN
-def test_series_are_right_at_a_pole_and_from_one(numba: bool | None) -> None:
+def test_series_are_right_at_a_pole_and_from_one(runner: str | None) -> None:
     cases: list[tuple[Callable[[Any], Any], tuple[float, ...]]] = [
         (lambda x: ag.taylor(ag.sqrt, x, 2)[2], (0.0, 4.0)),
         (ag.derivative(lambda t: t**2.5, 2), (0.0, 4.0)),
@@ -333,7 +333,7 @@ def test_series_are_right_at_a_pole_and_from_one(numba: bool | None) -> None:
         expected = [number(f(x)) for x in points]
         for there in points:
             assert [ag.trace(f, there)(x) for x in points] == pytest.approx(expected, rel=1e-12)
-            c = ag.compile(f, numba=numba)
+            c = ag.compile(f, runner=runner)
             c(there)
             assert [c(x) for x in points] == pytest.approx(expected, rel=1e-12)
 
@@ -351,16 +351,16 @@ def test_constants_that_share_are_walked_once() -> None:
 
 
 @RUN
-def test_what_an_inner_trace_closes_over(numba: bool | None) -> None:
+def test_what_an_inner_trace_closes_over(runner: str | None) -> None:
     w = Value(3.0, "w")
     t = ag.trace(lambda x: x * w, 2.0)
-    c = ag.compile(lambda x: t(x) * 2, numba=numba)
+    c = ag.compile(lambda x: t(x) * 2, runner=runner)
     assert c(2.0) == 12.0
     w.data = 5.0
-    for stale in (t, copy.copy(t), copy.deepcopy(t), c, ag.compile(t, numba=numba)):
+    for stale in (t, copy.copy(t), copy.deepcopy(t), c, ag.compile(t, runner=runner)):
         with pytest.raises(ValueError, match="w that it closes over was 3"):
             stale(2.0)
-    d = ag.compile(lambda x: 1.0 * ag.trace(lambda y: y * w, 1.0)(x), numba=numba)
+    d = ag.compile(lambda x: 1.0 * ag.trace(lambda y: y * w, 1.0)(x), runner=runner)
     assert d(2.0) == 10.0
     w.data = 7.0
     assert d(2.0) == 14.0
@@ -372,7 +372,7 @@ def test_a_graph_with_constants_between() -> None:
     x, w = Value(2.0, "x"), Value(3.0, "w")
     u = w * 2
     y = x * u
-    t, c = ag.trace_graph(y, x), ag.compile(y, inputs=x, numba=False)
+    t, c = ag.trace_graph(y, x), ag.compile(y, inputs=x, runner="numpy")
     assert (t(4.0), c(4.0)) == (24.0, 24.0)
     w.data = 5.0
     with pytest.raises(ValueError, match="w that it closes over was 3"):
@@ -395,5 +395,5 @@ def test_copies_of_what_is_no_input_are_their_own() -> None:
 
     slope = ag.grad(adapted)(2.0)
     ag.check_grads(adapted, (2.0,))
-    assert ag.compile(adapted, numba=False).grad(2.0) == pytest.approx(slope, rel=1e-13)
+    assert ag.compile(adapted, runner="numpy").grad(2.0) == pytest.approx(slope, rel=1e-13)
     assert all(p.grad == 0.0 for p in net.parameters())

@@ -19,7 +19,7 @@ import numpy as np
 from ..nn.words import count
 from ..ops import TOO_LARGE
 from .arguments import each, parted, read
-from .kernels import Batch, Blocks
+from .runner import Batch, Blocks
 
 __all__ = ["Batched"]
 

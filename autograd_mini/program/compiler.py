@@ -26,9 +26,10 @@ from ..value import Value, assignments, by_ieee
 from .adjoint import written_backward
 from .arguments import NUMBERS, Layout, at, each, parted, read
 from .batch import Batched
-from .kernels import Task, runner
+from .kernels import runner as runner_of
 from .lift import Program, lift
 from .notation import written
+from .runner import Task
 
 __all__ = ["Compiled", "compile"]
 
@@ -38,11 +39,11 @@ WAYS = 64  # the programs that are kept of one structure of arguments, each for 
 class _Entry:
     """A trace with its program, and where arguments go and results come from."""
 
-    def __init__(self, traced: Trace, layout: Layout, use_numba: bool | None, rooms: list[_Room]) -> None:
+    def __init__(self, traced: Trace, layout: Layout, runner: str | None, rooms: list[_Room]) -> None:
         self.trace = traced.fold_constants().common_subexpressions().dead_code()
         self.layout = layout
         self.program = lift(self.trace)
-        self.runner = runner(self.program, use_numba)
+        self.runner = runner_of(self.program, runner)
         slots = self.program.slots
 
         def slot(x: int | float) -> Any:
@@ -251,13 +252,13 @@ class Compiled:
         *,
         static_argnums: tuple[int, ...] = (),
         check: bool = False,
-        use_numba: bool | None = None,
+        runner: str | None = None,
     ) -> None:
         self._f = f
         self._entries: dict[Any, list[_Entry]] = {}
         self._static = static_argnums
         self._check = check
-        self._use_numba = use_numba
+        self._runner = runner
         self._derived: dict[str, Compiled] = {}
         self._rooms: list[_Room] = []
         self._graph: tuple[Any, Any] | None = None  # outputs and inputs, where there is no function
@@ -533,7 +534,7 @@ class Compiled:
         traced = trace_graph(*self._graph)
         chunks: list[Any] = []
         keys = (read("compile", traced.into.parts[0].rebuild(traced.primals), chunks),)
-        self._entries = {keys: [_Entry(traced, Layout(["x"], keys, chunks), self._use_numba, self._rooms)]}
+        self._entries = {keys: [_Entry(traced, Layout(["x"], keys, chunks), self._runner, self._rooms)]}
 
     def _keep(self, entry: _Entry, kept: list[_Entry]) -> None:
         """Keep a program beside those of other branches; the one that was not called for longest makes room."""
@@ -572,7 +573,7 @@ class Compiled:
         with by_ieee():
             made = trace_call(self.name, lambda: f(*(whole[k] for k in range(len(args)))), leaves)
         made = replace(made if self._check else made.by_rows(), into=layout.structure())
-        return _Entry(made, layout, self._use_numba, self._rooms)
+        return _Entry(made, layout, self._runner, self._rooms)
 
     def _derive(self, name: str, transform: Callable[..., Any]) -> Compiled:
         """Return the compiled form of a transformation of the function."""
@@ -588,7 +589,7 @@ class Compiled:
                 return transform(f, primals, tangents)
 
             derived.__name__ = f"{name} of {self.name}"
-            made = self._derived[name] = Compiled(derived, check=self._check, use_numba=self._use_numba)
+            made = self._derived[name] = Compiled(derived, check=self._check, runner=self._runner)
         return made
 
     def __getstate__(self) -> dict[str, Any]:
@@ -669,6 +670,7 @@ def compile(
     inputs: Any = None,
     static_argnums: int | Sequence[int] = (),
     check: bool = False,
+    runner: str | None = None,
     numba: bool | None = None,
 ) -> Compiled:
     r"""Return a function that computes the same as f, on numbers, as a vector program.
@@ -689,8 +691,9 @@ def compile(
         static_argnums: arguments that are Python values and not numbers, such as sizes; each gets its own program.
         check: where a result is nan or inf, run the equations one by one and raise Python's own error, with the
             label of the operand. Without it numbers follow IEEE arithmetic.
-        numba: False to run with NumPy, True to raise an error where Numba cannot be used; None takes Numba if it
-            can.
+        runner: `"llvm"` to run as machine code, `"numpy"` to run on NumPy's arrays; None takes machine code where
+            llvmlite is installed.
+        numba: the older name: True for `runner="llvm"`, False for `runner="numpy"`.
 
     Raises:
         TypeError: f is neither a function nor a graph.
@@ -703,6 +706,11 @@ def compile(
     >>> [round(y, 4) for y in g(np.eye(2), np.array([0.5, -0.5]), 0.1)]
     [0.537, -0.3799]
     """
+    if numba is not None:
+        runner = "llvm" if numba else "numpy"
+        warnings.warn(f"compile: give runner={runner!r} instead of numba={numba}", DeprecationWarning, stacklevel=2)
+    if runner not in (None, "llvm", "numpy"):
+        raise ValueError(f'compile: runner must be "llvm", "numpy" or None, not {runner!r}')
     static = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     if inputs is None:
         if not callable(f):
@@ -711,8 +719,8 @@ def compile(
             raise TypeError(
                 "compile: a module's parameters would be constants: give lambda net, x: net(x), and the net"
             )
-        return Compiled(f, static_argnums=static, check=check, use_numba=numba)
-    made = Compiled(None, check=check, use_numba=numba)
+        return Compiled(f, static_argnums=static, check=check, runner=runner)
+    made = Compiled(None, check=check, runner=runner)
     made._graph = f, inputs
     made._take_graph()
     return made

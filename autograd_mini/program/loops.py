@@ -1,306 +1,449 @@
-"""The loops, written out: Python source for Numba of what does one kind of instruction, from the rows of the table.
+r"""Kernels: the functions that do one kind of instruction, forward and backward, and the runs that call them in turn.
 
-This room owns that text: `forward` and `backward` of each kind, and the driver that calls one after the other.
-An instruction is a line of integers: which kernel does it, where its results start, its rows, columns and terms,
-and for each operand the address, the steps and whether its derivative is wanted. Where results stand side by
-side a vector of them is computed at once (`vectors`). In the lanes' kernels every number is a row of numbers,
-one for each example of a batch. Derivatives of results are cleared as they are handed on: between runs all are
--0.0 but those of inputs and constants. It must not know how instructions were found, nor import Numba.
+They are plain Python over `primitives`, which `builder` compiles; a parameter that is `Static`, such as the row, is
+known then, and a kernel is compiled for each of its values. They can be called as they stand, on NumPy's arrays.
+
+Operand x of a result in row r and column c, and term j of a sum, stands at `x.at + r x.outer + c x.inner + j x.along`.
+Derivatives of results are cleared as they are handed on: between runs all are -0.0 but those of inputs and constants.
+In the kernels for lanes every number is a row of numbers, one for each example of a batch.
 """
 
 from __future__ import annotations
 
-import inspect
-import re
-from collections.abc import Callable, Iterable
-from functools import cache
-from typing import Any
-
-from ..ops import OPS, Level, Op, Traced
-from ..uncompiled import source_module
-
-__all__ = [
-    "FIELDS",
-    "FRAME",
-    "LINE",
-    "PLACES",
-    "VECTORS",
-    "driver",
-    "in_table",
-    "is_arithmetic",
-    "is_beyond",
-    "kernel",
-    "name_of",
-    "written",
-]
-
-FIELDS = 5  # of an access: where it is, its steps, and whether its derivative is wanted
-PLACES = ("x", "y", "w")  # what the loops call the operands of a row
-LINE = 5 + FIELDS * len(PLACES)  # of an instruction: kernel, start of the results, rows, columns, terms, accesses
-# What `run` is told: addresses of arrays, and numbers. Those from COLUMNS on are of a batch.
-FRAME = (
-    "KERNELS FORTH LINES_FORTH BACK LINES_BACK INDEX NUMBERS SLOPES ROOM FIRST END "
-    "COLUMNS SIZE MAPPED COUNT_MAPPED SAME COUNT_SAME OUTPUTS COUNT_OUTPUTS RESULTS DERIVATIVES TOTALS"
-).split()
-# The functions that `vectors` has.
-VECTORS = frozenset(
-    "abs equal exp greater greater_equal hypot identity leaky_relu log maximum minimum pow relu sigmoid silu softplus "
-    "sqrt tanh where".split()
-)
-
-
-def _number(x: Any) -> str:
-    """Write a number for a compiler."""
-    text = repr(float(x))
-    return {"inf": "INF", "-inf": "-INF", "nan": "NAN"}.get(text, text)
-
-
-class _Source(Traced):
-    """A recorder that writes a rule as a line of Python for a compiler."""
-
-    __slots__ = ("text",)
-    first_order = True
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def record(self, op: Op, operands: tuple[Any, ...]) -> _Source:
-        parts = [x.text if isinstance(x, _Source) else _number(x) for x in operands]
-        return type(self)(self.applied(op, parts))
-
-    @staticmethod
-    def applied(op: Op, parts: list[str]) -> str:
-        """Write a row applied to operands: as its own text says where that is Python's arithmetic, else as a call."""
-        if not is_arithmetic(op):
-            return f"{name_of(op)}({', '.join(parts)})"
-        return f"({op.text.filled(dict(zip(op.operands, parts, strict=True)))})"
-
-
-class _Lanes(_Source):
-    """A recorder that writes a rule for vectors; it is empty where these do not have a function."""
-
-    __slots__ = ()
-
-    @staticmethod
-    def applied(op: Op, parts: list[str]) -> str:
-        """Write a row applied to vectors."""
-        if not all(parts) or not in_table(op):
-            return ""
-        if op.name in VECTORS:
-            return f"v_{op.name}({', '.join(parts)})"
-        return _Source.applied(op, parts) if is_arithmetic(op) else ""
-
-
-def written(op: Op, parts: list[str]) -> str:
-    """Write a row applied to operands."""
-    return _Source.applied(op, parts)
-
-
-def in_table(op: Op) -> bool:
-    """Say whether a row is the table's, not one's own that may have the name of another."""
-    return OPS.get(op.name) is op.row
-
-
-def is_arithmetic(op: Op) -> bool:
-    """Say whether the row's own text is Python's arithmetic."""
-    return in_table(op) and op.infix and op.text.level > Level.COMPARISON
-
-
-def name_of(op: Op) -> str:
-    """Return the name of a row's function in the loops; rows of one's own may have the same name."""
-    return f"f_{op.name}" if in_table(op) else f"own_{id(op):x}"
-
-
-def _indented(lines: Iterable[str], depth: int) -> list[str]:
-    return ["    " * depth + line for line in lines]
-
-
-# A row's lines. Of operand x, `a` is where it is and `a2` the step to the next result's, `na` says whether its
-# derivative is wanted; b and e are so for y and w.
-
-
-SOME = ("some", "load", "store", "taken_some", "give_some")  # how a vector of results is computed
-PART = ("some_part", "read_part", "write_part", "taken_part", "give_part")  # and one of fewer
-NUMBER = ("pick", "get", "put", "taken", "give")  # and one result
-
-
-def _forward_row(op: Op) -> list[str]:
-    def lines(how: tuple[str, ...], value: str, part: str = "") -> list[str]:
-        pick, _, put, *_ = how
-        return [*_reads(op, pick, part), f"{put}(d, out + c, {value}{part})"]
-
-    return _each(op, lines, _value(op), _value(op, _Lanes))
-
-
-def _backward_row(op: Op) -> list[str]:
-    def lines(how: tuple[str, ...], rules: list[str], part: str = "") -> list[str]:
-        pick, get, _, taken, give = how
-        results = f"z, g = {get}(d, out + c{part}), {taken}(grad, out + c{part})"
-        return [*_reads(op, pick, part), results, *_gifts(op, give, rules, f"{{p}}, c, {{p}}2, g * {{rule}}{part}")]
-
-    many = _rules(op, _Lanes)
-    return _each(op, lines, _rules(op), many if all(many) else None)
-
-
-def _each(op: Op, lines: Callable[..., list[str]], one: Any, many: Any) -> list[str]:
-    """Do something for each result; where vectors have the function for as many as they have, and for what is left.
-
-    One to three results come first, each by itself: what a compiler prepares for vectors takes longer than they do.
-    """
-    names = [p for _, p in _operands(op)]
-    starts = f"{', '.join(names)}, c = {', '.join(f'{p}0 + r * {p}1' for p in names)}, 0"
-    each = ["while c < columns:", *_indented([*lines(NUMBER, one), "c += 1"], 1)]
-    few, steps = [], each
-    if many:
-        few = ["if rows == 1 and columns < 4:", *_indented(["r = 0", starts, *each, "return"], 1)]
-        steps = ["while c + WIDTH <= columns:", *_indented([*lines(SOME, many), "c += WIDTH"], 1)]
-        steps += ["if c < columns:", *_indented(lines(PART, many, ", columns - c"), 1)]
-    rows = ["for r in range(rows):", *_indented([starts, *steps, "out += columns"], 1)]
-    return [f"READ {''.join(names)}", *_indented([*few, *rows], 1)]
-
-
-def _reads(op: Op, read: str, part: str = "") -> list[str]:
-    return [f"{name} = {read}(d, {p}, c, {p}2{part})" for name, p in _operands(op)]
-
-
-def _gifts(op: Op, give: str, rules: list[str], what: str) -> list[str]:
-    """Add what each operand gets of a result's derivative."""
-    found = []
-    for (_, p), rule in zip(_operands(op), rules, strict=True):
-        found += [f"if n{p}:", f"    {give}(grad, {what.format(p=p, rule=rule)})"]
-    return found
-
-
-def _forward_lanes(op: Op) -> list[str]:
-    many = _value(op, _Lanes)
-    read, write = ("load", "store") if many else ("get", "put")
-    reads = [f"{name} = {read}(d, {p} + i)" for name, p in _operands(op)]
-    return _lanes(op, many, [*reads, f"{write}(d, p + i, {many or _value(op)})"])
-
-
-def _backward_lanes(op: Op) -> list[str]:
-    many = _rules(op, _Lanes)
-    read, taken, give, rules = (
-        ("load", "taken_some", "give_some", many) if all(many) else ("get", "taken", "give", _rules(op))
-    )
-    reads = [f"{name} = {read}(d, {p} + i)" for name, p in [*_operands(op), ("z", "p")]]
-    gifts = _gifts(op, give, rules, "{p}, i, 1, g * {rule}")
-    return _lanes(op, all(many), [*reads, f"g = {taken}(grad, p + i)", *gifts])
-
-
-def _lanes(op: Op, many: Any, lines: list[str]) -> list[str]:
-    names = [p for _, p in _operands(op)]
-    lanes = f"{', '.join(names)}, p = {', '.join(f'{p} * width' for p in (*names, 'out'))}"
-    steps = "for i in range(0, width, WIDTH):" if many else "for i in range(width):"
-    return [f"EACH {''.join(names)}", *_indented([lanes, steps, *_indented(lines, 1), "out += 1"], 3)]
-
-
-def _operands(op: Op) -> list[tuple[str, str]]:
-    """Return the names of each operand's number and of its address."""
-    return list(zip(PLACES, "abe"[: op.arity], strict=False))
-
-
-def _value(op: Op, source: type[_Source] = _Source) -> str:
-    """Write a row of x, y and w."""
-    return source.applied(op, list(PLACES[: op.arity]))
-
-
-def _rules(op: Op, source: type[_Source] = _Source) -> list[str]:
-    """Write the partial derivatives as expressions in x, y, w and z."""
-    slopes = (rule(*map(source, PLACES[: op.arity]), source("z")) for rule in op.rules)
-    return [slope.text if isinstance(slope, _Source) else _number(slope) for slope in slopes]
-
-
-HEAD = """\
 import math
-from math import inf as INF, nan as NAN
+from typing import NamedTuple
 
-import numpy as np
-from autograd_mini.program.vectors import *
+from ..ops import Op
+from .code import FIELDS, FRAME, HEAD
+from .primitives import (
+    WIDTH,
+    Numbers,
+    Static,
+    Vector,
+    Words,
+    add_to,
+    add_vector,
+    applied,
+    call,
+    first_of,
+    get,
+    lane,
+    load,
+    load_part,
+    numbers_at,
+    put,
+    shared,
+    slope,
+    spread,
+    store,
+    store_part,
+    with_lane,
+    word,
+    words_at,
+)
+from .vectors import four_totals, is_vectorial, total
 
-"""
-FACTORS = """\
-    if a2 == 0 and b1 == 0:  # a product may be turned
-        a0, a1, a2, a3, na, b0, b1, b2, b3, nb = b0, b1, b2, b3, nb, a0, a1, a2, a3, na
-    once, times = (1, rows) if a1 == 0 else (rows, 1)  # all rows have the same matrix, or each its own
-    along = a3 == 1 and b3 == 1  # a3 is passed for 1 then: for a constant Numba would compile another function
-    packs = b2 == 0 and a1 == 0 and rows > 3 and columns > 3 and (n < WIDTH or not along)
-"""
-
-
-def _tile(rows: int, vectors: int) -> str:
-    """Write the loop of `combine` for a few rows by a few vectors, which stay in registers."""
-    z = [(p, v, f"z{p}{v}") for p in range(rows) for v in range(vectors)]
-    last = vectors - 1
-
-    def loaded(array: str, at: str, v: int) -> str:
-        return f"load_most({array}, {at} + {v} * WIDTH, part)" if v == last else f"load({array}, {at} + {v} * WIDTH)"
-
-    def stored(p: int, v: int) -> str:
-        at = f"T, t + {p} * tp + {v} * WIDTH, z{p}{v}"
-        return f"store_most({at}, part)" if v == last else f"store({at})"
-
-    steps = [f"y{v} = {loaded('M', 'm', v)}" for v in range(vectors)]
-    for p in range(rows):
-        steps += [f"x = spread(get(S, s + {p} * sp))", *(f"z{p}{v} = z{p}{v} + x * y{v}" for v in range(vectors))]
-    lines = [
-        *(f"{name} = {loaded('T', f't + {p} * tp', v)}" for p, v, name in z),
-        "for _ in range(Q):",
-        *_indented([*steps, "s += sq", "m += mq"], 1),
-        *(stored(p, v) for p, v, _ in z),
-    ]
-    names = "T, t, tp, S, s, sp, sq, M, m, mq, Q, part"
-    return "\n".join(["", "", "@internal", f"def combine{rows}{vectors}({names}):", *_indented(lines, 1), ""])
-
-
-def _meeting(rows: int, columns: int) -> str:
-    """Write the loop of `meet` for a few rows by a few columns, whose sums stay in registers."""
-    z = [(p, q, f"z{p}{q}") for p in range(rows) for q in range(columns)]
-
-    def steps(get: str) -> list[str]:
-        found = [f"y{q} = {get.format('Y', f'y + {q} * yq + j')}" for q in range(columns)]
-        for p in range(rows):
-            found += [f"x0 = {get.format('X', f'x + {p} * xp + j')}"]
-            found += [f"z{p}{q} = z{p}{q} + x0 * y{q}" for q in range(columns)]
-        return found
-
-    lines = [
-        f"{' = '.join(name for *_, name in z)} = spread(-0.0)",
-        "j = 0",
-        "while j + WIDTH <= n:",
-        *_indented([*steps("load({}, {})"), "j += WIDTH"], 1),
-        "if j < n:",
-        *_indented(steps("load_part({}, {}, n - j)"), 1),
-        *(
-            f"give_totals(T, t + {p} * tp, tq, {', '.join(f'z{p}{q}' for q in range(4))})"
-            if columns == 4
-            else f"give(T, t, {p}, tp, total(z{p}0))"
-            for p in range(rows)
-        ),
-    ]
-    names = "T, t, tp, tq, X, x, xp, Y, y, yq, n"
-    return "\n".join(["", "", "@internal", f"def meet{rows}{columns}({names}):", *_indented(lines, 1), ""])
+FEW = 4  # columns that are computed one by one, for vectors do not pay
+SHORT = 16  # terms of a product that is summed in vectors of results
+KERNELS, LINE, FORTH, LINES_FORTH, BACK, LINES_BACK, INDEX, NUMBERS, SLOPES, ROOM, FIRST, END = range(12)
+COLUMNS, SIZE, MAPPED, COUNT_MAPPED, SAME, COUNT_SAME, OUTPUTS, COUNT_OUTPUTS, RESULTS, DERIVATIVES, TOTALS = range(12, 23)
+assert len(FRAME) == 23
 
 
-CLEAR = """
+class Line(NamedTuple):
+    """The head of an instruction."""
 
-@internal
-def clear(grad, i, count):
+    out: int
+    rows: int
+    columns: int
+    terms: int
+
+
+class Operand(NamedTuple):
+    """Where an operand's numbers are, and whether its derivative is wanted."""
+
+    at: int
+    outer: int
+    inner: int
+    along: int
+    wanted: int
+
+
+def line(code: Words, k: int) -> Line:
+    return Line(*[word(code, k + 1 + i) for i in range(HEAD - 1)])
+
+
+def operand(code: Words, k: int, place: Static) -> Operand:
+    return Operand(*[word(code, k + HEAD + FIELDS * place + i) for i in range(FIELDS)])
+
+
+# Vectors of numbers that are any step apart, and parts of vectors. These are read and written number by number: what
+# a mask has written must reach the memory before it can be read.
+
+
+@shared
+def read_lanes(d: Numbers, at: int, step: int) -> Vector:
+    """Return the numbers that are some step apart."""
+    v = spread(0.0)
+    for k in list(range(WIDTH)):
+        v = with_lane(v, k, get(d, at + k * step))
+    return v
+
+
+@shared
+def read_some(d: Numbers, at: int, step: int, count: int) -> Vector:
+    """Return fewer numbers than a vector has, and zeros."""
+    v = spread(0.0)
+    for k in list(range(WIDTH - 1)):
+        if k >= count:
+            return v
+        v = with_lane(v, k, get(d, at + k * step))
+    return v
+
+
+@shared
+def write_some(d: Numbers, at: int, v: Vector, count: int) -> None:
+    """Write fewer numbers than a vector has."""
+    for k in list(range(WIDTH - 1)):
+        if k >= count:
+            return
+        put(d, at + k, lane(v, k))
+
+
+@shared
+def add_lanes(d: Numbers, at: int, step: int, v: Vector, count: int) -> None:
+    """Add the first numbers of a vector to those that are some step apart."""
+    for k in list(range(WIDTH)):
+        if k >= count:
+            return
+        add_to(d, at + k * step, lane(v, k))
+
+
+def read(d: Numbers, at: int, step: int) -> Vector:
+    """Return a vector of numbers that are some step apart, or of one number."""
+    if step == 1:
+        return load(d, at)
+    return spread(get(d, at)) if step == 0 else read_lanes(d, at, step)
+
+
+def read_part(d: Numbers, at: int, step: int, count: int) -> Vector:
+    """Return as `read` does a vector of fewer numbers."""
+    return spread(get(d, at)) if step == 0 else read_some(d, at, step, count)
+
+
+def give(d: Numbers, at: int, step: int, v: Vector) -> None:
+    """Add a vector to numbers that are some step apart, or all of it to one number."""
+    if step == 1:
+        add_vector(d, at, v)
+    elif step == 0:
+        add_to(d, at, total(v))
+    else:
+        add_lanes(d, at, step, v, WIDTH)
+
+
+def give_part(d: Numbers, at: int, step: int, v: Vector, count: int) -> None:
+    """Add as `give` does the first numbers of a vector."""
+    if step == 0:
+        add_to(d, at, total(first_of(v, count)))
+    else:
+        add_lanes(d, at, step, v, count)
+
+
+def taken(grad: Numbers, at: int) -> float:
+    """Return the derivative of a result, and leave -0.0, to which anything can be added."""
+    g = get(grad, at)
+    put(grad, at, -0.0)
+    return g
+
+
+def taken_vector(grad: Numbers, at: int) -> Vector:
+    g = load(grad, at)
+    store(grad, at, spread(-0.0))
+    return g
+
+
+def taken_part(grad: Numbers, at: int, count: int) -> Vector:
+    g = read_some(grad, at, 1, count)
+    write_some(grad, at, spread(-0.0), count)
+    return g
+
+
+def load_most(d: Numbers, at: int, count: int) -> Vector:
+    """Return the first numbers of a vector, or all."""
+    return load(d, at) if count == WIDTH else load_part(d, at, count)
+
+
+def store_most(d: Numbers, at: int, v: Vector, count: int) -> None:
+    if count == WIDTH:
+        store(d, at, v)
+    else:
+        store_part(d, at, v, count)
+
+
+@shared
+def clear(grad: Numbers, at: int, count: int) -> None:
     k = 0
     while k + WIDTH <= count:
-        store(grad, i + k, spread(-0.0))
+        store(grad, at + k, spread(-0.0))
         k += WIDTH
     while k < count:
-        put(grad, i + k, -0.0)
+        put(grad, at + k, -0.0)
         k += 1
 
-"""
-PRODUCTS = (
-    CLEAR
-    + """
 
-@internal
-def inner(d, a, sa, b, sb, n):
+# Rows of the table.
+
+
+def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+    """Apply a row to each column of each row of results."""
+    out, rows, columns, _ = line(code, k)
+    xs = [operand(code, k, i) for i in range(op.arity)]
+    if not is_vectorial(op, False) or (rows == 1 and columns < FEW):
+        for r in range(rows):
+            for c in range(columns):
+                put(d, out + c, applied(op, [get(d, x.at + r * x.outer + c * x.inner) for x in xs]))
+            out += columns
+        return
+    for r in range(rows):
+        places = [x.at + r * x.outer for x in xs]
+        c = 0
+        while c + WIDTH <= columns:
+            store(d, out + c, applied(op, [read(d, at + c * x.inner, x.inner) for x, at in zip(xs, places)]))
+            c += WIDTH
+        if c < columns:
+            count = columns - c
+            v = applied(op, [read_part(d, at + c * x.inner, x.inner, count) for x, at in zip(xs, places)])
+            write_some(d, out + c, v, count)
+        out += columns
+
+
+def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+    """Hand the derivative of each result on to the operands, times the partial derivative."""
+    out, rows, columns, _ = line(code, k)
+    xs = [operand(code, k, i) for i in range(op.arity)]
+    if not is_vectorial(op, True) or (rows == 1 and columns < FEW):
+        for r in range(rows):
+            for c in range(columns):
+                z, g = get(d, out + c), taken(grad, out + c)
+                places = [x.at + r * x.outer + c * x.inner for x in xs]
+                ys = [get(d, at) for at in places]
+                for rule, x, at in zip(op.rules, xs, places):
+                    if x.wanted:
+                        add_to(grad, at, g * slope(rule, ys, z))
+            out += columns
+        return
+    for r in range(rows):
+        c = 0
+        while c + WIDTH <= columns:
+            z, g = load(d, out + c), taken_vector(grad, out + c)
+            places = [x.at + r * x.outer + c * x.inner for x in xs]
+            ys = [read(d, at, x.inner) for x, at in zip(xs, places)]
+            for rule, x, at in zip(op.rules, xs, places):
+                if x.wanted:
+                    give(grad, at, x.inner, g * slope(rule, ys, z))
+            c += WIDTH
+        if c < columns:
+            count = columns - c
+            z, g = read_some(d, out + c, 1, count), taken_part(grad, out + c, count)
+            places = [x.at + r * x.outer + c * x.inner for x in xs]
+            ys = [read_part(d, at, x.inner, count) for x, at in zip(xs, places)]
+            for rule, x, at in zip(op.rules, xs, places):
+                if x.wanted:
+                    give_part(grad, at, x.inner, g * slope(rule, ys, z), count)
+        out += columns
+
+
+# Gathers, sums, and choices.
+
+
+def gather_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+    out, _, columns, first = line(code, k)
+    for c in range(columns):
+        put(d, out + c, get(d, word(index, first + c)))
+
+
+def gather_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+    out, _, columns, first = line(code, k)
+    for c in range(columns):
+        add_to(grad, word(index, first + c), taken(grad, out + c))
+
+
+def sum_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+    out, rows, columns, n = line(code, k)
+    x = operand(code, k, 0)
+    for r in range(rows):
+        for c in range(columns):
+            at, j, z = x.at + r * x.outer + c * x.inner, 0, -0.0
+            if x.along == 1 and n >= WIDTH:
+                v = spread(-0.0)
+                while j + WIDTH <= n:
+                    v = v + load(d, at + j)
+                    j += WIDTH
+                z = total(v)
+            while j < n:
+                z += get(d, at + j * x.along)
+                j += 1
+            put(d, out, z)
+            out += 1
+
+
+def sum_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+    out, rows, columns, n = line(code, k)
+    x = operand(code, k, 0)
+    for r in range(rows):
+        for c in range(columns):
+            at, j, g = x.at + r * x.outer + c * x.inner, 0, taken(grad, out)
+            if x.wanted:
+                while x.along == 1 and j + WIDTH <= n:
+                    add_vector(grad, at + j, spread(g))
+                    j += WIDTH
+                while j < n:
+                    add_to(grad, at + j * x.along, g)
+                    j += 1
+            out += 1
+
+
+def take_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+    """Choose one of the terms; there is none for an index that is no whole number from 0 to below their number."""
+    out, rows, columns, n = line(code, k)
+    x, choice = operand(code, k, 0), operand(code, k, 1)
+    for r in range(rows):
+        for c in range(columns):
+            i, at = get(d, choice.at + r * choice.outer + c * choice.inner), x.at + r * x.outer + c * x.inner
+            put(d, out, get(d, at + int(i) * x.along) if 0.0 <= i < n and i == math.floor(i) else math.nan)
+            out += 1
+
+
+def take_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+    out, rows, columns, n = line(code, k)
+    x, choice = operand(code, k, 0), operand(code, k, 1)
+    for r in range(rows):
+        for c in range(columns):
+            i, at = get(d, choice.at + r * choice.outer + c * choice.inner), x.at + r * x.outer + c * x.inner
+            g = taken(grad, out)
+            if x.wanted and 0.0 <= i < n and i == math.floor(i):
+                add_to(grad, at + int(i) * x.along, g)
+            out += 1
+
+
+# Products.
+
+
+def added(z: Static, x: Vector, y: Static) -> Static:
+    """Return vectors plus a number times vectors."""
+    return [zv + x * yv for zv, yv in zip(z, y)]
+
+
+@shared
+def tile(
+    rows: Static, vectors: Static, whole: Static,
+    T: Numbers, t: int, tp: int, S: Numbers, s: int, sp: int, sq: int, M: Numbers, m: int, mq: int, Q: int, part: int,
+) -> None:  # fmt: skip
+    """Do `combine` for a few rows by a few vectors, which stay in registers; the last has a part of its numbers."""
+    counts = [WIDTH] * (vectors - 1) + [WIDTH if whole else part]
+    z = [[load_most(T, t + p * tp + v * WIDTH, n) for v, n in enumerate(counts)] for p in range(rows)]
+    for _ in range(Q):
+        y = [load_most(M, m + v * WIDTH, n) for v, n in enumerate(counts)]
+        z = [added(zp, spread(get(S, s + p * sp)), y) for p, zp in enumerate(z)]
+        s += sq
+        m += mq
+    for p, zp in enumerate(z):
+        for v, n in enumerate(counts):
+            store_most(T, t + p * tp + v * WIDTH, zp[v], n)
+
+
+@shared
+def combine(
+    T: Numbers, t: int, tp: int, S: Numbers, s: int, sp: int, sq: int, M: Numbers, m: int, mq: int, P: int, Q: int, n: int
+) -> None:
+    """Add a product, $T_{pj} += sum_q S_{pq} M_{qj}$, where j steps by 1."""
+    four = tp >= n or tp <= -n  # else rows overlap
+    j = 0
+    while j < n:
+        p = 0
+        left = n - j
+        while p < P:
+            if four and p + 4 <= P:
+                tiles(4, T, t + p * tp + j, tp, S, s + p * sp, sp, sq, M, m + j, mq, Q, left)
+                p += 4
+            else:
+                tiles(1, T, t + p * tp + j, tp, S, s + p * sp, sp, sq, M, m + j, mq, Q, left)
+                p += 1
+        j += 2 * WIDTH
+
+
+def tiles(
+    rows: Static, T: Numbers, t: int, tp: int, S: Numbers, s: int, sp: int, sq: int, M: Numbers, m: int, mq: int, Q: int,
+    left: int,
+) -> None:  # fmt: skip
+    """Do the tile that as many columns as are left need."""
+    if left >= 2 * WIDTH:
+        tile(rows, 2, True, T, t, tp, S, s, sp, sq, M, m, mq, Q, WIDTH)
+    elif left > WIDTH:
+        tile(rows, 2, False, T, t, tp, S, s, sp, sq, M, m, mq, Q, left - WIDTH)
+    else:
+        tile(rows, 1, False, T, t, tp, S, s, sp, sq, M, m, mq, Q, left)
+
+
+@shared
+def meeting(
+    rows: Static, columns: Static, T: Numbers, t: int, tp: int, tq: int, X: Numbers, x: int, xp: int, Y: Numbers, y: int,
+    yq: int, n: int,
+) -> None:  # fmt: skip
+    """Do `meet` for a few rows by a few columns, whose sums stay in registers."""
+    z = [[spread(-0.0) for q in range(columns)] for p in range(rows)]
+    j = 0
+    while j + WIDTH <= n:
+        ys = [load(Y, y + q * yq + j) for q in range(columns)]
+        z = [added(zp, load(X, x + p * xp + j), ys) for p, zp in enumerate(z)]
+        j += WIDTH
+    if j < n:
+        ys = [load_part(Y, y + q * yq + j, n - j) for q in range(columns)]
+        z = [added(zp, load_part(X, x + p * xp + j, n - j), ys) for p, zp in enumerate(z)]
+    for p, zp in enumerate(z):
+        if columns == 4:
+            sums = four_totals(*zp)
+            if tq == 1:
+                add_vector(T, t + p * tp, sums)
+            else:
+                for q in list(range(4)):
+                    add_to(T, t + p * tp + q * tq, lane(sums, q))
+        else:
+            add_to(T, t + p * tp, total(zp[0]))
+
+
+def meetings(
+    rows: Static, T: Numbers, t: int, tp: int, tq: int, X: Numbers, x: int, xp: int, Y: Numbers, y: int, yq: int, Q: int,
+    n: int,
+) -> None:  # fmt: skip
+    """Do `meet` for a few rows."""
+    q = 0
+    while q + 4 <= Q:
+        meeting(rows, 4, T, t + q * tq, tp, tq, X, x, xp, Y, y + q * yq, yq, n)
+        q += 4
+    while q < Q:
+        meeting(rows, 1, T, t + q * tq, tp, tq, X, x, xp, Y, y + q * yq, yq, n)
+        q += 1
+
+
+@shared
+def meet(
+    T: Numbers, t: int, tp: int, tq: int, X: Numbers, x: int, xp: int, Y: Numbers, y: int, yq: int, P: int, Q: int, n: int
+) -> None:
+    """Add a product, $T_{pq} += sum_j X_{pj} Y_{qj}$, where j steps by 1."""
+    p = 0
+    while p < P:
+        if p + 4 <= P:
+            meetings(4, T, t + p * tp, tp, tq, X, x + p * xp, xp, Y, y, yq, Q, n)
+            p += 4
+        else:
+            meetings(1, T, t + p * tp, tp, tq, X, x + p * xp, xp, Y, y, yq, Q, n)
+            p += 1
+
+
+@shared
+def inner(d: Numbers, a: int, sa: int, b: int, sb: int, n: int) -> float:
+    """Return $sum_j a_j b_j$."""
     if sa == 1 and sb == 1 and n > 3:
         z = spread(-0.0)
         j = 0
@@ -316,8 +459,9 @@ def inner(d, a, sa, b, sb, n):
     return sum
 
 
-@internal
-def scale(T, t, tj, g, M, m, mj, n):  # T[j] += g M[j]
+@shared
+def scale(T: Numbers, t: int, tj: int, g: float, M: Numbers, m: int, mj: int, n: int) -> None:
+    """Add a vector times a number, $T_j += g M_j$."""
     j = 0
     if tj == 1 and mj == 1 and n > 3:
         x = spread(g)
@@ -328,436 +472,177 @@ def scale(T, t, tj, g, M, m, mj, n):  # T[j] += g M[j]
             store_part(T, t + j, load_part(T, t + j, n - j) + x * load_part(M, m + j, n - j), n - j)
     else:
         for j in range(n):
-            give(T, t, j, tj, g * get(M, m + j * mj))
-"""
-    + "".join(_tile(p, v) for p in (4, 1) for v in (2, 1))
-    + """
-
-@internal
-def combine(T, t, tp, S, s, sp, sq, M, m, mq, P, Q, n):  # T[p, j] += sum_q S[p, q] M[q, j], where j steps by 1
-    four = tp >= n or tp <= -n  # else rows overlap
-    j = 0
-    while j < n:
-        p = 0
-        if n - j > WIDTH:
-            part = min(WIDTH, n - j - WIDTH)
-            while four and p + 4 <= P:
-                combine42(T, t + p * tp + j, tp, S, s + p * sp, sp, sq, M, m + j, mq, Q, part)
-                p += 4
-            while p < P:
-                combine12(T, t + p * tp + j, tp, S, s + p * sp, sp, sq, M, m + j, mq, Q, part)
-                p += 1
-        else:
-            while four and p + 4 <= P:
-                combine41(T, t + p * tp + j, tp, S, s + p * sp, sp, sq, M, m + j, mq, Q, n - j)
-                p += 4
-            while p < P:
-                combine11(T, t + p * tp + j, tp, S, s + p * sp, sp, sq, M, m + j, mq, Q, n - j)
-                p += 1
-        j += 2 * WIDTH
-"""
-    + "".join(_meeting(p, q) for p in (4, 1) for q in (4, 1))
-    + """
-
-@internal
-def meet(T, t, tp, tq, X, x, xp, Y, y, yq, P, Q, n):  # T[p, q] += sum_j X[p, j] Y[q, j], where j steps by 1
-    p = 0
-    while p < P:
-        q = 0
-        if p + 4 <= P:
-            while q + 4 <= Q:
-                meet44(T, t + p * tp + q * tq, tp, tq, X, x + p * xp, xp, Y, y + q * yq, yq, n)
-                q += 4
-            while q < Q:
-                meet41(T, t + p * tp + q * tq, tp, tq, X, x + p * xp, xp, Y, y + q * yq, yq, n)
-                q += 1
-            p += 4
-        else:
-            while q + 4 <= Q:
-                meet14(T, t + p * tp + q * tq, tp, tq, X, x + p * xp, xp, Y, y + q * yq, yq, n)
-                q += 4
-            while q < Q:
-                meet11(T, t + p * tp + q * tq, tp, tq, X, x + p * xp, xp, Y, y + q * yq, yq, n)
-                q += 1
-            p += 1
+            add_to(T, t + j * tj, g * get(M, m + j * mj))
 
 
-@internal
-def pack(d, a, step, along, n, columns, to):
+@shared
+def pack(d: Numbers, a: int, step: int, along: int, n: int, columns: int, to: int) -> None:
+    """Copy a matrix to a place where its columns are side by side."""
     for c in range(columns):
         for j in range(n):
             put(d, to + j * columns + c, get(d, a + c * step + j * along))
 
 
-@internal
-def unpack(grad, a, step, along, n, columns, to):
+@shared
+def unpack(grad: Numbers, a: int, step: int, along: int, n: int, columns: int, to: int) -> None:
     for c in range(columns):
         for j in range(n):
-            give(grad, a + c * step, j, along, get(grad, to + j * columns + c))
-            put(grad, to + j * columns + c, -0.0)
+            add_to(grad, a + c * step + j * along, taken(grad, to + j * columns + c))
 
 
-@internal
-def step(d, grad, a, a3, na, b, b3, nb, out, columns, n):
+@shared
+def single(d: Numbers, grad: Numbers, a: int, along: int, b: int, step: int, out: int, columns: int, n: int, wanted: int) -> None:
+    """Do the way back of one row of a product whose matrix lies side by side; 1 and 2 in `wanted` are its factors."""
     for j in range(n):
-        x, z, p = spread(get(d, b + j * b3)), spread(-0.0), a + j * a3
+        x, z, p = spread(get(d, b + j * step)), spread(-0.0), a + j * along
         for c in range(0, columns, WIDTH):
             count = min(WIDTH, columns - c)
             g = load_most(grad, out + c, count)
-            if nb:
+            if wanted >= 2:
                 z = z + g * load_most(d, p + c, count)
-            if na:
+            if wanted != 2:
                 store_most(grad, p + c, load_most(grad, p + c, count) + x * g, count)
-        if nb:
-            give(grad, b, j, b3, total(z))
-"""
-)
-FORWARD = {
-    "gather": """
-    a0 = word(code, k + 5)
-    for c in range(columns):
-        put(d, out + c, get(d, word(index, a0 + c)))
-""",
-    "dot": """
-    READ e
+        if wanted >= 2:
+            add_to(grad, b + j * step, total(z))
+
+
+class Factors(NamedTuple):
+    """The factors of a product: a, the matrix that all rows may share, and b; and how they are multiplied."""
+
+    a: Operand
+    b: Operand
+    once: int  # matrices
+    times: int  # rows of results for each
+    along: bool  # whether both step by 1 from term to term
+    packs: bool  # whether the matrix is copied first
+
+
+def factors(code: Words, k: int, rows: int, columns: int, n: int) -> Factors:
+    a, b = operand(code, k, 0), operand(code, k, 1)
+    if a.inner == 0 and b.outer == 0:  # a product may be turned
+        a, b = b, a
+    once, times = (1, rows) if a.outer == 0 else (rows, 1)
+    along = a.along == 1 and b.along == 1
+    packs = b.inner == 0 and a.outer == 0 and rows > 3 and columns > 3 and (n < WIDTH or not along)
+    return Factors(a, b, once, times, along, packs)
+
+
+def dot_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+    """Compute products of matrices, or of any vectors, and add them to where they begin with a number."""
+    out, rows, columns, n = line(code, k)
+    start = operand(code, k, 2)
     for r in range(rows):
         for c in range(columns):
-            put(d, out + r * columns + c, get(d, e0 + r * e1 + c * e2) if e3 else -0.0)
-    FACTORS
-    if packs or (b2 == 0 and (a2 == 1 or along)):
-        a, step_a = a0, a3
+            at = start.at + r * start.outer + c * start.inner
+            put(d, out + r * columns + c, get(d, at) if start.along else -0.0)
+    a, b, once, times, along, packs = factors(code, k, rows, columns, n)
+    if packs or (b.inner == 0 and (a.inner == 1 or along)):
+        matrix, step = a.at, a.along
         if packs:
-            pack(d, a0, a2, a3, n, columns, room)
-            a, step_a = room, columns
+            pack(d, a.at, a.inner, a.along, n, columns, room)
+            matrix, step = room, columns
         for r in range(once):
-            if packs or a2 == 1:
-                combine(d, out, columns, d, b0 + r * b1, b1, b3, d, a + r * a1, step_a, times, n, columns)
+            if packs or a.inner == 1:
+                combine(d, out, columns, d, b.at + r * b.outer, b.outer, b.along, d, matrix + r * a.outer, step, times, n, columns)
             else:
-                meet(d, out, columns, a3, d, b0 + r * b1, b1, d, a0 + r * a1, a2, times, columns, n)
+                meet(d, out, columns, 1, d, b.at + r * b.outer, b.outer, d, a.at + r * a.outer, a.inner, times, columns, n)
             out += columns
-    else:
-        for r in range(rows):
-            a, b, c = a0 + r * a1, b0 + r * b1, 0
-            while n < 16 and c + WIDTH <= columns:
-                z = load(d, out)
-                for j in range(n):
-                    z = z + some(d, a + j * a3, c, a2) * some(d, b + j * b3, c, b2)
-                store(d, out, z)
-                out += WIDTH
-                c += WIDTH
-            while c < columns:
-                give(d, out, 0, 0, inner(d, a + c * a2, a3, b + c * b2, b3, n))
-                out += 1
-                c += 1
-""",
-    "sum": """
-    EACH a
-            j = 0
-            sum = -0.0  # to which anything can be added, a -0.0 too
-            if a3 == 1 and n >= WIDTH:
-                z = spread(-0.0)
-                while j + WIDTH <= n:
-                    z = z + load(d, a + j)
-                    j += WIDTH
-                sum = total(z)
-            while j < n:
-                sum += pick(d, a, j, a3)
-                j += 1
-            put(d, out, sum)
-            out += 1
-""",
-    "take": """
-    EACH ab
-            at = get(d, b)
-            put(d, out, pick(d, a, int(at), a3) if 0.0 <= at < n and at == math.floor(at) else NAN)
-            out += 1
-""",
-}
-BACKWARD = {
-    "gather": """
-    a0 = word(code, k + 5)
-    for c in range(columns):
-        give(grad, word(index, a0 + c), 0, 0, taken(grad, out + c))
-""",
-    "dot": """
-    READ e
-    if e3 and ne:
+        return
+    for r in range(rows):
+        x, y, c = a.at + r * a.outer, b.at + r * b.outer, 0
+        while n < SHORT and c + WIDTH <= columns:
+            z = load(d, out + c)
+            for j in range(n):
+                p, q = x + j * a.along + c * a.inner, y + j * b.along + c * b.inner
+                z = z + read(d, p, a.inner) * read(d, q, b.inner)
+            store(d, out + c, z)
+            c += WIDTH
+        while c < columns:
+            add_to(d, out + c, inner(d, x + c * a.inner, a.along, y + c * b.inner, b.along, n))
+            c += 1
+        out += columns
+
+
+def dot_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+    out, rows, columns, n = line(code, k)
+    first, start = out, operand(code, k, 2)
+    if start.along and start.wanted:
         for r in range(rows):
             for c in range(columns):
-                give(grad, e0 + r * e1, c, e2, get(grad, out + r * columns + c))
-    FACTORS
+                add_to(grad, start.at + r * start.outer + c * start.inner, get(grad, out + r * columns + c))
+    a, b, once, times, along, packs = factors(code, k, rows, columns, n)
     if packs:
-        if na:
-            combine(grad, room, columns, d, b0, b3, b1, grad, out, columns, n, rows, columns)
-            unpack(grad, a0, a2, a3, n, columns, room)
-        if nb:
-            pack(d, a0, a2, a3, n, columns, room)
-            meet(grad, b0, b1, b3, grad, out, columns, d, room, columns, rows, n, columns)
-    elif b2 == 0 and (a2 == 1 or along):
+        if a.wanted:
+            combine(grad, room, columns, d, b.at, b.along, b.outer, grad, out, columns, n, rows, columns)
+            unpack(grad, a.at, a.inner, a.along, n, columns, room)
+        if b.wanted:
+            pack(d, a.at, a.inner, a.along, n, columns, room)
+            meet(grad, b.at, b.outer, b.along, grad, out, columns, d, room, columns, rows, n, columns)
+    elif b.inner == 0 and (a.inner == 1 or along):
         for r in range(once):
-            a, b = a0 + r * a1, b0 + r * b1
-            if a2 == 1 and times == 1:
-                step(d, grad, a, a3, na, b, b3, nb, out, columns, n)
-            elif a2 == 1:
-                if na:
-                    combine(grad, a, a3, d, b, b3, b1, grad, out, columns, n, times, columns)
-                if nb:
-                    meet(grad, b, b1, b3, grad, out, columns, d, a, a3, times, n, columns)
+            x, y = a.at + r * a.outer, b.at + r * b.outer
+            if a.inner == 1 and times == 1:
+                single(d, grad, x, a.along, y, b.along, out, columns, n, a.wanted + 2 * b.wanted)
+            elif a.inner == 1:
+                if a.wanted:
+                    combine(grad, x, a.along, d, y, b.along, b.outer, grad, out, columns, n, times, columns)
+                if b.wanted:
+                    meet(grad, y, b.outer, b.along, grad, out, columns, d, x, a.along, times, n, columns)
             else:
-                if na:
-                    combine(grad, a, a2, grad, out, a3, columns, d, b, b1, columns, times, n)
-                if nb:
-                    combine(grad, b, b1, grad, out, columns, a3, d, a, a2, times, columns, n)
+                if a.wanted:
+                    combine(grad, x, a.inner, grad, out, 1, columns, d, y, b.outer, columns, times, n)
+                if b.wanted:
+                    combine(grad, y, b.outer, grad, out, columns, 1, d, x, a.inner, times, columns, n)
             out += columns
     else:
         for r in range(rows):
-            a, b, c = a0 + r * a1, b0 + r * b1, 0
-            while n < 16 and c + WIDTH <= columns:
-                z = load(grad, out)
+            x, y, c = a.at + r * a.outer, b.at + r * b.outer, 0
+            while n < SHORT and c + WIDTH <= columns:
+                z = load(grad, out + c)
                 for j in range(n):
-                    if na:
-                        give_some(grad, a + j * a3, c, a2, z * some(d, b + j * b3, c, b2))
-                    if nb:
-                        give_some(grad, b + j * b3, c, b2, z * some(d, a + j * a3, c, a2))
-                out += WIDTH
+                    p, q = x + j * a.along + c * a.inner, y + j * b.along + c * b.inner
+                    if a.wanted:
+                        give(grad, p, a.inner, z * read(d, q, b.inner))
+                    if b.wanted:
+                        give(grad, q, b.inner, z * read(d, p, a.inner))
                 c += WIDTH
             while c < columns:
-                if na:
-                    scale(grad, a + c * a2, a3, get(grad, out), d, b + c * b2, b3, n)
-                if nb:
-                    scale(grad, b + c * b2, b3, get(grad, out), d, a + c * a2, a3, n)
-                out += 1
+                p, q, g = x + c * a.inner, y + c * b.inner, get(grad, out + c)
+                if a.wanted:
+                    scale(grad, p, a.along, g, d, q, b.along, n)
+                if b.wanted:
+                    scale(grad, q, b.along, g, d, p, a.along, n)
                 c += 1
-    clear(grad, word(code, k + 1), rows * columns)
-""",
-    "sum": """
-    EACH a
-            g, j = taken(grad, out), 0
-            while na and a3 == 1 and j + WIDTH <= n:
-                give_some(grad, a, j, 1, spread(g))
-                j += WIDTH
-            while na and j < n:
-                give(grad, a, j, a3, g)
-                j += 1
-            out += 1
-""",
-    "take": """
-    EACH ab
-            at, g = get(d, b), taken(grad, out)
-            if na and 0.0 <= at < n and at == math.floor(at):
-                give(grad, a, int(at), a3, g)
-            out += 1
-""",
-}
-RUN = """
-def run(frame):  # one argument, for each of them takes time
-    place = address(frame)
-    kernels, index = words_at(word(place, KERNELS)), words_at(word(place, INDEX))
-    d, grad = numbers_at(word(place, NUMBERS)), numbers_at(word(place, SLOPES))
-    room, first, z = word(place, ROOM), word(place, FIRST), word(place, END)
-    code = words_at(word(place, FORTH))
-    for k in range(0, LINE * word(place, LINES_FORTH), LINE):
-        call(word(kernels, 2 * word(code, k)), code, k, index, d, grad, room)
+            out += columns
+    clear(grad, first, rows * columns)
+
+
+# Runs.
+
+
+def run(place: int) -> None:
+    """Do the instructions forward, then those on the way back; either may be none."""
+    frame = words_at(place)
+    kernels, index, step = words_at(word(frame, KERNELS)), words_at(word(frame, INDEX)), word(frame, LINE)
+    d, grad = numbers_at(word(frame, NUMBERS)), numbers_at(word(frame, SLOPES))
+    room, z = word(frame, ROOM), word(frame, END)
+    forward(frame, kernels, step, index, d, grad, room)
     if z >= 0:
-        clear(grad, 0, first)
+        clear(grad, 0, word(frame, FIRST))
         put(grad, z, 1.0)
-        code = words_at(word(place, BACK))
-        for k in range(LINE * (word(place, LINES_BACK) - 1), -1, -LINE):
-            call(word(kernels, 2 * word(code, k) + 1), code, k, index, d, grad, room)
-"""
-FORWARD_LANES = {
-    "gather": """
-    a0 = word(code, k + 5)
-    for c in range(columns):
-        a = word(index, a0 + c) * width
-        for i in range(0, width, WIDTH):
-            store(d, (out + c) * width + i, load(d, a + i))
-""",
-    "dot": """
-    EACH abe
-            for i in range(0, width, WIDTH):
-                z = load(d, e * width + i) if e3 else spread(-0.0)
-                for j in range(n):
-                    z = z + load(d, (a + j * a3) * width + i) * load(d, (b + j * b3) * width + i)
-                store(d, out * width + i, z)
-            out += 1
-""",
-    "sum": """
-    EACH a
-            for i in range(0, width, WIDTH):
-                z = load(d, a * width + i)
-                for j in range(1, n):
-                    z = z + load(d, (a + j * a3) * width + i)
-                store(d, out * width + i, z)
-            out += 1
-""",
-    "take": """
-    EACH ab
-            for i in range(width):
-                at = get(d, b * width + i)
-                inside = 0.0 <= at < n and at == math.floor(at)
-                put(d, out * width + i, get(d, (a + int(at) * a3) * width + i) if inside else NAN)
-            out += 1
-""",
-}
-BACKWARD_LANES = {
-    "gather": """
-    a0 = word(code, k + 5)
-    for c in range(columns):
-        a = word(index, a0 + c) * width
-        for i in range(0, width, WIDTH):
-            give_some(grad, a, i, 1, taken_some(grad, (out + c) * width + i))
-""",
-    "dot": """
-    EACH abe
-            for i in range(0, width, WIDTH):
-                z = taken_some(grad, out * width + i)
-                if e3 and ne:
-                    give_some(grad, e * width, i, 1, z)
-                for j in range(n):
-                    x, y = (a + j * a3) * width, (b + j * b3) * width
-                    if na:
-                        give_some(grad, x, i, 1, z * load(d, y + i))
-                    if nb:
-                        give_some(grad, y, i, 1, z * load(d, x + i))
-            out += 1
-""",
-    "sum": """
-    EACH a
-            for i in range(0, width, WIDTH):
-                z = taken_some(grad, out * width + i)
-                for j in range(n if na else 0):
-                    give_some(grad, (a + j * a3) * width, i, 1, z)
-            out += 1
-""",
-    "take": """
-    EACH ab
-            for i in range(width):
-                at, g = get(d, b * width + i), taken(grad, out * width + i)
-                if na and 0.0 <= at < n and at == math.floor(at):
-                    give(grad, (a + int(at) * a3) * width, i, 1, g)
-            out += 1
-""",
-}
-BLOCKS = """
-def run(first, last, frame):
-    place = address(frame)
-    kernels, index = words_at(word(place, KERNELS)), words_at(word(place, INDEX))
-    d, grad = numbers_at(word(place, NUMBERS)), numbers_at(word(place, SLOPES))
-    width, inputs, z = word(place, ROOM), word(place, FIRST), word(place, END)
-    columns, size = words_at(word(place, COLUMNS)), word(place, SIZE)
-    mapped, outputs, same = words_at(word(place, MAPPED)), words_at(word(place, OUTPUTS)), words_at(word(place, SAME))
-    results, slopes = numbers_at(word(place, RESULTS)), numbers_at(word(place, DERIVATIVES))
-    totals, sames = numbers_at(word(place, TOTALS)), word(place, COUNT_SAME)
-    for block in range(first, last):
-        start = block * width
-        count = min(width, size - start)
-        for k in range(word(place, COUNT_MAPPED)):
-            column, step, at = numbers_at(word(columns, 2 * k)), word(columns, 2 * k + 1), word(mapped, k) * width
-            for i in range(count):
-                put(d, at + i, get(column, (start + i) * step))
-        code = words_at(word(place, FORTH))
-        for k in range(0, LINE * word(place, LINES_FORTH), LINE):
-            call(word(kernels, 2 * word(code, k)), code, k, index, d, grad, width)
-        for k in range(word(place, COUNT_OUTPUTS)):
-            for i in range(count):
-                put(results, k * size + start + i, get(d, word(outputs, k) * width + i))
-        if z < 0:
-            continue
-        clear(grad, 0, inputs * width)
-        for i in range(width):
-            put(grad, z * width + i, 1.0 if i < count else 0.0)
-        code = words_at(word(place, BACK))
-        for k in range(LINE * (word(place, LINES_BACK) - 1), -1, -LINE):
-            call(word(kernels, 2 * word(code, k) + 1), code, k, index, d, grad, width)
-        for k in range(word(place, COUNT_MAPPED)):
-            for i in range(count):
-                put(slopes, k * size + start + i, get(grad, word(mapped, k) * width + i))
-        for k in range(sames):
-            sum = -0.0
-            for i in range(count):
-                sum += get(grad, word(same, k) * width + i)
-            put(totals, block * sames + k, sum)
-"""
-NUMPYS = {"cbrt"}  # functions that Numba has of NumPy and not of math
+        backward(frame, kernels, step, index, d, grad, room)
 
 
-@cache
-def _function_of(name: str) -> str:
-    """Return a row's own function of floats as source; nothing for SciPy's."""
-    function = OPS[name].function
-    if inspect.isbuiltin(function):
-        home = "math" if function.__name__ not in NUMPYS else "np"
-        return f"f_{name} = {home}.{function.__name__}"
-    function = source_module("ops").OPS[name].function
-    text = inspect.getsource(function)
-    return "" if "_scipy_special" in text else f"\n@internal\n{text}\nf_{name} = {function.__name__}\n"
+def forward(frame: Words, kernels: Words, step: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+    code, k = words_at(word(frame, FORTH)), 0
+    for _ in range(word(frame, LINES_FORTH)):
+        call(word(kernels, 2 * word(code, k)), code, k, index, d, grad, room)
+        k += step
 
 
-@cache
-def is_beyond(op: Op) -> bool:
-    """Say whether the loops cannot have a row: it calls what is not there, or has too many operands."""
-    if op.arity > len(PLACES):
-        return True
-    called = set(re.findall(r"\bf_(\w+)\(", "\n".join([*_forward_row(op), *_backward_row(op)])))
-    return not all(name in OPS and _function_of(name) for name in called)
-
-
-def kernel(what: Op | str, *, lanes: bool) -> str:
-    """Return the source of what does one kind of instruction, `forward` and `backward`: a row, or what is named."""
-    texts = [PRODUCTS] if what == "dot" and not lanes else []
-    for way, parts, row in (
-        (("forward", FORWARD_LANES, _forward_lanes), ("backward", BACKWARD_LANES, _backward_lanes))
-        if lanes
-        else (("forward", FORWARD, _forward_row), ("backward", BACKWARD, _backward_row))
-    ):
-        part = parts[what] if isinstance(what, str) else "\n".join(row(what))
-        texts.append(_function(way, part, "width" if lanes else "room"))
-    called: list[str] = []
-    names, seen = _called("".join(texts)), set[str]()
-    while names:
-        seen |= names
-        called = [*(_function_of(name) for name in sorted(names & OPS.keys())), *called]
-        names = _called("".join(called)) - seen
-    return "\n".join([HEAD, *dict.fromkeys(called), *texts])
-
-
-def _called(text: str) -> set[str]:
-    """Return the rows whose functions are called in a text, as `f_exp` or by one another as `_exp`."""
-    return set(re.findall(r"\bf?_(\w+)\(", text))
-
-
-def driver(*, lanes: bool) -> str:
-    """Return the source of what runs instructions one after the other, `run`."""
-    numbers = {"LINE": LINE} | {name: k for k, name in enumerate(FRAME)}
-    return HEAD + re.sub(
-        r"[A-Z_]+", lambda name: str(numbers.get(name[0], name[0])), CLEAR + (BLOCKS if lanes else RUN)
-    )
-
-
-def _function(name: str, part: str, size: str) -> str:
-    """Write the function that does one kind of instruction."""
-    lines = [f"def {name}(code, k, index, d, grad, {size}):", f"    out, rows, columns, n = {_words(1, 4)}"]
-    for line in part.strip("\n").splitlines():
-        what, _, places = line.strip().partition(" ")
-        if what == "FACTORS":
-            lines += [*_read("ab"), *FACTORS.splitlines()]
-        elif what == "READ":
-            lines += _read(places)
-        elif what == "EACH":
-            found = ", ".join(f"{p}0 + r * {p}1 + c * {p}2" for p in places)
-            walk = ["for r in range(rows):", "    for c in range(columns):", f"        {', '.join(places)} = {found}"]
-            lines += [*_read(places), *_indented(walk, 1)]
-        else:
-            lines.append(line)
-    return "\n".join(["", *lines, ""])
-
-
-def _read(places: str) -> list[str]:
-    """Write the reading of operands' fields."""
-    fields = [f"{p}0, {p}1, {p}2, {p}3, n{p} = {_words(5 + FIELDS * 'abe'.index(p), FIELDS)}" for p in places]
-    return _indented(fields, 1)
-
-
-def _words(at: int, count: int) -> str:
-    return ", ".join(f"word(code, k + {i})" for i in range(at, at + count))
+def backward(frame: Words, kernels: Words, step: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+    lines = word(frame, LINES_BACK)
+    code, k = words_at(word(frame, BACK)), lines * step
+    for _ in range(lines):
+        k -= step
+        call(word(kernels, 2 * word(code, k) + 1), code, k, index, d, grad, room)

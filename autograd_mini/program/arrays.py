@@ -1,0 +1,165 @@
+r"""The runner on NumPy's arrays: each instruction is a few calls of NumPy.
+
+It runs where llvmlite is not installed, and is the reference that machine code is tested against.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..ops import OPS, Op, Traced
+from .lift import Instruction, Program
+from .runner import Batch, Blocks, Task, Way, addresses, chooses, way_back
+
+__all__ = ["Array", "Arrays", "apply"]
+
+UNLIKE = frozenset({"maximum", "minimum"})  # of NumPy's functions: they may take -0.0 for 0.0
+
+
+SIGNS = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv, "neg": operator.neg,
+    "pow": operator.pow, "where": lambda c, x, y: np.where(c != 0.0, x, y),
+    "excess": lambda x, y: np.where(np.minimum(x, y) == math.inf, 0.0, x - y),
+}  # fmt: skip
+
+
+class Arrays:
+    """NumPy's arrays, for the same instructions."""
+
+    room = 0
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.steps = [(i, *addresses(i)) for i in program.instructions]
+        self.first = program.inputs + len(program.constants)
+
+    def forward(self, d: Any) -> Task:
+        """Return what fills the array of numbers, from the inputs and constants that stand in it."""
+        return partial(self._forward, d)
+
+    def backward(self, d: Any, grad: Any, z: int, way: Way) -> Task:
+        """Return what leaves the derivatives of number z in the inputs' places."""
+        return partial(self._backward, d, grad, z, way)
+
+    def both(self, d: Any, grad: Any, z: int, way: Way) -> Task:
+        """Return what does one after the other."""
+
+        def both() -> None:
+            self._forward(d)
+            self._backward(d, grad, z, way)
+
+        return both
+
+    def _forward(self, d: Any) -> None:
+        with np.errstate(all="ignore"):
+            for i, out, operands in self.steps:
+                if i.kind == "gather":
+                    d[out] = d[i.index]
+                elif i.op is not None:
+                    d[out] = apply(i.op, [d[place][:, :, 0] for place in operands])
+                elif i.kind == "take":
+                    table, (at, inside) = operands[0], _chosen(i, d[operands[1][:, :, 0]])
+                    d[out] = np.where(inside, d[_along(table, at)], math.nan)
+                else:
+                    terms = d[operands[0]] if i.kind == "sum" else d[operands[0]] * d[operands[1]]
+                    started = len(operands) > 2
+                    total = d[operands[2]][:, :, 0] if started else terms[:, :, 0]
+                    for j in range(not started, i.length):  # from left to right, as the loops
+                        total = total + terms[:, :, j]
+                    d[out] = total
+
+    def way_back(self, z: int, wanted: list[slice]) -> Way:
+        """Return the steps on the way, with the operands that derivatives go to."""
+        steps, silent = way_back(self.program, z, wanted)
+        return Way([(*self.steps[k], needed) for k, needed in steps], silent, chooses(self.program, steps))
+
+    def _backward(self, d: Any, grad: Any, z: int, way: Way) -> None:
+        grad[:] = -0.0  # to which anything can be added, a -0.0 too
+        grad[z] = 1.0
+        with np.errstate(all="ignore"):
+            for i, out, operands, needed in reversed(way.code):
+                g = grad[out]
+                if i.kind == "gather":
+                    np.add.at(grad, i.index, g)
+                elif i.kind == "sum":
+                    np.add.at(grad, operands[0], g[:, :, None])
+                elif i.kind == "take":
+                    table, (at, inside) = operands[0], _chosen(i, d[operands[1][:, :, 0]])
+                    np.add.at(grad, _along(table, at), np.where(inside, g, -0.0))
+                elif i.kind == "dot":
+                    a, b = (d[place] for place in operands[:2])
+                    terms = (g[:, :, None] * b, g[:, :, None] * a, g[:, :, None])
+                    for place, term, asked in zip(operands, terms, needed, strict=False):
+                        if asked:
+                            np.add.at(grad, place[:, :, : term.shape[2]], term)
+                elif i.op is not None:
+                    xs = [Array(d[place][:, :, 0]) for place in operands]
+                    for rule, place, asked in zip(i.op.rules, operands, needed, strict=True):
+                        if asked:
+                            slope = rule(*xs, Array(d[out]))
+                            np.add.at(grad, place[:, :, 0], g * (slope.x if isinstance(slope, Array) else slope))
+        grad[self.first :] = -0.0  # results have handed theirs on
+
+    def batch(self, batch: Batch, threads: int) -> list[Blocks]:
+        """Return what runs blocks of a batch's examples, for each thread its own."""
+        return [self._blocks(batch) for _ in range(threads)]
+
+    def _blocks(self, batch: Batch) -> Blocks:
+        d, grad = batch.numbers.copy(), np.empty(len(batch.numbers))
+        X = np.concatenate(batch.tables, axis=1)
+
+        def run(first: int, last: int) -> None:
+            for block in range(first, last):
+                for k in range(block * batch.width, min((block + 1) * batch.width, len(X))):
+                    d[batch.mapped] = X[k]
+                    self._forward(d)
+                    batch.results[:, k] = d[batch.outputs]
+                    if batch.way is not None:
+                        self._backward(d, grad, batch.z, batch.way)
+                        batch.slopes[:, k] = grad[batch.mapped]
+                        batch.totals[block] += grad[batch.same]
+
+        return run
+
+
+def _chosen(i: Instruction, at: Any) -> tuple[Any, Any]:
+    """Return the terms that a take chooses, and which of the choices there are."""
+    inside = (at >= 0) & (at < i.length) & (at == np.floor(at))
+    return np.where(inside, at, 0).astype(np.int64), inside
+
+
+def _along(table: Any, at: Any) -> Any:
+    return np.take_along_axis(table, at[:, :, None], axis=2)[:, :, 0]
+
+
+class Array(Traced):
+    """A recorder that computes a rule on arrays."""
+
+    __slots__ = ("x",)
+    first_order = True
+
+    def __init__(self, x: Any) -> None:
+        self.x = x
+
+    def record(self, op: Op, operands: tuple[Any, ...]) -> Array:
+        return Array(
+            apply(op, [x.x if isinstance(x, Array) else np.asarray(float(x)) for x in operands])
+        )
+
+
+def apply(op: Op, xs: list[Any]) -> Any:
+    """Apply a row to arrays: by Python's sign, by NumPy's function of the name, or number by number."""
+    if OPS.get(op.name) is op.row:
+        if op.name in SIGNS:
+            return SIGNS[op.name](*xs)
+        if op.name not in UNLIKE:
+            for name in op.methods:  # under which NumPy asks the elements of an object array
+                if isinstance(ufunc := getattr(np, name, None), np.ufunc):
+                    return ufunc(*xs)
+    function = op.limit.function
+    return np.vectorize(lambda *numbers: function(*map(float, numbers)), otypes=[float])(*xs)

@@ -1,0 +1,57 @@
+r"""The code of a program, as kernels read it: each instruction is a line of ints."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..ops import Op
+from .lift import Program
+
+__all__ = ["FIELDS", "FRAME", "HEAD", "Code", "code_of"]
+
+HEAD = 5  # the kernel, the place of the first result, rows, columns, and terms
+FIELDS = 5  # of an operand: its place, three steps, and whether its derivative is wanted
+# The addresses and numbers that a run is told of. Those from COLUMNS on are of a batch.
+FRAME = (
+    "KERNELS LINE FORTH LINES_FORTH BACK LINES_BACK INDEX NUMBERS SLOPES ROOM FIRST END "
+    "COLUMNS SIZE MAPPED COUNT_MAPPED SAME COUNT_SAME OUTPUTS COUNT_OUTPUTS RESULTS DERIVATIVES TOTALS"
+).split()
+
+
+class Code(NamedTuple):
+    """The lines of a program, the places that its gathers read, and the kinds of its instructions."""
+
+    lines: Any
+    index: Any
+    kinds: tuple[Op | str, ...]
+
+
+def code_of(program: Program) -> Code:
+    """Return the code of a program.
+
+    >>> from autograd_mini import compile
+    >>> f = compile(lambda x, y: x * y + x)
+    >>> f(2.0, 3.0)
+    8.0
+    >>> code_of(f.program()).lines[:, :HEAD].tolist()
+    [[0, 2, 1, 1, 1]]
+    """
+    kinds: dict[Op | str, int] = {}
+    most = max((3 if i.kind == "dot" else len(i.operands) for i in program.instructions), default=0)
+    width = HEAD + FIELDS * most
+    lines = np.zeros((len(program.instructions), width), dtype=np.int64)
+    indices: list[Any] = [np.empty(0, dtype=np.int64)]
+    offset = 0
+    for line, i in zip(lines, program.instructions, strict=True):
+        line[:HEAD] = kinds.setdefault(i.op or i.kind, len(kinds)), i.start, i.rows, i.columns, i.length
+        if i.kind == "gather":
+            line[HEAD - 1] = offset  # a gather has no terms
+            indices.append(i.index)
+            offset += i.index.size
+        for k, access in enumerate(i.operands):
+            line[HEAD + FIELDS * k : HEAD + FIELDS * (k + 1)] = *access, 1
+        if i.kind == "dot" and len(i.operands) > 2:
+            line[HEAD + 2 * FIELDS + 3] = 1  # it begins with a number, which has no terms to step along
+    return Code(lines, np.concatenate(indices), tuple(kinds))

@@ -1,0 +1,238 @@
+r"""The kernels for batches, in which every number is a row of lanes, one for each example.
+
+They are as those of `loops`; `width` is the number of lanes, of which vectors hold `WIDTH`.
+"""
+
+from __future__ import annotations
+
+import math
+
+from .loops import (
+    COLUMNS,
+    COUNT_MAPPED,
+    COUNT_OUTPUTS,
+    COUNT_SAME,
+    DERIVATIVES,
+    END,
+    FIRST,
+    INDEX,
+    KERNELS,
+    LINE,
+    MAPPED,
+    NUMBERS,
+    OUTPUTS,
+    RESULTS,
+    ROOM,
+    SAME,
+    SIZE,
+    SLOPES,
+    TOTALS,
+    backward,
+    clear,
+    forward,
+    line,
+    operand,
+    taken,
+    taken_vector,
+)
+from .primitives import (
+    WIDTH,
+    Numbers,
+    Static,
+    Words,
+    add_to,
+    add_vector,
+    applied,
+    get,
+    load,
+    numbers_at,
+    put,
+    slope,
+    spread,
+    store,
+    word,
+    words_at,
+)
+from .vectors import is_vectorial
+
+
+def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
+    out, rows, columns, _ = line(code, k)
+    xs = [operand(code, k, i) for i in range(op.arity)]
+    for r in range(rows):
+        for c in range(columns):
+            places = [(x.at + r * x.outer + c * x.inner) * width for x in xs]
+            z = out * width
+            if is_vectorial(op, False):
+                for i in range(0, width, WIDTH):
+                    store(d, z + i, applied(op, [load(d, at + i) for at in places]))
+            else:
+                for i in range(width):
+                    put(d, z + i, applied(op, [get(d, at + i) for at in places]))
+            out += 1
+
+
+def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
+    out, rows, columns, _ = line(code, k)
+    xs = [operand(code, k, i) for i in range(op.arity)]
+    for r in range(rows):
+        for c in range(columns):
+            places = [(x.at + r * x.outer + c * x.inner) * width for x in xs]
+            p = out * width
+            if is_vectorial(op, True):
+                for i in range(0, width, WIDTH):
+                    ys, z = [load(d, at + i) for at in places], load(d, p + i)
+                    v = taken_vector(grad, p + i)
+                    for rule, x, at in zip(op.rules, xs, places):
+                        if x.wanted:
+                            add_vector(grad, at + i, v * slope(rule, ys, z))
+            else:
+                for i in range(width):
+                    ys, z = [get(d, at + i) for at in places], get(d, p + i)
+                    g = taken(grad, p + i)
+                    for rule, x, at in zip(op.rules, xs, places):
+                        if x.wanted:
+                            add_to(grad, at + i, g * slope(rule, ys, z))
+            out += 1
+
+
+def gather_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
+    out, _, columns, first = line(code, k)
+    for c in range(columns):
+        a = word(index, first + c) * width
+        for i in range(0, width, WIDTH):
+            store(d, (out + c) * width + i, load(d, a + i))
+
+
+def gather_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
+    out, _, columns, first = line(code, k)
+    for c in range(columns):
+        a = word(index, first + c) * width
+        for i in range(0, width, WIDTH):
+            add_vector(grad, a + i, taken_vector(grad, (out + c) * width + i))
+
+
+def sum_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
+    out, rows, columns, n = line(code, k)
+    x = operand(code, k, 0)
+    for r in range(rows):
+        for c in range(columns):
+            at = (x.at + r * x.outer + c * x.inner) * width
+            for i in range(0, width, WIDTH):
+                z = load(d, at + i)
+                for j in range(1, n):
+                    z = z + load(d, at + j * x.along * width + i)
+                store(d, out * width + i, z)
+            out += 1
+
+
+def sum_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
+    out, rows, columns, n = line(code, k)
+    x = operand(code, k, 0)
+    for r in range(rows):
+        for c in range(columns):
+            at = (x.at + r * x.outer + c * x.inner) * width
+            for i in range(0, width, WIDTH):
+                v = taken_vector(grad, out * width + i)
+                if x.wanted:
+                    for j in range(n):
+                        add_vector(grad, at + j * x.along * width + i, v)
+            out += 1
+
+
+def dot_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
+    out, rows, columns, n = line(code, k)
+    a, b, start = operand(code, k, 0), operand(code, k, 1), operand(code, k, 2)
+    for r in range(rows):
+        for c in range(columns):
+            x, y = a.at + r * a.outer + c * a.inner, b.at + r * b.outer + c * b.inner
+            s = (start.at + r * start.outer + c * start.inner) * width
+            for i in range(0, width, WIDTH):
+                z = load(d, s + i) if start.along else spread(-0.0)
+                for j in range(n):
+                    z = z + load(d, (x + j * a.along) * width + i) * load(d, (y + j * b.along) * width + i)
+                store(d, out * width + i, z)
+            out += 1
+
+
+def dot_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
+    out, rows, columns, n = line(code, k)
+    a, b, start = operand(code, k, 0), operand(code, k, 1), operand(code, k, 2)
+    for r in range(rows):
+        for c in range(columns):
+            x, y = a.at + r * a.outer + c * a.inner, b.at + r * b.outer + c * b.inner
+            s = (start.at + r * start.outer + c * start.inner) * width
+            for i in range(0, width, WIDTH):
+                z = taken_vector(grad, out * width + i)
+                if start.along and start.wanted:
+                    add_vector(grad, s + i, z)
+                for j in range(n):
+                    p, q = (x + j * a.along) * width + i, (y + j * b.along) * width + i
+                    if a.wanted:
+                        add_vector(grad, p, z * load(d, q))
+                    if b.wanted:
+                        add_vector(grad, q, z * load(d, p))
+            out += 1
+
+
+def take_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
+    out, rows, columns, n = line(code, k)
+    x, choice = operand(code, k, 0), operand(code, k, 1)
+    for r in range(rows):
+        for c in range(columns):
+            at, chosen = x.at + r * x.outer + c * x.inner, choice.at + r * choice.outer + c * choice.inner
+            for i in range(width):
+                z = get(d, chosen * width + i)
+                inside = 0.0 <= z < n and z == math.floor(z)
+                put(d, out * width + i, get(d, (at + int(z) * x.along) * width + i) if inside else math.nan)
+            out += 1
+
+
+def take_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
+    out, rows, columns, n = line(code, k)
+    x, choice = operand(code, k, 0), operand(code, k, 1)
+    for r in range(rows):
+        for c in range(columns):
+            at, chosen = x.at + r * x.outer + c * x.inner, choice.at + r * choice.outer + c * choice.inner
+            for i in range(width):
+                z, g = get(d, chosen * width + i), taken(grad, out * width + i)
+                if x.wanted and 0.0 <= z < n and z == math.floor(z):
+                    add_to(grad, (at + int(z) * x.along) * width + i, g)
+            out += 1
+
+
+def run(place: int, first: int, last: int) -> None:
+    """Run blocks of a batch: read the examples' numbers, do the instructions, and write results and derivatives."""
+    frame = words_at(place)
+    kernels, index, step = words_at(word(frame, KERNELS)), words_at(word(frame, INDEX)), word(frame, LINE)
+    d, grad = numbers_at(word(frame, NUMBERS)), numbers_at(word(frame, SLOPES))
+    width, inputs, z = word(frame, ROOM), word(frame, FIRST), word(frame, END)
+    columns, size = words_at(word(frame, COLUMNS)), word(frame, SIZE)
+    mapped, outputs, same = words_at(word(frame, MAPPED)), words_at(word(frame, OUTPUTS)), words_at(word(frame, SAME))
+    results, slopes = numbers_at(word(frame, RESULTS)), numbers_at(word(frame, DERIVATIVES))
+    totals, sames = numbers_at(word(frame, TOTALS)), word(frame, COUNT_SAME)
+    for block in range(first, last):
+        start = block * width
+        count = min(width, size - start)
+        for k in range(word(frame, COUNT_MAPPED)):
+            column, apart, at = numbers_at(word(columns, 2 * k)), word(columns, 2 * k + 1), word(mapped, k) * width
+            for i in range(count):
+                put(d, at + i, get(column, (start + i) * apart))
+        forward(frame, kernels, step, index, d, grad, width)
+        for k in range(word(frame, COUNT_OUTPUTS)):
+            for i in range(count):
+                put(results, k * size + start + i, get(d, word(outputs, k) * width + i))
+        if z < 0:
+            continue
+        clear(grad, 0, inputs * width)
+        for i in range(width):
+            put(grad, z * width + i, 1.0 if i < count else 0.0)
+        backward(frame, kernels, step, index, d, grad, width)
+        for k in range(word(frame, COUNT_MAPPED)):
+            for i in range(count):
+                put(slopes, k * size + start + i, get(grad, word(mapped, k) * width + i))
+        for k in range(sames):
+            sum = -0.0
+            for i in range(count):
+                sum += get(grad, word(same, k) * width + i)
+            put(totals, block * sames + k, sum)

@@ -1,0 +1,89 @@
+"""The machine that programs run on: its processor, LLVM's text as object code, and object code as functions.
+
+Only `llvmlite.binding` is needed to run what a cache has; its `ir`, which builds text, is imported to compile.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import sys
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+
+__all__ = ["FEATURES", "WIDTH", "Loaded", "identity", "object_of", "triple"]
+
+llvm.initialize_native_target()
+llvm.initialize_native_asmprinter()
+
+NAME = llvm.get_host_cpu_name()
+FEATURES: str = llvm.get_host_cpu_features().flatten()  # that the processor has and the system enables
+WIDTH = 8 if "+avx512f" in FEATURES.split(",") else 4  # numbers of a vector, a register of the processor
+# The functions of C that kernels call. Some systems do not show them to LLVM by themselves.
+OF_C = (
+    "acos acosh asin asinh atan atan2 atanh cbrt cos cosh erf erfc exp exp2 expm1 fmod hypot lgamma log log10 log1p log2 "
+    "pow sin sinh tan tanh tgamma memset memcpy"
+).split()
+
+
+def triple() -> str:
+    """Return the name of the platform that code is made for."""
+    name: str = llvm.get_process_triple()
+    return f"{name}-elf" if sys.platform == "win32" else name  # the only objects that the loader takes there
+
+
+def identity() -> str:
+    """Return a text that is the same where the same object code can run."""
+    return "\n".join([triple(), NAME, FEATURES, llvmlite.__version__, str(llvm.llvm_version_info)])
+
+
+def _target() -> Any:
+    """Return a description of the machine for LLVM; what compiles or loads takes it along, so each needs its own."""
+    target = llvm.Target.from_triple(triple())
+    return target.create_target_machine(cpu=NAME, features=FEATURES, opt=2, jit=True)
+
+
+def object_of(text: str) -> bytes:
+    """Return the object code of a module."""
+    module = llvm.parse_assembly(text)
+    module.verify()
+    target = _target()
+    builder = llvm.create_pass_builder(target, llvm.create_pipeline_tuning_options(speed_level=2))
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_sroa_pass()
+    passes.add_instruction_combine_pass()
+    passes.add_simplify_cfg_pass()
+    passes.run(module, builder)
+    return bytes(target.emit_object(module))
+
+
+@cache
+def _show_functions_of_c() -> None:
+    """Tell LLVM where the functions of C are."""
+    name = "ucrtbase" if sys.platform == "win32" else ctypes.util.find_library("m") if sys.platform != "darwin" else None
+    for library in (ctypes.CDLL(name), ctypes.CDLL(None) if sys.platform != "win32" else None):
+        for symbol in OF_C:
+            if library is not None and hasattr(library, symbol):
+                llvm.add_symbol(symbol, ctypes.cast(getattr(library, symbol), ctypes.c_void_p).value)
+
+
+class Loaded:
+    """Object code in memory, whose functions can be called as long as it is kept."""
+
+    def __init__(self, code: bytes, callbacks: Iterable[int]) -> None:
+        _show_functions_of_c()
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target())
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        self._engine.finalize_object()
+        places = [*callbacks]
+        if places:
+            table = self._engine.get_global_value_address("callbacks")
+            (ctypes.c_void_p * len(places)).from_address(table)[:] = places
+
+    def place(self, name: str) -> int:
+        """Return the address of a function."""
+        return int(self._engine.get_function_address(name))

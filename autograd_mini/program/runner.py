@@ -1,0 +1,128 @@
+r"""What runs a program's instructions: the interface of runners, and the way backward through a program.
+
+Numbers that leave a domain follow IEEE arithmetic in every runner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from .lift import Instruction, Program
+
+__all__ = ["Batch", "Blocks", "Runner", "Task", "Way", "addresses", "way_back"]
+
+
+Blocks = Callable[[int, int], None]  # from one to before another
+Task = Callable[[], None]  # on arrays that were given, and must be there as long as it is run
+
+
+class Runner(Protocol):
+    """What runs a program's instructions on an array of its numbers, and on one of their derivatives."""
+
+    room: int  # how many numbers more the arrays must have, for its own use
+
+    def way_back(self, z: int, wanted: list[slice]) -> Way:
+        """Return the way backward from number z to the inputs in some stretches."""
+
+    def forward(self, d: Any) -> Task:
+        """Return what fills the array of numbers, from the inputs and constants that stand in it."""
+
+    def backward(self, d: Any, grad: Any, z: int, way: Way) -> Task:
+        """Return what leaves the derivatives of number z in the places of the inputs that are wanted.
+
+        Places of results hold -0.0 on entry and on return; places of other inputs are undefined.
+        """
+
+    def both(self, d: Any, grad: Any, z: int, way: Way) -> Task:
+        """Return what does one after the other."""
+
+    def batch(self, batch: Batch, threads: int) -> list[Blocks]:
+        """Return what runs blocks of a batch's examples, for each thread its own."""
+
+
+class Way(NamedTuple):
+    """The way backward through a program."""
+
+    code: Any  # of the runner: the instructions on it, in their order
+    silent: Any  # the places of inputs that are wanted and get no derivative: it is 0
+    chooses: bool  # whether an instruction hands its derivative to one of several numbers, and nothing to the others
+
+    def finish(self, slopes: Any, places: Any = None) -> None:
+        """Make 0.0 of the -0.0 that the inputs have, or those at some places, which got nothing."""
+        slopes[self.silent if places is None else np.isin(places, self.silent)] = 0.0
+        if self.chooses:
+            slopes += 0.0
+
+    @property
+    def finishes(self) -> bool:
+        """Return whether there is anything to finish."""
+        return self.chooses or self.silent.size > 0
+
+
+def way_back(program: Program, z: int, wanted: list[slice]) -> tuple[list[tuple[int, list[bool]]], Any]:
+    """Return the instructions on the way from number z to some inputs, and the inputs that get nothing.
+
+    With each instruction stand the operands that a derivative which is wanted goes to. None goes along an edge whose
+    rule is the constant 0.
+    """
+    active = np.zeros(program.size, dtype=bool)  # depends on an input that is wanted
+    for stretch in wanted:
+        active[stretch] = True
+    sources = active.copy()
+    places, needed = [], []
+    for i in program.instructions:
+        places.append([i.index] if i.kind == "gather" else addresses(i)[1])
+        if i.kind in ("dot", "take"):  # the number that a dot begins with, or which one is taken, has no terms
+            last = len(places[-1]) - 1 if i.kind == "take" else 2
+            places[-1][last:] = [place[:, :, :1] for place in places[-1][last:]]
+        needed.append([k not in i.stops and bool(active[place].any()) for k, place in enumerate(places[-1])])
+        if any(needed[-1]):
+            active[i.start : i.start + i.count] = True
+    reached = np.zeros(program.size, dtype=bool)  # gets a derivative
+    reached[z] = True
+    steps = []
+    for k in range(len(needed) - 1, -1, -1):
+        i = program.instructions[k]
+        if reached[i.start : i.start + i.count].any():  # also without a need: it clears what it has got
+            steps.append((k, needed[k]))
+            for place, asked in zip(places[k], needed[k], strict=True):
+                if asked or i.kind == "gather":  # which hands all on
+                    reached[place] = True
+    return steps[::-1], np.flatnonzero(sources & ~reached)
+
+
+def chooses(program: Program, steps: list[tuple[int, list[bool]]]) -> bool:
+    """Return whether one of the steps hands its derivative to one of several numbers."""
+    return any(program.instructions[k].kind == "take" for k, _ in steps)
+
+
+class Batch(NamedTuple):
+    """Many examples: what varies are columns of `tables`, of the inputs `mapped`, and what does not is in `numbers`.
+
+    Every number of the program has `width` lanes, of as many examples. Results of each example are left in
+    `results`, and its derivatives in `slopes`; those in the inputs `same` are summed over each block,
+    in `totals`, so that they do not depend on who ran which block. Without derivatives z is -1.
+    """
+
+    numbers: Any  # the inputs that do not vary, the constants, and room for results
+    width: int
+    tables: list[Any]  # an example a row
+    mapped: Any
+    same: Any
+    outputs: Any
+    results: Any
+    slopes: Any
+    totals: Any
+    z: int
+    way: Way | None
+
+
+def addresses(i: Instruction) -> tuple[Any, list[Any]]:
+    """Return the slots of the results, rows by columns, and of each operand, with its terms as a third axis."""
+    r, c, j = np.ogrid[: i.rows, : i.columns, : i.length]
+    places = [a.base + a.outer * r + a.inner * c + a.along * j for a in i.operands]
+    shape = (i.count,) if i.kind == "gather" else (i.rows, i.columns)
+    return i.start + np.arange(i.count).reshape(shape), places

@@ -1,0 +1,195 @@
+"""The source of a Python function as a tree, with the meanings of its names.
+
+This module finds the syntax tree of a function, also of one lambda among several on a line, and makes sure that it is
+the tree of the code that runs: a file that was edited after its import is noticed. Printers and builders for other
+languages walk over the tree; they ask `Source.names` for the object that a name stands for.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from types import CodeType, FunctionType
+from typing import Any, NamedTuple
+
+from .ops import OPS, Op
+from .uncompiled import source_module
+
+__all__ = ["Source", "Unreadable", "content", "is_lasting", "source_of", "source_row"]
+
+
+class Unreadable(Exception):
+    """The source of a function is not there, or has a construct that cannot be written in another language."""
+
+
+class Source(NamedTuple):
+    """A function: its parameters, its statements, and the objects that its free names stand for."""
+
+    name: str
+    parameters: tuple[str, ...]
+    body: list[ast.stmt]
+    names: Mapping[str, Any]
+
+
+def source_of(function: Callable[..., Any]) -> Source:
+    """Return the source of a Python function.
+
+    Raises:
+        Unreadable: it is no Python function, its source is not to be found or has changed, or its parameters are
+            not plain.
+
+    >>> source_of(lambda x: 2 * x).parameters
+    ('x',)
+    """
+    if not isinstance(function, FunctionType):
+        raise Unreadable(f"{function!r} is not a Python function")
+    arguments, body = _tree_of(function.__code__)
+    if arguments.vararg or arguments.kwonlyargs or arguments.kwarg:
+        raise Unreadable(f"{function.__name__} takes any number of arguments, or some by name only")
+    parameters = tuple(x.arg for x in [*arguments.posonlyargs, *arguments.args])
+    return Source(function.__name__, parameters, body, _names_of(function))
+
+
+def source_row(op: Op) -> Op:
+    """Return a row with functions that have a source: of a row of the table its twin, for `ops` may be compiled."""
+    if OPS.get(op.name) is not op.row:
+        return op.row
+    found: Op = source_module("ops").OPS[op.name]
+    return found
+
+
+def _names_of(function: FunctionType) -> Mapping[str, Any]:
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+    closed = {}
+    for name, cell in cells.items():
+        try:
+            closed[name] = cell.cell_contents
+        except ValueError:  # it is not bound yet
+            raise Unreadable(f"{function.__name__} uses {name} before it has a value") from None
+    return ChainMap(closed, function.__globals__, vars(builtins))
+
+
+@cache
+def _tree_of(code: CodeType) -> tuple[ast.arguments, list[ast.stmt]]:
+    """Return the parameters and the statements of a function's code."""
+    try:
+        lines, _ = inspect.findsource(code)
+        nodes, codes = _functions_in("".join(lines))
+    except (OSError, SyntaxError, TypeError, ValueError) as error:
+        raise Unreadable(f"{code.co_name} has no source: {error}") from None
+    key = code.co_name, code.co_firstlineno
+    found = [node for node in nodes.get(key, []) if isinstance(node, ast.FunctionDef) or _stands_in(node, code)]
+    if not found or not any(_same(code, other) for other in codes.get(key, [])):
+        raise Unreadable(f"the source of {code.co_name} is not that of the function that runs")
+    node = found[-1]  # of lambdas in one another the inner one
+    return node.args, node.body if isinstance(node, ast.FunctionDef) else [ast.Return(node.body, lineno=node.lineno)]
+
+
+Place = tuple[str, int]  # the name and the first line of a function
+
+
+@cache
+def _functions_in(text: str) -> tuple[dict[Place, list[ast.FunctionDef | ast.Lambda]], dict[Place, list[CodeType]]]:
+    """Return the functions of a module, as trees and as code."""
+    tree = ast.parse(text)
+    nodes: dict[Place, list[ast.FunctionDef | ast.Lambda]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            first = min(x.lineno for x in [node, *node.decorator_list])
+            nodes.setdefault((node.name, first), []).append(node)
+        elif isinstance(node, ast.Lambda):
+            nodes.setdefault(("<lambda>", node.lineno), []).append(node)
+    codes: dict[Place, list[CodeType]] = {}
+    left = [compile(tree, "<source>", "exec", dont_inherit=True)]
+    while left:
+        inner = _codes_in(left.pop())
+        left += inner
+        for code in inner:
+            codes.setdefault((code.co_name, code.co_firstlineno), []).append(code)
+    return nodes, codes
+
+
+def _stands_in(node: ast.Lambda, code: CodeType) -> bool:
+    """Return whether code comes from the columns in which a lambda stands, where Python keeps these."""
+    for first, last, start, end in code.co_positions():
+        if None in (first, last, start, end) or end == 0:
+            continue
+        before = (first, start) < (node.body.lineno, node.body.col_offset)
+        if before or (last, end) > (node.body.end_lineno, node.body.end_col_offset):
+            return False
+    return True
+
+
+def _same(one: CodeType, other: CodeType) -> bool:
+    """Return whether two pieces of code do the same."""
+    consts = [[repr(x) for x in code.co_consts if not isinstance(x, CodeType)] for code in (one, other)]
+    inner = [_codes_in(code) for code in (one, other)]
+    return (
+        one.co_code == other.co_code
+        and one.co_names == other.co_names
+        and consts[0] == consts[1]
+        and len(inner[0]) == len(inner[1])
+        and all(map(_same, *inner))
+    )
+
+
+def _codes_in(code: Any) -> list[CodeType]:
+    return [x for x in code.co_consts if isinstance(x, CodeType)]
+
+
+def content(functions: Iterable[Any]) -> str:
+    """Return a text that is the same for functions that compute the same: their code and the values it refers to.
+
+    It is a key: two functions of the same content may stand for one another, in another process, too. An object
+    of which the content is not known makes the text one of this process alone.
+
+    >>> def scaled(k):
+    ...     return lambda x: k * x
+    >>> content([scaled(2.0)]) == content([scaled(2.0)]), content([scaled(2.0)]) == content([scaled(3.0)])
+    (True, False)
+    """
+    seen: dict[int, int] = {}
+    return "; ".join(_content(f, seen) for f in functions)
+
+
+def is_lasting(text: str) -> bool:
+    """Return whether a content means the same in another process."""
+    return "object at" not in text
+
+
+def _content(x: Any, seen: dict[int, int]) -> str:
+    if x is None or isinstance(x, (bool, int, float, str, bytes)):
+        return repr(x)
+    if id(x) in seen:  # a function that calls itself
+        return f"#{seen[id(x)]}"
+    if isinstance(x, (tuple, list, frozenset)):
+        parts = [_content(part, seen) for part in x]
+        return f"{type(x).__name__}({', '.join(sorted(parts) if isinstance(x, frozenset) else parts)})"
+    if isinstance(x, Op) and OPS.get(x.name) is x.row:
+        return f"row {x.name}"
+    seen[id(x)] = len(seen)
+    if isinstance(x, Op):
+        return f"op({_content(x.row.function, seen)}, {', '.join(_content(rule, seen) for rule in x.partials)})"
+    if isinstance(x, CodeType):
+        return f"{x.co_code!r} {x.co_names} {_content(x.co_consts, seen)}"
+    if isinstance(x, FunctionType):
+        names = _names_of(x)
+        used = {name: names[name] for name in sorted(_names_in(x.__code__)) if name in names}
+        for name, module in [*used.items()]:
+            if inspect.ismodule(module):  # the values that are taken from it
+                used |= {f"{name}.{key}": vars(module)[key] for key in x.__code__.co_names if key in vars(module)}
+        values = ", ".join(f"{name}: {_content(value, seen)}" for name, value in used.items())
+        return f"function({_content(x.__code__, seen)}, {_content(x.__defaults__, seen)}, {{{values}}})"
+    if inspect.ismodule(x):
+        return f"module {x.__name__}"
+    if inspect.isbuiltin(x) or inspect.isclass(x):
+        return f"{x.__module__}.{x.__qualname__}"
+    return f"{type(x).__name__} object at {id(x)}"
+
+
+def _names_in(code: CodeType) -> set[str]:
+    return {*code.co_names, *code.co_freevars}.union(*map(_names_in, _codes_in(code)))
