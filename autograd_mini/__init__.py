@@ -57,6 +57,7 @@ from .ops import (
     equal as equal,
     erf as erf,
     erfc as erfc,
+    excess as excess,
     exp as exp,
     expm1 as expm1,
     gelu as gelu,

@@ -42,6 +42,7 @@ MATH = (
     "atanh sign"
 ).split()
 BODIES = {
+    "excess": "x === y && x === Infinity ? 0 : x - y",
     "pow": "x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y",  # as C and Python have it
     "powlog": "k < 0 || (k > 0 && x ** y === 0) ? 0 : x ** y * Math.log(x) ** k",
     "xlogy": "x === 0 && y >= 0 ? 0 : x * Math.log(y)",

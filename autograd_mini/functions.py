@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from .ops import exp, log, maximum, minimum, number, stop_gradient, take_of
+from .ops import excess, exp, log, maximum, number, stop_gradient, take_of
 from .structure import flatten
 from .value import Value, primal, sum
 
@@ -31,31 +31,33 @@ def logsumexp(xs: Iterable[Any]) -> Any:
     True
     """
     xs = _some("logsumexp", xs)
-    top = maximum(-LARGEST, minimum(_largest(xs), LARGEST))  # finite, so that an infinite x less it is infinite
-    return log.limit(sum(exp.limit(x - top) for x in xs)) + top
+    top = maximum(-LARGEST, _largest(xs))  # above -inf, less which -inf would be nan
+    return log.limit(sum(exp(excess(x, top)) for x in xs)) + top
 
 
 def softmax(xs: Iterable[Any]) -> list[Any]:
     r"""Return $e^{x_i} / \sum_j e^{x_j}$ for each of the numbers, which are logits.
 
-    A logit of -inf masks its class: the share is 0 and so are its derivatives. A logit of inf, and nothing but
-    -inf, leave the shares undefined: nan.
+    A logit of -inf masks its class: the share is 0 and so are its derivatives. A logit of inf takes the whole, and
+    several share it equally. Nothing but -inf leaves the shares undefined: nan.
 
     Raises:
         ValueError: there are no numbers.
 
-    >>> softmax([0.0, 0.0]), softmax([0.0, -float("inf")])
-    ([0.5, 0.5], [1.0, 0.0])
+    >>> softmax([0.0, 0.0]), softmax([0.0, -float("inf")]), softmax([float("inf"), 0.0])
+    ([0.5, 0.5], [1.0, 0.0], [1.0, 0.0])
     """
     xs = _some("softmax", xs)
     top = _largest(xs)
-    exps = [exp(x - top) for x in xs]
+    exps = [exp(excess(x, top)) for x in xs]
     total = sum(exps)
     return [e / total for e in exps]
 
 
 def log_softmax(xs: Iterable[Any]) -> list[Any]:
     r"""Return $x_i - \log \sum_j e^{x_j}$ for each of the numbers: finite where softmax underflows.
+
+    Logits of inf and -inf give the logarithms of the shares that softmax gives, 0 and -inf where these are 1 and 0.
 
     Raises:
         ValueError: there are no numbers.
@@ -65,7 +67,7 @@ def log_softmax(xs: Iterable[Any]) -> list[Any]:
     """
     xs = _some("log_softmax", xs)
     top = _largest(xs)
-    lesser = [x - top for x in xs]
+    lesser = [excess(x, top) for x in xs]
     total = log(sum(exp(x) for x in lesser))
     return [x - total for x in lesser]
 

@@ -714,6 +714,10 @@ def _sub(x: float, y: float) -> float:
     return x - y
 
 
+def _excess(x: float, y: float) -> float:
+    return 0.0 if x == y == math.inf else x - y
+
+
 def _mul(x: float, y: float) -> float:
     return x * y
 
@@ -910,6 +914,9 @@ add: Op = _row("add", _add, lambda x, y, z: 1.0, lambda x, y, z: 1.0,
 sub: Op = _row("sub", _sub, lambda x, y, z: 1.0, lambda x, y, z: -1.0,
                text="<x> - <y>", tex="<x> - <y>", level=S, operands=(S, Q), symbol="−", methods=(),
                raises=False, doc="Subtract, $x - y$.")
+excess: Op = _row("excess", _excess, lambda x, y, z: 1.0, lambda x, y, z: -1.0,
+                  tex="<x> - <y>", tex_level=S, tex_operands=(S, Q), methods=(), convention="0 where both are inf",
+                  raises=False, doc=r"Take by how much x exceeds y, $x - y$; 0 where both are $\infty$, so that the largest of some numbers never exceeds itself.")
 mul: Op = _row("mul", _mul, lambda x, y, z: y, lambda x, y, z: x,
                text="<x> * <y>", tex=r"<x> \cdot <y>", level=P, operands=(P, W), symbol="×", methods=(), neutral=(1.0, 1.0),
                raises=False, doc="Multiply, $x y$.")

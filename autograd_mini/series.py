@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
-from .ops import Op, Traced, add, div, mul, neg, pow as pow_row, sub, where
+from .ops import Op, Traced, add, div, excess, mul, neg, pow as pow_row, sub, where
 
 __all__ = ["Series"]
 
@@ -88,7 +88,7 @@ class Series(Traced):
         exponent = y[0] if row is pow_row and y.constant else None
         if op is add:
             z.following = lambda k: x[k] + y[k]
-        elif op is sub:
+        elif op is sub or op is excess:
             z.following = lambda k: x[k] - y[k]
         elif op is neg:
             z.following = lambda k: -x[k]

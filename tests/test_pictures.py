@@ -84,6 +84,7 @@ def text(x: Any) -> str:
         (lambda x, y: Typeset.name("a*b") * 2, "2(a*b)"),
         (lambda x, y: -(x * y), "−xy"),
         (lambda x, y: (-x) * y, "(−x)y"),
+        (lambda x, y: ag.excess(x + y, x + y), "x + y − (x + y)"),
     ],
 )
 def test_formulas_are_written_as_by_hand(formula: Any, expected: str) -> None:

@@ -209,6 +209,7 @@ ORACLES: dict[str, Callable[..., Any]] = {
     # of two operands, along the line x + 0.3 t, y + 0.7 t
     "add": lambda x, y: x + y,
     "sub": lambda x, y: x - y,
+    "excess": lambda x, y: x - y,
     "mul": lambda x, y: x * y,
     "div": lambda x, y: x / y,
     "pow": mpmath.power,

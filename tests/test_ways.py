@@ -50,8 +50,8 @@ ROUNDED = {
     name
     for name in OPS
     if name
-    not in "add sub mul div neg abs sqrt identity stop_gradient relu leaky_relu maximum minimum where sign greater "
-    "greater_equal equal".split()
+    not in "add sub excess mul div neg abs sqrt identity stop_gradient relu leaky_relu maximum minimum where sign "
+    "greater greater_equal equal".split()
 }
 
 

@@ -117,6 +117,8 @@ def binary_cross_entropy(yhat: Any, y: Any) -> Any:
 def cross_entropy(logits: Any, y: Any) -> Any:
     r"""Return $L = -\sum_k y_k \log p_k$ with p the softmax of the logits; for one class y, $-\log p_y$.
 
+    A logit of inf is certain of its class: L is 0 if that is y, and inf if it is another.
+
     Args:
         logits: one for each class, not yet through softmax.
         y: the class, from 0 on, or a probability for each class.

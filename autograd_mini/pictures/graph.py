@@ -17,7 +17,7 @@ from typing import Literal
 
 from ..explain import Edge, edges
 from ..folding import Box as Fold, boxes_of, through, unfold
-from ..ops import Level, add, sub
+from ..ops import Level, add, excess, sub
 from ..printing import format_number, names_of, printable
 from ..stale import staleness
 from ..value import Value, derivatives_of, primal, topological_order
@@ -318,7 +318,7 @@ class _Writer:
     def _is_noise(self, node: Value) -> bool:
         """Return whether a sum is what rounding left of its terms."""
         value = primal(node)
-        if node.op not in (add, sub) or not math.isfinite(value) or value.is_integer():
+        if node.op not in (add, sub, excess) or not math.isfinite(value) or value.is_integer():
             return False
         largest = max(abs(primal(x) if isinstance(x, Value) else x) for x in node.operands)
         return abs(value) <= NOISE * largest

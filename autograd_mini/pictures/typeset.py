@@ -243,12 +243,12 @@ def _notation(op: Op) -> Notation:
         return Notation(template, op.text.level, op.text.operands)
     if template == "−<x>":  # −xy and −x/y need no brackets
         return Notation(template, op.text.level, (Level.QUOTIENT,))
+    written = op.text if r"\frac" in op.tex.template else op.tex  # in one line a fraction is a quotient
     levels = [
         Level.ATOM if name in tight else Level.COMPARISON if name in loose else least
-        for name, least in zip(op.operands, op.text.operands, strict=True)
+        for name, least in zip(op.operands, written.operands, strict=True)
     ]
-    in_one_line = r"\frac" in op.tex.template
-    return Notation(template, op.text.level if in_one_line else op.tex.level, levels)
+    return Notation(template, written.level, levels)
 
 
 class _Reader:
