@@ -74,6 +74,9 @@ class Unit:
         self.module = ir.Module("kernels")
         self.module.triple = triple
         self.callbacks = [*callbacks]
+        kind = ir.ArrayType(INT, len(self.callbacks))
+        self.table = ir.GlobalVariable(self.module, kind, "callbacks")  # their addresses, filled in where it is loaded
+        self.table.initializer = ir.Constant(kind, None)
         self.refused: dict[Op, str] = {}  # rows whose functions cannot be read, and why
         self._hints: dict[Any, Any] = {}
 
@@ -241,12 +244,7 @@ class Evaluator:
 
     def callback(self, op: Op, args: Sequence[Any]) -> Any:
         """Call a row's Python function."""
-        table = self.b.module.globals.get("callbacks")
-        if table is None:
-            kind = ir.ArrayType(INT, len(self.unit.callbacks))
-            table = ir.GlobalVariable(self.b.module, kind, "callbacks")
-            table.initializer = ir.Constant(kind, None)
-        place = self.b.gep(table, [INT(self.unit.callbacks.index(op))], source_etype=INT)
+        place = self.b.gep(self.unit.table, [INT(self.unit.callbacks.index(op))], source_etype=INT)
         kind = ir.FunctionType(FLOAT, [FLOAT] * op.arity)
         called = self.b.load(place, typ=INT)
         return self.wrapped(call_at(self.b, called, kind, [self.converted(x, FLOAT) for x in args]))
