@@ -198,7 +198,7 @@ def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad:
     """Apply a row to each column of each row of results."""
     out, rows, columns, _ = line(code, k)
     xs = [operand(code, k, i) for i in range(op.arity)]
-    if not is_vectorial(op, False) or (rows == 1 and columns < FEW):
+    if not is_vectorial(op, False) or columns < FEW:
         for r in range(rows):
             for c in range(columns):
                 put(d, out + c, applied(op, [get(d, x.at + r * x.outer + c * x.inner) for x in xs]))
@@ -221,7 +221,7 @@ def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad
     """Hand the derivative of each result on to the operands, times the partial derivative."""
     out, rows, columns, _ = line(code, k)
     xs = [operand(code, k, i) for i in range(op.arity)]
-    if not is_vectorial(op, True) or (rows == 1 and columns < FEW):
+    if not is_vectorial(op, True) or columns < FEW:
         for r in range(rows):
             for c in range(columns):
                 z, g = get(d, out + c), taken(grad, out + c)
