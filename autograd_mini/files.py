@@ -5,28 +5,32 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-__all__ = ["write_whole"]
+__all__ = ["SCRATCH", "write_whole"]
+
+SCRATCH = ".autograd_mini."  # how the names of files begin that are not whole yet
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
     """Write a file in one step: it is there as a whole or, where writing fails, as it was.
 
-    A link stays a link, and what it leads to is written; a file keeps its mode. A device or a pipe is written to.
+    A link stays a link, and what it leads to is written; a file keeps its mode, unless one is given. A device or a pipe
+    is written to.
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "this is a folder", str(path))
     place = Path(os.path.realpath(path))
-    scratch = place.with_name(f".autograd_mini.{uuid4().hex}")
+    scratch = place.with_name(SCRATCH + uuid4().hex)
     try:
         before = place.stat() if place.exists() else None
         if before is not None and not stat.S_ISREG(before.st_mode):
             place.write_bytes(content)
             return
-        with open(scratch, "xb") as file:
-            if before is not None:
+        with open(scratch, "xb", opener=partial(os.open, mode=0o666 if mode is None else mode)) as file:
+            if before is not None and mode is None:
                 os.chmod(scratch, stat.S_IMODE(before.st_mode))
             file.write(content)
         os.replace(scratch, place)

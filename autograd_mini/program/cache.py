@@ -1,8 +1,8 @@
 """The cache of object code: a file for each set of kernels, so that a machine compiles it once.
 
-A file begins with the check sum of the rest. One that is damaged is removed and made again. Nothing is read from a
-folder that others can write to, for the code that is there is run; then, and where no folder can be made, code is
-compiled for the process alone.
+A file begins with the check sum of its key and of the rest. One that is damaged is removed and made again. The code is
+run, and so nothing is read from a file or a folder that others can write to. Then, and where no folder can be made,
+code is compiled for the process alone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from ..files import write_whole
+from ..files import SCRATCH, write_whole
 
 __all__ = ["clear", "folder", "read", "write"]
 
@@ -31,39 +31,35 @@ def folder() -> Path | None:
     chosen = os.environ.get(VARIABLE)
     if chosen is not None:
         return Path(chosen) if chosen not in ("", "0") else None
-    around = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME")
+    around = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME", "")
     try:
-        return Path(around or Path.home() / ".cache") / "autograd_mini"
+        return (Path(around) if os.path.isabs(around) else Path.home() / ".cache") / "autograd_mini"
     except RuntimeError:  # a user without a home
         return None
 
 
 def clear() -> int:
-    """Remove all object code that is kept, and return the number of files."""
+    """Remove all object code that is kept, and return the number of files that are gone."""
     place = folder()
-    files = _files(place) if place is not None else []
-    for file in files:
-        with suppress(OSError):
-            file.unlink()
-    return len(files)
+    return sum(_removed(path) for _, _, path in _files(place)) if place is not None else 0
 
 
 def read(key: str) -> bytes | None:
     """Return the object code of a key, or None where there is none that is whole and one's own."""
     place = folder()
-    if place is None or not _is_own(place):
+    if place is None or not _is_own_folder(place):
         return None
     path = place / (key + SUFFIX)
     try:
-        if not _is_own(path):
-            return None
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            if not _is_own(os.fstat(file.fileno())):
+                return None
+            content = file.read()
     except OSError:
         return None
     check, code = content[:32], content[32:]
     if hashlib.sha256(key.encode() + code).digest() != check:
-        with suppress(OSError):
-            path.unlink()
+        _removed(path)
         return None
     with suppress(OSError):
         os.utime(path)  # it was used
@@ -73,51 +69,55 @@ def read(key: str) -> bytes | None:
 def write(key: str, code: bytes) -> None:
     """Keep object code under a key, where there is a place for it."""
     place = folder()
-    if place is None:
+    content = hashlib.sha256(key.encode() + code).digest() + code
+    if place is None or len(content) > LARGEST:
         return
     with suppress(OSError):
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not _is_own(place):
-            return
-        _make_room(place, len(code))
-        write_whole(place / (key + SUFFIX), hashlib.sha256(key.encode() + code).digest() + code)
+        if _is_own_folder(place):
+            _make_room(place, len(content))
+            write_whole(place / (key + SUFFIX), content, mode=0o600)
 
 
-def _is_own(path: Path) -> bool:
-    """Return whether a file or folder is there, is this user's, and can be written to by nobody else."""
-    try:
-        found = path.stat()
-    except OSError:
-        return False
+def _is_own(found: os.stat_result) -> bool:
+    """Return whether a file or folder is this user's, and can be written to by nobody else."""
     if not hasattr(os, "geteuid"):
         return True
     return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def _files(place: Path) -> list[Path]:
-    """Return the files of the cache, and of an older one, the longest unused first."""
+def _is_own_folder(place: Path) -> bool:
+    try:
+        return _is_own(place.stat())
+    except OSError:  # it is not there
+        return False
+
+
+def _files(place: Path) -> list[tuple[float, int, str]]:
+    """Return the times, sizes and paths of the cache's files, and of those half written, the longest unused first."""
     found = []
-    with suppress(OSError):
-        for path in place.iterdir():
-            if path.name.endswith(SUFFIX) and path.is_file():
-                with suppress(OSError):
-                    found.append((path.stat().st_mtime, path))
-    return [path for _, path in sorted(found)]
+    with suppress(OSError), os.scandir(place) as entries:
+        for entry in entries:
+            if entry.name.endswith(SUFFIX) or entry.name.startswith(SCRATCH):
+                with suppress(OSError):  # another process has removed it
+                    file = entry.stat(follow_symlinks=False)
+                    found.append((file.st_mtime, file.st_size, entry.path))
+    return sorted(found)
+
+
+def _removed(path: str | Path) -> bool:
+    """Remove a file, and return whether it is gone."""
+    try:
+        os.unlink(path)
+    except OSError:
+        return False
+    return True
 
 
 def _make_room(place: Path, size: int) -> None:
     files = _files(place)
-    total = size
-    sizes = []
-    for path in files:
-        try:
-            sizes.append(path.stat().st_size)
-        except OSError:
-            sizes.append(0)
-    total += sum(sizes)
-    for path, old in zip(files, sizes, strict=True):
+    total = size + sum(old for _, old, _ in files)
+    for _, old, path in files:
         if total <= LARGEST:
             break
-        with suppress(OSError):
-            path.unlink()
-        total -= old
+        total -= old * _removed(path)
