@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import engines
+import first_calls
 import numpy as np
 import programs
 import pytest
@@ -68,6 +70,28 @@ def test_compiled_programs_and_peers_find_the_same_numbers(make: Callable[[], pr
     work = make()
     runs, ready = programs.checked(work)
     assert runs.keys() == ready.keys() == work.keys()
+
+
+def test_first_calls_find_the_right_numbers() -> None:
+    arguments = {work: args for work, (args, _) in programs.first_arguments().items()}
+    assert arguments.keys() == first_calls.OURS.keys()
+    assert first_calls.OURS[first_calls.FORMULA](*arguments[first_calls.FORMULA]) == (33.0, (3.0, 6.0, 9.0))
+
+    args = programs.net_arguments(10)
+    (value, slopes), by_hand = first_calls.OURS[first_calls.MOONS](*args), programs.net_by_hand(*args)
+    np.testing.assert_allclose(programs.flat([value, slopes]), programs.flat([*by_hand]), rtol=1e-9, atol=1e-12)
+
+    w, b, X, y = arguments[first_calls.LOGISTIC]
+    losses, (dw, db) = first_calls.OURS[first_calls.LOGISTIC](w, b, X, y)
+    np.testing.assert_allclose(losses, math.log(2.0), rtol=1e-12)
+    np.testing.assert_allclose(dw, -0.5 * y @ X, rtol=1e-12, atol=1e-12)
+    assert db == pytest.approx(-0.5 * y.sum())
+
+
+def test_a_first_call_in_a_new_process(tmp_path: Path) -> None:
+    pytest.importorskip("llvmlite")
+    assert programs.first_call(first_calls.FORMULA, (5.0, 3.0, 2.0), str(tmp_path)) > 0.0
+    assert [file.suffix for file in tmp_path.iterdir()] == [".kernels"]
 
 
 def test_a_peer_that_finds_other_numbers_is_not_timed() -> None:

@@ -15,8 +15,12 @@ import argparse
 import math
 import multiprocessing
 import os
+import pickle
 import random
+import statistics
+import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,9 +29,11 @@ from functools import partial
 from typing import Any
 
 import engines
+import first_calls
 import numpy as np
 from derivatives import black_scholes
 from engines import installed, medians, table
+from first_calls import J, gpt_loss, net
 from gpt import GPT, HEADS, WIDTH, Functions, names, tokens
 
 import autograd_mini as ag
@@ -154,12 +160,6 @@ def with_casadi(peers: Peers, f: Callable[..., Any], *args: Any, buffers: bool) 
 # --- the scalar GPT
 
 
-def gpt_loss(parameters: Any, document: Sequence[int]) -> Any:
-    """Return the loss of the GPT in scalars, with the parameters that it is given."""
-    model = GPT(float, Functions(ag.exp, ag.log, ag.relu)).with_matrices(parameters)
-    return model.loss(document)
-
-
 def tensor_gpt(softmax: Any, log_softmax: Any, relu: Any) -> Callable[..., Any]:
     """Return the loss of the same GPT in tensors, for JAX as for PyTorch."""
 
@@ -186,15 +186,17 @@ def gpt_parameters() -> dict[str, Any]:
     return {name: np.array(matrix) for name, matrix in GPT(float).matrices().items()}
 
 
+def gpt_arrays(document: Sequence[int]) -> tuple[Any, ...]:
+    """Return what the GPT in tensors takes of a document."""
+    n = len(document) - 1
+    causal = np.where(np.tri(n, dtype=bool), 0.0, -np.inf)
+    return np.array(document[:-1]), np.array(document[1:]), np.arange(n), causal
+
+
 def gpt(peers: Peers, documents: Sequence[str]) -> Work:
     """Return the value and gradient of the GPT's loss of each document."""
     parameters = gpt_parameters()
     ids = [tuple(tokens(name)) for name in documents]
-
-    def arrays(document: Sequence[int]) -> tuple[Any, ...]:
-        n = len(document) - 1
-        causal = np.where(np.tri(n, dtype=bool), 0.0, -np.inf)
-        return np.array(document[:-1]), np.array(document[1:]), np.arange(n), causal
 
     def each(make: Callable[[tuple[int, ...]], Run]) -> Run:
         runs = [make(document) for document in ids]
@@ -217,11 +219,11 @@ def gpt(peers: Peers, documents: Sequence[str]) -> Work:
     if "jax" in peers:
         jax_nn = peers["jax"].nn
         jax_loss = tensor_gpt(jax_nn.softmax, jax_nn.log_softmax, jax_nn.relu)
-        work[JAX] = lambda: each(lambda document: with_jax(peers, jax_loss, parameters, *arrays(document)))
+        work[JAX] = lambda: each(lambda document: with_jax(peers, jax_loss, parameters, *gpt_arrays(document)))
     if "torch" in peers:
         torch = peers["torch"]
         torch_loss = tensor_gpt(torch.softmax, torch.log_softmax, torch.relu)
-        work[TORCH] = lambda: each(lambda document: with_torch(peers, torch_loss, parameters, *arrays(document)))
+        work[TORCH] = lambda: each(lambda document: with_torch(peers, torch_loss, parameters, *gpt_arrays(document)))
     return work
 
 
@@ -296,57 +298,55 @@ def lifting() -> None:
     table(title, seconds | {"tracing, once": tracing}, "lift")
 
 
-def loading(of_gpt: bool) -> tuple[float, float]:
-    """Return how long `import numba` takes and the first call of a compiled function, in a fresh process."""
-
-    def with_kernels_of_gpt(W: Any) -> Any:
-        x = W @ W[0]
-        y = ag.sum(ag.exp(z) for z in x[::-1]) ** -0.5
-        return -ag.log(ag.relu(x[0] * y) + x @ x[[2, 0, 1]])
-
-    started = time.perf_counter()
-    import numba
-
-    assert numba.__version__
-    imported = time.perf_counter()
-    if of_gpt:
-        ag.compile(with_kernels_of_gpt, numba=True).value_and_grad(np.eye(3) + 0.1)
-    else:
-        ag.compile(lambda a, b, c: 3 * (a + b * c), numba=True).value_and_grad(5.0, 3.0, 2.0)
-    return imported - started, time.perf_counter() - imported
-
-
 def fresh(work: Callable[..., Any], *args: Any) -> Any:
     """Return what a function returns in a process of its own."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(work, *args).result()
 
 
-def loaded() -> None:
-    """Print how long a fresh process takes to load the kernels that are in the cache."""
-    seconds = {}
-    for of_gpt, what in ((True, "as many kernels as a GPT has"), (False, "J = 3(a + bc)")):
-        fresh(loading, of_gpt)  # so that they are in the cache
-        times = np.median([fresh(loading, of_gpt) for _ in range(engines.ROUNDS)], axis=0)
-        seconds[f"first call, {what}"] = times[1]
-    seconds["import numba, before it"] = times[0]
-    table(
-        "kernels from the cache, in a fresh process [aim: 300 ms]", seconds, "first call, as many kernels as a GPT has"
-    )
+def first_call(work: str, args: tuple[Any, ...], folder: str, *peer: str) -> float:
+    """Return the seconds of a first call in a new process, with a folder for object code."""
+    command = [sys.executable, first_calls.__file__, work, *peer]
+    environment = os.environ | {"AUTOGRAD_MINI_CACHE": folder}
+    done = subprocess.run(command, input=pickle.dumps(args), env=environment, capture_output=True, check=True)
+    return float(done.stdout)
+
+
+def first_calls_of(peers: Peers, work: str, args: tuple[Any, ...]) -> dict[str, float]:
+    """Return the medians of a work's first calls: with an empty folder, with the same folder again, and by JAX."""
+    times: dict[str, list[float]] = {name: [] for name in ("cold", "warm", *[JAX] * ("jax" in peers))}
+    for _ in range(engines.ROUNDS):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, seconds in times.items():
+                seconds.append(first_call(work, args, folder, *["--jax"] * (name == JAX)))
+    return {name: statistics.median(seconds) for name, seconds in times.items()}
+
+
+def first_arguments() -> dict[str, tuple[tuple[Any, ...], str]]:
+    """Return the arguments of each work's first call, and the aims: cold, warm."""
+    rng = np.random.default_rng(0)
+    X, w = rng.normal(size=(500, 30)), rng.normal(size=30)
+    y = np.where(X @ w + rng.normal(size=500) > 0.0, 1.0, -1.0)
+    return {
+        first_calls.FORMULA: ((5.0, 3.0, 2.0), "0.25 s, 0.12 s"),
+        first_calls.MOONS: (net_arguments(100), "0.6 s, 0.12 s"),
+        first_calls.LOGISTIC: ((np.zeros(30), 0.0, X, y), "0.6 s, 0.12 s"),
+        first_calls.DOCUMENT: (
+            (gpt_parameters(), tuple(tokens(names()[0]))),
+            "1.5 s, 0.12 s after tracing and lifting",
+        ),
+    }
+
+
+def first(peers: Peers) -> None:
+    """Print how long first calls take in new processes."""
+    print("\nfirst calls in new processes, after imports: the folder of object code is empty (cold), or has it (warm)")
+    for work, (args, aim) in first_arguments().items():
+        seconds = first_calls_of(peers, work, args)
+        print(f"  {work:34}{', '.join(f'{name} {t:.2f} s' for name, t in seconds.items())} [aim: {aim}]")
 
 
 # --- small nets and formulas
-
-
-def net(relu: Any) -> Callable[..., Any]:
-    """Return the hinge loss of a 2-16-16-1 net over a library's relu of arrays."""
-
-    def loss(p: Any, X: Any, y: Any) -> Any:
-        hidden = relu(X @ p["W1"].T + p["b1"])
-        hidden = relu(hidden @ p["W2"].T + p["b2"])
-        return relu(1.0 - y * (hidden @ p["W3"].T + p["b3"])[:, 0]).mean()
-
-    return loss
 
 
 def net_by_hand(p: Any, X: Any, y: Any) -> Any:
@@ -390,9 +390,6 @@ def moons(peers: Peers, examples: int = 100) -> Work:
 
 def formula(peers: Peers) -> Work:
     """Return the value and gradient of J = 3(a + bc)."""
-
-    def J(a: Any, b: Any, c: Any) -> Any:
-        return 3.0 * (a + b * c)
 
     args, argnums = (5.0, 3.0, 2.0), (0, 1, 2)
     work: Work = {OURS: partial(ours, J, *args, argnums=argnums), EAGER: partial(eager, J, *args, argnums=argnums)}
@@ -613,8 +610,7 @@ def main() -> None:
     race(f"scalar GPT, mean of documents of {lengths} tokens [{aim}]", gpt(peers, documents), len(documents))
     lifting()
     training(1000)
-    if "numba" in peers:
-        loaded()
+    first(peers)
     race("moons, 100 examples, 2-16-16-1, hinge loss [aim: NumPy's by hand]", moons(peers))
     race("J = 3(a + bc), one call [aim: 3 us]", formula(peers))
     race("Black-Scholes, 1,000 options, all Greeks [aim: below each]", options(peers))
