@@ -98,7 +98,6 @@ class Kernels:
 
     def way_back(self, z: int, wanted: list[slice]) -> Way:
         """Return the code of the instructions on the way, with marks at the operands that derivatives go to."""
-        self._ready(WAYS)
         steps, silent = way_back(self.program, z, wanted)
         code = self.code[[k for k, _ in steps]]
         for line, (_, needed) in zip(code, steps, strict=True):
