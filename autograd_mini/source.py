@@ -28,11 +28,12 @@ class Unreadable(Exception):
 
 
 class Source(NamedTuple):
-    """A function: its parameters, its statements, and the objects that its free names stand for."""
+    """A function: its parameters and statements, its own names, and the objects that other names stand for."""
 
     name: str
     parameters: tuple[str, ...]
     body: list[ast.stmt]
+    own: frozenset[str]
     names: Mapping[str, Any]
 
 
@@ -52,7 +53,8 @@ def source_of(function: Callable[..., Any]) -> Source:
     if arguments.vararg or arguments.kwonlyargs or arguments.kwarg:
         raise Unreadable(f"{function.__name__} takes any number of arguments, or some by name only")
     parameters = tuple(x.arg for x in [*arguments.posonlyargs, *arguments.args])
-    return Source(function.__name__, parameters, body, _names_of(function))
+    own = frozenset([*function.__code__.co_varnames, *function.__code__.co_cellvars])
+    return Source(function.__name__, parameters, body, own, _names_of(function))
 
 
 def source_row(op: Op) -> Op:

@@ -46,7 +46,9 @@ from .vectors import four_totals, is_vectorial, total
 FEW = 4  # columns that are computed one by one, for vectors do not pay
 SHORT = 16  # terms of a product that is summed in vectors of results
 KERNELS, LINE, FORTH, LINES_FORTH, BACK, LINES_BACK, INDEX, NUMBERS, SLOPES, ROOM, FIRST, END = range(12)
-COLUMNS, SIZE, MAPPED, COUNT_MAPPED, SAME, COUNT_SAME, OUTPUTS, COUNT_OUTPUTS, RESULTS, DERIVATIVES, TOTALS = range(12, 23)
+COLUMNS, SIZE, MAPPED, COUNT_MAPPED, SAME, COUNT_SAME, OUTPUTS, COUNT_OUTPUTS, RESULTS, DERIVATIVES, TOTALS = range(
+    12, 23
+)
 assert len(FRAME) == 23
 
 
@@ -318,7 +320,19 @@ def tile(
 
 @shared
 def combine(
-    T: Numbers, t: int, tp: int, S: Numbers, s: int, sp: int, sq: int, M: Numbers, m: int, mq: int, P: int, Q: int, n: int
+    T: Numbers,
+    t: int,
+    tp: int,
+    S: Numbers,
+    s: int,
+    sp: int,
+    sq: int,
+    M: Numbers,
+    m: int,
+    mq: int,
+    P: int,
+    Q: int,
+    n: int,
 ) -> None:
     """Add a product, $T_{pj} += sum_q S_{pq} M_{qj}$, where j steps by 1."""
     four = tp >= n or tp <= -n  # else rows overlap
@@ -392,7 +406,19 @@ def meetings(
 
 @shared
 def meet(
-    T: Numbers, t: int, tp: int, tq: int, X: Numbers, x: int, xp: int, Y: Numbers, y: int, yq: int, P: int, Q: int, n: int
+    T: Numbers,
+    t: int,
+    tp: int,
+    tq: int,
+    X: Numbers,
+    x: int,
+    xp: int,
+    Y: Numbers,
+    y: int,
+    yq: int,
+    P: int,
+    Q: int,
+    n: int,
 ) -> None:
     """Add a product, $T_{pq} += sum_j X_{pj} Y_{qj}$, where j steps by 1."""
     p = 0
@@ -455,7 +481,9 @@ def unpack(grad: Numbers, a: int, step: int, along: int, n: int, columns: int, t
 
 
 @shared
-def single(d: Numbers, grad: Numbers, a: int, along: int, b: int, step: int, out: int, columns: int, n: int, wanted: int) -> None:
+def single(
+    d: Numbers, grad: Numbers, a: int, along: int, b: int, step: int, out: int, columns: int, n: int, wanted: int
+) -> None:
     """Do the way back of one row of a product whose matrix lies side by side; 1 and 2 in `wanted` are its factors."""
     for j in range(n):
         x, z, p = spread(get(d, b + j * step)), spread(-0.0), a + j * along
@@ -507,9 +535,37 @@ def dot_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, ro
             matrix, step = room, columns
         for r in range(once):
             if packs or a.inner == 1:
-                combine(d, out, columns, d, b.at + r * b.outer, b.outer, b.along, d, matrix + r * a.outer, step, times, n, columns)
+                combine(
+                    d,
+                    out,
+                    columns,
+                    d,
+                    b.at + r * b.outer,
+                    b.outer,
+                    b.along,
+                    d,
+                    matrix + r * a.outer,
+                    step,
+                    times,
+                    n,
+                    columns,
+                )
             else:
-                meet(d, out, columns, 1, d, b.at + r * b.outer, b.outer, d, a.at + r * a.outer, a.inner, times, columns, n)
+                meet(
+                    d,
+                    out,
+                    columns,
+                    1,
+                    d,
+                    b.at + r * b.outer,
+                    b.outer,
+                    d,
+                    a.at + r * a.outer,
+                    a.inner,
+                    times,
+                    columns,
+                    n,
+                )
             out += columns
         return
     for r in range(rows):
