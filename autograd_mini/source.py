@@ -11,8 +11,9 @@ import ast
 import builtins
 import inspect
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
@@ -27,11 +28,12 @@ class Unreadable(Exception):
 
 
 class Source(NamedTuple):
-    """A function: its parameters, its statements, and the objects that its free names stand for."""
+    """A function: its parameters and statements, its own names, and the objects that other names stand for."""
 
     name: str
     parameters: tuple[str, ...]
     body: list[ast.stmt]
+    own: frozenset[str]
     names: Mapping[str, Any]
 
 
@@ -51,7 +53,8 @@ def source_of(function: Callable[..., Any]) -> Source:
     if arguments.vararg or arguments.kwonlyargs or arguments.kwarg:
         raise Unreadable(f"{function.__name__} takes any number of arguments, or some by name only")
     parameters = tuple(x.arg for x in [*arguments.posonlyargs, *arguments.args])
-    return Source(function.__name__, parameters, body, _names_of(function))
+    own = frozenset([*function.__code__.co_varnames, *function.__code__.co_cellvars])
+    return Source(function.__name__, parameters, body, own, _names_of(function))
 
 
 def source_row(op: Op) -> Op:
@@ -78,39 +81,56 @@ def _tree_of(code: CodeType) -> tuple[ast.arguments, list[ast.stmt]]:
     """Return the parameters and the statements of a function's code."""
     try:
         lines, _ = inspect.findsource(code)
-        nodes, codes = _functions_in("".join(lines))
+        tree = _module("".join(lines))
+        found = [node for node in _functions_at(tree, code.co_firstlineno) if _is_of(node, code)]
+        ours = code.co_filename.startswith(PACKAGE)
+        right = ours or any(_same(code, other) for other in _codes("".join(lines)).get(_key(code), []))
     except (OSError, SyntaxError, TypeError, ValueError) as error:
         raise Unreadable(f"{code.co_name} has no source: {error}") from None
-    key = code.co_name, code.co_firstlineno
-    found = [node for node in nodes.get(key, []) if isinstance(node, ast.FunctionDef) or _stands_in(node, code)]
-    if not found or not any(_same(code, other) for other in codes.get(key, [])):
+    if not found or not right:
         raise Unreadable(f"the source of {code.co_name} is not that of the function that runs")
     node = found[-1]  # of lambdas in one another the inner one
     return node.args, node.body if isinstance(node, ast.FunctionDef) else [ast.Return(node.body, lineno=node.lineno)]
 
 
-Place = tuple[str, int]  # the name and the first line of a function
+PACKAGE = str(Path(__file__).parent)  # whose files are those that were imported
 
 
 @cache
-def _functions_in(text: str) -> tuple[dict[Place, list[ast.FunctionDef | ast.Lambda]], dict[Place, list[CodeType]]]:
-    """Return the functions of a module, as trees and as code."""
-    tree = ast.parse(text)
-    nodes: dict[Place, list[ast.FunctionDef | ast.Lambda]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
-            first = min(x.lineno for x in [node, *node.decorator_list])
-            nodes.setdefault((node.name, first), []).append(node)
-        elif isinstance(node, ast.Lambda):
-            nodes.setdefault(("<lambda>", node.lineno), []).append(node)
-    codes: dict[Place, list[CodeType]] = {}
-    left = [compile(tree, "<source>", "exec", dont_inherit=True)]
+def _module(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+def _functions_at(node: ast.AST, line: int) -> Iterator[ast.FunctionDef | ast.Lambda]:
+    """Yield the functions that begin at a line, the outer ones first."""
+    for child in ast.iter_child_nodes(node):
+        first = min((x.lineno for x in getattr(child, "decorator_list", [])), default=getattr(child, "lineno", line))
+        if first <= line <= getattr(child, "end_lineno", line):
+            if first == line and isinstance(child, (ast.FunctionDef, ast.Lambda)):
+                yield child
+            yield from _functions_at(child, line)
+
+
+def _is_of(node: ast.FunctionDef | ast.Lambda, code: CodeType) -> bool:
+    """Return whether a function's tree is of some code, by its name or its place."""
+    return _stands_in(node, code) if isinstance(node, ast.Lambda) else node.name == code.co_name
+
+
+def _key(code: CodeType) -> tuple[str, int]:
+    return code.co_name, code.co_firstlineno
+
+
+@cache
+def _codes(text: str) -> dict[tuple[str, int], list[CodeType]]:
+    """Return the code of all functions of a module."""
+    found: dict[tuple[str, int], list[CodeType]] = {}
+    left = [compile(_module(text), "<source>", "exec", dont_inherit=True)]
     while left:
         inner = _codes_in(left.pop())
         left += inner
         for code in inner:
-            codes.setdefault((code.co_name, code.co_firstlineno), []).append(code)
-    return nodes, codes
+            found.setdefault(_key(code), []).append(code)
+    return found
 
 
 def _stands_in(node: ast.Lambda, code: CodeType) -> bool:

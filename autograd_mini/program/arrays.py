@@ -147,9 +147,7 @@ class Array(Traced):
         self.x = x
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> Array:
-        return Array(
-            apply(op, [x.x if isinstance(x, Array) else np.asarray(float(x)) for x in operands])
-        )
+        return Array(apply(op, [x.x if isinstance(x, Array) else np.asarray(float(x)) for x in operands]))
 
 
 def apply(op: Op, xs: list[Any]) -> Any:

@@ -99,7 +99,7 @@ class _Run:
         self.example: Callable[[int], tuple[Any, ...]] = lambda i: tuple(
             x if axis is None else each(x, lambda array: one(array, i)) for x, axis in zip(whole, axes, strict=True)
         )
-        self.entry, space, _ = compiled._run(self.example(0))
+        self.entry, space, _ = compiled._run(self.example(0), fill=True)
         self.numbers = space.d[
             : self.entry.program.size
         ].copy()  # with those of the first example, of which what varies will be overwritten

@@ -57,8 +57,11 @@ class _Entry:
         self.called = 0  # the last call, where there are several programs
         self._asked: dict[Any, Asked] = {}
 
-    def run(self, chunks: Any, asked: Asked | None, *, ask: bool = True) -> _Space | None:
-        """Run the program on the numbers of some arguments; None where Python code would have branched otherwise."""
+    def run(self, chunks: Any, asked: Asked | None, *, ask: bool = True, fill: bool = False) -> _Space | None:
+        """Run the program on the numbers of some arguments; None where Python code would have branched otherwise.
+
+        With `fill` only the numbers of the arguments are put in their places, if there are no branches.
+        """
         try:
             room = self.rooms.pop()  # to be put back when its numbers have been read
         except IndexError:
@@ -67,25 +70,23 @@ class _Entry:
         if space is None or space.entry is not self:
             space = room.of(self)
         space.fill(chunks)
-        z = self.output
-        if asked is not None and z is not None and not (ask and self.branches):
-            both, _ = space.tasks.get(asked) or space.ready(asked)
-            both()
-            if asked.finishes:
-                asked.way.finish(space.slopes)
+        if fill and not self.branches:
             return space
-        space.forward()
-        if ask and not self.holds(space.d):
-            self.rooms.append(room)
-            return None
-        if asked is not None:
-            if z is None:  # the result is a constant
-                space.slopes[:] = 0.0
-            else:
-                _, backward = space.tasks.get(asked) or space.ready(asked)
+        if asked is not None and self.output is None:  # the result is a constant
+            space.slopes[:] = 0.0
+            asked = None
+        forward, backward, both = space.tasks.get(asked) or space.ready(asked)
+        if asked is not None and not (ask and self.branches):
+            both()
+        else:
+            forward()
+            if ask and not self.holds(space.d):
+                self.rooms.append(room)
+                return None
+            if asked is not None:
                 backward()
-                if asked.finishes:
-                    asked.way.finish(space.slopes)
+        if asked is not None and asked.finishes:
+            asked.way.finish(space.slopes)
         return space
 
     def asked(self, name: str, argnums: Any, n: int, static: list[int]) -> Asked:
@@ -191,16 +192,20 @@ class _Space:
         self.inputs, self.slopes = d[:n], grad[:n]  # derivatives of inputs
         self.layout = entry.layout
         self.places = self.layout.views(self.d)
-        self.forward = entry.runner.forward(d)
-        self.tasks: dict[Asked, tuple[Task, Task]] = {}
+        self.tasks: dict[Asked | None, tuple[Task, Task, Task]] = {}
         self.copies = [_copies(arrays) for arrays in self.layout.arrays(self.slopes)]
 
-    def ready(self, asked: Asked) -> tuple[Task, Task]:
-        """Return what runs the program forward and backward, and what runs it backward alone, and keep them."""
-        z, runner = self.entry.output, self.entry.runner
-        assert z is not None
-        given = self.d, self.grad, z, asked.way
-        tasks = self.tasks[asked] = runner.both(*given), runner.backward(*given)
+    def ready(self, asked: Asked | None) -> tuple[Task, Task, Task]:
+        """Return what runs the program forward, backward, and both ways, and keep them."""
+        runner, z = self.entry.runner, self.entry.output
+        if asked is None or z is None:
+            forward = runner.forward(self.d)
+            tasks = forward, forward, forward
+        else:
+            given = self.d, self.grad, z, asked.way
+            both = runner.both(*given)  # first, for it needs the kernels of both ways
+            tasks = runner.forward(self.d), runner.backward(*given), both
+        self.tasks[asked] = tasks
         return tasks
 
     def fill(self, chunks: Any) -> None:
@@ -462,8 +467,11 @@ class Compiled:
             self._drop_moved()
         return [entry for kept in self._entries.values() for entry in kept]
 
-    def _run(self, args: tuple[Any, ...], argnums: Any = None) -> tuple[_Entry, _Space, Any]:
-        """Run the program for some arguments; with argnums also backward, and return what it asks for."""
+    def _run(self, args: tuple[Any, ...], argnums: Any = None, *, fill: bool = False) -> tuple[_Entry, _Space, Any]:
+        """Run the program for some arguments; with argnums also backward, and return what it asks for.
+
+        With `fill` see `_Entry.run`.
+        """
         name = self.name
         if assignments() != self._checked:
             self._drop_moved()
@@ -493,7 +501,7 @@ class Compiled:
         for entry in kept:
             if argnums is not None:
                 asked = entry.asked(name, argnums, len(args), places)
-            space = entry.run(chunks, asked)
+            space = entry.run(chunks, asked, fill=fill)
             if space is not None:
                 if len(kept) > 1:
                     self._calls += 1
@@ -508,9 +516,9 @@ class Compiled:
             if argnums is not None:
                 asked = entry.asked(name, argnums, len(args), places)
             # Not asked again whether branches hold: where sums round otherwise than Python's, they may not.
-            space = entry.run(chunks, asked, ask=False)
+            space = entry.run(chunks, asked, ask=False, fill=fill)
             assert space is not None
-        if self._check and not all(np.isfinite(space.d[z]) for z in entry.outputs if isinstance(z, int)):
+        if self._check and not fill and not all(np.isfinite(space.d[z]) for z in entry.outputs if isinstance(z, int)):
             named = zip(space.inputs.tolist(), entry.trace.inputs, strict=True)
             entry.trace._run([Value(x, label) for x, label in named])
         return entry, space, asked

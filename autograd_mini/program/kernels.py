@@ -31,7 +31,7 @@ __all__ = ["Kernels", "runner"]
 
 WAYS = ("forward", "backward")
 SOURCES = [  # what machine code is made by
-    "ops.py", "source.py", *(f"program/{name}.py" for name in "builder code lanes loops machine primitives vectors".split())
+    "ops.py", "source.py", *(f"program/{name}.py" for name in "builder code evaluator lanes loops machine meanings primitives values vectors".split())
 ]  # fmt: skip
 LONG = 4096  # numbers of a program from which on other threads may run meanwhile
 
@@ -98,7 +98,6 @@ class Kernels:
 
     def way_back(self, z: int, wanted: list[slice]) -> Way:
         """Return the code of the instructions on the way, with marks at the operands that derivatives go to."""
-        self._ready(WAYS)
         steps, silent = way_back(self.program, z, wanted)
         code = self.code[[k for k, _ in steps]]
         for line, (_, needed) in zip(code, steps, strict=True):

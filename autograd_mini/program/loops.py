@@ -46,7 +46,9 @@ from .vectors import four_totals, is_vectorial, total
 FEW = 4  # columns that are computed one by one, for vectors do not pay
 SHORT = 16  # terms of a product that is summed in vectors of results
 KERNELS, LINE, FORTH, LINES_FORTH, BACK, LINES_BACK, INDEX, NUMBERS, SLOPES, ROOM, FIRST, END = range(12)
-COLUMNS, SIZE, MAPPED, COUNT_MAPPED, SAME, COUNT_SAME, OUTPUTS, COUNT_OUTPUTS, RESULTS, DERIVATIVES, TOTALS = range(12, 23)
+COLUMNS, SIZE, MAPPED, COUNT_MAPPED, SAME, COUNT_SAME, OUTPUTS, COUNT_OUTPUTS, RESULTS, DERIVATIVES, TOTALS = range(
+    12, 23
+)
 assert len(FRAME) == 23
 
 
@@ -77,24 +79,14 @@ def operand(code: Words, k: int, place: Static) -> Operand:
     return Operand(*[word(code, k + HEAD + FIELDS * place + i) for i in range(FIELDS)])
 
 
-# Vectors of numbers that are any step apart, and parts of vectors. These are read and written number by number: what
-# a mask has written must reach the memory before it can be read.
+# Vectors of the first `count` numbers from a place on that are some step apart; a whole one of numbers side by side is
+# read at once. All others are read and written number by number: a mask that has written must reach the memory first.
 
 
 @shared
-def read_lanes(d: Numbers, at: int, step: int) -> Vector:
-    """Return the numbers that are some step apart."""
+def read_lanes(d: Numbers, at: int, step: int, count: int) -> Vector:
     v = spread(0.0)
     for k in list(range(WIDTH)):
-        v = with_lane(v, k, get(d, at + k * step))
-    return v
-
-
-@shared
-def read_some(d: Numbers, at: int, step: int, count: int) -> Vector:
-    """Return fewer numbers than a vector has, and zeros."""
-    v = spread(0.0)
-    for k in list(range(WIDTH - 1)):
         if k >= count:
             return v
         v = with_lane(v, k, get(d, at + k * step))
@@ -102,9 +94,8 @@ def read_some(d: Numbers, at: int, step: int, count: int) -> Vector:
 
 
 @shared
-def write_some(d: Numbers, at: int, v: Vector, count: int) -> None:
-    """Write fewer numbers than a vector has."""
-    for k in list(range(WIDTH - 1)):
+def write_lanes(d: Numbers, at: int, v: Vector, count: int) -> None:
+    for k in list(range(WIDTH)):
         if k >= count:
             return
         put(d, at + k, lane(v, k))
@@ -112,39 +103,33 @@ def write_some(d: Numbers, at: int, v: Vector, count: int) -> None:
 
 @shared
 def add_lanes(d: Numbers, at: int, step: int, v: Vector, count: int) -> None:
-    """Add the first numbers of a vector to those that are some step apart."""
+    if step == 0:
+        add_to(d, at, total(first_of(v, count)))
+        return
     for k in list(range(WIDTH)):
         if k >= count:
             return
         add_to(d, at + k * step, lane(v, k))
 
 
-def read(d: Numbers, at: int, step: int) -> Vector:
-    """Return a vector of numbers that are some step apart, or of one number."""
-    if step == 1:
-        return load(d, at)
-    return spread(get(d, at)) if step == 0 else read_lanes(d, at, step)
-
-
-def read_part(d: Numbers, at: int, step: int, count: int) -> Vector:
-    """Return as `read` does a vector of fewer numbers."""
-    return spread(get(d, at)) if step == 0 else read_some(d, at, step, count)
-
-
-def give(d: Numbers, at: int, step: int, v: Vector) -> None:
-    """Add a vector to numbers that are some step apart, or all of it to one number."""
-    if step == 1:
-        add_vector(d, at, v)
-    elif step == 0:
-        add_to(d, at, total(v))
-    else:
-        add_lanes(d, at, step, v, WIDTH)
-
-
-def give_part(d: Numbers, at: int, step: int, v: Vector, count: int) -> None:
-    """Add as `give` does the first numbers of a vector."""
+def read(d: Numbers, at: int, step: int, count: int) -> Vector:
+    """Return a vector of numbers, or of one number where the step is 0; lanes beyond the count may hold anything."""
     if step == 0:
-        add_to(d, at, total(first_of(v, count)))
+        return spread(get(d, at))
+    return load(d, at) if step == 1 and count == WIDTH else read_lanes(d, at, step, count)
+
+
+def write(d: Numbers, at: int, v: Vector, count: int) -> None:
+    if count == WIDTH:
+        store(d, at, v)
+    else:
+        write_lanes(d, at, v, count)
+
+
+def give(d: Numbers, at: int, step: int, v: Vector, count: int) -> None:
+    """Add a vector to numbers, or all of it to one number where the step is 0."""
+    if step == 1 and count == WIDTH:
+        add_vector(d, at, v)
     else:
         add_lanes(d, at, step, v, count)
 
@@ -159,12 +144,6 @@ def taken(grad: Numbers, at: int) -> float:
 def taken_vector(grad: Numbers, at: int) -> Vector:
     g = load(grad, at)
     store(grad, at, spread(-0.0))
-    return g
-
-
-def taken_part(grad: Numbers, at: int, count: int) -> Vector:
-    g = read_some(grad, at, 1, count)
-    write_some(grad, at, spread(-0.0), count)
     return g
 
 
@@ -205,15 +184,10 @@ def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad:
             out += columns
         return
     for r in range(rows):
-        places = [x.at + r * x.outer for x in xs]
-        c = 0
-        while c + WIDTH <= columns:
-            store(d, out + c, applied(op, [read(d, at + c * x.inner, x.inner) for x, at in zip(xs, places)]))
-            c += WIDTH
-        if c < columns:
-            count = columns - c
-            v = applied(op, [read_part(d, at + c * x.inner, x.inner, count) for x, at in zip(xs, places)])
-            write_some(d, out + c, v, count)
+        for c in range(0, columns, WIDTH):
+            count = min(WIDTH, columns - c)
+            ys = [read(d, x.at + r * x.outer + c * x.inner, x.inner, count) for x in xs]
+            write(d, out + c, applied(op, ys), count)
         out += columns
 
 
@@ -233,23 +207,15 @@ def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad
             out += columns
         return
     for r in range(rows):
-        c = 0
-        while c + WIDTH <= columns:
-            z, g = load(d, out + c), taken_vector(grad, out + c)
+        for c in range(0, columns, WIDTH):
+            count = min(WIDTH, columns - c)
+            z, g = read(d, out + c, 1, count), read(grad, out + c, 1, count)
+            write(grad, out + c, spread(-0.0), count)
             places = [x.at + r * x.outer + c * x.inner for x in xs]
-            ys = [read(d, at, x.inner) for x, at in zip(xs, places)]
+            ys = [read(d, at, x.inner, count) for x, at in zip(xs, places)]
             for rule, x, at in zip(op.rules, xs, places):
                 if x.wanted:
-                    give(grad, at, x.inner, g * slope(rule, ys, z))
-            c += WIDTH
-        if c < columns:
-            count = columns - c
-            z, g = read_some(d, out + c, 1, count), taken_part(grad, out + c, count)
-            places = [x.at + r * x.outer + c * x.inner for x in xs]
-            ys = [read_part(d, at, x.inner, count) for x, at in zip(xs, places)]
-            for rule, x, at in zip(op.rules, xs, places):
-                if x.wanted:
-                    give_part(grad, at, x.inner, g * slope(rule, ys, z), count)
+                    give(grad, at, x.inner, g * slope(rule, ys, z), count)
         out += columns
 
 
@@ -354,7 +320,19 @@ def tile(
 
 @shared
 def combine(
-    T: Numbers, t: int, tp: int, S: Numbers, s: int, sp: int, sq: int, M: Numbers, m: int, mq: int, P: int, Q: int, n: int
+    T: Numbers,
+    t: int,
+    tp: int,
+    S: Numbers,
+    s: int,
+    sp: int,
+    sq: int,
+    M: Numbers,
+    m: int,
+    mq: int,
+    P: int,
+    Q: int,
+    n: int,
 ) -> None:
     """Add a product, $T_{pj} += sum_q S_{pq} M_{qj}$, where j steps by 1."""
     four = tp >= n or tp <= -n  # else rows overlap
@@ -428,7 +406,19 @@ def meetings(
 
 @shared
 def meet(
-    T: Numbers, t: int, tp: int, tq: int, X: Numbers, x: int, xp: int, Y: Numbers, y: int, yq: int, P: int, Q: int, n: int
+    T: Numbers,
+    t: int,
+    tp: int,
+    tq: int,
+    X: Numbers,
+    x: int,
+    xp: int,
+    Y: Numbers,
+    y: int,
+    yq: int,
+    P: int,
+    Q: int,
+    n: int,
 ) -> None:
     """Add a product, $T_{pq} += sum_j X_{pj} Y_{qj}$, where j steps by 1."""
     p = 0
@@ -491,7 +481,9 @@ def unpack(grad: Numbers, a: int, step: int, along: int, n: int, columns: int, t
 
 
 @shared
-def single(d: Numbers, grad: Numbers, a: int, along: int, b: int, step: int, out: int, columns: int, n: int, wanted: int) -> None:
+def single(
+    d: Numbers, grad: Numbers, a: int, along: int, b: int, step: int, out: int, columns: int, n: int, wanted: int
+) -> None:
     """Do the way back of one row of a product whose matrix lies side by side; 1 and 2 in `wanted` are its factors."""
     for j in range(n):
         x, z, p = spread(get(d, b + j * step)), spread(-0.0), a + j * along
@@ -543,9 +535,37 @@ def dot_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, ro
             matrix, step = room, columns
         for r in range(once):
             if packs or a.inner == 1:
-                combine(d, out, columns, d, b.at + r * b.outer, b.outer, b.along, d, matrix + r * a.outer, step, times, n, columns)
+                combine(
+                    d,
+                    out,
+                    columns,
+                    d,
+                    b.at + r * b.outer,
+                    b.outer,
+                    b.along,
+                    d,
+                    matrix + r * a.outer,
+                    step,
+                    times,
+                    n,
+                    columns,
+                )
             else:
-                meet(d, out, columns, 1, d, b.at + r * b.outer, b.outer, d, a.at + r * a.outer, a.inner, times, columns, n)
+                meet(
+                    d,
+                    out,
+                    columns,
+                    1,
+                    d,
+                    b.at + r * b.outer,
+                    b.outer,
+                    d,
+                    a.at + r * a.outer,
+                    a.inner,
+                    times,
+                    columns,
+                    n,
+                )
             out += columns
         return
     for r in range(rows):
@@ -554,7 +574,7 @@ def dot_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, ro
             z = load(d, out + c)
             for j in range(n):
                 p, q = x + j * a.along + c * a.inner, y + j * b.along + c * b.inner
-                z = z + read(d, p, a.inner) * read(d, q, b.inner)
+                z = z + read(d, p, a.inner, WIDTH) * read(d, q, b.inner, WIDTH)
             store(d, out + c, z)
             c += WIDTH
         while c < columns:
@@ -602,9 +622,9 @@ def dot_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, r
                 for j in range(n):
                     p, q = x + j * a.along + c * a.inner, y + j * b.along + c * b.inner
                     if a.wanted:
-                        give(grad, p, a.inner, z * read(d, q, b.inner))
+                        give(grad, p, a.inner, z * read(d, q, b.inner, WIDTH), WIDTH)
                     if b.wanted:
-                        give(grad, q, b.inner, z * read(d, p, a.inner))
+                        give(grad, q, b.inner, z * read(d, p, a.inner, WIDTH), WIDTH)
                 c += WIDTH
             while c < columns:
                 p, q, g = x + c * a.inner, y + c * b.inner, get(grad, out + c)

@@ -64,7 +64,9 @@ def object_of(text: str) -> bytes:
 @cache
 def _show_functions_of_c() -> None:
     """Tell LLVM where the functions of C are."""
-    name = "ucrtbase" if sys.platform == "win32" else ctypes.util.find_library("m") if sys.platform != "darwin" else None
+    name = (
+        "ucrtbase" if sys.platform == "win32" else ctypes.util.find_library("m") if sys.platform != "darwin" else None
+    )
     for library in (ctypes.CDLL(name), ctypes.CDLL(None) if sys.platform != "win32" else None):
         for symbol in OF_C:
             if library is not None and hasattr(library, symbol):

@@ -186,18 +186,6 @@ def _place(x: Any) -> int:
     return x if isinstance(x, int) else x.ctypes.data if isinstance(x, np.ndarray) else ctypes.addressof(x)
 
 
-@primitive(lambda b, x, y: b.sdiv(x, y))
-def quotient(x: int, y: int) -> int:
-    """Divide without a remainder."""
-    return x // y
-
-
-@primitive(lambda b, x, y: b.srem(x, y))
-def remainder(x: int, y: int) -> int:
-    """Return the remainder, with the sign of x."""
-    return x - y * int(x / y)
-
-
 # Vectors in memory: of numbers side by side.
 
 
@@ -345,5 +333,3 @@ def exponent(x: Vector) -> Vector:
 def fraction(x: Vector) -> Vector:
     """Return x without its power of 2, between sqrt(1/2) and sqrt(2)."""
     return np.ldexp(x, -exponent(x).astype(int))
-
-

@@ -1,0 +1,464 @@
+r"""Python functions as LLVM's instructions.
+
+An `Evaluator` runs the tree of a function when it is compiled. A name stands for an ordinary Python object, such as an
+int, a row or a list, or for a `Number`, which is known only when the machine code runs. Whatever depends on ordinary
+objects alone is done at once: an `if` takes its branch, a comprehension is unrolled. Whatever depends on a `Number`
+becomes instructions: an `if` becomes two blocks that meet again, a `while` and a `for` over a `range` become loops. Other
+functions are written in place; one that is marked `shared` is called.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import FunctionType
+from typing import Any, NamedTuple
+
+from ..ops import Op
+from ..source import Unreadable, source_of
+from .meanings import FUNCTIONS, KINDS, PURE, STATIC, Range
+from .primitives import INT, Primitive
+from .values import LIBRARY, ORDER, Failed, Number, Values
+
+__all__ = ["Evaluator", "Promote"]
+
+LONGEST = 20_000  # statements of a user's function, each as often as it is written
+
+Names = dict[str, Any]
+Do = Callable[[], Any]
+Edge = tuple[Any, Any]  # a block that is to go on elsewhere, and the names or the value that it comes with
+NOTHING = object()  # the value of a name that has none on some way
+
+
+class Promote(Exception):
+    """A variable of a loop is of another kind after the loop's body: the function is built anew with that kind."""
+
+
+class Loop(NamedTuple):
+    """The blocks that leave a loop, and those that begin its next turn; a loop over a list has none."""
+
+    breaks: list[Edge] | None
+    continues: list[Edge] | None
+
+
+class Evaluator(Values):
+    """Builds the instructions of a function, statement by statement."""
+
+    known: Mapping[str, Any]  # the names that are not the function's own
+    own: frozenset[str]
+    names: Names
+    active: tuple[Any, ...] = ()  # the functions that are being written in one another
+
+    def inside(self, function: Callable[..., Any], args: Sequence[Any], *, checked: bool = False) -> Any:
+        """Write a function in place, and return its result."""
+        if function in self.active and self.checked:
+            raise Unreadable(f"{function.__name__} calls itself")
+        source = source_of(function)
+        given = [*args, *(function.__defaults__ or ())[len(args) - len(source.parameters) or len(args) :]]  # type: ignore[attr-defined]
+        if len(given) != len(source.parameters):
+            raise Unreadable(f"{source.name} takes {len(source.parameters)} arguments, {len(args)} given")
+        inner = Evaluator(self.unit, self.b, self.failing, checked=checked or self.checked)
+        inner.known, inner.own, inner.active = source.names, source.own, (*self.active, function)
+        inner.names, inner.returns, inner.loops = dict(zip(source.parameters, given, strict=True)), [], []
+        if inner.run(source.body):
+            inner.returns.append((self.b.block, None))
+        if not inner.returns:
+            raise Failed
+        return inner.join(inner.returns)
+
+    returns: list[Edge]
+    loops: list[Loop]
+
+    def call(self, f: Any, args: Sequence[Any]) -> Any:
+        """Return the result of a call."""
+        known = not any(map(_holds_number, args))
+        if isinstance(f, Primitive):
+            kinds = [KINDS.get(text) for text in f.kinds]
+            full = [x if kind is None else self.number(x, kind) for x, kind in zip(args, kinds, strict=True)]
+            return self.wrapped(f.build(self.b, *[x.value if isinstance(x, Number) else x for x in full]))
+        if isinstance(f, Op):
+            if known:
+                return f.limit(*args)
+            # Another row of a user is written in place, and fails with the whole.
+            return self.inside(f.row.function, args) if f.is_custom and self.checked else self.row(f.row, args)
+        if inspect.isbuiltin(f) or isinstance(f, type) or f in STATIC:
+            if f in STATIC or (known and f in PURE) or hasattr(f, "_fields"):
+                try:
+                    return f(*args)
+                except (ArithmeticError, ValueError):
+                    return self.fail()
+            if f in FUNCTIONS:
+                return FUNCTIONS[f](self, *args)
+            if f in LIBRARY:
+                return self.library(LIBRARY[f], args)
+            raise Unreadable(f"{f} is called")
+        if f in FUNCTIONS:
+            return FUNCTIONS[f](self, *args)
+        if not getattr(f, "shared", False):
+            return self.inside(f, args)
+        made = self.unit.shared(f, args)
+        numbers = [x for x, text in zip(args, f.__annotations__.values(), strict=False) if text in KINDS]
+        return self.wrapped(
+            self.b.call(made, [self.converted(*xk) for xk in zip(numbers, made.ftype.args, strict=True)])
+        )
+
+    # Blocks that meet.
+
+    def join(self, edges: Sequence[Edge]) -> Any:
+        """Go on where several blocks meet, with the names, or the value, that they have come with."""
+        if len(edges) == 1:
+            self.b.position_at_end(edges[0][0])
+            return edges[0][1]
+        blocks, xs = zip(*edges, strict=True)
+        meeting = self.b.append_basic_block()
+        if isinstance(xs[0], dict):
+            shared = [name for name in xs[0] if all(name in x for x in xs)]
+            merged = {name: self.merged([x[name] for x in xs], blocks, meeting) for name in shared}
+            result: Any = {name: x for name, x in merged.items() if x is not NOTHING}
+        else:
+            result = self.merged(xs, blocks, meeting)
+            if result is NOTHING:
+                raise Unreadable("its results are not all numbers")
+        for block in blocks:
+            self.b.position_at_end(block)
+            self.b.branch(meeting)
+        self.b.position_at_end(meeting)
+        return result
+
+    def merged(self, xs: Sequence[Any], blocks: Sequence[Any], meeting: Any) -> Any:
+        """Return the value of a name after blocks that each have one for it."""
+        first = xs[0]
+        if all(_is_same(first, x) for x in xs[1:]):
+            return first
+        if all(isinstance(x, (tuple, list)) and type(x) is type(first) and len(x) == len(first) for x in xs):
+            return _rebuilt(first, [self.merged(parts, blocks, meeting) for parts in zip(*xs, strict=True)])
+        try:
+            kind = self.common(xs)
+        except Unreadable:
+            return NOTHING
+        values = []
+        for x, block in zip(xs, blocks, strict=True):
+            self.b.position_at_end(block)
+            values.append(self.converted(x, kind))
+        self.b.position_at_end(meeting)
+        phi = self.b.phi(kind)
+        for value, block in zip(values, blocks, strict=True):
+            phi.add_incoming(value, block)
+        return Number(self, phi)
+
+    def two_ways(self, condition: Any, builds: Sequence[Callable[[], tuple[bool, Any]]]) -> list[Edge]:
+        """Build two blocks, of which a condition chooses one, and return those that go on, with their values."""
+        edges: list[Edge] = []
+        blocks = [self.b.append_basic_block() for _ in builds]
+        self.b.cbranch(condition, *blocks)
+        for block, build in zip(blocks, builds, strict=True):
+            self.b.position_at_end(block)
+            try:
+                goes_on, x = build()
+            except Failed:
+                self.give_up()
+            else:
+                edges += [(self.b.block, x)] * goes_on
+        return edges
+
+    def either(self, test: Any, first: Do, second: Do) -> Any:
+        """Return the value of one of two expressions, of which one will be computed."""
+        condition = self.truth(test)
+        if isinstance(condition, bool):
+            return first() if condition else second()
+        edges = self.two_ways(condition, [lambda: (True, first()), lambda: (True, second())])
+        if not edges:
+            raise Failed
+        return self.join(edges)
+
+    def give_up(self) -> None:
+        """End a block that has failed."""
+        if not self.b.block.is_terminated:
+            self.b.branch(self.failing)
+
+    # Statements.
+
+    def run(self, statements: Sequence[ast.stmt]) -> bool:
+        """Build statements, and return whether control goes on after them."""
+        try:
+            return all(map(self.step, statements))
+        except Failed:
+            self.give_up()
+            return False
+
+    def step(self, node: ast.stmt) -> bool:
+        """Build a statement, and return whether control goes on after it."""
+        self.unit.steps += self.checked
+        if self.unit.steps > LONGEST:
+            raise Unreadable("it is too long when its loops over lists are written out")
+        match node:
+            case ast.Pass():
+                pass
+            case ast.Expr(value=value):
+                self.value(value)
+            case ast.Return(value=value):
+                self.returns.append((None, None if value is None else self.value(value)))
+                self.returns[-1] = self.b.block, self.returns[-1][1]
+                return False
+            case ast.Raise():
+                self.fail()
+            case ast.Assign(targets=[target], value=value) | ast.AnnAssign(target=target, value=ast.expr() as value):
+                self.bind(target, self.value(value))
+            case ast.AugAssign(target=ast.Name(id=name), op=op, value=value):
+                self.names[name] = self.binary(type(op), self.named(name), self.value(value))
+            case ast.If():
+                return self.branch(node)
+            case ast.While(orelse=[]):
+                return self.loop(node, node.body, lambda: self.value(node.test))
+            case ast.For(orelse=[]):
+                return self.each(node)
+            case ast.Break() | ast.Continue():
+                edges = self.loops[-1][isinstance(node, ast.Continue)]
+                if edges is None:
+                    raise Unreadable("a loop over a list that ends early")
+                edges.append((self.b.block, dict(self.names)))
+                return False
+            case _:
+                raise Unreadable(ast.unparse(node).splitlines()[0])
+        return True
+
+    def bind(self, target: ast.expr, x: Any) -> None:
+        """Assign to a name, or to several."""
+        match target:
+            case ast.Name(id=name):
+                self.names[name] = x
+            case ast.Tuple(elts=parts) | ast.List(elts=parts) if isinstance(x, (tuple, list)) and len(x) == len(parts):
+                for part, value in zip(parts, x, strict=True):
+                    self.bind(part, value)
+            case _:
+                raise Unreadable(f"assignment to {ast.unparse(target)}")
+
+    def branch(self, node: ast.If) -> bool:
+        """Build both branches, or the one that is known to be taken."""
+        condition = self.truth(self.value(node.test))
+        if isinstance(condition, bool):
+            return self.run(node.body if condition else node.orelse)
+        before = self.names
+
+        def build(statements: list[ast.stmt]) -> tuple[bool, Names]:
+            self.names = dict(before)
+            return self.run(statements), self.names
+
+        edges = self.two_ways(condition, [lambda: build(node.body), lambda: build(node.orelse)])
+        if edges:
+            self.names = self.join(edges)
+        return bool(edges)
+
+    def each(self, node: ast.For) -> bool:
+        """Build a loop: over a range as one of the machine, over a list or a tuple turn by turn."""
+        over = self.value(node.iter)
+        if isinstance(over, range):
+            over = Range(over.start, over.stop, over.step)
+        if not isinstance(over, Range):
+            if self.checked and not isinstance(over, (tuple, list)):
+                over = tuple(over)
+            self.loops.append(Loop(None, None))
+            for x in over:
+                self.bind(node.target, x)
+                if not self.run(node.body):
+                    self.loops.pop()
+                    return False
+            self.loops.pop()
+            return True
+        if isinstance(over.step, Number) or over.step == 0:
+            raise Unreadable("a range with a step that is not known")
+        counter = f"the counter of line {node.lineno}"
+        self.names[counter] = self.number(over.start, INT)
+        stop, sign = self.number(over.stop, INT), ast.Gt if over.step < 0 else ast.Lt
+
+        def count() -> None:
+            self.names[counter] = Number(self, self.b.add(self.names[counter].value, INT(over.step)))
+
+        goes_on = self.loop(
+            node,
+            [ast.Assign([ast.Name(counter, ast.Store())], ast.Constant(None)), node.target, *node.body],
+            lambda: self.compare(sign, self.names[counter], stop),
+            lambda: self.bind(node.target, self.names[counter]),
+            count,
+        )
+        self.names.pop(counter, None)
+        return goes_on
+
+    def loop(
+        self,
+        node: ast.While | ast.For,
+        parts: Sequence[ast.AST],
+        test: Do,
+        first: Do | None = None,
+        last: Do | None = None,
+    ) -> bool:
+        """Build a loop; the names that its parts assign to are carried from one turn to the next."""
+        assigned = dict.fromkeys(x.id for part in parts for x in ast.walk(part) if _is_stored(x))
+        carried = [name for name in assigned if name in self.names]
+        start = self.b.block
+        head, inner, out = (self.b.append_basic_block() for _ in range(3))
+        phis: list[tuple[Any, Any]] = []
+
+        def opened(x: Any, key: tuple[Any, ...]) -> Any:
+            if isinstance(x, (tuple, list)):
+                return _rebuilt(x, [opened(part, (*key, k)) for k, part in enumerate(x)])
+            kind = self.unit.hints.get(key) or self.kind_of(x)
+            if kind is None:
+                raise Unreadable(f"{key[1]} changes in a loop and is no number")
+            self.b.position_at_end(start)
+            value = self.converted(x, kind)
+            self.b.position_at_end(head)
+            phi = self.b.phi(kind)
+            phi.add_incoming(value, start)
+            phis.append((key, phi))
+            return Number(self, phi)
+
+        self.names |= {name: opened(self.names[name], (id(node), name)) for name in carried}
+        self.b.position_at_end(start)
+        self.b.branch(head)
+        self.b.position_at_end(head)
+        condition = self.truth(test())
+        if condition is False:
+            raise Unreadable("a loop that never runs")
+        around = Loop([], [])
+        assert around.breaks is not None
+        assert around.continues is not None
+        if condition is True:
+            self.b.branch(inner)
+            self.b.function.blocks.remove(out)
+        else:
+            self.b.cbranch(condition, inner, out)
+            around.breaks.append((out, dict(self.names)))
+        self.b.position_at_end(inner)
+        self.loops.append(around)
+        if first is not None:
+            first()
+        if self.run(node.body):
+            around.continues.append((self.b.block, self.names))
+        self.loops.pop()
+        if around.continues:
+            self.names = self.join(around.continues)
+            if last is not None:
+                last()
+            found = [leaf for name in carried for leaf in _leaves(self.names.get(name))]
+            if len(found) != len(phis):
+                raise Unreadable("a list changes its length in a loop")
+            for (key, phi), x in zip(phis, found, strict=True):
+                kind = self.kind_of(x)
+                if kind in ORDER and phi.type in ORDER and ORDER.index(kind) > ORDER.index(phi.type):
+                    raise Promote(key, kind)
+                phi.add_incoming(self.converted(x, phi.type), self.b.block)
+            self.b.branch(head)
+        if around.breaks:
+            self.names = self.join(around.breaks)
+        return bool(around.breaks)
+
+    # Expressions.
+
+    def named(self, name: str) -> Any:
+        """Return the object that a name stands for."""
+        if name in self.names:
+            return self.names[name]
+        if name in self.own or name not in self.known:
+            raise Unreadable(f"{name} has no value, or not on every way")
+        found = self.known[name]
+        if self.checked and not _is_constant(found):
+            raise Unreadable(f"{name} is a {type(found).__name__}, which may change")
+        return found
+
+    def value(self, node: ast.expr) -> Any:
+        """Return the value of an expression."""
+        match node:
+            case ast.Constant(value=x):
+                return x
+            case ast.Name(id=name):
+                return self.named(name)
+            case ast.Attribute(value=x, attr=name) if not isinstance(found := self.value(x), Number):
+                if self.checked and not inspect.ismodule(found):
+                    raise Unreadable(f"{ast.unparse(node)} may change")
+                return getattr(found, name)
+            case ast.Subscript(value=x, slice=place):
+                at = self.value(place)
+                if isinstance(at, Number):
+                    raise Unreadable(f"{ast.unparse(node)} has a place that is not known")
+                return self.value(x)[at]
+            case ast.Slice(lower=first, upper=last, step=step):
+                return slice(*(None if x is None else self.value(x) for x in (first, last, step)))
+            case ast.Tuple(elts=parts):
+                return tuple(self.values(parts))
+            case ast.List(elts=parts):
+                return self.values(parts)
+            case ast.UnaryOp(op=op, operand=x):
+                return self.unary(type(op), self.value(x))
+            case ast.BinOp(left=x, op=op, right=y):
+                return self.binary(type(op), self.value(x), self.value(y))
+            case ast.Compare(left=first, ops=signs, comparators=more):
+                return self.compared([type(sign) for sign in signs], self.values([first, *more]))
+            case ast.BoolOp(op=op, values=values):
+                return self.first_of(values, isinstance(op, ast.Or))
+            case ast.IfExp(test=test, body=x, orelse=y):
+                return self.either(self.value(test), lambda: self.value(x), lambda: self.value(y))
+            case ast.Call(func=f, args=args, keywords=[]):
+                return self.call(self.value(f), self.values(args))
+            case ast.ListComp(elt=part, generators=over) | ast.GeneratorExp(elt=part, generators=over):
+                return self.unrolled(part, over)
+        raise Unreadable(ast.unparse(node))
+
+    def values(self, nodes: Iterable[ast.expr]) -> list[Any]:
+        """Return the values of several expressions, of which some may be `*xs`."""
+        found: list[Any] = []
+        for node in nodes:
+            found += self.value(node.value) if isinstance(node, ast.Starred) else [self.value(node)]
+        return found
+
+    def unrolled(self, part: ast.expr, over: list[ast.comprehension]) -> list[Any]:
+        """Return the list that a comprehension makes."""
+        first, *rest = over
+        found: list[Any] = []
+        before = self.names
+        for x in self.value(first.iter):
+            self.names = dict(before)
+            self.bind(first.target, x)
+            if all(self.truth(self.value(test)) for test in first.ifs):
+                found += self.unrolled(part, rest) if rest else [self.value(part)]
+        self.names = before
+        return found
+
+    def first_of(self, nodes: Sequence[ast.expr], wanted: bool) -> Any:
+        """Return the first value whose truth is the wanted one, or the last: `or`, `and`."""
+        x = self.value(nodes[0])
+        if len(nodes) == 1:
+            return x
+        ways = (lambda: x, lambda: self.first_of(nodes[1:], wanted))
+        return self.either(x, *(ways if wanted else ways[::-1]))
+
+
+def _holds_number(x: Any) -> bool:
+    return isinstance(x, (Number, Range)) or (isinstance(x, (tuple, list)) and any(map(_holds_number, x)))
+
+
+def _is_constant(x: Any) -> bool:
+    """Return whether an object is one of those that `content` makes part of a kernel's key."""
+    if isinstance(x, (tuple, list)):
+        return all(map(_is_constant, x))
+    if x is None or isinstance(x, (bool, int, float, str, Op, FunctionType, type)):
+        return True
+    return inspect.ismodule(x) or inspect.isbuiltin(x)
+
+
+def _is_same(x: Any, y: Any) -> bool:
+    return x is y or (type(x) is type(y) and isinstance(x, (bool, int, float, str)) and repr(x) == repr(y))
+
+
+def _is_stored(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+
+
+def _rebuilt(like: Any, parts: list[Any]) -> Any:
+    """Return a tuple or list of the kind of another."""
+    return type(like)(*parts) if hasattr(like, "_fields") else type(like)(parts)
+
+
+def _leaves(x: Any) -> list[Any]:
+    return [leaf for part in x for leaf in _leaves(part)] if isinstance(x, (tuple, list)) else [x]

@@ -1,0 +1,137 @@
+"""The meanings of Python's own functions in machine code."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable
+from functools import reduce
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..source import Unreadable
+from .primitives import BOOL, FLOAT, INT, NONE, PLACE, VECTOR, applied, slope
+from .values import BIGGEST, LIBRARY, Number
+from .vectors import is_vectorial
+
+if TYPE_CHECKING:
+    from .evaluator import Evaluator
+
+__all__ = ["FUNCTIONS", "KINDS", "PURE", "STATIC", "Range"]
+
+# The kinds of values by the annotations of the functions that kernels are made of; all else is known when compiled.
+KINDS = {"bool": BOOL, "int": INT, "float": FLOAT, "Vector": VECTOR, "Words": PLACE, "Numbers": PLACE, "None": NONE}
+
+
+class Range(NamedTuple):
+    """A range whose ends are known only when the machine code runs."""
+
+    start: Any
+    stop: Any
+    step: Any
+
+
+def _range(e: Evaluator, *args: Any) -> Range:
+    ends = [_to_int(e, x) if e.kind_of(x) == FLOAT else x for x in args]  # of `math.floor`: else Python refuses it
+    return Range(*([0, *ends, 1] if len(ends) == 1 else [*ends, 1] if len(ends) == 2 else ends))
+
+
+def _to_int(e: Evaluator, x: Any = 0) -> Any:
+    """Return a float without its fraction; one that no int of the machine can hold is a failure."""
+    if x.kind != FLOAT:
+        return e.number(x, INT)
+    if e.checked:
+        e.fail_where(e.b.not_(e.b.fcmp_ordered("<", e.of_llvm("fabs", x.value), FLOAT(float(BIGGEST)))))
+    return Number(e, e.b.fptosi(x.value, INT))
+
+
+def _whole(name: str) -> Callable[..., Any]:
+    """Return the meaning of `math.floor` and its like, whose results stay floats: these have all whole numbers."""
+
+    def build(e: Evaluator, x: Any) -> Any:
+        if x.kind in (BOOL, INT):
+            return x
+        if e.checked:
+            e.fail_where(e.b.not_(e.is_finite(x.value)))
+        return Number(e, e.of_llvm(name, x.value))
+
+    return build
+
+
+def _of_llvm(name: str) -> Callable[..., Any]:
+    def build(e: Evaluator, *xs: Any) -> Any:
+        kind = VECTOR if e.kind_of(xs[0]) == VECTOR else FLOAT
+        return Number(e, e.of_llvm(name, *[e.converted(x, kind) for x in xs]))
+
+    return build
+
+
+def _abs(e: Evaluator, x: Any) -> Any:
+    if x.kind not in (BOOL, INT):
+        return _of_llvm("fabs")(e, x)
+    return e.either(e.compare(ast.Lt, x, 0), lambda: e.unary(ast.USub, x), lambda: x)
+
+
+def _extreme(sign: type) -> Callable[..., Any]:
+    def build(e: Evaluator, *xs: Any) -> Any:
+        several = xs[0] if len(xs) == 1 and isinstance(xs[0], (tuple, list)) else xs
+        return reduce(lambda x, y: e.either(e.compare(sign, y, x), lambda: y, lambda: x), several)
+
+    return build
+
+
+def _log(e: Evaluator, x: Any, *base: Any) -> Any:
+    over = [e.call(math.log, base)] if base else []
+    return reduce(lambda y, z: e.binary(ast.Div, y, z), over, e.library("log", [x]))
+
+
+def _is_finite(e: Evaluator, x: Any) -> Any:
+    return Number(e, e.is_finite(e.converted(x, FLOAT)))
+
+
+def _is_nan(e: Evaluator, x: Any) -> Any:
+    return e.compare(ast.NotEq, x, x)
+
+
+def _is_infinite(e: Evaluator, x: Any) -> Any:
+    return e.compare(ast.Eq, _of_llvm("fabs")(e, x), math.inf)
+
+
+def _sum(e: Evaluator, xs: Any, start: Any = 0) -> Any:
+    if not isinstance(xs, (tuple, list)):
+        raise Unreadable("a sum of a list that is not known")
+    return reduce(lambda x, y: e.binary(ast.Add, x, y), xs, start)
+
+
+STATIC = frozenset(
+    [is_vectorial, enumerate, len, list, reversed, tuple, zip]
+)  # which do not look at the numbers in a list
+PURE = STATIC | LIBRARY.keys() | {
+    abs, bool, float, int, isinstance, max, min, pow, range, round, sum,
+    *(f for name, f in vars(math).items() if callable(f) and not name.startswith("_")),
+}  # fmt: skip
+FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    applied: lambda e, op, xs: e.row(op.row, xs),
+    slope: lambda e, rule, xs, z: rule(*xs, z),
+    abs: _abs,
+    bool: lambda e, x: Number(e, e.truth(x)),
+    float: lambda e, x: e.number(x, FLOAT),
+    int: _to_int,
+    max: _extreme(ast.Gt),
+    min: _extreme(ast.Lt),
+    pow: lambda e, x, y: e.binary(ast.Pow, x, y),
+    range: _range,
+    round: _whole("roundeven"),
+    sum: _sum,
+    math.ceil: _whole("ceil"),
+    math.copysign: _of_llvm("copysign"),
+    math.degrees: lambda e, x: e.binary(ast.Mult, x, 180.0 / math.pi),
+    math.fabs: _of_llvm("fabs"),
+    math.floor: _whole("floor"),
+    math.isfinite: _is_finite,
+    math.isinf: _is_infinite,
+    math.isnan: _is_nan,
+    math.log: _log,
+    math.radians: lambda e, x: e.binary(ast.Mult, x, math.pi / 180.0),
+    math.sqrt: _of_llvm("sqrt"),
+    math.trunc: _whole("trunc"),
+}

@@ -1,0 +1,331 @@
+"""Values that are known only when machine code runs, and the arithmetic between them.
+
+`Number` is such a value. It inherits `Traced`, so that the rules of rows can be run on it as they stand. `Values` builds
+the instructions of arithmetic, with Python's meaning: an int and a float give a float, `/` of ints is a float, `%` has
+the sign of the divisor.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from llvmlite import ir
+
+from .. import ops
+from ..ops import Op, Traced
+from ..source import Unreadable, source_row
+from .primitives import BOOL, FLOAT, FUSED, INT, MASK, NONE, VECTOR, WIDTH, lanes, spread_out
+from .vectors import LANES
+
+if TYPE_CHECKING:
+    from .builder import Unit
+
+__all__ = ["COMPARISONS", "LIBRARY", "ORDER", "PYTHON", "Failed", "Number", "Values"]
+
+ORDER = [BOOL, INT, FLOAT, VECTOR]  # a value of one kind can become one of a later kind
+BIGGEST = 2**63  # ints of the machine are smaller
+
+
+class Failed(Exception):
+    """An expression raises an error whenever it is reached."""
+
+
+class Number(Traced):
+    """A value that is known when machine code runs: an address, a truth, an int, a float, or a vector."""
+
+    __slots__ = ("of", "value")
+    first_order = True
+
+    def __init__(self, of: Values, value: Any) -> None:
+        self.of, self.value = of, value
+
+    @property
+    def kind(self) -> Any:
+        """Return the type of the value."""
+        return self.value.type
+
+    def record(self, op: Op, operands: tuple[Any, ...]) -> Any:
+        """Build the instructions that apply a row."""
+        return self.of.row(op.row, operands)
+
+    def __bool__(self) -> bool:
+        raise TypeError("this number is not known before the machine code runs")
+
+
+class Values:
+    """Builds instructions between values.
+
+    Args:
+        b: LLVM's builder, at the place where instructions go.
+        failing: the block to go to where Python would raise an error; without one it cannot.
+        checked: whether it is a function of a user, in which an int may become too large for the machine.
+    """
+
+    def __init__(self, unit: Unit, b: Any, failing: Any = None, *, checked: bool = False) -> None:
+        self.unit, self.b, self.failing, self.checked = unit, b, failing, checked
+
+    def inside(self, function: Callable[..., Any], args: Sequence[Any]) -> Any:
+        """Write a function in place, and return its result."""
+        raise NotImplementedError
+
+    def call(self, f: Any, args: Sequence[Any]) -> Any:
+        """Return the result of a call."""
+        raise NotImplementedError
+
+    # Kinds.
+
+    def wrapped(self, value: Any) -> Any:
+        """Return a value of LLVM as a number, or None where it is none."""
+        return None if value is None or value.type == NONE else Number(self, value)
+
+    def kind_of(self, x: Any) -> Any:
+        """Return the kind of a number, or None of another object."""
+        if isinstance(x, Number):
+            return x.kind
+        return next((kind for of, kind in ((bool, BOOL), (int, INT), (float, FLOAT)) if isinstance(x, of)), None)
+
+    def number(self, x: Any, kind: Any) -> Number:
+        """Return a number of a kind."""
+        return Number(self, self.converted(x, kind))
+
+    def converted(self, x: Any, kind: Any) -> Any:
+        """Return a number as a value of a kind."""
+        own, b = self.kind_of(x), self.b
+        if own == MASK and kind == VECTOR:
+            return b.select(x.value, lanes(1.0), lanes(0.0))
+        if own == kind and isinstance(x, Number):
+            return x.value
+        if own not in ORDER or kind not in ORDER or ORDER.index(own) > ORDER.index(kind):
+            raise Unreadable(f"{x if own is None else own} is no number of kind {kind}")
+        if not isinstance(x, Number):
+            if isinstance(x, int) and not -BIGGEST <= x < BIGGEST:
+                raise Unreadable(f"the int {x} is too large")
+            return lanes(float(x)) if kind == VECTOR else kind(float(x) if kind == FLOAT else int(x))
+        value = b.zext(x.value, INT) if own == BOOL else x.value
+        if kind in (FLOAT, VECTOR) and own in (BOOL, INT):
+            value = b.sitofp(value, FLOAT)
+        return spread_out(b, value) if kind == VECTOR else value
+
+    def common(self, xs: Iterable[Any]) -> Any:
+        """Return the kind that numbers can become together."""
+        kinds = [self.kind_of(x) for x in xs]
+        if None not in kinds and len(set(kinds)) == 1:
+            return kinds[0]
+        if not all(kind in ORDER for kind in kinds):
+            raise Unreadable("these are no numbers of one kind")
+        return max(kinds, key=ORDER.index)
+
+    def truth(self, x: Any) -> Any:
+        """Return whether a number is not 0: a bool, or a value of LLVM."""
+        if not isinstance(x, Number):
+            return bool(x)
+        if x.kind in (BOOL, MASK):
+            return x.value
+        if x.kind == INT:
+            return self.b.icmp_signed("!=", x.value, INT(0))
+        return self.b.fcmp_unordered("!=", x.value, self.converted(0.0, x.kind))
+
+    # Errors.
+
+    def fail(self) -> Any:
+        """Give up an expression that raises an error."""
+        if self.failing is None:
+            raise Unreadable("it raises an error")
+        raise Failed
+
+    def fail_where(self, condition: Any) -> None:
+        """Go to the failing block if a condition holds."""
+        if self.failing is not None:
+            following = self.b.append_basic_block()
+            self.b.cbranch(condition, self.failing, following)
+            self.b.position_at_end(following)
+
+    # Functions of elsewhere, and rows.
+
+    def declared(self, name: str, kinds: Sequence[Any], result: Any = FLOAT) -> Any:
+        """Return a function that is defined elsewhere."""
+        found = self.b.module.globals.get(name)
+        return found or ir.Function(self.b.module, ir.FunctionType(result, kinds), name)
+
+    def of_llvm(self, name: str, *xs: Any) -> Any:
+        """Call a function that LLVM has for floats and for vectors, and return its value."""
+        suffix = f"v{WIDTH}f64" if xs[0].type == VECTOR else "f64"
+        return self.b.call(self.declared(f"llvm.{name}.{suffix}", [x.type for x in xs], xs[0].type), xs)
+
+    def library(self, name: str, args: Sequence[Any]) -> Any:
+        """Call a function of C."""
+        if len(args) != (2 if name in OF_TWO else 1):
+            raise Unreadable(f"{name} of {len(args)} numbers")
+        found = self.b.call(self.declared(name, [FLOAT] * len(args)), [self.converted(x, FLOAT) for x in args])
+        if self.checked and name in UNLIKE:
+            self.fail_where(self.b.not_(self.is_finite(found)))
+        return Number(self, found)
+
+    def is_finite(self, x: Any) -> Any:
+        """Return whether a float is neither infinite nor nan."""
+        return self.b.fcmp_ordered("<", self.of_llvm("fabs", x), FLOAT(math.inf))
+
+    def row(self, op: Op, args: Sequence[Any]) -> Any:
+        """Apply a row to floats or to vectors."""
+        kind = VECTOR if any(self.kind_of(x) in (VECTOR, MASK) for x in args) else FLOAT
+        if op is ops.pow and not isinstance(args[1], Number) and args[1] in (1, 2):
+            return args[0] if args[1] == 1 else self.row(ops.mul, [args[0], args[0]])
+        values = [self.converted(x, kind) for x in args]
+        if op in DIRECT:
+            return Number(self, DIRECT[op](self, FUSED if kind == VECTOR else (), *values))
+        if kind == VECTOR:
+            return self.call(LANES[op.name], [Number(self, x) for x in values])
+        function = source_row(op).function
+        if function in LIBRARY:
+            return self.library(LIBRARY[function], [Number(self, x) for x in values])
+        return Number(self, self.b.call(self.unit.of_row(op), values))
+
+    # Arithmetic.
+
+    def unary(self, op: type, x: Any) -> Any:
+        """Return the result of a sign before a value."""
+        if not isinstance(x, Number):
+            return PYTHON[op](x)
+        if op is ast.Not:
+            return Number(self, self.b.not_(self.truth(x)))
+        if op is ast.UAdd and x.kind != BOOL:
+            return x
+        if op is ast.USub:
+            return self.binary(ast.Sub, 0, x) if x.kind in (BOOL, INT) else Number(self, self.b.fneg(x.value))
+        raise Unreadable(f"{op.__name__} of a number")
+
+    def binary(self, op: type, x: Any, y: Any) -> Any:
+        """Return the result of a sign between two values."""
+        if not isinstance(x, Number) and not isinstance(y, Number):
+            try:
+                return PYTHON[op](x, y)
+            except (ArithmeticError, ValueError):
+                return self.fail()
+        kind = self.common([x, y])
+        if kind in (BOOL, INT):
+            return self.of_ints(op, x, y)
+        if op in (ast.FloorDiv, ast.Mod) and kind == FLOAT:
+            return self.inside(floordiv if op is ast.FloorDiv else mod, [x, y])
+        if op not in ROWS or kind not in (FLOAT, VECTOR):
+            raise Unreadable(f"{op.__name__} of numbers of kind {kind}")
+        if op is ast.Pow and kind == FLOAT:  # not the row, which is made of it
+            return self.inside(power, [x, y]) if self.checked else self.library("pow", [x, y])
+        return self.row(ROWS[op], [x, y])
+
+    def of_ints(self, op: type, x: Any, y: Any) -> Any:
+        """Return the result of a sign between ints; one that is too large for the machine is a failure."""
+        b = self.b
+        if op is ast.Pow and not isinstance(y, Number) and y in (1, 2, 3):
+            return reduce(lambda total, _: self.binary(ast.Mult, total, x), range(y - 1), x)
+        values = [self.converted(z, INT) for z in (x, y)]
+        if op in (ast.Div, ast.FloorDiv, ast.Mod) and self.checked:
+            self.fail_where(b.icmp_signed("==", values[1], INT(0)))
+        if op is ast.Div:
+            return Number(self, b.fdiv(*[b.sitofp(z, FLOAT) for z in values]))
+        if op in (ast.FloorDiv, ast.Mod):
+            rest = b.srem(*values)
+            other = b.and_(b.icmp_signed("!=", rest, INT(0)), b.icmp_signed("<", b.xor(rest, values[1]), INT(0)))
+            if op is ast.Mod:
+                return Number(self, b.add(rest, b.select(other, values[1], INT(0))))
+            return Number(self, b.sub(b.sdiv(*values), b.zext(other, INT)))
+        name = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul"}.get(op)
+        if name is None:
+            raise Unreadable(f"{op.__name__} of ints")
+        if not self.checked:
+            return Number(self, getattr(b, name)(*values))
+        pair = ir.LiteralStructType([INT, BOOL])
+        found = b.call(self.declared(f"llvm.s{name}.with.overflow.i64", [INT, INT], pair), values)
+        self.fail_where(b.extract_value(found, 1))
+        return Number(self, b.extract_value(found, 0))
+
+    def compared(self, signs: Sequence[type], xs: Sequence[Any]) -> Any:
+        """Return the result of a comparison, or of a chain of them."""
+        return reduce(self.both, [self.compare(sign, x, y) for sign, x, y in zip(signs, xs, xs[1:], strict=False)])
+
+    def compare(self, sign: type, x: Any, y: Any) -> Any:
+        """Return the result of comparing two values."""
+        if sign in (ast.In, ast.NotIn) and isinstance(x, Number) and isinstance(y, (tuple, list)):
+            is_in = reduce(self.b.or_, [self.truth(self.compare(ast.Eq, x, part)) for part in y], BOOL(0))
+            return Number(self, is_in if sign is ast.In else self.b.not_(is_in))
+        if not isinstance(x, Number) and not isinstance(y, Number):
+            return COMPARISONS[sign][0](x, y)
+        text = COMPARISONS[sign][1]
+        if not text:
+            raise Unreadable(f"{sign.__name__} of a number")
+        kind = self.common([x, y])
+        if kind in (BOOL, INT):
+            return Number(self, self.b.icmp_signed(text, *[self.converted(z, INT) for z in (x, y)]))
+        compare = self.b.fcmp_unordered if sign is ast.NotEq else self.b.fcmp_ordered
+        return Number(self, compare(text, *[self.converted(z, kind) for z in (x, y)]))
+
+    def both(self, x: Any, y: Any) -> Any:
+        """Return whether two comparisons hold."""
+        if isinstance(x, Number) and isinstance(y, Number):
+            return Number(self, self.b.and_(x.value, y.value))
+        return (y if x else x) if not isinstance(x, Number) else (x if y else y)
+
+
+# Python's meaning of some signs between floats.
+
+
+def power(x: float, y: float) -> float:
+    """Return x**y where it is real."""
+    if -math.inf < x < 0.0 and -math.inf < y < math.inf and y != math.floor(y):
+        raise ValueError
+    return math.pow(x, y)
+
+
+def mod(x: float, y: float) -> float:
+    """Return x % y, which has the sign of y."""
+    if y == 0.0:
+        raise ZeroDivisionError
+    r = math.fmod(x, y)
+    if r == 0.0:
+        return math.copysign(0.0, y)
+    return r + y if (r < 0.0) != (y < 0.0) else r
+
+
+def floordiv(x: float, y: float) -> float:
+    """Return x // y, rounded as Python does it."""
+    quotient = (x - mod(x, y)) / y
+    if quotient == 0.0:
+        return math.copysign(0.0, x / y)
+    whole = math.floor(quotient)
+    return whole + 1.0 if quotient - whole > 0.5 else whole
+
+
+ROWS = {ast.Add: ops.add, ast.Sub: ops.sub, ast.Mult: ops.mul, ast.Div: ops.div, ast.Pow: ops.pow}
+DIRECT: dict[Op, Callable[..., Any]] = {  # rows that are one instruction
+    ops.add: lambda v, flags, x, y: v.b.fadd(x, y, flags=flags),
+    ops.sub: lambda v, flags, x, y: v.b.fsub(x, y, flags=flags),
+    ops.mul: lambda v, flags, x, y: v.b.fmul(x, y, flags=flags),
+    ops.div: lambda v, flags, x, y: v.b.fdiv(x, y),
+    ops.neg: lambda v, flags, x: v.b.fneg(x),
+    ops.abs: lambda v, flags, x: v.of_llvm("fabs", x),
+    ops.sqrt: lambda v, flags, x: v.of_llvm("sqrt", x),
+}
+LIBRARY = {  # Python's functions, and the names of C's
+    getattr(math, name): {"gamma": "tgamma"}.get(name, name)
+    for name in (
+        "acos acosh asin asinh atan atan2 atanh cbrt cos cosh erf erfc exp exp2 expm1 fmod gamma hypot lgamma log log10 "
+        "log1p log2 pow sin sinh tan tanh"
+    ).split()
+}
+OF_TWO = frozenset(["atan2", "fmod", "hypot", "pow"])
+UNLIKE = frozenset(["exp2", "fmod", "tgamma"])  # no rows: the values where Python's raises an error are not C's
+PYTHON: dict[type, Callable[..., Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.Pow: operator.pow, ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift, ast.BitAnd: operator.and_, ast.BitOr: operator.or_, ast.BitXor: operator.xor,
+    ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Not: operator.not_, ast.Invert: operator.invert,
+}  # fmt: skip
+COMPARISONS: dict[type, tuple[Callable[..., Any], str]] = {
+    ast.Lt: (operator.lt, "<"), ast.LtE: (operator.le, "<="), ast.Gt: (operator.gt, ">"), ast.GtE: (operator.ge, ">="),
+    ast.Eq: (operator.eq, "=="), ast.NotEq: (operator.ne, "!="), ast.Is: (operator.is_, ""),
+    ast.IsNot: (operator.is_not, ""), ast.In: (lambda x, y: x in y, ""), ast.NotIn: (lambda x, y: x not in y, ""),
+}  # fmt: skip

@@ -1,0 +1,144 @@
+"""Kernels, each by itself: kernel x pattern of access x direction, compiled and as plain Python, beside NumPy's runner."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import autograd_mini as ag
+from autograd_mini.program.lift import Access, Instruction, Program
+
+pytest.importorskip("llvmlite")
+from autograd_mini.program import loops  # noqa: E402
+from autograd_mini.program.arrays import Arrays  # noqa: E402
+from autograd_mini.program.kernels import Kernels  # noqa: E402
+from autograd_mini.program.runner import addresses  # noqa: E402
+
+INPUTS = 400
+# Steps from row to row, from column to column, and from term to term.
+STEPS = {
+    "one number": (0, 0), "side by side": (None, 1), "apart": (None, 2), "backwards": (None, -1), "overlapping": (1, 1),
+    "one a row": (1, 0), "one a column": (0, 1), "columns apart": (0, 3), "turned": (1, None),
+}  # fmt: skip
+SHAPES = [(1, 1), (1, 3), (1, 7), (1, 8), (1, 9), (1, 19), (2, 1), (2, 2), (3, 5), (2, 17), (5, 4)]
+ROWS = [ag.mul, ag.div, ag.exp, ag.sin, ag.atan2, ag.where, ag.relu]
+PRODUCTS = {  # steps of both factors from row to row, column to column, and term to term, of sizes P, Q and n
+    "matrix by matrix": lambda P, Q, n: ((0, 1, Q), (n, 0, 1)),
+    "matrix by turned": lambda P, Q, n: ((0, n, 1), (n, 0, 1)),
+    "turned by matrix": lambda P, Q, n: ((0, 1, Q), (1, 0, P)),
+    "turned by turned": lambda P, Q, n: ((0, n, 1), (1, 0, P)),
+    "factors the other way": lambda P, Q, n: ((n, 0, 1), (0, 1, Q)),
+    "own matrices": lambda P, Q, n: ((n * Q, n, 1), (n, 0, 1)),
+    "elements": lambda P, Q, n: ((Q, 1, P * Q), (Q, 1, P * Q)),
+    "windows": lambda P, Q, n: ((0, 1, 1), (0, 0, 1)),
+    "apart": lambda P, Q, n: ((2, 1, 3), (1, 2, 2)),
+}  # fmt: skip
+SIZES = [(1, 1, 1), (1, 5, 3), (1, 9, 8), (4, 4, 4), (5, 6, 7), (6, 17, 9), (3, 8, 20), (9, 5, 2)]
+
+
+def access(steps: tuple[int, ...], rows: int, columns: int, terms: int, base: int = 0) -> Access:
+    """Return an access whose smallest place is the base."""
+    outer, inner, along = steps
+    least = sum(min(0, step * (count - 1)) for step, count in ((outer, rows), (inner, columns), (along, terms)))
+    return Access(base - least, outer, inner, along)
+
+
+def program(i: Instruction) -> Program:
+    return Program("one kernel", (i,), INPUTS, np.empty(0), INPUTS + i.count, np.arange(INPUTS + i.count), 1)
+
+
+def check(what: str, i: Instruction) -> None:
+    """Compare three ways to run an instruction, forward and backward, where each operand's derivative is wanted."""
+    of = program(i)
+    for a in i.operands:
+        lo, hi = i.span(a)
+        assert 0 <= lo, what
+        assert hi <= INPUTS, what
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0.2, 1.8, INPUTS)
+    if i.kind == "take":
+        x[i.operands[1].base] = 1.0
+    seed = rng.normal(size=i.count)
+    reference, compiled = Arrays(of), Kernels(of)
+    results = []
+    for runner in (reference, compiled):
+        d = np.concatenate([x, np.zeros(i.count + compiled.room)])
+        grad = np.full(len(d), -0.0)
+        runner.forward(d)()
+        way = runner.way_back(INPUTS, [slice(0, INPUTS)])
+        slopes = np.zeros(INPUTS)
+        for k in range(i.count):  # each result by itself: a kernel must keep them apart
+            runner.backward(d, grad, INPUTS + k, way)()
+            given = grad[:INPUTS].copy()
+            way.finish(given)
+            slopes += seed[k] * given
+            assert not grad[INPUTS:].any(), f"{what}: slopes of results are not cleared"
+        results.append((d[: of.size], slopes))
+    (want, slopes), (got, found) = results
+    np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-14, err_msg=f"{what}, forward")
+    np.testing.assert_allclose(found, slopes, rtol=1e-12, atol=1e-13, err_msg=f"{what}, backward")
+    d, grad = np.concatenate([x, np.zeros(i.count + compiled.room)]), np.full(of.size + compiled.room, -0.0)
+    grad[INPUTS : of.size] = seed
+    name = "row" if i.op is not None else i.kind
+    given = (i.op,) if i.op is not None else ()
+    with np.errstate(all="ignore"):
+        getattr(loops, f"{name}_forward")(*given, compiled.code.ravel(), 0, compiled.index, d, grad, of.size)
+        way = compiled.way_back(INPUTS, [slice(0, INPUTS)])
+        getattr(loops, f"{name}_backward")(*given, way.code.ravel(), 0, compiled.index, d, grad, of.size)
+    np.testing.assert_allclose(d[: of.size], want, rtol=1e-13, atol=1e-14, err_msg=f"{what}, forward as Python")
+    np.testing.assert_allclose(grad[:INPUTS], slopes, rtol=1e-12, atol=1e-13, err_msg=f"{what}, backward as Python")
+
+
+@pytest.mark.parametrize("op", ROWS, ids=str)
+@pytest.mark.parametrize("pattern", STEPS)
+def test_rows(op: Any, pattern: str) -> None:
+    for rows, columns in SHAPES:
+        outer, inner = STEPS[pattern]
+        inner = rows if inner is None else inner
+        outer = columns * abs(inner) if outer is None else outer
+        first = access((outer, inner, 0), rows, columns, 1, 3)
+        others = [access((columns, 1, 0), rows, columns, 1, 150), access((0, 0, 0), rows, columns, 1, 300)]
+        check(
+            f"{op}, {pattern}, {rows} by {columns}",
+            Instruction("row", op, INPUTS, rows, columns, 1, (first, *others)[: op.arity]),
+        )
+
+
+@pytest.mark.parametrize("pattern", PRODUCTS)
+@pytest.mark.parametrize("begins", [False, True], ids=["", "with a number"])
+def test_products(pattern: str, begins: bool) -> None:
+    for rows, columns, n in SIZES:
+        a, b = PRODUCTS[pattern](rows, columns, n)
+        operands = [access(a, rows, columns, n), access(b, rows, columns, n)]
+        if max(Instruction("dot", None, 0, rows, columns, n, ()).span(x)[1] for x in operands) > INPUTS:
+            continue
+        operands += [access((0, 1, 0), rows, columns, 1, 380)] * begins
+        check(
+            f"dot, {pattern}, {rows} by {columns} by {n}",
+            Instruction("dot", None, INPUTS, rows, columns, n, tuple(operands)),
+        )
+
+
+@pytest.mark.parametrize("along", [0, 1, 2, -1])
+def test_sums_and_choices(along: int) -> None:
+    for rows, columns in [(1, 1), (2, 3), (1, 9)]:
+        for n in (1, 2, 7, 8, 9, 20):
+            x = access((1, 2, along), rows, columns, n)
+            check(f"sum, {rows} by {columns} of {n}", Instruction("sum", None, INPUTS, rows, columns, n, (x,)))
+        choice = Access(399, 0, 0, 0)
+        check(
+            "take",
+            Instruction("take", None, INPUTS, rows, columns, 4, (access((1, 2, along), rows, columns, 4), choice)),
+        )
+
+
+def test_gathers() -> None:
+    for places in ([0], [5, 5, 5], [9, 1, 4, 4, 0, 2, 7, 3, 8, 6, 5]):
+        check(f"gather {places}", Instruction("gather", None, INPUTS, 1, len(places), 1, (), np.array(places)))
+
+
+def test_the_addresses_of_a_pattern_are_those_that_numpy_reads() -> None:
+    i = Instruction("row", ag.exp, INPUTS, 2, 3, 1, (access((6, 2, 0), 2, 3, 1, 3),))
+    assert addresses(i)[1][0][:, :, 0].tolist() == [[3, 5, 7], [9, 11, 13]]

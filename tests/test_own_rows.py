@@ -1,0 +1,339 @@
+"""Rows of one's own as machine code: their Python is read, with Python's meaning, or Python is called back."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+from strategies import examples
+
+import autograd_mini as ag
+
+pytest.importorskip("llvmlite")
+from autograd_mini.source import Unreadable, content, source_of  # noqa: E402
+
+inf, nan = math.inf, math.nan
+RATE = 0.25
+COEFFICIENTS = (1.0, -0.5, 0.25, 2)
+AT = (
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    0.5,
+    2.0,
+    -2.5,
+    3.0,
+    7.0,
+    -7.0,
+    5e-324,
+    1e-310,
+    37.5,
+    -710.5,
+    1e18,
+    -1e19,
+    1e300,
+    inf,
+    -inf,
+    nan,
+)
+
+
+def helper(t: float, k: float = 2.0) -> float:
+    return t * k if t > 0 else -t
+
+
+def branching(x: float) -> float:
+    """Bend."""
+    y = x / 2
+    if 0 < x <= 10 and not x == 5:
+        y = x
+    elif x != x or x < -3:
+        return 7
+    return max(y, RATE * x, -1000)
+
+
+def looping(x: float) -> float:
+    y = 1
+    for k in range(1, 31):
+        y = y + x / k * 0.01
+    return y
+
+
+def newton(x: float) -> float:
+    y, turns = 1.0, 0
+    while abs(y * y - x) > 1e-9 and turns < 50:
+        y = 0.5 * (y + x / y)
+        turns += 1
+    return y + turns
+
+
+def leaving(x: float) -> float:
+    total = 0
+    for k in range(20):
+        if k % 3 == 0:
+            continue
+        if k > x:
+            break
+        total += k
+    return total
+
+
+def after_the_loop(x: float) -> float:
+    i = -1
+    for i in range(int(x) if 0 < x < 10 else 3):
+        pass
+    return i + x
+
+
+def polynomial(x: float) -> float:
+    total = 0.0
+    for c in COEFFICIENTS:
+        total = total * x + c
+    return total + sum([c * 2 for c in COEFFICIENTS])
+
+
+def factorial(x: float) -> float:
+    product = 1
+    for k in range(1, int(abs(x)) + 1 if abs(x) < 40 else 2):
+        product *= k
+    return float(product % 1000007)
+
+
+def whole(x: float) -> float:
+    return math.floor(x) + math.ceil(x / 3) * 2 + int(x) + round(x)
+
+
+def dividing(x: float) -> float:
+    return x // 3.0 + x % -2.5 + (7 // 2) + (-7 % 3) + 5.0 // (x if x else 1.0)
+
+
+def ints(x: float) -> float:
+    n = int(x) if abs(x) < 1e100 else 3
+    return n // 3 + n % -4 + n**2 + -n + abs(n) + (n > 2)
+
+
+def raising(x: float) -> float:
+    if x < 0:
+        raise ValueError(f"negative: {x}")
+    return math.sqrt(x) + math.log(x)
+
+
+def complex_power(x: float) -> float:
+    return abs(x**0.5) + (-x) ** 3
+
+
+def infinite(x: float) -> float:
+    return math.exp(x) - 1 / x + math.gamma(x) + math.fmod(x, 2) + math.atan2(x, -0.0)
+
+
+def mixed(x: float) -> float:
+    return ag.exp(x) * math.pi + helper(x) + helper(x, 3.0) + (math.tau if x else 1) + float(x > 1) + bool(x)
+
+
+def pairs(x: float) -> float:
+    a, (b, c) = x, (x + 1, x - 1)
+    a, b = b, a
+    return (a if a > c else b) * 10 + a - b
+
+
+def membership(x: float) -> float:
+    return 1.0 if x in (1, 2.0, 3) else 0.0 if x not in (7.0, -7) else math.copysign(2, x)
+
+
+def own_name(x: float) -> float:
+    RATE = x  # noqa: N806  # not the one of the module
+    return RATE * 2
+
+
+def with_default(x: float, k: int = 3) -> float:
+    return x * k
+
+
+READABLE = [
+    branching, looping, newton, leaving, after_the_loop, polynomial, factorial, whole, dividing, ints, raising,
+    complex_power, infinite, mixed, pairs, membership, own_name,
+]  # fmt: skip
+
+
+def row(f: Callable[..., Any], *rules: Any) -> Any:
+    return ag.custom_rule(*(rules or [lambda *_: 1.0]))(f)
+
+
+def compiled(op: Any) -> Any:
+    return ag.compile(lambda x: [op(v) for v in x], runner="llvm")
+
+
+def same(got: Any, want: Any) -> Any:
+    np.testing.assert_allclose(got, want, rtol=1e-13, atol=0.0, equal_nan=True)
+    zero = np.array(want) == 0.0
+    assert np.array_equal(np.signbit(np.array(got)[zero]), np.signbit(np.array(want)[zero]))
+
+
+@pytest.mark.parametrize("f", READABLE, ids=lambda f: f.__name__)
+def test_it_is_read_and_means_the_same(f: Callable[[float], float]) -> None:
+    op = row(f)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # it needs no Python
+        same(compiled(op)(np.array(AT)), [op.limit(x) for x in AT])
+
+
+@given(xs=st.lists(st.floats(allow_nan=True, allow_infinity=True) | st.floats(-50, 50), min_size=1, max_size=9))
+@settings(max_examples=examples(30))
+def test_it_means_the_same_at_any_number(xs: list[float]) -> None:
+    for f in READABLE:
+        op = ROWS.setdefault(f, row(f))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            same(PROGRAMS.setdefault((f, len(xs)), compiled(op))(np.array(xs)), [op.limit(x) for x in xs])
+
+
+ROWS: dict[Any, Any] = {}
+PROGRAMS: dict[Any, Any] = {}
+
+
+def test_lambdas_on_one_line_and_what_they_close_over() -> None:
+    def scaled(k: float) -> tuple[Any, Any]:
+        return row(lambda x: k * x), row(lambda x: x * 11 + k)
+
+    for k in (2.0, 3.0):
+        by, more = scaled(k)
+        same(compiled(by)(np.array([1.0, -2.0])), [k, -2.0 * k])
+        same(compiled(more)(np.array([1.0])), [11.0 + k])
+
+
+def test_a_global_is_as_it_is_when_the_program_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    op = row(lambda x: RATE * x)
+    assert compiled(op)(np.array([4.0])) == [1.0]
+    monkeypatch.setitem(globals(), "RATE", 0.5)
+    assert compiled(op)(np.array([4.0])) == [2.0]
+
+
+def fibonacci(n: float) -> float:
+    return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
+
+
+def trying(x: float) -> float:
+    try:
+        return math.log(x)
+    except ValueError:
+        return -1.0
+
+
+def keyword(x: float) -> float:
+    return helper(x, k=5.0)
+
+
+SETTINGS = SimpleNamespace(rate=2.0)
+SEEN: list[float] = []
+
+
+def reading(x: float) -> float:
+    return x * SETTINGS.rate
+
+
+def noting(x: float) -> float:
+    SEEN.append(1.0)
+    return x
+
+
+made: dict[str, Any] = {}
+exec("def sourceless(x):\n    return x * 3", made)
+UNREADABLE = [fibonacci, trying, keyword, reading, noting, made["sourceless"]]
+
+
+@pytest.mark.parametrize("f", UNREADABLE, ids=lambda f: f.__name__)
+def test_python_is_called_back_with_a_warning(f: Callable[[float], float]) -> None:
+    op = row(f)
+    xs = [0.5, 3.0, -1.0, 8.0]
+    g = compiled(op)
+    with pytest.warns(UserWarning, match=rf"Python computes {f.__name__} number by number: "):
+        got = g(np.array(xs))
+    same(got, [op.limit(x) for x in xs])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # once
+        same(g(np.array(xs)), [op.limit(x) for x in xs])
+
+
+def test_what_python_reads_when_it_is_called_back_is_fresh() -> None:
+    g = compiled(row(reading))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert g(np.array([3.0])) == [6.0]
+        try:
+            SETTINGS.rate = 5.0
+            assert g(np.array([3.0])) == [15.0]
+        finally:
+            SETTINGS.rate = 2.0
+
+
+def test_an_error_of_a_function_comes_out_as_itself() -> None:
+    def looked_up(x: float) -> float:
+        return {1.0: 10.0}[x]
+
+    def refusing(x: float) -> float:
+        if x > 2:
+            raise KeyError("too large")
+        return x
+
+    for f, good, bad in ((looked_up, 1.0, 2.0), (refusing, 1.0, 3.0)):
+        g = compiled(row(f))
+        over = ag.compile(row(f), runner="llvm").vmap(threads=2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert g(np.array([good])) == [f(good)]
+            with pytest.raises(KeyError):
+                g(np.array([good, bad]))
+            assert g(np.array([good])) == [f(good)]  # and leaves nothing behind
+            assert over([good, good]).tolist() == [f(good)] * 2
+            with pytest.raises(KeyError):
+                over([good] * 300 + [bad])
+
+
+def test_rules_that_ask_for_numbers_and_rows_of_many_operands() -> None:
+    @ag.custom_rule(
+        lambda a, b, c, d, z: b if a > 0 else 0.0, lambda a, b, c, d, z: math.cos(a), lambda a, b, c, d, z: d,
+        lambda a, b, c, d, z: c,
+    )  # fmt: skip
+    def four(a: float, b: float, c: float, d: float) -> float:
+        return (a * b if a > 0 else 0.0) + c * d
+
+    f = ag.compile(lambda x: ag.sum(four(*x[k : k + 4]) for k in range(10)), runner="llvm")
+    g = ag.compile(lambda x: ag.sum(four(*x[k : k + 4]) for k in range(10)), runner="numpy")
+    x = np.linspace(-1.0, 1.0, 13)
+    (value, slopes), (want, wanted) = f.value_and_grad(x), g.value_and_grad(x)
+    assert value == pytest.approx(want, rel=1e-14)
+    same(slopes, wanted)
+
+
+def test_a_source_that_was_edited_is_noticed(tmp_path: Any) -> None:
+    path = tmp_path / "edited.py"
+    path.write_text("def f(x):\n    return x + 1\n")
+    room: dict[str, Any] = {}
+    exec(compile(path.read_text(), str(path), "exec"), room)
+    assert source_of(room["f"]).parameters == ("x",)
+    path.write_text("def f(x):\n    return x + 2\n")
+    exec(compile("def f(x):\n    return x + 1\n", str(path), "exec"), room)
+    import linecache
+
+    linecache.checkcache()
+    with pytest.raises(Unreadable, match="not that of the function that runs"):
+        source_of(compile_anew(room["f"]))
+
+
+def compile_anew(f: Any) -> Any:
+    """Return a function of the same code, that no cache knows."""
+    return type(f)(f.__code__.replace(co_name=f.__name__, co_consts=(*f.__code__.co_consts, "anew")), f.__globals__)
+
+
+def test_content_is_a_key() -> None:
+    assert content([lambda x: x * RATE]) != content([lambda x: x + RATE])
+    assert content([helper]) == content([helper])
+    assert "object at" in content([lambda x: x * SETTINGS])
+    assert "0.25" in content([row(branching)])
