@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -264,6 +265,58 @@ def test_a_full_disk(place: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> 
         assert (run(), run()) == (1, 1)
         assert not [*place.iterdir()]
     assert (run(), run()) == (1, 0)
+
+
+# Rows of one's own: their functions, and the values that these read, are the key of what is kept.
+
+settings, around = ModuleType("settings"), ModuleType("around")
+vars(around)["within"] = settings
+
+
+class Config:
+    K = 2.0
+
+
+@ag.custom_rule(lambda x, z: settings.K)
+def of_a_module(x: float) -> float:
+    return float(settings.K * x)
+
+
+@ag.custom_rule(lambda x, z: Config.K)
+def of_a_class(x: float) -> float:
+    return Config.K * x
+
+
+@ag.custom_rule(lambda x, z: 1.0)
+def in_a_comprehension(x: float) -> float:
+    return float(max([settings.K * v for v in (x, 0.0)]))
+
+
+@ag.custom_rule(lambda x, z: 1.0)
+def of_a_module_in_a_module(x: float) -> float:
+    return float(around.within.K * x)
+
+
+UNSEEN = pytest.mark.xfail(strict=True, reason="`source.content` does not see this value")
+READERS = [
+    of_a_module,
+    pytest.param(of_a_class, marks=UNSEEN),
+    pytest.param(in_a_comprehension, marks=UNSEEN),
+    pytest.param(of_a_module_in_a_module, marks=UNSEEN),
+]
+
+
+@pytest.mark.parametrize("row", READERS, ids=str)
+@pytest.mark.filterwarnings("ignore:.*number by number")
+def test_a_row_that_reads_another_number_is_compiled_anew(
+    row: Callable[[Any], Any], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for k in (2.0, 3.0):
+        monkeypatch.setattr(kernels, "_PLACES", {})
+        monkeypatch.setitem(vars(settings), "K", k)
+        monkeypatch.setattr(Config, "K", k)
+        fast = ag.compile(lambda x: row(x) * 1.0, runner="llvm")
+        assert (fast(1.5), fast.grad(1.5)) == (row(1.5), ag.grad(row)(1.5))
 
 
 # What is kept, and for how long.
