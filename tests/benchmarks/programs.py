@@ -598,6 +598,7 @@ def main() -> None:
     parser.add_argument("--large", action="store_true", help="also compile graphs of 5,000,000 nodes")
     asked = parser.parse_args()
     engines.ROUNDS = asked.rounds
+    warnings.simplefilter("ignore", ag.TraceWarning)  # the softmax takes out the largest logit as a number
     peers = compilers("jax", "torch", "casadi", "numba")
     versions = ", ".join(f"{name} {peer.__version__}" for name, peer in peers.items())
     kind = "compiled" if ag.compiled() else "interpreted"
