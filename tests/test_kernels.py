@@ -11,7 +11,7 @@ import autograd_mini as ag
 from autograd_mini.program.lift import Access, Instruction, Program
 
 pytest.importorskip("llvmlite")
-from autograd_mini.program import loops  # noqa: E402
+from autograd_mini.program.builder import KERNELS  # noqa: E402
 from autograd_mini.program.arrays import Arrays  # noqa: E402
 from autograd_mini.program.kernels import Kernels  # noqa: E402
 from autograd_mini.program.runner import addresses  # noqa: E402
@@ -84,9 +84,9 @@ def check(what: str, i: Instruction) -> None:
     name = "row" if i.op is not None else i.kind
     given = (i.op,) if i.op is not None else ()
     with np.errstate(all="ignore"):
-        getattr(loops, f"{name}_forward")(*given, compiled.code.ravel(), 0, compiled.index, d, grad, of.size)
+        KERNELS[f"loops.{name}_forward"](*given, compiled.code.ravel(), 0, compiled.index, d, grad, of.size)
         way = compiled.way_back(INPUTS, [slice(0, INPUTS)])
-        getattr(loops, f"{name}_backward")(*given, way.code.ravel(), 0, compiled.index, d, grad, of.size)
+        KERNELS[f"loops.{name}_backward"](*given, way.code.ravel(), 0, compiled.index, d, grad, of.size)
     np.testing.assert_allclose(d[: of.size], want, rtol=1e-13, atol=1e-14, err_msg=f"{what}, forward as Python")
     np.testing.assert_allclose(grad[:INPUTS], slopes, rtol=1e-12, atol=1e-13, err_msg=f"{what}, backward as Python")
 

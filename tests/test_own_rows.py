@@ -156,6 +156,10 @@ def with_default(x: float, k: int = 3) -> float:
     return x * k
 
 
+def keyword(x: float) -> float:
+    return helper(x, k=5.0)
+
+
 READABLE = [
     branching, looping, newton, leaving, after_the_loop, polynomial, factorial, whole, dividing, ints, raising,
     complex_power, infinite, mixed, pairs, membership, own_name,
@@ -184,7 +188,7 @@ def test_it_is_read_and_means_the_same(f: Callable[[float], float]) -> None:
         same(compiled(op)(np.array(AT)), [op.limit(x) for x in AT])
 
 
-@given(xs=st.lists(st.floats(allow_nan=True, allow_infinity=True) | st.floats(-50, 50), min_size=1, max_size=9))
+@given(xs=st.lists(st.floats(-1e300, 1e300) | st.sampled_from(AT) | st.floats(-50, 50), min_size=1, max_size=9))
 @settings(max_examples=examples(30))
 def test_it_means_the_same_at_any_number(xs: list[float]) -> None:
     for f in READABLE:
@@ -226,10 +230,6 @@ def trying(x: float) -> float:
         return -1.0
 
 
-def keyword(x: float) -> float:
-    return helper(x, k=5.0)
-
-
 SETTINGS = SimpleNamespace(rate=2.0)
 SEEN: list[float] = []
 
@@ -245,7 +245,7 @@ def noting(x: float) -> float:
 
 made: dict[str, Any] = {}
 exec("def sourceless(x):\n    return x * 3", made)
-UNREADABLE = [fibonacci, trying, keyword, reading, noting, made["sourceless"]]
+UNREADABLE = [fibonacci, trying, reading, noting, made["sourceless"]]
 
 
 @pytest.mark.parametrize("f", UNREADABLE, ids=lambda f: f.__name__)

@@ -32,9 +32,9 @@ def code_of(program: Program) -> Code:
     """Return the code of a program.
 
     >>> from autograd_mini import compile
-    >>> f = compile(lambda x, y: x * y + x)
+    >>> f = compile(lambda x, y: x * y)
     >>> f(2.0, 3.0)
-    8.0
+    6.0
     >>> code_of(f.program()).lines[:, :HEAD].tolist()
     [[0, 2, 1, 1, 1]]
     """

@@ -31,7 +31,7 @@ __all__ = ["Kernels", "runner"]
 
 WAYS = ("forward", "backward")
 SOURCES = [  # what machine code is made by
-    "ops.py", "source.py", *(f"program/{name}.py" for name in "builder code evaluator lanes loops machine meanings primitives values vectors".split())
+    "ops.py", "source.py", *(f"program/{name}.py" for name in "builder code evaluator lanes loops machine meanings primitives products values vectors".split())
 ]  # fmt: skip
 LONG = 4096  # numbers of a program from which on other threads may run meanwhile
 

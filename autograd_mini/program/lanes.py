@@ -35,8 +35,8 @@ from .loops import (
     taken,
     taken_vector,
 )
+from .machine import WIDTH
 from .primitives import (
-    WIDTH,
     Numbers,
     Static,
     Words,
@@ -83,14 +83,14 @@ def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad
                 for i in range(0, width, WIDTH):
                     ys, z = [load(d, at + i) for at in places], load(d, p + i)
                     v = taken_vector(grad, p + i)
-                    for rule, x, at in zip(op.rules, xs, places):
+                    for rule, x, at in zip(op.rules, xs, places, strict=True):
                         if x.wanted:
                             add_vector(grad, at + i, v * slope(rule, ys, z))
             else:
                 for i in range(width):
                     ys, z = [get(d, at + i) for at in places], get(d, p + i)
                     g = taken(grad, p + i)
-                    for rule, x, at in zip(op.rules, xs, places):
+                    for rule, x, at in zip(op.rules, xs, places, strict=True):
                         if x.wanted:
                             add_to(grad, at + i, g * slope(rule, ys, z))
             out += 1

@@ -19,7 +19,8 @@ from llvmlite import ir
 from .. import ops
 from ..ops import Op, Traced
 from ..source import Unreadable, source_row
-from .primitives import BOOL, FLOAT, FUSED, INT, MASK, NONE, VECTOR, WIDTH, lanes, spread_out
+from .machine import WIDTH
+from .primitives import BOOL, FLOAT, FUSED, INT, MASK, NONE, VECTOR, lanes, spread_out
 from .vectors import LANES
 
 if TYPE_CHECKING:
