@@ -16,7 +16,7 @@ from strategies import examples
 import autograd_mini as ag
 
 pytest.importorskip("llvmlite")
-from autograd_mini.source import Unreadable, content, source_of  # noqa: E402
+from autograd_mini.source import Unreadable, content, source_of
 
 inf, nan = math.inf, math.nan
 RATE = 0.25
@@ -52,7 +52,7 @@ def helper(t: float, k: float = 2.0) -> float:
 def branching(x: float) -> float:
     """Bend."""
     y = x / 2
-    if 0 < x <= 10 and not x == 5:
+    if 0 < x <= 10 and x != 5:
         y = x
     elif x != x or x < -3:
         return 7
@@ -60,7 +60,7 @@ def branching(x: float) -> float:
 
 
 def looping(x: float) -> float:
-    y = 1
+    y: float = 1
     for k in range(1, 31):
         y = y + x / k * 0.01
     return y
@@ -86,10 +86,10 @@ def leaving(x: float) -> float:
 
 
 def after_the_loop(x: float) -> float:
-    i = -1
+    i, total = -1, 0
     for i in range(int(x) if 0 < x < 10 else 3):
-        pass
-    return i + x
+        total += i
+    return i + x + total
 
 
 def polynomial(x: float) -> float:
@@ -134,7 +134,7 @@ def infinite(x: float) -> float:
 
 
 def mixed(x: float) -> float:
-    return ag.exp(x) * math.pi + helper(x) + helper(x, 3.0) + (math.tau if x else 1) + float(x > 1) + bool(x)
+    return float(ag.exp(x)) * math.pi + helper(x) + helper(x, 3.0) + (math.tau if x else 1) + float(x > 1) + bool(x)
 
 
 def pairs(x: float) -> float:
@@ -148,7 +148,7 @@ def membership(x: float) -> float:
 
 
 def own_name(x: float) -> float:
-    RATE = x  # noqa: N806  # not the one of the module
+    RATE = x  # not the one of the module
     return RATE * 2
 
 
@@ -235,7 +235,7 @@ SEEN: list[float] = []
 
 
 def reading(x: float) -> float:
-    return x * SETTINGS.rate
+    return x * float(SETTINGS.rate)
 
 
 def noting(x: float) -> float:

@@ -55,7 +55,7 @@ class Evaluator(Values):
         if function in self.active and self.checked:
             raise Unreadable(f"{function.__name__} calls itself")
         source = source_of(function)
-        defaults = function.__defaults__ or ()  # type: ignore[attr-defined]
+        defaults = function.__defaults__ or ()
         lacking = len(source.parameters) - len(args)
         if not 0 <= lacking <= len(defaults):
             raise Unreadable(f"{source.name} takes {len(source.parameters)} arguments, {len(args)} given")

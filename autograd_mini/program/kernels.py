@@ -30,9 +30,10 @@ from .runner import Batch, Blocks, Runner, Task, Way, chooses, way_back
 __all__ = ["Kernels", "runner"]
 
 WAYS = ("forward", "backward")
-SOURCES = [  # what machine code is made by
-    "ops.py", "source.py", *(f"program/{name}.py" for name in "builder code evaluator lanes loops machine meanings primitives products values vectors".split())
-]  # fmt: skip
+SOURCES = (  # by which machine code is made
+    "ops source program.builder program.code program.evaluator program.lanes program.loops program.machine "
+    "program.meanings program.primitives program.products program.values program.vectors"
+).split()
 LONG = 4096  # numbers of a program from which on other threads may run meanwhile
 
 Key = tuple[str, str]  # a function of `loops` or `lanes`, and the content of its row
@@ -238,7 +239,7 @@ def _version() -> str:
     around = Path(__file__).parent.parent
     found = hashlib.sha256(sys.version.encode())
     for source in SOURCES:
-        found.update((around / source).read_bytes())
+        found.update(around.joinpath(*source.split(".")).with_suffix(".py").read_bytes())
     return found.hexdigest()
 
 

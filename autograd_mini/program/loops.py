@@ -70,10 +70,12 @@ class Operand(NamedTuple):
 
 
 def line(code: Words, k: int) -> Line:
+    """Return the head of an instruction."""
     return Line(*[word(code, k + 1 + i) for i in range(HEAD - 1)])
 
 
 def operand(code: Words, k: int, place: Static) -> Operand:
+    """Return an operand of an instruction."""
     return Operand(*[word(code, k + HEAD + FIELDS * place + i) for i in range(FIELDS)])
 
 
@@ -83,6 +85,7 @@ def operand(code: Words, k: int, place: Static) -> Operand:
 
 @shared
 def read_lanes(d: Numbers, at: int, step: int, count: int) -> Vector:
+    """Return the numbers one by one, and zeros."""
     v = spread(0.0)
     for k in list(range(WIDTH)):
         if k >= count:
@@ -93,6 +96,7 @@ def read_lanes(d: Numbers, at: int, step: int, count: int) -> Vector:
 
 @shared
 def write_lanes(d: Numbers, at: int, v: Vector, count: int) -> None:
+    """Write the numbers one by one."""
     for k in list(range(WIDTH)):
         if k >= count:
             return
@@ -101,6 +105,7 @@ def write_lanes(d: Numbers, at: int, v: Vector, count: int) -> None:
 
 @shared
 def add_lanes(d: Numbers, at: int, step: int, v: Vector, count: int) -> None:
+    """Add to the numbers one by one, or all to one number where the step is 0."""
     if step == 0:
         add_to(d, at, total(first_of(v, count)))
         return
@@ -118,6 +123,7 @@ def read(d: Numbers, at: int, step: int, count: int) -> Vector:
 
 
 def write(d: Numbers, at: int, v: Vector, count: int) -> None:
+    """Write a vector of numbers."""
     if count == WIDTH:
         store(d, at, v)
     else:
@@ -140,6 +146,7 @@ def taken(grad: Numbers, at: int) -> float:
 
 
 def taken_vector(grad: Numbers, at: int) -> Vector:
+    """Return the derivatives of results, and leave -0.0."""
     g = load(grad, at)
     store(grad, at, spread(-0.0))
     return g
@@ -151,6 +158,7 @@ def load_most(d: Numbers, at: int, count: int) -> Vector:
 
 
 def store_most(d: Numbers, at: int, v: Vector, count: int) -> None:
+    """Write the first numbers of a vector, or all."""
     if count == WIDTH:
         store(d, at, v)
     else:
@@ -159,6 +167,7 @@ def store_most(d: Numbers, at: int, v: Vector, count: int) -> None:
 
 @shared
 def clear(grad: Numbers, at: int, count: int) -> None:
+    """Write -0.0 to numbers."""
     k = 0
     while k + WIDTH <= count:
         store(grad, at + k, spread(-0.0))
@@ -221,18 +230,21 @@ def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad
 
 
 def gather_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+    """Copy numbers from any places."""
     out, _, columns, first = line(code, k)
     for c in range(columns):
         put(d, out + c, get(d, word(index, first + c)))
 
 
 def gather_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+    """Hand the derivative of each copy on."""
     out, _, columns, first = line(code, k)
     for c in range(columns):
         add_to(grad, word(index, first + c), taken(grad, out + c))
 
 
 def sum_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+    """Add the terms of each result."""
     out, rows, columns, n = line(code, k)
     x = operand(code, k, 0)
     for r in range(rows):
@@ -252,6 +264,7 @@ def sum_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, ro
 
 
 def sum_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+    """Hand the derivative of each sum on to its terms."""
     out, rows, columns, n = line(code, k)
     x = operand(code, k, 0)
     for r in range(rows):
@@ -279,6 +292,7 @@ def take_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, r
 
 
 def take_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+    """Hand the derivative of each choice on to the chosen term."""
     out, rows, columns, n = line(code, k)
     x, choice = operand(code, k, 0), operand(code, k, 1)
     for r in range(rows):
@@ -307,6 +321,7 @@ def run(place: int) -> None:
 
 
 def forward(frame: Words, kernels: Words, step: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+    """Do the instructions from the first to the last."""
     code, k = words_at(word(frame, FORTH)), 0
     for _ in range(word(frame, LINES_FORTH)):
         call(word(kernels, 2 * word(code, k)), code, k, index, d, grad, room)
@@ -314,6 +329,7 @@ def forward(frame: Words, kernels: Words, step: int, index: Words, d: Numbers, g
 
 
 def backward(frame: Words, kernels: Words, step: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+    """Do the instructions on the way back from the last to the first."""
     lines = word(frame, LINES_BACK)
     code, k = words_at(word(frame, BACK)), lines * step
     for _ in range(lines):

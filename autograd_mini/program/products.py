@@ -192,7 +192,7 @@ def unpack(M: Matrix, n: int, columns: int, at: int) -> None:
 def single(
     d: Numbers, grad: Numbers, M: Matrix, b: int, step: int, out: int, columns: int, n: int, wanted: int
 ) -> None:
-    """Hand on the derivatives of one row of results; `wanted` is 1 for the matrix, 2 for the row times it, 3 for both."""
+    """Hand on the derivatives of one row of results: where `wanted` is 1 to the matrix, 2 to its factor, 3 to both."""
     for j in range(n):
         x, z, at = spread(get(d, b + j * step)), spread(-0.0), M.at + j * M.row
         for c in range(0, columns, WIDTH):
