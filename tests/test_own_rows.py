@@ -126,7 +126,7 @@ def raising(x: float) -> float:
 
 
 def complex_power(x: float) -> float:
-    return abs(x**0.5) + (-x) ** 3
+    return float(abs(x**0.5)) + (-x) ** 3
 
 
 def infinite(x: float) -> float:
