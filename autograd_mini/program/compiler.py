@@ -85,8 +85,6 @@ class _Entry:
                 return None
             if asked is not None:
                 backward()
-        if asked is not None and asked.finishes:
-            asked.way.finish(space.slopes)
         return space
 
     def asked(self, name: str, argnums: Any, n: int, static: list[int]) -> Asked:
@@ -107,8 +105,7 @@ class _Entry:
             spans = [self.layout.span(k) for k in places]
             way = None if self.output is None else self.runner.way_back(self.output, spans)
             everything = several is argnums and places == list(range(len(dynamic)))
-            finishes = way is not None and way.finishes
-            found = self._asked[argnums] = Asked(places, several is not argnums, way, finishes, everything)
+            found = self._asked[argnums] = Asked(places, several is not argnums, way, everything)
         return found
 
     def holds(self, d: Any) -> bool:
@@ -141,7 +138,6 @@ class Asked:
     places: list[int]  # of the arguments that are not static
     single: bool
     way: Any  # back
-    finishes: bool  # whether something is left to do with the derivatives
     everything: bool  # all arguments, in order
 
     def of(self, part: Callable[[int], Any]) -> Any:
@@ -243,6 +239,7 @@ class Bound:
         forward, _, both = self._space.ready(asked)
         self._run = forward if asked is None else both
         self._now = assignments()
+        self._checks = bool(entry.branches or entry.trace.frozen)
         self()
 
     def __call__(self) -> None:
@@ -252,13 +249,11 @@ class Bound:
             ValueError: the function would have taken another branch with these numbers, or a Value that it closes
                 over was assigned.
         """
-        if assignments() != self._now and self._entry.trace.moved() is not None:
-            raise ValueError(f"{self._name}: a Value that it closes over has another number by now; bind it anew")
+        if self._checks and assignments() != self._now:
+            self._entry.trace.require_frozen()
         self._run()
-        if self._entry.branches and not self._entry.holds(self._space.d):
+        if self._checks and not self._entry.holds(self._space.d):
             raise ValueError(f"{self._name}: another branch is taken with these numbers; call it, or bind it anew")
-        if self._asked is not None and self._asked.finishes:
-            self._asked.way.finish(self._space.slopes)
 
     @property
     def value(self) -> Any:
@@ -349,8 +344,8 @@ class Compiled:
     def bind(self, *args: Any, argnums: int | Sequence[int] | None = None) -> Bound:
         """Return the function on arrays of its own, to be called again and again without any copying.
 
-        Write numbers into `args` in place, call it, and read `value` and, with argnums, `gradient`, which are there from
-        the start for the arguments that are given.
+        Write numbers into `args` in place, call it, and read `value` and, with argnums, `gradient`. At first they are
+        those of the arguments that are given.
 
         Raises:
             TypeError: a module is among the arguments, or the function returns more than one number and a gradient is

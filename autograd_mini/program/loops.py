@@ -43,11 +43,11 @@ from .primitives import (
 from .vectors import is_vectorial, total
 
 FEW = 4  # columns that are computed one by one, for vectors do not pay
-KERNELS, LINE, FORTH, LINES_FORTH, BACK, LINES_BACK, INDEX, NUMBERS, SLOPES, ROOM, FIRST, END = range(12)
-COLUMNS, SIZE, MAPPED, COUNT_MAPPED, SAME, COUNT_SAME, OUTPUTS, COUNT_OUTPUTS, RESULTS, DERIVATIVES, TOTALS = range(
-    12, 23
-)
-assert len(FRAME) == 23
+(
+    KERNELS, LINE, FORTH, LINES_FORTH, BACK, LINES_BACK, INDEX, NUMBERS, SLOPES, ROOM, FIRST, END, SILENT,
+    COUNT_SILENT, CHOOSES, COLUMNS, SIZE, MAPPED, COUNT_MAPPED, SAME, COUNT_SAME, OUTPUTS, COUNT_OUTPUTS, RESULTS,
+    DERIVATIVES, TOTALS,
+) = range(len(FRAME))  # fmt: skip
 
 
 class Line(NamedTuple):
@@ -318,6 +318,17 @@ def run(place: int) -> None:
         clear(grad, 0, word(frame, FIRST))
         put(grad, z, 1.0)
         backward(frame, kernels, step, index, d, grad, room)
+        finish(frame, grad)
+
+
+def finish(frame: Words, grad: Numbers) -> None:
+    """Make 0.0 of the -0.0 of inputs that got no derivative."""
+    silent = words_at(word(frame, SILENT))
+    for i in range(word(frame, COUNT_SILENT)):
+        put(grad, word(silent, i), 0.0)
+    if word(frame, CHOOSES):
+        for i in range(word(frame, FIRST)):
+            put(grad, i, get(grad, i) + 0.0)
 
 
 def forward(frame: Words, kernels: Words, step: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
