@@ -1,4 +1,4 @@
-"""Kernels, each by itself: kernel x pattern of access x direction, compiled and as plain Python, beside NumPy's runner."""
+"""Kernels by themselves: kernel x pattern of access x direction, compiled and as Python, beside NumPy's runner."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import autograd_mini as ag
 from autograd_mini.program.lift import Access, Instruction, Program
 
 pytest.importorskip("llvmlite")
-from autograd_mini.program import loops  # noqa: E402
-from autograd_mini.program.arrays import Arrays  # noqa: E402
-from autograd_mini.program.kernels import Kernels  # noqa: E402
-from autograd_mini.program.runner import addresses  # noqa: E402
+from autograd_mini.program.arrays import Arrays
+from autograd_mini.program.builder import KERNELS
+from autograd_mini.program.kernels import Kernels
+from autograd_mini.program.runner import addresses
 
 INPUTS = 400
 # Steps from row to row, from column to column, and from term to term.
@@ -24,7 +24,7 @@ STEPS = {
 }  # fmt: skip
 SHAPES = [(1, 1), (1, 3), (1, 7), (1, 8), (1, 9), (1, 19), (2, 1), (2, 2), (3, 5), (2, 17), (5, 4)]
 ROWS = [ag.mul, ag.div, ag.exp, ag.sin, ag.atan2, ag.where, ag.relu]
-PRODUCTS = {  # steps of both factors from row to row, column to column, and term to term, of sizes P, Q and n
+PRODUCTS: dict[str, Any] = {  # steps of both factors from row to row, column to column, term to term
     "matrix by matrix": lambda P, Q, n: ((0, 1, Q), (n, 0, 1)),
     "matrix by turned": lambda P, Q, n: ((0, n, 1), (n, 0, 1)),
     "turned by matrix": lambda P, Q, n: ((0, 1, Q), (1, 0, P)),
@@ -54,7 +54,7 @@ def check(what: str, i: Instruction) -> None:
     of = program(i)
     for a in i.operands:
         lo, hi = i.span(a)
-        assert 0 <= lo, what
+        assert lo >= 0, what
         assert hi <= INPUTS, what
     rng = np.random.default_rng(0)
     x = rng.uniform(0.2, 1.8, INPUTS)
@@ -72,7 +72,6 @@ def check(what: str, i: Instruction) -> None:
         for k in range(i.count):  # each result by itself: a kernel must keep them apart
             runner.backward(d, grad, INPUTS + k, way)()
             given = grad[:INPUTS].copy()
-            way.finish(given)
             slopes += seed[k] * given
             assert not grad[INPUTS:].any(), f"{what}: slopes of results are not cleared"
         results.append((d[: of.size], slopes))
@@ -82,11 +81,11 @@ def check(what: str, i: Instruction) -> None:
     d, grad = np.concatenate([x, np.zeros(i.count + compiled.room)]), np.full(of.size + compiled.room, -0.0)
     grad[INPUTS : of.size] = seed
     name = "row" if i.op is not None else i.kind
-    given = (i.op,) if i.op is not None else ()
+    ops = (i.op,) if i.op is not None else ()
     with np.errstate(all="ignore"):
-        getattr(loops, f"{name}_forward")(*given, compiled.code.ravel(), 0, compiled.index, d, grad, of.size)
+        KERNELS[f"loops.{name}_forward"](*ops, compiled.code.ravel(), 0, compiled.index, d, grad, of.size)
         way = compiled.way_back(INPUTS, [slice(0, INPUTS)])
-        getattr(loops, f"{name}_backward")(*given, way.code.ravel(), 0, compiled.index, d, grad, of.size)
+        KERNELS[f"loops.{name}_backward"](*ops, way.code.ravel(), 0, compiled.index, d, grad, of.size)
     np.testing.assert_allclose(d[: of.size], want, rtol=1e-13, atol=1e-14, err_msg=f"{what}, forward as Python")
     np.testing.assert_allclose(grad[:INPUTS], slopes, rtol=1e-12, atol=1e-13, err_msg=f"{what}, backward as Python")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -374,3 +373,51 @@ def test_matrices_apart_are_products_of_their_own() -> None:
     assert gradient["other"].tolist() == np.zeros((4, 4)).tolist()
     kinds = [(i.kind, i.rows, i.columns) for i in g.program().instructions]
     assert kinds[:3] == [("dot", 5, 4)] * 3
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_a_function_bound_to_arrays(runner: str) -> None:
+    def f(p: Any, x: Any, k: Any) -> Any:
+        return ag.dot(p["w"].tolist(), x) * k + p["b"]
+
+    g = ag.compile(f, runner=runner)
+    args = {"w": np.array([1.0, 2.0]), "b": 0.5}, [3.0, 4.0], 2.0
+    bound = g.bind(*args, argnums=(0, 2))
+    bound()
+    value, (dp, dk) = g.value_and_grad(*args, argnums=(0, 2))
+    assert bound.value == value == 22.5
+    assert (bound.gradient[0]["w"].tolist(), float(bound.gradient[0]["b"])) == (dp["w"].tolist(), dp["b"])
+    assert bound.gradient[1] == dk
+    p, x, k = bound.args
+    p["w"][:], p["b"][...], x[1], k[...] = [-1.0, 0.0], 7.0, 10.0, 0.5
+    other = g.bind(*args, argnums=(0, 2))  # has arrays of its own
+    other()
+    bound()
+    assert (bound.value, other.value) == (5.5, 22.5)
+    assert bound.gradient[0]["w"].tolist() == [1.5, 5.0]
+    forward = g.bind(*args)
+    forward()
+    assert forward.value == 22.5
+    with pytest.raises(ValueError, match="give argnums to bind"):
+        _ = forward.gradient
+    assert g(*args) == 22.5
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_a_bound_function_refuses_what_it_was_not_traced_for(runner: str) -> None:
+    w = Value(3.0)
+    g = ag.compile(lambda x: x * w if x > 0 else -x, runner=runner).bind(2.0, argnums=0)
+    g()
+    assert (g.value, float(g.gradient)) == (6.0, 3.0)
+    g.args[0][...] = -1.0
+    with pytest.raises(ValueError, match="another branch is taken"):
+        g()
+    g.args[0][...] = 4.0
+    g()
+    assert g.value == 12.0
+    w.data = 5.0
+    with pytest.raises(ValueError, match="it closes over was 3 when it was traced and is 5 now"):
+        g()
+    net = ag.nn.Neuron(2, rng=0)
+    with pytest.raises(TypeError, match="give a module's parameters as such"):
+        ag.compile(lambda net, x: net(x), runner=runner).bind(net, [1.0, 2.0])

@@ -17,10 +17,10 @@ from strategies import examples
 import autograd_mini as ag
 
 pytest.importorskip("llvmlite")
-from autograd_mini.program.builder import Unit  # noqa: E402
-from autograd_mini.program.machine import WIDTH, Loaded, object_of  # noqa: E402
-from autograd_mini.program.primitives import Numbers, Static, load, store  # noqa: E402
-from autograd_mini.program.vectors import LANES  # noqa: E402
+from autograd_mini.program.builder import Unit
+from autograd_mini.program.machine import WIDTH, Loaded, object_of
+from autograd_mini.program.primitives import Numbers, Static, load, store
+from autograd_mini.program.vectors import LANES
 
 EXACT = {
     "exp": mpmath.exp,

@@ -125,7 +125,7 @@ def test_programs_give_the_value_or_ieees(op: Op, runner: str) -> None:
     many = compiled(lambda X: [op(*xs) for xs in X], runner, op)
     assert not differing(op, many(np.array(at)), expected, at, of=of)
     batch = f.map(*np.array(at).T.copy())
-    assert not differing(op, batch, expected, at)
+    assert not differing(op, batch, expected, at, of=of)
 
 
 @every_row

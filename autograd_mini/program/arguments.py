@@ -162,6 +162,13 @@ class Layout:
             for key, places in zip(self.keys, self._places, strict=True)
         ]
 
+    def in_place(self, numbers: Any) -> list[Any]:
+        """Return the arguments with a view of a flat array for each array, list of numbers and number."""
+        return [
+            _assembled(key, iter([(numbers[span], shape) for span, shape in places]), in_place=True)
+            for key, places in zip(self.keys, self._places, strict=True)
+        ]
+
     def part(self, k: int, numbers: Any) -> Any:
         """Return numbers of a flat array in the structure of argument k; of a module, as its `state_dict`."""
         return _assembled(self.keys[k], iter([(numbers[span], shape) for span, shape in self._places[k]]))
@@ -247,9 +254,11 @@ def _assembled(
             return dict(zip(keys, found, strict=True))
         return kind(*found) if hasattr(kind, "_fields") else kind(found)
     flat, shape = next(chunks)
+    if in_place:
+        return flat.reshape(shape)
     if isinstance(flat, np.ndarray):
         if key is not None and type(key[0]) is int:
-            return flat.reshape(shape) if in_place else flat.reshape(shape).copy()
+            return flat.reshape(shape).copy()
         flat = flat.tolist()
     if key is None:
         return flat[0]

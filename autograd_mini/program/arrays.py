@@ -21,7 +21,7 @@ __all__ = ["Array", "Arrays", "apply"]
 UNLIKE = frozenset({"maximum", "minimum"})  # of NumPy's functions: they may take -0.0 for 0.0
 
 
-SIGNS = {
+SIGNS: dict[str, Any] = {
     "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv, "neg": operator.neg,
     "pow": operator.pow, "where": lambda c, x, y: np.where(c != 0.0, x, y),
     "excess": lambda x, y: np.where(np.minimum(x, y) == math.inf, 0.0, x - y),
@@ -104,6 +104,7 @@ class Arrays:
                             slope = rule(*xs, Array(d[out]))
                             np.add.at(grad, place[:, :, 0], g * (slope.x if isinstance(slope, Array) else slope))
         grad[self.first :] = -0.0  # results have handed theirs on
+        way.finish(grad[: self.program.inputs])
 
     def batch(self, batch: Batch, threads: int) -> list[Blocks]:
         """Return what runs blocks of a batch's examples, for each thread its own."""
@@ -147,6 +148,7 @@ class Array(Traced):
         self.x = x
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> Array:
+        """Apply a row."""
         return Array(apply(op, [x.x if isinstance(x, Array) else np.asarray(float(x)) for x in operands]))
 
 

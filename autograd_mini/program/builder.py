@@ -10,14 +10,23 @@ from llvmlite import ir
 
 from ..ops import OPS, Op
 from ..source import Unreadable, source_row
-from . import lanes, loops
+from . import lanes, loops, products
 from .evaluator import Evaluator, Promote
 from .machine import object_of, triple
-from .meanings import KINDS
+from .meanings import kinds_of, parts_of
 from .primitives import FLOAT, INT, NONE, call_at
 from .values import Failed, Number
 
 __all__ = ["Unit", "compiled"]
+
+
+KERNELS: dict[str, Any] = {  # by the names of their modules and their own
+    f"{title}.{f.__name__}": f
+    for title, modules in (("loops", (loops, products)), ("lanes", (lanes,)))
+    for module in modules
+    for f in vars(module).values()
+    if getattr(f, "__module__", "") == module.__name__
+}
 
 
 def compiled(wanted: Mapping[str, tuple[str, Op | str | None]], rows: Sequence[Op]) -> tuple[bytes, dict[Op, str]]:
@@ -29,10 +38,7 @@ def compiled(wanted: Mapping[str, tuple[str, Op | str | None]], rows: Sequence[O
     """
     unit = Unit(rows)
     for symbol, (name, kind) in wanted.items():
-        module, _, function = name.partition(".")
-        unit.shared(
-            vars({"loops": loops, "lanes": lanes}[module])[function], [kind] * isinstance(kind, Op), name=symbol
-        )
+        unit.shared(KERNELS[name], [kind] * isinstance(kind, Op), name=symbol)
     return object_of(str(unit.module)), unit.refused
 
 
@@ -52,16 +58,20 @@ class Unit:
 
     def shared(self, function: Callable[..., Any], args: Sequence[Any], *, name: str = "") -> Any:
         """Return the function of the module for arguments; those that are no numbers are part of it."""
-        *kinds, result = [KINDS.get(text) for text in function.__annotations__.values()]
+        *kinds, result = kinds_of(function)
         fixed = [x for x, kind in zip(args, kinds, strict=False) if kind is None]
         title = name or ".".join([function.__module__, function.__name__, *map(_title, fixed)])
         found = self.module.globals.get(title)
         if found is None:
-            found = self._begun(title, result, [kind for kind in kinds if kind is not None], external=bool(name))
+            found = self._begun(title, result, [part for kind in kinds for part in parts_of(kind)], external=bool(name))
 
             def body(e: Evaluator) -> Any:
                 known, numbers = iter(fixed), iter(found.args)
-                return e.inside(function, [next(known) if k is None else Number(e, next(numbers)) for k in kinds])
+                given = []
+                for kind in kinds:
+                    own = [Number(e, next(numbers)) for _ in parts_of(kind)]
+                    given.append(next(known) if kind is None else kind(*own) if isinstance(kind, type) else own[0])
+                return e.inside(function, given)
 
             self._build(found, body)
         return found

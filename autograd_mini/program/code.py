@@ -15,7 +15,7 @@ HEAD = 5  # the kernel, the place of the first result, rows, columns, and terms
 FIELDS = 5  # of an operand: its place, three steps, and whether its derivative is wanted
 # The addresses and numbers that a run is told of. Those from COLUMNS on are of a batch.
 FRAME = (
-    "KERNELS LINE FORTH LINES_FORTH BACK LINES_BACK INDEX NUMBERS SLOPES ROOM FIRST END "
+    "KERNELS LINE FORTH LINES_FORTH BACK LINES_BACK INDEX NUMBERS SLOPES ROOM FIRST END SILENT COUNT_SILENT CHOOSES "
     "COLUMNS SIZE MAPPED COUNT_MAPPED SAME COUNT_SAME OUTPUTS COUNT_OUTPUTS RESULTS DERIVATIVES TOTALS"
 ).split()
 
@@ -32,9 +32,9 @@ def code_of(program: Program) -> Code:
     """Return the code of a program.
 
     >>> from autograd_mini import compile
-    >>> f = compile(lambda x, y: x * y + x)
+    >>> f = compile(lambda x, y: x * y)
     >>> f(2.0, 3.0)
-    8.0
+    6.0
     >>> code_of(f.program()).lines[:, :HEAD].tolist()
     [[0, 2, 1, 1, 1]]
     """

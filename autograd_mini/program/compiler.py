@@ -31,7 +31,7 @@ from .lift import Program, lift
 from .notation import written
 from .runner import Task
 
-__all__ = ["Compiled", "compile"]
+__all__ = ["Bound", "Compiled", "compile"]
 
 WAYS = 64  # the programs that are kept of one structure of arguments, each for other branches
 
@@ -85,8 +85,6 @@ class _Entry:
                 return None
             if asked is not None:
                 backward()
-        if asked is not None and asked.finishes:
-            asked.way.finish(space.slopes)
         return space
 
     def asked(self, name: str, argnums: Any, n: int, static: list[int]) -> Asked:
@@ -107,8 +105,7 @@ class _Entry:
             spans = [self.layout.span(k) for k in places]
             way = None if self.output is None else self.runner.way_back(self.output, spans)
             everything = several is argnums and places == list(range(len(dynamic)))
-            finishes = way is not None and way.finishes
-            found = self._asked[argnums] = Asked(places, several is not argnums, way, finishes, everything)
+            found = self._asked[argnums] = Asked(places, several is not argnums, way, everything)
         return found
 
     def holds(self, d: Any) -> bool:
@@ -141,7 +138,6 @@ class Asked:
     places: list[int]  # of the arguments that are not static
     single: bool
     way: Any  # back
-    finishes: bool  # whether something is left to do with the derivatives
     everything: bool  # all arguments, in order
 
     def of(self, part: Callable[[int], Any]) -> Any:
@@ -231,6 +227,47 @@ class _Space:
         return copied() if copied is not None else self.layout.part(k, self.slopes)
 
 
+class Bound:
+    """A compiled function with arrays of its own; made by `Compiled.bind`."""
+
+    def __init__(self, name: str, entry: _Entry, given: Any, asked: Asked | None) -> None:
+        self._name, self._entry, self._asked = name, entry, asked
+        self._space = _Room().of(entry)
+        self._space.inputs[:] = given
+        self.args = entry.layout.in_place(self._space.d)
+        self._slopes = None if asked is None else asked.of(entry.layout.in_place(self._space.slopes).__getitem__)
+        forward, _, both = self._space.ready(asked)
+        self._run = forward if asked is None else both
+        self._now = assignments()
+        self._checks = bool(entry.branches or entry.trace.frozen)
+        self()
+
+    def __call__(self) -> None:
+        """Compute the value, and the gradient if one is wanted, of the numbers in `args`.
+
+        Raises:
+            ValueError: the function would have taken another branch with these numbers, or a Value that it closes
+                over was assigned.
+        """
+        if self._checks and assignments() != self._now:
+            self._entry.trace.require_frozen()
+        self._run()
+        if self._checks and not self._entry.holds(self._space.d):
+            raise ValueError(f"{self._name}: another branch is taken with these numbers; call it, or bind it anew")
+
+    @property
+    def value(self) -> Any:
+        """Return the results of the last call."""
+        return self._entry.results(self._space.d)
+
+    @property
+    def gradient(self) -> Any:
+        """Return the derivatives of the last call, in the structure of the arguments; the next call overwrites them."""
+        if self._asked is None:
+            raise ValueError(f"{self._name}: no gradient is wanted; give argnums to bind")
+        return self._slopes
+
+
 def _copies(x: Any) -> Callable[[], Any] | None:
     """Return the function that copies the arrays of a structure."""
     if x is None or isinstance(x, np.ndarray):
@@ -303,6 +340,32 @@ class Compiled:
         2.0
         """
         return self.value_and_grad(*args, argnums=argnums, **kwargs)[1]
+
+    def bind(self, *args: Any, argnums: int | Sequence[int] | None = None) -> Bound:
+        """Return the function on arrays of its own, to be called again and again without any copying.
+
+        Write numbers into `args` in place, call it, and read `value` and, with argnums, `gradient`. At first they are
+        those of the arguments that are given.
+
+        Raises:
+            TypeError: a module is among the arguments, or the function returns more than one number and a gradient is
+                wanted.
+            ValueError: there is no such argument, or it is static.
+
+        >>> f = compile(lambda w, x: w @ x).bind(np.ones(3), np.arange(3.0), argnums=0)
+        >>> f.value, f.gradient
+        (3.0, array([0., 1., 2.]))
+        >>> f.args[1][:] = 5.0
+        >>> f()
+        >>> f.value, f.gradient
+        (15.0, array([5., 5., 5.]))
+        """
+        entry, space, asked = self._run(args, argnums)
+        given = space.inputs.copy()
+        entry.rooms.append(space.room)
+        if entry.layout.modules:
+            raise TypeError(f"{self.name}: bind takes numbers and arrays; give a module's parameters as such")
+        return Bound(self.name, entry, given, asked)
 
     def _positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """Return all arguments at the places of the function's parameters."""

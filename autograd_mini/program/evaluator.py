@@ -3,8 +3,8 @@ r"""Python functions as LLVM's instructions.
 An `Evaluator` runs the tree of a function when it is compiled. A name stands for an ordinary Python object, such as an
 int, a row or a list, or for a `Number`, which is known only when the machine code runs. Whatever depends on ordinary
 objects alone is done at once: an `if` takes its branch, a comprehension is unrolled. Whatever depends on a `Number`
-becomes instructions: an `if` becomes two blocks that meet again, a `while` and a `for` over a `range` become loops. Other
-functions are written in place; one that is marked `shared` is called.
+becomes instructions: an `if` becomes two blocks that meet again, a `while` and a `for` over a `range` become loops.
+Other functions are written in place; one that is marked `shared` is called.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from ..ops import Op
 from ..source import Unreadable, source_of
-from .meanings import FUNCTIONS, KINDS, PURE, STATIC, Range
+from .meanings import FUNCTIONS, KINDS, PURE, STATIC, Range, kinds_of
 from .primitives import INT, Primitive
 from .values import LIBRARY, ORDER, Failed, Number, Values
 
@@ -55,9 +55,11 @@ class Evaluator(Values):
         if function in self.active and self.checked:
             raise Unreadable(f"{function.__name__} calls itself")
         source = source_of(function)
-        given = [*args, *(function.__defaults__ or ())[len(args) - len(source.parameters) or len(args) :]]  # type: ignore[attr-defined]
-        if len(given) != len(source.parameters):
+        defaults = function.__defaults__ or ()
+        lacking = len(source.parameters) - len(args)
+        if not 0 <= lacking <= len(defaults):
             raise Unreadable(f"{source.name} takes {len(source.parameters)} arguments, {len(args)} given")
+        given = [*args, *defaults[len(defaults) - lacking :]]
         inner = Evaluator(self.unit, self.b, self.failing, checked=checked or self.checked)
         inner.known, inner.own, inner.active = source.names, source.own, (*self.active, function)
         inner.names, inner.returns, inner.loops = dict(zip(source.parameters, given, strict=True)), [], []
@@ -70,8 +72,12 @@ class Evaluator(Values):
     returns: list[Edge]
     loops: list[Loop]
 
-    def call(self, f: Any, args: Sequence[Any]) -> Any:
+    def call(self, f: Any, args: Sequence[Any], named: Mapping[str, Any] | None = None) -> Any:
         """Return the result of a call."""
+        if named and isinstance(f, FunctionType):
+            args = _in_order(f, args, named)
+        elif named and not (f is zip and named == {"strict": True}):
+            raise Unreadable(f"{f} is called with arguments by name")
         known = not any(map(_holds_number, args))
         if isinstance(f, Primitive):
             kinds = [KINDS.get(text) for text in f.kinds]
@@ -98,7 +104,7 @@ class Evaluator(Values):
         if not getattr(f, "shared", False):
             return self.inside(f, args)
         made = self.unit.shared(f, args)
-        numbers = [x for x, text in zip(args, f.__annotations__.values(), strict=False) if text in KINDS]
+        numbers = [leaf for x, kind in zip(args, kinds_of(f), strict=False) if kind is not None for leaf in _leaves(x)]
         return self.wrapped(
             self.b.call(made, [self.converted(*xk) for xk in zip(numbers, made.ftype.args, strict=True)])
         )
@@ -277,7 +283,7 @@ class Evaluator(Values):
 
         goes_on = self.loop(
             node,
-            [ast.Assign([ast.Name(counter, ast.Store())], ast.Constant(None)), node.target, *node.body],
+            [ast.Name(counter, ast.Store()), node.target, *node.body],
             lambda: self.compare(sign, self.names[counter], stop),
             lambda: self.bind(node.target, self.names[counter]),
             count,
@@ -294,27 +300,13 @@ class Evaluator(Values):
         last: Do | None = None,
     ) -> bool:
         """Build a loop; the names that its parts assign to are carried from one turn to the next."""
-        assigned = dict.fromkeys(x.id for part in parts for x in ast.walk(part) if _is_stored(x))
-        carried = [name for name in assigned if name in self.names]
+        carried = [
+            name for name in dict.fromkeys(name for part in parts for name in _stored(part)) if name in self.names
+        ]
         start = self.b.block
         head, inner, out = (self.b.append_basic_block() for _ in range(3))
         phis: list[tuple[Any, Any]] = []
-
-        def opened(x: Any, key: tuple[Any, ...]) -> Any:
-            if isinstance(x, (tuple, list)):
-                return _rebuilt(x, [opened(part, (*key, k)) for k, part in enumerate(x)])
-            kind = self.unit.hints.get(key) or self.kind_of(x)
-            if kind is None:
-                raise Unreadable(f"{key[1]} changes in a loop and is no number")
-            self.b.position_at_end(start)
-            value = self.converted(x, kind)
-            self.b.position_at_end(head)
-            phi = self.b.phi(kind)
-            phi.add_incoming(value, start)
-            phis.append((key, phi))
-            return Number(self, phi)
-
-        self.names |= {name: opened(self.names[name], (id(node), name)) for name in carried}
+        self.names |= {name: self.opened(self.names[name], (id(node), name), start, head, phis) for name in carried}
         self.b.position_at_end(start)
         self.b.branch(head)
         self.b.position_at_end(head)
@@ -341,18 +333,36 @@ class Evaluator(Values):
             self.names = self.join(around.continues)
             if last is not None:
                 last()
-            found = [leaf for name in carried for leaf in _leaves(self.names.get(name))]
-            if len(found) != len(phis):
-                raise Unreadable("a list changes its length in a loop")
-            for (key, phi), x in zip(phis, found, strict=True):
-                kind = self.kind_of(x)
-                if kind in ORDER and phi.type in ORDER and ORDER.index(kind) > ORDER.index(phi.type):
-                    raise Promote(key, kind)
-                phi.add_incoming(self.converted(x, phi.type), self.b.block)
+            self.closed(phis, [leaf for name in carried for leaf in _leaves(self.names.get(name))])
             self.b.branch(head)
         if around.breaks:
             self.names = self.join(around.breaks)
         return bool(around.breaks)
+
+    def opened(self, x: Any, key: tuple[Any, ...], start: Any, head: Any, phis: list[tuple[Any, Any]]) -> Any:
+        """Return a variable of a loop at the head of each turn; it comes from `start` the first time."""
+        if isinstance(x, (tuple, list)):
+            return _rebuilt(x, [self.opened(part, (*key, k), start, head, phis) for k, part in enumerate(x)])
+        kind = self.unit.hints.get(key) or self.kind_of(x)
+        if kind is None:
+            raise Unreadable(f"{key[1]} changes in a loop and is no number")
+        self.b.position_at_end(start)
+        value = self.converted(x, kind)
+        self.b.position_at_end(head)
+        phi = self.b.phi(kind)
+        phi.add_incoming(value, start)
+        phis.append((key, phi))
+        return Number(self, phi)
+
+    def closed(self, phis: list[tuple[Any, Any]], xs: Sequence[Any]) -> None:
+        """Give the variables of a loop the values with which the next turn begins."""
+        if len(xs) != len(phis):
+            raise Unreadable("a list changes its length in a loop")
+        for (key, phi), x in zip(phis, xs, strict=True):
+            kind = self.kind_of(x)
+            if kind in ORDER and phi.type in ORDER and ORDER.index(kind) > ORDER.index(phi.type):
+                raise Promote(key, kind)
+            phi.add_incoming(self.converted(x, phi.type), self.b.block)
 
     # Expressions.
 
@@ -399,8 +409,8 @@ class Evaluator(Values):
                 return self.first_of(values, isinstance(op, ast.Or))
             case ast.IfExp(test=test, body=x, orelse=y):
                 return self.either(self.value(test), lambda: self.value(x), lambda: self.value(y))
-            case ast.Call(func=f, args=args, keywords=[]):
-                return self.call(self.value(f), self.values(args))
+            case ast.Call(func=f, args=args, keywords=named) if all(x.arg for x in named):
+                return self.call(self.value(f), self.values(args), {str(x.arg): self.value(x.value) for x in named})
             case ast.ListComp(elt=part, generators=over) | ast.GeneratorExp(elt=part, generators=over):
                 return self.unrolled(part, over)
         raise Unreadable(ast.unparse(node))
@@ -434,6 +444,16 @@ class Evaluator(Values):
         return self.either(x, *(ways if wanted else ways[::-1]))
 
 
+def _in_order(f: FunctionType, args: Sequence[Any], named: Mapping[str, Any]) -> Sequence[Any]:
+    """Return the arguments of a call at the places of the function's parameters."""
+    try:
+        bound = inspect.signature(f).bind(*args, **named)
+    except TypeError as error:
+        raise Unreadable(str(error)) from None
+    bound.apply_defaults()
+    return bound.args
+
+
 def _holds_number(x: Any) -> bool:
     return isinstance(x, (Number, Range)) or (isinstance(x, (tuple, list)) and any(map(_holds_number, x)))
 
@@ -451,8 +471,9 @@ def _is_same(x: Any, y: Any) -> bool:
     return x is y or (type(x) is type(y) and isinstance(x, (bool, int, float, str)) and repr(x) == repr(y))
 
 
-def _is_stored(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+def _stored(tree: ast.AST) -> list[str]:
+    """Return the names that a tree assigns to."""
+    return [x.id for x in ast.walk(tree) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)]
 
 
 def _rebuilt(like: Any, parts: list[Any]) -> Any:

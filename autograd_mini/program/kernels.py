@@ -30,9 +30,10 @@ from .runner import Batch, Blocks, Runner, Task, Way, chooses, way_back
 __all__ = ["Kernels", "runner"]
 
 WAYS = ("forward", "backward")
-SOURCES = [  # what machine code is made by
-    "ops.py", "source.py", *(f"program/{name}.py" for name in "builder code evaluator lanes loops machine meanings primitives values vectors".split())
-]  # fmt: skip
+SOURCES = (  # by which machine code is made
+    "ops source program.builder program.code program.evaluator program.lanes program.loops program.machine "
+    "program.meanings program.primitives program.products program.values program.vectors"
+).split()
 LONG = 4096  # numbers of a program from which on other threads may run meanwhile
 
 Key = tuple[str, str]  # a function of `loops` or `lanes`, and the content of its row
@@ -70,29 +71,33 @@ class Kernels:
 
     def forward(self, d: Any) -> Task:
         """Return what fills the array of numbers, from the inputs and constants that stand in it."""
-        return self._task(("forward",), self.code, self.code[:0], d, d, -1)
+        return self._task(("forward",), self.code, d, d, -1)
 
     def backward(self, d: Any, grad: Any, z: int, way: Way) -> Task:
         """Return what leaves the derivatives of number z in the places of the inputs that are wanted."""
-        return self._task(WAYS, self.code[:0], way.code, d, grad, z)
+        return self._task(WAYS, self.code[:0], d, grad, z, way)
 
     def both(self, d: Any, grad: Any, z: int, way: Way) -> Task:
         """Return what does one after the other."""
-        return self._task(WAYS, self.code, way.code, d, grad, z)
+        return self._task(WAYS, self.code, d, grad, z, way)
 
-    def _task(self, ways: tuple[str, ...], forth: Any, back: Any, d: Any, grad: Any, z: int) -> Task:
+    def _task(self, ways: tuple[str, ...], forth: Any, d: Any, grad: Any, z: int, way: Way | None = None) -> Task:
         run = self._ready(ways)
-        frame = self._frame(self.places, forth, back, d, grad, self.program.size, z)
+        frame = self._frame(self.places, forth, way, d, grad, self.program.size, z)
         kind = ctypes.PYFUNCTYPE if self.program.size < LONG else ctypes.CFUNCTYPE  # the second lets other threads run
         task: Any = partial(kind(None, ctypes.c_void_p)(run), ctypes.c_void_p(_place(frame)))
-        task.kept = frame
+        task.kept = frame, way
         return partial(_raising, task) if self.calls_back else task
 
-    def _frame(self, kernels: Any, forth: Any, back: Any, d: Any, grad: Any, room: int, z: int, **more: int) -> Any:
+    def _frame(
+        self, kernels: Any, forth: Any, way: Way | None, d: Any, grad: Any, room: int, z: int, **more: int
+    ) -> Any:
+        back, silent, chooses = way or (self.code[:0], self.index[:0], False)
         named = {
             "KERNELS": _place(kernels), "LINE": self.code.shape[1], "INDEX": _place(self.index), "NUMBERS": _place(d),
             "SLOPES": _place(grad), "FORTH": _place(forth), "LINES_FORTH": len(forth), "BACK": _place(back),
-            "LINES_BACK": len(back), "ROOM": room, "FIRST": self.first, "END": z, **more,
+            "LINES_BACK": len(back), "ROOM": room, "SILENT": _place(silent), "COUNT_SILENT": len(silent),
+            "CHOOSES": chooses, "FIRST": self.first, "END": z, **more,
         }  # fmt: skip
         return np.array([named.get(name, 0) for name in FRAME], dtype=np.int64)
 
@@ -118,14 +123,13 @@ class Kernels:
         run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(
             self._ready(WAYS if z >= 0 else WAYS[:1], "lanes")
         )
-        back = batch.way.code if batch.way is not None else self.code[:0]
         tasks: list[Blocks] = []
         for _ in range(threads):
             d = np.repeat(batch.numbers[:, None], width, axis=1)
             grad = np.full_like(d, -0.0) if z >= 0 else d
-            frame = self._frame(self.lanes, self.code, back, d, grad, width, z, **more)
+            frame = self._frame(self.lanes, self.code, batch.way, d, grad, width, z, **more)
             task: Any = partial(run, ctypes.c_void_p(_place(frame)))
-            task.kept = self, shared, tables, back, d, grad, frame
+            task.kept = self, shared, tables, batch.way, d, grad, frame
             tasks.append(partial(_raising, task) if self.calls_back else task)
         return tasks
 
@@ -238,7 +242,7 @@ def _version() -> str:
     around = Path(__file__).parent.parent
     found = hashlib.sha256(sys.version.encode())
     for source in SOURCES:
-        found.update((around / source).read_bytes())
+        found.update(around.joinpath(*source.split(".")).with_suffix(".py").read_bytes())
     return found.hexdigest()
 
 

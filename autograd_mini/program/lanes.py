@@ -35,8 +35,8 @@ from .loops import (
     taken,
     taken_vector,
 )
+from .machine import WIDTH
 from .primitives import (
-    WIDTH,
     Numbers,
     Static,
     Words,
@@ -57,6 +57,7 @@ from .vectors import is_vectorial
 
 
 def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
+    """Apply a row to all lanes of each result."""
     out, rows, columns, _ = line(code, k)
     xs = [operand(code, k, i) for i in range(op.arity)]
     for r in range(rows):
@@ -73,6 +74,7 @@ def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad:
 
 
 def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
+    """Hand the derivatives of each result on, times the partial derivatives."""
     out, rows, columns, _ = line(code, k)
     xs = [operand(code, k, i) for i in range(op.arity)]
     for r in range(rows):
@@ -83,20 +85,21 @@ def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad
                 for i in range(0, width, WIDTH):
                     ys, z = [load(d, at + i) for at in places], load(d, p + i)
                     v = taken_vector(grad, p + i)
-                    for rule, x, at in zip(op.rules, xs, places):
+                    for rule, x, at in zip(op.rules, xs, places, strict=True):
                         if x.wanted:
                             add_vector(grad, at + i, v * slope(rule, ys, z))
             else:
                 for i in range(width):
                     ys, z = [get(d, at + i) for at in places], get(d, p + i)
                     g = taken(grad, p + i)
-                    for rule, x, at in zip(op.rules, xs, places):
+                    for rule, x, at in zip(op.rules, xs, places, strict=True):
                         if x.wanted:
                             add_to(grad, at + i, g * slope(rule, ys, z))
             out += 1
 
 
 def gather_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
+    """Copy numbers from any places."""
     out, _, columns, first = line(code, k)
     for c in range(columns):
         a = word(index, first + c) * width
@@ -105,6 +108,7 @@ def gather_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers,
 
 
 def gather_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
+    """Hand the derivatives of each copy on."""
     out, _, columns, first = line(code, k)
     for c in range(columns):
         a = word(index, first + c) * width
@@ -113,6 +117,7 @@ def gather_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers
 
 
 def sum_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
+    """Add the terms of each result."""
     out, rows, columns, n = line(code, k)
     x = operand(code, k, 0)
     for r in range(rows):
@@ -127,6 +132,7 @@ def sum_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, wi
 
 
 def sum_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
+    """Hand the derivatives of each sum on to its terms."""
     out, rows, columns, n = line(code, k)
     x = operand(code, k, 0)
     for r in range(rows):
@@ -141,6 +147,7 @@ def sum_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, w
 
 
 def dot_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
+    """Add the products of each result."""
     out, rows, columns, n = line(code, k)
     a, b, start = operand(code, k, 0), operand(code, k, 1), operand(code, k, 2)
     for r in range(rows):
@@ -156,6 +163,7 @@ def dot_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, wi
 
 
 def dot_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
+    """Hand the derivatives of each sum of products on to both factors."""
     out, rows, columns, n = line(code, k)
     a, b, start = operand(code, k, 0), operand(code, k, 1), operand(code, k, 2)
     for r in range(rows):
@@ -176,6 +184,7 @@ def dot_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, w
 
 
 def take_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
+    """Choose in each lane one of the terms."""
     out, rows, columns, n = line(code, k)
     x, choice = operand(code, k, 0), operand(code, k, 1)
     for r in range(rows):
@@ -189,6 +198,7 @@ def take_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, w
 
 
 def take_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
+    """Hand the derivative in each lane on to the chosen term."""
     out, rows, columns, n = line(code, k)
     x, choice = operand(code, k, 0), operand(code, k, 1)
     for r in range(rows):

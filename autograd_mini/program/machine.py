@@ -23,10 +23,10 @@ llvm.initialize_native_asmprinter()
 NAME = llvm.get_host_cpu_name()
 FEATURES: str = llvm.get_host_cpu_features().flatten()  # that the processor has and the system enables
 WIDTH = 8 if "+avx512f" in FEATURES.split(",") else 4  # numbers of a vector, a register of the processor
-# The functions of C that kernels call. Some systems do not show them to LLVM by themselves.
+# The functions of C that kernels call; some systems do not show them to LLVM by themselves.
 OF_C = (
-    "acos acosh asin asinh atan atan2 atanh cbrt cos cosh erf erfc exp exp2 expm1 fmod hypot lgamma log log10 log1p log2 "
-    "pow sin sinh tan tanh tgamma memset memcpy"
+    "acos acosh asin asinh atan atan2 atanh cbrt cos cosh erf erfc exp exp2 expm1 fmod hypot lgamma log log10 log1p "
+    "log2 pow sin sinh tan tanh tgamma memset memcpy"
 ).split()
 
 
@@ -81,10 +81,9 @@ class Loaded:
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target())
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
-        places = [*callbacks]
-        if places:
-            table = self._engine.get_global_value_address("callbacks")
-            (ctypes.c_void_p * len(places)).from_address(table)[:] = places
+        table = self._engine.get_global_value_address("callbacks")
+        for k, place in enumerate(callbacks):
+            ctypes.c_int64.from_address(table + 8 * k).value = place
 
     def place(self, name: str) -> int:
         """Return the address of a function."""

@@ -16,10 +16,24 @@ from .vectors import is_vectorial
 if TYPE_CHECKING:
     from .evaluator import Evaluator
 
-__all__ = ["FUNCTIONS", "KINDS", "PURE", "STATIC", "Range"]
+__all__ = ["FUNCTIONS", "KINDS", "PURE", "STATIC", "Range", "kinds_of", "parts_of"]
 
 # The kinds of values by the annotations of the functions that kernels are made of; all else is known when compiled.
 KINDS = {"bool": BOOL, "int": INT, "float": FLOAT, "Vector": VECTOR, "Words": PLACE, "Numbers": PLACE, "None": NONE}
+
+
+def kinds_of(function: Callable[..., Any]) -> list[Any]:
+    """Return the kinds of a kernel's parameters and of its result: of LLVM, a named tuple of such, or None."""
+    names = getattr(function, "__globals__", {})
+    texts = function.__annotations__.values()
+    return [KINDS.get(text) or (names[text] if hasattr(names.get(text), "_fields") else None) for text in texts]
+
+
+def parts_of(kind: Any) -> list[Any]:
+    """Return the kinds of LLVM that a kind is made of."""
+    if isinstance(kind, type):
+        return [KINDS[text.__forward_arg__] for text in kind.__annotations__.values()]
+    return [] if kind is None else [kind]
 
 
 class Range(NamedTuple):

@@ -44,9 +44,9 @@ class Primitive:
         return self.python(*args)
 
 
-def primitive(build: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
+def primitive(build: Callable[..., Any]) -> Callable[[F], F]:
     """Make a primitive of its meaning in Python and the function that builds its instructions."""
-    return lambda python: Primitive(python, build)
+    return lambda python: Primitive(python, build)  # type: ignore[return-value]
 
 
 def shared(function: F) -> F:
@@ -116,7 +116,7 @@ def _added(b: ir.IRBuilder, d: Any, i: Any, x: Any) -> None:
     b.store(b.fadd(b.load(place, typ=x.type, align=8), x, flags=FUSED), place, align=8)
 
 
-class FunctionAt(ir.instructions.CastInstr):
+class FunctionAt(ir.instructions.CastInstr):  # type: ignore[misc]
     """A pointer to a function of some kind, made of an address."""
 
     def __init__(self, block: Any, place: Any, kind: Any) -> None:

@@ -33,7 +33,8 @@ class Runner(Protocol):
     def backward(self, d: Any, grad: Any, z: int, way: Way) -> Task:
         """Return what leaves the derivatives of number z in the places of the inputs that are wanted.
 
-        Places of results hold -0.0 on entry and on return; places of other inputs are undefined.
+        Places of results hold -0.0 on entry and on return; places of other inputs are undefined. An input that is
+        wanted and gets no derivative has 0.0.
         """
 
     def both(self, d: Any, grad: Any, z: int, way: Way) -> Task:
@@ -55,11 +56,6 @@ class Way(NamedTuple):
         slopes[self.silent if places is None else np.isin(places, self.silent)] = 0.0
         if self.chooses:
             slopes += 0.0
-
-    @property
-    def finishes(self) -> bool:
-        """Return whether there is anything to finish."""
-        return self.chooses or self.silent.size > 0
 
 
 def way_back(program: Program, z: int, wanted: list[slice]) -> tuple[list[tuple[int, list[bool]]], Any]:

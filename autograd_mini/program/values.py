@@ -1,8 +1,8 @@
 """Values that are known only when machine code runs, and the arithmetic between them.
 
-`Number` is such a value. It inherits `Traced`, so that the rules of rows can be run on it as they stand. `Values` builds
-the instructions of arithmetic, with Python's meaning: an int and a float give a float, `/` of ints is a float, `%` has
-the sign of the divisor.
+`Number` is such a value. It inherits `Traced`, so that the rules of rows can be run on it as they stand. `Values`
+builds the instructions of arithmetic, with Python's meaning: an int and a float give a float, `/` of ints is a float,
+`%` has the sign of the divisor.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from llvmlite import ir
 from .. import ops
 from ..ops import Op, Traced
 from ..source import Unreadable, source_row
-from .primitives import BOOL, FLOAT, FUSED, INT, MASK, NONE, VECTOR, WIDTH, lanes, spread_out
+from .machine import WIDTH
+from .primitives import BOOL, FLOAT, FUSED, INT, MASK, NONE, VECTOR, lanes, spread_out
 from .vectors import LANES
 
 if TYPE_CHECKING:
@@ -233,7 +234,8 @@ class Values:
             if op is ast.Mod:
                 return Number(self, b.add(rest, b.select(other, values[1], INT(0))))
             return Number(self, b.sub(b.sdiv(*values), b.zext(other, INT)))
-        name = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul"}.get(op)
+        names: dict[type, str] = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul"}
+        name = names.get(op)
         if name is None:
             raise Unreadable(f"{op.__name__} of ints")
         if not self.checked:
@@ -312,8 +314,8 @@ DIRECT: dict[Op, Callable[..., Any]] = {  # rows that are one instruction
 LIBRARY = {  # Python's functions, and the names of C's
     getattr(math, name): {"gamma": "tgamma"}.get(name, name)
     for name in (
-        "acos acosh asin asinh atan atan2 atanh cbrt cos cosh erf erfc exp exp2 expm1 fmod gamma hypot lgamma log log10 "
-        "log1p log2 pow sin sinh tan tanh"
+        "acos acosh asin asinh atan atan2 atanh cbrt cos cosh erf erfc exp exp2 expm1 fmod gamma hypot lgamma log "
+        "log10 log1p log2 pow sin sinh tan tanh"
     ).split()
 }
 OF_TWO = frozenset(["atan2", "fmod", "hypot", "pow"])

@@ -14,8 +14,8 @@ from functools import cache
 from typing import Any
 
 from ..ops import OPS, Op, Traced, sqrt
+from .machine import WIDTH
 from .primitives import (
-    WIDTH,
     Static,
     Vector,
     applied,
