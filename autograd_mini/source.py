@@ -10,6 +10,8 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import linecache
+import textwrap
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
@@ -79,26 +81,28 @@ def _names_of(function: FunctionType) -> Mapping[str, Any]:
 @cache
 def _tree_of(code: CodeType) -> tuple[ast.arguments, list[ast.stmt]]:
     """Return the parameters and the statements of a function's code."""
+    linecache.checkcache(code.co_filename)
+    lines = linecache.getlines(code.co_filename)
+    if not lines:
+        raise Unreadable(f"{code.co_name} has no source")
     try:
-        lines, _ = inspect.findsource(code)
-        tree = _module("".join(lines))
-        found = [node for node in _functions_at(tree, code.co_firstlineno) if _is_of(node, code)]
-        ours = code.co_filename.startswith(PACKAGE)
-        right = ours or any(_same(code, other) for other in _codes("".join(lines)).get(_key(code), []))
-    except (OSError, SyntaxError, TypeError, ValueError) as error:
+        if code.co_filename.startswith(PACKAGE):  # whose files are those that were imported
+            last = max(end or 0 for _, end, _, _ in code.co_positions())
+            text, first = textwrap.dedent("".join(lines[code.co_firstlineno - 1 : last])), 1
+            is_right = True
+        else:
+            text, first = "".join(lines), code.co_firstlineno
+            is_right = any(_same(code, other) for other in _codes(text).get(_key(code), []))
+        found = [node for node in _functions_at(ast.parse(text), first) if _is_of(node, code)]
+    except (SyntaxError, ValueError) as error:
         raise Unreadable(f"{code.co_name} has no source: {error}") from None
-    if not found or not right:
+    if not found or not is_right:
         raise Unreadable(f"the source of {code.co_name} is not that of the function that runs")
     node = found[-1]  # of lambdas in one another the inner one
     return node.args, node.body if isinstance(node, ast.FunctionDef) else [ast.Return(node.body, lineno=node.lineno)]
 
 
-PACKAGE = str(Path(__file__).parent)  # whose files are those that were imported
-
-
-@cache
-def _module(text: str) -> ast.Module:
-    return ast.parse(text)
+PACKAGE = str(Path(__file__).parent)
 
 
 def _functions_at(node: ast.AST, line: int) -> Iterator[ast.FunctionDef | ast.Lambda]:
@@ -124,7 +128,7 @@ def _key(code: CodeType) -> tuple[str, int]:
 def _codes(text: str) -> dict[tuple[str, int], list[CodeType]]:
     """Return the code of all functions of a module."""
     found: dict[tuple[str, int], list[CodeType]] = {}
-    left = [compile(_module(text), "<source>", "exec", dont_inherit=True)]
+    left = [compile(text, "<source>", "exec", dont_inherit=True)]
     while left:
         inner = _codes_in(left.pop())
         left += inner
