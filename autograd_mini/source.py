@@ -177,7 +177,7 @@ def content(functions: Iterable[Any]) -> str:
     (True, False)
     """
     seen: dict[int, int] = {}
-    return "; ".join(_content(f, seen) for f in functions)
+    return "; ".join(_content(f, seen, frozenset()) for f in functions)
 
 
 def is_lasting(text: str) -> bool:
@@ -185,35 +185,41 @@ def is_lasting(text: str) -> bool:
     return "object at" not in text
 
 
-def _content(x: Any, seen: dict[int, int]) -> str:
+def _content(x: Any, seen: dict[int, int], names: frozenset[str]) -> str:
+    """Return the content of an object, of which a function uses the attributes of some names."""
     if x is None or isinstance(x, (bool, int, float, str, bytes)):
         return repr(x)
     if id(x) in seen:  # a function that calls itself
         return f"#{seen[id(x)]}"
-    if isinstance(x, (tuple, list, frozenset)):
-        parts = [_content(part, seen) for part in x]
-        return f"{type(x).__name__}({', '.join(sorted(parts) if isinstance(x, frozenset) else parts)})"
+    if isinstance(x, (tuple, list, set, frozenset)):
+        parts = [_content(part, seen, names) for part in x]
+        return f"{type(x).__name__}({', '.join(sorted(parts) if isinstance(x, (set, frozenset)) else parts)})"
     if isinstance(x, Op) and OPS.get(x.name) is x.row:
         return f"row {x.name}"
     seen[id(x)] = len(seen)
+    if isinstance(x, dict):
+        return f"dict({', '.join(f'{key!r}: {_content(value, seen, names)}' for key, value in x.items())})"
     if isinstance(x, Op):
-        return f"op({_content(x.row.function, seen)}, {', '.join(_content(rule, seen) for rule in x.partials)})"
+        return f"op({', '.join(_content(f, seen, names) for f in [x.row.function, *x.partials])})"
     if isinstance(x, CodeType):
-        return f"{x.co_code!r} {x.co_names} {_content(x.co_consts, seen)}"
+        return f"{x.co_code!r} {x.co_names} {_content(x.co_consts, seen, names)}"
     if isinstance(x, FunctionType):
-        names = _names_of(x)
-        used = {name: names[name] for name in sorted(_names_in(x.__code__)) if name in names}
-        for name, module in [*used.items()]:
-            if inspect.ismodule(module):  # the values that are taken from it
-                used |= {f"{name}.{key}": vars(module)[key] for key in x.__code__.co_names if key in vars(module)}
-        values = ", ".join(f"{name}: {_content(value, seen)}" for name, value in used.items())
-        return f"function({_content(x.__code__, seen)}, {_content(x.__defaults__, seen)}, {{{values}}})"
-    if inspect.ismodule(x):
-        return f"module {x.__name__}"
-    if inspect.isbuiltin(x) or inspect.isclass(x):
+        used = _names_in(x.__code__)
+        try:
+            free = _names_of(x)
+        except Unreadable:
+            return f"function object at {id(x)}"
+        values = {name: _content(free[name], seen, used) for name in sorted(used) if name in free}
+        return f"function({_content(x.__code__, seen, used)}, {_content(x.__defaults__, seen, used)}, {values})"
+    if inspect.isbuiltin(x):
         return f"{x.__module__}.{x.__qualname__}"
-    return f"{type(x).__name__} object at {id(x)}"
+    own = {name: inspect.getattr_static(x, name, None) for name in sorted(names)}
+    values = {name: _content(value, seen, names) for name, value in own.items() if value is not None}
+    if inspect.ismodule(x) or inspect.isclass(x):
+        return f"{getattr(x, '__module__', '')}.{x.__name__} {values}"
+    numbers = x.tobytes() if hasattr(x, "tobytes") else b""
+    return f"{type(x).__name__} object at {id(x)} {numbers!r} {values}"
 
 
-def _names_in(code: CodeType) -> set[str]:
-    return {*code.co_names, *code.co_freevars}.union(*map(_names_in, _codes_in(code)))
+def _names_in(code: CodeType) -> frozenset[str]:
+    return frozenset([*code.co_names, *code.co_freevars]).union(*map(_names_in, _codes_in(code)))
