@@ -13,7 +13,7 @@ import inspect
 import linecache
 import textwrap
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -165,7 +165,7 @@ def _codes_in(code: Any) -> list[CodeType]:
     return [x for x in code.co_consts if isinstance(x, CodeType)]
 
 
-def content(functions: Iterable[Any]) -> str:
+def content(functions: Sequence[Any]) -> str:
     """Return a text that is the same for functions that compute the same: their code and the values it refers to.
 
     It is a key: two functions of the same content may stand for one another, in another process, too. An object
@@ -177,7 +177,10 @@ def content(functions: Iterable[Any]) -> str:
     (True, False)
     """
     seen: dict[int, int] = {}
-    return "; ".join(_content(f, seen, frozenset()) for f in functions)
+    try:
+        return "; ".join(_content(f, seen, frozenset()) for f in functions)
+    except RecursionError:
+        return f"functions object at {[id(f) for f in functions]}"
 
 
 def is_lasting(text: str) -> bool:

@@ -36,10 +36,10 @@ class Promote(Exception):
 
 
 class Loop(NamedTuple):
-    """The blocks that leave a loop, and those that begin its next turn; a loop over a list has none."""
+    """The blocks that leave a loop, and those that begin its next turn."""
 
-    breaks: list[Edge] | None
-    continues: list[Edge] | None
+    breaks: list[Edge]
+    continues: list[Edge]
 
 
 class Evaluator(Values):
@@ -49,6 +49,8 @@ class Evaluator(Values):
     own: frozenset[str]
     names: Names
     active: tuple[Any, ...] = ()  # the functions that are being written in one another
+    returns: list[Edge]
+    loops: list[Loop | None]  # around a statement; one over a list is None
 
     def inside(self, function: Callable[..., Any], args: Sequence[Any], *, checked: bool = False) -> Any:
         """Write a function in place, and return its result."""
@@ -68,9 +70,6 @@ class Evaluator(Values):
         if not inner.returns:
             raise Failed
         return inner.join(inner.returns)
-
-    returns: list[Edge]
-    loops: list[Loop]
 
     def call(self, f: Any, args: Sequence[Any], named: Mapping[str, Any] | None = None) -> Any:
         """Return the result of a call."""
@@ -220,9 +219,10 @@ class Evaluator(Values):
             case ast.For(orelse=[]):
                 return self.each(node)
             case ast.Break() | ast.Continue():
-                edges = self.loops[-1][isinstance(node, ast.Continue)]
-                if edges is None:
+                loop = self.loops[-1]
+                if loop is None:
                     raise Unreadable("a loop over a list that ends early")
+                edges = loop.breaks if isinstance(node, ast.Break) else loop.continues
                 edges.append((self.b.block, dict(self.names)))
                 return False
             case _:
@@ -264,7 +264,7 @@ class Evaluator(Values):
         if not isinstance(over, Range):
             if self.checked and not isinstance(over, (tuple, list)):
                 over = tuple(over)
-            self.loops.append(Loop(None, None))
+            self.loops.append(None)
             for x in over:
                 self.bind(node.target, x)
                 if not self.run(node.body):
@@ -314,8 +314,6 @@ class Evaluator(Values):
         if condition is False:
             raise Unreadable("a loop that never runs")
         around = Loop([], [])
-        assert around.breaks is not None
-        assert around.continues is not None
         if condition is True:
             self.b.branch(inner)
             self.b.function.blocks.remove(out)
