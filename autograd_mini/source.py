@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from .ops import OPS, Op
 from .uncompiled import source_module
 
-__all__ = ["Source", "Unreadable", "content", "is_lasting", "source_of", "source_row"]
+__all__ = ["Source", "Unreadable", "assigned_in", "content", "in_order", "is_lasting", "source_of", "source_row"]
 
 
 class Unreadable(Exception):
@@ -163,6 +163,21 @@ def _same(one: CodeType, other: CodeType) -> bool:
 
 def _codes_in(code: Any) -> list[CodeType]:
     return [x for x in code.co_consts if isinstance(x, CodeType)]
+
+
+def in_order(f: FunctionType, args: Sequence[Any], named: Mapping[str, Any]) -> Sequence[Any]:
+    """Return the arguments of a call at the places of the function's parameters."""
+    try:
+        bound = inspect.signature(f).bind(*args, **named)
+    except TypeError as error:
+        raise Unreadable(str(error)) from None
+    bound.apply_defaults()
+    return bound.args
+
+
+def assigned_in(tree: ast.AST) -> list[str]:
+    """Return the names that a tree assigns to."""
+    return [x.id for x in ast.walk(tree) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)]
 
 
 def content(functions: Sequence[Any]) -> str:
