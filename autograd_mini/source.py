@@ -10,8 +10,10 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import linecache
+import textwrap
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -20,7 +22,7 @@ from typing import Any, NamedTuple
 from .ops import OPS, Op
 from .uncompiled import source_module
 
-__all__ = ["Source", "Unreadable", "content", "is_lasting", "source_of", "source_row"]
+__all__ = ["Source", "Unreadable", "assigned_in", "content", "in_order", "is_lasting", "source_of", "source_row"]
 
 
 class Unreadable(Exception):
@@ -79,26 +81,28 @@ def _names_of(function: FunctionType) -> Mapping[str, Any]:
 @cache
 def _tree_of(code: CodeType) -> tuple[ast.arguments, list[ast.stmt]]:
     """Return the parameters and the statements of a function's code."""
+    linecache.checkcache(code.co_filename)
+    lines = linecache.getlines(code.co_filename)
+    if not lines:
+        raise Unreadable(f"{code.co_name} has no source")
     try:
-        lines, _ = inspect.findsource(code)
-        tree = _module("".join(lines))
-        found = [node for node in _functions_at(tree, code.co_firstlineno) if _is_of(node, code)]
-        ours = code.co_filename.startswith(PACKAGE)
-        right = ours or any(_same(code, other) for other in _codes("".join(lines)).get(_key(code), []))
-    except (OSError, SyntaxError, TypeError, ValueError) as error:
+        if code.co_filename.startswith(PACKAGE):  # whose files are those that were imported
+            last = max(end or 0 for _, end, _, _ in code.co_positions())
+            text, first = textwrap.dedent("".join(lines[code.co_firstlineno - 1 : last])), 1
+            is_right = True
+        else:
+            text, first = "".join(lines), code.co_firstlineno
+            is_right = any(_same(code, other) for other in _codes(text).get(_key(code), []))
+        found = [node for node in _functions_at(ast.parse(text), first) if _is_of(node, code)]
+    except (SyntaxError, ValueError) as error:
         raise Unreadable(f"{code.co_name} has no source: {error}") from None
-    if not found or not right:
+    if not found or not is_right:
         raise Unreadable(f"the source of {code.co_name} is not that of the function that runs")
     node = found[-1]  # of lambdas in one another the inner one
     return node.args, node.body if isinstance(node, ast.FunctionDef) else [ast.Return(node.body, lineno=node.lineno)]
 
 
-PACKAGE = str(Path(__file__).parent)  # whose files are those that were imported
-
-
-@cache
-def _module(text: str) -> ast.Module:
-    return ast.parse(text)
+PACKAGE = str(Path(__file__).parent)
 
 
 def _functions_at(node: ast.AST, line: int) -> Iterator[ast.FunctionDef | ast.Lambda]:
@@ -124,7 +128,7 @@ def _key(code: CodeType) -> tuple[str, int]:
 def _codes(text: str) -> dict[tuple[str, int], list[CodeType]]:
     """Return the code of all functions of a module."""
     found: dict[tuple[str, int], list[CodeType]] = {}
-    left = [compile(_module(text), "<source>", "exec", dont_inherit=True)]
+    left = [compile(text, "<source>", "exec", dont_inherit=True)]
     while left:
         inner = _codes_in(left.pop())
         left += inner
@@ -161,7 +165,22 @@ def _codes_in(code: Any) -> list[CodeType]:
     return [x for x in code.co_consts if isinstance(x, CodeType)]
 
 
-def content(functions: Iterable[Any]) -> str:
+def in_order(f: FunctionType, args: Sequence[Any], named: Mapping[str, Any]) -> Sequence[Any]:
+    """Return the arguments of a call at the places of the function's parameters."""
+    try:
+        bound = inspect.signature(f).bind(*args, **named)
+    except TypeError as error:
+        raise Unreadable(str(error)) from None
+    bound.apply_defaults()
+    return bound.args
+
+
+def assigned_in(tree: ast.AST) -> list[str]:
+    """Return the names that a tree assigns to."""
+    return [x.id for x in ast.walk(tree) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)]
+
+
+def content(functions: Sequence[Any]) -> str:
     """Return a text that is the same for functions that compute the same: their code and the values it refers to.
 
     It is a key: two functions of the same content may stand for one another, in another process, too. An object
@@ -173,7 +192,10 @@ def content(functions: Iterable[Any]) -> str:
     (True, False)
     """
     seen: dict[int, int] = {}
-    return "; ".join(_content(f, seen) for f in functions)
+    try:
+        return "; ".join(_content(f, seen, frozenset()) for f in functions)
+    except RecursionError:
+        return f"functions object at {[id(f) for f in functions]}"
 
 
 def is_lasting(text: str) -> bool:
@@ -181,35 +203,41 @@ def is_lasting(text: str) -> bool:
     return "object at" not in text
 
 
-def _content(x: Any, seen: dict[int, int]) -> str:
+def _content(x: Any, seen: dict[int, int], names: frozenset[str]) -> str:
+    """Return the content of an object, of which a function uses the attributes of some names."""
     if x is None or isinstance(x, (bool, int, float, str, bytes)):
         return repr(x)
     if id(x) in seen:  # a function that calls itself
         return f"#{seen[id(x)]}"
-    if isinstance(x, (tuple, list, frozenset)):
-        parts = [_content(part, seen) for part in x]
-        return f"{type(x).__name__}({', '.join(sorted(parts) if isinstance(x, frozenset) else parts)})"
+    if isinstance(x, (tuple, list, set, frozenset)):
+        parts = [_content(part, seen, names) for part in x]
+        return f"{type(x).__name__}({', '.join(sorted(parts) if isinstance(x, (set, frozenset)) else parts)})"
     if isinstance(x, Op) and OPS.get(x.name) is x.row:
         return f"row {x.name}"
     seen[id(x)] = len(seen)
+    if isinstance(x, dict):
+        return f"dict({', '.join(f'{key!r}: {_content(value, seen, names)}' for key, value in x.items())})"
     if isinstance(x, Op):
-        return f"op({_content(x.row.function, seen)}, {', '.join(_content(rule, seen) for rule in x.partials)})"
+        return f"op({', '.join(_content(f, seen, names) for f in [x.row.function, *x.partials])})"
     if isinstance(x, CodeType):
-        return f"{x.co_code!r} {x.co_names} {_content(x.co_consts, seen)}"
+        return f"{x.co_code!r} {x.co_names} {_content(x.co_consts, seen, names)}"
     if isinstance(x, FunctionType):
-        names = _names_of(x)
-        used = {name: names[name] for name in sorted(_names_in(x.__code__)) if name in names}
-        for name, module in [*used.items()]:
-            if inspect.ismodule(module):  # the values that are taken from it
-                used |= {f"{name}.{key}": vars(module)[key] for key in x.__code__.co_names if key in vars(module)}
-        values = ", ".join(f"{name}: {_content(value, seen)}" for name, value in used.items())
-        return f"function({_content(x.__code__, seen)}, {_content(x.__defaults__, seen)}, {{{values}}})"
-    if inspect.ismodule(x):
-        return f"module {x.__name__}"
-    if inspect.isbuiltin(x) or inspect.isclass(x):
+        used = _names_in(x.__code__)
+        try:
+            free = _names_of(x)
+        except Unreadable:
+            return f"function object at {id(x)}"
+        values = {name: _content(free[name], seen, used) for name in sorted(used) if name in free}
+        return f"function({_content(x.__code__, seen, used)}, {_content(x.__defaults__, seen, used)}, {values})"
+    if inspect.isbuiltin(x):
         return f"{x.__module__}.{x.__qualname__}"
-    return f"{type(x).__name__} object at {id(x)}"
+    own = {name: inspect.getattr_static(x, name, None) for name in sorted(names)}
+    values = {name: _content(value, seen, names) for name, value in own.items() if value is not None}
+    if inspect.ismodule(x) or inspect.isclass(x):
+        return f"{getattr(x, '__module__', '')}.{x.__name__} {values}"
+    numbers = x.tobytes() if hasattr(x, "tobytes") else b""
+    return f"{type(x).__name__} object at {id(x)} {numbers!r} {values}"
 
 
-def _names_in(code: CodeType) -> set[str]:
-    return {*code.co_names, *code.co_freevars}.union(*map(_names_in, _codes_in(code)))
+def _names_in(code: CodeType) -> frozenset[str]:
+    return frozenset([*code.co_names, *code.co_freevars]).union(*map(_names_in, _codes_in(code)))

@@ -26,14 +26,15 @@ SUFFIX = ".kernels"
 def folder() -> Path | None:
     """Return the folder of the cache, or None where it is switched off or there is no place for it.
 
-    It is `$AUTOGRAD_MINI_CACHE`, or `autograd_mini` in the folder of the system for such files; 0 switches it off.
+    It is `$AUTOGRAD_MINI_CACHE`, or `autograd_mini/kernels` in the folder of the system for such files; 0 switches it
+    off.
     """
     chosen = os.environ.get(VARIABLE)
     if chosen is not None:
         return Path(chosen) if chosen not in ("", "0") else None
     around = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME", "")
     try:
-        return (Path(around) if os.path.isabs(around) else Path.home() / ".cache") / "autograd_mini"
+        return (Path(around) if os.path.isabs(around) else Path.home() / ".cache") / "autograd_mini" / "kernels"
     except RuntimeError:  # a user without a home
         return None
 

@@ -16,10 +16,10 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from ..ops import Op
-from ..source import Unreadable, source_of
+from ..source import Unreadable, assigned_in, in_order, source_of
 from .meanings import FUNCTIONS, KINDS, PURE, STATIC, Range, kinds_of
 from .primitives import INT, Primitive
-from .values import LIBRARY, ORDER, Failed, Number, Values
+from .values import LIBRARY, ORDER, Failed, Number, Values, is_same, leaves, rebuilt
 
 __all__ = ["Evaluator", "Promote"]
 
@@ -36,10 +36,10 @@ class Promote(Exception):
 
 
 class Loop(NamedTuple):
-    """The blocks that leave a loop, and those that begin its next turn; a loop over a list has none."""
+    """The blocks that leave a loop, and those that begin its next turn."""
 
-    breaks: list[Edge] | None
-    continues: list[Edge] | None
+    breaks: list[Edge]
+    continues: list[Edge]
 
 
 class Evaluator(Values):
@@ -49,6 +49,8 @@ class Evaluator(Values):
     own: frozenset[str]
     names: Names
     active: tuple[Any, ...] = ()  # the functions that are being written in one another
+    returns: list[Edge]
+    loops: list[Loop | None]  # around a statement; one over a list is None
 
     def inside(self, function: Callable[..., Any], args: Sequence[Any], *, checked: bool = False) -> Any:
         """Write a function in place, and return its result."""
@@ -69,13 +71,10 @@ class Evaluator(Values):
             raise Failed
         return inner.join(inner.returns)
 
-    returns: list[Edge]
-    loops: list[Loop]
-
     def call(self, f: Any, args: Sequence[Any], named: Mapping[str, Any] | None = None) -> Any:
         """Return the result of a call."""
         if named and isinstance(f, FunctionType):
-            args = _in_order(f, args, named)
+            args = in_order(f, args, named)
         elif named and not (f is zip and named == {"strict": True}):
             raise Unreadable(f"{f} is called with arguments by name")
         known = not any(map(_holds_number, args))
@@ -104,7 +103,7 @@ class Evaluator(Values):
         if not getattr(f, "shared", False):
             return self.inside(f, args)
         made = self.unit.shared(f, args)
-        numbers = [leaf for x, kind in zip(args, kinds_of(f), strict=False) if kind is not None for leaf in _leaves(x)]
+        numbers = [leaf for x, kind in zip(args, kinds_of(f), strict=False) if kind is not None for leaf in leaves(x)]
         return self.wrapped(
             self.b.call(made, [self.converted(*xk) for xk in zip(numbers, made.ftype.args, strict=True)])
         )
@@ -135,10 +134,10 @@ class Evaluator(Values):
     def merged(self, xs: Sequence[Any], blocks: Sequence[Any], meeting: Any) -> Any:
         """Return the value of a name after blocks that each have one for it."""
         first = xs[0]
-        if all(_is_same(first, x) for x in xs[1:]):
+        if all(is_same(first, x) for x in xs[1:]):
             return first
         if all(isinstance(x, (tuple, list)) and type(x) is type(first) and len(x) == len(first) for x in xs):
-            return _rebuilt(first, [self.merged(parts, blocks, meeting) for parts in zip(*xs, strict=True)])
+            return rebuilt(first, [self.merged(parts, blocks, meeting) for parts in zip(*xs, strict=True)])
         try:
             kind = self.common(xs)
         except Unreadable:
@@ -220,9 +219,10 @@ class Evaluator(Values):
             case ast.For(orelse=[]):
                 return self.each(node)
             case ast.Break() | ast.Continue():
-                edges = self.loops[-1][isinstance(node, ast.Continue)]
-                if edges is None:
+                loop = self.loops[-1]
+                if loop is None:
                     raise Unreadable("a loop over a list that ends early")
+                edges = loop.breaks if isinstance(node, ast.Break) else loop.continues
                 edges.append((self.b.block, dict(self.names)))
                 return False
             case _:
@@ -264,7 +264,7 @@ class Evaluator(Values):
         if not isinstance(over, Range):
             if self.checked and not isinstance(over, (tuple, list)):
                 over = tuple(over)
-            self.loops.append(Loop(None, None))
+            self.loops.append(None)
             for x in over:
                 self.bind(node.target, x)
                 if not self.run(node.body):
@@ -301,7 +301,7 @@ class Evaluator(Values):
     ) -> bool:
         """Build a loop; the names that its parts assign to are carried from one turn to the next."""
         carried = [
-            name for name in dict.fromkeys(name for part in parts for name in _stored(part)) if name in self.names
+            name for name in dict.fromkeys(name for part in parts for name in assigned_in(part)) if name in self.names
         ]
         start = self.b.block
         head, inner, out = (self.b.append_basic_block() for _ in range(3))
@@ -314,8 +314,6 @@ class Evaluator(Values):
         if condition is False:
             raise Unreadable("a loop that never runs")
         around = Loop([], [])
-        assert around.breaks is not None
-        assert around.continues is not None
         if condition is True:
             self.b.branch(inner)
             self.b.function.blocks.remove(out)
@@ -333,7 +331,7 @@ class Evaluator(Values):
             self.names = self.join(around.continues)
             if last is not None:
                 last()
-            self.closed(phis, [leaf for name in carried for leaf in _leaves(self.names.get(name))])
+            self.closed(phis, [leaf for name in carried for leaf in leaves(self.names.get(name))])
             self.b.branch(head)
         if around.breaks:
             self.names = self.join(around.breaks)
@@ -342,7 +340,7 @@ class Evaluator(Values):
     def opened(self, x: Any, key: tuple[Any, ...], start: Any, head: Any, phis: list[tuple[Any, Any]]) -> Any:
         """Return a variable of a loop at the head of each turn; it comes from `start` the first time."""
         if isinstance(x, (tuple, list)):
-            return _rebuilt(x, [self.opened(part, (*key, k), start, head, phis) for k, part in enumerate(x)])
+            return rebuilt(x, [self.opened(part, (*key, k), start, head, phis) for k, part in enumerate(x)])
         kind = self.unit.hints.get(key) or self.kind_of(x)
         if kind is None:
             raise Unreadable(f"{key[1]} changes in a loop and is no number")
@@ -444,16 +442,6 @@ class Evaluator(Values):
         return self.either(x, *(ways if wanted else ways[::-1]))
 
 
-def _in_order(f: FunctionType, args: Sequence[Any], named: Mapping[str, Any]) -> Sequence[Any]:
-    """Return the arguments of a call at the places of the function's parameters."""
-    try:
-        bound = inspect.signature(f).bind(*args, **named)
-    except TypeError as error:
-        raise Unreadable(str(error)) from None
-    bound.apply_defaults()
-    return bound.args
-
-
 def _holds_number(x: Any) -> bool:
     return isinstance(x, (Number, Range)) or (isinstance(x, (tuple, list)) and any(map(_holds_number, x)))
 
@@ -465,21 +453,3 @@ def _is_constant(x: Any) -> bool:
     if x is None or isinstance(x, (bool, int, float, str, Op, FunctionType, type)):
         return True
     return inspect.ismodule(x) or inspect.isbuiltin(x)
-
-
-def _is_same(x: Any, y: Any) -> bool:
-    return x is y or (type(x) is type(y) and isinstance(x, (bool, int, float, str)) and repr(x) == repr(y))
-
-
-def _stored(tree: ast.AST) -> list[str]:
-    """Return the names that a tree assigns to."""
-    return [x.id for x in ast.walk(tree) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)]
-
-
-def _rebuilt(like: Any, parts: list[Any]) -> Any:
-    """Return a tuple or list of the kind of another."""
-    return type(like)(*parts) if hasattr(like, "_fields") else type(like)(parts)
-
-
-def _leaves(x: Any) -> list[Any]:
-    return [leaf for part in x for leaf in _leaves(part)] if isinstance(x, (tuple, list)) else [x]

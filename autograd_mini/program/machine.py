@@ -26,7 +26,7 @@ WIDTH = 8 if "+avx512f" in FEATURES.split(",") else 4  # numbers of a vector, a 
 # The functions of C that kernels call; some systems do not show them to LLVM by themselves.
 OF_C = (
     "acos acosh asin asinh atan atan2 atanh cbrt cos cosh erf erfc exp exp2 expm1 fmod hypot lgamma log log10 log1p "
-    "log2 pow sin sinh tan tanh tgamma memset memcpy"
+    "log2 pow sin sinh tan tanh tgamma ceil floor rint roundeven trunc memset memcpy"
 ).split()
 
 

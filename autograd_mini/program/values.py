@@ -26,7 +26,7 @@ from .vectors import LANES
 if TYPE_CHECKING:
     from .builder import Unit
 
-__all__ = ["COMPARISONS", "LIBRARY", "ORDER", "PYTHON", "Failed", "Number", "Values"]
+__all__ = ["COMPARISONS", "LIBRARY", "ORDER", "PYTHON", "Failed", "Number", "Values", "is_same", "leaves", "rebuilt"]
 
 ORDER = [BOOL, INT, FLOAT, VECTOR]  # a value of one kind can become one of a later kind
 BIGGEST = 2**63  # ints of the machine are smaller
@@ -270,6 +270,24 @@ class Values:
         if isinstance(x, Number) and isinstance(y, Number):
             return Number(self, self.b.and_(x.value, y.value))
         return (y if x else x) if not isinstance(x, Number) else (x if y else y)
+
+
+# Lists of values.
+
+
+def is_same(x: Any, y: Any) -> bool:
+    """Return whether two objects are one, or the same number or text."""
+    return x is y or (type(x) is type(y) and isinstance(x, (bool, int, float, str)) and repr(x) == repr(y))
+
+
+def rebuilt(like: Any, parts: list[Any]) -> Any:
+    """Return a tuple or list of the kind of another."""
+    return type(like)(*parts) if hasattr(like, "_fields") else type(like)(parts)
+
+
+def leaves(x: Any) -> list[Any]:
+    """Return the objects in lists and tuples, and in those within them."""
+    return [leaf for part in x for leaf in leaves(part)] if isinstance(x, (tuple, list)) else [x]
 
 
 # Python's meaning of some signs between floats.
