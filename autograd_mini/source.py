@@ -191,7 +191,7 @@ def content(functions: Sequence[Any]) -> str:
     >>> content([scaled(2.0)]) == content([scaled(2.0)]), content([scaled(2.0)]) == content([scaled(3.0)])
     (True, False)
     """
-    seen: dict[int, int] = {}
+    seen: dict[tuple[int, frozenset[str]], int] = {}
     try:
         return "; ".join(_content(f, seen, frozenset()) for f in functions)
     except RecursionError:
@@ -203,18 +203,18 @@ def is_lasting(text: str) -> bool:
     return "object at" not in text
 
 
-def _content(x: Any, seen: dict[int, int], names: frozenset[str]) -> str:
+def _content(x: Any, seen: dict[tuple[int, frozenset[str]], int], names: frozenset[str]) -> str:
     """Return the content of an object, of which a function uses the attributes of some names."""
     if x is None or isinstance(x, (bool, int, float, str, bytes)):
         return repr(x)
-    if id(x) in seen:  # a function that calls itself
-        return f"#{seen[id(x)]}"
+    if (id(x), names) in seen:  # a function that calls itself
+        return f"#{seen[id(x), names]}"
     if isinstance(x, (tuple, list, set, frozenset)):
         parts = [_content(part, seen, names) for part in x]
         return f"{type(x).__name__}({', '.join(sorted(parts) if isinstance(x, (set, frozenset)) else parts)})"
     if isinstance(x, Op) and OPS.get(x.name) is x.row:
         return f"row {x.name}"
-    seen[id(x)] = len(seen)
+    seen[id(x), names] = len(seen)
     if isinstance(x, dict):
         return f"dict({', '.join(f'{key!r}: {_content(value, seen, names)}' for key, value in x.items())})"
     if isinstance(x, Op):

@@ -310,14 +310,13 @@ def of_an_object(x: float) -> float:
     return float(CONFIG.K * x)
 
 
-UNSEEN = pytest.mark.xfail(strict=True, reason="`source.content` asks an object only once, for one function's names")
 READERS = [
     of_a_module,
     of_a_class,
     in_a_comprehension,
     of_a_module_in_a_module,
     of_an_object,
-    pytest.param(of_which_the_rule_reads_another, marks=UNSEEN),
+    of_which_the_rule_reads_another,
 ]
 
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from ..ops import OPS, Op, Traced
 from ..source import content, is_lasting
+from ..trace import users_frame
 from . import cache as files
 from .arrays import Arrays
 from .code import FIELDS, FRAME, HEAD, code_of
@@ -216,6 +217,7 @@ def _found(wanted: Mapping[Key, Op | str | None], name: str) -> dict[Key, int]:
 def _make(lacking: Mapping[Key, Op | str | None], name: str) -> None:
     from .machine import Loaded, identity
 
+    refused: dict[Op, str] = {}
     rows = dict.fromkeys(row for kind in lacking.values() if isinstance(kind, Op) for row in _rows_of_users(kind))
     symbols = {key: f"k{i}" for i, key in enumerate(lacking)}
     lasting = all(is_lasting(text) for _, text in lacking)
@@ -225,15 +227,17 @@ def _make(lacking: Mapping[Key, Op | str | None], name: str) -> None:
         from .builder import compiled
 
         code, refused = compiled({symbols[k]: (k[0], kind) for k, kind in lacking.items()}, [*rows])
-        for row, reason in refused.items():
-            if row.is_custom:
-                warnings.warn(f"{name}: Python computes {row} number by number: {reason}", stacklevel=5)
-        if lasting and not any(row.is_custom for row in refused):
+        refused = {row: reason for row, reason in refused.items() if row.is_custom}
+        if lasting and not refused:  # else the next process would not say so
             files.write(key, code)
     callbacks = [_called_back(row) for row in rows]
     loaded = Loaded(code, [ctypes.cast(f, ctypes.c_void_p).value or 0 for f in callbacks])
     _KEPT.append((loaded, callbacks))
     _PLACES.update({key: loaded.place(symbol) for key, symbol in symbols.items()})
+    for row, reason in refused.items():
+        frame = users_frame()
+        message = f"{name}: Python computes {row} number by number: {reason}"
+        warnings.warn_explicit(message, UserWarning, frame.f_code.co_filename, frame.f_lineno)
 
 
 @cache
@@ -257,7 +261,11 @@ def runner(program: Program, use: str | None = None) -> Runner:
     try:
         import llvmlite.binding  # noqa: F401
     except ImportError:
-        if use is None:
-            return Arrays(program)
-        raise ImportError('this needs llvmlite: pip install "autograd_mini[fast]"') from None
-    return Kernels(program)
+        reason = 'this needs llvmlite: pip install "autograd_mini[fast]"'
+    else:
+        if Path(__file__).exists():
+            return Kernels(program)
+        reason = "kernels are compiled from the package's files, which are in an archive here: unpack it"
+    if use == "llvm":
+        raise ImportError(reason)
+    return Arrays(program)
