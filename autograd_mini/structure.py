@@ -116,6 +116,4 @@ def array(leaves: list[Any], shape: tuple[int, ...]) -> Any:
 
     if all(type(x) is float for x in leaves):
         return np.array(leaves, dtype=float).reshape(shape)
-    objects = np.empty(len(leaves), dtype=object)
-    objects[:] = leaves
-    return objects.reshape(shape)
+    return np.fromiter(leaves, dtype=object, count=len(leaves)).reshape(shape)  # which asks no leaf for its items
