@@ -1,8 +1,9 @@
 r"""An interactive view of a graph: one HTML page that steps through both passes and recomputes them.
 
-This room owns what the page is filled with: the picture, the facts of the graph as JSON, and the rows as
-JavaScript, written by running their rules over a recorder. How the page behaves stands in `explore.html`,
-the one file that is not Python. It must not know how derivatives are found, nor how a graph is laid out.
+This module fills the page with the picture, the facts of the graph as JSON, and the rows as JavaScript: their
+functions, which `javascript` writes, and their rules, which are run over a recorder. How the page behaves stands
+in `explore.html`, the one file that is not Python. It must not know how derivatives are found, nor how a graph is
+laid out.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from typing import Any, ClassVar, NoReturn
 
 from .explain import edges, explain
 from .files import write_whole
+from .javascript import Script, literal
 from .ops import OPS, Level, Op, Traced, guard
 from .printing import Text
+from .source import Unreadable
 from .stale import require_fresh
 from .value import Value, primal, topological_order
 
@@ -34,45 +37,6 @@ MOST_EDGES = 2_500
 LONGEST = 20_000  # characters of a row as JavaScript; a function of one's own may grow without end
 ROOM = 120  # points that a box is wide, for other numbers than those that are there at first
 TALLEST, LOWEST = 900, 460  # pixels of the frame in a notebook
-
-# The rows' float functions, those of `math` under JavaScript's name and the others over the row's operands.
-# A row without a line here is written by running its function over the recorder, or not at all.
-MATH = (
-    "abs sqrt cbrt hypot exp expm1 log log1p log2 log10 sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh "
-    "atanh sign"
-).split()
-BODIES = {
-    "excess": "x === y && x === Infinity ? 0 : x - y",
-    "pow": "x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y",  # as C and Python have it
-    "powlog": "k < 0 || (k > 0 && x ** y === 0) ? 0 : x ** y * Math.log(x) ** k",
-    "xlogy": "x === 0 && y >= 0 ? 0 : x * Math.log(y)",
-    # A series of positive terms near 0, a continued fraction in the tail.
-    "erf": """{
-    const far = Math.abs(x) > 2;
-    if (far) return Math.sign(x) * (1 - f_erfc(Math.abs(x)));
-    let term = x, total = x;
-    for (let n = 1; n < 60; n++) total += term *= 2 * x * x / (2 * n + 1);
-    return 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) * total;
-  }""",
-    "erfc": """{
-    if (!(x > 2)) return 1 - f_erf(x);
-    let fraction = x;
-    for (let n = 100; n > 0; n--) fraction = x + n / 2 / fraction;
-    return Math.exp(-x * x) / Math.sqrt(Math.PI) / fraction;
-  }""",
-    "sigmoid": "x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x))",
-    "softplus": "(x > 0 ? x : 0) + Math.log1p(Math.exp(-Math.abs(x)))",
-    "relu": "x <= 0 ? 0 : x",
-    "leaky_relu": "x <= 0 ? y * x : x",
-    "gelu": "0.5 * x * f_erfc(-x / Math.SQRT2)",
-    "silu": "x * f_sigmoid(x)",
-    "maximum": "x >= y || x !== x ? x : y",
-    "minimum": "x <= y || x !== x ? x : y",
-    "where": "condition !== 0 ? x : y",
-    "greater": "x > y ? 1 : 0",
-    "greater_equal": "x >= y ? 1 : 0",
-    "equal": "x === y ? 1 : 0",
-}
 
 
 class Explorer:
@@ -329,18 +293,14 @@ class _Formula(_Script):
 
 def _text(x: Any) -> str:
     """Write an operand, or what a rule gave, as JavaScript."""
-    if isinstance(x, _Script):
-        return x.text
-    number = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}.get(repr(float(x)), repr(float(x)))
-    return f"({number})" if number.startswith("-") else number
+    return x.text if isinstance(x, _Script) else literal(float(x))
 
 
 class _Rows:
-    """The rows of a page: functions that were asked for, and one entry for each way a row is used."""
+    """The rows of a page: the functions that they take, and one entry for each way a row is used."""
 
     def __init__(self) -> None:
-        self.functions: dict[str, str] = {}
-        self.names: dict[Op, str] = {}
+        self.script = Script()
         self.entries: dict[str, int] = {}
 
     def place(self, node: Value) -> int:
@@ -360,34 +320,19 @@ class _Rows:
     def _slopes(self, op: Op, operands: Sequence[Any], kind: type[_Script]) -> list[str]:
         """Write the rules of the operands that are no constants."""
         written = [kind(self, x.text) if isinstance(x, _Script) else x for x in operands]
-        rules = zip(op.partials, operands, strict=True)
+        rules = zip(op.rules, operands, strict=True)
         return [self._recorded(op, rule, [*written, kind(self, "z")]) for rule, x in rules if isinstance(x, _Script)]
 
     def applied(self, op: Op, parts: list[str]) -> str:
         """Write a row applied to operands: as its own text where that is arithmetic, else as a call."""
         if OPS.get(op.name) is op.row and op.infix and Level.SUM <= op.text.level <= Level.PRODUCT:
             return f"({op.text.filled(dict(zip(op.operands, parts, strict=True)))})"
-        return f"{self._function(op)}({', '.join(parts)})"
-
-    def _function(self, op: Op) -> str:
-        """Return the name of a row as a function, and keep its definition."""
-        op = op.row
-        if op in self.names:
-            return self.names[op]
-        own = OPS.get(op.name) is op
-        if own and op.name in MATH:
-            self.names[op] = f"Math.{op.name}"
-        elif own and op.name in BODIES:
-            self.names[op] = name = f"f_{op.name}"
-            self.functions[name] = f"({', '.join(op.operands)}) => {BODIES[op.name]}"
-            for other in re.findall(r"\bf_(\w+)\(", BODIES[op.name]):
-                self._function(OPS[other])
-        else:
-            operands = [_Script(self, f"x{i}") for i in range(op.arity)]
-            body = self._recorded(op, op.function, operands)
-            self.names[op] = name = f"g_{len(self.names)}"
-            self.functions[name] = f"({', '.join(x.text for x in operands)}) => {body}"
-        return self.names[op]
+        if op.composed is not None:
+            return self._recorded(op, op.function, [_Script(self, part) for part in parts])
+        try:
+            return self.script.applied(op, parts)
+        except Unreadable as error:
+            raise _Unwritten(f"{op} has no function in JavaScript: {error}") from error
 
     def _recorded(self, op: Op, function: Callable[..., Any], operands: Sequence[Any]) -> str:
         try:
@@ -395,13 +340,14 @@ class _Rows:
                 return _text(function(*operands))
             except (ArithmeticError, ValueError):  # a constant at a pole: JavaScript knows the limit
                 return _text(function(*(_Script(self, _text(x)) for x in operands)))
+        except _Unwritten:
+            raise
         except Exception as error:  # whatever a function says that was given no number
             raise _Unwritten(f"{op} has no function in JavaScript") from error
 
     def written(self) -> str:
         """Return the functions and the list of rows, as a script."""
-        lines = [f"const {name} = {body};" for name, body in self.functions.items()]
-        return "\n  ".join([*lines, "const rows = [", *(f"  {entry}," for entry in self.entries), "];"])
+        return "\n  ".join([*str(self.script).splitlines(), "const rows = [", *(f"  {x}," for x in self.entries), "];"])
 
 
 # The picture.

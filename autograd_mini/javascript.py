@@ -1,0 +1,345 @@
+"""Python functions of floats as JavaScript, written from their sources.
+
+A `Script` collects functions: each is written once, after those that it calls. JavaScript's numbers stand for floats,
+bools and ints, which are exact up to 2**53. Arithmetic follows IEEE, as in `op.limit`: where its function raises an
+error, a row has the value of its column `beyond`, or without one goes on with infinities, and is nan where a function
+says `raise`. All other constructs are refused.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import count
+from types import FunctionType, ModuleType
+from typing import Any
+
+from .ops import OPS, Op
+from .source import Source, Unreadable, in_order, source_of, source_row
+
+__all__ = ["Script", "literal"]
+
+# The functions that JavaScript lacks: those of Python's arithmetic, and those of `math` and the rows by their names.
+RUNTIME = {
+    "caught": "(f, beyond) => (...xs) => { try { return Number(f(...xs)); } catch { return beyond(...xs); } }",
+    "fail": "() => { throw 0; }",
+    # As in C, nan of numbers and infinity of finite ones tell an error.
+    "checked": """(f, ...xs) => {
+    const z = f(...xs);
+    return (z !== z ? !xs.some(Number.isNaN) : Math.abs(z) === Infinity && xs.every(Number.isFinite)) ? fail() : z;
+  }""",
+    "divided": "(x, y) => y === 0 ? fail() : x / y",
+    "pow": "(x, y) => x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y",
+    "modulo": """(x, y) => {
+    const r = x % (y === 0 ? fail() : y);
+    return r === 0 ? copysign(0, y) : r < 0 !== y < 0 ? r + y : r;
+  }""",
+    "floordiv": """(x, y) => {
+    const r = x % (y === 0 ? fail() : y), z = (x - r) / y - (r !== 0 && r < 0 !== y < 0 ? 1 : 0), low = Math.floor(z);
+    return z === 0 ? copysign(0, x / y) : z - low > 0.5 ? low + 1 : low;
+  }""",
+    "whole": "x => Number.isFinite(x) ? x + 0 : fail()",
+    "rounded": """x => {
+    const low = Math.floor(x), rest = x - low;
+    return rest > 0.5 || (rest === 0.5 && low % 2 !== 0) ? low + 1 : low;
+  }""",
+    "largest": "(...xs) => xs.reduce((x, y) => y > x ? y : x)",
+    "smallest": "(...xs) => xs.reduce((x, y) => y < x ? y : x)",
+    "copysign": "(x, y) => y < 0 || Object.is(y, -0) ? -Math.abs(x) : Math.abs(x)",
+    "exp2": "x => 2 ** x",
+    "fmod": "(x, y) => x % y",
+    # A series of positive terms near 0, a continued fraction in the tail.
+    "erf": """x => {
+    if (Math.abs(x) > 2) return Math.sign(x) * (1 - erfc(Math.abs(x)));
+    let term = x, total = x;
+    for (let n = 1; n < 60; n++) total += term *= 2 * x * x / (2 * n + 1);
+    return 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) * total;
+  }""",
+    "erfc": """x => {
+    if (!(x > 2)) return 1 - erf(x);
+    let fraction = x;
+    for (let n = 100; n > 0; n--) fraction = x + n / 2 / fraction;
+    return Math.exp(-x * x) / Math.sqrt(Math.PI) / fraction;
+  }""",
+    # Stirling's series far out, to where recurrences lead, and far left of 0 the reflections.
+    "gamma": """x => {
+    if (!(x < 0.5)) return Math.exp(lgamma(x));
+    const n = Math.round(x), sine = (n % 2 ? -1 : 1) * Math.sin(Math.PI * (x - n));
+    return x === n || x === -Infinity ? NaN : Math.PI / sine / gamma(1 - x);
+  }""",
+    "lgamma": """x => {
+    const n = Math.round(x), t = 1 / x / x;
+    if (x === 1 || x === 2) return 0;
+    if ((x <= 0 && x === n) || x === -Infinity) return Infinity;
+    if (x < -20) return Math.log(Math.PI / Math.abs(Math.sin(Math.PI * (x - n)))) - lgamma(1 - x);
+    if (x < 20) return lgamma(x + 1) - Math.log(Math.abs(x));
+    const rest = ((((t / 1188 - 1 / 1680) * t + 1 / 1260) * t - 1 / 360) * t + 1 / 12) / x;
+    return x === Infinity ? x : (x - 0.5) * Math.log(x) - x + Math.log(2 * Math.PI) / 2 + rest;
+  }""",
+    "digamma": """x => {
+    const n = Math.round(x), t = 1 / x / x;
+    if (x < 0 && (x === n || x === -Infinity)) return NaN;
+    if (x < -20) return digamma(1 - x) - Math.PI / Math.tan(Math.PI * (x - n));
+    if (x < 20) return x === 0 ? -1 / x : digamma(x + 1) - 1 / x;
+    return Math.log(x) - 0.5 / x - ((((t / 132 - 1 / 240) * t + 1 / 252) * t - 1 / 120) * t + 1 / 12) * t;
+  }""",
+}
+MATH: dict[Any, str] = {
+    getattr(math, name): name if name in RUNTIME else f"Math.{name}"
+    for name in (
+        "acos acosh asin asinh atan atan2 atanh cbrt copysign cos cosh erf erfc exp exp2 expm1 fmod gamma hypot lgamma "
+        "log log10 log1p log2 pow sin sinh sqrt tan tanh"
+    ).split()
+} | {math.fabs: "Math.abs"}
+FORMS = {
+    abs: "Math.abs({})", float: "{}", bool: "Number({} !== 0)", int: "whole(Math.trunc({}))",
+    round: "whole(rounded({}))",
+    math.trunc: "whole(Math.trunc({}))", math.floor: "whole(Math.floor({}))", math.ceil: "whole(Math.ceil({}))",
+    math.degrees: "({} * 180 / Math.PI)", math.radians: "({} * Math.PI / 180)", math.isnan: "Number(Number.isNaN({}))",
+    math.isinf: "Number(Math.abs({}) === Infinity)", math.isfinite: "Number(Number.isFinite({}))",
+    ast.Add: "({} + {})", ast.Sub: "({} - {})", ast.Mult: "({} * {})", ast.Div: "({} / {})", ast.Mod: "modulo({}, {})",
+    ast.FloorDiv: "floordiv({}, {})", ast.USub: "(-{})", ast.UAdd: "{}",
+}  # fmt: skip
+SIGNS: dict[type, str] = {
+    ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "===", ast.NotEq: "!==",
+    ast.And: "&&", ast.Or: "||",
+}  # fmt: skip
+MANY = {max: "largest", min: "smallest"}
+TURNS = 1_000_000  # of a `while`, after which it has no result: a page must not hang
+
+
+class Script:
+    """Functions in JavaScript, each after those that it calls."""
+
+    def __init__(self) -> None:
+        self.functions: dict[str, str] = {}
+        self._rows: dict[Op, str] = {}
+        self._names: dict[Any, str] = {}  # of Python's functions
+        self._active: list[Any] = []  # those that are being written
+
+    def __str__(self) -> str:
+        return "\n".join(f"const {name} = {text};" for name, text in self.functions.items())
+
+    def applied(self, op: Op, operands: Sequence[str]) -> str:
+        """Write a row applied to numbers.
+
+        Raises:
+            Unreadable: its function cannot be written.
+
+        >>> Script().applied(OPS["exp"], ["x"])
+        'Math.exp(x)'
+        """
+        op = op.row
+        row, own = source_row(op), OPS.get(op.name) is op
+        name = op.name if own and op.name in RUNTIME else MATH.get(row.function)
+        if name is None and op not in self._rows:
+            name = self.function(row.function, strict=row.beyond is not None)
+            if row.raises:
+                beyond = "() => NaN" if row.beyond is None else self.function(row.beyond)
+                name = self.defined(op.name, self.used(f"caught({name}, {beyond})"))
+            self._rows[op] = name
+        return self.used(f"{name or self._rows[op]}({', '.join(operands)})")
+
+    def function(self, f: Callable[..., Any], *, strict: bool = False) -> str:
+        """Write a Python function and return its name; a strict one throws where Python raises an error."""
+        key = f, strict
+        if key in self._active:
+            raise Unreadable(f"{f.__name__} calls itself")
+        if key not in self._names:
+            source = source_of(f)
+            self._active.append(key)
+            try:
+                self._names[key] = self.defined(source.name, str(_Writer(self, source, strict)))
+            finally:
+                self._active.pop()
+        return self._names[key]
+
+    def defined(self, name: str, text: str) -> str:
+        """Keep a function under a name like the given one, and return that."""
+        base = "f_" + re.sub(r"\W", "_", name.strip("<>"))
+        names = (f"{base}_{n}" if n else base for n in count())
+        chosen = next(x for x in names if self.functions.get(x, text) == text)
+        self.functions[chosen] = text
+        return chosen
+
+    def used(self, text: str) -> str:
+        """Keep the functions of a text that JavaScript lacks."""
+        for name in re.findall(r"[$\w]+", text):
+            if name in RUNTIME and name not in self.functions:
+                self.functions[name] = RUNTIME[name]
+                self.used(RUNTIME[name])
+        return text
+
+
+class _Writer:
+    """Writes one function; a variable has a `$`, so that its name is none of JavaScript's."""
+
+    def __init__(self, script: Script, source: Source, strict: bool) -> None:
+        self.script, self.source, self.strict = script, source, strict
+
+    def __str__(self) -> str:
+        own, given = self.source.own, self.source.parameters
+        parameters, variables = (", ".join(f"${name}" for name in names) for names in (given, sorted(own - {*given})))
+        start = f"let {variables}; " if variables else ""
+        return f"({parameters}) => {{ {start}{self.block(self.source.body)} }}"
+
+    def block(self, nodes: Sequence[ast.stmt]) -> str:
+        """Write statements."""
+        return " ".join(filter(None, map(self.statement, nodes)))
+
+    def statement(self, node: ast.stmt) -> str:
+        """Write a statement."""
+        match node:
+            case ast.Pass() | ast.Expr(value=ast.Constant()):
+                return ""
+            case ast.Return(value=ast.expr() as x):
+                return f"return {self.number(x)};"
+            case ast.Raise():
+                return "throw 0;"
+            case ast.Break():
+                return "break;"
+            case ast.Continue():
+                return "continue;"
+            case ast.Assign(targets=targets, value=x):
+                return self.assigned([pair for target in targets for pair in self.pairs(target, x)])
+            case ast.AnnAssign(target=target, value=ast.expr() as x):
+                return self.assigned(self.pairs(target, x))
+            case ast.AugAssign(target=ast.Name() as target, op=op, value=x):
+                return self.assigned(self.pairs(target, ast.BinOp(ast.Name(target.id, ast.Load()), op, x)))
+            case ast.If(test=test, body=body, orelse=orelse):
+                no = f" else {{ {self.block(orelse)} }}" if orelse else ""
+                return f"if ({self.condition(test)}) {{ {self.block(body)} }}{no}"
+            case ast.While(test=test, body=body, orelse=[]):
+                head = self.script.used(f"let i = 0; {self.condition(test)}; i++ < {TURNS} || fail()")
+                return f"for ({head}) {{ {self.block(body)} }}"
+            case ast.For(target=ast.Name(id=name), iter=over, body=body, orelse=[]):
+                return f"for ({self.over(over)}) {{ ${name} = i; {self.block(body)} }}"
+        raise Unreadable(ast.unparse(node).partition("\n")[0])
+
+    def pairs(self, target: ast.expr, value: ast.expr) -> list[tuple[str, str]]:
+        """Return the names that are assigned to, and their values."""
+        match target, value:
+            case ast.Name(id=name), _:
+                return [(f"${name}", self.number(value))]
+            case ast.Tuple(elts=names), ast.Tuple(elts=values) if len(names) == len(values):
+                return [pair for both in zip(names, values, strict=True) for pair in self.pairs(*both)]
+        raise Unreadable(f"{ast.unparse(target)} = {ast.unparse(value)}")
+
+    def assigned(self, pairs: list[tuple[str, str]]) -> str:
+        """Write an assignment to names, all at once."""
+        names, values = map(", ".join, zip(*pairs, strict=True))
+        return f"{names} = {values};" if len(pairs) == 1 else f"[{names}] = [{values}];"
+
+    def over(self, node: ast.expr) -> str:
+        """Write the head of a loop over a range, or over a list that is known."""
+        match node:
+            case ast.Call(func=f, args=[*ends], keywords=[]) if self.thing(f) is range:
+                step = self.thing(ends.pop()) if len(ends) == 3 else 1
+                start, stop = ["0", *map(self.number, ends)][-2:]
+                if isinstance(step, int) and step != 0:
+                    return f"let i = {start}, n = {stop}; i {'<' if step > 0 else '>'} n; i += {literal(step)}"
+            case ast.Tuple(elts=xs) | ast.List(elts=xs):
+                return f"const i of [{', '.join(map(self.number, xs))}]"
+            case _ if isinstance(known := self.thing(node), (tuple, list)):
+                return f"const i of [{', '.join(map(literal, known))}]"
+        raise Unreadable(ast.unparse(node))
+
+    def thing(self, node: ast.expr) -> Any:
+        """Return the object that an expression stands for, or None where that is not known now."""
+        match node:
+            case ast.Constant(value=x):
+                return x
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=float() | int() as x)):
+                return -x
+            case ast.Name(id=name) if name not in self.source.own and name in self.source.names:
+                return self.source.names[name]
+            case ast.Attribute(value=x, attr=name) if isinstance(module := self.thing(x), ModuleType):
+                return getattr(module, name, None)
+            case ast.Subscript(value=x, slice=at) if isinstance(xs := self.thing(x), (tuple, list, dict)):
+                with suppress(LookupError, TypeError):
+                    return xs[self.thing(at)]
+        return None
+
+    def number(self, node: ast.expr) -> str:
+        """Write an expression as a number."""
+        match node:
+            case ast.Name(id=name) if name in self.source.own:
+                return f"${name}"
+            case ast.Compare() | ast.UnaryOp(op=ast.Not()):
+                return f"Number({self.condition(node)})"
+            case ast.UnaryOp(op=op, operand=x) if type(op) in FORMS:
+                return FORMS[type(op)].format(self.number(x))
+            case ast.BinOp(left=x, op=ast.Pow(), right=y):
+                return self.call(node, math.pow, [x, y], {})
+            case ast.BinOp(left=x, op=ast.Div(), right=y) if self.strict:
+                return self.script.used(f"divided({self.number(x)}, {self.number(y)})")
+            case ast.BinOp(left=x, op=op, right=y) if type(op) in FORMS:
+                return self.script.used(FORMS[type(op)].format(self.number(x), self.number(y)))
+            case ast.BoolOp(op=op, values=[x, *rest]):
+                ways = self.number(x), self.number(ast.BoolOp(op, rest) if rest[1:] else rest[0])
+                return "({} ? {} : {})".format(self.condition(x), *(ways if isinstance(op, ast.Or) else ways[::-1]))
+            case ast.IfExp(test=test, body=x, orelse=y):
+                return f"({self.condition(test)} ? {self.number(x)} : {self.number(y)})"
+            case ast.Call(func=f, args=args, keywords=keywords):
+                return self.call(node, self.thing(f), args, {str(x.arg): x.value for x in keywords})
+            case _ if isinstance(known := self.thing(node), (int, float)):
+                return literal(known)
+        raise Unreadable(ast.unparse(node))
+
+    def condition(self, node: ast.expr) -> str:
+        """Write an expression as a condition; nan is true in Python and false in JavaScript."""
+        match node:
+            case ast.Constant(value=bool() as x):
+                return str(x).lower()
+            case ast.UnaryOp(op=ast.Not(), operand=x):
+                return f"!{self.condition(x)}"
+            case ast.BoolOp(op=op, values=xs):
+                return f"({f' {SIGNS[type(op)]} '.join(map(self.condition, xs))})"
+            case ast.Compare(left=first, ops=ops, comparators=more) if all(type(op) in SIGNS for op in ops):
+                sides = [self.number(x) for x in (first, *more)]
+                parts = [f"{x} {SIGNS[type(op)]} {y}" for x, op, y in zip(sides, ops, sides[1:], strict=False)]
+                return f"({' && '.join(parts)})"
+            case ast.Compare():
+                raise Unreadable(ast.unparse(node))
+        return f"({self.number(node)} !== 0)"
+
+    def call(self, node: ast.expr, f: Any, args: Sequence[ast.expr], named: dict[str, ast.expr]) -> str:
+        """Write a call."""
+        if isinstance(f, Op) and f.raises and self.strict:
+            return self.call(node, source_row(f).function, args, named)
+        if isinstance(f, FunctionType):
+            given = [self.number(x) if isinstance(x, ast.expr) else literal(x) for x in in_order(f, args, named)]
+            return f"{self.script.function(f, strict=self.strict)}({', '.join(given)})"
+        xs = [self.number(x) for x in args]
+        text = ", ".join(xs)
+        if named:
+            pass
+        elif isinstance(f, Op):
+            return self.script.applied(f, [*xs, *map(literal, f.defaults[len(f.defaults) + len(xs) - f.arity :])])
+        elif f is math.log and len(xs) == 2:
+            return self.script.used(f"divided(checked(Math.log, {xs[0]}), checked(Math.log, {xs[1]}))")
+        elif f in MATH and (self.strict or f in (math.exp2, math.fmod, math.gamma)):  # these are no rows with a limit
+            return self.script.used(f"checked({MATH[f]}, {text})")
+        elif f in MATH or (f in MANY and len(xs) > 1):
+            return self.script.used(f"{MATH.get(f) or MANY[f]}({text})")
+        elif f in FORMS and len(xs) == 1:
+            return self.script.used(FORMS[f].format(text))
+        elif f is pow and len(xs) == 2:
+            return self.call(node, math.pow, args, {})
+        raise Unreadable(ast.unparse(node))
+
+
+def literal(x: Any) -> str:
+    """Write a number of Python as JavaScript.
+
+    >>> literal(2.5), literal(-3), literal(True)
+    ('2.5', '(-3)', '1')
+    """
+    if not isinstance(x, (int, float)) or (isinstance(x, int) and abs(x) > 2**53):
+        raise Unreadable(f"{x!r} is no number of JavaScript")
+    text = repr(float(x)).removesuffix(".0")
+    text = {"inf": "Infinity", "-inf": "(-Infinity)", "nan": "NaN"}.get(text, text)
+    return f"({text})" if text.startswith("-") else text
