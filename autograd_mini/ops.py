@@ -799,7 +799,13 @@ def _powlog_beyond(x: float, y: float, k: float) -> float:
     if y != y or (x < 0.0 and k != 0.0) or k % 1.0 != 0.0:
         return nan
     power = 1.0 if y == 0.0 else _pow_beyond(x, y)
-    return power if k == 0.0 else power * (-inf if x == 0.0 else math.log(x)) ** k
+    if k == 0.0:
+        return power
+    log_of_x = -inf if x == 0.0 else math.log(x)
+    size = math.fabs(log_of_x)
+    if size > 1.0 and k * math.log(size) > 709.78:  # its power overflows
+        return power * _pow_beyond(log_of_x, k)
+    return power * math.pow(log_of_x, k)
 
 
 def _pow_slope(x: Any, y: Any, z: Any) -> Any:

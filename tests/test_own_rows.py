@@ -112,7 +112,7 @@ def whole(x: float) -> float:
 
 
 def dividing(x: float) -> float:
-    return x // 3.0 + x % -2.5 + (7 // 2) + (-7 % 3) + 5.0 // (x if x else 1.0)
+    return x // 3.0 + x % -2.5 + (7 // 2) + (-7 % 3) + 5.0 // (x if x else 1.0) - -5.0 // (x if x else 1.0)
 
 
 def ints(x: float) -> float:

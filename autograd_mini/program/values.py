@@ -312,7 +312,10 @@ def mod(x: float, y: float) -> float:
 
 def floordiv(x: float, y: float) -> float:
     """Return x // y, rounded as Python does it."""
-    quotient = (x - mod(x, y)) / y
+    if y == 0.0:
+        raise ZeroDivisionError
+    r = math.fmod(x, y)
+    quotient = (x - r) / y - (1.0 if r != 0.0 and (r < 0.0) != (y < 0.0) else 0.0)
     if quotient == 0.0:
         return math.copysign(0.0, x / y)
     whole = math.floor(quotient)
