@@ -19,14 +19,34 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from .ops import OPS, Op
+from .ops import OPS, Op, Traced
 from .uncompiled import source_module
 
-__all__ = ["Source", "Unreadable", "assigned_in", "content", "in_order", "is_lasting", "source_of", "source_row"]
+__all__ = [
+    "Source",
+    "Unreadable",
+    "assigned_in",
+    "called_back",
+    "content",
+    "in_order",
+    "is_lasting",
+    "source_of",
+    "source_row",
+]
 
 
 class Unreadable(Exception):
     """The source of a function is not there, or has a construct that cannot be written in another language."""
+
+    def at(self, node: ast.stmt) -> Unreadable:
+        """Return the error with the statement in which it has come up, if it does not name one yet."""
+        if not hasattr(self, "statement"):
+            self.statement = ast.unparse(node).splitlines()[0]
+        return self
+
+    def __str__(self) -> str:
+        text, statement = super().__str__(), getattr(self, "statement", None)
+        return text if statement is None or text in statement else f"{text}, in `{statement}`"
 
 
 class Source(NamedTuple):
@@ -87,8 +107,7 @@ def _tree_of(code: CodeType) -> tuple[ast.arguments, list[ast.stmt]]:
         raise Unreadable(f"{code.co_name} has no source")
     try:
         if code.co_filename.startswith(PACKAGE):  # whose files are those that were imported
-            last = max(end or 0 for _, end, _, _ in code.co_positions())
-            text, first = textwrap.dedent("".join(lines[code.co_firstlineno - 1 : last])), 1
+            text, first = textwrap.dedent("".join(inspect.getblock(lines[code.co_firstlineno - 1 :]))), 1
             is_right = True
         else:
             text, first = "".join(lines), code.co_firstlineno
@@ -96,7 +115,8 @@ def _tree_of(code: CodeType) -> tuple[ast.arguments, list[ast.stmt]]:
         found = [node for node in _functions_at(ast.parse(text), first) if _is_of(node, code)]
     except (SyntaxError, ValueError) as error:
         raise Unreadable(f"{code.co_name} has no source: {error}") from None
-    if not found or not is_right:
+    without_columns = len(found) > 1 and all(start is None for _, _, start, _ in code.co_positions())
+    if not found or not is_right or without_columns:  # of lambdas on one line none can be told
         raise Unreadable(f"the source of {code.co_name} is not that of the function that runs")
     node = found[-1]  # of lambdas in one another the inner one
     return node.args, node.body if isinstance(node, ast.FunctionDef) else [ast.Return(node.body, lineno=node.lineno)]
@@ -228,7 +248,8 @@ def _content(x: Any, seen: dict[tuple[int, frozenset[str]], int], names: frozens
         except Unreadable:
             return f"function object at {id(x)}"
         values = {name: _content(free[name], seen, used) for name in sorted(used) if name in free}
-        return f"function({_content(x.__code__, seen, used)}, {_content(x.__defaults__, seen, used)}, {values})"
+        code = _content((x.__code__, x.__defaults__, x.__kwdefaults__), seen, used)
+        return f"function({code}, {values})"
     if inspect.isbuiltin(x):
         return f"{x.__module__}.{x.__qualname__}"
     own = {name: inspect.getattr_static(x, name, None) for name in sorted(names)}
@@ -237,6 +258,33 @@ def _content(x: Any, seen: dict[tuple[int, frozenset[str]], int], names: frozens
         return f"{getattr(x, '__module__', '')}.{x.__name__} {values}"
     numbers = x.tobytes() if hasattr(x, "tobytes") else b""
     return f"{type(x).__name__} object at {id(x)} {numbers!r} {values}"
+
+
+class _Collector(Traced):
+    """A recorder that collects the rows which rules apply."""
+
+    __slots__ = ("rows",)
+    first_order = True
+
+    def __init__(self, rows: dict[Op, None]) -> None:
+        self.rows = rows
+
+    def record(self, op: Op, operands: tuple[Any, ...]) -> _Collector:
+        """Note a row."""
+        self.rows[op.row] = None
+        return self
+
+
+def called_back(op: Op) -> list[Op]:
+    """Return the rows that a row and its rules apply and that are not made of Python's and C's functions alone.
+
+    >>> called_back(ops.mul), called_back(ops.lgamma)
+    ([], [<op digamma>])
+    """
+    rows: dict[Op, None] = {op.row: None}
+    for rule in op.rules:
+        rule(*[_Collector(rows)] * (op.arity + 1))
+    return [row for row in rows if OPS.get(row.name) is not row or row.name in ("digamma", "polygamma")]
 
 
 def _names_in(code: CodeType) -> frozenset[str]:

@@ -66,11 +66,11 @@ def check(what: str, i: Instruction) -> None:
     for runner in (reference, compiled):
         d = np.concatenate([x, np.zeros(i.count + compiled.room)])
         grad = np.full(len(d), -0.0)
-        runner.forward(d)()
+        runner.task(d)()
         way = runner.way_back(INPUTS, [slice(0, INPUTS)])
         slopes = np.zeros(INPUTS)
         for k in range(i.count):  # each result by itself: a kernel must keep them apart
-            runner.backward(d, grad, INPUTS + k, way)()
+            runner.task(d, grad, INPUTS + k, way, forth=False)()
             given = grad[:INPUTS].copy()
             slopes += seed[k] * given
             assert not grad[INPUTS:].any(), f"{what}: slopes of results are not cleared"

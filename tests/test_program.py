@@ -194,7 +194,7 @@ def test_a_program_knows_where_each_variable_is() -> None:
     numbers = np.zeros(program.size)
     numbers[: program.inputs] = t.primals
     numbers[program.inputs :][: len(program.constants)] = program.constants
-    runner_of(program, use="numpy").forward(numbers)()
+    runner_of(program, use="numpy").task(numbers)()
     left = program.slots >= 0
     # All but what the dot is made of: three products and the sum of two.
     assert [e.name for e, there in zip(t.equations, left[3:], strict=True) if not there] == ["t1", "t2", "t3", "t4"]

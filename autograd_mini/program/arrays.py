@@ -38,20 +38,17 @@ class Arrays:
         self.steps = [(i, *addresses(i)) for i in program.instructions]
         self.first = program.inputs + len(program.constants)
 
-    def forward(self, d: Any) -> Task:
-        """Return what fills the array of numbers, from the inputs and constants that stand in it."""
-        return partial(self._forward, d)
-
-    def backward(self, d: Any, grad: Any, z: int, way: Way) -> Task:
-        """Return what leaves the derivatives of number z in the inputs' places."""
-        return partial(self._backward, d, grad, z, way)
-
-    def both(self, d: Any, grad: Any, z: int, way: Way) -> Task:
-        """Return what does one after the other."""
+    def task(self, d: Any, grad: Any = None, z: int = -1, way: Way | None = None, *, forth: bool = True) -> Task:
+        """Return a task that runs the program forward, backward, or both ways, one after the other."""
+        tasks = [partial(self._forward, d)] if forth else []
+        if way is not None:
+            tasks.append(partial(self._backward, d, grad, z, way))
+        if len(tasks) == 1:
+            return tasks[0]
 
         def both() -> None:
-            self._forward(d)
-            self._backward(d, grad, z, way)
+            for run in tasks:
+                run()
 
         return both
 

@@ -1,4 +1,4 @@
-"""Kernels and rows' functions as one module of LLVM, and as object code."""
+"""Kernels and rows' functions as one module of LLVM, and as object code; `text_of` shows the first."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from . import lanes, loops, products
 from .evaluator import Evaluator, Promote
 from .machine import object_of, triple
 from .meanings import kinds_of, parts_of
-from .primitives import FLOAT, INT, NONE, call_at
+from .primitives import FLOAT, INT, NONE, PLACE, call_at
 from .values import Failed, Number
 
-__all__ = ["Unit", "compiled"]
+__all__ = ["KERNELS", "Unit", "compiled", "text_of"]
 
 
 KERNELS: dict[str, Any] = {  # by the names of their modules and their own
@@ -25,18 +25,17 @@ KERNELS: dict[str, Any] = {  # by the names of their modules and their own
     for title, modules in (("loops", (loops, products)), ("lanes", (lanes,)))
     for module in modules
     for f in vars(module).values()
-    if getattr(f, "__module__", "") == module.__name__
+    if getattr(f, "__module__", "") == module.__name__ and f.__name__.endswith(("run", "_forward", "_backward"))
 }
 
 
-def compiled(wanted: Mapping[str, tuple[str, Op | str | None]], rows: Sequence[Op]) -> tuple[bytes, dict[Op, str]]:
+def compiled(wanted: Mapping[str, tuple[str, Op | str | None]]) -> tuple[bytes, dict[Op, str]]:
     """Return the object code of kernels, and the rows that Python must compute, with the reasons.
 
     Args:
-        wanted: for each symbol a function of `loops` or `lanes`, and the row that it is for, if it is for one.
-        rows: the rows that may be called back, in the order of their addresses.
+        wanted: for each symbol the name of a kernel, and the row that it is for, if it is for one.
     """
-    unit = Unit(rows)
+    unit = Unit()
     for symbol, (name, kind) in wanted.items():
         unit.shared(KERNELS[name], [kind] * isinstance(kind, Op), name=symbol)
     return object_of(str(unit.module)), unit.refused
@@ -45,13 +44,9 @@ def compiled(wanted: Mapping[str, tuple[str, Op | str | None]], rows: Sequence[O
 class Unit:
     """The functions that become one object."""
 
-    def __init__(self, callbacks: Sequence[Op] = ()) -> None:
+    def __init__(self) -> None:
         self.module = ir.Module("kernels")
         self.module.triple = triple()
-        self.callbacks = [*callbacks]
-        kind = ir.ArrayType(INT, len(self.callbacks))
-        self.table = ir.GlobalVariable(self.module, kind, "callbacks")  # their addresses, once it is loaded
-        self.table.initializer = ir.Constant(kind, None)
         self.refused: dict[Op, str] = {}  # rows whose functions cannot be read, and why
         self.hints: dict[Any, Any] = {}  # the kinds that variables of loops have turned out to need
         self.steps = 0  # statements of users' functions
@@ -76,26 +71,33 @@ class Unit:
             self._build(found, body)
         return found
 
-    def of_row(self, op: Op) -> Any:
-        """Return a row's function of floats; where it raises an error, its value by IEEE arithmetic or Python's."""
+    def of_row(self, op: Op, *, called_back: bool) -> Any:
+        """Return a row's function of floats; where it raises an error, its value by IEEE arithmetic or Python's.
+
+        One that may be called back has another argument: where the address of its Python function is.
+        """
         found = self.module.globals.get(f"row.{_title(op)}")
         if found is None:
-            found = self._begun(f"row.{_title(op)}", FLOAT, [FLOAT] * op.arity)
-            row, called_back = source_row(op), op in self.callbacks
+            found = self._begun(f"row.{_title(op)}", FLOAT, [*[FLOAT] * op.arity, *[PLACE] * called_back])
+            row, values = source_row(op), found.args[: op.arity]
 
-            def numbers(e: Evaluator) -> list[Number]:
-                return [Number(e, x) for x in found.args]
+            def python(e: Evaluator) -> Any:
+                kind = ir.FunctionType(FLOAT, [FLOAT] * op.arity)
+                return Number(e, call_at(e.b, e.b.load(found.args[-1], typ=INT), kind, values))
+
+            def inside(function: Any, e: Evaluator) -> Any:
+                return e.inside(function, [Number(e, x) for x in values], checked=op.is_custom)
 
             def beyond(e: Evaluator) -> Any:
-                if called_back:
-                    return self._callback(e, op, found.args)
-                return e.inside(row.beyond, numbers(e)) if row.beyond is not None else math.nan
+                return python(e) if called_back else inside(row.beyond, e) if row.beyond is not None else math.nan
 
             try:
-                self._build(found, lambda e: e.inside(row.function, numbers(e), checked=op.is_custom), beyond)
+                self._build(found, lambda e: inside(row.function, e), beyond)
             except Unreadable as error:
+                if not called_back:
+                    raise
                 self.refused[op] = str(error)
-                self._build(found, lambda e: self._callback(e, op, found.args))
+                self._build(found, python)
         return found
 
     def _begun(self, name: str, result: Any, kinds: Sequence[Any], *, external: bool = False) -> Any:
@@ -134,11 +136,16 @@ class Unit:
         else:
             e.b.ret(e.converted(x, kind))
 
-    def _callback(self, e: Evaluator, op: Op, values: Sequence[Any]) -> Any:
-        """Call a row's Python function."""
-        place = e.b.gep(self.table, [INT(self.callbacks.index(op))], source_etype=INT)
-        kind = ir.FunctionType(FLOAT, [FLOAT] * op.arity)
-        return Number(e, call_at(e.b, e.b.load(place, typ=INT), kind, values))
+
+def text_of(name: str, *static: Any) -> str:
+    """Return the text of a kernel, such as `loops.row_forward` of a row, as LLVM gets it.
+
+    >>> "define external void" in text_of("loops.row_forward", OPS["exp"])
+    True
+    """
+    unit = Unit()
+    unit.shared(KERNELS[name], static, name="kernel")
+    return str(unit.module)
 
 
 def _title(x: Any) -> str:

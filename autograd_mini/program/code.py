@@ -9,15 +9,41 @@ import numpy as np
 from ..ops import Op
 from .lift import Program
 
-__all__ = ["FIELDS", "FRAME", "HEAD", "Code", "code_of"]
+__all__ = ["FIELDS", "HEAD", "Code", "Frame", "code_of"]
 
 HEAD = 5  # the kernel, the place of the first result, rows, columns, and terms
 FIELDS = 5  # of an operand: its place, three steps, and whether its derivative is wanted
-# The addresses and numbers that a run is told of. Those from COLUMNS on are of a batch.
-FRAME = (
-    "KERNELS LINE FORTH LINES_FORTH BACK LINES_BACK INDEX NUMBERS SLOPES ROOM FIRST END SILENT COUNT_SILENT CHOOSES "
-    "COLUMNS SIZE MAPPED COUNT_MAPPED SAME COUNT_SAME OUTPUTS COUNT_OUTPUTS RESULTS DERIVATIVES TOTALS"
-).split()
+
+
+class Frame(NamedTuple):
+    """The addresses and numbers that a run is told of; those from `columns` on are of a batch."""
+
+    kernels: int = 0  # for each kind of instruction the addresses of its kernels, forward and backward
+    line: int = 0  # ints of a line of code
+    forth: int = 0
+    lines_forth: int = 0
+    back: int = 0
+    lines_back: int = 0
+    indices: int = 0  # that gathers read, and addresses of rows' Python functions
+    numbers: int = 0
+    slopes: int = 0
+    size: int = 0  # numbers, or the lanes of each
+    first: int = 0  # numbers before the first result
+    end: int = 0  # the number that is differentiated, or -1
+    silent: int = 0  # inputs that are wanted and get no derivative
+    count_silent: int = 0
+    chooses: int = 0  # whether an instruction hands its derivative to one of several numbers
+    columns: int = 0  # for each input that varies the address of its numbers, and the step between two
+    examples: int = 0
+    mapped: int = 0
+    count_mapped: int = 0
+    same: int = 0
+    count_same: int = 0
+    outputs: int = 0
+    count_outputs: int = 0
+    results: int = 0
+    derivatives: int = 0
+    totals: int = 0
 
 
 class Code(NamedTuple):

@@ -195,12 +195,12 @@ class _Space:
         """Return what runs the program forward, backward, and both ways, and keep them."""
         runner, z = self.entry.runner, self.entry.output
         if asked is None or z is None:
-            forward = runner.forward(self.d)
+            forward = runner.task(self.d)
             tasks = forward, forward, forward
         else:
             given = self.d, self.grad, z, asked.way
-            both = runner.both(*given)  # first, for it needs the kernels of both ways
-            tasks = runner.forward(self.d), runner.backward(*given), both
+            both = runner.task(*given)  # first, for it needs the kernels of both ways
+            tasks = runner.task(self.d), runner.task(*given, forth=False), both
         self.tasks[asked] = tasks
         return tasks
 

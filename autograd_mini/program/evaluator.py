@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 from ..ops import Op
 from ..source import Unreadable, assigned_in, in_order, source_of
 from .meanings import FUNCTIONS, KINDS, PURE, STATIC, Range, kinds_of
-from .primitives import INT, Primitive
-from .values import LIBRARY, ORDER, Failed, Number, Values, is_same, leaves, rebuilt
+from .primitives import BOOL, INT, Primitive
+from .values import LIBRARY, ORDER, Failed, Number, Values, holds_number, is_same, leaves, rebuilt
 
 __all__ = ["Evaluator", "Promote"]
 
@@ -63,6 +63,7 @@ class Evaluator(Values):
             raise Unreadable(f"{source.name} takes {len(source.parameters)} arguments, {len(args)} given")
         given = [*args, *defaults[len(defaults) - lacking :]]
         inner = Evaluator(self.unit, self.b, self.failing, checked=checked or self.checked)
+        inner.callbacks = self.callbacks
         inner.known, inner.own, inner.active = source.names, source.own, (*self.active, function)
         inner.names, inner.returns, inner.loops = dict(zip(source.parameters, given, strict=True)), [], []
         if inner.run(source.body):
@@ -77,7 +78,7 @@ class Evaluator(Values):
             args = in_order(f, args, named)
         elif named and not (f is zip and named == {"strict": True}):
             raise Unreadable(f"{f} is called with arguments by name")
-        known = not any(map(_holds_number, args))
+        known = not any(map(_is_unknown, args))
         if isinstance(f, Primitive):
             kinds = [KINDS.get(text) for text in f.kinds]
             full = [x if kind is None else self.number(x, kind) for x, kind in zip(args, kinds, strict=True)]
@@ -88,7 +89,10 @@ class Evaluator(Values):
             # Another row of a user is written in place, and fails with the whole.
             return self.inside(f.row.function, args) if f.is_custom and self.checked else self.row(f.row, args)
         if inspect.isbuiltin(f) or isinstance(f, type) or f in STATIC:
-            if f in STATIC or (known and f in PURE) or hasattr(f, "_fields"):
+            if hasattr(f, "_fields") or (f in STATIC and not any(isinstance(x, Range) for x in args)):
+                found = f(*args)
+                return list(found) if isinstance(found, (enumerate, reversed, zip)) else found
+            if known and f in PURE:
                 try:
                     return f(*args)
                 except (ArithmeticError, ValueError):
@@ -154,6 +158,8 @@ class Evaluator(Values):
 
     def two_ways(self, condition: Any, builds: Sequence[Callable[[], tuple[bool, Any]]]) -> list[Edge]:
         """Build two blocks, of which a condition chooses one, and return those that go on, with their values."""
+        if condition.type != BOOL:
+            raise Unreadable("a vector is no condition: use `where`")
         edges: list[Edge] = []
         blocks = [self.b.append_basic_block() for _ in builds]
         self.b.cbranch(condition, *blocks)
@@ -194,23 +200,38 @@ class Evaluator(Values):
 
     def step(self, node: ast.stmt) -> bool:
         """Build a statement, and return whether control goes on after it."""
+        try:
+            return self.built(node)
+        except (Failed, Promote):
+            raise
+        except Unreadable as error:
+            raise error.at(node) from None
+        except Exception as error:  # of a function that has been called at once
+            raise Unreadable(f"{type(error).__name__}: {error}").at(node) from error
+
+    def count(self) -> None:
+        """Note that a statement, or a turn of a comprehension, is written."""
         self.unit.steps += self.checked
         if self.unit.steps > LONGEST:
             raise Unreadable("it is too long when its loops over lists are written out")
+
+    def built(self, node: ast.stmt) -> bool:
+        """Build a statement; see `step`."""
+        self.count()
         match node:
             case ast.Pass():
                 pass
             case ast.Expr(value=value):
                 self.value(value)
             case ast.Return(value=value):
-                self.returns.append((None, None if value is None else self.value(value)))
-                self.returns[-1] = self.b.block, self.returns[-1][1]
+                result = None if value is None else self.value(value)
+                self.returns.append((self.b.block, result))
                 return False
             case ast.Raise():
                 self.fail()
             case ast.Assign(targets=[target], value=value) | ast.AnnAssign(target=target, value=ast.expr() as value):
                 self.bind(target, self.value(value))
-            case ast.AugAssign(target=ast.Name(id=name), op=op, value=value):
+            case ast.AugAssign(target=ast.Name(id=name), op=op, value=value) if not isinstance(self.named(name), list):
                 self.names[name] = self.binary(type(op), self.named(name), self.value(value))
             case ast.If():
                 return self.branch(node)
@@ -428,7 +449,11 @@ class Evaluator(Values):
         for x in self.value(first.iter):
             self.names = dict(before)
             self.bind(first.target, x)
-            if all(self.truth(self.value(test)) for test in first.ifs):
+            self.count()
+            tests = [self.truth(self.value(test)) for test in first.ifs]
+            if not all(isinstance(test, bool) for test in tests):
+                raise Unreadable("a list whose length is not known")
+            if all(tests):
                 found += self.unrolled(part, rest) if rest else [self.value(part)]
         self.names = before
         return found
@@ -442,8 +467,8 @@ class Evaluator(Values):
         return self.either(x, *(ways if wanted else ways[::-1]))
 
 
-def _holds_number(x: Any) -> bool:
-    return isinstance(x, (Number, Range)) or (isinstance(x, (tuple, list)) and any(map(_holds_number, x)))
+def _is_unknown(x: Any) -> bool:
+    return isinstance(x, Range) or holds_number(x)
 
 
 def _is_constant(x: Any) -> bool:

@@ -19,22 +19,18 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import OPS, Op, Traced
-from ..source import content, is_lasting
+from ..ops import Op
+from ..source import called_back, content, is_lasting
 from ..trace import users_frame
 from . import cache as files
 from .arrays import Arrays
-from .code import FIELDS, FRAME, HEAD, code_of
+from .code import FIELDS, HEAD, Frame, code_of
 from .lift import Program
 from .runner import Batch, Blocks, Runner, Task, Way, chooses, way_back
 
 __all__ = ["Kernels", "runner"]
 
 WAYS = ("forward", "backward")
-SOURCES = (  # by which machine code is made
-    "ops source program.builder program.code program.evaluator program.lanes program.loops program.machine "
-    "program.meanings program.primitives program.products program.values program.vectors"
-).split()
 LONG = 4096  # numbers of a program from which on other threads may run meanwhile
 
 Key = tuple[str, str]  # a function of `loops` or `lanes`, and the content of its row
@@ -45,21 +41,28 @@ class Kernels:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.first = program.inputs + len(program.constants)
-        self.code, self.index, self.kinds = code_of(program)
-        self.room = max((i.columns * i.length for i in program.instructions if i.kind == "dot"), default=0)
         self._begin()
 
     def _begin(self) -> None:
+        program = self.program
+        self.first = program.inputs + len(program.constants)
+        self.room = max((i.columns * i.length for i in program.instructions if i.kind == "dot"), default=0)
+        self.code, self.index, self.kinds = code_of(program)
         # The addresses of the kernels, forward and backward, for numbers and for lanes; none is known yet.
         self.places, self.lanes = (np.zeros((len(self.kinds), 2), dtype=np.int64) for _ in range(2))
-        self.contents = [content([kind]) if isinstance(kind, Op) else "" for kind in self.kinds]
-        self.calls_back = any(isinstance(kind, Op) and _rows_of_users(kind) for kind in self.kinds)
+        self.callbacks: list[Any] = []
+        for k, kind in enumerate(self.kinds):
+            made = [_called_back(row) for row in called_back(kind)] if isinstance(kind, Op) else []
+            if made:  # their addresses stand behind the indices, and the lines say where
+                self.code[self.code[:, 0] == k, HEAD - 1] = len(self.index)
+                self.index = np.append(self.index, [ctypes.cast(f, ctypes.c_void_p).value for f in made])
+                self.callbacks += made
 
     def _ready(self, ways: tuple[str, ...], module: str = "loops") -> int:
         """Make sure that the kernels of some ways are there, and return the address of the run."""
+        contents = [content([kind]) if isinstance(kind, Op) else "" for kind in self.kinds]
         kernels = {
-            (k, WAYS.index(way)): (f"{module}.{'row' if isinstance(kind, Op) else kind}_{way}", self.contents[k])
+            (k, WAYS.index(way)): (f"{module}.{'row' if isinstance(kind, Op) else kind}_{way}", contents[k])
             for k, kind in enumerate(self.kinds)
             for way in ways
         }
@@ -70,37 +73,27 @@ class Kernels:
             table[at] = found[key]
         return found[run]
 
-    def forward(self, d: Any) -> Task:
-        """Return what fills the array of numbers, from the inputs and constants that stand in it."""
-        return self._task(("forward",), self.code, d, d, -1)
-
-    def backward(self, d: Any, grad: Any, z: int, way: Way) -> Task:
-        """Return what leaves the derivatives of number z in the places of the inputs that are wanted."""
-        return self._task(WAYS, self.code[:0], d, grad, z, way)
-
-    def both(self, d: Any, grad: Any, z: int, way: Way) -> Task:
-        """Return what does one after the other."""
-        return self._task(WAYS, self.code, d, grad, z, way)
-
-    def _task(self, ways: tuple[str, ...], forth: Any, d: Any, grad: Any, z: int, way: Way | None = None) -> Task:
-        run = self._ready(ways)
-        frame = self._frame(self.places, forth, way, d, grad, self.program.size, z)
+    def task(self, d: Any, grad: Any = None, z: int = -1, way: Way | None = None, *, forth: bool = True) -> Task:
+        """Return a task that runs the program forward, backward, or both ways, one after the other."""
+        run = self._ready(WAYS[: 1 + (way is not None)])
+        lines = self.code if forth else self.code[:0]
+        frame = self._frame(self.places, lines, way, d, d if grad is None else grad, size=self.program.size, end=z)
         kind = ctypes.PYFUNCTYPE if self.program.size < LONG else ctypes.CFUNCTYPE  # the second lets other threads run
         task: Any = partial(kind(None, ctypes.c_void_p)(run), ctypes.c_void_p(_place(frame)))
-        task.kept = frame, way
-        return partial(_raising, task) if self.calls_back else task
+        task.kept = self, lines, d, grad, way, frame  # whose addresses the machine code has
+        return partial(_raising, task) if self.callbacks else task
 
-    def _frame(
-        self, kernels: Any, forth: Any, way: Way | None, d: Any, grad: Any, room: int, z: int, **more: int
-    ) -> Any:
+    def _frame(self, kernels: Any, forth: Any, way: Way | None, d: Any, grad: Any, **more: int) -> Any:
         back, silent, chooses = way or (self.code[:0], self.index[:0], False)
-        named = {
-            "KERNELS": _place(kernels), "LINE": self.code.shape[1], "INDEX": _place(self.index), "NUMBERS": _place(d),
-            "SLOPES": _place(grad), "FORTH": _place(forth), "LINES_FORTH": len(forth), "BACK": _place(back),
-            "LINES_BACK": len(back), "ROOM": room, "SILENT": _place(silent), "COUNT_SILENT": len(silent),
-            "CHOOSES": chooses, "FIRST": self.first, "END": z, **more,
-        }  # fmt: skip
-        return np.array([named.get(name, 0) for name in FRAME], dtype=np.int64)
+        return np.array(
+            Frame(
+                kernels=_place(kernels), line=self.code.shape[1], forth=_place(forth), lines_forth=len(forth),
+                back=_place(back), lines_back=len(back), indices=_place(self.index), numbers=_place(d),
+                slopes=_place(grad), first=self.first, silent=_place(silent), count_silent=len(silent),
+                chooses=chooses, **more,
+            ),
+            dtype=np.int64,
+        )  # fmt: skip
 
     def way_back(self, z: int, wanted: list[slice]) -> Way:
         """Return the code of the instructions on the way, with marks at the operands that derivatives go to."""
@@ -113,14 +106,15 @@ class Kernels:
     def batch(self, batch: Batch, threads: int) -> list[Blocks]:
         """Return what runs blocks of a batch's examples, for each thread its own."""
         z, width, tables = batch.z, batch.width, batch.tables
-        columns = [(_place(table) + 8 * j, table.shape[1]) for table in tables for j in range(table.shape[1])]
-        shared = {
-            "COLUMNS": np.array(columns, dtype=np.int64),  # where each input's numbers are, and how far apart
-            "MAPPED": batch.mapped, "SAME": batch.same, "OUTPUTS": batch.outputs,
-            "RESULTS": batch.results, "DERIVATIVES": batch.slopes, "TOTALS": batch.totals,
+        pairs = [(_place(table) + 8 * j, table.shape[1]) for table in tables for j in range(table.shape[1])]
+        columns = np.array(pairs, dtype=np.int64)
+        arrays = {
+            "columns": columns, "mapped": batch.mapped, "same": batch.same, "outputs": batch.outputs,
+            "results": batch.results, "derivatives": batch.slopes, "totals": batch.totals,
         }  # fmt: skip
-        more = {name: _place(array) for name, array in shared.items()} | {"SIZE": len(tables[0])}
-        more |= {f"COUNT_{name}": shared[name].size for name in ("MAPPED", "SAME", "OUTPUTS")}
+        more = {name: _place(array) for name, array in arrays.items()}
+        more |= {f"count_{name}": arrays[name].size for name in ("mapped", "same", "outputs")}
+        more |= {"size": width, "end": z, "examples": len(tables[0])}
         run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(
             self._ready(WAYS if z >= 0 else WAYS[:1], "lanes")
         )
@@ -128,14 +122,14 @@ class Kernels:
         for _ in range(threads):
             d = np.repeat(batch.numbers[:, None], width, axis=1)
             grad = np.full_like(d, -0.0) if z >= 0 else d
-            frame = self._frame(self.lanes, self.code, batch.way, d, grad, width, z, **more)
+            frame = self._frame(self.lanes, self.code, batch.way, d, grad, **more)
             task: Any = partial(run, ctypes.c_void_p(_place(frame)))
-            task.kept = self, shared, tables, batch.way, d, grad, frame
-            tasks.append(partial(_raising, task) if self.calls_back else task)
+            task.kept = self, arrays, tables, batch.way, d, grad, frame
+            tasks.append(partial(_raising, task) if self.callbacks else task)
         return tasks
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: vars(self)[name] for name in ("program", "first", "code", "index", "kinds", "room")}
+        return {"program": self.program}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -154,8 +148,11 @@ _raised = threading.local()  # the error of a function that was called back
 
 def _raising(task: Callable[..., None], *args: Any) -> None:
     """Run a task, and raise the error that a function of Python has raised in it."""
+    before = vars(_raised).pop("error", None)  # of a task within which this one is called back
     task(*args)
     error = vars(_raised).pop("error", None)
+    if before is not None:
+        _raised.error = before
     if error is not None:
         raise error
 
@@ -174,32 +171,10 @@ def _called_back(op: Op) -> Any:
     return ctypes.CFUNCTYPE(ctypes.c_double, *[ctypes.c_double] * op.arity)(call)
 
 
-class _Collector(Traced):
-    """A recorder that collects the rows which rules apply."""
-
-    __slots__ = ("rows",)
-    first_order = True
-
-    def __init__(self, rows: dict[Op, None]) -> None:
-        self.rows = rows
-
-    def record(self, op: Op, operands: tuple[Any, ...]) -> _Collector:
-        self.rows[op.row] = None
-        return self
-
-
-def _rows_of_users(op: Op) -> list[Op]:
-    """Return the rows of a kernel that may have to be called back: those that are not Python's or C's alone."""
-    rows: dict[Op, None] = {op.row: None}
-    for rule in op.rules:
-        rule(*[_Collector(rows)] * (op.arity + 1))
-    return [row for row in rows if OPS.get(row.name) is not row or row.name in ("digamma", "polygamma")]
-
-
 # Kernels, found, loaded and compiled.
 
 _PLACES: dict[Key, int] = {}
-_KEPT: list[Any] = []  # the objects in memory, and the functions that they call back
+_KEPT: list[Any] = []  # the objects in memory
 _LOCK = threading.RLock()
 if hasattr(os, "register_at_fork"):  # a child must not begin in the middle of a compilation
     os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
@@ -218,7 +193,6 @@ def _make(lacking: Mapping[Key, Op | str | None], name: str) -> None:
     from .machine import Loaded, identity
 
     refused: dict[Op, str] = {}
-    rows = dict.fromkeys(row for kind in lacking.values() if isinstance(kind, Op) for row in _rows_of_users(kind))
     symbols = {key: f"k{i}" for i, key in enumerate(lacking)}
     lasting = all(is_lasting(text) for _, text in lacking)
     key = hashlib.sha256("\n".join([_version(), identity(), *map(str, lacking)]).encode()).hexdigest()[:32]
@@ -226,13 +200,12 @@ def _make(lacking: Mapping[Key, Op | str | None], name: str) -> None:
     if code is None:
         from .builder import compiled
 
-        code, refused = compiled({symbols[k]: (k[0], kind) for k, kind in lacking.items()}, [*rows])
+        code, refused = compiled({symbols[k]: (k[0], kind) for k, kind in lacking.items()})
         refused = {row: reason for row, reason in refused.items() if row.is_custom}
         if lasting and not refused:  # else the next process would not say so
             files.write(key, code)
-    callbacks = [_called_back(row) for row in rows]
-    loaded = Loaded(code, [ctypes.cast(f, ctypes.c_void_p).value or 0 for f in callbacks])
-    _KEPT.append((loaded, callbacks))
+    loaded = Loaded(code)
+    _KEPT.append(loaded)
     _PLACES.update({key: loaded.place(symbol) for key, symbol in symbols.items()})
     for row, reason in refused.items():
         frame = users_frame()
@@ -243,10 +216,10 @@ def _make(lacking: Mapping[Key, Op | str | None], name: str) -> None:
 @cache
 def _version() -> str:
     """Return a text that is the same where machine code is made in the same way."""
-    around = Path(__file__).parent.parent
+    here = Path(__file__).parent
     found = hashlib.sha256(sys.version.encode())
-    for source in SOURCES:
-        found.update(around.joinpath(*source.split(".")).with_suffix(".py").read_bytes())
+    for source in [here.parent / "ops.py", here.parent / "source.py", *sorted(here.glob("*.py"))]:
+        found.update(source.read_bytes())
     return found.hexdigest()
 
 
@@ -263,9 +236,9 @@ def runner(program: Program, use: str | None = None) -> Runner:
     except ImportError:
         reason = 'this needs llvmlite: pip install "autograd_mini[fast]"'
     else:
-        if Path(__file__).exists():
+        if Path(__file__).with_suffix(".py").exists():
             return Kernels(program)
-        reason = "kernels are compiled from the package's files, which are in an archive here: unpack it"
+        reason = "machine code is made of the package's Python files, which are not here"
     if use == "llvm":
         raise ImportError(reason)
     return Arrays(program)

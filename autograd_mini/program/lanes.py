@@ -7,34 +7,7 @@ from __future__ import annotations
 
 import math
 
-from .loops import (
-    COLUMNS,
-    COUNT_MAPPED,
-    COUNT_OUTPUTS,
-    COUNT_SAME,
-    DERIVATIVES,
-    END,
-    FIRST,
-    INDEX,
-    KERNELS,
-    LINE,
-    MAPPED,
-    NUMBERS,
-    OUTPUTS,
-    RESULTS,
-    ROOM,
-    SAME,
-    SIZE,
-    SLOPES,
-    TOTALS,
-    backward,
-    clear,
-    forward,
-    line,
-    operand,
-    taken,
-    taken_vector,
-)
+from .loops import backward, clear, forward, frame_at, line, operand, taken, taken_vector
 from .machine import WIDTH
 from .primitives import (
     Numbers,
@@ -43,6 +16,7 @@ from .primitives import (
     add_to,
     add_vector,
     applied,
+    callbacks,
     get,
     load,
     numbers_at,
@@ -58,7 +32,8 @@ from .vectors import is_vectorial
 
 def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
     """Apply a row to all lanes of each result."""
-    out, rows, columns, _ = line(code, k)
+    out, rows, columns, first = line(code, k)
+    callbacks(op, index, first)
     xs = [operand(code, k, i) for i in range(op.arity)]
     for r in range(rows):
         for c in range(columns):
@@ -75,7 +50,8 @@ def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad:
 
 def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
     """Hand the derivatives of each result on, times the partial derivatives."""
-    out, rows, columns, _ = line(code, k)
+    out, rows, columns, first = line(code, k)
+    callbacks(op, index, first)
     xs = [operand(code, k, i) for i in range(op.arity)]
     for r in range(rows):
         for c in range(columns):
@@ -213,36 +189,32 @@ def take_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, 
 
 def run(place: int, first: int, last: int) -> None:
     """Run blocks of a batch: read the examples' numbers, do the instructions, and write results and derivatives."""
-    frame = words_at(place)
-    kernels, index, step = words_at(word(frame, KERNELS)), words_at(word(frame, INDEX)), word(frame, LINE)
-    d, grad = numbers_at(word(frame, NUMBERS)), numbers_at(word(frame, SLOPES))
-    width, inputs, z = word(frame, ROOM), word(frame, FIRST), word(frame, END)
-    columns, size = words_at(word(frame, COLUMNS)), word(frame, SIZE)
-    mapped, outputs, same = words_at(word(frame, MAPPED)), words_at(word(frame, OUTPUTS)), words_at(word(frame, SAME))
-    results, slopes = numbers_at(word(frame, RESULTS)), numbers_at(word(frame, DERIVATIVES))
-    totals, sames = numbers_at(word(frame, TOTALS)), word(frame, COUNT_SAME)
+    f = frame_at(place)
+    d, grad, width = numbers_at(f.numbers), numbers_at(f.slopes), f.size
+    columns, mapped, outputs, same = words_at(f.columns), words_at(f.mapped), words_at(f.outputs), words_at(f.same)
+    results, slopes, totals = numbers_at(f.results), numbers_at(f.derivatives), numbers_at(f.totals)
     for block in range(first, last):
         start = block * width
-        count = min(width, size - start)
-        for k in range(word(frame, COUNT_MAPPED)):
-            column, apart, at = numbers_at(word(columns, 2 * k)), word(columns, 2 * k + 1), word(mapped, k) * width
+        count = min(width, f.examples - start)
+        for k in range(f.count_mapped):
+            column, step, at = numbers_at(word(columns, 2 * k)), word(columns, 2 * k + 1), word(mapped, k) * width
             for i in range(count):
-                put(d, at + i, get(column, (start + i) * apart))
-        forward(frame, kernels, step, index, d, grad, width)
-        for k in range(word(frame, COUNT_OUTPUTS)):
+                put(d, at + i, get(column, (start + i) * step))
+        forward(f, d, grad)
+        for k in range(f.count_outputs):
             for i in range(count):
-                put(results, k * size + start + i, get(d, word(outputs, k) * width + i))
-        if z < 0:
+                put(results, k * f.examples + start + i, get(d, word(outputs, k) * width + i))
+        if f.end < 0:
             continue
-        clear(grad, 0, inputs * width)
+        clear(grad, 0, f.first * width)
         for i in range(width):
-            put(grad, z * width + i, 1.0 if i < count else 0.0)
-        backward(frame, kernels, step, index, d, grad, width)
-        for k in range(word(frame, COUNT_MAPPED)):
+            put(grad, f.end * width + i, 1.0 if i < count else 0.0)
+        backward(f, d, grad)
+        for k in range(f.count_mapped):
             for i in range(count):
-                put(slopes, k * size + start + i, get(grad, word(mapped, k) * width + i))
-        for k in range(sames):
+                put(slopes, k * f.examples + start + i, get(grad, word(mapped, k) * width + i))
+        for k in range(f.count_same):
             sum = -0.0
             for i in range(count):
                 sum += get(grad, word(same, k) * width + i)
-            put(totals, block * sames + k, sum)
+            put(totals, block * f.count_same + k, sum)

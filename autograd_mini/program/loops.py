@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from .code import FIELDS, FRAME, HEAD
+from .code import FIELDS, HEAD, Frame
 from .machine import WIDTH
 from .primitives import (
     Numbers,
@@ -24,6 +24,7 @@ from .primitives import (
     add_vector,
     applied,
     call,
+    callbacks,
     first_of,
     get,
     lane,
@@ -36,6 +37,7 @@ from .primitives import (
     spread,
     store,
     store_part,
+    unrolled,
     with_lane,
     word,
     words_at,
@@ -43,11 +45,6 @@ from .primitives import (
 from .vectors import is_vectorial, total
 
 FEW = 4  # columns that are computed one by one, for vectors do not pay
-(
-    KERNELS, LINE, FORTH, LINES_FORTH, BACK, LINES_BACK, INDEX, NUMBERS, SLOPES, ROOM, FIRST, END, SILENT,
-    COUNT_SILENT, CHOOSES, COLUMNS, SIZE, MAPPED, COUNT_MAPPED, SAME, COUNT_SAME, OUTPUTS, COUNT_OUTPUTS, RESULTS,
-    DERIVATIVES, TOTALS,
-) = range(len(FRAME))  # fmt: skip
 
 
 class Line(NamedTuple):
@@ -87,7 +84,7 @@ def operand(code: Words, k: int, place: Static) -> Operand:
 def read_lanes(d: Numbers, at: int, step: int, count: int) -> Vector:
     """Return the numbers one by one, and zeros."""
     v = spread(0.0)
-    for k in list(range(WIDTH)):
+    for k in unrolled(WIDTH):
         if k >= count:
             return v
         v = with_lane(v, k, get(d, at + k * step))
@@ -97,7 +94,7 @@ def read_lanes(d: Numbers, at: int, step: int, count: int) -> Vector:
 @shared
 def write_lanes(d: Numbers, at: int, v: Vector, count: int) -> None:
     """Write the numbers one by one."""
-    for k in list(range(WIDTH)):
+    for k in unrolled(WIDTH):
         if k >= count:
             return
         put(d, at + k, lane(v, k))
@@ -109,7 +106,7 @@ def add_lanes(d: Numbers, at: int, step: int, v: Vector, count: int) -> None:
     if step == 0:
         add_to(d, at, total(first_of(v, count)))
         return
-    for k in list(range(WIDTH)):
+    for k in unrolled(WIDTH):
         if k >= count:
             return
         add_to(d, at + k * step, lane(v, k))
@@ -182,7 +179,8 @@ def clear(grad: Numbers, at: int, count: int) -> None:
 
 def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
     """Apply a row to each column of each row of results."""
-    out, rows, columns, _ = line(code, k)
+    out, rows, columns, first = line(code, k)
+    callbacks(op, index, first)
     xs = [operand(code, k, i) for i in range(op.arity)]
     if not is_vectorial(op, False) or columns < FEW:
         for r in range(rows):
@@ -200,7 +198,8 @@ def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad:
 
 def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
     """Hand the derivative of each result on to the operands, times the partial derivative."""
-    out, rows, columns, _ = line(code, k)
+    out, rows, columns, first = line(code, k)
+    callbacks(op, index, first)
     xs = [operand(code, k, i) for i in range(op.arity)]
     if not is_vectorial(op, True) or columns < FEW:
         for r in range(rows):
@@ -307,42 +306,40 @@ def take_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, 
 # Runs.
 
 
+def frame_at(place: int) -> Frame:
+    """Return the frame at an address."""
+    words = words_at(place)
+    return Frame(*[word(words, i) for i in range(len(Frame._fields))])
+
+
 def run(place: int) -> None:
     """Do the instructions forward, then those on the way back; either may be none."""
-    frame = words_at(place)
-    kernels, index, step = words_at(word(frame, KERNELS)), words_at(word(frame, INDEX)), word(frame, LINE)
-    d, grad = numbers_at(word(frame, NUMBERS)), numbers_at(word(frame, SLOPES))
-    room, z = word(frame, ROOM), word(frame, END)
-    forward(frame, kernels, step, index, d, grad, room)
-    if z >= 0:
-        clear(grad, 0, word(frame, FIRST))
-        put(grad, z, 1.0)
-        backward(frame, kernels, step, index, d, grad, room)
-        finish(frame, grad)
+    f = frame_at(place)
+    d, grad = numbers_at(f.numbers), numbers_at(f.slopes)
+    forward(f, d, grad)
+    if f.end >= 0:
+        clear(grad, 0, f.first)
+        put(grad, f.end, 1.0)
+        backward(f, d, grad)
+        silent = words_at(f.silent)
+        for i in range(f.count_silent):
+            put(grad, word(silent, i), 0.0)
+        if f.chooses:  # some inputs may have -0.0 still
+            for i in range(f.first):
+                put(grad, i, get(grad, i) + 0.0)
 
 
-def finish(frame: Words, grad: Numbers) -> None:
-    """Make 0.0 of the -0.0 of inputs that got no derivative."""
-    silent = words_at(word(frame, SILENT))
-    for i in range(word(frame, COUNT_SILENT)):
-        put(grad, word(silent, i), 0.0)
-    if word(frame, CHOOSES):
-        for i in range(word(frame, FIRST)):
-            put(grad, i, get(grad, i) + 0.0)
-
-
-def forward(frame: Words, kernels: Words, step: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def forward(f: Frame, d: Numbers, grad: Numbers) -> None:
     """Do the instructions from the first to the last."""
-    code, k = words_at(word(frame, FORTH)), 0
-    for _ in range(word(frame, LINES_FORTH)):
-        call(word(kernels, 2 * word(code, k)), code, k, index, d, grad, room)
-        k += step
+    kernels, code, k = words_at(f.kernels), words_at(f.forth), 0
+    for _ in range(f.lines_forth):
+        call(word(kernels, 2 * word(code, k)), code, k, words_at(f.indices), d, grad, f.size)
+        k += f.line
 
 
-def backward(frame: Words, kernels: Words, step: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
-    """Do the instructions on the way back from the last to the first."""
-    lines = word(frame, LINES_BACK)
-    code, k = words_at(word(frame, BACK)), lines * step
-    for _ in range(lines):
-        k -= step
-        call(word(kernels, 2 * word(code, k) + 1), code, k, index, d, grad, room)
+def backward(f: Frame, d: Numbers, grad: Numbers) -> None:
+    """Do the instructions on the way back, from the last to the first."""
+    kernels, code, k = words_at(f.kernels), words_at(f.back), f.lines_back * f.line
+    for _ in range(f.lines_back):
+        k -= f.line
+        call(word(kernels, 2 * word(code, k) + 1), code, k, words_at(f.indices), d, grad, f.size)

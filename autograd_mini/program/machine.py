@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import sys
-from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -21,7 +20,10 @@ llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
 
 NAME = llvm.get_host_cpu_name()
-FEATURES: str = llvm.get_host_cpu_features().flatten()  # that the processor has and the system enables
+try:
+    FEATURES: str = llvm.get_host_cpu_features().flatten()  # that the processor has and the system enables
+except RuntimeError:  # of a processor that LLVM cannot ask
+    FEATURES = ""
 WIDTH = 8 if "+avx512f" in FEATURES.split(",") else 4  # numbers of a vector, a register of the processor
 # The functions of C that kernels call; some systems do not show them to LLVM by themselves.
 OF_C = (
@@ -76,14 +78,11 @@ def _show_functions_of_c() -> None:
 class Loaded:
     """Object code in memory, whose functions can be called as long as it is kept."""
 
-    def __init__(self, code: bytes, callbacks: Iterable[int]) -> None:
+    def __init__(self, code: bytes) -> None:
         _show_functions_of_c()
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target())
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
-        table = self._engine.get_global_value_address("callbacks")
-        for k, place in enumerate(callbacks):
-            ctypes.c_int64.from_address(table + 8 * k).value = place
 
     def place(self, name: str) -> int:
         """Return the address of a function."""

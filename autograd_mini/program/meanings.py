@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from ..source import Unreadable
-from .primitives import BOOL, FLOAT, INT, NONE, PLACE, VECTOR, applied, slope
-from .values import BIGGEST, LIBRARY, Number
+from ..source import Unreadable, called_back
+from .primitives import BOOL, FLOAT, INT, NONE, PLACE, VECTOR, applied, callbacks, slope, unrolled
+from .values import BIGGEST, EXACT, LIBRARY, Number
 from .vectors import is_vectorial
 
 if TYPE_CHECKING:
@@ -24,9 +25,15 @@ KINDS = {"bool": BOOL, "int": INT, "float": FLOAT, "Vector": VECTOR, "Words": PL
 
 def kinds_of(function: Callable[..., Any]) -> list[Any]:
     """Return the kinds of a kernel's parameters and of its result: of LLVM, a named tuple of such, or None."""
-    names = getattr(function, "__globals__", {})
-    texts = function.__annotations__.values()
-    return [KINDS.get(text) or (names[text] if hasattr(names.get(text), "_fields") else None) for text in texts]
+    found = []
+    for name, text in function.__annotations__.items():
+        kind = KINDS.get(text) or function.__globals__.get(text)
+        if text != "Static" and text not in KINDS and not hasattr(kind, "_fields"):
+            raise TypeError(
+                f"{function.__name__}: {name} is annotated {text!r}; write Static, a named tuple, or {[*KINDS]}"
+            )
+        found.append(None if text == "Static" else kind)
+    return found
 
 
 def parts_of(kind: Any) -> list[Any]:
@@ -36,8 +43,9 @@ def parts_of(kind: Any) -> list[Any]:
     return [] if kind is None else [kind]
 
 
-class Range(NamedTuple):
-    """A range whose ends are known only when the machine code runs."""
+@dataclass(frozen=True)
+class Range:
+    """A range whose ends are known only when the machine code runs; nothing but a loop can use it."""
 
     start: Any
     stop: Any
@@ -54,19 +62,21 @@ def _to_int(e: Evaluator, x: Any = 0) -> Any:
     if x.kind != FLOAT:
         return e.number(x, INT)
     if e.checked:
-        e.fail_where(e.b.not_(e.b.fcmp_ordered("<", e.of_llvm("fabs", x.value), FLOAT(float(BIGGEST)))))
+        e.fail_where(e.b.not_(e.is_below(x.value, float(BIGGEST))))
     return Number(e, e.b.fptosi(x.value, INT))
 
 
 def _whole(name: str) -> Callable[..., Any]:
-    """Return the meaning of `math.floor` and its like, whose results stay floats: these have all whole numbers."""
+    """Return the meaning of `math.floor` and its like, whose results stay floats; below 2**53 these have all ints."""
 
     def build(e: Evaluator, x: Any) -> Any:
         if x.kind in (BOOL, INT):
             return x
+        found = e.of_llvm(name, x.value)
         if e.checked:
-            e.fail_where(e.b.not_(e.is_finite(x.value)))
-        return Number(e, e.of_llvm(name, x.value))
+            e.fail_where(e.b.not_(e.is_below(found, EXACT)))
+            found = e.b.fadd(found, FLOAT(0.0))  # an int has no -0
+        return Number(e, found)
 
     return build
 
@@ -99,7 +109,7 @@ def _log(e: Evaluator, x: Any, *base: Any) -> Any:
 
 
 def _is_finite(e: Evaluator, x: Any) -> Any:
-    return Number(e, e.is_finite(e.converted(x, FLOAT)))
+    return Number(e, e.is_below(e.converted(x, FLOAT), math.inf))
 
 
 def _is_nan(e: Evaluator, x: Any) -> Any:
@@ -110,15 +120,20 @@ def _is_infinite(e: Evaluator, x: Any) -> Any:
     return e.compare(ast.Eq, _of_llvm("fabs")(e, x), math.inf)
 
 
+def _callbacks(e: Evaluator, op: Any, index: Any, first: Any) -> None:
+    e.callbacks = {
+        row: e.b.gep(index.value, [e.b.add(first.value, INT(k))], source_etype=INT)
+        for k, row in enumerate(called_back(op))
+    }
+
+
 def _sum(e: Evaluator, xs: Any, start: Any = 0) -> Any:
     if not isinstance(xs, (tuple, list)):
         raise Unreadable("a sum of a list that is not known")
     return reduce(lambda x, y: e.binary(ast.Add, x, y), xs, start)
 
 
-STATIC = frozenset(
-    [is_vectorial, enumerate, len, list, reversed, tuple, zip]
-)  # which do not look at the numbers in a list
+STATIC = frozenset([is_vectorial, unrolled, enumerate, len, list, reversed, tuple, zip])  # that look at no numbers
 PURE = STATIC | LIBRARY.keys() | {
     abs, bool, float, int, isinstance, max, min, pow, range, round, sum,
     *(f for name, f in vars(math).items() if callable(f) and not name.startswith("_")),
@@ -126,6 +141,7 @@ PURE = STATIC | LIBRARY.keys() | {
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
     applied: lambda e, op, xs: e.row(op.row, xs),
     slope: lambda e, rule, xs, z: rule(*xs, z),
+    callbacks: _callbacks,
     abs: _abs,
     bool: lambda e, x: Number(e, e.truth(x)),
     float: lambda e, x: e.number(x, FLOAT),

@@ -66,6 +66,15 @@ def slope(rule: Callable[..., Any], xs: Sequence[Any], z: Any) -> Any:
     return found.x if isinstance(found, Array) else found
 
 
+def unrolled(n: int) -> list[int]:
+    """Return the numbers below n, for a loop that is written out; one over a `range` is a loop of the machine."""
+    return list(range(n))
+
+
+def callbacks(op: Op, index: Words, first: int) -> None:
+    """Say where the addresses of a row's Python functions are, for `applied` and `slope`."""
+
+
 # Builders.
 
 

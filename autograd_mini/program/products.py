@@ -26,6 +26,7 @@ from .primitives import (
     spread,
     store,
     store_part,
+    unrolled,
 )
 from .vectors import four_totals, total
 
@@ -110,7 +111,7 @@ def meeting(rows: Static, columns: Static, T: Matrix, X: Matrix, Y: Matrix, n: i
         elif T.column == 1:
             add_vector(T.d, T.at + p * T.row, four_totals(*zp))
         else:
-            for q in list(range(4)):
+            for q in unrolled(4):
                 add_to(T.d, T.at + p * T.row + q * T.column, lane(four_totals(*zp), q))
 
 

@@ -27,18 +27,13 @@ class Runner(Protocol):
     def way_back(self, z: int, wanted: list[slice]) -> Way:
         """Return the way backward from number z to the inputs in some stretches."""
 
-    def forward(self, d: Any) -> Task:
-        """Return what fills the array of numbers, from the inputs and constants that stand in it."""
+    def task(self, d: Any, grad: Any = None, z: int = -1, way: Way | None = None, *, forth: bool = True) -> Task:
+        """Return a task that runs the program forward, backward, or both ways, one after the other.
 
-    def backward(self, d: Any, grad: Any, z: int, way: Way) -> Task:
-        """Return what leaves the derivatives of number z in the places of the inputs that are wanted.
-
-        Places of results hold -0.0 on entry and on return; places of other inputs are undefined. An input that is
-        wanted and gets no derivative has 0.0.
+        Forward it fills the array of numbers, from the inputs and constants that stand in it. With a way back it leaves
+        the derivatives of number z in the places of the inputs that are wanted; one that gets none has 0.0. Places of
+        results hold -0.0 on entry and on return; places of other inputs are undefined.
         """
-
-    def both(self, d: Any, grad: Any, z: int, way: Way) -> Task:
-        """Return what does one after the other."""
 
     def batch(self, batch: Batch, threads: int) -> list[Blocks]:
         """Return what runs blocks of a batch's examples, for each thread its own."""

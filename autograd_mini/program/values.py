@@ -26,10 +26,25 @@ from .vectors import LANES
 if TYPE_CHECKING:
     from .builder import Unit
 
-__all__ = ["COMPARISONS", "LIBRARY", "ORDER", "PYTHON", "Failed", "Number", "Values", "is_same", "leaves", "rebuilt"]
+__all__ = [
+    "BIGGEST",
+    "COMPARISONS",
+    "EXACT",
+    "LIBRARY",
+    "ORDER",
+    "PYTHON",
+    "Failed",
+    "Number",
+    "Values",
+    "holds_number",
+    "is_same",
+    "leaves",
+    "rebuilt",
+]
 
 ORDER = [BOOL, INT, FLOAT, VECTOR]  # a value of one kind can become one of a later kind
 BIGGEST = 2**63  # ints of the machine are smaller
+EXACT = 2.0**53  # below it floats have all ints
 
 
 class Failed(Exception):
@@ -55,7 +70,12 @@ class Number(Traced):
         return self.of.row(op.row, operands)
 
     def __bool__(self) -> bool:
-        raise TypeError("this number is not known before the machine code runs")
+        raise Unreadable("a number is asked for that is not known before the machine code runs")
+
+    def __eq__(self, other: object) -> bool:
+        raise Unreadable("a list is searched for a number that is not known before the machine code runs")
+
+    __hash__ = Traced.__hash__
 
 
 class Values:
@@ -64,11 +84,13 @@ class Values:
     Args:
         b: LLVM's builder, at the place where instructions go.
         failing: the block to go to where Python would raise an error; without one it cannot.
-        checked: whether it is a function of a user, in which an int may become too large for the machine.
+        checked: whether it is a function of a user. Where the machine has no answer, or another one than Python, it
+            fails: an int that is too large, a division of ints by 0, an error of `math`.
     """
 
     def __init__(self, unit: Unit, b: Any, failing: Any = None, *, checked: bool = False) -> None:
         self.unit, self.b, self.failing, self.checked = unit, b, failing, checked
+        self.callbacks: dict[Op, Any] = {}  # where the addresses of rows' Python functions are
 
     def inside(self, function: Callable[..., Any], args: Sequence[Any]) -> Any:
         """Write a function in place, and return its result."""
@@ -102,7 +124,7 @@ class Values:
         if own == kind and isinstance(x, Number):
             return x.value
         if own not in ORDER or kind not in ORDER or ORDER.index(own) > ORDER.index(kind):
-            raise Unreadable(f"{x if own is None else own} is no number of kind {kind}")
+            raise Unreadable(f"{_name_of(own) or x!r} stands where {_name_of(kind)} is expected")
         if not isinstance(x, Number):
             if isinstance(x, int) and not -BIGGEST <= x < BIGGEST:
                 raise Unreadable(f"the int {x} is too large")
@@ -118,7 +140,7 @@ class Values:
         if None not in kinds and len(set(kinds)) == 1:
             return kinds[0]
         if not all(kind in ORDER for kind in kinds):
-            raise Unreadable("these are no numbers of one kind")
+            raise Unreadable("values that are no numbers of one type meet")
         return max(kinds, key=ORDER.index)
 
     def truth(self, x: Any) -> Any:
@@ -164,12 +186,12 @@ class Values:
             raise Unreadable(f"{name} of {len(args)} numbers")
         found = self.b.call(self.declared(name, [FLOAT] * len(args)), [self.converted(x, FLOAT) for x in args])
         if self.checked and name in UNLIKE:
-            self.fail_where(self.b.not_(self.is_finite(found)))
+            self.fail_where(self.b.not_(self.is_below(found, math.inf)))
         return Number(self, found)
 
-    def is_finite(self, x: Any) -> Any:
-        """Return whether a float is neither infinite nor nan."""
-        return self.b.fcmp_ordered("<", self.of_llvm("fabs", x), FLOAT(math.inf))
+    def is_below(self, x: Any, limit: float) -> Any:
+        """Return whether the absolute value of a float is below a limit; that of nan is not."""
+        return self.b.fcmp_ordered("<", self.of_llvm("fabs", x), FLOAT(limit))
 
     def row(self, op: Op, args: Sequence[Any]) -> Any:
         """Apply a row to floats or to vectors."""
@@ -184,7 +206,9 @@ class Values:
         function = source_row(op).function
         if function in LIBRARY:
             return self.library(LIBRARY[function], [Number(self, x) for x in values])
-        return Number(self, self.b.call(self.unit.of_row(op), values))
+        if op in self.callbacks:
+            values.append(self.callbacks[op])
+        return Number(self, self.b.call(self.unit.of_row(op, called_back=op in self.callbacks), values))
 
     # Arithmetic.
 
@@ -226,6 +250,8 @@ class Values:
         values = [self.converted(z, INT) for z in (x, y)]
         if op in (ast.Div, ast.FloorDiv, ast.Mod) and self.checked:
             self.fail_where(b.icmp_signed("==", values[1], INT(0)))
+            too_large = [b.icmp_signed("==", z, INT(k)) for z, k in zip(values, (-BIGGEST, -1), strict=True)]
+            self.fail_where(b.and_(*too_large))
         if op is ast.Div:
             return Number(self, b.fdiv(*[b.sitofp(z, FLOAT) for z in values]))
         if op in (ast.FloorDiv, ast.Mod):
@@ -251,10 +277,11 @@ class Values:
 
     def compare(self, sign: type, x: Any, y: Any) -> Any:
         """Return the result of comparing two values."""
-        if sign in (ast.In, ast.NotIn) and isinstance(x, Number) and isinstance(y, (tuple, list)):
-            is_in = reduce(self.b.or_, [self.truth(self.compare(ast.Eq, x, part)) for part in y], BOOL(0))
+        if sign in (ast.In, ast.NotIn) and isinstance(y, (tuple, list)) and holds_number((x, y)):
+            found = [self.compare(ast.Eq, x, part) for part in y]
+            is_in = reduce(self.b.or_, [self.converted(part, BOOL) for part in found], BOOL(0))
             return Number(self, is_in if sign is ast.In else self.b.not_(is_in))
-        if not isinstance(x, Number) and not isinstance(y, Number):
+        if not holds_number((x, y)):
             return COMPARISONS[sign][0](x, y)
         text = COMPARISONS[sign][1]
         if not text:
@@ -262,6 +289,9 @@ class Values:
         kind = self.common([x, y])
         if kind in (BOOL, INT):
             return Number(self, self.b.icmp_signed(text, *[self.converted(z, INT) for z in (x, y)]))
+        for z in (x, y):
+            if self.checked and isinstance(z, Number) and z.kind == INT:  # Python compares it exactly
+                self.fail_where(self.b.not_(self.is_below(self.converted(z, FLOAT), EXACT)))
         compare = self.b.fcmp_unordered if sign is ast.NotEq else self.b.fcmp_ordered
         return Number(self, compare(text, *[self.converted(z, kind) for z in (x, y)]))
 
@@ -272,7 +302,17 @@ class Values:
         return (y if x else x) if not isinstance(x, Number) else (x if y else y)
 
 
+def _name_of(kind: Any) -> str:
+    """Return Python's name of a type of LLVM's."""
+    return {BOOL: "a bool", INT: "an int", FLOAT: "a float", VECTOR: "a vector"}.get(kind, "") if kind else ""
+
+
 # Lists of values.
+
+
+def holds_number(x: Any) -> bool:
+    """Return whether an object is a `Number`, or a list or tuple that holds one."""
+    return isinstance(x, Number) or (isinstance(x, (tuple, list)) and any(map(holds_number, x)))
 
 
 def is_same(x: Any, y: Any) -> bool:
