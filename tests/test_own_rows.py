@@ -203,6 +203,101 @@ ROWS: dict[Any, Any] = {}
 PROGRAMS: dict[Any, Any] = {}
 
 
+def count_of(x: float) -> int:
+    return int(x) if 0 < x < 9 else 3
+
+
+def keyword_only(x: float, *, k: float = 4.0) -> float:
+    return x * k
+
+
+def extended(x: float) -> float:
+    xs = ys = [1.0, 2.0]
+    ys += [x]
+    return sum(xs)
+
+
+def exhausted(x: float) -> float:
+    pairs = zip([1.0, 2.0], [3.0, 4.0], strict=True)
+    if x > 1:
+        return x + sum([a * b for a, b in pairs])
+    return sum([a for a, _ in pairs])
+
+
+# Whether a function is compiled or called back is not said here; its number is Python's.
+EITHER: list[Callable[[float], float]] = [
+    lambda x: sum([c for c in (x, -x, 2 * x) if c > 0]),
+    lambda x: sum([x * k for k in range(count_of(x))]),
+    lambda x: sum(range(count_of(x))) + x,
+    lambda x: len(range(count_of(x))) + x,
+    lambda x: float(2 in range(count_of(x))) + x,
+    lambda x: sum([i * k for i, k in enumerate(range(count_of(x)))]) + x,
+    lambda x: sum(reversed(range(count_of(x)))) + x,
+    lambda x: float(5.0 in (x, 2.0)),
+    lambda x: float((x, 1.0) == (5.0, 1.0)),
+    lambda x: float((x, 1.0) < (2.0, 3.0)),
+    lambda x: (x, 1.0)[int(x) % 3] if 0 <= x < 9 and int(x) % 3 < 2 else x,
+    lambda x: round(x, 2) if abs(x) < 1e10 else 0.0,
+    lambda x: pow(int(x), 2, 3) if abs(x) < 1e10 else 0.0,
+    lambda x: math.atan2(math.ceil(x - 5.5), -1) if abs(x) < 1e10 else 0.0,
+    lambda x: math.atan2(round(x - 5.3), -1) if abs(x) < 1e10 else 0.0,
+    lambda x: float(math.floor(x * 1e15) + 1 - math.floor(x * 1e15)) if abs(x) < 1e3 else 0.0,
+    lambda x: float(int(x) == x + 0.25) if abs(x) < 1e18 else 0.0,
+    lambda x: (int(x) - 9223372036854775807 - 1) // (-1 if x < 2 else 1) if 0 <= x < 1e3 else 0.0,
+    lambda x: keyword_only(x) + keyword_only(x, k=2.0),
+    lambda x: -5.0 // x if x else 0.0,
+    extended,
+    exhausted,
+]
+
+
+@pytest.mark.parametrize("f", EITHER, ids=lambda f: f.__name__)
+def test_it_is_right_or_python_is_called_back(f: Callable[[float], float]) -> None:
+    op, xs = row(f), [x for x in AT if abs(x) < 1e300] + [5.0, 1.5, 0.1, 8.0, 1000.0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        same(compiled(op)(np.array(xs)), [op.limit(x) for x in xs])
+
+
+def test_rows_of_the_same_content_call_back_their_own_functions() -> None:
+    def reading_from(table: list[float]) -> Any:
+        def read() -> float:
+            return table.__getitem__(0)
+
+        return row(lambda x: x * read())
+
+    first, second = [2.0], [2.0]
+    one, other = compiled(reading_from(first)), compiled(reading_from(second))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        x = np.array([3.0])
+        assert one(x) == other(x) == [6.0]
+        second[0] = 5.0
+        assert (one(x)[0], other(x)[0]) == (6.0, 15.0)
+
+
+def test_errors_of_functions_within_functions_are_kept_apart() -> None:
+    def failing(x: float) -> float:
+        return {1.0: 1.0}[x]
+
+    inner = compiled(row(failing))
+
+    def outer(x: float) -> float:
+        if x == 7.0:
+            raise IndexError("of the outer one")
+        try:
+            return float(inner(np.array([x]))[0])
+        except KeyError:
+            return -99.0
+
+    g = compiled(row(outer))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert g(np.array([1.0, 2.0, 1.0])) == [1.0, -99.0, 1.0]
+        with pytest.raises(IndexError, match="of the outer one"):
+            g(np.array([7.0, 2.0, 1.0]))
+
+
 def test_lambdas_on_one_line_and_what_they_close_over() -> None:
     def scaled(k: float) -> tuple[Any, Any]:
         return row(lambda x: k * x), row(lambda x: x * 11 + k)

@@ -24,10 +24,10 @@ SUFFIX = ".kernels"
 
 
 def folder() -> Path | None:
-    """Return the folder of the cache, or None where it is switched off or there is no place for it.
+    """Return the folder of the cache.
 
-    It is `$AUTOGRAD_MINI_CACHE`, or `autograd_mini/kernels` in the folder of the system for such files; 0 switches it
-    off.
+    It is `$AUTOGRAD_MINI_CACHE`, else `autograd_mini/kernels` in the system's folder for caches. It is None where the
+    variable is 0 or empty, and for a user without a home.
     """
     chosen = os.environ.get(VARIABLE)
     if chosen is not None:

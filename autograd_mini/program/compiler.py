@@ -72,9 +72,6 @@ class _Entry:
         space.fill(chunks)
         if fill and not self.branches:
             return space
-        if asked is not None and self.output is None:  # the result is a constant
-            space.slopes[:] = 0.0
-            asked = None
         forward, backward, both = space.tasks.get(asked) or space.ready(asked)
         if asked is not None and not (ask and self.branches):
             both()
@@ -113,6 +110,12 @@ class _Entry:
         return all(
             compare(d[x], d[y] if isinstance(y, int) else y) == outcome for compare, x, y, outcome in self.branches
         )
+
+    def require_finite(self, space: _Space) -> None:
+        """Raise Python's own error where a result is nan or inf."""
+        if not all(np.isfinite(space.d[z]) for z in self.outputs if isinstance(z, int)):
+            named = zip(space.inputs.tolist(), self.trace.inputs, strict=True)
+            self.trace._run([Value(x, label) for x, label in named])
 
     def results(self, d: Any) -> Any:
         """Return the outputs in their structure."""
@@ -194,13 +197,20 @@ class _Space:
     def ready(self, asked: Asked | None) -> tuple[Task, Task, Task]:
         """Return what runs the program forward, backward, and both ways, and keep them."""
         runner, z = self.entry.runner, self.entry.output
-        if asked is None or z is None:
-            forward = runner.task(self.d)
-            tasks = forward, forward, forward
+        if asked is None:
+            tasks = (runner.task(self.d),) * 3
+        elif z is None:  # the result is a constant
+            forward, backward = runner.task(self.d), functools.partial(self.slopes.fill, 0.0)
+
+            def both() -> None:
+                forward()
+                backward()
+
+            tasks = forward, backward, both
         else:
             given = self.d, self.grad, z, asked.way
-            both = runner.task(*given)  # first, for it needs the kernels of both ways
-            tasks = runner.task(self.d), runner.task(*given, forth=False), both
+            forth_and_back = runner.task(*given)  # first, for it needs the kernels of both ways
+            tasks = runner.task(self.d), runner.task(*given, forth=False), forth_and_back
         self.tasks[asked] = tasks
         return tasks
 
@@ -228,10 +238,16 @@ class _Space:
 
 
 class Bound:
-    """A compiled function with arrays of its own; made by `Compiled.bind`."""
+    """A compiled function with arrays of its own, for one thread; made by `Compiled.bind`.
 
-    def __init__(self, name: str, entry: _Entry, given: Any, asked: Asked | None) -> None:
-        self._name, self._entry, self._asked = name, entry, asked
+    Attributes:
+        args: the arguments, with an array for each array, list and number; one of a number has no axes.
+        value: the results of the last call.
+        gradient: its derivatives, in arrays that the next call overwrites.
+    """
+
+    def __init__(self, compiled: Compiled, entry: _Entry, given: Any, asked: Asked | None) -> None:
+        self._compiled, self._entry, self._asked = compiled, entry, asked
         self._space = _Room().of(entry)
         self._space.inputs[:] = given
         self.args = entry.layout.in_place(self._space.d)
@@ -239,7 +255,7 @@ class Bound:
         forward, _, both = self._space.ready(asked)
         self._run = forward if asked is None else both
         self._now = assignments()
-        self._checks = bool(entry.branches or entry.trace.frozen)
+        self._checks = compiled._check or bool(entry.branches or entry.trace.frozen)
         self()
 
     def __call__(self) -> None:
@@ -247,13 +263,21 @@ class Bound:
 
         Raises:
             ValueError: the function would have taken another branch with these numbers, or a Value that it closes
-                over was assigned.
+                over was assigned; `value` and `gradient` are not those of the function then.
         """
         if self._checks and assignments() != self._now:
             self._entry.trace.require_frozen()
+            self._now = assignments()
         self._run()
-        if self._checks and not self._entry.holds(self._space.d):
-            raise ValueError(f"{self._name}: another branch is taken with these numbers; call it, or bind it anew")
+        if self._checks:
+            if not self._entry.holds(self._space.d):
+                name = self._compiled.name
+                raise ValueError(f"{name}: another branch is taken with these numbers; call it, or bind it anew")
+            if self._compiled._check:
+                self._entry.require_finite(self._space)
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"{self._compiled.name}: a bound function cannot be pickled; pickle the compiled function")
 
     @property
     def value(self) -> Any:
@@ -264,7 +288,7 @@ class Bound:
     def gradient(self) -> Any:
         """Return the derivatives of the last call, in the structure of the arguments; the next call overwrites them."""
         if self._asked is None:
-            raise ValueError(f"{self._name}: no gradient is wanted; give argnums to bind")
+            raise ValueError(f"{self._compiled.name}: no gradient is wanted; give argnums to bind")
         return self._slopes
 
 
@@ -360,12 +384,12 @@ class Compiled:
         >>> f.value, f.gradient
         (15.0, array([5., 5., 5.]))
         """
-        entry, space, asked = self._run(args, argnums)
+        entry, space, asked = self._run(args, argnums, fill=True)
         given = space.inputs.copy()
         entry.rooms.append(space.room)
         if entry.layout.modules:
             raise TypeError(f"{self.name}: bind takes numbers and arrays; give a module's parameters as such")
-        return Bound(self.name, entry, given, asked)
+        return Bound(self, entry, given, asked)
 
     def _positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """Return all arguments at the places of the function's parameters."""
@@ -581,9 +605,8 @@ class Compiled:
             # Not asked again whether branches hold: where sums round otherwise than Python's, they may not.
             space = entry.run(chunks, asked, ask=False, fill=fill)
             assert space is not None
-        if self._check and not fill and not all(np.isfinite(space.d[z]) for z in entry.outputs if isinstance(z, int)):
-            named = zip(space.inputs.tolist(), entry.trace.inputs, strict=True)
-            entry.trace._run([Value(x, label) for x, label in named])
+        if self._check and not fill:
+            entry.require_finite(space)
         return entry, space, asked
 
     def _drop_moved(self) -> None:
@@ -753,7 +776,9 @@ def compile(
     Results are f's but for rounding: sums in another order, a product rounded with the sum it enters, functions by a
     few units in the last place. The numbers of Values that f closes over are constants of the program: where one is
     assigned, f is traced again. Other things that f reads, such as a list or an attribute of a module, are as they
-    were at that first call. A number that f takes out of a Value (`x.data`) is as it was then; a `TraceWarning` says
+    were at that first call. So are the numbers that the function of a row of your own reads (`custom_rule`), which is
+    compiled from its source. Machine code is kept on disk: `autograd_mini.program.cache`. A number that f takes out of
+    a Value (`x.data`) is as it was then; a `TraceWarning` says
     so.
 
     Args:
@@ -768,11 +793,12 @@ def compile(
 
     Raises:
         TypeError: f is neither a function nor a graph.
+        ValueError: there is no such runner.
 
-    >>> def f(W, x, b):
-    ...     return [ag_tanh(z) for z in W @ x + b]
-    >>> from autograd_mini import tanh as ag_tanh
     >>> import numpy as np
+    >>> from autograd_mini import tanh
+    >>> def f(W, x, b):
+    ...     return [tanh(z) for z in W @ x + b]
     >>> g = compile(f)
     >>> [round(y, 4) for y in g(np.eye(2), np.array([0.5, -0.5]), 0.1)]
     [0.537, -0.3799]
