@@ -12,7 +12,7 @@ from ..ops import OPS, Op
 from ..source import Unreadable, source_row
 from . import lanes, loops, products
 from .evaluator import Evaluator, Promote
-from .machine import object_of, triple
+from .machine import WIDTH, object_of, triple
 from .meanings import kinds_of, parts_of
 from .primitives import FLOAT, INT, NONE, PLACE, call_at
 from .values import Failed, Number
@@ -103,6 +103,9 @@ class Unit:
     def _begun(self, name: str, result: Any, kinds: Sequence[Any], *, external: bool = False) -> Any:
         made = ir.Function(self.module, ir.FunctionType(result, kinds), name)
         made.linkage = "external" if external else "internal"
+        made.attributes.add("nounwind")
+        if external:  # a vector that is kept on the stack must not lie across two lines of the processor's cache
+            made.attributes.alignstack = 8 * WIDTH
         return made
 
     def _build(

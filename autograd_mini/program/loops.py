@@ -177,6 +177,19 @@ def clear(grad: Numbers, at: int, count: int) -> None:
 # Rows of the table.
 
 
+def simple(xs: Static) -> bool:
+    """Return whether each operand's numbers lie side by side, or are one number."""
+    for x in xs:
+        if x.inner != 0 and x.inner != 1:
+            return False
+    return True
+
+
+def near(d: Numbers, at: int, step: int) -> Vector:
+    """Return a vector of numbers side by side, or of one number."""
+    return spread(get(d, at)) if step == 0 else load(d, at)
+
+
 def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
     """Apply a row to each column of each row of results."""
     out, rows, columns, first = line(code, k)
@@ -188,10 +201,15 @@ def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad:
                 put(d, out + c, applied(op, [get(d, x.at + r * x.outer + c * x.inner) for x in xs]))
             out += columns
         return
+    whole = columns - columns % WIDTH if simple(xs) else 0
     for r in range(rows):
-        for c in range(0, columns, WIDTH):
+        places = [x.at + r * x.outer for x in xs]
+        for c in range(0, whole, WIDTH):  # without calls, so that all stays in registers
+            ys = [near(d, at + c * x.inner, x.inner) for x, at in zip(xs, places, strict=True)]
+            store(d, out + c, applied(op, ys))
+        for c in range(whole, columns, WIDTH):
             count = min(WIDTH, columns - c)
-            ys = [read(d, x.at + r * x.outer + c * x.inner, x.inner, count) for x in xs]
+            ys = [read(d, at + c * x.inner, x.inner, count) for x, at in zip(xs, places, strict=True)]
             write(d, out + c, applied(op, ys), count)
         out += columns
 
@@ -212,8 +230,18 @@ def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad
                         add_to(grad, at, g * slope(rule, ys, z))
             out += columns
         return
+    whole = columns - columns % WIDTH if simple(xs) else 0
     for r in range(rows):
-        for c in range(0, columns, WIDTH):
+        for c in range(0, whole, WIDTH):  # without calls, so that all stays in registers
+            z, g = load(d, out + c), taken_vector(grad, out + c)
+            places = [x.at + r * x.outer + c * x.inner for x in xs]
+            ys = [near(d, at, x.inner) for x, at in zip(xs, places, strict=True)]
+            for rule, x, at in zip(op.rules, xs, places, strict=True):
+                if x.wanted and x.inner == 0:
+                    add_to(grad, at, total(g * slope(rule, ys, z)))
+                elif x.wanted:
+                    add_vector(grad, at, g * slope(rule, ys, z))
+        for c in range(whole, columns, WIDTH):
             count = min(WIDTH, columns - c)
             z, g = read(d, out + c, 1, count), read(grad, out + c, 1, count)
             write(grad, out + c, spread(-0.0), count)
