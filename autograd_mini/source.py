@@ -8,7 +8,6 @@ languages walk over the tree; they ask `Source.names` for the object that a name
 from __future__ import annotations
 
 import ast
-import builtins
 import inspect
 import linecache
 import textwrap
@@ -95,7 +94,7 @@ def _names_of(function: FunctionType) -> Mapping[str, Any]:
             closed[name] = cell.cell_contents
         except ValueError:  # it is not bound yet
             raise Unreadable(f"{function.__name__} uses {name} before it has a value") from None
-    return ChainMap(closed, function.__globals__, vars(builtins))
+    return ChainMap(closed, function.__globals__, getattr(function, "__builtins__"))  # noqa: B009  # that mypy does not know
 
 
 @cache
@@ -107,11 +106,16 @@ def _tree_of(code: CodeType) -> tuple[ast.arguments, list[ast.stmt]]:
         raise Unreadable(f"{code.co_name} has no source")
     try:
         if code.co_filename.startswith(PACKAGE):  # whose files are those that were imported
-            text, first = textwrap.dedent("".join(inspect.getblock(lines[code.co_firstlineno - 1 :]))), 1
+            block = lines[code.co_firstlineno - 1 :]
+            last = max(end or 0 for _, end, _, _ in code.co_positions())  # which Python may have been told not to keep
+            block = block[: last - code.co_firstlineno + 1] if last else inspect.getblock(block)
+            text, first = textwrap.dedent("".join(block)), 1
             is_right = True
         else:
             text, first = "".join(lines), code.co_firstlineno
-            is_right = any(_same(code, other) for other in _codes(text).get(_key(code), []))
+            positions = [*code.co_positions()]  # by which lambdas on one line differ
+            others = [other for other in _codes(text).get(_key(code), []) if [*other.co_positions()] == positions]
+            is_right = any(_same(code, other) for other in others)
         found = [node for node in _functions_at(ast.parse(text), first) if _is_of(node, code)]
     except (SyntaxError, ValueError) as error:
         raise Unreadable(f"{code.co_name} has no source: {error}") from None
@@ -195,9 +199,13 @@ def in_order(f: FunctionType, args: Sequence[Any], named: Mapping[str, Any]) -> 
     return bound.args
 
 
+@cache
 def assigned_in(tree: ast.AST) -> list[str]:
     """Return the names that a tree assigns to."""
     return [x.id for x in ast.walk(tree) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)]
+
+
+MOST = 5000  # objects that a content is made of
 
 
 def content(functions: Sequence[Any]) -> str:
@@ -218,6 +226,15 @@ def content(functions: Sequence[Any]) -> str:
         return f"functions object at {[id(f) for f in functions]}"
 
 
+def is_plain(x: Any) -> bool:
+    """Return whether an object is a number or a text, and not of a class of a user's that may do anything."""
+    return (
+        x is None
+        or type(x) in (bool, int, float, str, bytes)
+        or (type(x).__module__ == "numpy" and isinstance(x, float))
+    )
+
+
 def is_lasting(text: str) -> bool:
     """Return whether a content means the same in another process."""
     return "object at" not in text
@@ -225,17 +242,19 @@ def is_lasting(text: str) -> bool:
 
 def _content(x: Any, seen: dict[tuple[int, frozenset[str]], int], names: frozenset[str]) -> str:
     """Return the content of an object, of which a function uses the attributes of some names."""
-    if x is None or isinstance(x, (bool, int, float, str, bytes)):
+    if is_plain(x):
         return repr(x)
     if (id(x), names) in seen:  # a function that calls itself
         return f"#{seen[id(x), names]}"
-    if isinstance(x, (tuple, list, set, frozenset)):
+    if type(x) in (tuple, list, set, frozenset):
         parts = [_content(part, seen, names) for part in x]
         return f"{type(x).__name__}({', '.join(sorted(parts) if isinstance(x, (set, frozenset)) else parts)})"
     if isinstance(x, Op) and OPS.get(x.name) is x.row:
         return f"row {x.name}"
     seen[id(x), names] = len(seen)
-    if isinstance(x, dict):
+    if len(seen) > MOST:
+        raise RecursionError
+    if type(x) is dict:
         return f"dict({', '.join(f'{key!r}: {_content(value, seen, names)}' for key, value in x.items())})"
     if isinstance(x, Op):
         return f"op({', '.join(_content(f, seen, names) for f in [x.row.function, *x.partials])})"
@@ -248,16 +267,32 @@ def _content(x: Any, seen: dict[tuple[int, frozenset[str]], int], names: frozens
         except Unreadable:
             return f"function object at {id(x)}"
         values = {name: _content(free[name], seen, used) for name in sorted(used) if name in free}
-        code = _content((x.__code__, x.__defaults__, x.__kwdefaults__), seen, used)
+        code = _content((x.__code__, x.__defaults__, x.__kwdefaults__, vars(x)), seen, used)
         return f"function({code}, {values})"
-    if inspect.isbuiltin(x):
+    if inspect.isbuiltin(x) and (x.__self__ is None or inspect.ismodule(x.__self__)):
         return f"{x.__module__}.{x.__qualname__}"
-    own = {name: inspect.getattr_static(x, name, None) for name in sorted(names)}
-    values = {name: _content(value, seen, names) for name, value in own.items() if value is not None}
-    if inspect.ismodule(x) or inspect.isclass(x):
-        return f"{getattr(x, '__module__', '')}.{x.__name__} {values}"
+    if inspect.ismodule(x):
+        own = {name: vars(x)[name] for name in sorted(names) if name in vars(x)}
+        return f"module {x.__name__} { ({name: _content(value, seen, names) for name, value in own.items()}) }"
+    if inspect.isclass(x) and x.__module__ == "builtins":
+        return f"class {x.__name__}"
+    _PINNED[id(x)] = x  # so that no other object gets its number
+    attributes = {name: inspect.getattr_static(x, name, None) for name in sorted(names)}
+    if not inspect.isclass(x):
+        attributes |= {name: value for name, value in getattr(x, "__dict__", {}).items() if _is_data(value)}
     numbers = x.tobytes() if hasattr(x, "tobytes") else b""
-    return f"{type(x).__name__} object at {id(x)} {numbers!r} {values}"
+    values = {name: _content(value, seen, names) for name, value in attributes.items() if value is not None}
+    bound = _content(getattr(x, "__self__", None), seen, names)
+    return f"{type(x).__name__} object at {id(x)} {numbers!r} {bound} {values}"
+
+
+def _is_data(x: Any) -> bool:
+    """Return whether an object is a number, a text, or a list, tuple or dict of them."""
+    parts = x.values() if type(x) is dict else x
+    return is_plain(x) or (type(x) in (tuple, list, dict) and all(map(_is_data, parts)))
+
+
+_PINNED: dict[int, Any] = {}  # objects that are known by their number
 
 
 class _Collector(Traced):
@@ -278,7 +313,8 @@ class _Collector(Traced):
 def called_back(op: Op) -> list[Op]:
     """Return the rows that a row and its rules apply and that are not made of Python's and C's functions alone.
 
-    >>> called_back(ops.mul), called_back(ops.lgamma)
+    >>> from autograd_mini.ops import lgamma, mul
+    >>> called_back(mul), called_back(lgamma)
     ([], [<op digamma>])
     """
     rows: dict[Op, None] = {op.row: None}

@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -224,6 +224,23 @@ def exhausted(x: float) -> float:
     return sum([a for a, _ in pairs])
 
 
+def twice(x: float) -> float:
+    g = (c * x for c in COEFFICIENTS)
+    return sum(g) + sum(g)
+
+
+class Pair(NamedTuple):
+    a: float
+    b: float = 3.0
+
+
+def helper_with_attribute(x: float) -> float:
+    return x
+
+
+helper_with_attribute.k = 2.0  # type: ignore[attr-defined]
+
+
 # Whether a function is compiled or called back is not said here; its number is Python's.
 EITHER: list[Callable[[float], float]] = [
     lambda x: sum([c for c in (x, -x, 2 * x) if c > 0]),
@@ -246,8 +263,16 @@ EITHER: list[Callable[[float], float]] = [
     lambda x: (int(x) - 9223372036854775807 - 1) // (-1 if x < 2 else 1) if 0 <= x < 1e3 else 0.0,
     lambda x: keyword_only(x) + keyword_only(x, k=2.0),
     lambda x: -5.0 // x if x else 0.0,
+    lambda x: sum(k for k in (x, 1.0)) + max(k * x for k in (1.0, 2.0)),
+    lambda x: sum([a * b for a, b in zip((1.0, 2.0), (x,), strict=True)]) if x > 1e200 else x,
+    lambda x: float(all(x > k for k in (0, 1)) + any([x > 3, x < -2])),
+    lambda x: sum(1 for _ in range(0, int(x), 2**62)) if 1 <= x < 100 else 0.0,
+    lambda x: ag.leaky_relu(x) + 0.0,
+    lambda x: x * Pair(x).b,
+    lambda x: x * helper_with_attribute.k,  # type: ignore[attr-defined]
     extended,
     exhausted,
+    twice,
 ]
 
 
@@ -274,6 +299,38 @@ def test_rows_of_the_same_content_call_back_their_own_functions() -> None:
         assert one(x) == other(x) == [6.0]
         second[0] = 5.0
         assert (one(x)[0], other(x)[0]) == (6.0, 15.0)
+
+
+def test_no_function_runs_after_an_error() -> None:
+    seen = []
+
+    def noting(x: float) -> float:
+        seen.append(x)
+        return {1.0: 1.0}[x]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(KeyError):
+            compiled(row(noting))(np.array([1.0, 2.0, 1.0, 1.0]))
+    assert seen == [1.0, 2.0]
+
+
+def test_a_rule_may_return_any_number() -> None:
+    big = ag.custom_rule(lambda x, z: 2**70)(lambda x: x)
+    array = ag.custom_rule(lambda x, z: np.array(2.0))(lambda x: x)
+    f = ag.compile(lambda x: big(x) + array(x), runner="llvm")
+    assert f.grad(1.0) == 2.0**70 + 2.0
+
+
+def test_lambdas_of_an_edited_line(tmp_path: Any) -> None:
+    path = tmp_path / "lambdas.py"
+    path.write_text("f, g = lambda x: 2.0*x, lambda x: 3.0*x\n")
+    room: dict[str, Any] = {}
+    exec(compile(path.read_text(), str(path), "exec"), room)
+    path.write_text("f, g = lambda x: 3.0*x, lambda x: 2.0*x\n")
+    for f in (room["f"], room["g"]):
+        with pytest.raises(Unreadable):
+            source_of(f)
 
 
 def test_errors_of_functions_within_functions_are_kept_apart() -> None:

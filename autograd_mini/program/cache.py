@@ -31,7 +31,7 @@ def folder() -> Path | None:
     """
     chosen = os.environ.get(VARIABLE)
     if chosen is not None:
-        return Path(chosen) if chosen not in ("", "0") else None
+        return Path(chosen).expanduser() if chosen not in ("", "0") else None
     around = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME", "")
     try:
         return (Path(around) if os.path.isabs(around) else Path.home() / ".cache") / "autograd_mini" / "kernels"
@@ -40,7 +40,7 @@ def folder() -> Path | None:
 
 
 def clear() -> int:
-    """Remove all object code that is kept, and return the number of files that are gone."""
+    """Remove all object code that is kept on disk, and return the number of files that are gone."""
     place = folder()
     return sum(_removed(path) for _, _, path in _files(place)) if place is not None else 0
 

@@ -16,19 +16,24 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from ..ops import Op
-from ..source import Unreadable, assigned_in, in_order, source_of
+from ..source import Unreadable, assigned_in, in_order, is_plain, source_of
 from .meanings import FUNCTIONS, KINDS, PURE, STATIC, Range, kinds_of
-from .primitives import BOOL, INT, Primitive
-from .values import LIBRARY, ORDER, Failed, Number, Values, holds_number, is_same, leaves, rebuilt
+from .primitives import BOOL, FLOAT, INT, Primitive
+from .values import BIGGEST, LIBRARY, ORDER, Failed, Number, Values, holds_number, is_same, leaves, rebuilt
 
 __all__ = ["Evaluator", "Promote"]
 
-LONGEST = 20_000  # statements of a user's function, each as often as it is written
+LONGEST = 20_000  # statements and turns of comprehensions of a user's function, each as often as it is written
+LARGEST_STEP = 1 << 31  # of a range
 
 Names = dict[str, Any]
 Do = Callable[[], Any]
 Edge = tuple[Any, Any]  # a block that is to go on elsewhere, and the names or the value that it comes with
 NOTHING = object()  # the value of a name that has none on some way
+
+
+class Once(list[Any]):
+    """The items of an iterator, which can be used once: so it must not get a name."""
 
 
 class Promote(Exception):
@@ -87,14 +92,14 @@ class Evaluator(Values):
             if known:
                 return f.limit(*args)
             # Another row of a user is written in place, and fails with the whole.
+            args = [*args, *f.defaults[len(args) - f.arity :]] if len(args) < f.arity else args
             return self.inside(f.row.function, args) if f.is_custom and self.checked else self.row(f.row, args)
         if inspect.isbuiltin(f) or isinstance(f, type) or f in STATIC:
-            if hasattr(f, "_fields") or (f in STATIC and not any(isinstance(x, Range) for x in args)):
-                found = f(*args)
-                return list(found) if isinstance(found, (enumerate, reversed, zip)) else found
-            if known and f in PURE:
+            once = f in STATIC and not any(isinstance(x, Range) for x in args)
+            if once or (hasattr(f, "_fields") and not self.checked) or (known and f in PURE):
                 try:
-                    return f(*args)
+                    found = f(*args, **(named or {}))
+                    return Once(found) if isinstance(found, (enumerate, reversed, zip)) else found
                 except (ArithmeticError, ValueError):
                     return self.fail()
             if f in FUNCTIONS:
@@ -252,6 +257,8 @@ class Evaluator(Values):
 
     def bind(self, target: ast.expr, x: Any) -> None:
         """Assign to a name, or to several."""
+        if isinstance(x, Once):
+            raise Unreadable("an iterator that has a name")
         match target:
             case ast.Name(id=name):
                 self.names[name] = x
@@ -293,11 +300,13 @@ class Evaluator(Values):
                     return False
             self.loops.pop()
             return True
-        if isinstance(over.step, Number) or over.step == 0:
-            raise Unreadable("a range with a step that is not known")
+        if isinstance(over.step, Number) or over.step == 0 or abs(over.step) > LARGEST_STEP:
+            raise Unreadable("a range with a step that is not known, or too large")
         counter = f"the counter of line {node.lineno}"
         self.names[counter] = self.number(over.start, INT)
         stop, sign = self.number(over.stop, INT), ast.Gt if over.step < 0 else ast.Lt
+        if self.checked:  # the counter must not overflow
+            self.fail_where(self.b.not_(self.is_below(self.converted(stop, FLOAT), BIGGEST / 2.0)))
 
         def count() -> None:
             self.names[counter] = Number(self, self.b.add(self.names[counter].value, INT(over.step)))
@@ -430,8 +439,10 @@ class Evaluator(Values):
                 return self.either(self.value(test), lambda: self.value(x), lambda: self.value(y))
             case ast.Call(func=f, args=args, keywords=named) if all(x.arg for x in named):
                 return self.call(self.value(f), self.values(args), {str(x.arg): self.value(x.value) for x in named})
-            case ast.ListComp(elt=part, generators=over) | ast.GeneratorExp(elt=part, generators=over):
+            case ast.ListComp(elt=part, generators=over):
                 return self.unrolled(part, over)
+            case ast.GeneratorExp(elt=part, generators=over):
+                return Once(self.unrolled(part, over))
         raise Unreadable(ast.unparse(node))
 
     def values(self, nodes: Iterable[ast.expr]) -> list[Any]:
@@ -473,8 +484,6 @@ def _is_unknown(x: Any) -> bool:
 
 def _is_constant(x: Any) -> bool:
     """Return whether an object is one of those that `content` makes part of a kernel's key."""
-    if isinstance(x, (tuple, list)):
+    if type(x) in (tuple, list):
         return all(map(_is_constant, x))
-    if x is None or isinstance(x, (bool, int, float, str, Op, FunctionType, type)):
-        return True
-    return inspect.ismodule(x) or inspect.isbuiltin(x)
+    return is_plain(x) or isinstance(x, (Op, FunctionType, type)) or inspect.ismodule(x) or inspect.isbuiltin(x)

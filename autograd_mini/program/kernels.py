@@ -14,6 +14,7 @@ import threading
 import warnings
 from collections.abc import Callable, Mapping
 from functools import cache, partial
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -163,10 +164,10 @@ def _called_back(op: Op) -> Any:
 
     def call(*xs: float) -> float:
         try:
-            return float(function(*xs))
+            return nan if hasattr(_raised, "error") else float(function(*xs))
         except BaseException as error:
             vars(_raised).setdefault("error", error)
-            return float("nan")
+            return nan
 
     return ctypes.CFUNCTYPE(ctypes.c_double, *[ctypes.c_double] * op.arity)(call)
 

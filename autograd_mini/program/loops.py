@@ -179,10 +179,7 @@ def clear(grad: Numbers, at: int, count: int) -> None:
 
 def simple(xs: Static) -> bool:
     """Return whether each operand's numbers lie side by side, or are one number."""
-    for x in xs:
-        if x.inner != 0 and x.inner != 1:
-            return False
-    return True
+    return all(x.inner in (0, 1) for x in xs)
 
 
 def near(d: Numbers, at: int, step: int) -> Vector:

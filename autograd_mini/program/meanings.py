@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
+from ..ops import number
 from ..source import Unreadable, called_back
 from .primitives import BOOL, FLOAT, INT, NONE, PLACE, VECTOR, applied, callbacks, slope, unrolled
 from .values import BIGGEST, EXACT, LIBRARY, Number
@@ -127,6 +128,19 @@ def _callbacks(e: Evaluator, op: Any, index: Any, first: Any) -> None:
     }
 
 
+def _all(e: Evaluator, xs: Any) -> Any:
+    return reduce(e.both, [Number(e, e.truth(x)) if isinstance(x, Number) else bool(x) for x in xs], True)
+
+
+def _any(e: Evaluator, xs: Any) -> Any:
+    return e.unary(ast.Not, _all(e, [e.unary(ast.Not, x) for x in xs]))
+
+
+def _slope(e: Evaluator, rule: Any, xs: Any, z: Any) -> Any:
+    found = rule(*xs, z)
+    return found if isinstance(found, Number) else number("a rule", found)
+
+
 def _sum(e: Evaluator, xs: Any, start: Any = 0) -> Any:
     if not isinstance(xs, (tuple, list)):
         raise Unreadable("a sum of a list that is not known")
@@ -140,9 +154,11 @@ PURE = STATIC | LIBRARY.keys() | {
 }  # fmt: skip
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
     applied: lambda e, op, xs: e.row(op.row, xs),
-    slope: lambda e, rule, xs, z: rule(*xs, z),
+    slope: _slope,
     callbacks: _callbacks,
     abs: _abs,
+    all: _all,
+    any: _any,
     bool: lambda e, x: Number(e, e.truth(x)),
     float: lambda e, x: e.number(x, FLOAT),
     int: _to_int,
