@@ -83,7 +83,6 @@ class Unit:
 
             def python(e: Evaluator) -> Any:
                 kind = ir.FunctionType(FLOAT, [FLOAT] * op.arity)
-                e.b.store(INT(1), e.b.gep(found.args[-1], [INT(1)], source_etype=INT))  # the flag
                 return Number(e, call_at(e.b, e.b.load(found.args[-1], typ=INT), kind, values))
 
             def inside(function: Any, e: Evaluator) -> Any:

@@ -51,18 +51,13 @@ class Kernels:
         self.code, self.index, self.kinds = code_of(program)
         # The addresses of the kernels, forward and backward, for numbers and for lanes; none is known yet.
         self.places, self.lanes = (np.zeros((len(self.kinds), 2), dtype=np.int64) for _ in range(2))
-        # Behind the indices stand the addresses of Python functions, each with a flag; the lines say where.
-        rows = {k: called_back(kind) for k, kind in enumerate(self.kinds) if isinstance(kind, Op)}
-        start = len(self.index)
-        self.index = np.append(self.index, np.zeros(2 * sum(map(len, rows.values())), dtype=np.int64))
-        self.flags = self.index[start + 1 :: 2]
         self.callbacks: list[Any] = []
-        for k, own in rows.items():
-            self.code[self.code[:, 0] == k, HEAD - 1] = start + 2 * len(self.callbacks)
-            for row in own:
-                at = len(self.callbacks)
-                self.callbacks.append(_called_back(row, self.flags[at : at + 1]))
-                self.index[start + 2 * at] = ctypes.cast(self.callbacks[-1], ctypes.c_void_p).value
+        for k, kind in enumerate(self.kinds):
+            made = [_called_back(row) for row in called_back(kind)] if isinstance(kind, Op) else []
+            if made:  # their addresses stand behind the indices, and the lines say where
+                self.code[self.code[:, 0] == k, HEAD - 1] = len(self.index)
+                self.index = np.append(self.index, [ctypes.cast(f, ctypes.c_void_p).value for f in made])
+                self.callbacks += made
 
     def _ready(self, ways: tuple[str, ...], module: str = "loops") -> int:
         """Make sure that the kernels of some ways are there, and return the address of the run."""
@@ -87,7 +82,7 @@ class Kernels:
         kind = ctypes.PYFUNCTYPE if self.program.size < LONG else ctypes.CFUNCTYPE  # the second lets other threads run
         task: Any = partial(kind(None, ctypes.c_void_p)(run), ctypes.c_void_p(_place(frame)))
         task.kept = self, lines, d, grad, way, frame  # whose addresses the machine code has
-        return partial(_raising, self.flags, task) if self.callbacks else task
+        return partial(_raising, task) if self.callbacks else task
 
     def _frame(self, kernels: Any, forth: Any, way: Way | None, d: Any, grad: Any, **more: int) -> Any:
         back, silent, chooses = way or (self.code[:0], self.index[:0], False)
@@ -131,7 +126,7 @@ class Kernels:
             frame = self._frame(self.lanes, self.code, batch.way, d, grad, **more)
             task: Any = partial(run, ctypes.c_void_p(_place(frame)))
             task.kept = self, arrays, tables, batch.way, d, grad, frame
-            tasks.append(partial(_raising, self.flags, task) if self.callbacks else task)
+            tasks.append(partial(_raising, task) if self.callbacks else task)
         return tasks
 
     def __getstate__(self) -> dict[str, Any]:
@@ -152,7 +147,7 @@ def _place(array: Any) -> int:
 _raised = threading.local()  # the error of a function that was called back
 
 
-def _raising(flags: Any, task: Callable[..., None], *args: Any) -> None:
+def _raising(task: Callable[..., None], *args: Any) -> None:
     """Run a task, and raise the error that a function of Python has raised in it."""
     before = vars(_raised).pop("error", None)  # of a task within which this one is called back
     task(*args)
@@ -161,23 +156,18 @@ def _raising(flags: Any, task: Callable[..., None], *args: Any) -> None:
         _raised.error = before
     if error is not None:
         raise error
-    if flags.any():  # set by machine code before a call, and cleared by Python at its end
-        flags[:] = 0
-        raise KeyboardInterrupt("a function was interrupted before its first or after its last line")
 
 
-def _called_back(op: Op, flag: Any) -> Any:
+def _called_back(op: Op) -> Any:
     """Return a row's function as one of C, which gives nan where it raises an error."""
     function = op.limit.function
 
     def call(*xs: float) -> float:
         try:
-            result = nan if hasattr(_raised, "error") else float(function(*xs))
+            return nan if hasattr(_raised, "error") else float(function(*xs))
         except BaseException as error:
             vars(_raised).setdefault("error", error)
-            result = nan
-        flag[0] = 0
-        return result
+            return nan
 
     return ctypes.CFUNCTYPE(ctypes.c_double, *[ctypes.c_double] * op.arity)(call)
 

@@ -123,7 +123,7 @@ def _is_infinite(e: Evaluator, x: Any) -> Any:
 
 def _callbacks(e: Evaluator, op: Any, index: Any, first: Any) -> None:
     e.callbacks = {
-        row: e.b.gep(index.value, [e.b.add(first.value, INT(2 * k))], source_etype=INT)
+        row: e.b.gep(index.value, [e.b.add(first.value, INT(k))], source_etype=INT)
         for k, row in enumerate(called_back(op))
     }
 
