@@ -43,6 +43,7 @@ def is_right(value: float, slopes: tuple[float, float]) -> bool:
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the folder of a cache, which is not made yet."""
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "kernels"))
+    monkeypatch.setattr(kernels, "_PLACES", {})
     return tmp_path / "kernels"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import warnings
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -313,6 +314,41 @@ def test_no_function_runs_after_an_error() -> None:
         with pytest.raises(KeyError):
             compiled(row(noting))(np.array([1.0, 2.0, 1.0, 1.0]))
     assert seen == [1.0, 2.0]
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")
+def test_an_interrupt_is_never_lost() -> None:
+    """Also where it comes between machine code and the first line of a function."""
+
+    class Rung(Exception):
+        pass
+
+    def ring(*_: Any) -> None:
+        raise Rung
+
+    table: dict[str, float] = {}
+
+    def called(x: float) -> float:
+        return x + len(table)
+
+    g, x, rung, rng = compiled(row(called)), np.arange(500.0), 0, np.random.default_rng(0)
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            g(x)
+        for _ in range(60):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, rng.uniform(2e-5, 4e-4))
+                found = g(x)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                assert found == x.tolist()
+            except Rung:
+                rung += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert rung
 
 
 def test_a_rule_may_return_any_number() -> None:

@@ -150,12 +150,25 @@ _raised = threading.local()  # the error of a function that was called back
 def _raising(task: Callable[..., None], *args: Any) -> None:
     """Run a task, and raise the error that a function of Python has raised in it."""
     before = vars(_raised).pop("error", None)  # of a task within which this one is called back
-    task(*args)
+    hook = sys.unraisablehook
+    sys.unraisablehook = partial(_noted, hook)
+    try:
+        task(*args)
+    finally:
+        sys.unraisablehook = hook
     error = vars(_raised).pop("error", None)
     if before is not None:
         _raised.error = before
     if error is not None:
         raise error
+
+
+def _noted(hook: Callable[[Any], Any], unraisable: Any) -> None:
+    """Note an error, such as an interrupt, that has come before the first or after the last line of a function."""
+    if "ctypes callback" in (unraisable.err_msg or ""):
+        vars(_raised).setdefault("error", unraisable.exc_value)
+    else:
+        hook(unraisable)
 
 
 def _called_back(op: Op) -> Any:
