@@ -11,6 +11,7 @@ import autograd_mini as ag
 from autograd_mini.program.lift import Access, Instruction, Program
 
 pytest.importorskip("llvmlite")
+from autograd_mini.program import primitives
 from autograd_mini.program.arrays import Arrays
 from autograd_mini.program.builder import KERNELS
 from autograd_mini.program.kernels import Kernels
@@ -131,6 +132,53 @@ def test_sums_and_choices(along: int) -> None:
             "take",
             Instruction("take", None, INPUTS, rows, columns, 4, (access((1, 2, along), rows, columns, 4), choice)),
         )
+
+
+LANES = 16
+SEVERAL = [
+    Instruction("row", ag.div, INPUTS, 2, 3, 1, (Access(3, 6, 2, 0), Access(90, 0, 1, 0))),
+    Instruction("row", ag.sin, INPUTS, 1, 4, 1, (Access(30, 0, -1, 0),)),
+    Instruction("row", ag.exp, INPUTS, 1, 4, 1, (Access(30, 0, 2, 0),)),
+    Instruction("sum", None, INPUTS, 2, 2, 5, (Access(10, 7, 1, 2),)),
+    Instruction("dot", None, INPUTS, 2, 3, 4, (Access(0, 0, 1, 3), Access(40, 4, 0, 1))),
+    Instruction("dot", None, INPUTS, 2, 3, 4, (Access(0, 0, 1, 3), Access(40, 4, 0, 1), Access(99, 0, 1, 0))),
+    Instruction("take", None, INPUTS, 1, 2, 4, (Access(5, 0, 4, 1), Access(399, 0, 0, 0))),
+    Instruction("gather", None, INPUTS, 1, 4, 1, (), np.array([7, 3, 3, 0])),
+]
+
+
+@pytest.mark.parametrize("i", SEVERAL, ids=lambda i: f"{i.op or i.kind}")
+def test_kernels_for_lanes(i: Instruction) -> None:
+    """Compiled and as plain Python they do in each lane what NumPy's runner does in one example."""
+    of = program(i)
+    reference, compiled = Arrays(of), Kernels(of)
+    rng = np.random.default_rng(1)
+    x, seed = rng.uniform(0.2, 1.8, (INPUTS, LANES)), rng.normal(size=(i.count, LANES))
+    if i.kind == "take":
+        x[399] = rng.integers(-1, 5, LANES)
+    way = compiled.way_back(INPUTS, [slice(0, INPUTS)])
+    d = np.concatenate([x, np.zeros((i.count, LANES))])
+    want, slopes = d.copy(), np.zeros((INPUTS, LANES))
+    for lane in range(LANES):
+        one, grad = d[:, lane].copy(), np.full(of.size, -0.0)
+        reference.task(one)()
+        want[:, lane] = one
+        for k in range(i.count):
+            reference.task(one, grad, INPUTS + k, reference.way_back(INPUTS + k, [slice(0, INPUTS)]), forth=False)()
+            slopes[:, lane] += seed[k, lane] * grad[:INPUTS]
+    name = "row" if i.op is not None else i.kind
+    places = compiled._ready(("forward", "backward"), "lanes"), compiled.lanes[0]
+    for as_python in (True, False):
+        numbers, grad = d.ravel().copy(), np.concatenate([np.full(x.size, -0.0), seed.ravel()])
+        for k, lines in enumerate((compiled.code, way.code)):
+            args = lines.ravel(), 0, compiled.index, numbers, grad, LANES
+            if as_python:
+                kernel = KERNELS[f"lanes.{name}_{('forward', 'backward')[k]}"]
+                kernel(*([i.op] if i.op is not None else []), *args)
+            else:
+                primitives.call(int(places[1][k]), *args)
+        np.testing.assert_allclose(numbers.reshape(want.shape), want, rtol=1e-13, atol=1e-14)
+        np.testing.assert_allclose(grad[: x.size].reshape(slopes.shape), slopes, rtol=1e-12, atol=1e-13)
 
 
 def test_gathers() -> None:

@@ -82,7 +82,11 @@ def in_lanes(name: str, *operands: list[float]) -> list[float]:
     """Apply a vector function of the name to lists of numbers, as machine code and as plain Python."""
     size = -(-len(operands[0]) // WIDTH) * WIDTH
     d = np.array([[*x, *[1.0] * (size - len(x))] for x in operands] + [[0.0] * size]).ravel()
+    plain = d.copy()
     machine(apply, LANES[name], len(operands), d, size)
+    with np.errstate(all="ignore"):
+        apply(LANES[name], len(operands), plain, size)
+    np.testing.assert_allclose(d, plain, rtol=1e-14, atol=1e-300)
     return d[len(operands) * size :][: len(operands[0])].tolist()  # type: ignore[no-any-return]
 
 
