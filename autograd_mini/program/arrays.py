@@ -104,7 +104,7 @@ class Arrays:
         way.finish(grad[: self.program.inputs])
 
     def batch(self, batch: Batch, threads: int) -> list[Blocks]:
-        """Return what runs blocks of a batch's examples, for each thread its own."""
+        """Return for each thread a function that runs blocks of a batch's examples."""
         return [self._blocks(batch) for _ in range(threads)]
 
     def _blocks(self, batch: Batch) -> Blocks:

@@ -201,7 +201,7 @@ def _examples_first(table: Any, place: Any) -> Any:
 
 
 def _is_table(x: Any) -> bool:
-    """Say whether lists hold nothing but numbers, and so stand for an array."""
+    """Return whether lists hold nothing but numbers, and so stand for an array."""
     return all(map(_is_table, x)) if isinstance(x, (list, tuple)) else isinstance(x, (int, float))
 
 

@@ -85,7 +85,7 @@ class _Entry:
         return space
 
     def asked(self, name: str, argnums: Any, n: int, static: list[int]) -> Asked:
-        """Return what argnums asks for, of n arguments of which some are static, at these places."""
+        """Return the derivatives that argnums asks for, of n arguments of which those at some places are static."""
         kind = type(argnums)
         if kind is not int and kind is not tuple:  # of NumPy, a list
             argnums = int(argnums) if hasattr(argnums, "__index__") else tuple(argnums)
@@ -106,7 +106,7 @@ class _Entry:
         return found
 
     def holds(self, d: Any) -> bool:
-        """Say whether Python code would have taken the branches that were traced."""
+        """Return whether Python code would have taken the branches that were traced."""
         return all(
             compare(d[x], d[y] if isinstance(y, int) else y) == outcome for compare, x, y, outcome in self.branches
         )
@@ -195,7 +195,7 @@ class _Space:
         self.copies = [_copies(arrays) for arrays in self.layout.arrays(self.slopes)]
 
     def ready(self, asked: Asked | None) -> tuple[Task, Task, Task]:
-        """Return what runs the program forward, backward, and both ways, and keep them."""
+        """Return tasks that run the program forward, backward, and both ways, and keep them."""
         runner, z = self.entry.runner, self.entry.output
         if asked is None:
             tasks = (runner.task(self.d),) * 3
@@ -336,7 +336,7 @@ class Compiled:
             functools.update_wrapper(self, f, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Return what the function returns for numbers."""
+        """Return the results of the function for numbers."""
         entry, space, _ = self._run(self._positional(args, kwargs) if kwargs else args)
         results = entry.results(space.d)
         entry.rooms.append(space.room)
@@ -539,7 +539,7 @@ class Compiled:
         return drawn(entry.trace, entry.program, rankdir)
 
     def _entry(self, args: tuple[Any, ...]) -> _Entry:
-        """Return what has been compiled for arguments like these; without arguments the only one there is."""
+        """Return the entry for arguments like these; without arguments the only one there is."""
         if args:
             entry, space, _ = self._run(args)
             entry.rooms.append(space.room)
@@ -555,7 +555,7 @@ class Compiled:
         return [entry for kept in self._entries.values() for entry in kept]
 
     def _run(self, args: tuple[Any, ...], argnums: Any = None, *, fill: bool = False) -> tuple[_Entry, _Space, Any]:
-        """Run the program for some arguments; with argnums also backward, and return what it asks for.
+        """Run the program for some arguments; with argnums also backward, and return the derivatives that it asks for.
 
         With `fill` see `_Entry.run`.
         """
@@ -648,7 +648,7 @@ class Compiled:
         kept.append(entry)
 
     def _traced(self, args: tuple[Any, ...], static: list[int], keys: tuple[Any, ...], chunks: list[Any]) -> _Entry:
-        """Trace the function as it goes with these numbers, and return what comes of it."""
+        """Trace the function as it goes with these numbers, and return its entry."""
         f = self._f
         if f is None:
             raise ValueError(f"{self.name}: Python code would have taken another branch with these numbers")

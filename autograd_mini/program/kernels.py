@@ -105,7 +105,7 @@ class Kernels:
         return Way(code, silent, chooses(self.program, steps))
 
     def batch(self, batch: Batch, threads: int) -> list[Blocks]:
-        """Return what runs blocks of a batch's examples, for each thread its own."""
+        """Return for each thread a function that runs blocks of a batch's examples."""
         z, width, tables = batch.z, batch.width, batch.tables
         pairs = [(_place(table) + 8 * j, table.shape[1]) for table in tables for j in range(table.shape[1])]
         columns = np.array(pairs, dtype=np.int64)
@@ -238,7 +238,7 @@ def _version() -> str:
 
 
 def runner(program: Program, use: str | None = None) -> Runner:
-    """Return what runs a program: machine code where llvmlite is installed.
+    """Return the runner of a program: machine code where llvmlite is installed.
 
     Args:
         use: `"llvm"`, to have an error where llvmlite is missing, or `"numpy"`; None takes what is there.

@@ -24,7 +24,7 @@ try:
     FEATURES: str = llvm.get_host_cpu_features().flatten()  # that the processor has and the system enables
 except RuntimeError:  # of a processor that LLVM cannot ask
     FEATURES = ""
-WIDTH = 8 if "+avx512f" in FEATURES.split(",") else 4  # numbers of a vector, a register of the processor
+WIDTH = 8 if "+avx512f" in FEATURES.split(",") else 4  # numbers of a vector: of one register, or of two
 # The functions of C that kernels call; some systems do not show them to LLVM by themselves.
 OF_C = (
     "acos acosh asin asinh atan atan2 atanh cbrt cos cosh erf erfc exp exp2 expm1 fmod hypot lgamma log log10 log1p "
@@ -44,7 +44,7 @@ def identity() -> str:
 
 
 def _target() -> Any:
-    """Return a description of the machine for LLVM; what compiles or loads takes it along, so each needs its own."""
+    """Return a description of the machine for LLVM, which is used up by one compilation or one load."""
     target = llvm.Target.from_triple(triple())
     return target.create_target_machine(cpu=NAME, features=FEATURES, opt=2, jit=True)
 

@@ -72,7 +72,7 @@ def unrolled(n: int) -> list[int]:
 
 
 def callbacks(op: Op, index: Words, first: int) -> None:
-    """Say where the addresses of a row's Python functions are, for `applied` and `slope`."""
+    """Tell `applied` and `slope` where the addresses of a row's Python functions are."""
 
 
 # Builders.

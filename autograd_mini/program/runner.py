@@ -1,4 +1,4 @@
-r"""What runs a program's instructions: the interface of runners, and the way backward through a program.
+r"""The interface of the runners of a program's instructions, and the way backward through a program.
 
 Numbers that leave a domain follow IEEE arithmetic in every runner.
 """
@@ -20,7 +20,7 @@ Task = Callable[[], None]  # on arrays that were given, and must be there as lon
 
 
 class Runner(Protocol):
-    """What runs a program's instructions on an array of its numbers, and on one of their derivatives."""
+    """A way to run a program's instructions on an array of its numbers, and on one of their derivatives."""
 
     room: int  # how many numbers more the arrays must have, for its own use
 
@@ -36,7 +36,7 @@ class Runner(Protocol):
         """
 
     def batch(self, batch: Batch, threads: int) -> list[Blocks]:
-        """Return what runs blocks of a batch's examples, for each thread its own."""
+        """Return for each thread a function that runs blocks of a batch's examples."""
 
 
 class Way(NamedTuple):
@@ -91,7 +91,7 @@ def chooses(program: Program, steps: list[tuple[int, list[bool]]]) -> bool:
 
 
 class Batch(NamedTuple):
-    """Many examples: what varies are columns of `tables`, of the inputs `mapped`, and what does not is in `numbers`.
+    """Many examples. Inputs that vary, `mapped`, are columns of `tables`; those that do not are in `numbers`.
 
     Every number of the program has `width` lanes, of as many examples. Results of each example are left in
     `results`, and its derivatives in `slopes`; those in the inputs `same` are summed over each block,
