@@ -11,7 +11,8 @@ from llvmlite import ir
 from ..ops import OPS, Op
 from ..source import Unreadable, source_row
 from . import lanes, loops, products
-from .evaluator import Evaluator, Promote
+from .blocks import Promote
+from .evaluator import Evaluator
 from .machine import WIDTH, object_of, triple
 from .meanings import kinds_of, parts_of
 from .primitives import FLOAT, INT, NONE, PLACE, call_at

@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 
 from ..ops import Op
 from ..source import Unreadable, assigned_in, in_order, is_plain, source_of
+from .blocks import Blocks, Edge, Promote
 from .meanings import FUNCTIONS, KINDS, PURE, STATIC, Range, kinds_of
-from .primitives import BOOL, FLOAT, INT, Primitive
-from .values import BIGGEST, LIBRARY, ORDER, Failed, Number, Values, holds_number, is_same, leaves, rebuilt
+from .primitives import FLOAT, INT, Primitive
+from .values import BIGGEST, LIBRARY, Failed, Number, holds_number, leaves
 
 __all__ = ["Evaluator", "Promote"]
 
@@ -28,16 +29,10 @@ LARGEST_STEP = 1 << 31  # of a range
 
 Names = dict[str, Any]
 Do = Callable[[], Any]
-Edge = tuple[Any, Any]  # a block that is to go on elsewhere, and the names or the value that it comes with
-NOTHING = object()  # the value of a name that has none on some way
 
 
 class Once(list[Any]):
     """The items of an iterator, which can be used once: so it must not get a name."""
-
-
-class Promote(Exception):
-    """A variable of a loop is of another kind after the loop's body: the function is built anew with that kind."""
 
 
 class Loop(NamedTuple):
@@ -47,7 +42,7 @@ class Loop(NamedTuple):
     continues: list[Edge]
 
 
-class Evaluator(Values):
+class Evaluator(Blocks):
     """Builds the instructions of a function, statement by statement."""
 
     known: Mapping[str, Any]  # the names that are not the function's own
@@ -116,82 +111,6 @@ class Evaluator(Values):
         return self.wrapped(
             self.b.call(made, [self.converted(*xk) for xk in zip(numbers, made.ftype.args, strict=True)])
         )
-
-    # Blocks that meet.
-
-    def join(self, edges: Sequence[Edge]) -> Any:
-        """Go on where several blocks meet, with the names, or the value, that they have come with."""
-        if len(edges) == 1:
-            self.b.position_at_end(edges[0][0])
-            return edges[0][1]
-        blocks, xs = zip(*edges, strict=True)
-        meeting = self.b.append_basic_block()
-        if isinstance(xs[0], dict):
-            shared = [name for name in xs[0] if all(name in x for x in xs)]
-            merged = {name: self.merged([x[name] for x in xs], blocks, meeting) for name in shared}
-            result: Any = {name: x for name, x in merged.items() if x is not NOTHING}
-        else:
-            result = self.merged(xs, blocks, meeting)
-            if result is NOTHING:
-                raise Unreadable("its results are not all numbers")
-        for block in blocks:
-            self.b.position_at_end(block)
-            self.b.branch(meeting)
-        self.b.position_at_end(meeting)
-        return result
-
-    def merged(self, xs: Sequence[Any], blocks: Sequence[Any], meeting: Any) -> Any:
-        """Return the value of a name after blocks that each have one for it."""
-        first = xs[0]
-        if all(is_same(first, x) for x in xs[1:]):
-            return first
-        if all(isinstance(x, (tuple, list)) and type(x) is type(first) and len(x) == len(first) for x in xs):
-            return rebuilt(first, [self.merged(parts, blocks, meeting) for parts in zip(*xs, strict=True)])
-        try:
-            kind = self.common(xs)
-        except Unreadable:
-            return NOTHING
-        values = []
-        for x, block in zip(xs, blocks, strict=True):
-            self.b.position_at_end(block)
-            values.append(self.converted(x, kind))
-        self.b.position_at_end(meeting)
-        phi = self.b.phi(kind)
-        for value, block in zip(values, blocks, strict=True):
-            phi.add_incoming(value, block)
-        return Number(self, phi)
-
-    def two_ways(self, condition: Any, builds: Sequence[Callable[[], tuple[bool, Any]]]) -> list[Edge]:
-        """Build two blocks, of which a condition chooses one, and return those that go on, with their values."""
-        if condition.type != BOOL:
-            raise Unreadable("a vector is no condition: use `where`")
-        edges: list[Edge] = []
-        blocks = [self.b.append_basic_block() for _ in builds]
-        self.b.cbranch(condition, *blocks)
-        for block, build in zip(blocks, builds, strict=True):
-            self.b.position_at_end(block)
-            try:
-                goes_on, x = build()
-            except Failed:
-                self.give_up()
-            else:
-                edges += [(self.b.block, x)] * goes_on
-        return edges
-
-    def either(self, test: Any, first: Do, second: Do) -> Any:
-        """Return the value of one of two expressions, of which one will be computed."""
-        condition = self.truth(test)
-        if isinstance(condition, bool):
-            return first() if condition else second()
-        edges = self.two_ways(condition, [lambda: (True, first()), lambda: (True, second())])
-        if not edges:
-            raise Failed
-        return self.join(edges)
-
-    def give_up(self) -> None:
-        """End a block that has failed."""
-        if not self.b.block.is_terminated:
-            self.b.branch(self.failing)
 
     # Statements.
 
@@ -366,31 +285,6 @@ class Evaluator(Values):
         if around.breaks:
             self.names = self.join(around.breaks)
         return bool(around.breaks)
-
-    def opened(self, x: Any, key: tuple[Any, ...], start: Any, head: Any, phis: list[tuple[Any, Any]]) -> Any:
-        """Return a variable of a loop at the head of each turn; it comes from `start` the first time."""
-        if isinstance(x, (tuple, list)):
-            return rebuilt(x, [self.opened(part, (*key, k), start, head, phis) for k, part in enumerate(x)])
-        kind = self.unit.hints.get(key) or self.kind_of(x)
-        if kind is None:
-            raise Unreadable(f"{key[1]} changes in a loop and is no number")
-        self.b.position_at_end(start)
-        value = self.converted(x, kind)
-        self.b.position_at_end(head)
-        phi = self.b.phi(kind)
-        phi.add_incoming(value, start)
-        phis.append((key, phi))
-        return Number(self, phi)
-
-    def closed(self, phis: list[tuple[Any, Any]], xs: Sequence[Any]) -> None:
-        """Give the variables of a loop the values with which the next turn begins."""
-        if len(xs) != len(phis):
-            raise Unreadable("a list changes its length in a loop")
-        for (key, phi), x in zip(phis, xs, strict=True):
-            kind = self.kind_of(x)
-            if kind in ORDER and phi.type in ORDER and ORDER.index(kind) > ORDER.index(phi.type):
-                raise Promote(key, kind)
-            phi.add_incoming(self.converted(x, phi.type), self.b.block)
 
     # Expressions.
 
