@@ -25,7 +25,7 @@ import numpy as np
 from ..ops import Op, add, mul
 from ..trace import Trace
 
-__all__ = ["Access", "Instruction", "Program", "lift"]
+__all__ = ["Access", "Instruction", "Program", "grid", "lift"]
 
 ONE = np.zeros(1, dtype=int)
 MOST = 4  # matrices at one level that are products of their own
@@ -555,6 +555,11 @@ def _line(places: list[int]) -> Access | None:
     return Access(base, 0, 0, along) if regular else None
 
 
+def grid(rows: int, columns: int, terms: int) -> tuple[Any, Any, Any]:
+    """Return the numbers of rows, of columns and of terms, as arrays that broadcast (`np.ogrid` takes longer)."""
+    return np.arange(rows)[:, None, None], np.arange(columns)[:, None], np.arange(terms)
+
+
 def _access(part: Any, rows: int) -> Access | None:
     """Return the regular address of an operand, None where there is none."""
     count, length = part.shape
@@ -563,6 +568,6 @@ def _access(part: Any, rows: int) -> Access | None:
     along = int(part[0, 1]) - base if length > 1 else 0
     inner = int(part[1, 0]) - base if width > 1 else 0
     outer = int(part[width, 0]) - base if rows > 1 else 0
-    r, c, j = np.ogrid[:rows, :width, :length]
+    r, c, j = grid(rows, width, length)
     expected = base + outer * r + inner * c + along * j
     return Access(base, outer, inner, along) if (part.reshape(rows, width, length) == expected).all() else None

@@ -19,7 +19,7 @@ from ..ops import OPS, Level, Op, add, mul
 from ..printing import Code, Label, format_number
 from ..structure import Structure
 from ..trace import Trace
-from .lift import Program
+from .lift import Program, grid
 
 __all__ = ["Block", "Line", "Notation", "commented", "constant", "written"]
 
@@ -155,7 +155,7 @@ class Notation:
             if i.kind == "gather":
                 self.origin[i.start : i.start + i.count] = self.origin[i.index]
                 continue
-            r, c, j = np.ogrid[: i.rows, : i.columns, : i.length]
+            r, c, j = grid(i.rows, i.columns, i.length)
             read = [
                 np.broadcast_to(a.base + a.outer * r + a.inner * c + a.along * j, (i.rows, i.columns, i.length))
                 for a in i.operands

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from .lift import Instruction, Program
+from .lift import Instruction, Program, grid
 
 __all__ = ["Batch", "Blocks", "Runner", "Task", "Way", "addresses", "way_back"]
 
@@ -113,7 +113,7 @@ class Batch(NamedTuple):
 
 def addresses(i: Instruction) -> tuple[Any, list[Any]]:
     """Return the slots of the results, rows by columns, and of each operand, with its terms as a third axis."""
-    r, c, j = np.ogrid[: i.rows, : i.columns, : i.length]
+    r, c, j = grid(i.rows, i.columns, i.length)
     places = [a.base + a.outer * r + a.inner * c + a.along * j for a in i.operands]
     shape = (i.count,) if i.kind == "gather" else (i.rows, i.columns)
     return i.start + np.arange(i.count).reshape(shape), places
