@@ -133,7 +133,11 @@ def complex_power(x: float) -> float:
 
 
 def infinite(x: float) -> float:
-    return math.exp(x) - 1 / x + math.gamma(x) + math.fmod(x, 2) + math.atan2(x, -0.0)
+    return math.exp(x) - 1 / x + math.fmod(x, 2) + math.atan2(x, -0.0)
+
+
+def factorial_of_less_one(x: float) -> float:
+    return math.gamma(x)
 
 
 def mixed(x: float) -> float:
@@ -155,17 +159,13 @@ def own_name(x: float) -> float:
     return RATE * 2
 
 
-def with_default(x: float, k: int = 3) -> float:
-    return x * k
-
-
 def keyword(x: float) -> float:
     return helper(x, k=5.0)
 
 
 READABLE = [
     branching, looping, newton, leaving, after_the_loop, polynomial, factorial, whole, dividing, ints, raising,
-    complex_power, infinite, mixed, pairs, membership, own_name,
+    complex_power, infinite, factorial_of_less_one, mixed, pairs, membership, own_name, keyword,
 ]  # fmt: skip
 
 
