@@ -49,7 +49,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run(place: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Return what compiles f as a new process does, and says how many objects it had to make."""
+    """Return a function that compiles f as a new process does, and returns the number of objects that it made."""
     made = []
     write = cache.write
 

@@ -28,7 +28,7 @@ def op_of(f: Callable[..., float]) -> Op:
 
 
 def computed(op: Op, points: Sequence[tuple[float, ...]]) -> list[float]:
-    """Return what JavaScript computes."""
+    """Return the results of JavaScript."""
     script = Script()
     text = script.applied(op, [f"x[{i}]" for i in range(op.arity)])
     asked = ", ".join(f"[{', '.join(map(literal, xs))}]" for xs in points)

@@ -114,7 +114,7 @@ class Blocks(Values):
         return Number(self, phi)
 
     def closed(self, phis: list[tuple[Any, Any]], xs: Sequence[Any]) -> None:
-        """Give the variables of a loop the values with which the next turn begins."""
+        """Add the values at the end of a turn to the variables of a loop."""
         if len(xs) != len(phis):
             raise Unreadable("a list changes its length in a loop")
         for (key, phi), x in zip(phis, xs, strict=True):

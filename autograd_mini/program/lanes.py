@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from .loops import backward, clear, forward, frame_at, line, operand, taken, taken_vector
+from .loops import backward, clear, forward, frame_at, is_index, line, operand, slot, taken, taken_vector
 from .machine import WIDTH
 from .primitives import (
     Numbers,
@@ -27,7 +27,7 @@ from .primitives import (
     word,
     words_at,
 )
-from .vectors import is_vectorial
+from .values import is_vectorial
 
 
 def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
@@ -37,7 +37,7 @@ def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad:
     xs = [operand(code, k, i) for i in range(op.arity)]
     for r in range(rows):
         for c in range(columns):
-            places = [(x.at + r * x.outer + c * x.inner) * width for x in xs]
+            places = [slot(x, r, c) * width for x in xs]
             z = out * width
             if is_vectorial(op, False):
                 for i in range(0, width, WIDTH):
@@ -55,7 +55,7 @@ def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad
     xs = [operand(code, k, i) for i in range(op.arity)]
     for r in range(rows):
         for c in range(columns):
-            places = [(x.at + r * x.outer + c * x.inner) * width for x in xs]
+            places = [slot(x, r, c) * width for x in xs]
             p = out * width
             if is_vectorial(op, True):
                 for i in range(0, width, WIDTH):
@@ -98,7 +98,7 @@ def sum_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, wi
     x = operand(code, k, 0)
     for r in range(rows):
         for c in range(columns):
-            at = (x.at + r * x.outer + c * x.inner) * width
+            at = slot(x, r, c) * width
             for i in range(0, width, WIDTH):
                 z = load(d, at + i)
                 for j in range(1, n):
@@ -113,7 +113,7 @@ def sum_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, w
     x = operand(code, k, 0)
     for r in range(rows):
         for c in range(columns):
-            at = (x.at + r * x.outer + c * x.inner) * width
+            at = slot(x, r, c) * width
             for i in range(0, width, WIDTH):
                 v = taken_vector(grad, out * width + i)
                 if x.wanted:
@@ -128,8 +128,8 @@ def dot_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, wi
     a, b, start = operand(code, k, 0), operand(code, k, 1), operand(code, k, 2)
     for r in range(rows):
         for c in range(columns):
-            x, y = a.at + r * a.outer + c * a.inner, b.at + r * b.outer + c * b.inner
-            s = (start.at + r * start.outer + c * start.inner) * width
+            x, y = slot(a, r, c), slot(b, r, c)
+            s = slot(start, r, c) * width
             for i in range(0, width, WIDTH):
                 z = load(d, s + i) if start.along else spread(-0.0)
                 for j in range(n):
@@ -144,8 +144,8 @@ def dot_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, w
     a, b, start = operand(code, k, 0), operand(code, k, 1), operand(code, k, 2)
     for r in range(rows):
         for c in range(columns):
-            x, y = a.at + r * a.outer + c * a.inner, b.at + r * b.outer + c * b.inner
-            s = (start.at + r * start.outer + c * start.inner) * width
+            x, y = slot(a, r, c), slot(b, r, c)
+            s = slot(start, r, c) * width
             for i in range(0, width, WIDTH):
                 z = taken_vector(grad, out * width + i)
                 if start.along and start.wanted:
@@ -165,11 +165,10 @@ def take_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, w
     x, choice = operand(code, k, 0), operand(code, k, 1)
     for r in range(rows):
         for c in range(columns):
-            at, chosen = x.at + r * x.outer + c * x.inner, choice.at + r * choice.outer + c * choice.inner
+            at, chosen = slot(x, r, c), slot(choice, r, c)
             for i in range(width):
                 z = get(d, chosen * width + i)
-                inside = 0.0 <= z < n and z == math.floor(z)
-                put(d, out * width + i, get(d, (at + int(z) * x.along) * width + i) if inside else math.nan)
+                put(d, out * width + i, get(d, (at + int(z) * x.along) * width + i) if is_index(z, n) else math.nan)
             out += 1
 
 
@@ -179,10 +178,10 @@ def take_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, 
     x, choice = operand(code, k, 0), operand(code, k, 1)
     for r in range(rows):
         for c in range(columns):
-            at, chosen = x.at + r * x.outer + c * x.inner, choice.at + r * choice.outer + c * choice.inner
+            at, chosen = slot(x, r, c), slot(choice, r, c)
             for i in range(width):
                 z, g = get(d, chosen * width + i), taken(grad, out * width + i)
-                if x.wanted and 0.0 <= z < n and z == math.floor(z):
+                if x.wanted and is_index(z, n):
                     add_to(grad, (at + int(z) * x.along) * width + i, g)
             out += 1
 

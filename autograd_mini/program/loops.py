@@ -42,7 +42,8 @@ from .primitives import (
     word,
     words_at,
 )
-from .vectors import is_vectorial, total
+from .values import is_vectorial
+from .vectors import total
 
 FEW = 4  # columns that are computed one by one, for vectors do not pay
 
@@ -74,6 +75,16 @@ def line(code: Words, k: int) -> Line:
 def operand(code: Words, k: int, place: Static) -> Operand:
     """Return an operand of an instruction."""
     return Operand(*[word(code, k + HEAD + FIELDS * place + i) for i in range(FIELDS)])
+
+
+def slot(x: Operand, r: int, c: int) -> int:
+    """Return the place of an operand's number, or of its first term, for the result in a row and a column."""
+    return x.at + r * x.outer + c * x.inner
+
+
+def is_index(i: float, n: int) -> bool:
+    """Return whether a number is a whole one from 0 to below n."""
+    return 0.0 <= i < n and i == math.floor(i)
 
 
 # Vectors of the first `count` numbers from a place on that are some step apart; a whole one of numbers side by side is
@@ -195,7 +206,7 @@ def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad:
     if not is_vectorial(op, False) or columns < FEW:
         for r in range(rows):
             for c in range(columns):
-                put(d, out + c, applied(op, [get(d, x.at + r * x.outer + c * x.inner) for x in xs]))
+                put(d, out + c, applied(op, [get(d, slot(x, r, c)) for x in xs]))
             out += columns
         return
     whole = columns - columns % WIDTH if simple(xs) else 0
@@ -220,7 +231,7 @@ def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad
         for r in range(rows):
             for c in range(columns):
                 z, g = get(d, out + c), taken(grad, out + c)
-                places = [x.at + r * x.outer + c * x.inner for x in xs]
+                places = [slot(x, r, c) for x in xs]
                 ys = [get(d, at) for at in places]
                 for rule, x, at in zip(op.rules, xs, places, strict=True):
                     if x.wanted:
@@ -231,7 +242,7 @@ def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad
     for r in range(rows):
         for c in range(0, whole, WIDTH):  # without calls, so that all stays in registers
             z, g = load(d, out + c), taken_vector(grad, out + c)
-            places = [x.at + r * x.outer + c * x.inner for x in xs]
+            places = [slot(x, r, c) for x in xs]
             ys = [near(d, at, x.inner) for x, at in zip(xs, places, strict=True)]
             for rule, x, at in zip(op.rules, xs, places, strict=True):
                 if x.wanted and x.inner == 0:
@@ -242,7 +253,7 @@ def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad
             count = min(WIDTH, columns - c)
             z, g = read(d, out + c, 1, count), read(grad, out + c, 1, count)
             write(grad, out + c, spread(-0.0), count)
-            places = [x.at + r * x.outer + c * x.inner for x in xs]
+            places = [slot(x, r, c) for x in xs]
             ys = [read(d, at, x.inner, count) for x, at in zip(xs, places, strict=True)]
             for rule, x, at in zip(op.rules, xs, places, strict=True):
                 if x.wanted:
@@ -273,7 +284,7 @@ def sum_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, ro
     x = operand(code, k, 0)
     for r in range(rows):
         for c in range(columns):
-            at, j, z = x.at + r * x.outer + c * x.inner, 0, -0.0
+            at, j, z = slot(x, r, c), 0, -0.0
             if x.along == 1 and n >= WIDTH:
                 v = spread(-0.0)
                 while j + WIDTH <= n:
@@ -293,7 +304,7 @@ def sum_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, r
     x = operand(code, k, 0)
     for r in range(rows):
         for c in range(columns):
-            at, j, g = x.at + r * x.outer + c * x.inner, 0, taken(grad, out)
+            at, j, g = slot(x, r, c), 0, taken(grad, out)
             if x.wanted:
                 while x.along == 1 and j + WIDTH <= n:
                     add_vector(grad, at + j, spread(g))
@@ -310,8 +321,8 @@ def take_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, r
     x, choice = operand(code, k, 0), operand(code, k, 1)
     for r in range(rows):
         for c in range(columns):
-            i, at = get(d, choice.at + r * choice.outer + c * choice.inner), x.at + r * x.outer + c * x.inner
-            put(d, out, get(d, at + int(i) * x.along) if 0.0 <= i < n and i == math.floor(i) else math.nan)
+            i, at = get(d, slot(choice, r, c)), slot(x, r, c)
+            put(d, out, get(d, at + int(i) * x.along) if is_index(i, n) else math.nan)
             out += 1
 
 
@@ -321,9 +332,9 @@ def take_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, 
     x, choice = operand(code, k, 0), operand(code, k, 1)
     for r in range(rows):
         for c in range(columns):
-            i, at = get(d, choice.at + r * choice.outer + c * choice.inner), x.at + r * x.outer + c * x.inner
+            i, at = get(d, slot(choice, r, c)), slot(x, r, c)
             g = taken(grad, out)
-            if x.wanted and 0.0 <= i < n and i == math.floor(i):
+            if x.wanted and is_index(i, n):
                 add_to(grad, at + int(i) * x.along, g)
             out += 1
 

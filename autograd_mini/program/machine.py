@@ -14,7 +14,7 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 
-__all__ = ["FEATURES", "WIDTH", "Loaded", "identity", "object_of", "triple"]
+__all__ = ["FEATURES", "OF_MATH", "WIDTH", "Loaded", "identity", "object_of", "triple"]
 
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
@@ -25,11 +25,13 @@ try:
 except RuntimeError:  # of a processor that LLVM cannot ask
     FEATURES = ""
 WIDTH = 8 if "+avx512f" in FEATURES.split(",") else 4  # numbers of a vector: of one register, or of two
-# The functions of C that kernels call; some systems do not show them to LLVM by themselves.
-OF_C = (
+# The functions of C that kernels call, and of them those that Python's `math` has. Some systems do not show them to
+# LLVM by themselves.
+OF_MATH = (
     "acos acosh asin asinh atan atan2 atanh cbrt cos cosh erf erfc exp exp2 expm1 fmod hypot lgamma log log10 log1p "
-    "log2 pow sin sinh tan tanh tgamma ceil floor rint roundeven trunc memset memcpy"
+    "log2 pow sin sinh tan tanh tgamma"
 ).split()
+OF_C = [*OF_MATH, "ceil", "floor", "rint", "roundeven", "trunc", "memset", "memcpy"]
 
 
 def triple() -> str:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..ops import number
 from ..source import Unreadable, called_back
 from .primitives import BOOL, FLOAT, INT, NONE, PLACE, VECTOR, applied, callbacks, slope, unrolled
-from .values import BIGGEST, EXACT, LIBRARY, Number
-from .vectors import is_vectorial
+from .values import BIGGEST, EXACT, LIBRARY, Number, is_vectorial
 
 if TYPE_CHECKING:
     from .evaluator import Evaluator

@@ -107,7 +107,7 @@ def _at(b: ir.IRBuilder, place: Any, i: Any) -> Any:
 
 
 def _first(b: ir.IRBuilder, count: Any) -> Any:
-    """Return which lanes are the first so many."""
+    """Return a mask of the first lanes, as many as the count."""
     return b.icmp_signed("<", whole_lanes(*range(WIDTH)), spread_out(b, count, WORDS))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .loops import Operand, clear, give, line, load_most, operand, read, store_most, taken
+from .loops import Operand, clear, give, line, load_most, operand, read, slot, store_most, taken
 from .machine import WIDTH
 from .primitives import (
     Numbers,
@@ -235,7 +235,7 @@ def dot_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, ro
     start = operand(code, k, 2)
     for r in range(rows):
         for c in range(columns):
-            at = start.at + r * start.outer + c * start.inner
+            at = slot(start, r, c)
             put(d, out + r * columns + c, get(d, at) if start.along else -0.0)
     a, b, once, times, along, packs = factors(code, k, rows, columns, n)
     if packs:
@@ -273,7 +273,7 @@ def dot_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, r
     if start.along and start.wanted:
         for r in range(rows):
             for c in range(columns):
-                add_to(grad, start.at + r * start.outer + c * start.inner, get(grad, out + r * columns + c))
+                add_to(grad, slot(start, r, c), get(grad, out + r * columns + c))
     a, b, once, times, along, packs = factors(code, k, rows, columns, n)
     if packs:
         G = Matrix(grad, out, columns, 1)

@@ -11,16 +11,16 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from functools import reduce
+from functools import cache, reduce
 from typing import TYPE_CHECKING, Any
 
 from llvmlite import ir
 
 from .. import ops
-from ..ops import Op, Traced
+from ..ops import OPS, Op, Traced
 from ..source import Unreadable, source_row
-from .machine import WIDTH
-from .primitives import BOOL, FLOAT, FUSED, INT, MASK, NONE, VECTOR, lanes, spread_out
+from .machine import OF_MATH, WIDTH
+from .primitives import BOOL, FLOAT, FUSED, INT, MASK, NONE, VECTOR, lanes, of_llvm, spread_out
 from .vectors import LANES
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class Values:
     # Errors.
 
     def fail(self) -> Any:
-        """Give up an expression that raises an error."""
+        """Stop building an expression that raises an error."""
         if self.failing is None:
             raise Unreadable("it raises an error")
         raise Failed
@@ -178,7 +178,7 @@ class Values:
     def of_llvm(self, name: str, *xs: Any) -> Any:
         """Call a function that LLVM has for floats and for vectors, and return its value."""
         suffix = f"v{WIDTH}f64" if xs[0].type == VECTOR else "f64"
-        return self.b.call(self.declared(f"llvm.{name}.{suffix}", [x.type for x in xs], xs[0].type), xs)
+        return of_llvm(self.b, f"{name}.{suffix}", xs[0].type, *xs)
 
     def library(self, name: str, args: Sequence[Any]) -> Any:
         """Call a function of C."""
@@ -372,13 +372,7 @@ DIRECT: dict[Op, Callable[..., Any]] = {  # rows that are one instruction
     ops.abs: lambda v, flags, x: v.of_llvm("fabs", x),
     ops.sqrt: lambda v, flags, x: v.of_llvm("sqrt", x),
 }
-LIBRARY = {  # Python's functions, and the names of C's
-    getattr(math, name): {"gamma": "tgamma"}.get(name, name)
-    for name in (
-        "acos acosh asin asinh atan atan2 atanh cbrt cos cosh erf erfc exp exp2 expm1 fmod gamma hypot lgamma log "
-        "log10 log1p log2 pow sin sinh tan tanh"
-    ).split()
-}
+LIBRARY = {getattr(math, {"tgamma": "gamma"}.get(name, name)): name for name in OF_MATH}  # Python's functions, and C's
 OF_TWO = frozenset(["atan2", "fmod", "hypot", "pow"])
 UNLIKE = frozenset(["exp2", "fmod", "tgamma"])  # no rows: the values where Python's raises an error are not C's
 PYTHON: dict[type, Callable[..., Any]] = {
@@ -392,3 +386,30 @@ COMPARISONS: dict[type, tuple[Callable[..., Any], str]] = {
     ast.Eq: (operator.eq, "=="), ast.NotEq: (operator.ne, "!="), ast.Is: (operator.is_, ""),
     ast.IsNot: (operator.is_not, ""), ast.In: (lambda x, y: x in y, ""), ast.NotIn: (lambda x, y: x not in y, ""),
 }  # fmt: skip
+
+
+class _Vectorial(Traced):
+    """A recorder that asks whether vectors have all the rows of a rule."""
+
+    __slots__ = ()
+    first_order = True
+
+    def record(self, op: Op, operands: tuple[Any, ...]) -> _Vectorial:
+        """Go on if they have it."""
+        if op.row not in DIRECT and (OPS.get(op.name) is not op.row or op.name not in LANES):
+            raise LookupError(op.name)
+        return self
+
+
+@cache
+def is_vectorial(op: Op, backward: bool) -> bool:
+    """Return whether vectors have a row, or all that its rules use."""
+    x = _Vectorial()
+    try:
+        if backward:
+            [rule(*[x] * op.arity, x) for rule in op.rules]
+        else:
+            x.record(op, (x,) * op.arity)
+    except LookupError:
+        return False
+    return True

@@ -10,10 +10,9 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any
 
-from ..ops import OPS, Op, Traced, sqrt
+from ..ops import sqrt
 from .machine import WIDTH
 from .primitives import (
     Static,
@@ -33,7 +32,7 @@ from .primitives import (
     where,
 )
 
-__all__ = ["LANES", "four_totals", "is_vectorial", "total"]
+__all__ = ["LANES", "four_totals", "total"]
 
 LN2_HIGH, LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10  # log 2 by its first 32 bits, and the rest
 LOG2_E = math.log2(math.e)
@@ -224,31 +223,3 @@ LANES: dict[str, Callable[..., Any]] = {
         greater_equal, equal, excess,
     )
 } | {"where": chosen}  # fmt: skip
-DIRECT = frozenset(["add", "sub", "mul", "div", "neg", "abs", "sqrt"])  # which processors have
-
-
-class _Vectorial(Traced):
-    """A recorder that asks whether vectors have all the rows of a rule."""
-
-    __slots__ = ()
-    first_order = True
-
-    def record(self, op: Op, operands: tuple[Any, ...]) -> _Vectorial:
-        """Go on if they have it."""
-        if OPS.get(op.name) is not op.row or op.name not in LANES.keys() | DIRECT:
-            raise LookupError(op.name)
-        return self
-
-
-@cache
-def is_vectorial(op: Op, backward: bool) -> bool:
-    """Return whether vectors have a row, or all that its rules use."""
-    x = _Vectorial()
-    try:
-        if backward:
-            [rule(*[x] * op.arity, x) for rule in op.rules]
-        else:
-            x.record(op, (x,) * op.arity)
-    except LookupError:
-        return False
-    return True

@@ -60,7 +60,7 @@ OURS: dict[str, Callable[..., Any]] = {
 
 
 def with_jax(work: str, args: Any) -> Callable[[], Any]:
-    """Return what does the same by JAX's jit, which has its arrays already."""
+    """Return the same work by JAX's jit, on arrays that are on its device already."""
     import programs
 
     peers = programs.compilers("jax")

@@ -187,7 +187,7 @@ def gpt_parameters() -> dict[str, Any]:
 
 
 def gpt_arrays(document: Sequence[int]) -> tuple[Any, ...]:
-    """Return what the GPT in tensors takes of a document."""
+    """Return the arguments of the GPT in tensors for a document."""
     n = len(document) - 1
     causal = np.where(np.tri(n, dtype=bool), 0.0, -np.inf)
     return np.array(document[:-1]), np.array(document[1:]), np.arange(n), causal
