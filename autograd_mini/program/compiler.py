@@ -96,7 +96,8 @@ class _Entry:
             several = argnums if isinstance(argnums, tuple) else (argnums,)
             for k in several:
                 if not -n <= k < n or k % n not in dynamic:
-                    given = f"there are {n} arguments" + f", of which {static} are static" * bool(static)
+                    are = "is 1 argument" if n == 1 else f"are {n} arguments"
+                    given = f"there {are}" + f", of which {static} are static" * bool(static)
                     raise ValueError(f"{name}: argnums {argnums}, but {given}")
             places = [dynamic[k % n] for k in several]
             spans = [self.layout.span(k) for k in places]
