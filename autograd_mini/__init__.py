@@ -127,7 +127,7 @@ from .value import (
 
 if TYPE_CHECKING:
     from . import nn as nn
-    from .exploring import Explorer as Explorer, explore as explore
+    from .pages.explorer import Explorer as Explorer, explore as explore, quiz as quiz
     from .pictures.drawing import Drawing as Drawing, draw as draw
     from .pictures.render import render_with as render_with
     from .program import compile as compile
@@ -179,6 +179,7 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "nn",
     "no_grad",
     "paths",
+    "quiz",
     "render_with",
     "softmax",
     "taylor",
@@ -194,11 +195,12 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
 # Graphviz is imported when the first picture is drawn, NumPy when the first program is compiled, nn when it is used.
 _LATER = {
     "Drawing": "pictures.drawing",
-    "Explorer": "exploring",
+    "Explorer": "pages.explorer",
     "compile": "program",
     "draw": "pictures.drawing",
     "render_with": "pictures.render",
-    "explore": "exploring",
+    "explore": "pages.explorer",
+    "quiz": "pages.explorer",
 }
 
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from .explain import find, report
-from .exploring import explore
 from .expression import ExpressionError, expression
 from .files import write_whole
+from .pages.explorer import explore
 from .printing import op_table
 from .value import Value
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import count, islice, product
 from textwrap import indent
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .ops import Unguarded
 from .printing import Tex, Text, Written, format_number, names_of
@@ -164,8 +164,7 @@ class Explanation:
 
         A line of more than `width` characters is broken before `=`, so that the result is in sight.
         """
-        forward = [self._step(node, Text, precision) for node in _shortened(self.steps, max_lines)]
-        backward = [self._line(line, Text, precision) for line in _shortened(self.lines, max_lines)]
+        forward, backward = self._written(Text, precision, max_lines)
         if not self.steps:
             return "\n".join(_in_text(stages, width) for stages in backward)
         sections = [
@@ -178,15 +177,14 @@ class Explanation:
 
     def latex(self, precision: int = 4, max_lines: int | None = 200, width: int | None = WIDEST) -> str:
         r"""Write the derivation as the inside of a LaTeX `aligned` block."""
-        rows = [self._step(node, Tex, precision) for node in _shortened(self.steps, max_lines)]
-        rows += [self._line(line, Tex, precision) for line in _shortened(self.lines, max_lines)]
+        forward, backward = self._written(Tex, precision, max_lines)
+        rows = [*forward, *backward]
         body = " \\\\\n".join(str(row[0]) + " &" + " \\\\\n&".join(_broken(row[1:], width)) for row in rows)
         return "\\begin{aligned}\n" + body + "\n\\end{aligned}"
 
     def markdown(self, precision: int = 4, max_lines: int | None = 200, width: int | None = WIDEST) -> str:
         """Write the derivation as Markdown with $...$ formulas, one list item a line."""
-        forward = [self._step(node, Tex, precision) for node in _shortened(self.steps, max_lines)]
-        backward = [self._line(line, Tex, precision) for line in _shortened(self.lines, max_lines)]
+        forward, backward = self._written(Tex, precision, max_lines)
         sections = ["\n".join(_in_markdown(row, width) for row in rows) for rows in (forward, backward)]
         return f"**Forward**\n\n{sections[0]}\n\n**Backward**\n\n{sections[1]}" if self.steps else sections[1]
 
@@ -238,8 +236,51 @@ class Explanation:
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex()}$"
 
-    def _step(self, node: Value | None, kind: type[W], precision: int) -> list[W]:
+    def _written(self, kind: type[W], precision: int, most: int | None) -> tuple[list[list[W]], list[list[W]]]:
+        """Write the lines of the forward and of the backward pass."""
+        writer = Writer(kind, self.output, self.names, self.derivatives, precision)
+        forward = [writer.step(node) for node in _shortened(self.steps, most)]
+        return forward, [writer.line(line) for line in _shortened(self.lines, most)]
+
+
+class Writer(Generic[W]):
+    """Write the lines of a derivation in one notation.
+
+    A subclass may write values, derivatives and local derivatives as something else than the numbers that they are.
+    """
+
+    def __init__(
+        self, kind: type[W], output: Value, names: dict[Value, str], derivatives: dict[Value, float], precision: int
+    ) -> None:
+        self.kind = kind
+        self.output = output
+        self.names = names
+        self.derivatives = derivatives
+        self.precision = precision
+
+    def value(self, node: Value) -> W:
+        """Write the number of a node."""
+        return self.kind.number(primal(node), self.precision)
+
+    def derivative(self, node: Value) -> W:
+        """Write the number of the derivative of the output with respect to a node."""
+        return self.kind.number(self.derivatives.get(node, 0.0), self.precision)
+
+    def weight(self, edge: Edge) -> W:
+        """Write the number of a local derivative."""
+        return self.kind.number(edge.weight, self.precision)
+
+    def symbol(self, edge: Edge) -> W:
+        """Write a local derivative by its rule with names; as its number where it has none."""
+        return edge.symbol(self.names, self.kind, self.precision) or self.weight(edge)
+
+    def substituted(self, edge: Edge) -> W:
+        """Write a local derivative by its rule with numbers; as its number where it has none."""
+        return edge.substituted(self.kind, self.precision) or self.weight(edge)
+
+    def step(self, node: Value | None) -> list[W]:
         """Write one line of the forward pass: the name, the row with names, with numbers, the value."""
+        kind = self.kind
         if node is None:
             return [kind(kind.dots), kind(kind.dots)]
         stages: list[W] = [kind.name(self.names[node])]
@@ -247,53 +288,49 @@ class Explanation:
             symbols: list[W] = []
             numbers: list[W] = []
             for x in node.operands:
-                number = kind.number(primal(x) if isinstance(x, Value) else x, precision)
-                numbers.append(number)
-                symbols.append(kind.name(self.names[x]) if isinstance(x, Value) else number)
+                symbols.append(kind.name(self.names[x]) if isinstance(x, Value) else kind.of(x, self.precision))
+                numbers.append(self.value(x) if isinstance(x, Value) else symbols[-1])
             stages += [kind.write(node.op, symbols), kind.write(node.op, numbers)]
-        stages.append(kind.number(primal(node), precision))
+        stages.append(self.value(node))
         return _distinct(stages)
 
-    def _line(self, line: Line | None, kind: type[W], precision: int) -> list[W]:
+    def line(self, line: Line | None) -> list[W]:
         """Write one line of the backward pass: derivatives, rules, numbers, the result."""
+        kind = self.kind
         if line is None:
             return [kind(kind.dots), kind(kind.dots)]
         dots = kind(kind.dots)
 
-        def derivative(z: Value, x: Value, partial: bool = False) -> W:
+        def name(z: Value, x: Value, partial: bool = False) -> W:
             return kind.derivative(self.names[z], self.names[x], partial)
-
-        def sum_of(edges: Iterable[Edge], write: Callable[[Edge], W | None]) -> W:
-            return kind.sum([write(edge) or kind.number(edge.weight, precision) for edge in edges])
 
         chain: list[W] = []
         for term in _shortened(line.terms, LONGEST):
-            names = [derivative(self.output, term.via)] if term and term.via is not None else []
-            names += [
-                derivative(factor.user, factor.parent, factor.partial) if factor else dots
+            factors = [name(self.output, term.via)] if term and term.via is not None else []
+            factors += [
+                name(factor.user, factor.parent, factor.partial) if factor else dots
                 for factor in (_shortened(term.factors, LONGEST) if term else ())
             ]
-            chain.append(kind.product(names) if term else dots)
-        symbols: list[W] = []
-        substituted: list[W] = []
-        numbers: list[W] = []
-        terms = line.terms if math.isfinite(line.value) else tuple(_by_edges(line.terms))
-        for term in _shortened(terms, LONGEST):
-            via = [kind.number(self.derivatives[term.via], precision)] if term and term.via is not None else []
-            edges_of = (
-                [factor.edges if factor else None for factor in _shortened(term.factors, LONGEST)] if term else []
-            )
-            for stage, write in (
-                (symbols, lambda edge: edge.symbol(self.names, kind, precision)),
-                (substituted, lambda edge: edge.substituted(kind, precision)),
-                (numbers, lambda edge: None),
-            ):
-                factors = [sum_of(edges, write) if edges else dots for edges in edges_of]
-                stage.append(kind.product([*via, *factors]) if term else dots)
-        stages: list[W] = [derivative(self.output, line.node)]
-        stages += [kind.sum(terms) for terms in (chain, symbols, substituted, numbers) if terms]
-        stages.append(kind.number(line.value, precision))
+            chain.append(kind.product(factors) if term else dots)
+        stages: list[W] = [name(self.output, line.node)]
+        if chain:
+            stages.append(kind.sum(chain))
+            terms = line.terms if math.isfinite(line.value) else tuple(_by_edges(line.terms))
+            writers = (self.symbol, self.substituted, self.weight)
+            stages += [kind.sum([self._term(x, write) for x in _shortened(terms, LONGEST)]) for write in writers]
+        stages.append(self.derivative(line.node))
         return _distinct(stages)
+
+    def _term(self, term: Term | None, write: Callable[[Edge], W]) -> W:
+        """Write a product of numbers, its local derivatives by `write`."""
+        kind = self.kind
+        if term is None:
+            return kind(kind.dots)
+        factors = [
+            kind.sum([write(edge) for edge in factor.edges]) if factor else kind(kind.dots)
+            for factor in _shortened(term.factors, LONGEST)
+        ]
+        return kind.product(factors if term.via is None else [self.derivative(term.via), *factors])
 
 
 def _by_edges(terms: Iterable[Term]) -> Iterator[Term]:

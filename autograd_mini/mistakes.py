@@ -1,7 +1,8 @@
-r"""The classical wrong backward passes, run on a graph of one's own.
+r"""The classical wrong backward passes, as data, run on a graph of one's own.
 
-Each mistake is a pass over the graph's edges. This module compares its derivatives with the right ones. The first node
-that differs, from the output backward, is the place where such a bug begins. The module must not import pictures.
+A pass is a list of steps. Each step hands a derivative on along an edge. A wrong pass has another order, or another
+weight, or assigns where it must add. So one loop runs them all, here and in a page. The first node that differs from
+the right pass, from the output backward, is the place where such a bug begins. The module must not import pictures.
 """
 
 from __future__ import annotations
@@ -9,57 +10,69 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .explain import Edge, edges
 from .printing import Text, format_number, names_of
 from .stale import require_fresh
 from .value import Value, derivatives_of, no_grad, reached_by, topological_order
 
-__all__ = ["MISTAKES", "Mistake", "Mistakes", "mistakes"]
+__all__ = ["MISTAKES", "Mistake", "Mistakes", "Pass", "Step", "mistakes"]
 
 Derivatives = dict[Value, float]
 
 
-def _pass(output: Value, order: Iterable[Value], hand_on: Callable[[Derivatives, Edge], None]) -> Derivatives:
-    """Go through nodes, and hand on what each has to its parents."""
-    found: Derivatives = {output: 1.0}
+class Step(NamedTuple):
+    """A step of a pass: the edge, and the weight that it multiplies by: of `factor`, or 1 without one, times `sign`."""
+
+    edge: Edge
+    factor: Edge | None
+    sign: float = 1.0
+
+    @property
+    def weight(self) -> float:
+        """Return the number that the step multiplies by."""
+        return self.sign * (1.0 if self.factor is None else self.factor.weight)
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """A backward pass: its steps; whether it assigns; whether it begins with the derivatives of a pass before it."""
+
+    steps: tuple[Step, ...]
+    assigns: bool = False
+    again: bool = False
+
+    def run(self, output: Value) -> Derivatives:
+        """Return the derivatives that the pass finds."""
+        found = dict(derivatives_of(output, topological_order(output))) if self.again else {output: 1.0}
+        for step in self.steps:
+            user, parent = step.edge.user, step.edge.parent
+            before = 0.0 if self.assigns else found.get(parent, 0.0)
+            found[parent] = before + found.get(user, 0.0) * step.weight
+        return found
+
+
+def _steps(output: Value, order: Iterable[Value], step: Callable[[Edge], Step]) -> tuple[Step, ...]:
+    """Return the steps along all edges that pass derivatives, user by user."""
     reached = reached_by(output)
-    for user in order:
-        if user in reached:
-            for edge in edges(user):
-                if edge.passes:
-                    found.setdefault(edge.parent, 0.0)
-                    hand_on(found, edge)
-    return found
+    return tuple(step(edge) for user in order if user in reached for edge in edges(user) if edge.passes)
 
 
-def _add(weight: Callable[[Edge], float]) -> Callable[[Derivatives, Edge], None]:
-    """Return the right way to hand on, with a weight that may be wrong."""
-
-    def hand_on(found: Derivatives, edge: Edge) -> None:
-        found[edge.parent] += found[edge.user] * weight(edge)
-
-    return hand_on
-
-
-def _right(edge: Edge) -> float:
-    return edge.weight
+def _right(edge: Edge) -> Step:
+    return Step(edge, edge)
 
 
 def _backward(output: Value) -> list[Value]:
     return topological_order(output)[::-1]
 
 
-def overwrite(output: Value) -> Derivatives:
+def overwrite(output: Value) -> Pass:
     """Assign where a derivative must be added: a node with several users keeps the last contribution."""
-
-    def hand_on(found: Derivatives, edge: Edge) -> None:
-        found[edge.parent] = found[edge.user] * edge.weight
-
-    return _pass(output, _backward(output), hand_on)
+    return Pass(_steps(output, _backward(output), _right), assigns=True)
 
 
-def as_they_come(output: Value) -> Derivatives:
+def as_they_come(output: Value) -> Pass:
     """Visit nodes as they are met, each once: one may hand on before all of its users have handed theirs to it."""
     waiting = [output]
     met = {output}
@@ -68,28 +81,28 @@ def as_they_come(output: Value) -> Derivatives:
             if parent not in met:
                 met.add(parent)
                 waiting.append(parent)
-    return _pass(output, waiting, _add(_right))
+    return Pass(_steps(output, waiting, _right))
 
 
-def no_local(output: Value) -> Derivatives:
-    """Forget the local derivative: every node hands on just what it has."""
-    return _pass(output, _backward(output), _add(lambda edge: 1.0))
+def no_local(output: Value) -> Pass:
+    """Forget the local derivative: every node hands on just its own derivative."""
+    return Pass(_steps(output, _backward(output), lambda edge: Step(edge, None)))
 
 
-def swapped(output: Value) -> Derivatives:
+def swapped(output: Value) -> Pass:
     """Exchange the local derivatives of two operands."""
 
-    def weight(edge: Edge) -> float:
+    def step(edge: Edge) -> Step:
         both = [x for x in edges(edge.user) if x.passes]
-        return both[1 - edge.operand].weight if len(both) == len(edge.user.operands) == 2 else edge.weight
+        return Step(edge, both[1 - edge.operand] if len(both) == len(edge.user.operands) == 2 else edge)
 
-    return _pass(output, _backward(output), _add(weight))
+    return Pass(_steps(output, _backward(output), step))
 
 
-def wrong_sign(output: Value) -> Derivatives:
+def wrong_sign(output: Value) -> Pass:
     """Forget the minus of a local derivative that is a number: of b in a − b."""
 
-    def weight(edge: Edge) -> float:
+    def step(edge: Edge) -> Step:
         assert edge.user.op is not None
         with no_grad():
             rule = edge.user.op.rules[edge.operand]
@@ -97,34 +110,38 @@ def wrong_sign(output: Value) -> Derivatives:
                 constant = isinstance(rule(*edge.user.operands, edge.user), float)
             except (ArithmeticError, ValueError):
                 constant = False
-        return abs(edge.weight) if constant and edge.weight < 0.0 else edge.weight
+        return Step(edge, edge, -1.0 if constant and edge.weight < 0.0 else 1.0)
 
-    return _pass(output, _backward(output), _add(weight))
-
-
-def stale(output: Value) -> Derivatives:
-    """Run backward twice without clearing the nodes between: what the first pass left is handed on again."""
-    found = dict(derivatives_of(output, topological_order(output)))
-    for user in _backward(output):
-        for edge in edges(user):
-            if edge.passes and edge.parent in found and user in found:
-                found[edge.parent] += found[user] * edge.weight
-    return found
+    return Pass(_steps(output, _backward(output), step))
 
 
-MISTAKES: dict[str, Callable[[Value], Derivatives]] = {
+def not_cleared(output: Value) -> Pass:
+    """Run backward twice without clearing the nodes between: the derivatives of the first pass are handed on again."""
+    return Pass(_steps(output, _backward(output), _right), again=True)
+
+
+MISTAKES: dict[str, Callable[[Value], Pass]] = {
     "overwrite": overwrite,
     "as they come": as_they_come,
     "no local derivative": no_local,
     "swapped factors": swapped,
     "wrong sign": wrong_sign,
-    "not cleared": stale,
+    "not cleared": not_cleared,
 }
+
+
+def sentence_of(name: str) -> str:
+    """Return what a mistake does, in one sentence.
+
+    >>> sentence_of("overwrite")
+    'Assign where a derivative must be added: a node with several users keeps the last contribution'
+    """
+    return (MISTAKES[name].__doc__ or "").split(".")[0]
 
 
 @dataclass(frozen=True, eq=False)
 class Mistake:
-    """What a wrong pass gives: all derivatives, and the first node that differs; None where it does no harm."""
+    """The result of a wrong pass: all derivatives, and the first node that differs; None where it does no harm."""
 
     name: str
     does: str
@@ -193,9 +210,9 @@ def mistakes(output: Value) -> Mistakes:
     right = derivatives_of(output, order)
     found = []
     for name, run in MISTAKES.items():
-        wrong = run(output)
+        wrong = run(output).run(output)
         first = next((x for x in reversed(order) if not _same(right[x], wrong.get(x, 0.0))), None)
-        says = (run.__doc__ or "").split(".")[0]
+        says = sentence_of(name)
         numbers = (0.0, 0.0) if first is None else (right[first], wrong.get(first, 0.0))
         found.append(Mistake(name, says, wrong, first, *numbers))
     table = Mistakes(found)

@@ -12,13 +12,12 @@ import textwrap
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
 from typing import Literal
 
 from ..explain import Edge, edges
 from ..folding import Box as Fold, boxes_of, through, unfold
 from ..ops import Level, add, excess, sub
-from ..printing import format_number, names_of, printable
+from ..printing import names_of, printable
 from ..stale import staleness
 from ..value import Value, derivatives_of, primal, topological_order
 from .model import Arrow, Box, Frame, Kind, Line, Picture, Slope
@@ -54,7 +53,7 @@ def picture_of(
     """Return the picture of the graph of a Value; the arguments are those of `draw`.
 
     Args:
-        every: give each node a box with value and derivative, each number as one run that a page may write anew.
+        every: give each node a box, and each operand an arrow.
     """
     if fold is False:
         output = unfold(output)
@@ -87,7 +86,7 @@ def picture_of(
     if stale := staleness(output, order):
         note = "\n".join([*textwrap.wrap(f"Stale: {stale}", 72), *[note] * bool(note)])
     if slopes is None:
-        slopes = "both" if len(kept) <= MANY and formulas and not fold and not every else "number"
+        slopes = "both" if len(kept) <= MANY and formulas and not fold else "number"
 
     ids = {fold.node: f"n{i}" for i, fold in enumerate(kept)}
     frames = _Frames()
@@ -131,7 +130,9 @@ def _content(
                 continue
             ends = (ids[parent], parent), (name, node)
             if wires and fold.place:
-                arrows.append(wire(*ends, weights.get(parent), weight, writer.derivatives, writer.output, wires))
+                leaf = weights.get(parent)
+                drawn = wire(*ends, leaf, weight, writer.derivatives, writer.output, wires)
+                arrows.append(drawn if leaf is None else replace(drawn, leaf=writer.names[leaf]))
             else:
                 arrows.append(writer.arrow(*ends, weight, symbol, kinds[parent] == "data"))
         hidden = sum(parent not in ids for parent, _, _ in entering)
@@ -230,8 +231,6 @@ class _Writer:
 
     def number(self, x: float) -> tuple[Run, ...]:
         """Write a number."""
-        if self.every:
-            return (Run(format_number(x, self.precision)),)
         return Typeset.number(x, self.precision).runs
 
     def write(self, node: Value) -> Typeset:
@@ -295,14 +294,13 @@ class _Writer:
             else:
                 lines = [Line("formula", part) for part in _broken((*head.runs, Run(" = "), *self.formula(node).runs))]
         value = primal(node)
-        shown = (Run("≈ 0"),) if self._is_noise(node) and not self.every else self.number(value)
+        shown = (Run("≈ 0"),) if self._is_noise(node) else self.number(value)
         lines.append(Line("value", shown))
         gradient = self.derivatives.get(node) if self.derivatives else None
         if kind != "data" or self.every:
             slope = Typeset.derivative(_short(self.names[self.output]), called).runs
             known = (Run("?"),) if gradient is None else self.number(gradient)
-            runs = (*slope, Run(" = "), *known)
-            lines.append(Line("gradient", _upright(runs) if self.every else runs))
+            lines.append(Line("gradient", (*slope, Run(" = "), *known)))
         return Box(
             name,
             kind,
@@ -332,7 +330,11 @@ class _Writer:
 
         Beside a formula there is one arrow from each parent, of x² too; else one for each operand.
         """
-        if self.every or not formulas:
+        if self.every:
+            for edge in edges(box.node):
+                yield edge.parent, edge.weight, _if_short(self._rule(edge)) if symbols else None
+            return
+        if not formulas:
             for parent, weight in box.edges:
                 yield parent, weight, None
             return
@@ -426,12 +428,6 @@ def _plus(x: Typeset | float, y: Typeset | float) -> Typeset | float:
     same = isinstance(x, Typeset) and isinstance(y, Typeset) and x.string == y.string
     total: Typeset | float = 2.0 * x if same else x + y
     return total
-
-
-def _upright(runs: tuple[Run, ...]) -> tuple[Run, ...]:
-    """Join runs that differ only in being italic."""
-    by_shift = groupby(runs, lambda run: run.shift)
-    return tuple(Run("".join(x.text for x in same), shift=shift) for shift, same in by_shift)
 
 
 def _if_short(rule: Typeset | float) -> Typeset | None:

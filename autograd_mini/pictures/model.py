@@ -53,7 +53,8 @@ class Box:
 class Arrow:
     """An edge from a box to the box that uses it; `back` is the product that flows back along it.
 
-    A wire, between two neurons, shows `weight` by its sign and size: None where it is not known.
+    A wire, between two neurons, shows `weight` by its sign and size: None where it is not known; `leaf` is the name of
+    the leaf that holds the weight.
     """
 
     source: str
@@ -64,6 +65,7 @@ class Arrow:
     derivative: float | None = None
     weight: float | None = None
     back: tuple[Run, ...] = ()
+    leaf: str = ""
 
 
 class Frame(NamedTuple):

@@ -1,0 +1,1 @@
+"""Pages: HTML files that step through a graph, ask about it, and train a net, without a server."""

@@ -1,0 +1,434 @@
+"use strict";
+// The numbers and the sentences of a graph; nothing here touches the page.
+function makeEngine(facts, rows) {
+  const {nodes, edges, lines, terms, words, precision} = facts;
+  const last = nodes.length - 1;
+  const SUM = 1,
+    QUOTIENT = 2,
+    PRODUCT = 3,
+    POWER = 4,
+    ATOM = 5; // how tightly a text holds together
+  const exact = x => (typeof x === "string" ? {inf: Infinity, "-inf": -Infinity, nan: NaN}[x] : x);
+  const leaves = nodes.flatMap((node, i) => (node.leaf ? [i] : []));
+  const far = (x, y) => (Object.is(x, y) || x === y ? false : !(Math.abs(x - y) <= 1e-9 * (1 + Math.abs(x))));
+
+  // Numbers.
+
+  // A run: all numbers for an output, a leaf that forward mode follows, the leaves' numbers, and perhaps a wrong pass.
+  function run({given = {}, output = last, leaf = leaves[0], wrong = null, recorded = false} = {}) {
+    const values = nodes.map(node => exact(node.value)),
+      weights = edges.map(edge => exact(edge.weight));
+    const formulas = edges.map(edge => edge.formula); // whether the rule's formula gives the weight
+    if (!recorded)
+      nodes.forEach((node, i) => {
+        if (node.leaf) {
+          values[i] = given[i] ?? values[i];
+          return;
+        }
+        const xs = node.edges.map(e => values[edges[e].parent]),
+          row = rows[node.row];
+        values[i] = row.value(...xs);
+        // Outside the row's domain there is no slope, whatever its formula gives.
+        const outside = Number.isNaN(values[i]) && xs.every(Number.isFinite);
+        node.edges.forEach((e, k) => {
+          weights[e] = outside ? NaN : row.slopes[k](...xs, values[i]);
+          formulas[e] = !outside && (!row.formulas || !far(row.formulas[k](...xs, values[i]), weights[e]));
+        });
+      });
+    const now = {values, weights, formulas, output, leaf, wrong, recorded, used: ancestors(output)};
+    now.steps = passOf(now, wrong);
+    now.uses = nodes.map(() => 0);
+    for (const {edge} of now.steps) now.uses[edges[edge].parent]++;
+    now.slopes = slopesAfter(now, now.steps.length);
+    now.tangents = tangentsOf(now, leaf);
+    return now;
+  }
+
+  // The nodes that a node is computed from, itself too.
+  function ancestors(output) {
+    const used = nodes.map(() => false);
+    used[output] = true;
+    for (let i = output; i >= 0; i--) if (used[i]) for (const e of nodes[i].edges) used[edges[e].parent] = true;
+    return used;
+  }
+
+  // The steps of the backward pass: from the output to the first node, operands in order; or those of a wrong pass.
+  function passOf({output, used}, wrong) {
+    const reached = new Set([output]),
+      steps = [];
+    const right = () => {
+      const all = [];
+      for (let i = output; i >= 0; i--) for (const e of nodes[i].edges) all.push([e, e, 1]);
+      return all;
+    };
+    for (const [edge, factor, sign] of wrong ? wrong.steps : right()) {
+      const {user, parent, passes} = edges[edge];
+      if (!passes || !used[user] || (!wrong && !reached.has(user))) continue;
+      reached.add(parent);
+      steps.push({edge, factor, sign});
+    }
+    return steps;
+  }
+
+  const factorOf = (now, {factor, sign}) => sign * (factor === null ? 1 : now.weights[factor]);
+
+  function slopesAfter(now, count) {
+    const {wrong, output} = now;
+    const slopes = wrong?.again ? run({...now, given: leavesOf(now), wrong: null}).slopes : nodes.map(() => 0);
+    slopes[output] = 1;
+    for (const step of now.steps.slice(0, count)) {
+      const {user, parent} = edges[step.edge];
+      slopes[parent] = (wrong?.assigns ? 0 : slopes[parent]) + slopes[user] * factorOf(now, step);
+    }
+    return slopes;
+  }
+
+  const leavesOf = now => Object.fromEntries(leaves.map(i => [i, now.values[i]]));
+
+  // The derivatives of all nodes with respect to a leaf, and which of them depend on it.
+  function tangentsOf(now, leaf) {
+    const tangents = nodes.map((_, i) => Number(i === leaf));
+    nodes.forEach((node, i) => {
+      if (!node.leaf)
+        tangents[i] = ways(now, i, leaf).reduce((sum, e) => sum + now.weights[e] * tangents[edges[e].parent], 0);
+    });
+    return tangents;
+  }
+
+  const reachedFrom = leaf => {
+    const reached = nodes.map((_, i) => i === leaf);
+    nodes.forEach((node, i) => {
+      if (node.edges.some(e => edges[e].passes && reached[edges[e].parent])) reached[i] = true;
+    });
+    return reached;
+  };
+  const fromLeaf = {};
+  const depends = leaf => (fromLeaf[leaf] ??= reachedFrom(leaf));
+  const ways = (now, i, leaf) => nodes[i].edges.filter(e => edges[e].passes && depends(leaf)[edges[e].parent]);
+
+  // How many multiplications each mode takes: one an edge.
+  function counts(now) {
+    const forward = leaf => nodes.reduce((n, _, i) => n + (now.used[i] ? ways(now, i, leaf).length : 0), 0);
+    const used = leaves.filter(i => now.used[i]);
+    return {
+      reverse: now.steps.length,
+      one: forward(now.leaf),
+      all: used.reduce((n, leaf) => n + forward(leaf), 0),
+      leaves: used.length,
+    };
+  }
+
+  // Does the page compute what the engine did? If not, it must not compute at all.
+  function differs() {
+    const then = run({recorded: true}),
+      now = run();
+    return then.values.some((x, i) => far(x, now.values[i])) || then.weights.some((x, i) => far(x, now.weights[i]));
+  }
+
+  // As Python's %g, whole numbers in full, ties to even.
+  function general(x) {
+    if (Number.isInteger(x) && Math.abs(x) < 1e7) return x.toFixed(0);
+    const [mantissa, power] = Math.abs(x).toExponential(100).split("e"),
+      all = mantissa.replace(".", "");
+    let exponent = Number(power),
+      digits = all.slice(0, precision);
+    const rest = all.slice(precision),
+      half = "5".padEnd(rest.length, "0");
+    if (rest > half || (rest === half && Number(digits.at(-1)) % 2 === 1)) {
+      digits = String(BigInt(digits) + 1n);
+      if (digits.length > precision) {
+        exponent++;
+        digits = digits.slice(0, precision);
+      }
+    }
+    const strip = text => (text.includes(".") ? text.replace(/\.?0*$/, "") : text);
+    const sign = x < 0 ? "-" : "";
+    if (exponent < -4 || exponent >= precision) return `${sign}${strip(`${digits[0]}.${digits.slice(1)}`)}e${exponent}`;
+    if (exponent < 0) return sign + strip(`0.${"0".repeat(-exponent - 1)}${digits}`);
+    return sign + strip(`${digits.slice(0, exponent + 1)}.${digits.slice(exponent + 1)}`);
+  }
+
+  // A number as it is typeset.
+  function format(x) {
+    if (x !== x) return "nan";
+    if (Math.abs(x) === Infinity) return x > 0 ? "∞" : "−∞";
+    const [mantissa, power] = general(x).replaceAll("-", "−").split("e");
+    return power === undefined ? mantissa : `${mantissa}·10<sup>${power}</sup>`;
+  }
+
+  // Texts.
+
+  const number = x => {
+    const text = format(x);
+    return {text, level: x < 0 ? SUM : text.includes("·") ? PRODUCT : ATOM};
+  };
+  const atom = text => ({text, level: ATOM});
+  const bracketed = (piece, least) => (piece.level >= least ? piece.text : `(${piece.text})`);
+  const sum = pieces =>
+    pieces.length === 1
+      ? pieces[0]
+      : {text: pieces.map((piece, i) => bracketed(piece, i ? QUOTIENT : SUM)).join(" + "), level: SUM};
+  const stages = texts => texts.filter((text, i) => i === 0 || text !== texts[i - 1]).join(" = ");
+  const slopeName = (now, i) => `d${nodes[now.output].bare}/d${nodes[i].bare}`;
+  const tangentName = (now, i) => `d${nodes[i].bare}/d${nodes[now.leaf].bare}`;
+  const say = (key, holes = {}) => words[key].replace(/\{(\w+)\}/g, (_, name) => holes[name]);
+  const shortened = (items, most) =>
+    items.length <= most ? items : [...items.slice(0, most / 2), null, ...items.slice(-most / 2)];
+  const listed = (items, write) =>
+    shortened(items, 12)
+      .map(x => (x === null ? "…" : write(x)))
+      .join(", ");
+
+  // What stands in a hole.
+  function held(now, [what, which], scope) {
+    const i = typeof which === "string" ? scope[which] : which;
+    switch (what) {
+      case "v":
+        return number(now.values[i]);
+      case "s":
+        return number((scope.slopes ?? now.slopes)[i]);
+      case "t":
+        return number(now.tangents[i]);
+      case "w":
+        return number(now.weights[i]);
+      case "r":
+        return edges[i].symbol && now.formulas[i] ? piece(now, edges[i].symbol, scope) : number(now.weights[i]);
+      case "i":
+        return edges[i].numbers && now.formulas[i] && Number.isFinite(now.weights[i])
+          ? piece(now, edges[i].numbers, scope)
+          : number(now.weights[i]);
+      case "D":
+        return atom(slopeName(now, i));
+      case "T":
+        return atom(tangentName(now, i));
+      case "E":
+        return atom(edges[i].name);
+    }
+  }
+  const fill = (now, template, scope = {}) =>
+    template.map(part => (typeof part === "string" ? part : bracketed(held(now, part, scope), part[2]))).join("");
+  function piece(now, [template, level], scope) {
+    const alone = template.length === 1 && typeof template[0] !== "string";
+    return alone ? held(now, template[0], scope) : {text: fill(now, template, scope), level};
+  }
+  const written = (now, templates, scope) => stages(templates.map(template => fill(now, template, scope)));
+
+  const forward = (now, i) => written(now, nodes[i].forward);
+
+  // A sum over edges in stages: with names, with rules, with numbers put in, with numbers.
+  function overEdges(now, found, scope = {}) {
+    return [0, 1, 2, 3].map(
+      k =>
+        sum(
+          found.map(({edge, kind}) => {
+            const {user, parent} = edges[edge],
+              template = terms[kind][k];
+            return piece(now, [template, template.length === 1 ? ATOM : PRODUCT], {...scope, edge, user, parent});
+          }),
+        ).text,
+    );
+  }
+
+  // The derivative of a node by the edges to its users, for whatever output.
+  function byUsers(now, i) {
+    const found = now.steps
+      .filter(({edge}) => edges[edge].parent === i)
+      .map(({edge}) => ({edge, kind: edges[edge].user === now.output ? "first" : "reverse"}));
+    const sums = found.length && i !== now.output ? overEdges(now, found) : [];
+    return stages([slopeName(now, i), ...sums, format(now.slopes[i])]);
+  }
+
+  const derivation = (now, i) =>
+    now.output === last
+      ? nodes[i].derivation.map(k => (k === null ? "… = …" : written(now, lines[k]))).join("\n")
+      : byUsers(now, i);
+
+  function tangent(now, i) {
+    const found = ways(now, i, now.leaf).map(edge => ({
+      edge,
+      kind: edges[edge].parent === now.leaf ? "first" : "forward",
+    }));
+    const sums = found.length ? overEdges(now, found) : [];
+    return stages([tangentName(now, i), ...sums, format(now.tangents[i])]);
+  }
+
+  // Why a node has no value.
+  function trouble(now, i) {
+    if (!Number.isNaN(now.values[i])) return "";
+    const inside = nodes[i].edges.every(e => !Number.isNaN(now.values[edges[e].parent]));
+    if (!inside || nodes[i].leaf) return say("no number", {node: nodes[i].name});
+    return nodes[i].needs ? say("outside", {node: nodes[i].name, needs: nodes[i].needs.join(", ")}) : "";
+  }
+
+  // Steps.
+
+  // The values first, then one of the two modes.
+  function timeline(now, direction = "reverse") {
+    const values = nodes.flatMap((node, i) => (node.leaf || !now.used[i] ? [] : [{phase: "value", node: i}]));
+    const reverse = () => [
+      {phase: "seed", node: now.output},
+      ...now.steps.map((step, k) => ({phase: "reverse", node: edges[step.edge].user, edge: step.edge, k})),
+      {phase: "end"},
+    ];
+    const onward = () => [
+      {phase: "leaf", node: now.leaf},
+      ...nodes.flatMap((node, i) =>
+        node.leaf || !now.used[i] || !depends(now.leaf)[i] ? [] : [{phase: "forward", node: i}],
+      ),
+      {phase: "forward end"},
+    ];
+    return [{phase: "start"}, ...values, ...(direction === "forward" ? onward() : reverse())];
+  }
+  const isOfMode = step => !["start", "value"].includes(step.phase);
+
+  // What is known after a step: which values and tangents, and of each derivative the sum so far and its edges.
+  function known(now, line, at) {
+    const passed = line.slice(0, at + 1),
+      phases = new Set(passed.map(step => step.phase));
+    const done = nodes.map(node => node.leaf),
+      tangents = nodes.map((_, i) => phases.has("leaf") && (nodes[i].leaf || !depends(now.leaf)[i]));
+    for (const step of passed) {
+      if (step.phase === "value") done[step.node] = true;
+      if (step.phase === "forward") tangents[step.node] = true;
+    }
+    const count = passed.filter(step => step.phase === "reverse").length,
+      added = nodes.map(() => 0);
+    for (const {edge} of now.steps.slice(0, count)) added[edges[edge].parent]++;
+    const end = phases.has("end"),
+      seeded = phases.has("seed");
+    const slopes = nodes.map((_, i) => end || (seeded && (i === now.output || added[i] > 0)));
+    const whole = nodes.map((_, i) => slopes[i] && (end || i === now.output || added[i] === now.uses[i]));
+    const arrows = edges.map(({user}) => end || phases.has("forward end") || (phases.has("leaf") && tangents[user]));
+    for (const step of passed) if (step.phase === "reverse") arrows[step.edge] = true;
+    return {done, added, slopes, whole, tangents, arrows, sums: slopesAfter(now, count), mode: line[at].phase};
+  }
+
+  function sentence(now, line, at) {
+    const step = line[at],
+      {node} = step,
+      output = nodes[now.output].name,
+      leaf = nodes[now.leaf].name;
+    const used = leaves.filter(i => now.used[i]);
+    switch (step.phase) {
+      case "start":
+        return say("start", {list: listed(used, i => forward(now, i))});
+      case "value":
+        return [forward(now, node), trouble(now, node)].filter(Boolean).join(". ");
+      case "seed":
+        return say("seed", {slope: slopeName(now, node), output});
+      case "end":
+        return say("end", {list: listed(used, i => `${slopeName(now, i)} = ${format(now.slopes[i])}`)});
+      case "leaf":
+        return say("leaf", {tangent: tangentName(now, node)});
+      case "forward":
+        return tangent(now, node);
+      case "forward end":
+        return say(depends(now.leaf)[now.output] ? "forward end" : "no way", {
+          leaf,
+          output,
+          tangent: tangentName(now, now.output),
+          number: format(now.tangents[now.output]),
+        });
+    }
+    return handedOn(now, line, at);
+  }
+
+  // One step of the backward pass in words.
+  function handedOn(now, line, at) {
+    const {edge, k} = line[at],
+      {user, parent} = edges[edge],
+      slope = slopeName(now, parent);
+    const before = known(now, line, at - 1),
+      after = known(now, line, at),
+      step = now.steps[k];
+    const part = before.sums[user] * factorOf(now, step);
+    const kind = user === now.output ? "first" : "reverse";
+    const plain = sum([
+      {
+        text: `${bracketed(number(before.sums[user]), POWER)} · ${bracketed(number(factorOf(now, step)), POWER)}`,
+        level: PRODUCT,
+      },
+    ]).text;
+    const sums =
+      step.factor === edge && step.sign === 1 ? overEdges(now, [{edge, kind}], {slopes: before.sums}) : [plain];
+    const texts = stages([...sums, format(part)]),
+      m = now.uses[parent],
+      n = after.added[parent];
+    if (m === 1 || now.wrong?.assigns) return stages([slope, ...sums, format(part)]);
+    const total = format(after.sums[parent]);
+    const news = say(n === 1 ? "so far" : n < m ? "added" : "all added", {
+      slope,
+      total,
+      n,
+      m,
+      sum: sum([number(before.sums[parent]), number(part)]).text,
+    });
+    return `${slope} += ${texts}; now ${news}`;
+  }
+
+  // What is told of a node at a step: nothing before its time.
+  const valueAt = (now, line, at, i) => (known(now, line, at).done[i] ? format(now.values[i]) : "?");
+
+  function slopeAt(now, line, at, i) {
+    const {slopes, whole, added, sums} = known(now, line, at);
+    if (!slopes[i]) return "?";
+    return format(sums[i]) + (whole[i] ? "" : ` so far, from ${added[i]} of ${now.uses[i]} edges`);
+  }
+
+  function told(now, line, at, i) {
+    const there = known(now, line, at),
+      mode = line.some(step => step.phase === "leaf");
+    const [name, ...rule] = nodes[i].forward.slice(0, -1);
+    const first = there.done[i]
+      ? forward(now, i)
+      : [...[name, ...rule.slice(0, 1)].map(x => fill(now, x)), "?"].join(" = ");
+    const second = mode
+      ? there.tangents[i]
+        ? tangent(now, i)
+        : `${tangentName(now, i)} = ?`
+      : there.whole[i]
+        ? derivation(now, i)
+        : `${slopeName(now, i)} = ${slopeAt(now, line, at, i)}`;
+    return [first, there.done[i] ? trouble(now, i) : "", second].filter(Boolean).join("\n");
+  }
+
+  return {
+    last,
+    leaves,
+    edges,
+    nodes,
+    run,
+    ancestors,
+    depends,
+    ways,
+    counts,
+    differs,
+    general,
+    format,
+    number,
+    fill,
+    piece,
+    written,
+    sum,
+    say,
+    stages,
+    overEdges,
+    forward,
+    derivation,
+    byUsers,
+    tangent,
+    trouble,
+    timeline,
+    isOfMode,
+    known,
+    sentence,
+    valueAt,
+    slopeAt,
+    told,
+    slopeName,
+    tangentName,
+    far,
+    factorOf,
+    listed,
+  };
+}

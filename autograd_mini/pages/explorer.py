@@ -1,0 +1,306 @@
+r"""An interactive view of a graph: one HTML page that steps through the passes, asks, and recomputes.
+
+`explore` fills a template with the facts of the graph, the places of its boxes, and its rows as JavaScript. How the
+page behaves stands in the files that are not Python: `engine.js` has the numbers and sentences, `quiz.js` the
+questions, `view.js` the picture and the controls. None of them knows a rule of a derivative.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..explain import find
+from ..folding import boxes_of
+from ..mistakes import MISTAKES
+from ..pictures.graph import picture_of
+from ..pictures.model import Box, Line, Picture
+from ..pictures.net import is_one_box_each
+from ..pictures.typeset import Run, Typeset, plain as plain_text, width
+from ..stale import require_fresh
+from ..value import Value, primal, topological_order
+from .facts import as_json, facts_of, plain
+from .page import Explorer, colours, filled, part
+from .places import formula_lines, laid_out, on_a_board
+from .rows import Rows
+from .templates import markup
+from .words import WORDS
+
+__all__ = ["Explorer", "explore", "quiz"]
+
+MOST = 300  # nodes: beyond it neither the picture nor the list of sliders can be read
+MOST_EDGES = 2_500
+LONGEST_HEADING = 60  # characters
+SMALL = 20  # nodes of a net, up to which it is drawn as one picture
+MOST_NEURONS = 24  # that have a picture of their own
+TALLEST, LOWEST = 1000, 620  # pixels of the frame in a notebook
+
+Beside = str | Mapping[Value | str, float] | None
+
+
+def explore(output: Value, *, precision: int = 4, quiz: bool = False, beside: Beside = None) -> Explorer:
+    """Make a page that steps through the graph of a Value, one node and one edge at a time.
+
+    Buttons and arrow keys step through the values and then through reverse or forward mode. A node that is pointed at
+    or focused shows its derivation. Sliders on the leaves recompute all numbers in the page. An op that JavaScript
+    cannot have turns the sliders off.
+
+    Args:
+        precision: significant digits of numbers.
+        quiz: begin with questions; the page asks before it shows.
+        beside: a second run next to the first: the name of a wrong pass of `mistakes`, such as "overwrite", or other
+            numbers for leaves, such as those after a training step.
+
+    Raises:
+        TypeError: `output` is not a Value.
+        ValueError: the graph has more than 300 nodes or 2,500 edges, `precision` is not from 1 to 17, or `beside`
+            names no mistake or no leaf.
+        StaleGraphError: a number was assigned after the graph was computed.
+        ImportError: there is no `dot` program and no pygraphviz.
+
+    >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+    >>> J = a * b; J.label = "J"
+    >>> explore(J)
+    <Explorer of J: save('J.html')>
+    """
+    return _page(output, precision, "quiz" if quiz else "watch", beside)
+
+
+def quiz(output: Value, *, seed: int | None = None, precision: int = 4) -> Explorer:
+    """Make a page that asks for the values, the local derivatives and the derivatives of a graph.
+
+    The page accepts numbers and short formulas, and says which wrong rule gives a wrong answer. It prints as a sheet
+    with a key.
+
+    Args:
+        seed: choose other numbers for the leaves, and where there are more than 24 questions, which of them are asked;
+            None keeps the numbers of the graph.
+
+    Raises:
+        TypeError: `output` is not a Value, or the seed is no whole number.
+        ValueError: as for `explore`.
+
+    >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+    >>> J = a * b; J.label = "J"
+    >>> quiz(J, seed=7)
+    <Quiz of J: save('J.html')>
+    """
+    _check(output, precision, "quiz")
+    if seed is not None and type(seed) is not int:
+        raise TypeError(f"quiz: seed must be a whole number or None, not {seed!r}")
+    chosen = output if seed is None else _with_other_leaves(output, seed)
+    return _page(chosen, precision, "quiz", None, seed or 0, "Quiz")
+
+
+def _check(output: Any, precision: Any, name: str) -> list[Value]:
+    """Return the nodes of a graph that a page can show."""
+    if not isinstance(output, Value):
+        raise TypeError(f"{name}: give a Value, not {output!r} of type {type(output).__name__}")
+    order = topological_order(output)
+    require_fresh(output, order)
+    if len(order) > MOST:
+        raise ValueError(
+            f"{name}: the graph has {len(order):,} nodes, and at most {MOST} can be read; explore a node inside "
+            "it or fewer examples, or draw it, which folds"
+        )
+    if type(precision) is not int or precision not in range(1, 18):
+        raise ValueError(f"{name}: precision must be a whole number from 1 to 17, not {precision!r}")
+    if (many := sum(len(node.parents) for node in order)) > MOST_EDGES:
+        raise ValueError(f"{name}: the graph has {many:,} edges, and at most {MOST_EDGES:,} can be read")
+    return order
+
+
+def _page(output: Value, precision: int, start: str, beside: Beside, seed: int = 0, kind: str = "Explorer") -> Explorer:
+    order = _check(output, precision, "explore")
+    second = _beside(output, order, beside)
+    rows = Rows()
+    facts = facts_of(output, order, precision, rows)
+    names = dict(zip(order, (fact["plain"] for fact in facts["nodes"]), strict=True))
+    pictures = _pictures(output, order, names, precision)
+    name = names[output]
+    facts |= {"words": WORDS, "pictures": pictures, "start": start, "beside": second, "seed": seed}
+    title = f"{kind} of {name}" if kind != "Explorer" else f"Computation graph of {name}"
+    parts = {
+        "title": html.escape(title),
+        "heading": _heading(output, order, names),
+        "colours": colours(),
+        "style": part("page.css"),
+        "facts": as_json(facts),
+        "rows": (Rows() if facts["frozen"] else rows).written(),
+        **{name: part(f"{name}.js") for name in ("engine", "quiz", "picture", "view")},
+    }
+    leaves = sum(node.op is None for node in order)
+    height = 440 + pictures[0]["wide"]["height"] + 60 * leaves
+    return Explorer(name, filled(part("explorer.html"), parts), round(min(max(height, LOWEST), TALLEST)), kind)
+
+
+def _heading(output: Value, order: list[Value], names: dict[Value, str]) -> str:
+    """Write the output as a formula over the leaves; a long one ends at named nodes, and a longer one is left out."""
+
+    def formula(through: bool) -> Typeset:
+        written: dict[Value, Typeset] = {}
+        for node in order:
+            if node.op is None or (not through and node.label and node is not output):
+                written[node] = Typeset.name(names[node])
+                continue
+            operands = [written[x] if isinstance(x, Value) else Typeset.constant(x, 4) for x in node.operands]
+            written[node] = Typeset.write(node.op, operands)
+            if len(written[node].string) > LONGEST_HEADING:
+                written[node] = Typeset("…" * LONGEST_HEADING)  # so that what is made of it is left out, too
+        return written[output]
+
+    name = Typeset.name(names[output])
+    for whole in (formula(True), formula(False)):
+        if output.op is not None and "……" not in whole.string and width(whole.runs) <= LONGEST_HEADING:
+            return f"{markup(name.string)} = {markup(whole.string)}"
+    return markup(name.string)
+
+
+def _beside(output: Value, order: list[Value], beside: Beside) -> dict[str, Any] | None:
+    """Return the second run of a page: a wrong pass, or numbers of leaves by their places."""
+    if beside is None:
+        return None
+    if isinstance(beside, str):
+        if beside not in MISTAKES:
+            raise ValueError(
+                f"explore: beside must be one of {', '.join(MISTAKES)}, or leaves' numbers, not {beside!r}"
+            )
+        return {"mistake": beside}
+    if not isinstance(beside, Mapping):
+        raise TypeError(f"explore: beside must be a mistake's name, or numbers by leaf or label, not {beside!r}")
+    places = {node: i for i, node in enumerate(order)}
+    given: dict[int, float | str] = {}
+    for key, x in beside.items():
+        leaf = find(output, key)
+        if leaf not in places or leaf.op is not None:
+            raise ValueError(f"explore: beside names {key!r}, which is no leaf of this graph")
+        if isinstance(x, bool) or not isinstance(x, (int, float)):
+            raise TypeError(f"explore: beside gives {key!r} the number {x!r} of type {type(x).__name__}; give a float")
+        given[places[leaf]] = plain(float(x))
+    return {"given": given}
+
+
+def _with_other_leaves(output: Value, seed: int) -> Value:
+    """Return the graph with other numbers at its leaves: whole where they were whole, else with one decimal."""
+    order = topological_order(output)
+    roll = random.Random(seed)
+    for _ in range(200):
+        made: dict[Value, Value] = {}
+        try:
+            for node in order:
+                if node.op is None:
+                    made[node] = twin = Value(_other(primal(node), roll), node.label)
+                else:
+                    made[node] = twin = node.op(*(made[x] if isinstance(x, Value) else x for x in node.operands))
+                    twin.label = node.label
+        except (ArithmeticError, ValueError):  # outside a domain
+            continue
+        if all(math.isfinite(x.data) and abs(x.data) < 1e6 for x in made.values()):
+            return made[output]
+    return output
+
+
+def _other(x: float, roll: random.Random) -> float:
+    if not x.is_integer():
+        return round(roll.uniform(0.5, 1.5) * x, 1) or x
+    return float(roll.choice([k for k in range(-6 if x < 0 else 1, 10) if k not in (0, x)]))
+
+
+def _pictures(output: Value, order: list[Value], names: dict[Value, str], precision: int) -> list[dict[str, Any]]:
+    """Return the pictures of a page: a net as a board and its neurons one by one, and the whole graph."""
+    layouts = {
+        name: picture_of(output, precision=precision, max_nodes=None, every=True, rankdir=rankdir, slopes="both")
+        for name, rankdir in (("wide", "LR"), ("tall", "TB"))
+    }
+    found = _net(output, order, names, precision, layouts["wide"]) if len(order) > SMALL else []
+    if len(order) > SMALL:
+        layouts = {name: replace(picture, slopes="number") for name, picture in layouts.items()}
+    return [*found, _picture("All nodes", layouts, range(len(order)))]
+
+
+def _picture(
+    title: str, layouts: Mapping[str, Picture], nodes: Iterable[int], edges: Iterable[int] | None = None
+) -> dict[str, Any]:
+    """Return a picture of nodes and edges, laid out."""
+    some = next(iter(layouts.values()))
+    return {
+        "title": title,
+        "nodes": list(nodes),
+        "edges": list(range(len(some.arrows)) if edges is None else edges),
+        "formulas": [formula_lines(box) for box in some.boxes],
+        "kinds": [box.kind for box in some.boxes],
+        **{name: laid_out(picture) for name, picture in layouts.items()},
+    }
+
+
+def _net(
+    output: Value, order: list[Value], names: dict[Value, str], precision: int, whole: Picture
+) -> list[dict[str, Any]]:
+    """Return a net as a board for each example, and a picture of each neuron; of another graph none."""
+    folds = boxes_of(order, output, fold=True)
+    if not is_one_box_each(folds):
+        return []
+    places = {names[node]: i for i, node in enumerate(order)}
+    members = {names[fold.node]: [places[names[x]] for x in fold.members] for fold in folds}
+    examples = sorted(
+        {fold.place.example for fold in folds if fold.place and fold.place.example}, key=lambda x: x.rjust(9)
+    )
+    boards = []
+    for example in examples or [""]:
+        picture = picture_of(
+            output, fold=True, precision=precision, max_nodes=None, example=int(example) if example else None
+        )
+        if picture.columns:
+            boards.append(_board(f"Net, example {example}" if len(examples) > 1 else "Net", picture, places, members))
+    folded = (pair for board in boards for pair in zip(board["nodes"], board["members"], strict=True))
+    inside = {i: together for i, together in folded if len(together) > 1}
+    if len(inside) > MOST_NEURONS:
+        return boards
+    return [*boards, *(_neuron(whole, together, order[i], names) for i, together in inside.items())]
+
+
+def _board(title: str, picture: Picture, places: Mapping[str, int], members: Mapping[str, list[int]]) -> dict[str, Any]:
+    """Return a folded net as a picture of a page."""
+    boxes = tuple(replace(box, lines=_three_lines(box)) for box in picture.boxes)
+    names = {box.id: box.name for box in boxes}
+    return {
+        "title": title,
+        "nodes": [places[box.name] for box in boxes],
+        "members": [members[box.name] for box in boxes],
+        "kinds": [box.kind for box in boxes],
+        "formulas": [formula_lines(box) for box in boxes],
+        "edges": [],
+        "wires": [
+            {
+                "from": members[names[arrow.source]],
+                "to": members[names[arrow.target]],
+                "weight": places[arrow.leaf] if arrow.leaf else None,
+            }
+            for arrow in picture.arrows
+        ],
+        "wide": on_a_board(replace(picture, boxes=boxes)),
+    }
+
+
+def _three_lines(box: Box) -> tuple[Line, ...]:
+    """Return the lines of a box on a board: name, value and derivative."""
+    runs = next(line.runs for line in box.lines if line.role in ("pair", "formula"))
+    name = Line("formula", runs[: next((k for k, run in enumerate(runs) if run.text == " = "), len(runs))])
+    gradient = Line("gradient", (*name.runs, Run("dJ/d = −0.1234")))
+    return name, Line("value", (Run("−0.1234"),)), gradient
+
+
+def _neuron(whole: Picture, members: list[int], node: Value, names: dict[Value, str]) -> dict[str, Any]:
+    """Return the picture of the nodes of a neuron and of those that enter it."""
+    inside = {f"n{i}" for i in members}
+    edges = [k for k, arrow in enumerate(whole.arrows) if arrow.target in inside]
+    shown = inside | {whole.arrows[k].source for k in edges}
+    boxes = tuple(replace(box, frame=()) for box in whole.boxes if box.id in shown)
+    part = replace(whole, boxes=boxes, arrows=tuple(whole.arrows[k] for k in edges), frames=(), columns=())
+    layouts = {"wide": part, "tall": replace(part, rankdir="TB")}
+    title = plain_text(Typeset.name(names[node]).runs)
+    return {**_picture(title, layouts, [int(box.id[1:]) for box in boxes], edges), "opens": members[-1]}

@@ -1,0 +1,185 @@
+"""The facts of a graph that a page knows: nodes, edges, derivations and wrong passes, as plain data.
+
+Nodes and edges are named by their places in lists. Numbers that change with the leaves are holes in templates.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from typing import Any
+
+from ..explain import Edge, Explanation, edges, explain
+from ..mistakes import MISTAKES, sentence_of
+from ..ops import Interval, Level
+from ..pictures.typeset import Typeset
+from ..value import Value, primal
+from .rows import Rows, Unwritten
+from .templates import Holes, HoleWriter, Template, markup
+
+__all__ = ["as_json", "facts_of"]
+
+LONGEST = 200  # lines of a derivation
+
+
+def as_json(facts: Any) -> str:
+    """Write data as JSON that can stand inside a script element: nothing in it ends one, or opens a comment."""
+    text = json.dumps(facts, separators=(",", ":"))
+    return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
+
+
+def facts_of(output: Value, order: list[Value], precision: int, rows: Rows) -> dict[str, Any]:
+    """Return the facts of a graph; the functions that it needs are added to `rows`."""
+    whole = explain(output)
+    found = [edge for node in order if node.op for edge in edges(node)]
+    writer = _Facts(whole, order, found, precision)
+    frozen = ""
+    nodes = []
+    for node in order:
+        fact = writer.node(node)
+        if node.op is not None:
+            try:
+                fact["row"] = rows.place(node)
+            except Unwritten as error:
+                frozen = frozen or str(error)
+        nodes.append(fact)
+    return {
+        "precision": precision,
+        "frozen": frozen,
+        "nodes": nodes,
+        "edges": [writer.edge(edge) for edge in found],
+        "lines": writer.lines,
+        "terms": terms(),
+        "mistakes": [writer.mistake(name) for name in MISTAKES],
+    }
+
+
+class _Facts(HoleWriter):
+    """Write nodes and edges as plain data."""
+
+    def __init__(self, whole: Explanation, order: list[Value], found: list[Edge], precision: int) -> None:
+        places: dict[Any, int] = {node: i for i, node in enumerate(order)}
+        places |= {(edge.user, edge.operand): i for i, edge in enumerate(found)}
+        super().__init__(whole.output, whole.names, whole.derivatives, precision, places)
+        users = Counter(edge.parent for edge in found)
+        self.shared = {parent for parent, n in users.items() if n > 1}
+        self.lines: list[list[Template]] = []  # of derivations, each once
+        self._known: dict[str, int] = {}
+
+    def node(self, node: Value) -> dict[str, Any]:
+        """Return the facts of a node."""
+        name = Typeset.name(self.names[node])
+        fact: dict[str, Any] = {
+            "name": markup(name.string),
+            "bare": markup(name.bracketed(Level.POWER)),
+            "plain": self.names[node],
+            "leaf": node.op is None,
+            "value": plain(primal(node)),
+            "edges": [self.places[node, i] for i, x in enumerate(node.operands) if isinstance(x, Value)],
+            "forward": [stage.template for stage in self.step(node)],
+            "derivation": self._derivation(node),
+        }
+        if conditions := self._conditions(node):
+            fact["needs"] = conditions
+        return fact
+
+    def _derivation(self, node: Value) -> list[int | None]:
+        """Return the places of the lines of a derivation; None stands for those that are left out."""
+        found: list[int | None] = []
+        lines = explain(self.output, node).lines
+        for k, line in enumerate(lines):
+            if len(lines) > LONGEST and LONGEST // 2 <= k < len(lines) - LONGEST // 2:
+                if found[-1] is not None:
+                    found.append(None)
+                continue
+            stages = [stage.template for stage in self.line(line)]
+            key = json.dumps(stages)
+            if key not in self._known:
+                self._known[key] = len(self.lines)
+                self.lines.append(stages)
+            found.append(self._known[key])
+        return found
+
+    def _conditions(self, node: Value) -> list[str]:
+        """Return what the operands of a node must be, as in x > 0."""
+        if node.op is None:
+            return []
+        named = zip(node.operands, node.op.domain, strict=True)
+        found = [_condition(markup(Typeset.name(self.names[x]).string), d) for x, d in named if isinstance(x, Value)]
+        return [x for x in found if x]
+
+    def edge(self, edge: Edge) -> dict[str, Any]:
+        """Return the facts of an edge."""
+
+        def name(node: Value) -> Holes:
+            written = Typeset.name(self.names[node])
+            return Holes(written.string, written.level)
+
+        symbol, numbers = (edge.rule(write, Holes, self.precision) for write in (name, self.value))
+        partial = edge.parent in self.shared
+        return {
+            "user": self.places[edge.user],
+            "parent": self.places[edge.parent],
+            "weight": plain(edge.weight),
+            "passes": edge.passes,
+            "name": markup(Typeset.derivative(self.names[edge.user], self.names[edge.parent], partial).string),
+            "partial": markup(Typeset.derivative(self.names[edge.user], self.names[edge.parent], True).string),
+            "symbol": symbol and [symbol.template, int(symbol.level)],
+            "numbers": numbers and [numbers.template, int(numbers.level)],
+            "formula": edge.is_formula,
+        }
+
+    def mistake(self, name: str) -> dict[str, Any]:
+        """Return a wrong pass: of each step the edge, the edge whose weight it takes or None for 1, and the sign."""
+        wrong = MISTAKES[name](self.output)
+        steps = [
+            [
+                self.places[step.edge.user, step.edge.operand],
+                None if step.factor is None else self.places[step.factor.user, step.factor.operand],
+                int(step.sign),
+            ]
+            for step in wrong.steps
+        ]
+        return {
+            "name": name,
+            "does": sentence_of(name),
+            "steps": steps,
+            "assigns": wrong.assigns,
+            "again": wrong.again,
+        }
+
+
+def terms() -> dict[str, list[Template]]:
+    """Return the terms of sums over edges, in stages; a page fills in the edge, its ends and what is known of them.
+
+    `first` are those of an edge at whose end the derivative is 1.
+    """
+    edge = [Holes.hole(what, "edge") for what in ("E", "r", "i", "w")]
+    slopes = [Holes.hole("D", "user"), *[Holes.hole("s", "user")] * 3]
+    tangents = [Holes.hole("T", "parent"), *[Holes.hole("t", "parent")] * 3]
+    return {
+        "first": [local.template for local in edge],
+        "reverse": [Holes.product([slope, local]).template for slope, local in zip(slopes, edge, strict=True)],
+        "forward": [Holes.product([local, tangent]).template for local, tangent in zip(edge, tangents, strict=True)],
+    }
+
+
+def _condition(name: str, domain: Interval) -> str:
+    """Write that a number is in a domain.
+
+    >>> _condition("x", Interval(lo=0.0)), _condition("x", Interval(-1.0, 1.0, True, True)), _condition("x", Interval())
+    ('x &gt; 0', '−1 ≤ x ≤ 1', '')
+    """
+    if not math.isnan(domain.hole):
+        return f"{name} ≠ {domain.hole:g}"
+    low, high = (Typeset.number(x, 4).string for x in (domain.lo, domain.hi))
+    from_low, to_high = ("≤" if closed else "&lt;" for closed in (domain.closed_lo, domain.closed_hi))
+    if math.isinf(domain.hi):
+        return "" if math.isinf(domain.lo) else f"{name} {'≥' if domain.closed_lo else '&gt;'} {low}"
+    return f"{name} {to_high} {high}" if math.isinf(domain.lo) else f"{low} {from_low} {name} {to_high} {high}"
+
+
+def plain(x: float) -> float | str:
+    """Return a number as JSON has it."""
+    return x if math.isfinite(x) else str(x)

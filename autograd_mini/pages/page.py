@@ -1,0 +1,88 @@
+"""A page: one HTML file that needs no other, made from a template and its parts."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from ..files import write_whole
+from ..pictures.theme import THEMES
+
+__all__ = ["Explorer", "colours", "filled", "part"]
+
+
+class Explorer:
+    """A page that explores a graph: `save` it, or let Jupyter show it. It holds the numbers as they were."""
+
+    def __init__(self, name: str, html: str, height: int, kind: str = "Explorer") -> None:
+        self.name = name
+        self.html = html
+        self.height = height  # in pixels, in a notebook
+        self._kind = kind
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page to a file, which is there as a whole or not at all, and needs no other.
+
+        Raises:
+            ValueError: the name has another suffix than .html.
+            OSError: the file cannot be written.
+        """
+        written = Path(path)
+        if written.suffix.lower() not in (".html", ".htm", ""):
+            raise ValueError(
+                f"explore: {written.name} is a page, so that its name ends in .html; draw(J).render("
+                f"{written.name!r}) writes a picture"
+            )
+        write_whole(written, self.html.encode())
+        return written
+
+    def _repr_html_(self) -> str:
+        # A frame keeps the page's styles, keys and names apart from the notebook's.
+        return (
+            f'<iframe srcdoc="{html.escape(self.html)}" sandbox="allow-scripts allow-modals" loading="lazy" '
+            f'allow="fullscreen" title="{html.escape(f"{self._kind} of {self.name}")}" '
+            f'style="width: 100%; height: {self.height}px; border: 0"></iframe><script>{part("follow.js")}</script>'
+        )
+
+    def __repr__(self) -> str:
+        return f"<{self._kind} of {self.name}: save('{self.name if self.name.isidentifier() else 'graph'}.html')>"
+
+
+@cache
+def part(name: str) -> str:
+    """Return the text of a file beside this one."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def filled(template: str, parts: Mapping[str, str]) -> str:
+    """Return a template with parts in its holes, in one pass, so that a label that reads like a hole is none.
+
+    >>> filled("<p><!--a--></p>/*b*/", {"a": "/*b*/", "b": "1"})
+    '<p>/*b*/</p>1'
+    """
+    return re.sub(r"<!--(\w+)-->|/\*(\w+)\*/", lambda hole: parts[hole[1] or hole[2]], template)
+
+
+def colours() -> str:
+    """Return the colours of both themes as CSS: the reader's choice, else the notebook's, else the system's."""
+
+    def variables(name: str) -> str:
+        theme = THEMES[name]
+        found = {"color-scheme": name}
+        for field, colour in theme._asdict().items():
+            key = f"--{field.replace('_', '-')}"
+            if isinstance(colour, str):
+                found[key] = colour
+            else:
+                found[key], found[f"{key}-line"] = colour
+        return " ".join(f"{key}: {value};" for key, value in found.items())
+
+    return (
+        f":root {{ {variables('light')} }}\n"
+        f"@media (prefers-color-scheme: dark) {{ :root:not([data-theme=light]) {{ {variables('dark')} }} }}\n"
+        f":root[data-theme=dark] {{ {variables('dark')} }}"
+    )

@@ -1,0 +1,267 @@
+"use strict";
+const SVG = "http://www.w3.org/2000/svg";
+
+function svgElement(name, attributes = {}, ...children) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+// Write HTML of italics, sub- and superscripts as the spans of an SVG text.
+function setText(text, markup, room = Infinity) {
+  if (text.markup === markup && text.room === room && text.measured) return text.measured;
+  Object.assign(text, {markup, room, measured: 0});
+  const holder = document.createElement("template");
+  holder.innerHTML = markup;
+  const spans = [];
+  let low = 0;
+  const walk = (node, italic, level, bold) => {
+    if (node.nodeType === Node.TEXT_NODE) {
+      const span = svgElement("tspan", {}, node.data);
+      if (italic) span.setAttribute("font-style", "italic");
+      if (bold) span.setAttribute("font-weight", "bold");
+      if (level) span.setAttribute("font-size", "72%");
+      if (level !== low) {
+        span.setAttribute("dy", `${(level - low) * (level && !low ? 1 / 0.72 : 1)}em`);
+        low = level;
+      }
+      spans.push(span);
+      return;
+    }
+    const at = {SUB: 0.2, SUP: -0.34}[node.nodeName];
+    for (const child of node.childNodes)
+      walk(child, italic || node.nodeName === "I", at ?? level, bold || node.nodeName === "B");
+  };
+  for (const child of holder.content.childNodes) walk(child, false, 0, false);
+  text.replaceChildren(...spans);
+  text.removeAttribute("textLength");
+  const length = text.getComputedTextLength();
+  if (length > room) {
+    text.setAttribute("textLength", room);
+    text.setAttribute("lengthAdjust", "spacingAndGlyphs");
+  }
+  return (text.measured = Math.min(length, room));
+}
+
+// The picture of a graph or of a part of it; `places` is one of its layouts.
+function makePicture(holder, picture, places, engine, facts, on) {
+  const {nodes, edges} = facts,
+    unique = `${holder.id}-`;
+  const heads = ["line", "gradient"].map(role =>
+    svgElement(
+      "marker",
+      {
+        id: `${unique}${role}`,
+        viewBox: "0 0 10 10",
+        refX: 9,
+        refY: 5,
+        orient: "auto-start-reverse",
+        markerUnits: "userSpaceOnUse",
+        markerWidth: role === "line" ? 11 : 19,
+        markerHeight: role === "line" ? 11 : 19,
+      },
+      svgElement("path", {d: "M0 1L10 5L0 9z", class: `head-${role}`}),
+    ),
+  );
+  const svg = svgElement(
+    "svg",
+    {
+      viewBox: `0 0 ${places.width} ${places.height}`,
+      width: places.width,
+      height: places.height,
+      role: "group",
+      "aria-labelledby": "title",
+    },
+    svgElement("defs", {}, ...heads),
+  );
+  for (const [x, y, width, height, title] of places.frames ?? [])
+    svg.append(
+      svgElement(
+        "g",
+        {class: "frame"},
+        svgElement("rect", {x: x - width / 2, y: y - height / 2, width, height, rx: 8}),
+        svgElement("text", {x: x - width / 2 + 8, y: y - height / 2 + 16}, title),
+      ),
+    );
+  for (const [x, y, title] of places.captions ?? [])
+    svg.append(svgElement("text", {class: "caption", x, y: y + 4, "text-anchor": "middle"}, title));
+
+  const wires = (picture.wires ?? []).map((wire, k) => {
+    const {
+      ends: [[x1, y1], [x2, y2]],
+      label,
+    } = places.arrows[k];
+    const text =
+      label && wire.weight !== null
+        ? svgElement("text", {x: label[0], y: label[1] + 4, "text-anchor": "middle"})
+        : null;
+    const title = svgElement("title"),
+      line = svgElement("line", {x1, y1, x2, y2});
+    const group = svgElement("g", {class: "wire"}, title, line);
+    svg.append(group);
+    return {...wire, group, line, text, title};
+  });
+  for (const {text, group} of wires)
+    if (text) {
+      svg.append(svgElement("g", {class: group.getAttribute("class")}, text));
+    }
+
+  const arrows = picture.edges.map((e, k) => {
+    const place = places.arrows[k],
+      group = svgElement("g", {class: "arrow", "data-edge": e});
+    const paths = place.paths.map(d => svgElement("path", {d}));
+    const [x, y] = place.pill ?? place.label ?? [0, 0];
+    const text = svgElement("text", {x, y: y + 5, "text-anchor": "middle", class: place.pill ? "" : "bare"});
+    const rect = place.pill ? svgElement("rect", {x, y: y - 12.5, height: 25, rx: 8}) : null;
+    group.append(...paths);
+    const pill = svgElement("g", {}, ...(rect ? [rect] : []), text);
+    svg.append(group);
+    group.append(pill);
+    return {e, group, paths, text, rect, pill, x, room: place.pill ? place.pill[2] + 26 : Infinity};
+  });
+
+  const boxes = picture.nodes.map((i, k) => {
+    const [x, y, width, height] = places.boxes[k],
+      node = nodes[i],
+      members = picture.members?.[k] ?? [i];
+    const kind = i === engine.last ? "output" : (picture.kinds?.[k] ?? (node.leaf ? "parameter" : "result"));
+    const left = x - width / 2,
+      top = y - height / 2;
+    const group = svgElement("g", {
+      class: `box ${kind}${members.length > 1 ? " neuron" : ""}${node.leaf || members.length > 1 ? " picks" : ""}`,
+      "data-node": i,
+      tabindex: 0,
+      role: "button",
+    });
+    const outline = svgElement("rect", {class: "outline", x: left, y: top, width, height, rx: node.leaf ? 12 : 2});
+    const formulas = picture.formulas[k].map((markup, row) => {
+      const text = svgElement("text", {class: "formula", x, "text-anchor": "middle"});
+      return {markup, text, row};
+    });
+    const value = svgElement("text", {class: "value", x, "text-anchor": "middle"});
+    const band = svgElement("rect", {
+      class: "band",
+      x: left + 6,
+      y: top + height - 30,
+      width: width - 12,
+      height: 24,
+      rx: 8,
+    });
+    const slope = svgElement("text", {class: "slope", x, y: top + height - 12.5, "text-anchor": "middle"});
+    group.append(outline, ...formulas.map(({text}) => text), value, band, slope);
+    svg.append(group);
+    for (const [name, shown] of [
+      ["pointerenter", i],
+      ["pointerleave", null],
+      ["focus", i],
+      ["blur", null],
+    ])
+      group.addEventListener(name, () => on.point?.(shown));
+    group.addEventListener("click", () => on.pick?.(i, members, group));
+    group.addEventListener("keydown", event => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      on.pick?.(i, members, group);
+    });
+    return {i, members, group, formulas, value, band, slope, width, height, top};
+  });
+  holder.replaceChildren(svg);
+
+  const mathText = markup =>
+    markup
+      .replace(/<[^>]*>/g, "")
+      .replaceAll("&amp;", "&")
+      .replaceAll("&lt;", "<")
+      .replaceAll("&gt;", ">");
+
+  // Show what is known at a step; `focus` is the step that is marked, `given` an edge that is known besides.
+  function paint({now, line, known, focus, mode, revealed, against}) {
+    const {phase, node, edge} = focus,
+      banded = mode !== "values";
+    const into = phase === "reverse" ? edges[edge].parent : null;
+    for (const box of boxes) {
+      const {i, members, group, formulas, top, height, width} = box,
+        done = known.done[i];
+      const shown = mode === "forward" ? known.tangents[i] : known.slopes[i],
+        whole = mode === "forward" || known.whole[i];
+      const name = mode === "forward" ? engine.tangentName(now, i) : engine.slopeName(now, i);
+      const sum = mode === "forward" ? now.tangents[i] : known.sums[i];
+      const slope = `${name} = ${shown ? `<b>${engine.format(sum)}</b>` : "?"}${shown && !whole ? " + …" : ""}`;
+      const value = done ? engine.format(now.values[i]) : "?",
+        room = width - 10;
+      const spare = height - (formulas.length * 23 + 28 + (banded ? 30 : 0)) - 8;
+      formulas.forEach(({markup, text, row}) => {
+        text.setAttribute("y", top + 22 + spare / 2 + 23 * row);
+        setText(text, markup, room);
+      });
+      box.value.setAttribute("y", top + 23 * formulas.length + 24 + spare / 2);
+      setText(box.value, value, room);
+      setText(box.slope, banded ? slope : "", room - 6);
+      box.band.style.display = banded ? "" : "none";
+      const differs =
+        against &&
+        done &&
+        (engine.far(against.now.values[i], now.values[i]) ||
+          (shown && against.known.whole[i] && whole && engine.far(against.now.slopes[i], sum)));
+      const marks = {
+        waiting: !done,
+        open: banded && !shown,
+        now: node !== undefined && members.includes(node),
+        into: into !== null && members.includes(into) && !members.includes(node),
+        unused: !now.used[i],
+        differs: Boolean(differs),
+      };
+      for (const [key, value] of Object.entries(marks)) group.classList.toggle(key, value);
+      group.setAttribute(
+        "aria-label",
+        `${mathText(nodes[i].name)}: ${mathText(value)}${banded ? `; ${mathText(slope)}` : ""}`,
+      );
+    }
+    for (const {e, group, paths, text, rect, pill, x, room} of arrows) {
+      const shown = known.arrows[e] || revealed === e,
+        current =
+          e === edge || (phase === "forward" && edges[e].user === node && engine.ways(now, node, now.leaf).includes(e));
+      pill.style.display = banded ? "" : "none";
+      const full = shown
+        ? engine.stages([edges[e].partial, engine.fill(now, [["r", e, 0]]), engine.format(now.weights[e])])
+        : edges[e].partial;
+      const length = setText(text, rect ? full : shown ? engine.format(now.weights[e]) : "", room);
+      if (rect) {
+        rect.setAttribute("width", length + 14);
+        rect.setAttribute("x", x - length / 2 - 7);
+      }
+      const back = current && phase === "reverse";
+      paths.forEach(path => {
+        path.removeAttribute("marker-end");
+        path.removeAttribute("marker-start");
+      });
+      const head = `url(#${unique}${current ? "gradient" : "line"})`;
+      if (back) paths[0].setAttribute("marker-start", head);
+      else paths.at(-1).setAttribute("marker-end", head);
+      for (const [key, value] of Object.entries({
+        now: current,
+        onward: current && phase === "forward",
+        open: !shown,
+        unused: !now.used[edges[e].user],
+      }))
+        group.classList.toggle(key, value);
+    }
+    const largest = Math.max(...wires.map(({weight}) => (weight === null ? 0 : Math.abs(now.values[weight]))), 1e-300);
+    for (const {group, line: drawn, text, title, weight, from, to} of wires) {
+      const w = weight === null ? null : now.values[weight];
+      const current = phase === "reverse" && from.includes(edges[edge].parent) && to.includes(node);
+      for (const element of [group, ...(text ? [text.parentNode] : [])]) {
+        element.classList.toggle("negative", w !== null && w < 0);
+        element.classList.toggle("plain", w === null);
+        element.classList.toggle("now", current);
+      }
+      drawn.setAttribute("stroke-width", w === null ? 1.6 : 1.2 + 4.8 * Math.min(Math.abs(w) / largest, 1));
+      const label = w === null ? "" : (w >= 0 ? "+" : "") + engine.format(Number(w.toPrecision(3)));
+      if (text) setText(text, label);
+      title.textContent = weight === null ? "" : `${mathText(nodes[weight].name)} = ${mathText(label)}`;
+    }
+  }
+
+  return {paint, svg, boxes, nodes: new Set(picture.nodes.flatMap((i, k) => picture.members?.[k] ?? [i])), places};
+}

@@ -1,0 +1,183 @@
+"""Where boxes, arrows and labels of a page's picture stand.
+
+Graphviz lays out empty boxes whose sizes are chosen here, from the text and room for other numbers. The page draws
+into the places. Coordinates are pixels from the upper left corner.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import graphviz
+
+from ..pictures.board import board_of
+from ..pictures.layout import Plan, plan_of
+from ..pictures.model import Box, Picture
+from ..pictures.render import render
+from ..pictures.typeset import Run, width
+from .templates import markup_of
+
+__all__ = ["Layout", "laid_out", "on_a_board"]
+
+Layout = dict[str, Any]
+FORMULA, NUMBER, PILL = 9.4, 7.8, 7.4  # pixels of a letter of a formula, of a derivative's line and of a pill
+ROOM = 7  # letters of a number that may come
+NARROWEST = 112.0
+LINE, VALUE, BAND = 23.0, 28.0, 27.0  # pixels that a line of a formula, a value and a derivative are high
+PILL_HEIGHT = 25.0
+_POINT = re.compile(r"(-?[\d.]+),(-?[\d.]+)")
+
+
+def laid_out(picture: Picture) -> Layout:
+    """Return the places of a picture, boxes and arrows in its order.
+
+    Raises:
+        ImportError: there is no `dot` program and no pygraphviz.
+    """
+    plan = plan_of(picture, copies=False)
+    graph = _graph(picture, plan)
+    groups = _groups(render(graph.source, "svg").decode())
+    size = next(groups)[2]
+    found: dict[tuple[str, str], list[ET.Element]] = {}
+    shift = size.pop("shift")
+    for kind, title, element in groups:
+        found.setdefault((kind, title), []).append(element)
+
+    def box(kind: str, title: str) -> list[float]:
+        return _around(found[kind, title].pop(0), shift)
+
+    boxes = [box("node", x.id) for x in picture.boxes]
+    arrows: list[dict[str, Any]] = []
+    for i, arrow in enumerate(picture.arrows):
+        place: dict[str, Any] = {}
+        if plan.labels == "pills":
+            pill = f"pill{i}"
+            ends = [f"{arrow.source}->{pill}", f"{pill}->{arrow.target}"]
+            place["pill"] = box("node", pill)
+        else:
+            ends = [f"{arrow.source}->{arrow.target}"]
+        elements = [found["edge", end].pop(0) for end in ends]
+        place["paths"] = [_path(element, shift) for element in elements]
+        if len(elements) == 2:  # below the pill
+            a, b = (_POINT.findall(path)[end] for path, end in zip(place["paths"], (-1, 0), strict=True))
+            place["paths"].insert(1, f"M{','.join(a)}L{','.join(b)}")
+        for text in elements[0].iter("text"):
+            place["label"] = [_moved(float(text.get(k) or 0), shift[k == "y"]) for k in ("x", "y")]
+        arrows.append(place)
+    frames = [[*box("cluster", f"cluster_{i}"), frame.title] for i, frame in enumerate(picture.frames)]
+    return {**size, "boxes": boxes, "arrows": arrows, "frames": frames}
+
+
+def on_a_board(picture: Picture) -> Layout:
+    """Return the places of a folded net, in columns; its wires are straight."""
+    board = board_of(picture)
+    left = min(p.x - p.width / 2 for p in board.places.values()) - 12
+    top = max([p.y + p.height / 2 for p in board.places.values()] + [y + 12 for _, _, y in board.captions]) + 8
+    right = max(p.x + p.width / 2 for p in board.places.values()) + 12
+    low = min(p.y - p.height / 2 for p in board.places.values()) - 12
+
+    def at(point: Sequence[float]) -> list[float]:
+        return [round(point[0] - left, 1), round(top - point[1], 1)]
+
+    boxes = []
+    for box in picture.boxes:
+        place = board.places[box.id]
+        boxes.append([*at((place.x, place.y)), round(place.width, 1), round(place.height, 1)])
+    arrows = [
+        {"ends": [at(a), at(b)], "label": None if number is None else at(number)}
+        for (a, b), number in zip(board.ends, board.numbers, strict=True)
+    ]
+    captions = [[*at((x, y)), title] for title, x, y in board.captions]
+    size = {"width": round(right - left), "height": round(top - low)}
+    return {**size, "boxes": boxes, "arrows": arrows, "captions": captions}
+
+
+def formula_lines(box: Box) -> list[str]:
+    """Return the lines of a box's formula as HTML."""
+    return [markup_of(line.runs) for line in box.lines if line.role == "formula"]
+
+
+def _graph(picture: Picture, plan: Plan) -> graphviz.Digraph:
+    """Write the graph of empty boxes."""
+    pills = plan.labels == "pills"
+    apart = {"nodesep": "0.25", "ranksep": "0.25" if pills else "0.5", "ordering": "in", "pad": "0.1"}
+    graph = graphviz.Digraph(
+        graph_attr={"rankdir": picture.rankdir, **apart, **plan.attributes},
+        node_attr={"shape": "box", "fixedsize": "true", "label": ""},
+        edge_attr={"arrowhead": "none", "fontsize": "15"},
+    )
+    graphs: dict[tuple[str, ...], graphviz.Digraph] = {(): graph}
+    frames = [tuple(frame.id.split("/")) for frame in picture.frames]
+    for i, path in enumerate(frames):
+        graphs[path] = graphviz.Digraph(name=f"cluster_{i}")
+        graphs[path].attr(label="x", margin="10")
+    for box in picture.boxes:
+        across, up = _size(box)
+        graphs[box.frame].node(box.id, width=f"{across / 72:.3f}", height=f"{up / 72:.3f}")
+    for path in sorted(frames, key=len, reverse=True):  # the inner ones into theirs first
+        graphs[path[:-1]].subgraph(graphs[path])
+    label = "headlabel" if plan.labels == "heads" else "label"
+    for i, arrow in enumerate(picture.arrows):
+        if pills and arrow.slope is not None:
+            slope = arrow.slope
+            letters = 5 + width((*slope.above, *slope.below, *slope.symbol)) + 3 * bool(slope.symbol) + ROOM / 2
+            graph.node(f"pill{i}", width=f"{PILL * letters / 72:.3f}", height=f"{PILL_HEIGHT / 72:.3f}")
+            graph.edge(arrow.source, f"pill{i}", weight="2")
+            graph.edge(f"pill{i}", arrow.target, weight="2")
+        else:
+            graph.edge(arrow.source, arrow.target, **{label: "0" * ROOM})
+    return graph
+
+
+def _size(box: Box) -> tuple[float, float]:
+    """Return the width and the height of a box."""
+    formulas = [line.runs for line in box.lines if line.role == "formula"]
+    gradient = next((line.runs for line in box.lines if line.role == "gradient"), ())
+    equals = max((i for i, run in enumerate(gradient) if run.text == " = "), default=0)
+    letters = width((*gradient[:equals], Run(" = "))) + ROOM
+    across = max(NARROWEST, NUMBER * letters + 20, *(FORMULA * width(runs) + 24 for runs in formulas))
+    return round(across), LINE * len(formulas) + VALUE + BAND + 12
+
+
+# The SVG that Graphviz makes.
+
+
+def _groups(svg: str) -> Iterator[tuple[str, str, Any]]:
+    """Yield the size of the picture and how far it is shifted; then each group with its kind and title."""
+    root = ET.fromstring(svg)
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    view = [float(x) for x in (root.get("viewBox") or "").split()]
+    whole = next(g for g in root.iter("g") if g.get("class") == "graph")
+    moved = re.search(r"translate\(([-\d.]+)[ ,]+([-\d.]+)\)", whole.get("transform") or "")
+    shift = (float(moved[1]), float(moved[2])) if moved else (0.0, 0.0)
+    yield "graph", "", {"width": round(view[2]), "height": round(view[3]), "shift": shift}
+    for group in whole.iter("g"):
+        if (kind := group.get("class")) in ("node", "edge", "cluster"):
+            yield kind, group.findtext("title") or "", group
+
+
+def _around(group: ET.Element, shift: tuple[float, float]) -> list[float]:
+    """Return the middle and the size of a group's outline."""
+    shape = next(x for x in group.iter() if x.tag in ("polygon", "path"))
+    points = [float(x) for x in re.findall(r"-?[\d.]+(?:e-?\d+)?", shape.get("points") or shape.get("d") or "")]
+    xs, ys = points[::2], points[1::2]
+    middle = [(min(zs) + max(zs)) / 2 + by for zs, by in ((xs, shift[0]), (ys, shift[1]))]
+    return [round(x, 1) for x in (*middle, max(xs) - min(xs), max(ys) - min(ys))]
+
+
+def _path(group: ET.Element, shift: tuple[float, float]) -> str:
+    """Return the path of an edge."""
+    path = next(group.iter("path")).get("d") or ""
+
+    def moved(pair: re.Match[str]) -> str:
+        return f"{_moved(float(pair[1]), shift[0]):g},{_moved(float(pair[2]), shift[1]):g}"
+
+    return _POINT.sub(moved, path)
+
+
+def _moved(x: float, by: float) -> float:
+    return round(x + by, 1)

@@ -1,0 +1,118 @@
+"""The rows of a graph as JavaScript: their functions, which `javascript` writes, and their rules.
+
+A rule is run over a recorder that writes each operation as JavaScript. Nothing about derivatives stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, NoReturn
+
+from ..javascript import Script, literal
+from ..ops import OPS, Level, Op, Traced, guard
+from ..source import Unreadable
+from ..value import Value
+
+__all__ = ["Rows", "Unwritten"]
+
+LONGEST = 20_000  # characters of a row as JavaScript; a function of one's own may grow without end
+
+
+class Unwritten(Exception):
+    """A row that JavaScript cannot have; the message is for the reader of the page."""
+
+
+class _Script(Traced):
+    """A recorder that writes what is done with it as a JavaScript expression."""
+
+    __slots__ = ("rows", "text")
+
+    first_order = True
+    guards: ClassVar[bool] = True  # whether a point that a rule excepts is written
+
+    def __init__(self, rows: Rows, text: str) -> None:
+        self.rows = rows
+        self.text = text
+
+    def record(self, op: Op, operands: tuple[Any, ...]) -> Any:
+        if op is guard and not self.guards:
+            return operands[2]
+        text = self.rows.applied(op, [_text(x) for x in operands])
+        if len(text) > LONGEST:
+            raise Unwritten(f"{op} is too long as JavaScript")
+        return type(self)(self.rows, text)
+
+    # A function that branches on the number cannot be written down; without these it would take one branch.
+    def __bool__(self) -> NoReturn:
+        raise Unwritten("a branch")
+
+    def __eq__(self, other: object) -> NoReturn:
+        raise Unwritten("a branch")
+
+    __hash__ = Traced.__hash__
+
+
+class _Formula(_Script):
+    """A recorder that writes a rule as its formula, without the points that the table excepts."""
+
+    __slots__ = ()
+    guards = False
+
+
+def _text(x: Any) -> str:
+    """Write an operand, or what a rule gave, as JavaScript."""
+    return x.text if isinstance(x, _Script) else literal(float(x))
+
+
+class Rows:
+    """The rows of a page: the functions that they take, and one entry for each way a row is used."""
+
+    def __init__(self) -> None:
+        self.script = Script()
+        self.entries: dict[str, int] = {}
+
+    def place(self, node: Value) -> int:
+        """Return the place of a node's row, its constants written in: a rule may depend on which they are."""
+        assert node.op is not None
+        op = node.op.row
+        operands = [_Script(self, f"x{i}") if isinstance(x, Value) else x for i, x in enumerate(node.operands)]
+        parameters = ", ".join(x.text for x in operands if isinstance(x, _Script))
+        value = self.applied(op, [_text(x) for x in operands])
+        slopes, formulas = self._slopes(op, operands, _Script), self._slopes(op, operands, _Formula)
+        listed = ", ".join(f"({parameters}, z) => {slope}" for slope in slopes)
+        entry = f"value: ({parameters}) => {value}, slopes: [{listed}]"
+        if formulas != slopes:
+            entry += f", formulas: [{', '.join(f'({parameters}, z) => {formula}' for formula in formulas)}]"
+        return self.entries.setdefault(f"{{{entry}}}", len(self.entries))
+
+    def _slopes(self, op: Op, operands: Sequence[Any], kind: type[_Script]) -> list[str]:
+        """Write the rules of the operands that are no constants."""
+        written = [kind(self, x.text) if isinstance(x, _Script) else x for x in operands]
+        rules = zip(op.rules, operands, strict=True)
+        return [self._recorded(op, rule, [*written, kind(self, "z")]) for rule, x in rules if isinstance(x, _Script)]
+
+    def applied(self, op: Op, parts: list[str]) -> str:
+        """Write a row applied to operands: as its own text where that is arithmetic, else as a call."""
+        if OPS.get(op.name) is op.row and op.infix and Level.SUM <= op.text.level <= Level.PRODUCT:
+            return f"({op.text.filled(dict(zip(op.operands, parts, strict=True)))})"
+        if op.composed is not None:
+            return self._recorded(op, op.function, [_Script(self, part) for part in parts])
+        try:
+            return self.script.applied(op, parts)
+        except Unreadable as error:
+            raise Unwritten(f"{op} has no function in JavaScript: {error}") from error
+
+    def _recorded(self, op: Op, function: Callable[..., Any], operands: Sequence[Any]) -> str:
+        try:
+            try:
+                return _text(function(*operands))
+            except (ArithmeticError, ValueError):  # a constant at a pole: JavaScript knows the limit
+                return _text(function(*(_Script(self, _text(x)) for x in operands)))
+        except Unwritten:
+            raise
+        except Exception as error:  # whatever a function says that was given no number
+            raise Unwritten(f"{op} has no function in JavaScript") from error
+
+    def written(self) -> str:
+        """Return the functions and the list of rows, as a script."""
+        return "\n".join([*str(self.script).splitlines(), "const rows = [", *(f"  {x}," for x in self.entries), "];"])

@@ -1,0 +1,128 @@
+"""Typeset text with holes: a derivation whose numbers a page fills in.
+
+A hole stands for a number or a name that the page knows: the value of a node, the derivative of the output with
+respect to it, a local derivative. `Holes` is the notation of pictures with such holes, and `HoleWriter` writes the
+lines of `explain` in it. A template is a list of HTML texts and of holes `[what, which, level]`; a text that is looser
+than the level is put in brackets. The module must not know how a page looks.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..explain import Edge, Writer
+from ..ops import Level
+from ..pictures.typeset import BACK, CLOSE, ITALIC, OPEN, SUB, SUP, Run, Typeset
+from ..value import Value
+
+__all__ = ["HoleWriter", "Holes", "Template", "markup", "markup_of"]
+
+Template = list[Any]
+MARK = "\ue100"  # before and after a hole; `printable` keeps it out of labels
+TAGS = {ITALIC: "i", SUB: "sub", SUP: "sup"}
+
+
+class Holes(Typeset):
+    """Typeset text with holes.
+
+    >>> x = Holes.hole("v", 3)
+    >>> (2.0 * x).template
+    ['2 · ', ['v', 3, 4]]
+    """
+
+    __slots__ = ("what",)
+
+    def __init__(self, string: str, level: Level = Level.ATOM, op: Any = None, what: str = "") -> None:
+        super().__init__(string, level, op)
+        self.what = what
+
+    @classmethod
+    def hole(cls, what: str, which: int | str) -> Holes:
+        """Return a hole: a kind of number or name, and the place of a node or an edge, or a name that stands for it."""
+        return cls(f"{MARK}{what} {which} 0{MARK}", what=f"{what} {which}")
+
+    def bracketed(self, at_least: Level) -> str:
+        """Return the string; a hole says how tightly its text must hold together."""
+        return f"{MARK}{self.what} {int(at_least)}{MARK}" if self.what else super().bracketed(at_least)
+
+    @property
+    def template(self) -> Template:
+        """Return the texts and the holes."""
+        parts: Template = []
+        open_tags: list[str] = []
+        for k, piece in enumerate(self.bracketed(Level.COMPARISON).split(MARK)):
+            if k % 2:
+                what, which, level = piece.split()
+                parts.append([what, int(which) if which.isdigit() else which, int(level)])
+            elif text := markup(piece, open_tags):
+                parts.append(text)
+        return parts
+
+
+class HoleWriter(Writer[Holes]):
+    """Write derivations with a hole for each number; `places` says which node and which edge it belongs to."""
+
+    def __init__(
+        self,
+        output: Value,
+        names: dict[Value, str],
+        derivatives: dict[Value, float],
+        precision: int,
+        places: Mapping[Any, int],
+    ) -> None:
+        super().__init__(Holes, output, names, derivatives, precision)
+        self.places = places
+
+    def value(self, node: Value) -> Holes:
+        """Write the number of a node."""
+        return Holes.hole("v", self.places[node])
+
+    def derivative(self, node: Value) -> Holes:
+        """Write the derivative of the output with respect to a node."""
+        return Holes.hole("s", self.places[node])
+
+    def weight(self, edge: Edge) -> Holes:
+        """Write a local derivative as a number."""
+        return self._of_edge("w", edge)
+
+    def symbol(self, edge: Edge) -> Holes:
+        """Write a local derivative with names."""
+        return self._of_edge("r", edge)
+
+    def substituted(self, edge: Edge) -> Holes:
+        """Write a local derivative with numbers."""
+        return self._of_edge("i", edge)
+
+    def _of_edge(self, what: str, edge: Edge) -> Holes:
+        return Holes.hole(what, self.places[edge.user, edge.operand])
+
+
+def markup(string: str, open_tags: list[str] | None = None) -> str:
+    """Write the string of a typeset text as HTML; `open_tags` are those of the text before it, and are brought up.
+
+    >>> markup(Typeset.name("W_{11}^[2]").string)
+    '<i>W</i><sub>11</sub><sup>[2]</sup>'
+    """
+    tags = [] if open_tags is None else open_tags
+    parts = []
+    for piece in re.split(f"([{ITALIC}{SUB}{SUP}{BACK}])", string):
+        if piece in TAGS and piece:
+            tags.append(TAGS[piece])
+            parts.append(f"<{tags[-1]}>")
+        elif piece == BACK:
+            parts.append(f"</{tags.pop()}>")
+        else:
+            parts.append(html.escape(piece.replace(OPEN, "(").replace(CLOSE, ")")))
+    return "".join(parts)
+
+
+def markup_of(runs: Sequence[Run]) -> str:
+    """Write runs of typeset text as HTML."""
+    parts = []
+    for run in runs:
+        text = f"<i>{html.escape(run.text)}</i>" if run.italic else html.escape(run.text)
+        parts.append(f"<{run.shift}>{text}</{run.shift}>" if run.shift else text)
+    return "".join(parts)
