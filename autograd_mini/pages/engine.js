@@ -14,27 +14,34 @@ function makeEngine(facts, rows) {
 
   // Numbers.
 
+  // The values of all nodes at numbers of leaves.
+  function valuesOf(given) {
+    const values = [];
+    nodes.forEach((node, i) => {
+      values[i] = node.leaf
+        ? (given[i] ?? exact(node.value))
+        : rows[node.row].value(...node.edges.map(e => values[edges[e].parent]));
+    });
+    return values;
+  }
+
   // A run: all numbers for an output, a leaf that forward mode follows, the leaves' numbers, and perhaps a wrong pass.
   function run({given = {}, output = last, leaf = leaves[0], wrong = null, recorded = false} = {}) {
-    const values = nodes.map(node => exact(node.value)),
-      weights = edges.map(edge => exact(edge.weight));
+    const values = recorded ? nodes.map(node => exact(node.value)) : valuesOf(given);
+    const weights = edges.map(edge => exact(edge.weight));
     const formulas = edges.map(edge => edge.formula); // whether the rule's formula gives the weight
-    if (!recorded)
+    if (!recorded) {
       nodes.forEach((node, i) => {
-        if (node.leaf) {
-          values[i] = given[i] ?? values[i];
-          return;
-        }
-        const xs = node.edges.map(e => values[edges[e].parent]),
-          row = rows[node.row];
-        values[i] = row.value(...xs);
+        const xs = node.edges.map(e => values[edges[e].parent]);
         // Outside the row's domain there is no slope, whatever its formula gives.
         const outside = Number.isNaN(values[i]) && xs.every(Number.isFinite);
         node.edges.forEach((e, k) => {
+          const row = rows[node.row];
           weights[e] = outside ? NaN : row.slopes[k](...xs, values[i]);
           formulas[e] = !outside && (!row.formulas || !far(row.formulas[k](...xs, values[i]), weights[e]));
         });
       });
+    }
     const now = {values, weights, formulas, output, leaf, wrong, recorded, used: ancestors(output)};
     now.steps = passOf(now, wrong);
     now.uses = nodes.map(() => 0);
@@ -281,8 +288,15 @@ function makeEngine(facts, rows) {
   }
   const isOfMode = step => !["start", "value"].includes(step.phase);
 
-  // What is known after a step: which values and tangents, and of each derivative the sum so far and its edges.
+  // Which values and tangents are known after a step, and of each derivative the sum so far and its edges.
+  let memory = {};
   function known(now, line, at) {
+    if (memory.now !== now || memory.line !== line || memory.at !== at)
+      memory = {now, line, at, found: found(now, line, at)};
+    return memory.found;
+  }
+
+  function found(now, line, at) {
     const passed = line.slice(0, at + 1),
       phases = new Set(passed.map(step => step.phase));
     const done = nodes.map(node => node.leaf),
@@ -319,7 +333,7 @@ function makeEngine(facts, rows) {
       case "end":
         return say("end", {list: listed(used, i => `${slopeName(now, i)} = ${format(now.slopes[i])}`)});
       case "leaf":
-        return say("leaf", {tangent: tangentName(now, node)});
+        return say("follow", {tangent: tangentName(now, node)});
       case "forward":
         return tangent(now, node);
       case "forward end":
@@ -397,7 +411,9 @@ function makeEngine(facts, rows) {
     leaves,
     edges,
     nodes,
+    exact,
     run,
+    valuesOf,
     ancestors,
     depends,
     ways,

@@ -32,11 +32,12 @@ from .words import WORDS
 
 __all__ = ["Explorer", "explore", "quiz"]
 
+SCRIPTS = ("engine", "quiz", "tools", "picture", "curve", "leaves", "stage", "asking", "view")
 MOST = 300  # nodes: beyond it neither the picture nor the list of sliders can be read
 MOST_EDGES = 2_500
 LONGEST_HEADING = 60  # characters
 SMALL = 20  # nodes of a net, up to which it is drawn as one picture
-MOST_NEURONS = 24  # that have a picture of their own
+MOST_NEURONS = 60  # that have a picture of their own
 TALLEST, LOWEST = 1000, 620  # pixels of the frame in a notebook
 
 Beside = str | Mapping[Value | str, float] | None
@@ -131,7 +132,7 @@ def _page(output: Value, precision: int, start: str, beside: Beside, seed: int =
         "style": part("page.css"),
         "facts": as_json(facts),
         "rows": (Rows() if facts["frozen"] else rows).written(),
-        **{name: part(f"{name}.js") for name in ("engine", "quiz", "picture", "view")},
+        **{name: part(f"{name}.js") for name in SCRIPTS},
     }
     leaves = sum(node.op is None for node in order)
     height = 440 + pictures[0]["wide"]["height"] + 60 * leaves

@@ -24,9 +24,15 @@ LONGEST = 200  # lines of a derivation
 
 
 def as_json(facts: Any) -> str:
-    """Write data as JSON that can stand inside a script element: nothing in it ends one, or opens a comment."""
-    text = json.dumps(facts, separators=(",", ":"))
-    return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
+    r"""Write data as JSON that can stand inside a script element: nothing in it ends one, or opens a comment.
+
+    >>> as_json("</script><!--")
+    '"<\\/script><\\u0021--"'
+    """
+    text = json.dumps(facts, separators=(",", ":"), ensure_ascii=False)
+    return (
+        text.replace("</", "<\\/").replace("<!", "<\\u0021").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    )
 
 
 def facts_of(output: Value, order: list[Value], precision: int, rows: Rows) -> dict[str, Any]:

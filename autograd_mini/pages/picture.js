@@ -45,8 +45,8 @@ function setText(text, markup, room = Infinity) {
 }
 
 // The picture of a graph or of a part of it; `places` is one of its layouts.
-function makePicture(holder, picture, places, engine, facts, on) {
-  const {nodes, edges} = facts,
+function makePicture(holder, picture, places, engine, on) {
+  const {nodes, edges} = engine,
     unique = `${holder.id}-`;
   const heads = ["line", "gradient"].map(role =>
     svgElement(
@@ -168,15 +168,8 @@ function makePicture(holder, picture, places, engine, facts, on) {
   });
   holder.replaceChildren(svg);
 
-  const mathText = markup =>
-    markup
-      .replace(/<[^>]*>/g, "")
-      .replaceAll("&amp;", "&")
-      .replaceAll("&lt;", "<")
-      .replaceAll("&gt;", ">");
-
   // Show what is known at a step; `focus` is the step that is marked, `given` an edge that is known besides.
-  function paint({now, line, known, focus, mode, revealed, against}) {
+  function paint({now, known, focus, mode, revealed, against}) {
     const {phase, node, edge} = focus,
       banded = mode !== "values";
     const into = phase === "reverse" ? edges[edge].parent : null;
@@ -190,12 +183,12 @@ function makePicture(holder, picture, places, engine, facts, on) {
       const slope = `${name} = ${shown ? `<b>${engine.format(sum)}</b>` : "?"}${shown && !whole ? " + …" : ""}`;
       const value = done ? engine.format(now.values[i]) : "?",
         room = width - 10;
-      const spare = height - (formulas.length * 23 + 28 + (banded ? 30 : 0)) - 8;
+      const spare = height - (formulas.length * 24 + 28 + (banded ? 30 : 0)) - 8;
       formulas.forEach(({markup, text, row}) => {
-        text.setAttribute("y", top + 22 + spare / 2 + 23 * row);
+        text.setAttribute("y", top + 22 + spare / 2 + 24 * row);
         setText(text, markup, room);
       });
-      box.value.setAttribute("y", top + 23 * formulas.length + 24 + spare / 2);
+      box.value.setAttribute("y", top + 24 * formulas.length + 24 + spare / 2);
       setText(box.value, value, room);
       setText(box.slope, banded ? slope : "", room - 6);
       box.band.style.display = banded ? "" : "none";
@@ -215,7 +208,7 @@ function makePicture(holder, picture, places, engine, facts, on) {
       for (const [key, value] of Object.entries(marks)) group.classList.toggle(key, value);
       group.setAttribute(
         "aria-label",
-        `${mathText(nodes[i].name)}: ${mathText(value)}${banded ? `; ${mathText(slope)}` : ""}`,
+        `${plainText(nodes[i].name)}: ${plainText(value)}${banded ? `; ${plainText(slope)}` : ""}`,
       );
     }
     for (const {e, group, paths, text, rect, pill, x, room} of arrows) {
@@ -259,7 +252,7 @@ function makePicture(holder, picture, places, engine, facts, on) {
       drawn.setAttribute("stroke-width", w === null ? 1.6 : 1.2 + 4.8 * Math.min(Math.abs(w) / largest, 1));
       const label = w === null ? "" : (w >= 0 ? "+" : "") + engine.format(Number(w.toPrecision(3)));
       if (text) setText(text, label);
-      title.textContent = weight === null ? "" : `${mathText(nodes[weight].name)} = ${mathText(label)}`;
+      title.textContent = weight === null ? "" : `${plainText(nodes[weight].name)} = ${plainText(label)}`;
     }
   }
 

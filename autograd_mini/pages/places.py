@@ -26,7 +26,7 @@ Layout = dict[str, Any]
 FORMULA, NUMBER, PILL = 9.4, 7.8, 7.4  # pixels of a letter of a formula, of a derivative's line and of a pill
 ROOM = 7  # letters of a number that may come
 NARROWEST = 112.0
-LINE, VALUE, BAND = 23.0, 28.0, 27.0  # pixels that a line of a formula, a value and a derivative are high
+LINE, VALUE, BAND = 24.0, 29.0, 27.0  # pixels that a line of a formula, a value and a derivative are high
 PILL_HEIGHT = 25.0
 _POINT = re.compile(r"(-?[\d.]+),(-?[\d.]+)")
 

@@ -1,0 +1,55 @@
+"use strict";
+// The curve of a number against another one, with its tangent, as an SVG.
+// `points` are pairs; `at` is the pair where the leaf stands, `slope` that of the tangent or null.
+function curveOf({points, at: [x0, y0], slope, label, format}) {
+  const [W, H, LEFT, BELOW, EDGE] = [460, 220, 52, 30, 10];
+  const ys = points
+    .map(([, y]) => y)
+    .filter(Number.isFinite)
+    .sort((a, b) => a - b);
+  const svg = svgElement("svg", {viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": label});
+  if (!ys.length) return svg;
+
+  // All of the curve but its poles.
+  const seen = [
+    ys[Math.floor(ys.length * 0.03)],
+    ys[Math.ceil(ys.length * 0.97) - 1],
+    ...(Number.isFinite(y0) ? [y0] : []),
+  ];
+  const [lowest, highest] = [Math.min(...seen), Math.max(...seen)];
+  const spare = (highest - lowest || Math.abs(highest) || 1) * 0.12;
+  const [low, high] = [lowest - spare, highest + spare];
+  const [min, max] = [points[0][0], points.at(-1)[0]];
+  const across = x => LEFT + ((x - min) / (max - min || 1)) * (W - LEFT - EDGE);
+  const up = y => H - BELOW - ((y - low) / (high - low)) * (H - BELOW - EDGE);
+  const isNear = y => Number.isFinite(y) && Math.abs(y - (low + high) / 2) < 1.5 * (high - low);
+
+  const pieces = points.map(([x, y], k) => {
+    const joined = k > 0 && isNear(points[k - 1][1]);
+    return isNear(y) ? `${joined ? "L" : "M"}${across(x).toFixed(1)} ${up(y).toFixed(1)}` : "";
+  });
+  const clip = svgElement("rect", {x: LEFT, y: EDGE / 2, width: W - LEFT - EDGE, height: H - BELOW - EDGE / 2});
+  const drawn = svgElement("g", {"clip-path": "url(#inside)"}, svgElement("path", {class: "line", d: pieces.join("")}));
+  if (slope !== null && Number.isFinite(slope * y0)) {
+    const [y1, y2] = [min, max].map(x => up(y0 + slope * (x - x0)));
+    drawn.append(svgElement("line", {class: "tangent", x1: across(min), y1, x2: across(max), y2}));
+  }
+  if (Number.isFinite(y0)) drawn.append(svgElement("circle", {cx: across(x0), cy: up(y0), r: 5.5}));
+  const number = x => format(Number(x.toPrecision(3)));
+  const texts = (min < 0 && max > 0 ? [min, 0, max] : [min, max]).map(x =>
+    svgElement(
+      "text",
+      {x: across(x), y: H - BELOW + 18, "text-anchor": x === min ? "start" : x === max ? "end" : "middle"},
+      number(x),
+    ),
+  );
+  for (const y of [lowest, highest])
+    texts.push(svgElement("text", {x: LEFT - 6, y: up(y) + 4, "text-anchor": "end"}, number(y)));
+  svg.append(
+    svgElement("clipPath", {id: "inside"}, clip),
+    svgElement("path", {class: "axis", d: `M${LEFT} ${EDGE / 2}V${H - BELOW}H${W - EDGE}`}),
+    drawn,
+    ...texts,
+  );
+  return svg;
+}
