@@ -7,6 +7,7 @@ the right pass, from the output backward, is the place where such a bug begins. 
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -157,8 +158,22 @@ class Mistakes(tuple[Mistake, ...]):
     output: Value
 
     def __str__(self) -> str:
+        rows = self._rows()
+        widths = [max(len(row[k]) for row in rows) for k in range(5)]
+        return "\n".join(
+            "  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[5]]) for row in rows
+        )
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        head, *rows = ([html.escape(cell) for cell in row] for row in self._rows())
+        written = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+        return f"<table><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>{written}</table>"
+
+    def _rows(self) -> list[tuple[str, ...]]:
         names = names_of(topological_order(self.output), self.output)
-        rows: list[tuple[str, ...]] = [("mistake", "first wrong", "right", "wrong", "of", "what it does")]
+        rows: list[tuple[str, ...]] = [("mistake", "first wrong", "right", "wrong", "wrong nodes", "what it does")]
         for mistake in self:
             if mistake.node is None:
                 rows.append((mistake.name, "none", "", "", "0", mistake.does))
@@ -166,12 +181,7 @@ class Mistakes(tuple[Mistake, ...]):
             first = str(Text.derivative(names[self.output], names[mistake.node]))
             numbers = (format_number(x) for x in (mistake.right, mistake.wrong))
             rows.append((mistake.name, first, *numbers, str(_differing(self.output, mistake)), mistake.does))
-        widths = [max(len(row[k]) for row in rows) for k in range(5)]
-        return "\n".join(
-            "  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[5]]) for row in rows
-        )
-
-    __repr__ = __str__
+        return rows
 
 
 def _differing(output: Value, mistake: Mistake) -> int:
@@ -187,7 +197,7 @@ def _same(x: float, y: float) -> bool:
 def mistakes(output: Value) -> Mistakes:
     r"""Run the classical wrong backward passes on the graph of J, and say where each begins to differ.
 
-    The column `of` counts the nodes that are wrong. A mistake that does no harm on this graph is one that a test with
+    The column `wrong nodes` counts them. A mistake that does no harm on this graph is one that a test with
     it would not find.
 
     Raises:

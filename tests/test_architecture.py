@@ -29,6 +29,7 @@ THIRD_PARTY = {
     "_build": {"setuptools", "Cython"},
     "ops": {"cython"},  # while it is compiled
     "value": {"cython"},
+    "pages.places": {"graphviz"},
     "pictures.dot": {"graphviz"},
     "pictures.drawing": {"graphviz"},
     "pictures.render": {"pygraphviz"},
@@ -110,6 +111,7 @@ def test_only_the_table_knows_ops_by_name() -> None:
                 assert {alias.name for alias in node.names} <= {
                     "Op",
                     "OPS",
+                    "Interval",
                     "Level",
                     "Traced",
                     "TOO_LARGE",

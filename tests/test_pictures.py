@@ -302,6 +302,15 @@ def test_arguments_of_a_wrong_kind(J: Value, wrong: dict[str, Any]) -> None:
         ag.draw(J, **wrong)
 
 
+def test_a_neuron_of_which_the_sum_is_another_neuron() -> None:
+    z = Value(0.5, "w") * Value(2.0, "x")
+    z.label = "z_1^[1]"
+    a = ag.sigmoid(z)
+    a.label = "a_1^[2]"
+    arrows = ag.draw(a * a, fold=True).picture.arrows
+    assert next(x.weight for x in arrows if x.role == "wire") == 0.5
+
+
 def test_kinds_of_boxes() -> None:
     L = ag.expression("z = w*x + b; L = (z - y)**2", w=1, x=2, b=0.5, y=1)
     kinds = {box.name: box.kind for box in picture_of(L).boxes}

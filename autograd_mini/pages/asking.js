@@ -36,12 +36,14 @@ function makeAsking(quiz, facts, page) {
     const q = question();
     byId("form").hidden = !q || Boolean(q.open);
     if (!q) {
-      byId("ask").innerHTML = say("finished");
-      byId("said").innerHTML = say("score", {right: list.filter(({right}) => right).length, asked: list.length});
+      byId("ask").innerHTML = say(list.length ? "finished" : "nothing");
+      byId("said").innerHTML = !list.length
+        ? ""
+        : say("score", {right: list.filter(({right}) => right).length, asked: list.length});
       byId("at").textContent = say("score title");
       return;
     }
-    const stages = q.kind === "next" ? [] : quiz.solution(page.now(), page.line(), q).split(" = ");
+    const stages = q.kind === "next" ? [] : quiz.solution(page.now(), page.line(), q);
     const hinted = hints ? [...stages.slice(0, 1 + hints), "?"] : [];
     byId("ask").innerHTML = quiz.ask(page.now(), q);
     byId("said").innerHTML = (q.open ? stages : hinted).join(" = ");
@@ -77,7 +79,7 @@ function makeAsking(quiz, facts, page) {
     q.right ??= false;
     q.open = true;
     page.paint();
-    if (q.kind === "next") verdict({right: true, title: quiz.solution(page.now(), page.line(), q), text: ""});
+    if (q.kind === "next") verdict({right: true, title: quiz.solution(page.now(), page.line(), q)[0], text: ""});
     else announce(byId("said").innerHTML);
     focusNext();
   }
@@ -88,7 +90,8 @@ function makeAsking(quiz, facts, page) {
   };
 
   const isOnward = where => ["step", "node", "last"].includes(where);
-  const mayGo = where => (isOnward(where) ? !isOver && (question().open || page.isPresenting()) : isOver || k > 0);
+  const mayGo = where =>
+    list.length > 0 && (isOnward(where) ? !isOver && (question().open || page.isPresenting()) : isOver || k > 0);
 
   function go(where) {
     if (isOnward(where) && !question().open) return show(); // before a class the first press shows the answer
@@ -108,10 +111,12 @@ function makeAsking(quiz, facts, page) {
   // A sheet to print: the picture with question marks, the questions, and the answers on a page of their own.
   function printSheet(picture, title) {
     const now = page.now();
-    const asked = list.map(q => `<li><span class="m">${quiz.ask(now, q)}</span><div class="line"></div></li>`);
-    const answers = list.map(q => `<li class="m">${quiz.solution(now, page.line(), q)}</li>`);
+    const onPaper = list.filter(({kind}) => kind !== "next");
+    const asked = onPaper.map(q => `<li><span class="m">${quiz.ask(now, q)}</span><div class="line"></div></li>`);
+    const answers = onPaper.map(q => `<li class="m">${quiz.solution(now, page.line(), q).join(" = ")}</li>`);
     const key = `<h1>${words.key}: <span class="m">${title}</span></h1><ol>${answers.join("")}</ol>`;
     byId("sheet").replaceChildren(
+      element("p", {class: "name"}, words.name),
       element("h1", {class: "m"}, title),
       picture,
       element("ol", {}, asked.join("")),

@@ -3,14 +3,22 @@
 function makeEngine(facts, rows) {
   const {nodes, edges, lines, terms, words, precision} = facts;
   const last = nodes.length - 1;
-  const SUM = 1,
-    QUOTIENT = 2,
-    PRODUCT = 3,
-    POWER = 4,
-    ATOM = 5; // how tightly a text holds together
+  const SUM = 1;
+  const QUOTIENT = 2;
+  const PRODUCT = 3;
+  const POWER = 4;
+  const ATOM = 5; // how tightly a text holds together
   const exact = x => (typeof x === "string" ? {inf: Infinity, "-inf": -Infinity, nan: NaN}[x] : x);
   const leaves = nodes.flatMap((node, i) => (node.leaf ? [i] : []));
-  const far = (x, y) => (Object.is(x, y) || x === y ? false : !(Math.abs(x - y) <= 1e-9 * (1 + Math.abs(x))));
+  const size = Math.max(
+    0,
+    ...[...nodes.map(node => node.value), ...edges.map(edge => edge.weight)].filter(Number.isFinite).map(Math.abs),
+  );
+  const rounding = 1e-13 * Math.min(size, 1e3); // of numbers as large as those of this graph
+  function far(x, y) {
+    if (Object.is(x, y) || x === y) return false;
+    return !(Math.abs(x - y) <= 1e-9 * Math.max(Math.abs(x), Math.abs(y)) + rounding);
+  }
 
   // Numbers.
 
@@ -61,8 +69,8 @@ function makeEngine(facts, rows) {
 
   // The steps of the backward pass: from the output to the first node, operands in order; or those of a wrong pass.
   function passOf({output, used}, wrong) {
-    const reached = new Set([output]),
-      steps = [];
+    const reached = new Set([output]);
+    const steps = [];
     const right = () => {
       const all = [];
       for (let i = output; i >= 0; i--) for (const e of nodes[i].edges) all.push([e, e, 1]);
@@ -127,20 +135,20 @@ function makeEngine(facts, rows) {
 
   // Does the page compute what the engine did? If not, it must not compute at all.
   function differs() {
-    const then = run({recorded: true}),
-      now = run();
+    const then = run({recorded: true});
+    const now = run();
     return then.values.some((x, i) => far(x, now.values[i])) || then.weights.some((x, i) => far(x, now.weights[i]));
   }
 
   // As Python's %g, whole numbers in full, ties to even.
   function general(x) {
     if (Number.isInteger(x) && Math.abs(x) < 1e7) return x.toFixed(0);
-    const [mantissa, power] = Math.abs(x).toExponential(100).split("e"),
-      all = mantissa.replace(".", "");
-    let exponent = Number(power),
-      digits = all.slice(0, precision);
-    const rest = all.slice(precision),
-      half = "5".padEnd(rest.length, "0");
+    const [mantissa, power] = Math.abs(x).toExponential(100).split("e");
+    const all = mantissa.replace(".", "");
+    let exponent = Number(power);
+    let digits = all.slice(0, precision);
+    const rest = all.slice(precision);
+    const half = "5".padEnd(rest.length, "0");
     if (rest > half || (rest === half && Number(digits.at(-1)) % 2 === 1)) {
       digits = String(BigInt(digits) + 1n);
       if (digits.length > precision) {
@@ -175,7 +183,8 @@ function makeEngine(facts, rows) {
     pieces.length === 1
       ? pieces[0]
       : {text: pieces.map((piece, i) => bracketed(piece, i ? QUOTIENT : SUM)).join(" + "), level: SUM};
-  const stages = texts => texts.filter((text, i) => i === 0 || text !== texts[i - 1]).join(" = ");
+  const distinct = texts => texts.filter((text, i) => i === 0 || text !== texts[i - 1]);
+  const stages = texts => distinct(texts).join(" = ");
   const slopeName = (now, i) => `d${nodes[now.output].bare}/d${nodes[i].bare}`;
   const tangentName = (now, i) => `d${nodes[i].bare}/d${nodes[now.leaf].bare}`;
   const say = (key, holes = {}) => words[key].replace(/\{(\w+)\}/g, (_, name) => holes[name]);
@@ -218,9 +227,10 @@ function makeEngine(facts, rows) {
     const alone = template.length === 1 && typeof template[0] !== "string";
     return alone ? held(now, template[0], scope) : {text: fill(now, template, scope), level};
   }
-  const written = (now, templates, scope) => stages(templates.map(template => fill(now, template, scope)));
+  const filled = (now, templates) => distinct(templates.map(template => fill(now, template)));
 
-  const forward = (now, i) => written(now, nodes[i].forward);
+  const forwardStages = (now, i) => filled(now, nodes[i].forward);
+  const forward = (now, i) => forwardStages(now, i).join(" = ");
 
   // A sum over edges in stages: with names, with rules, with numbers put in, with numbers.
   function overEdges(now, found, scope = {}) {
@@ -228,8 +238,8 @@ function makeEngine(facts, rows) {
       k =>
         sum(
           found.map(({edge, kind}) => {
-            const {user, parent} = edges[edge],
-              template = terms[kind][k];
+            const {user, parent} = edges[edge];
+            const template = terms[kind][k];
             return piece(now, [template, template.length === 1 ? ATOM : PRODUCT], {...scope, edge, user, parent});
           }),
         ).text,
@@ -237,27 +247,28 @@ function makeEngine(facts, rows) {
   }
 
   // The derivative of a node by the edges to its users, for whatever output.
-  function byUsers(now, i) {
+  function slopeStages(now, i) {
     const found = now.steps
       .filter(({edge}) => edges[edge].parent === i)
       .map(({edge}) => ({edge, kind: edges[edge].user === now.output ? "first" : "reverse"}));
     const sums = found.length && i !== now.output ? overEdges(now, found) : [];
-    return stages([slopeName(now, i), ...sums, format(now.slopes[i])]);
+    return distinct([slopeName(now, i), ...sums, format(now.slopes[i])]);
   }
 
   const derivation = (now, i) =>
     now.output === last
-      ? nodes[i].derivation.map(k => (k === null ? "… = …" : written(now, lines[k]))).join("\n")
-      : byUsers(now, i);
+      ? nodes[i].derivation.map(k => (k === null ? "… = …" : filled(now, lines[k]).join(" = "))).join("\n")
+      : slopeStages(now, i).join(" = ");
 
-  function tangent(now, i) {
+  function tangentStages(now, i) {
     const found = ways(now, i, now.leaf).map(edge => ({
       edge,
       kind: edges[edge].parent === now.leaf ? "first" : "forward",
     }));
     const sums = found.length ? overEdges(now, found) : [];
-    return stages([tangentName(now, i), ...sums, format(now.tangents[i])]);
+    return distinct([tangentName(now, i), ...sums, format(now.tangents[i])]);
   }
+  const tangent = (now, i) => tangentStages(now, i).join(" = ");
 
   // Why a node has no value.
   function trouble(now, i) {
@@ -297,31 +308,32 @@ function makeEngine(facts, rows) {
   }
 
   function found(now, line, at) {
-    const passed = line.slice(0, at + 1),
-      phases = new Set(passed.map(step => step.phase));
-    const done = nodes.map(node => node.leaf),
-      tangents = nodes.map((_, i) => phases.has("leaf") && (nodes[i].leaf || !depends(now.leaf)[i]));
+    const passed = line.slice(0, at + 1);
+    const phases = new Set(passed.map(step => step.phase));
+    const done = nodes.map(node => node.leaf);
+    const tangents = nodes.map((_, i) => phases.has("leaf") && (nodes[i].leaf || !depends(now.leaf)[i]));
     for (const step of passed) {
       if (step.phase === "value") done[step.node] = true;
       if (step.phase === "forward") tangents[step.node] = true;
     }
-    const count = passed.filter(step => step.phase === "reverse").length,
-      added = nodes.map(() => 0);
+    const count = passed.filter(step => step.phase === "reverse").length;
+    const added = nodes.map(() => 0);
     for (const {edge} of now.steps.slice(0, count)) added[edges[edge].parent]++;
-    const end = phases.has("end"),
-      seeded = phases.has("seed");
-    const slopes = nodes.map((_, i) => end || (seeded && (i === now.output || added[i] > 0)));
-    const whole = nodes.map((_, i) => slopes[i] && (end || i === now.output || added[i] === now.uses[i]));
+    const end = phases.has("end");
+    const seeded = phases.has("seed");
+    const isLeft = seeded && Boolean(now.wrong?.again); // whether the derivatives of a pass before are still there
+    const slopes = nodes.map((_, i) => end || isLeft || (seeded && (i === now.output || added[i] > 0)));
+    const whole = nodes.map((_, i) => slopes[i] && (end || isLeft || i === now.output || added[i] === now.uses[i]));
     const arrows = edges.map(({user}) => end || phases.has("forward end") || (phases.has("leaf") && tangents[user]));
     for (const step of passed) if (step.phase === "reverse") arrows[step.edge] = true;
     return {done, added, slopes, whole, tangents, arrows, sums: slopesAfter(now, count), mode: line[at].phase};
   }
 
   function sentence(now, line, at) {
-    const step = line[at],
-      {node} = step,
-      output = nodes[now.output].name,
-      leaf = nodes[now.leaf].name;
+    const step = line[at];
+    const {node} = step;
+    const output = nodes[now.output].name;
+    const leaf = nodes[now.leaf].name;
     const used = leaves.filter(i => now.used[i]);
     switch (step.phase) {
       case "start":
@@ -349,12 +361,12 @@ function makeEngine(facts, rows) {
 
   // One step of the backward pass in words.
   function handedOn(now, line, at) {
-    const {edge, k} = line[at],
-      {user, parent} = edges[edge],
-      slope = slopeName(now, parent);
-    const before = known(now, line, at - 1),
-      after = known(now, line, at),
-      step = now.steps[k];
+    const {edge, k} = line[at];
+    const {user, parent} = edges[edge];
+    const slope = slopeName(now, parent);
+    const before = known(now, line, at - 1);
+    const after = known(now, line, at);
+    const step = now.steps[k];
     const part = before.sums[user] * factorOf(now, step);
     const kind = user === now.output ? "first" : "reverse";
     const plain = sum([
@@ -365,18 +377,17 @@ function makeEngine(facts, rows) {
     ]).text;
     const sums =
       step.factor === edge && step.sign === 1 ? overEdges(now, [{edge, kind}], {slopes: before.sums}) : [plain];
-    const texts = stages([...sums, format(part)]),
-      m = now.uses[parent],
-      n = after.added[parent];
-    if (m === 1 || now.wrong?.assigns) return stages([slope, ...sums, format(part)]);
-    const total = format(after.sums[parent]);
-    const news = say(n === 1 ? "so far" : n < m ? "added" : "all added", {
+    const texts = stages([...sums, format(part)]);
+    const m = now.uses[parent];
+    const n = after.added[parent];
+    const bothSums = {
       slope,
-      total,
-      n,
-      m,
+      total: format(after.sums[parent]),
       sum: sum([number(before.sums[parent]), number(part)]).text,
-    });
+    };
+    if (now.wrong?.again) return say("left over", {...bothSums, terms: texts});
+    if (m === 1 || now.wrong?.assigns) return stages([slope, ...sums, format(part)]);
+    const news = say(n === 1 ? "so far" : n < m ? "added" : "all added", {...bothSums, n, m});
     return `${slope} += ${texts}; now ${news}`;
   }
 
@@ -390,8 +401,8 @@ function makeEngine(facts, rows) {
   }
 
   function told(now, line, at, i) {
-    const there = known(now, line, at),
-      mode = line.some(step => step.phase === "leaf");
+    const there = known(now, line, at);
+    const mode = line.some(step => step.phase === "leaf");
     const [name, ...rule] = nodes[i].forward.slice(0, -1);
     const first = there.done[i]
       ? forward(now, i)
@@ -424,15 +435,17 @@ function makeEngine(facts, rows) {
     number,
     fill,
     piece,
-    written,
+    distinct,
     sum,
     say,
     stages,
     overEdges,
     forward,
     derivation,
-    byUsers,
+    slopeStages,
     tangent,
+    tangentStages,
+    forwardStages,
     trouble,
     timeline,
     isOfMode,

@@ -17,10 +17,14 @@ from typing import Any
 from ..explain import find
 from ..folding import boxes_of
 from ..mistakes import MISTAKES
+from ..nn.losses import Loss
+from ..nn.module import Module
+from ..nn.optimizers import Optimizer
 from ..pictures.graph import picture_of
 from ..pictures.model import Box, Line, Picture
 from ..pictures.net import is_one_box_each
 from ..pictures.typeset import Run, Typeset, plain as plain_text, width
+from ..printing import Label
 from ..stale import require_fresh
 from ..value import Value, primal, topological_order
 from .facts import as_json, facts_of, plain
@@ -28,11 +32,12 @@ from .page import Explorer, colours, filled, part
 from .places import formula_lines, laid_out, on_a_board
 from .rows import Rows
 from .templates import markup
+from .training import training_page
 from .words import WORDS
 
 __all__ = ["Explorer", "explore", "quiz"]
 
-SCRIPTS = ("engine", "quiz", "tools", "picture", "curve", "leaves", "stage", "asking", "view")
+SCRIPTS = ("engine", "answers", "quiz", "tools", "picture", "curve", "leaves", "stage", "asking", "view")
 MOST = 300  # nodes: beyond it neither the picture nor the list of sliders can be read
 MOST_EDGES = 2_500
 LONGEST_HEADING = 60  # characters
@@ -43,23 +48,43 @@ TALLEST, LOWEST = 1000, 620  # pixels of the frame in a notebook
 Beside = str | Mapping[Value | str, float] | None
 
 
-def explore(output: Value, *, precision: int = 4, quiz: bool = False, beside: Beside = None) -> Explorer:
+def explore(
+    output: Value | Module,
+    X: Any = None,
+    y: Any = None,
+    *,
+    precision: int = 4,
+    quiz: bool = False,
+    beside: Beside = None,
+    loss: str | Loss = "binary_cross_entropy",
+    optimizer: Optimizer | None = None,
+) -> Explorer:
     """Make a page that steps through the graph of a Value, one node and one edge at a time.
 
     Buttons and arrow keys step through the values and then through reverse or forward mode. A node that is pointed at
     or focused shows its derivation. Sliders on the leaves recompute all numbers in the page. An op that JavaScript
     cannot have turns the sliders off.
 
+    For a module with X and y, make a page that trains the net, with the numbers of `nn.fit`. The net itself stays as it
+    is.
+
     Args:
+        output: a Value, or a module, whose parameters at this moment are the start of the training.
+        X: the inputs of the module, an example in each row: m by n_x.
+        y: the m targets.
         precision: significant digits of numbers.
         quiz: begin with questions; the page asks before it shows.
         beside: a second run next to the first: the name of a wrong pass of `mistakes`, such as "overwrite", or other
             numbers for leaves, such as those after a training step.
+        loss: of a module: a name or a function of an output and its target, as in `nn.fit`.
+        optimizer: of a module: an `nn.SGD` without momentum that holds its parameters. The page starts with its
+            learning rate. None is `nn.SGD(net, lr=0.1)`.
 
     Raises:
-        TypeError: `output` is not a Value.
+        TypeError: `output` is neither a Value nor a module with X and y.
         ValueError: the graph has more than 300 nodes or 2,500 edges, `precision` is not from 1 to 17, or `beside`
-            names no mistake or no leaf.
+            names no mistake or no leaf; or a page cannot compute the same as the module, because it branches on its
+            numbers, is random, has an op without JavaScript, or is too large.
         StaleGraphError: a number was assigned after the graph was computed.
         ImportError: there is no `dot` program and no pygraphviz.
 
@@ -67,7 +92,19 @@ def explore(output: Value, *, precision: int = 4, quiz: bool = False, beside: Be
     >>> J = a * b; J.label = "J"
     >>> explore(J)
     <Explorer of J: save('J.html')>
+    >>> from autograd_mini import nn
+    >>> net = nn.two_layer_net(2, 4, rng=0)
+    >>> explore(net, *nn.datasets.moons(50, rng=0), optimizer=nn.SGD(net, lr=1.2))
+    <Explorer of net: save('net.html')>
     """
+    if isinstance(output, Module):
+        if X is None or y is None:
+            raise TypeError("explore: give a module with X and y, to train it in the page; or a Value")
+        if quiz or beside is not None:
+            raise TypeError("explore: quiz and beside are for a Value, such as nn.cost(net, X, y)")
+        return training_page(output, X, y, loss=loss, optimizer=optimizer, precision=precision)
+    if X is not None or y is not None or optimizer is not None:
+        raise TypeError("explore: X, y and optimizer are for a module; a Value has its numbers")
     return _page(output, precision, "quiz" if quiz else "watch", beside)
 
 
@@ -78,7 +115,8 @@ def quiz(output: Value, *, seed: int | None = None, precision: int = 4) -> Explo
     with a key.
 
     Args:
-        seed: choose other numbers for the leaves, and where there are more than 24 questions, which of them are asked;
+        seed: choose other numbers for the leaves, but for zeros and those called y; and where there are more than 24
+            questions, which of them are asked.
             None keeps the numbers of the graph.
 
     Raises:
@@ -93,8 +131,12 @@ def quiz(output: Value, *, seed: int | None = None, precision: int = 4) -> Explo
     _check(output, precision, "quiz")
     if seed is not None and type(seed) is not int:
         raise TypeError(f"quiz: seed must be a whole number or None, not {seed!r}")
+    if seed is not None and not 0 <= seed < 2**32:
+        raise ValueError("quiz: seed must be from 0 to 4,294,967,295")
+    if output.op is None:
+        raise ValueError("quiz: there is nothing to ask of a leaf; give a Value that was computed")
     chosen = output if seed is None else _with_other_leaves(output, seed)
-    return _page(chosen, precision, "quiz", None, seed or 0, "Quiz")
+    return _page(chosen, precision, "quiz", None, seed, "Quiz")
 
 
 def _check(output: Any, precision: Any, name: str) -> list[Value]:
@@ -115,7 +157,9 @@ def _check(output: Any, precision: Any, name: str) -> list[Value]:
     return order
 
 
-def _page(output: Value, precision: int, start: str, beside: Beside, seed: int = 0, kind: str = "Explorer") -> Explorer:
+def _page(
+    output: Value, precision: int, start: str, beside: Beside, seed: int | None = None, kind: str = "Explorer"
+) -> Explorer:
     order = _check(output, precision, "explore")
     second = _beside(output, order, beside)
     rows = Rows()
@@ -135,7 +179,8 @@ def _page(output: Value, precision: int, start: str, beside: Beside, seed: int =
         **{name: part(f"{name}.js") for name in SCRIPTS},
     }
     leaves = sum(node.op is None for node in order)
-    height = 440 + pictures[0]["wide"]["height"] + 60 * leaves
+    tall = pictures[0]["wide"]["height"] * (1 if beside is None else 2)
+    height = 440 + tall + 60 * leaves
     return Explorer(name, filled(part("explorer.html"), parts), round(min(max(height, LOWEST), TALLEST)), kind)
 
 
@@ -181,12 +226,18 @@ def _beside(output: Value, order: list[Value], beside: Beside) -> dict[str, Any]
             raise ValueError(f"explore: beside names {key!r}, which is no leaf of this graph")
         if isinstance(x, bool) or not isinstance(x, (int, float)):
             raise TypeError(f"explore: beside gives {key!r} the number {x!r} of type {type(x).__name__}; give a float")
-        given[places[leaf]] = plain(float(x))
+        try:
+            given[places[leaf]] = plain(float(x))
+        except OverflowError:
+            raise ValueError(f"explore: beside gives {key!r} a number that is too large for a float") from None
     return {"given": given}
 
 
 def _with_other_leaves(output: Value, seed: int) -> Value:
-    """Return the graph with other numbers at its leaves: whole where they were whole, else with one decimal."""
+    """Return the graph with other numbers at its leaves: whole where they were whole, else with two digits.
+
+    Zeros stay, and so do targets: leaves called y.
+    """
     order = topological_order(output)
     roll = random.Random(seed)
     for _ in range(200):
@@ -194,7 +245,7 @@ def _with_other_leaves(output: Value, seed: int) -> Value:
         try:
             for node in order:
                 if node.op is None:
-                    made[node] = twin = Value(_other(primal(node), roll), node.label)
+                    made[node] = twin = Value(_other(node, roll), node.label)
                 else:
                     made[node] = twin = node.op(*(made[x] if isinstance(x, Value) else x for x in node.operands))
                     twin.label = node.label
@@ -202,12 +253,17 @@ def _with_other_leaves(output: Value, seed: int) -> Value:
             continue
         if all(math.isfinite(x.data) and abs(x.data) < 1e6 for x in made.values()):
             return made[output]
-    return output
+    raise ValueError(
+        f"quiz: seed={seed} found no other numbers in the domains of this graph; seed=None keeps those it has"
+    )
 
 
-def _other(x: float, roll: random.Random) -> float:
+def _other(leaf: Value, roll: random.Random) -> float:
+    x = primal(leaf)
+    if x == 0.0 or not math.isfinite(x) or Label.parse(leaf.label).base == "y":
+        return x
     if not x.is_integer():
-        return round(roll.uniform(0.5, 1.5) * x, 1) or x
+        return float(f"{roll.uniform(0.5, 1.5) * x:.2g}")
     return float(roll.choice([k for k in range(-6 if x < 0 else 1, 10) if k not in (0, x)]))
 
 
@@ -251,6 +307,8 @@ def _net(
         {fold.place.example for fold in folds if fold.place and fold.place.example}, key=lambda x: x.rjust(9)
     )
     boards = []
+    if not all(example.isdecimal() for example in examples):  # one example, written as (i)
+        examples = []
     for example in examples or [""]:
         picture = picture_of(
             output, fold=True, precision=precision, max_nodes=None, example=int(example) if example else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from typing import Any
 
@@ -26,13 +27,12 @@ LONGEST = 200  # lines of a derivation
 def as_json(facts: Any) -> str:
     r"""Write data as JSON that can stand inside a script element: nothing in it ends one, or opens a comment.
 
-    >>> as_json("</script><!--")
-    '"<\\/script><\\u0021--"'
+    >>> as_json("</script><!--<b>")
+    '"\\u003c/script>\\u003c!--<b>"'
     """
     text = json.dumps(facts, separators=(",", ":"), ensure_ascii=False)
-    return (
-        text.replace("</", "<\\/").replace("<!", "<\\u0021").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    )
+    text = re.sub("<(?=[!/]|script)", r"\\u003c", text, flags=re.IGNORECASE)
+    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def facts_of(output: Value, order: list[Value], precision: int, rows: Rows) -> dict[str, Any]:

@@ -8,11 +8,11 @@ function makeLeaves(holder, engine, digits, change) {
   function reach(x) {
     const least = Math.max(Math.abs(x) * 1.5, 1);
     const power = 10 ** Math.floor(Math.log10(least));
-    return [1, 2, 5, 10].find(k => k * power >= least) * power;
+    return Math.min([1, 2, 5, 10].find(k => k * power >= least) * power, 1e307);
   }
 
   const rows = engine.leaves.map(i => {
-    const far = Number.isFinite(first[i]) ? reach(first[i]) : 1;
+    const far = Number.isFinite(first[i]) ? reach(Math.min(Math.abs(first[i]), 1e306)) : 1;
     const id = `leaf-${i}`;
     const slider = element("input", {type: "range", id, min: -far, max: far, step: far / 50});
     const label = `${plainText(nodes[i].name)}, as a number`;

@@ -46,8 +46,8 @@ function setText(text, markup, room = Infinity) {
 
 // The picture of a graph or of a part of it; `places` is one of its layouts.
 function makePicture(holder, picture, places, engine, on) {
-  const {nodes, edges} = engine,
-    unique = `${holder.id}-`;
+  const {nodes, edges} = engine;
+  const unique = `${holder.id}-`;
   const heads = ["line", "gradient"].map(role =>
     svgElement(
       "marker",
@@ -96,20 +96,16 @@ function makePicture(holder, picture, places, engine, on) {
       label && wire.weight !== null
         ? svgElement("text", {x: label[0], y: label[1] + 4, "text-anchor": "middle"})
         : null;
-    const title = svgElement("title"),
-      line = svgElement("line", {x1, y1, x2, y2});
+    const title = svgElement("title");
+    const line = svgElement("line", {x1, y1, x2, y2});
     const group = svgElement("g", {class: "wire"}, title, line);
     svg.append(group);
     return {...wire, group, line, text, title};
   });
-  for (const {text, group} of wires)
-    if (text) {
-      svg.append(svgElement("g", {class: group.getAttribute("class")}, text));
-    }
 
   const arrows = picture.edges.map((e, k) => {
-    const place = places.arrows[k],
-      group = svgElement("g", {class: "arrow", "data-edge": e});
+    const place = places.arrows[k];
+    const group = svgElement("g", {class: "arrow", "data-edge": e});
     const paths = place.paths.map(d => svgElement("path", {d}));
     const [x, y] = place.pill ?? place.label ?? [0, 0];
     const text = svgElement("text", {x, y: y + 5, "text-anchor": "middle", class: place.pill ? "" : "bare"});
@@ -122,12 +118,12 @@ function makePicture(holder, picture, places, engine, on) {
   });
 
   const boxes = picture.nodes.map((i, k) => {
-    const [x, y, width, height] = places.boxes[k],
-      node = nodes[i],
-      members = picture.members?.[k] ?? [i];
+    const [x, y, width, height] = places.boxes[k];
+    const node = nodes[i];
+    const members = picture.members?.[k] ?? [i];
     const kind = i === engine.last ? "output" : (picture.kinds?.[k] ?? (node.leaf ? "parameter" : "result"));
-    const left = x - width / 2,
-      top = y - height / 2;
+    const left = x - width / 2;
+    const top = y - height / 2;
     const group = svgElement("g", {
       class: `box ${kind}${members.length > 1 ? " neuron" : ""}${node.leaf || members.length > 1 ? " picks" : ""}`,
       "data-node": i,
@@ -166,23 +162,24 @@ function makePicture(holder, picture, places, engine, on) {
     });
     return {i, members, group, formulas, value, band, slope, width, height, top};
   });
+  for (const {text} of wires) if (text) svg.append(svgElement("g", {class: "wire"}, text)); // above the boxes
   holder.replaceChildren(svg);
 
   // Show what is known at a step; `focus` is the step that is marked, `given` an edge that is known besides.
   function paint({now, known, focus, mode, revealed, against}) {
-    const {phase, node, edge} = focus,
-      banded = mode !== "values";
+    const {phase, node, edge} = focus;
+    const banded = mode !== "values";
     const into = phase === "reverse" ? edges[edge].parent : null;
     for (const box of boxes) {
-      const {i, members, group, formulas, top, height, width} = box,
-        done = known.done[i];
-      const shown = mode === "forward" ? known.tangents[i] : known.slopes[i],
-        whole = mode === "forward" || known.whole[i];
+      const {i, members, group, formulas, top, height, width} = box;
+      const done = known.done[i];
+      const shown = mode === "forward" ? known.tangents[i] : known.slopes[i];
+      const whole = mode === "forward" || known.whole[i];
       const name = mode === "forward" ? engine.tangentName(now, i) : engine.slopeName(now, i);
       const sum = mode === "forward" ? now.tangents[i] : known.sums[i];
       const slope = `${name} = ${shown ? `<b>${engine.format(sum)}</b>` : "?"}${shown && !whole ? " + …" : ""}`;
-      const value = done ? engine.format(now.values[i]) : "?",
-        room = width - 10;
+      const value = done ? engine.format(now.values[i]) : "?";
+      const room = width - 10;
       const spare = height - (formulas.length * 24 + 28 + (banded ? 30 : 0)) - 8;
       formulas.forEach(({markup, text, row}) => {
         text.setAttribute("y", top + 22 + spare / 2 + 24 * row);
@@ -212,9 +209,9 @@ function makePicture(holder, picture, places, engine, on) {
       );
     }
     for (const {e, group, paths, text, rect, pill, x, room} of arrows) {
-      const shown = known.arrows[e] || revealed === e,
-        current =
-          e === edge || (phase === "forward" && edges[e].user === node && engine.ways(now, node, now.leaf).includes(e));
+      const shown = known.arrows[e] || revealed === e;
+      const current =
+        e === edge || (phase === "forward" && edges[e].user === node && engine.ways(now, node, now.leaf).includes(e));
       pill.style.display = banded ? "" : "none";
       const full = shown
         ? engine.stages([edges[e].partial, engine.fill(now, [["r", e, 0]]), engine.format(now.weights[e])])

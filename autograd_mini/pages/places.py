@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import graphviz
@@ -28,6 +28,7 @@ ROOM = 7  # letters of a number that may come
 NARROWEST = 112.0
 LINE, VALUE, BAND = 24.0, 29.0, 27.0  # pixels that a line of a formula, a value and a derivative are high
 PILL_HEIGHT = 25.0
+NO_SVG = "explore: the renderer must return the svg that Graphviz writes, a group of each node and edge"
 _POINT = re.compile(r"(-?[\d.]+),(-?[\d.]+)")
 
 
@@ -40,7 +41,7 @@ def laid_out(picture: Picture) -> Layout:
     plan = plan_of(picture, copies=False)
     graph = _graph(picture, plan)
     groups = _groups(render(graph.source, "svg").decode())
-    size = next(groups)[2]
+    size = groups.pop(0)[2]
     found: dict[tuple[str, str], list[ET.Element]] = {}
     shift = size.pop("shift")
     for kind, title, element in groups:
@@ -145,19 +146,24 @@ def _size(box: Box) -> tuple[float, float]:
 # The SVG that Graphviz makes.
 
 
-def _groups(svg: str) -> Iterator[tuple[str, str, Any]]:
-    """Yield the size of the picture and how far it is shifted; then each group with its kind and title."""
-    root = ET.fromstring(svg)
+def _groups(svg: str) -> list[tuple[str, str, Any]]:
+    """Return the size of the picture and how far it is shifted; then each group with its kind and title."""
+    try:
+        root = ET.fromstring(svg)
+    except ET.ParseError:
+        raise ValueError(NO_SVG) from None
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
     view = [float(x) for x in (root.get("viewBox") or "").split()]
-    whole = next(g for g in root.iter("g") if g.get("class") == "graph")
+    whole = next((g for g in root.iter("g") if g.get("class") == "graph"), None)
+    if whole is None or len(view) != 4:
+        raise ValueError(NO_SVG)
     moved = re.search(r"translate\(([-\d.]+)[ ,]+([-\d.]+)\)", whole.get("transform") or "")
     shift = (float(moved[1]), float(moved[2])) if moved else (0.0, 0.0)
-    yield "graph", "", {"width": round(view[2]), "height": round(view[3]), "shift": shift}
-    for group in whole.iter("g"):
-        if (kind := group.get("class")) in ("node", "edge", "cluster"):
-            yield kind, group.findtext("title") or "", group
+    size = {"width": round(view[2]), "height": round(view[3]), "shift": shift}
+    kinds = ("node", "edge", "cluster")
+    groups = [(g.get("class") or "", g.findtext("title") or "", g) for g in whole.iter("g")]
+    return [("graph", "", size), *(group for group in groups if group[0] in kinds)]
 
 
 def _around(group: ET.Element, shift: tuple[float, float]) -> list[float]:

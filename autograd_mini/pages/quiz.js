@@ -2,21 +2,19 @@
 // The questions on a graph, and the diagnosis of wrong answers; nothing here touches the page.
 function makeQuiz(engine, facts) {
   const {nodes, edges, say, slopeName, tangentName, format, number, written, far, factorOf} = engine;
-  const MOST = 24,
-    LONG = 200; // questions of a quiz; characters of an answer
+  const MOST = 24; // questions of a quiz
+  const {vocabularyOf, parse, nodeNamed, same} = makeAnswers(engine);
 
   // Questions.
 
   const missing = (known, i) => nodes[i].edges.map(e => edges[e].parent).filter(p => !known.done[p]);
   const waiting = (now, known, i) =>
-    now.steps
-      .filter(({edge}) => edges[edge].parent === i && !known.whole[edges[edge].user])
-      .map(({edge}) => edges[edge].user);
+    now.steps.filter(({edge}) => edges[edge].parent === i && !known.arrows[edge]).map(({edge}) => edges[edge].user);
 
   // The nodes that a pass may take next.
   function ready(now, line, at) {
-    const known = engine.known(now, line, at),
-      phase = line[at + 1].phase;
+    const known = engine.known(now, line, at);
+    const phase = line[at + 1].phase;
     if (phase === "value")
       return nodes.flatMap((node, i) => (now.used[i] && !known.done[i] && !missing(known, i).length ? [i] : []));
     const gone = new Set(
@@ -30,20 +28,20 @@ function makeQuiz(engine, facts) {
 
   // Whether a question for the next node has a wrong answer among the nodes that still wait.
   function isChoice(now, line, at) {
-    const phase = line[at + 1].phase,
-      left = new Set(
-        line
-          .slice(at + 1)
-          .filter(step => step.phase === phase)
-          .map(step => step.node),
-      );
+    const phase = line[at + 1].phase;
+    const left = new Set(
+      line
+        .slice(at + 1)
+        .filter(step => step.phase === phase)
+        .map(step => step.node),
+    );
     return left.size > ready(now, line, at).length;
   }
 
   // All questions of a timeline; each is asked before the step `at` is shown.
   function all(now, line) {
-    const found = [],
-      asked = {value: 0, reverse: 0};
+    const found = [];
+    const asked = {value: 0, reverse: 0};
     line.forEach((step, at) => {
       const {phase, node, edge} = step;
       const begins = at > 0 && !(line[at - 1].phase === phase && line[at - 1].node === node);
@@ -76,8 +74,8 @@ function makeQuiz(engine, facts) {
   function questions(now, line, {most = MOST, seed = 0} = {}) {
     const found = all(now, line);
     if (found.length <= most) return found;
-    const roll = dice(seed),
-      keys = found.map(() => roll());
+    const roll = dice(seed ?? 0);
+    const keys = found.map(() => roll());
     const kept = new Set(
       found
         .map((_, i) => i)
@@ -95,8 +93,11 @@ function makeQuiz(engine, facts) {
         return say("ask value", {node: nodes[node].name});
       case "next":
         return say(phase === "value" ? "ask next values" : "ask next reverse");
-      case "arrow":
-        return say("ask arrow", {edge: name, parent: nodes[parent].name, user: nodes[user].name});
+      case "arrow": {
+        const parallel = nodes[user].edges.filter(e => edges[e].parent === parent);
+        const holes = {edge: name, parent: nodes[parent].name, user: nodes[user].name, k: parallel.indexOf(edge) + 1};
+        return say(parallel.length > 1 ? "ask nth arrow" : "ask arrow", {...holes, n: parallel.length});
+      }
       case "tangent":
         return say("ask tangent", {tangent: tangentName(now, node)});
     }
@@ -118,151 +119,21 @@ function makeQuiz(engine, facts) {
     return null;
   }
 
-  // The whole answer, written out.
+  // The whole answer, written out in stages.
   function solution(now, line, question) {
     const {kind, node, edge, at} = question;
     switch (kind) {
       case "value":
-        return engine.forward(now, node);
+        return engine.forwardStages(now, node);
       case "arrow":
-        return engine.stages([edges[edge].name, ...["r", "i", "w"].map(what => engine.fill(now, [[what, edge, 0]]))]);
+        return engine.distinct([edges[edge].name, ...["r", "i", "w"].map(what => engine.fill(now, [[what, edge, 0]]))]);
       case "slope":
-        return engine.byUsers(now, node);
+        return engine.slopeStages(now, node);
       case "tangent":
-        return engine.tangent(now, node);
+        return engine.tangentStages(now, node);
     }
-    return ready(now, line, at - 1)
-      .map(i => nodes[i].name)
-      .join(", ");
-  }
-
-  // Answers: numbers and short formulas.
-
-  // The texts that a formula may hold: names of nodes, and of derivatives, with the number that each stands for.
-  const vocabulary = new Map();
-  const bare = text => text.replace(/[\s_^{}[\]()*·]/g, "");
-  const untag = text =>
-    text
-      .replace(/<[^>]*>/g, "")
-      .replace(/&(\w+|#\w+);/g, (_, name) => ({amp: "&", lt: "<", gt: ">", quot: '"', "#x27": "'"})[name] ?? "");
-  nodes.forEach((node, i) => {
-    const add = (text, read) => {
-      if (text && !vocabulary.has(text)) vocabulary.set(text, read);
-    };
-    for (const text of [node.plain, untag(node.name), bare(node.plain)]) add(text, now => now.values[i]);
-  });
-  edges.forEach((edge, e) => {
-    for (const text of [untag(edge.name), untag(edge.name).replaceAll("∂", "d")])
-      if (!vocabulary.has(text)) vocabulary.set(text, now => now.weights[e]);
-  });
-  nodes.forEach((node, i) => {
-    const text = `d${untag(nodes[engine.last].bare)}/d${untag(node.bare)}`;
-    vocabulary.set(text, now => now.slopes[i]);
-  });
-  const longest = [...vocabulary.keys()].sort((x, y) => y.length - x.length);
-
-  // Read a formula: a function of a run, or null where it is not understood.
-  function parse(text) {
-    let rest = text
-      .trim()
-      .replaceAll("−", "-")
-      .replaceAll("–", "-")
-      .replace(/(\d),(\d)/g, "$1.$2");
-    if (!rest || rest.length > LONG) return null;
-    let names = false,
-      depth = 0;
-    const skip = () => {
-      rest = rest.trimStart();
-    };
-    const take = pattern => {
-      skip();
-      const found = pattern.exec(rest);
-      if (found) rest = rest.slice(found[0].length);
-      return found?.[0];
-    };
-    function item() {
-      if (depth++ > 60) throw 0;
-      skip();
-      const known = longest.find(word => rest.startsWith(word));
-      let value;
-      if (known && !/^\d/.test(rest)) {
-        rest = rest.slice(known.length);
-        names = true;
-        value = vocabulary.get(known);
-      } else if (take(/^\(/)) {
-        value = sum();
-        if (!take(/^\)/)) throw 0;
-      } else {
-        const digits = take(/^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?/i);
-        if (digits === undefined) throw 0;
-        value = () => Number(digits);
-      }
-      depth--;
-      return value;
-    }
-    function power() {
-      const base = item();
-      if (!take(/^(\*\*|\^)/)) return base;
-      const exponent = sign(power);
-      return now => base(now) ** exponent(now);
-    }
-    function sign(next) {
-      if (take(/^-/)) {
-        const value = sign(next);
-        return now => -value(now);
-      }
-      take(/^\+/);
-      return next();
-    }
-    function product() {
-      let value = sign(power);
-      for (;;) {
-        const left = value;
-        if (take(/^(\*(?!\*)|·|×)/)) {
-          const right = sign(power);
-          value = now => left(now) * right(now);
-        } else if (take(/^[/:]/)) {
-          const right = sign(power);
-          value = now => left(now) / right(now);
-        } else if ((skip(), rest) && !/^[-+)]/.test(rest)) {
-          const right = power();
-          value = now => left(now) * right(now);
-        } else return value;
-      }
-    }
-    function sum() {
-      let value = product();
-      for (;;) {
-        const left = value;
-        if (take(/^\+/)) {
-          const right = product();
-          value = now => left(now) + right(now);
-        } else if (take(/^-/)) {
-          const right = product();
-          value = now => left(now) - right(now);
-        } else return value;
-      }
-    }
-    try {
-      const value = sum();
-      skip();
-      return rest ? null : {value, names};
-    } catch {
-      return null;
-    }
-  }
-
-  // Find a node by a name as somebody types it.
-  function nodeNamed(text) {
-    const typed = bare(text.trim());
-    const exact = nodes.findIndex(node => [node.plain, untag(node.name)].includes(text.trim()));
-    return exact >= 0 ? exact : nodes.findIndex(node => bare(node.plain) === typed || bare(untag(node.name)) === typed);
-  }
-
-  // Whether a number is another one, or that rounded as a person rounds: 0.33 for 1/3.
-  function same(x, y, part = 0.011) {
-    if (!far(x, y)) return true;
-    return Number.isFinite(x) && Number.isFinite(y) && !Number.isInteger(y) && Math.abs(x - y) <= part * Math.abs(y);
+    const names = ready(now, line, at - 1).map(i => nodes[i].name);
+    return [names.join(", ")];
   }
 
   // The diagnosis.
@@ -273,24 +144,37 @@ function makeQuiz(engine, facts) {
     text: more && more in facts.words ? say(more, holes) : "",
   });
 
+  // The names that may be used in an answer: of numbers that are told before the question.
+  function vocabulary(now, line, {at, kind, edge}) {
+    const known = engine.known(now, line, at - 1);
+    const isTold = {
+      number: () => true,
+      value: i => known.done[i],
+      weight: e => known.arrows[e] || (kind === "slope" && e === edge),
+      slope: i => known.whole[i],
+      tangent: i => known.tangents[i],
+    };
+    return vocabularyOf(now, (what, i) => isTold[what](i));
+  }
+
   function check(now, line, question, text) {
     if (question.kind === "next") return checkNext(now, line, question, text);
-    const parsed = parse(text),
-      right = answer(now, question);
-    if (!parsed) return verdict(false, "no answer", {text: escaped(text), example: example(now, question)});
-    const given = parsed.value(now);
+    const {value, names, problem} = parse(text, vocabulary(now, line, question));
+    const right = answer(now, question);
+    if (problem) return verdict(false, problem, {text: escaped(text), example: example(now)});
+    const given = value(now);
     if (!same(given, right)) return diagnose(now, line, question, given);
-    if (parsed.names && !now.recorded) {
-      const moved = elsewhere(now),
-        [x, y] = [parsed.value(moved), answer(moved, question)];
-      if (!Number.isNaN(y) && far(x, y))
+    if (names && !now.recorded) {
+      const moved = elsewhere(now);
+      const [x, y] = [value(moved), answer(moved, question)];
+      if (!Number.isNaN(y) && !same(x, y))
         return {...verdict(false, "right by chance", {name: nameOf(now, question)}), chance: true};
     }
     return verdict(true, "right");
   }
 
   const escaped = text => text.slice(0, 40).replace(/[&<>]/g, c => ({"&": "&amp;", "<": "&lt;", ">": "&gt;"})[c]);
-  const example = (now, question) => {
+  const example = now => {
     const leaf = engine.leaves.find(i => now.used[i]);
     return `2${nodes[leaf].name}`;
   };
@@ -314,10 +198,10 @@ function makeQuiz(engine, facts) {
   function checkNext(now, line, question, text) {
     const i = typeof text === "number" ? text : nodeNamed(text);
     if (i < 0 || !now.used[i]) return verdict(false, "no node");
-    const before = engine.known(now, line, question.at - 1),
-      isValue = question.phase === "value";
-    const choices = ready(now, line, question.at - 1),
-      node = nodes[i].name;
+    const before = engine.known(now, line, question.at - 1);
+    const isValue = question.phase === "value";
+    const choices = ready(now, line, question.at - 1);
+    const node = nodes[i].name;
     if (choices.includes(i)) {
       const first = line[question.at].node;
       return i === first ? verdict(true, "right") : verdict(true, "right next other", {node: nodes[first].name});
@@ -340,98 +224,89 @@ function makeQuiz(engine, facts) {
   }
 
   function ruleOf(now, {kind, node, edge}) {
-    if (kind === "value") return written(now, nodes[node].forward.slice(1, 2));
     if (kind === "arrow") return engine.fill(now, [["r", edge, 0]]);
-    if (kind === "tangent") return engine.tangent(now, node).split(" = ")[1];
-    return engine.byUsers(now, node).split(" = ")[1];
+    return solution(now, null, {kind, node, edge})[1];
   }
 
   function notYet(now, question) {
     const {kind, node, edge} = question;
     if (kind === "value") return verdict(false, "not yet", {rule: ruleOf(now, question)}, "try rule");
-    const [leaf, of] =
-      kind === "arrow"
-        ? [edges[edge].parent, edges[edge].user]
-        : kind === "tangent"
-          ? [now.leaf, node]
-          : [node, now.output];
+    if (kind === "arrow") {
+      const {parent, user} = edges[edge];
+      return verdict(false, "not yet", {leaf: nodes[parent].name, node: nodes[user].name}, "try arrow");
+    }
+    const [leaf, of] = kind === "tangent" ? [now.leaf, node] : [node, now.output];
     return verdict(false, "not yet", {leaf: nodes[leaf].name, node: nodes[of].name}, "try move");
   }
 
   function* ofValue(now, {node}) {
-    const xs = nodes[node].edges.map(e => edges[e].parent),
-      rule = written(now, nodes[node].forward.slice(1, 2));
-    if (xs.length === 2) {
-      const [a, b] = xs.map(i => now.values[i]);
-      for (const [wrong, verb] of [
-        [a + b, "add"],
-        [a * b, "multiply"],
-        [a - b, "subtract"],
-        [a / b, "divide"],
-        [b - a, "exchange the operands"],
-        [b / a, "exchange the operands"],
-      ])
-        yield [wrong, "operation", {verb, rule}];
-    }
-    for (const i of xs) yield [now.values[i], "operand", {node: nodes[i].name, rule}];
-    for (const {i, name} of engine.leaves.filter(i => now.used[i]).map(i => ({i, name: nodes[i].name})))
-      yield [now.values[i], "operand", {node: name, rule}];
+    const xs = nodes[node].edges.map(e => edges[e].parent);
+    const rule = engine.forwardStages(now, node)[1];
+    for (const i of new Set([...xs, ...engine.leaves.filter(i => now.used[i])]))
+      yield [now.values[i], "operand", {node: nodes[i].name, rule}];
+    if (xs.length !== 2) return;
+    const [a, b] = xs.map(i => now.values[i]);
+    const others = {add: a + b, multiply: a * b, subtract: a - b, divide: a / b};
+    for (const [verb, wrong] of Object.entries(others)) yield [wrong, "operation", {verb, rule}];
+    const exchanged = {[a - b]: b - a, [a / b]: b / a}[now.values[node]];
+    if (exchanged !== undefined) yield [exchanged, "operation", {verb: "exchange the operands", rule}];
   }
 
   function* ofArrow(now, {edge}) {
-    const {user, parent, name} = edges[edge],
-      rule = engine.fill(now, [["r", edge, 0]]);
+    const {user, parent, name} = edges[edge];
+    const rule = engine.fill(now, [["r", edge, 0]]);
     for (const e of nodes[user].edges)
-      if (edges[e].parent !== parent) yield [now.weights[e], "other factor", {other: nodes[edges[e].parent].name}];
+      if (edges[e].parent !== parent)
+        yield [now.weights[e], "other factor", {other: nodes[edges[e].parent].name, parent: nodes[parent].name}];
+    const parallel = nodes[user].edges
+      .filter(e => edges[e].parent === parent)
+      .reduce((sum, e) => sum + now.weights[e], 0);
     const ends = {user: nodes[user].name, parent: nodes[parent].name, edge: name, rule, output: nodes[now.output].name};
+    yield [parallel, "parallel", ends];
     yield [now.slopes[parent], "whole", {...ends, slope: slopeName(now, parent)}];
     yield [now.values[user], "value not slope", {...ends, node: ends.user, of: ends.user}];
     yield [now.values[parent], "value not slope", {...ends, node: ends.parent, of: ends.user}];
   }
 
   function* ofSlope(now, {node}) {
-    const found = now.steps.filter(({edge}) => edges[edge].parent === node),
-      m = found.length;
+    const found = now.steps.filter(({edge}) => edges[edge].parent === node);
+    const m = found.length;
     const part = step => now.slopes[edges[step.edge].user] * now.weights[step.edge];
     const total = steps => steps.reduce((sum, step) => sum + part(step), 0);
-    const via = step => nodes[edges[step.edge].user].name;
-    if (m > 1) {
-      yield [part(found.at(-1)), "overwritten", {kept: via(found.at(-1))}];
-      for (const step of found)
-        yield [total(found.filter(other => other !== step)), "missing path", {missing: via(step), m}];
-      for (const step of found)
-        yield [
-          part(step),
-          "missing path",
-          {
-            missing: found
-              .filter(x => x !== step)
-              .map(via)
-              .join(", "),
-            m,
-          },
-        ];
+    const users = [...new Set(found.map(({edge}) => edges[edge].user))];
+    const along = user => found.filter(({edge}) => edges[edge].user === user);
+    const named = some => some.map(user => nodes[user].name).join(", ");
+    if (users.length > 1) {
+      const last = edges[found.at(-1).edge].user;
+      yield [part(found.at(-1)), "overwritten", {kept: nodes[last].name}];
+      for (const user of users) {
+        const others = users.filter(other => other !== user);
+        yield [total(found) - total(along(user)), "missing path", {missing: nodes[user].name, m}];
+        yield [total(along(user)), "missing path", {missing: named(others), m}];
+      }
+    } else {
+      for (const step of m > 1 ? found : [])
+        for (const wrong of [total(found) - part(step), part(step)])
+          yield [wrong, "one arrow", {m, user: named(users)}];
     }
     // The wrong rules at this node alone, where all before it is right.
-    for (const mistake of facts.mistakes) {
+    const byLikelihood = ["wrong sign", "swapped factors", "no local derivative"];
+    for (const mistake of byLikelihood.map(name => facts.mistakes.find(mistake => mistake.name === name))) {
       const own = mistake.steps.filter(([edge]) => edges[edge].parent === node && now.used[edges[edge].user]);
       const step = own.find(([edge, factor, sign]) => factor !== edge || sign !== 1);
       if (!step || own.length !== m) continue;
-      const wrong = own.reduce(
-        (sum, [edge, factor, sign]) => sum + now.slopes[edges[edge].user] * factorOf(now, {factor, sign}),
-        0,
-      );
-      const {name: edge} = edges[step[0]],
-        upstream = slopeName(now, edges[step[0]].user);
-      if (mistake.name === "swapped factors")
-        yield [wrong, "swapped", {edge, rule: engine.fill(now, [["r", step[0], 0]])}];
-      if (mistake.name === "wrong sign") yield [wrong, "sign", {rule: engine.fill(now, [["r", step[0], 0]])}];
-      if (mistake.name === "no local derivative") yield [wrong, "not crossed", {edge, upstream}];
+      const parts = own.map(([edge, factor, sign]) => now.slopes[edges[edge].user] * factorOf(now, {factor, sign}));
+      const wrong = parts.reduce((x, y) => x + y, 0);
+      const [edge] = step;
+      const holes = {edge: edges[edge].name, rule: engine.fill(now, [["r", edge, 0]]), does: mistake.does};
+      const key = {"swapped factors": "swapped", "wrong sign": "sign"}[mistake.name];
+      const crossed = {...holes, upstream: slopeName(now, edges[edge].user)};
+      yield m === 1 && !key ? [wrong, "not crossed", crossed] : [wrong, key ?? "mistake", holes];
     }
     for (const {edge} of found) {
-      const {user, name} = edges[edge],
-        local = now.weights[edge],
-        arrived = now.slopes[user];
+      const {user, name} = edges[edge];
+      const local = now.weights[edge];
+      const arrived = now.slopes[user];
       const holes = {edge: name, upstream: slopeName(now, user), number: format(arrived)};
       yield [local, "local alone", holes];
       yield [arrived, "not crossed", holes];
@@ -440,7 +315,7 @@ function makeQuiz(engine, facts) {
       yield [local / arrived, "quotient", holes];
     }
     yield [now.values[node], "value not slope", {node: nodes[node].name, of: nodes[now.output].name}];
-    for (const mistake of facts.mistakes) {
+    for (const mistake of facts.mistakes.filter(({again}) => !again)) {
       const wrong = engine.run({
         ...now,
         given: Object.fromEntries(engine.leaves.map(i => [i, now.values[i]])),
@@ -454,17 +329,17 @@ function makeQuiz(engine, facts) {
   }
 
   function* ofTangent(now, {node}) {
-    const found = engine.ways(now, node, now.leaf),
-      m = found.length;
-    const part = e => now.weights[e] * now.tangents[edges[e].parent],
-      via = e => nodes[edges[e].parent].name;
+    const found = engine.ways(now, node, now.leaf);
+    const m = found.length;
+    const part = e => now.weights[e] * now.tangents[edges[e].parent];
+    const via = e => nodes[edges[e].parent].name;
     const total = list => list.reduce((sum, e) => sum + part(e), 0);
     if (m > 1)
       for (const e of found) yield [total(found.filter(other => other !== e)), "missing path", {missing: via(e), m}];
     for (const e of found) {
-      const {parent, name} = edges[e],
-        local = now.weights[e],
-        arrived = now.tangents[parent];
+      const {parent, name} = edges[e];
+      const local = now.weights[e];
+      const arrived = now.tangents[parent];
       const holes = {edge: name, upstream: tangentName(now, parent), number: format(arrived)};
       yield [local, "local alone", holes];
       yield [arrived, "not crossed", holes];
@@ -476,5 +351,5 @@ function makeQuiz(engine, facts) {
     yield [now.slopes[node], "other slope", {slope: slopeName(now, node), node: nodes[node].name}];
   }
 
-  return {all, questions, ask, answer, solution, check, parse, ready};
+  return {all, questions, ask, answer, solution, check, parse, vocabulary, ready};
 }

@@ -13,7 +13,7 @@ from ..ops import OPS, Level, Op, Traced, guard
 from ..source import Unreadable
 from ..value import Value
 
-__all__ = ["Rows", "Unwritten"]
+__all__ = ["JavaScript", "Rows", "Unwritten"]
 
 LONGEST = 20_000  # characters of a row as JavaScript; a function of one's own may grow without end
 
@@ -22,7 +22,7 @@ class Unwritten(Exception):
     """A row that JavaScript cannot have; the message is for the reader of the page."""
 
 
-class _Script(Traced):
+class JavaScript(Traced):
     """A recorder that writes what is done with it as a JavaScript expression."""
 
     __slots__ = ("rows", "text")
@@ -35,6 +35,7 @@ class _Script(Traced):
         self.text = text
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> Any:
+        """Write an operation."""
         if op is guard and not self.guards:
             return operands[2]
         text = self.rows.applied(op, [_text(x) for x in operands])
@@ -52,7 +53,7 @@ class _Script(Traced):
     __hash__ = Traced.__hash__
 
 
-class _Formula(_Script):
+class _Formula(JavaScript):
     """A recorder that writes a rule as its formula, without the points that the table excepts."""
 
     __slots__ = ()
@@ -61,7 +62,7 @@ class _Formula(_Script):
 
 def _text(x: Any) -> str:
     """Write an operand, or what a rule gave, as JavaScript."""
-    return x.text if isinstance(x, _Script) else literal(float(x))
+    return x.text if isinstance(x, JavaScript) else literal(float(x))
 
 
 class Rows:
@@ -75,39 +76,40 @@ class Rows:
         """Return the place of a node's row, its constants written in: a rule may depend on which they are."""
         assert node.op is not None
         op = node.op.row
-        operands = [_Script(self, f"x{i}") if isinstance(x, Value) else x for i, x in enumerate(node.operands)]
-        parameters = ", ".join(x.text for x in operands if isinstance(x, _Script))
+        operands = [JavaScript(self, f"x{i}") if isinstance(x, Value) else x for i, x in enumerate(node.operands)]
+        parameters = ", ".join(x.text for x in operands if isinstance(x, JavaScript))
         value = self.applied(op, [_text(x) for x in operands])
-        slopes, formulas = self._slopes(op, operands, _Script), self._slopes(op, operands, _Formula)
+        slopes, formulas = self._slopes(op, operands, JavaScript), self._slopes(op, operands, _Formula)
         listed = ", ".join(f"({parameters}, z) => {slope}" for slope in slopes)
         entry = f"value: ({parameters}) => {value}, slopes: [{listed}]"
         if formulas != slopes:
             entry += f", formulas: [{', '.join(f'({parameters}, z) => {formula}' for formula in formulas)}]"
         return self.entries.setdefault(f"{{{entry}}}", len(self.entries))
 
-    def _slopes(self, op: Op, operands: Sequence[Any], kind: type[_Script]) -> list[str]:
+    def _slopes(self, op: Op, operands: Sequence[Any], kind: type[JavaScript]) -> list[str]:
         """Write the rules of the operands that are no constants."""
-        written = [kind(self, x.text) if isinstance(x, _Script) else x for x in operands]
+        written = [kind(self, x.text) if isinstance(x, JavaScript) else x for x in operands]
         rules = zip(op.rules, operands, strict=True)
-        return [self._recorded(op, rule, [*written, kind(self, "z")]) for rule, x in rules if isinstance(x, _Script)]
+        return [self.recorded(op, rule, [*written, kind(self, "z")]) for rule, x in rules if isinstance(x, JavaScript)]
 
     def applied(self, op: Op, parts: list[str]) -> str:
         """Write a row applied to operands: as its own text where that is arithmetic, else as a call."""
         if OPS.get(op.name) is op.row and op.infix and Level.SUM <= op.text.level <= Level.PRODUCT:
             return f"({op.text.filled(dict(zip(op.operands, parts, strict=True)))})"
         if op.composed is not None:
-            return self._recorded(op, op.function, [_Script(self, part) for part in parts])
+            return self.recorded(op, op.function, [JavaScript(self, part) for part in parts])
         try:
             return self.script.applied(op, parts)
         except Unreadable as error:
             raise Unwritten(f"{op} has no function in JavaScript: {error}") from error
 
-    def _recorded(self, op: Op, function: Callable[..., Any], operands: Sequence[Any]) -> str:
+    def recorded(self, op: Op, function: Callable[..., Any], operands: Sequence[Any]) -> str:
+        """Write the result of a function of the operands: of a rule, or of a row made of others."""
         try:
             try:
                 return _text(function(*operands))
             except (ArithmeticError, ValueError):  # a constant at a pole: JavaScript knows the limit
-                return _text(function(*(_Script(self, _text(x)) for x in operands)))
+                return _text(function(*(JavaScript(self, _text(x)) for x in operands)))
         except Unwritten:
             raise
         except Exception as error:  # whatever a function says that was given no number

@@ -20,7 +20,8 @@
 
   function compute() {
     now = engine.run({...chosen, recorded});
-    if (beside) second = engine.run({...chosen, given: {...chosen.given, ...others}, wrong: mistake, recorded});
+    if (beside && (mistake || !recorded))
+      second = engine.run({...chosen, given: {...chosen.given, ...others}, wrong: mistake, recorded});
     plan();
   }
   function plan() {
@@ -52,7 +53,7 @@
     const places = tall && isSmall && fit(tall) > fit(wide) ? tall : wide;
     if (pictures[0]?.places === places) return;
     const holders = second ? ["picture", "picture-2"] : ["picture"];
-    pictures = holders.map(id => makePicture(byId(id), picture, places, engine, {point, pick}));
+    pictures = holders.map((id, k) => makePicture(byId(id), picture, places, engine, k ? {point} : {point, pick}));
     for (const id of holders) byId(id).classList.toggle("many", fit(places) < 0.5);
   }
 
@@ -92,11 +93,13 @@
     input.style.left = `${box.x + box.width / 2 - outer.x + frame.scrollLeft}px`;
     input.style.top = `${box.y + box.height / 2 - outer.y + frame.scrollTop}px`;
     const before = input.value;
+    let isOver = false;
     const close = isKept => {
-      if (!input.isConnected) return;
+      if (isOver) return;
+      isOver = true;
       const x = input.value;
-      group.focus();
       input.remove();
+      group.focus();
       if (isKept && x !== "" && x !== before) change(i, Number(x));
     };
     input.addEventListener("keydown", event => {
@@ -117,7 +120,8 @@
     const isOpen = question()?.kind === "next" && !question().open;
     const focus = isOpen ? {} : focusStep();
     pictures[0].paint({now, known, focus, mode: mode(), revealed: state.isQuiz ? asking.revealedEdge() : null});
-    if (second) paintSecond(known);
+    if (beside) byId("second").hidden = !second || Boolean(question()); // it would tell the answer
+    if (second && !question()) paintSecond(known);
     paintWords();
     paintControls();
     leaves.paint(now, slopeText, isLocked());
@@ -138,7 +142,7 @@
     const leaf = nodes[now.leaf].name;
     const {leaves: n, ...counts} = engine.counts(now);
     byId("where").innerHTML = say(`mode ${mode()}`, {output, leaf});
-    byId("counts").innerHTML = say("counts", {...counts, leaf, leaves: say(n === 1 ? "leaf" : "leaves", {n})});
+    byId("counts").innerHTML = say(n === 1 ? "counts of one" : "counts", {...counts, leaf, leaves: say("leaves", {n})});
     byId("result").innerHTML = `${output} = ${engine.valueAt(now, line, state.at, now.output)}`;
     if (state.isQuiz) asking.paint(say);
     else {
@@ -183,15 +187,23 @@
     const [of, against] = [nodes[output].name, nodes[leaf].name];
     const slope = engine.slopeName(now, leaf);
     const hasSlope = state.direction === "forward" ? known.tangents[output] : known.whole[leaf];
-    const isShown = !recorded && known.done[output] && !question();
-    const key = recorded ? "no curve" : !isShown ? "curve later" : hasSlope ? "tangent" : "tangent later";
+    const [min, max] = leaves.range(leaf, now.values[leaf]);
+    const isShown = !recorded && known.done[output] && !question() && Number.isFinite(max - min);
+    const key = recorded
+      ? "no curve"
+      : !isShown
+        ? "curve later"
+        : !hasSlope
+          ? "tangent later"
+          : Number.isFinite(now.slopes[leaf])
+            ? "tangent"
+            : "no tangent";
     const at = {leaf: `${against} = ${format(now.values[leaf])}`, number: format(now.slopes[leaf])};
     byId("curve-note").innerHTML = say(key, {of, slope, ...at});
     const drawn = [now, hasSlope, isShown]; // of which run, and whether with its tangent
     if (drawn.every((x, k) => x === drawCurve.drawn?.[k])) return;
     drawCurve.drawn = drawn;
     if (!isShown) return byId("curve").replaceChildren();
-    const [min, max] = leaves.range(leaf, now.values[leaf]);
     const points = Array.from({length: 161}, (_, k) => {
       const x = min + ((max - min) * k) / 160;
       return [x, engine.valuesOf({...chosen.given, [leaf]: x})[output]];
@@ -258,10 +270,9 @@
       return from < start + 8 ? from - start - 8 : to > end - 8 ? Math.min(to - end + 8, from - start - 8) : 0;
     };
     const behavior = calm.matches ? "instant" : "smooth";
-    const [left, top] = [
-      shift("left", "right", outer.left, outer.right),
-      shift("top", "bottom", outer.top, outer.bottom),
-    ];
+    const isHigh = frame.scrollHeight > frame.clientHeight;
+    const left = shift("left", "right", outer.left, outer.right);
+    const top = isHigh ? shift("top", "bottom", outer.top, outer.bottom) : 0;
     if (left || top) frame.scrollBy({left, top, behavior});
     const down = shift("top", "bottom", 0, low);
     if (down && !top && !stage.isPresenting()) scrollBy({top: down, behavior});
@@ -283,6 +294,7 @@
     asking.restart();
     state.at = 0;
     paint();
+    announce(byId(state.isQuiz ? "ask" : "said").innerHTML);
     if (state.isQuiz) asking.focusAnswer();
   }
 
@@ -325,7 +337,7 @@
     compute();
     if (isInMode) state.at = startOf(state.direction);
     else if (name === "output") state.at = 0;
-    if (state.isQuiz) asking.restart();
+    if (state.isQuiz && (name === "output" || state.direction === "forward")) asking.restart();
     paint();
   }
 
@@ -348,7 +360,10 @@
   listen("[data-how]", ({how}) => chooseHow(how));
   byId("print").addEventListener("click", () => {
     pictures[0].paint({now, known: engine.known(now, line, 0), focus: {}, mode: "values"});
-    asking.printSheet(pictures[0].svg.cloneNode(true), say("sheet", {output: nodes[now.output].name}));
+    const copy = pictures[0].svg.cloneNode(true);
+    copy.innerHTML = copy.innerHTML.replace(/(id="|url\(&quot;#|url\(#)picture-/g, "$1sheet-"); // arrow heads of its own
+    const of = {output: nodes[now.output].name, seed: facts.seed};
+    asking.printSheet(copy, say(facts.seed === null ? "sheet" : "numbered sheet", of));
     paint();
   });
 
@@ -360,7 +375,7 @@
   }
   document.addEventListener("keydown", event => {
     const {key, target} = event;
-    if (event.ctrlKey || event.altKey || event.metaKey || target.closest("input, select")) return;
+    if (event.ctrlKey || event.altKey || event.metaKey || target.closest?.("input, select")) return;
     const where = whereTo(event);
     if (where) {
       stage.stop();
@@ -370,15 +385,16 @@
       choosePicture(0);
       paint();
     } else if (key.toLowerCase() === "p") stage.present(!stage.isPresenting());
-    else if (key.toLowerCase() === "r") chooseMode(state.direction === "reverse" ? "forward" : "reverse");
+    else if (key.toLowerCase() === "r" && !state.isQuiz)
+      chooseMode(state.direction === "reverse" ? "forward" : "reverse");
     else if (key === " " && !target.closest("button, .box")) stage.play();
     else return;
     event.preventDefault();
   });
 
   if (beside) {
-    byId("second").hidden = byId("first-caption").hidden = false;
-    byId("first-caption").textContent = say(mistake ? "right pass" : "first run");
+    byId("first-caption").hidden = false;
+    byId("first-caption").textContent = say(mistake ? "right pass" : recorded ? "no second" : "first run");
     byId("second-caption").textContent = say(mistake ? "wrong pass" : "second run", mistake ?? {});
   }
   byId("reset").hidden = recorded;

@@ -76,7 +76,7 @@ def weights_and_biases(fold: Fold, kinds: Mapping[Value, Kind]) -> tuple[dict[Va
         for parent, rule in _rules(user):
             if entering[parent] > 1:
                 continue
-            if isinstance(rule, Value) and parent not in inside and kinds[rule] == "parameter":
+            if isinstance(rule, Value) and parent not in inside and kinds.get(rule) == "parameter":
                 found[parent] = rule
             elif isinstance(rule, float) and rule == 1.0:
                 ones.add(parent)

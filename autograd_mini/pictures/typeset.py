@@ -128,11 +128,11 @@ class Typeset(Written):
     @classmethod
     def constant(cls, x: float, precision: int) -> Typeset:
         """Write a plain number in a formula, π and its like by name."""
-        return (
-            cls(NAMED[x], Level.PRODUCT if len(NAMED[x]) > 1 else Level.ATOM)
-            if x in NAMED
-            else cls.number(x, precision)
-        )
+        if x not in NAMED:
+            return cls.number(x, precision)
+        name = NAMED[x]
+        loose = Level.QUOTIENT if "ln" in name or "/" in name else Level.PRODUCT if name == "2π" else Level.ATOM
+        return cls(name, loose)
 
     @classmethod
     def name(cls, label: str) -> Typeset:
@@ -172,9 +172,8 @@ SHIFTED = f"(?:[{SUB}{SUP}][^{BACK}]*{BACK})*"
 LETTER = f"(?<![√∛]){ITALIC}[^{BACK}][\u0302-\u0304′]?{BACK}"
 FUNCTION = f"{ITALIC}[fghFGσψΓ]{BACK}{SHIFTED}"  # a letter that would be called by a bracket after it
 SQUARED = re.compile(LETTER)
-SIDE_BY_SIDE = re.compile(
-    rf"((?:(?<![{SUP}{SUB}\d.,])[−]?(?:[\d.]+π?|π)|{LETTER}{SHIFTED}|{CLOSE}){TIMES})(?={LETTER}|{OPEN}(?!−[\d.]+{CLOSE}))"
-)
+PLAIN = rf"(?<![{SUP}{SUB}\d.,/√∛])[−]?(?:[\d.]+π?|π)"  # a number that is no part of √2 or π/2
+SIDE_BY_SIDE = re.compile(rf"((?:{PLAIN}|{LETTER}{SHIFTED}|{CLOSE}){TIMES})(?={LETTER}|{OPEN}(?!−[\d.]+{CLOSE}))")
 
 
 def _multiplied(string: str) -> str:

@@ -1,0 +1,239 @@
+"""The loss of an example with its gradient, and the outputs of a net, as straight-line JavaScript.
+
+The loss of one example is traced together with the gradient that this package's rules give. The equations are written
+as one function. The module must not know a loss, a layer or a derivative.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ..javascript import literal
+from ..nn.cost import loss_of
+from ..nn.layers import index
+from ..nn.losses import Loss
+from ..nn.module import Module
+from ..ops import Op
+from ..structure import flatten
+from ..trace import Trace, TraceWarning, trace_call
+from ..transform import gradient
+from ..value import Value, no_grad, primal
+from .rows import JavaScript, Rows, Unwritten
+
+__all__ = ["Recorded", "as_script", "loss_function", "output_function"]
+
+KINDS = 8  # different targets, up to which each has its own function, as they are constants to `nn.fit`
+MOST_EQUATIONS = 20_000  # of all functions; a browser would run longer ones slowly
+MOST_WORK = 2_000_000  # equations of a step over all examples
+CHECKED = 1e-9  # how far the trace may be from the net, relative to it
+LONGEST = 20_000  # characters of a function
+
+
+class Kind(NamedTuple):
+    """The loss of an example and its gradient, traced for the examples that have one target, or for all of them."""
+
+    trace: Trace
+    examples: list[int]
+    given: bool  # whether the target is an input of the trace
+
+
+class Recorded:
+    """The loss and the output of an example as equations, checked on every example."""
+
+    def __init__(
+        self,
+        net: Module,
+        compare: Loss,
+        parameters: list[Value],
+        inputs: list[list[float]],
+        targets: list[Any],
+    ) -> None:
+        self.net, self.compare, self.parameters = net, compare, parameters
+        losses = self._losses(inputs, targets)
+        self.cost = math.fsum(losses) / len(losses)
+        if not math.isfinite(self.cost):
+            raise ValueError(f"explore: the cost is {self.cost} before the first step")
+        output = self._traced(inputs[0], None)
+        self.prediction, self.count = output, len(output.outputs)
+        found: dict[Any, list[int]] = {}
+        for i, target in enumerate(targets):
+            found.setdefault(tuple(target) if isinstance(target, list) else target, []).append(i)
+        several = len(found) <= KINDS
+        chosen = list(found.values()) if several else [list(range(len(inputs)))]
+        self.kinds = [Kind(self._traced(inputs[i[0]], targets[i[0]], not several), i, not several) for i in chosen]
+        self._require_small(len(inputs))
+        sums = [0.0] * len(parameters)
+        for kind in self.kinds:
+            for i in kind.examples:
+                found_slopes = self._checked(kind, i, inputs[i], targets[i], losses[i])
+                sums = [a + b for a, b in zip(sums, found_slopes, strict=True)]
+        self.slopes = [x / len(inputs) for x in sums]
+        if not all(map(math.isfinite, self.slopes)):
+            raise ValueError("explore: the gradient is not finite before the first step")
+
+    def _losses(self, inputs: list[list[float]], targets: list[Any]) -> list[float]:
+        found = []
+        with no_grad():
+            for i, (x, target) in enumerate(zip(inputs, targets, strict=True)):
+                try:
+                    found.append(loss_of(self.compare, self.net(list(x)), target).data)
+                except (ArithmeticError, ValueError) as error:
+                    raise ValueError(f"explore: example {i}: {error}") from error
+        return found
+
+    def _traced(self, x: list[float], target: Any, given: bool = False) -> Trace:
+        """Trace an example's loss and the gradient; without a target its outputs alone."""
+        xs = [Value(v, f"x_{index(k)}") for k, v in enumerate(x, 1)]
+        leaves, structure = flatten(target) if given else ([], None)
+        ys = [Value(t, f"y_{index(k)}") for k, t in enumerate(leaves, 1)]
+
+        def call() -> Any:
+            output = self.net(list(xs))
+            if target is None:
+                return output
+            loss = loss_of(self.compare, output, structure.rebuild(ys) if structure else target)
+            return [loss, *gradient(loss, self.parameters)]
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", TraceWarning)
+            try:
+                trace = trace_call("the net", call, [*self.parameters, *xs, *ys])
+            except TraceWarning as warning:
+                raise ValueError(f"explore: {warning}") from None
+        if trace.branches:
+            told = str(trace).partition("assuming ")[2].partition("\n")[0]
+            raise ValueError(
+                f"explore: the net or its loss branches on its numbers (here {told}), so that its graph is not the "
+                "same for all examples; where(condition, x, y) is a branch that is part of the graph"
+            )
+        return trace.fold_constants().common_subexpressions().dead_code()
+
+    def _require_small(self, m: int) -> None:
+        equations = sum(len(kind.trace.equations) for kind in self.kinds)
+        if equations > MOST_EQUATIONS:
+            raise ValueError(
+                f"explore: the loss and its gradient have {equations:,} equations, and at most {MOST_EQUATIONS:,} fit "
+                "a page: take a smaller net"
+            )
+        work = sum(len(kind.trace.equations) * len(kind.examples) for kind in self.kinds)
+        if work > MOST_WORK:
+            raise ValueError(
+                f"explore: a step over {m:,} examples computes {work:,} equations, and at most {MOST_WORK:,} are fast "
+                f"enough: take {m * MOST_WORK // work:,} examples, or a smaller net"
+            )
+
+    def _checked(self, kind: Kind, i: int, x: list[float], target: Any, loss: float) -> list[float]:
+        """Return the gradient of an example's loss by its trace, which must give the loss that the net does."""
+        ys = flatten(target)[0] if kind.given else []
+        try:
+            held = kind.trace._run([*map(primal, self.parameters), *x, *ys])
+        except (ArithmeticError, ValueError) as error:
+            raise ValueError(f"explore: example {i}: {error}") from error
+        again, *slopes = [held[z] if isinstance(z, int) else z for z in kind.trace.outputs]
+        if not abs(again - loss) <= CHECKED * (1 + abs(loss)):
+            raise ValueError(
+                f"explore: the loss of example {i} is {loss:.6g}, but {again:.6g} by the graph of example "
+                f"{kind.examples[0]}: the net must do the same with all examples, each time"
+            )
+        return slopes
+
+
+def loss_function(rows: Rows, trace: Trace, n: int) -> str:
+    """Write a function that adds the gradient of one example's loss to g and returns the loss."""
+    loss, *slopes = map(_text, trace.outputs)
+    added = [f"g[{k}] += {slope};" for k, slope in enumerate(slopes) if slope not in ("0", "(-0)")]
+    return _in_parts("p, d, at, g", _statements(rows, trace), added, f"return {loss};", (n, len(trace.inputs)))
+
+
+def output_function(rows: Rows, trace: Trace, n: int) -> str:
+    """Write a function that puts the outputs for one example into z."""
+    put = [f"z[{k}] = {_text(z)};" for k, z in enumerate(trace.outputs)]
+    return _in_parts("p, d, at, z", _statements(rows, trace), put, "return z;", (n, len(trace.inputs)))
+
+
+def _text(x: int | float) -> str:
+    return f"v{x}" if isinstance(x, int) else literal(x)
+
+
+def _statements(rows: Rows, trace: Trace) -> dict[int, str]:
+    """Return for each equation's variable a statement that computes it."""
+    return {
+        k: f"const v{k} = {_applied(rows, op, [_text(x) for x in operands])};"
+        for k, (_, op, operands) in enumerate(trace.equations, len(trace.inputs))
+    }
+
+
+def _in_parts(
+    parameters: str, equations: dict[int, str], effects: list[str], result: str, given: tuple[int, int]
+) -> str:
+    """Write a function of statements, cut into several where it is long: an engine makes only short ones fast.
+
+    A variable that a later part reads is handed on in an array t.
+
+    Args:
+        equations: the statements that compute the variables, in order.
+        effects: statements that need variables, and of which no other needs anything.
+        given: how many variables are parameters, and how many parameters or inputs.
+    """
+    home: dict[int, int] = {}  # the part that computes a variable
+    parts: list[list[str]] = [[]]
+    for k, text in equations.items():
+        if sum(map(len, parts[-1])) > LONGEST:
+            parts.append([])
+        parts[-1].append(text)
+        home[k] = len(parts) - 1
+    for text in effects:
+        parts[max((home.get(k, 0) for k in _read(text)), default=0)].append(text)
+    reads = [{k for text in part for k in _read(text)} for part in parts]
+    reads[-1] |= _read(result)
+    handed = sorted({k for i, read in enumerate(reads) for k in read if home.get(k, i) != i})
+    slots = {k: slot for slot, k in enumerate(handed)}
+    n, known = given
+
+    def load(k: int) -> str:
+        place = f"p[{k}]" if k < n else f"d[at + {k - n}]" if k < known else f"t[{slots[k]}]"
+        return f"const v{k} = {place};"
+
+    written = []
+    for i, (part, read) in enumerate(zip(parts, reads, strict=True)):
+        loads = [load(k) for k in sorted(read) if home.get(k) != i]
+        kept = [f"t[{slot}] = v{k};" for k, slot in slots.items() if home[k] == i]
+        end = [result] * (i == len(parts) - 1)
+        written.append(f"({parameters}) => {{ {' '.join([*loads, *part, *kept, *end])} }}")
+    if len(written) == 1:
+        return written[0]
+    named = [f"const f{i} = {text};" for i, text in enumerate(written)]
+    calls = "; ".join(
+        [*(f"f{i}({parameters})" for i in range(len(written) - 1)), f"return f{len(written) - 1}({parameters})"]
+    )
+    array = f"const t = new Float64Array({len(slots)});"
+    return "\n".join(["(() => {", array, *named, f"return ({parameters}) => {{ {calls}; }};", "})()"])
+
+
+def _read(statement: str) -> set[int]:
+    """Return the variables that a statement reads, not that which it computes."""
+    return {int(k) for k in re.findall(r"\bv(\d+)", re.sub(r"^const v\d+ =", "", statement))}
+
+
+def _applied(rows: Rows, op: Op, operands: Sequence[str]) -> str:
+    """Write a row applied to operands; one that is composed of others as these."""
+    try:
+        if op.composed is not None:
+            return rows.recorded(op, op.composed, [JavaScript(rows, x) for x in operands])
+        return rows.applied(op, list(operands))
+    except Unwritten as error:
+        raise ValueError(f"explore: the page cannot compute this net: {error}") from None
+
+
+def as_script(rows: Rows, functions: list[str], outputs: str, neurons: str) -> str:
+    """Return the functions as a script; equal ones are there once."""
+    listed = ",\n".join(f"  {function}" for function in functions)
+    named = [f"const losses = [\n{listed},\n];", f"const outputs = {outputs};", f"const neurons = {neurons};"]
+    return "\n".join([*str(rows.script).splitlines(), *named])
+
+
+# The classes.

@@ -1,0 +1,184 @@
+r"""A page that trains a net: gradient descent in the browser, with the numbers that `nn.fit` has.
+
+`equations` writes the loss of an example and its gradient as JavaScript, and `neurons` places the net. How the page
+behaves stands in the files that are not Python: `trainer.js` has the numbers, `training.js` the page.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from typing import Any
+
+from ..nn.cost import pairs_of
+from ..nn.layers import index
+from ..nn.losses import Loss, loss_named
+from ..nn.module import Module
+from ..nn.optimizers import SGD, Optimizer
+from ..pictures.typeset import Typeset
+from ..value import Value, is_recording, primal
+from .equations import Recorded, as_script, loss_function, output_function
+from .facts import as_json
+from .neurons import board_facts, runs_of
+from .page import Explorer, colours, filled, part
+from .rows import Rows
+
+__all__ = ["training_page"]
+
+MOST_NUMBERS = 200_000  # in X and y
+HEIGHT = 900  # pixels of the frame in a notebook
+
+
+def training_page(
+    net: Module,
+    X: Any,
+    y: Any,
+    *,
+    loss: str | Loss = "binary_cross_entropy",
+    optimizer: Optimizer | None = None,
+    precision: int = 4,
+) -> Explorer:
+    """Make a page that trains a net in the browser, one step of gradient descent after the other.
+
+    The arguments are those of `nn.fit`, and so are the numbers, but for rounding. The net itself stays as it is.
+
+    Args:
+        net: a module, whose parameters at this moment are the start.
+        X: the inputs, an example in each row: m by n_x.
+        y: the m targets.
+        loss: a name or a function of an output and its target.
+        optimizer: an `nn.SGD` without momentum, that holds the parameters of the net; None is `nn.SGD(net, lr=0.1)`.
+            The page starts with its learning rate.
+        precision: significant digits of numbers.
+
+    Raises:
+        TypeError: `net` is not a module, or an argument has another type than it should.
+        ValueError: of the data or the arguments; also where a page cannot compute the same as the net: the net
+            branches on its numbers, is random, has an op without JavaScript, or is too large.
+
+    >>> from autograd_mini import nn
+    >>> X, y = nn.datasets.blobs(20, rng=0)
+    >>> training_page(nn.two_layer_net(2, 2, rng=1), X, y, optimizer=nn.SGD(nn.two_layer_net(2, 2), lr=0.5))
+    Traceback (most recent call last):
+        ...
+    ValueError: explore: the optimizer must hold the parameters of this net: was the net made anew after it?
+    >>> training_page(nn.two_layer_net(2, 2, rng=1), X, y)
+    <Explorer of net: save('net.html')>
+    """
+    if not isinstance(net, Module):
+        raise TypeError(f"explore: give a module, not {net!r} of type {type(net).__name__}")
+    if precision not in range(1, 18):
+        raise ValueError(f"explore: precision must be a whole number from 1 to 17, not {precision!r}")
+    if not is_recording():
+        raise RuntimeError("explore: inside no_grad() there is no gradient to follow")
+    inputs, targets = pairs_of(X, y)
+    compare = loss_named(loss)
+    parameters = net.parameters()
+    rate, decay = _descent(net, parameters, optimizer)
+    names = dict(zip(parameters, _names(net), strict=True))
+    if bad := [x for x in parameters if not math.isfinite(primal(x))]:
+        raise ValueError(f"explore: the parameter {names[bad[0]]} is {primal(bad[0])}")
+    widths = {len(t) if isinstance(t, list) else 0 for t in targets}
+    if len(widths) > 1:
+        raise ValueError("y: targets of different lengths")
+    if (numbers := len(inputs) * (len(inputs[0]) + max(1, *widths))) > MOST_NUMBERS:
+        raise ValueError(f"explore: X and y have {numbers:,} numbers, and at most {MOST_NUMBERS:,} fit a page")
+    recorded = Recorded(net, compare, parameters, inputs, targets)
+    rows = Rows()
+    functions = [loss_function(rows, kind.trace, len(parameters)) for kind in recorded.kinds]
+    outputs = output_function(rows, recorded.prediction, len(parameters))
+    board, neurons = board_facts(net, parameters, inputs[0])
+    of_neurons = "null" if neurons is None else output_function(rows, neurons, len(parameters))
+    named = getattr(compare, "__name__", "a function")
+    classes = _classes(named, recorded.count, targets)
+    facts = {
+        "precision": precision,
+        "net": repr(net),
+        "loss": named.replace("_", " "),
+        "rate": rate,
+        "decay": decay,
+        "parameters": [{"name": _name(names[x]), "start": primal(x)} for x in parameters],
+        "biases": sorted({k for box in board["boxes"] for k in box["biases"]}) if board else [],
+        "inputs": [_name(f"x_{index(k)}") for k in range(1, len(inputs[0]) + 1)],
+        "X": inputs,
+        "y": targets,
+        "kinds": [kind.examples for kind in recorded.kinds],
+        "outputs": recorded.count,
+        "equations": sum(len(kind.trace.equations) for kind in recorded.kinds),
+        "classes": classes,
+        "cost": recorded.cost,
+        "slopes": recorded.slopes,
+        "board": board,
+    }
+    parts = {
+        "title": html.escape(f"Train {_shortened(repr(net))}"),
+        "facts": as_json(facts),
+        "rows": as_script(rows, functions, outputs, of_neurons),
+        "colours": colours(),
+        "style": part("training.css"),
+        "trainer": part("trainer.js"),
+        "tools": part("tools.js"),
+        "view": part("training.js"),
+    }
+    return Explorer("net", filled(part("training.html"), parts), HEIGHT)
+
+
+def _descent(net: Module, parameters: list[Value], optimizer: Optimizer | None) -> tuple[float, float]:
+    """Return the learning rate and the weight decay of plain gradient descent."""
+    if not parameters:
+        raise ValueError("explore: the net has no parameters")
+    if optimizer is None:
+        optimizer = SGD(net)
+    if not isinstance(optimizer, SGD):
+        name = type(optimizer).__name__ if isinstance(optimizer, Optimizer) else repr(optimizer)
+        error = ValueError if isinstance(optimizer, Optimizer) else TypeError
+        raise error(f"explore: the page trains by gradient descent, so that the optimizer is an nn.SGD, not {name}")
+    if optimizer.momentum:
+        raise ValueError(f"explore: the page has no momentum, but the optimizer has {optimizer.momentum:g}")
+    if callable(optimizer.lr):
+        raise ValueError("explore: the learning rate is set in the page: give the optimizer a number as lr")
+    if {*optimizer.parameters} != {*parameters}:
+        raise ValueError("explore: the optimizer must hold the parameters of this net: was the net made anew after it?")
+    return optimizer.rate(), optimizer.weight_decay
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _names(net: Module) -> list[str]:
+    """Return the names of the parameters, in order: their labels, or where these are no names their paths."""
+    paths: dict[Value, str] = {}
+    for path, x in net.named_parameters():
+        paths.setdefault(x, path)
+    labels = [x.label for x in paths]
+    unique = all(labels) and len(set(labels)) == len(labels)
+    return labels if unique else list(paths.values())
+
+
+def _name(label: str) -> list[list[str]]:
+    return runs_of(Typeset.name(label).runs)
+
+
+def _classes(loss: str, outputs: int, targets: list[Any]) -> dict[str, Any] | None:
+    """Return how the page tells classes, as `nn.accuracy` does; None where the targets are no classes.
+
+    Of several outputs the largest counts, and a target is a class or a share of each; one output is compared with a
+    threshold, and the classes are then the two sides of it.
+    """
+    if outputs > 1:
+        of: list[int] = []
+        for t in targets:
+            if isinstance(t, list) and len(t) == outputs and set(t) == {0.0, 1.0} and math.fsum(t) == 1.0:
+                of.append(t.index(1.0))
+            elif not isinstance(t, list) and t in range(outputs):
+                of.append(int(t))
+            else:
+                return None
+        return {"threshold": None, "names": [str(k) for k in range(outputs)], "of": of}
+    kinds = set(targets) if not any(isinstance(t, list) for t in targets) else set()
+    if not kinds or not (kinds <= {0.0, 1.0} or kinds <= {-1.0, 1.0}):
+        return None
+    signed = -1.0 in kinds or loss in ("hinge", "binary_cross_entropy_with_logits")
+    low = "−1" if -1.0 in kinds or loss == "hinge" else "0"
+    return {"threshold": 0.0 if signed else 0.5, "names": [low, "1"], "of": [int(t > 0) for t in targets]}

@@ -1,0 +1,767 @@
+"""The page in a browser: what a reader sees, clicks and hears."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pages import fan_out, formula
+
+import autograd_mini as ag
+from autograd_mini import Explorer, Value, nn
+from autograd_mini.pages.templates import markup
+from autograd_mini.pictures.typeset import Typeset
+from autograd_mini.printing import names_of
+from autograd_mini.value import derivatives_of
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    api = pytest.importorskip("playwright.sync_api")
+    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+    path = next((name for name in found if name), None)
+    with api.sync_playwright() as playwright:
+        try:
+            chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        except api.Error as error:
+            pytest.skip(f"no Chromium starts: {str(error).splitlines()[0]}")
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def opened(browser: Any, tmp_path: Path) -> Iterator[Any]:
+    """Open a page; anything it asks for or complains of is an error."""
+    complaints: list[str] = []
+    contexts = []
+
+    def open_page(explorer: Explorer | str, **how: Any) -> Any:
+        context = browser.new_context(**{"reduced_motion": "reduce", **how})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("request", lambda request: complaints.extend([request.url] * (not request.url.startswith("file:"))))
+        path = tmp_path / "page.html"
+        path.write_text(explorer if isinstance(explorer, str) else explorer.html, "utf-8")
+        page.goto(path.as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def net_cost() -> Value:
+    net = nn.MLP(2, [2, 1], output="sigmoid", rng=0)
+    return nn.cost(net, [[1.0, 2.0], [0.5, -1.0]], [[1.0], [0.0]])
+
+
+def text_of(page: Any, selector: str) -> str:
+    """Return the text of an element, each space a plain one."""
+    return str(page.text_content(selector)).replace("\xa0", " ").replace("\u2009", "")
+
+
+def box(i: int, part: str = "", picture: str = "picture") -> str:
+    return f'#{picture} .box[data-node="{i}"] {part}'.strip()
+
+
+def press(page: Any, key: str, times: int = 1) -> None:
+    for _ in range(times):
+        page.keyboard.press(key)
+
+
+def number(x: float) -> str:
+    """Return a number as a box shows it."""
+    return re.sub("<[^>]*>", "", markup(Typeset.number(float(x), 4).string))
+
+
+def assert_all_numbers(page: Any, moved: Value) -> None:
+    """Check the numbers of all boxes against the engine's, at the end of the reverse pass."""
+    order = ag.topological_order(moved)
+    names = names_of(order, moved)
+    for i, (node, slope) in enumerate(derivatives_of(moved, order).items()):
+        assert text_of(page, box(i, ".value")) == number(node.data)
+        name = re.sub("<[^>]*>", "", markup(Typeset.derivative(names[moved], names[node]).string))
+        assert text_of(page, box(i, ".slope")) == f"{name} = {number(slope)}".replace("\u2009", "")
+
+
+# Steps.
+
+
+def test_stepping_with_buttons_and_keys(opened: Any) -> None:
+    page = opened(ag.explore(formula()))
+    assert [text_of(page, box(i, ".value")) for i in range(6)] == ["5", "3", "2", "?", "?", "?"]
+    assert text_of(page, "#said") == "The leaves are given: a = 5, b = 3, c = 2."
+    assert text_of(page, "#at") == "Step 1 of 11"
+    assert page.get_attribute("[data-go=back]", "aria-disabled") == "true"
+    for _ in range(3):
+        page.click("text=Next")
+    assert text_of(page, "#said") == "J = 3v = 3 · 11 = 33"
+    assert text_of(page, box(5, ".value")) == "33"
+    assert page.get_attribute("[data-mode=values]", "aria-pressed") == "true"
+    page.click("text=Back")
+    assert text_of(page, box(5, ".value")) == "?"
+    press(page, "ArrowRight", 6)
+    assert text_of(page, "#said") == "dJ/db = dJ/du · du/db = 3 · c = 3 · 2 = 6"
+    assert page.get_attribute("[data-mode=reverse]", "aria-pressed") == "true"
+    page.wait_for_function("document.getElementById('live').textContent.startsWith('dJ/db = dJ/du')")
+    assert page.locator("#picture .arrow.now").get_attribute("data-edge") == "0"
+    assert page.locator("#picture .box.now").get_attribute("data-node") == "3"
+    assert page.locator("#picture .box.into").get_attribute("data-node") == "1"
+    assert text_of(page, box(1, ".slope")) == "dJ/db = 6"
+    assert text_of(page, box(2, ".slope")) == "dJ/dc = ?"
+    assert text_of(page, '#picture .arrow[data-edge="0"] text') == "∂u/∂b = c = 2"
+    assert text_of(page, '#picture .arrow[data-edge="1"] text') == "∂u/∂c"
+    page.keyboard.press("Shift+ArrowLeft")
+    assert text_of(page, "#said") == "dJ/da = dJ/dv · dv/da = 3 · 1 = 3"
+    page.keyboard.press("Shift+ArrowRight")
+    assert text_of(page, "#said").startswith("dJ/db = ")
+    page.keyboard.press("End")
+    assert text_of(page, "#at") == "Step 11 of 11"
+    assert text_of(page, "#said") == "Every edge has been used: dJ/da = 3, dJ/db = 6, dJ/dc = 9."
+    assert page.get_attribute("[data-go=step]", "aria-disabled") == "true"
+    press(page, "ArrowRight")
+    assert text_of(page, "#at") == "Step 11 of 11"
+    assert_all_numbers(page, formula())
+    page.keyboard.press("Home")
+    assert text_of(page, "#said").startswith("The leaves are given")
+    page.click("[data-mode=reverse]")
+    assert text_of(page, "#said") == "dJ/dJ = 1"
+    page.click("[data-mode=values]")
+    assert text_of(page, "#at") == "Step 1 of 11"
+
+
+def test_ids_are_unique_once_the_page_has_drawn(opened: Any) -> None:
+    page = opened(ag.explore(formula(), beside="overwrite"))
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map(element => element.id)")
+    assert len(ids) == len(set(ids))
+
+
+def test_a_sum_that_goes_on_says_so(opened: Any) -> None:
+    page = opened(ag.explore(fan_out()))
+    press(page, "ArrowRight", 4)
+    assert text_of(page, box(0, ".slope")) == "dz/dx = ?"
+    press(page, "ArrowRight")
+    assert text_of(page, "#said").startswith("dz/dx += ∂z/∂x = s = −6")
+    assert text_of(page, box(0, ".slope")) == "dz/dx = −6 + …"
+    press(page, "ArrowRight")
+    assert text_of(page, box(0, ".slope")) == "dz/dx = −12"
+
+
+def test_pointing_at_a_box_and_focusing_it_derives_its_derivative(opened: Any) -> None:
+    page = opened(ag.explore(formula()))
+    page.hover(box(1))
+    assert text_of(page, "#of") == "dJ/db"
+    assert text_of(page, "#derivation") == "b = 3\ndJ/db = ?"
+    page.keyboard.press("End")
+    assert text_of(page, "#derivation") == "b = 3\ndJ/db = dJ/dv · dv/du · du/db = 3 · 1 · c = 3 · 1 · 2 = 6"
+    page.focus(box(4))
+    assert text_of(page, "#derivation") == "v = a + u = 5 + 6 = 11\ndJ/dv = 3"
+
+
+def test_playing_and_pausing(opened: Any) -> None:
+    page = opened(ag.explore(formula()))
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)  # so that only `run_for` lets time pass
+    page.click("#play")
+    assert "Pause" in text_of(page, "#play")
+    page.clock.run_for(3300)
+    assert text_of(page, "#at") == "Step 3 of 11"
+    page.click("#play")
+    page.clock.run_for(5000)
+    assert text_of(page, "#at") == "Step 3 of 11"
+    page.select_option("#speed", "4")
+    page.locator("body").press("Space")
+    page.clock.run_for(850)
+    assert text_of(page, "#at") == "Step 5 of 11"
+    press(page, "ArrowLeft")  # a step by hand ends it
+    page.clock.run_for(5000)
+    assert text_of(page, "#at") == "Step 4 of 11"
+    page.click("#play")
+    page.clock.run_for(60_000)
+    assert text_of(page, "#at") == "Step 11 of 11"
+    assert page.get_attribute("#play", "aria-pressed") == "false"
+    page.click("#play")  # from the start again
+    assert text_of(page, "#at") == "Step 1 of 11"
+
+
+def test_forward_mode(opened: Any) -> None:
+    page = opened(ag.explore(formula()))
+    page.select_option("#leaf", label="c")
+    page.click("[data-mode=forward]")
+    assert text_of(page, "#said") == "dc/dc = 1, and 0 for every other leaf"
+    assert [text_of(page, box(i, ".slope")) for i in (0, 2, 3)] == ["da/dc = 0", "dc/dc = 1", "du/dc = ?"]
+    assert "with respect to c" in text_of(page, "#where")
+    press(page, "ArrowRight")
+    assert text_of(page, "#said") == "du/dc = b = 3"
+    assert page.locator("#picture .arrow.now").get_attribute("data-edge") == "1"
+    page.keyboard.press("End")
+    assert text_of(page, "#said") == "c has been followed to the output: dJ/dc = 9."
+    assert [text_of(page, box(i, ".slope")) for i in (3, 4, 5)] == ["du/dc = 3", "dv/dc = 3", "dJ/dc = 9"]
+    assert text_of(page, "#counts").startswith("Multiplications: 5 in reverse mode, for all 3 leaves at once; 3 in")
+    page.select_option("#leaf", label="a")
+    assert text_of(page, "#said") == "da/da = 1, and 0 for every other leaf"
+    page.locator("body").press("r")
+    assert text_of(page, "#said") == "dJ/dJ = 1"
+
+
+def test_another_output(opened: Any) -> None:
+    page = opened(ag.explore(formula()))
+    page.keyboard.press("End")
+    page.select_option("#output", label="v")
+    assert text_of(page, "#said") == "dv/dv = 1"
+    page.keyboard.press("End")
+    assert text_of(page, "#said") == "Every edge has been used: dv/da = 1, dv/db = 2, dv/dc = 3."
+    assert text_of(page, box(1, ".slope")) == "dv/db = 2"
+    assert text_of(page, "#result") == "v = 11"
+    unused = page.locator("#picture .box.unused")
+    assert unused.count() == 1
+    assert unused.get_attribute("data-node") == "5"
+    assert text_of(page, ".leaf:nth-child(3) output") == "dv/dc = 3"
+
+
+# Leaves.
+
+
+def test_sliders_and_number_boxes_recompute_all_numbers(opened: Any) -> None:
+    text = "p = sigmoid(w*x + b); L = -log(p) + 0.01*w**2"
+    f = ag.expression(text, w=2, x=-0.5, b=0.1)
+    page = opened(ag.explore(f))
+    page.keyboard.press("End")
+    at = text_of(page, "#at")
+    page.focus("#leaf-0")
+    page.keyboard.press("ArrowRight")  # moves the slider and not the step
+    w = float(page.input_value("#leaf-0"))
+    assert w > 2
+    assert text_of(page, "#at") == at
+    moved = ag.expression(text, w=w, x=-0.5, b=0.1)
+    assert_all_numbers(page, moved)
+    assert text_of(page, "#result") == f"L = {number(moved.data)}"
+    assert page.get_attribute("#leaf-0", "aria-valuetext") == number(w)
+    page.wait_for_function("document.getElementById('live').textContent.includes('dL/dw')")
+    page.fill(".leaf:nth-child(2) input[type=number]", "1e3")
+    assert text_of(page, box(1, ".value")) == "1000"
+    assert_all_numbers(page, ag.expression(text, w=w, x=1000, b=0.1))
+    page.fill(".leaf:nth-child(2) input[type=number]", "")  # no number: nothing moves
+    assert text_of(page, box(1, ".value")) == "1000"
+    page.click("#reset")
+    assert_all_numbers(page, f)
+
+
+def test_a_number_is_edited_in_its_box(opened: Any) -> None:
+    page = opened(ag.explore(formula()))
+    page.keyboard.press("End")
+    page.click(box(1))
+    assert page.input_value("#picture input") == "3"
+    page.keyboard.type("-4")
+    page.keyboard.press("Enter")
+    assert page.locator("#picture input").count() == 0
+    moved = ag.expression("u = b*c; v = a + u; J = 3*v", a=5, b=-4, c=2)
+    assert_all_numbers(page, moved)
+    assert page.evaluate("document.activeElement.dataset.node") == "1"
+    page.keyboard.press("Enter")  # by keyboard, and given up
+    page.keyboard.type("7")
+    page.keyboard.press("Escape")
+    assert page.locator("#picture input").count() == 0
+    assert_all_numbers(page, moved)
+    page.keyboard.press("Enter")
+    page.keyboard.type("0.5")
+    page.click("#counts")  # leaving it takes the number
+    assert_all_numbers(page, ag.expression("u = b*c; v = a + u; J = 3*v", a=5, b=0.5, c=2))
+    page.click(box(3))  # which is computed
+    assert page.locator("#picture input").count() == 0
+
+
+def test_numbers_are_recomputed_step_by_step(opened: Any) -> None:
+    page = opened(ag.explore(formula()))
+    page.keyboard.press("End")
+    page.select_option("#recompute", "steps")
+    page.fill(".leaf:nth-child(2) input[type=number]", "4")
+    assert [text_of(page, box(i, ".value")) for i in range(6)] == ["5", "4", "2", "?", "?", "?"]
+    page.click("[data-go=step]")
+    assert text_of(page, "#said") == "u = bc = 4 · 2 = 8"
+    page.keyboard.press("End")
+    page.fill(".leaf:nth-child(1) input[type=number]", "1")
+    assert [text_of(page, box(i, ".value")) for i in range(6)] == ["1", "4", "2", "8", "?", "?"]
+
+
+def test_what_has_no_value_says_why(opened: Any) -> None:
+    page = opened(ag.explore(ag.expression("l = log(x); y = 2*l", x=1)))
+    press(page, "ArrowRight")
+    page.fill(".leaf input[type=number]", "-1")
+    assert text_of(page, box(1, ".value")) == "nan"
+    assert text_of(page, "#said").endswith("l has no value: it needs x > 0")
+
+
+def test_the_curve_and_its_tangent_appear_at_their_steps_and_move(opened: Any) -> None:
+    page = opened(ag.explore(formula()))
+    assert page.locator("#curve svg").count() == 0
+    assert re.match("The curve appears when J is known, .*tangent when dJ/da is", text_of(page, "#curve-note"))
+    press(page, "ArrowRight", 3)
+    assert page.get_attribute("#curve svg", "aria-label") == "Curve of J against a"
+    assert page.locator("#curve line").count() == 0
+    press(page, "ArrowRight", 3)
+    assert page.locator("#curve line").count() == 1
+    assert text_of(page, "#curve-note") == "At a = 5 the tangent has the slope dJ/da = 3."
+
+    def ends() -> tuple[list[float], list[float], list[float]]:
+        """Return the ends of the curve, those of the tangent, and the point."""
+        points = re.findall(r"[ML](\S+) ([^ML]+)", page.get_attribute("#curve g path", "d"))
+        line = page.locator("#curve line")
+        dot = page.locator("#curve circle")
+        return (
+            [float(x) for pair in (points[0], points[-1]) for x in pair],
+            [float(line.get_attribute(key)) for key in ("x1", "y1", "x2", "y2")],
+            [float(dot.get_attribute(key)) for key in ("cx", "cy")],
+        )
+
+    curve, tangent, before = ends()
+    assert tangent == pytest.approx(curve, abs=0.2)  # J is a straight line over a
+    page.fill("#leaf-0", "-6")
+    _, _, after = ends()
+    assert after[0] < before[0]
+    assert after[1] > before[1]
+    assert text_of(page, "#curve-note") == "At a = −6 the tangent has the slope dJ/da = 3."
+    page.fill(".leaf input[type=number]", "3e7")
+    assert page.locator("#curve svg", has_text="<sup>").count() == 0
+
+
+def test_an_op_of_ones_own_that_branches_moves_on(opened: Any) -> None:
+    @ag.custom_rule(lambda x, y, z: y if x > 0 else 0.0, lambda x, y, z: z / y)
+    def bent(x: float, y: float) -> float:
+        return y * x if x > 0 else 0.0
+
+    page = opened(ag.explore(bent(Value(0.5, "x"), Value(3.0, "y"))))
+    page.keyboard.press("End")
+    assert page.is_hidden("#frozen")
+    assert text_of(page, "#result") == "f = 1.5"
+    page.fill("#leaf-0", "1")
+    assert text_of(page, "#result") == "f = 3"
+    assert [text_of(page, box(i, ".slope")) for i in (0, 1)] == ["df/dx = 3", "df/dy = 1"]
+    page.focus("#leaf-0")
+    page.keyboard.press("Home")
+    assert text_of(page, "#result") == "f = 0"
+
+
+def test_what_is_off_says_why(opened: Any) -> None:
+    page = opened(ag.explore(ag.digamma(Value(2.5, "x"))))
+    assert page.is_disabled("#leaf-0")
+    assert page.is_disabled(".leaf input[type=number]")
+    assert page.is_hidden("#reset")
+    assert "The sliders are off: polygamma has no function in JavaScript: _scipy" in text_of(page, "#frozen")
+    page.keyboard.press("End")
+    assert text_of(page, box(0, ".slope")) == "df/dx = 0.4904"
+    page.click(box(0))
+    assert page.locator("#picture input").count() == 0
+    assert "which are off" in text_of(page, "#curve-note")
+    left = ag.custom_rule(lambda x, z: 0.0)(lambda x: (int(x) * 3**40 + 1) % 7)  # beyond JavaScript's whole numbers
+    page = opened(ag.explore(left(Value(5.0, "x"))))
+    assert page.is_disabled("#leaf-0")
+    assert "JavaScript computes other numbers than the engine did" in text_of(page, "#frozen")
+
+
+def test_labels_are_text(opened: Any) -> None:
+    odd = "</script><script>console.log('ran')</script><img src=x>"
+    page = opened(ag.explore(Value(2.0, odd) * 2, beside={odd: 3.0}))
+    press(page, "ArrowRight", 2)
+    page.keyboard.press("End")
+    assert text_of(page, ".leaf label") == odd
+    assert page.locator("img").count() == 0
+    page.click("[data-how=quiz]")
+    page.fill("#answer", "<img src=x onerror=console.log(1)>")
+    page.keyboard.press("Enter")
+    assert page.is_visible("#verdict")
+    assert page.locator("img").count() == 0
+    page.evaluate("() => { window.print = () => {}; }")
+    page.click("#print")
+    assert page.locator("img").count() == 0
+
+
+# Questions.
+
+ANSWERS = ["u", "bc", "v", "11", "33", "J", "3", "3", "v", "1", "3", "1", "3", "c", "3c", "3", "9"]
+
+
+def answer(page: Any, text: str) -> str:
+    """Answer a question and return the verdict."""
+    page.fill("#answer", text)
+    page.keyboard.press("Enter")
+    return text_of(page, "#verdict")
+
+
+def test_a_quiz_from_the_first_question_to_the_score(opened: Any) -> None:
+    page = opened(ag.quiz(formula()))
+    for k, text in enumerate(ANSWERS):
+        assert text_of(page, "#at") == f"Question {k + 1} of {len(ANSWERS)}"
+        if k == 4:
+            assert answer(page, "34").startswith("Not yet.")
+        if k == 14:
+            assert answer(page, "2").startswith("That is only the local derivative du/db.")
+        assert page.get_attribute("[data-go=step]", "aria-disabled") == "true"
+        assert answer(page, text) == "Right."
+        assert page.locator("#verdict.right").count() == 1
+        assert page.is_hidden("#form")
+        page.keyboard.press("Enter")  # Next has the focus
+    assert text_of(page, "#at") == "Score"
+    assert text_of(page, "#ask") == "You have answered every question."
+    assert text_of(page, "#said") == "15 of 17 right at the first try"
+    assert page.is_enabled("#leaf-0")
+    assert_all_numbers(page, formula())
+
+
+def test_a_quiz_shows_nothing_before_it_is_answered(opened: Any) -> None:
+    page = opened(ag.explore(formula(), quiz=True))
+    assert text_of(page, "#ask").startswith("Which node can be computed next?")
+    assert page.locator("#picture .box.now").count() == 0  # which would be the answer
+    assert page.is_disabled("#leaf-0")
+    assert "after the last question" in text_of(page, "#frozen")
+    answer(page, "u")
+    page.keyboard.press("Enter")
+    assert text_of(page, "#ask") == "What is u?"
+    assert text_of(page, box(3, ".value")) == "?"
+    assert answer(page, "1.5").startswith("Did you divide?")
+    assert page.locator("#verdict.right").count() == 0
+    page.wait_for_function("document.getElementById('live').textContent.startsWith('Did you divide?')")
+    assert page.evaluate("document.activeElement.id") == "answer"
+    assert text_of(page, box(3, ".value")) == "?"
+    answer(page, "6")
+    assert text_of(page, box(3, ".value")) == "6"
+    assert text_of(page, "#said") == "u = bc = 3 · 2 = 6"
+    page.keyboard.press("ArrowLeft")  # back to a question that is answered
+    assert text_of(page, "#at") == "Question 1 of 17"
+    page.click("[data-how=watch]")
+    assert text_of(page, "#at") == "Step 1 of 11"
+    assert page.is_enabled("#leaf-0")
+    assert page.is_hidden("#form")
+
+
+def test_a_hint_and_an_answer_that_is_shown_do_not_count(opened: Any) -> None:
+    page = opened(ag.quiz(ag.expression("J = a*b", a=2, b=7)))
+    assert text_of(page, "#ask") == "What is J?"
+    page.click("#hint")
+    assert text_of(page, "#said") == "J = ab = ?"
+    page.click("#hint")
+    assert text_of(page, "#said") == "J = ab = 2 · 7 = ?"
+    assert page.get_attribute("#hint", "aria-disabled") == "true"
+    assert answer(page, "14") == "Right."
+    press(page, "Enter")
+    assert text_of(page, "#ask").startswith("What is the local derivative dJ/da")
+    assert text_of(page, '#picture .arrow[data-edge="0"] text') == "∂J/∂a"
+    page.click("#show")
+    assert text_of(page, "#said") == "dJ/da = b = 7"
+    assert text_of(page, '#picture .arrow[data-edge="0"] text') == "∂J/∂a = b = 7"
+    press(page, "Enter")
+    for text in ("7", "2", "a"):
+        assert answer(page, text) == "Right."
+        press(page, "Enter")
+    assert text_of(page, "#said") == "3 of 5 right at the first try"
+
+
+def test_the_next_node_is_chosen_in_the_picture(opened: Any) -> None:
+    page = opened(ag.quiz(formula()))
+    page.click(box(4))
+    assert text_of(page, "#verdict") == "v has to wait.It is computed from u, and that is not known yet."
+    page.click(box(3))
+    assert text_of(page, "#verdict") == "Right."
+    page.click(box(4))  # which is no answer now
+    assert text_of(page, "#verdict") == "Right."
+    press(page, "ArrowRight")
+    answer(page, "6")
+    press(page, "Enter")
+    page.focus(box(4))  # by keyboard
+    press(page, "Enter")
+    assert text_of(page, "#verdict") == "Right."
+    assert text_of(page, "#at") == "Question 3 of 17"
+
+
+def test_a_quiz_of_forward_mode(opened: Any) -> None:
+    page = opened(ag.quiz(ag.expression("J = a*b", a=2, b=7)))
+    page.click("[data-mode=forward]")
+    assert text_of(page, "#ask") == "What is dJ/da?"
+    assert answer(page, "2").startswith("Not yet") or page.locator("#verdict.right").count() == 0
+    assert answer(page, "b") == "Right."
+    assert text_of(page, box(2, ".slope")) == "dJ/da = 7"
+
+
+def test_a_quiz_of_a_leaf_has_no_questions(opened: Any) -> None:
+    page = opened(ag.explore(Value(2.0, "x"), quiz=True))
+    for key in ("ArrowRight", "ArrowLeft", "Home", "End", "ArrowRight"):
+        page.keyboard.press(key)
+    assert "nothing to ask" in text_of(page, "#ask")
+
+
+def test_a_sheet_is_printed_with_its_key(opened: Any) -> None:
+    page = opened(ag.quiz(formula()))
+    page.evaluate("() => { window.print = () => { window.printed = (window.printed ?? 0) + 1; }; }")
+    page.click("#print")
+    assert page.evaluate("window.printed") == 1
+    page.emulate_media(media="print")
+    assert page.is_visible("#sheet")
+    assert page.is_hidden("main")
+    questions, key = (page.locator(f"#sheet {name} > li").all_text_contents() for name in ("> ol", ".key ol"))
+    assert len(questions) == len(key) == 13  # without those for the next node
+    assert questions[0] == "What is u?"
+    assert key[0] == "u = bc = 3 · 2 = 6"
+    assert key[-1] == "dJ/dc = dJ/du · du/dc = 3 · b = 3 · 3 = 9"
+    values = [text_of(page, f'#sheet .box[data-node="{i}"] .value') for i in range(6)]
+    assert values == ["5", "3", "2", "?", "?", "?"]
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map(element => element.id)")
+    assert len(ids) == len(set(ids))
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.emulate_media(media="screen")
+    assert page.is_visible("main")
+    assert text_of(page, "#at") == "Question 1 of 17"
+    assert page.is_hidden("#sheet")
+
+
+# Two runs.
+
+
+def test_a_wrong_pass_beside_the_right_one(opened: Any) -> None:
+    page = opened(ag.explore(fan_out(), beside="overwrite"))
+    assert text_of(page, "#first-caption") == "The right pass"
+    assert text_of(page, "#second-caption").startswith("Assign where a derivative must be added")
+    assert page.locator(".box.differs").count() == 0
+    page.keyboard.press("End")
+    assert [text_of(page, box(0, ".slope", name)) for name in ("picture", "picture-2")] == ["dz/dx = −12", "dz/dx = −6"]
+    differs = page.locator(".box.differs")
+    assert differs.count() == 1
+    assert differs.get_attribute("data-node") == "0"
+    assert page.locator("#picture-2 .box.differs").count() == 1
+    assert text_of(page, "#second-said").endswith("dz/dx = −6, dz/dy = 9.")
+    page.fill("#leaf-0", "1")
+    assert text_of(page, box(0, ".value", "picture-2")) == "1"
+
+
+def test_other_numbers_beside_those_of_the_graph(opened: Any) -> None:
+    page = opened(ag.explore(formula(), beside={"b": 4.0}))
+    page.keyboard.press("End")
+    moved = ag.expression("u = b*c; v = a + u; J = 3*v", a=5, b=4, c=2)
+    for i, node in enumerate(ag.topological_order(moved)):
+        assert text_of(page, box(i, ".value", "picture-2")) == number(node.data)
+    found = page.locator("#picture-2 .box.differs")
+    different = {found.nth(k).get_attribute("data-node") for k in range(found.count())}
+    assert different == {"1", "2", "3", "4", "5"}  # b and what follows, and dJ/dc
+    assert_all_numbers(page, formula())
+
+
+# Nets.
+
+
+def test_the_board_of_a_net_and_its_neurons(opened: Any) -> None:
+    page = opened(ag.explore(net_cost()), viewport={"width": 1280, "height": 900})
+    titles = page.locator("#which option").all_text_contents()
+    assert titles[:2] == ["Net, example 1", "Net, example 2"]
+    assert titles[-1] == "All nodes"
+    assert page.locator("#picture .wire").count() >= 6
+    neuron = page.locator("#picture .neuron").first
+    neuron.click()
+    opened_one = page.evaluate("document.getElementById('which').selectedOptions[0].textContent")
+    assert opened_one in titles[2:-1]
+    assert page.locator("#picture .neuron").count() == 0
+    assert page.locator("#picture .arrow").count() > 2
+    page.locator("body").press("Escape")
+    assert page.input_value("#which") == "0"
+    page.locator("#picture .neuron").first.press("Enter")  # by keyboard
+    assert page.input_value("#which") != "0"
+    page.select_option("#which", label="All nodes")
+    cost = net_cost()
+    assert page.locator("#picture .box").count() == len(ag.topological_order(cost))
+    page.locator("body").press("End")
+    assert_all_numbers(page, cost)
+    weights = [number(weight) for node in ag.topological_order(cost) for weight in node.partials]
+    assert page.locator("#picture .arrow text").all_text_contents() == weights
+
+
+def test_the_picture_follows_the_steps(opened: Any) -> None:
+    page = opened(ag.explore(net_cost()))
+    n = int(text_of(page, "#at").split()[-1])
+    seen = set()
+    while text_of(page, "#at") != f"Step {n} of {n}":
+        press(page, "Shift+ArrowRight")
+        seen.add(page.input_value("#which"))
+        assert text_of(page, "#at") == f"Step {n} of {n}" or page.locator("#picture .box.now").count() == 1
+    assert len(seen) >= 2
+
+
+# Themes, windows, presenting.
+
+
+def brightness(page: Any) -> tuple[int, int]:
+    """Return how bright the letters and the ground are."""
+    ink, ground = page.evaluate(
+        "(() => { const style = getComputedStyle(document.body); return [style.color, style.backgroundColor]"
+        ".map(text => text.match(/\\d+/g).slice(0, 3).reduce((x, y) => x + Number(y), 0)); })()"
+    )
+    return ink, ground
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_theme_is_the_systems_or_the_readers_choice(opened: Any, scheme: str) -> None:
+    page = opened(ag.explore(formula()), color_scheme=scheme)
+    ink, ground = brightness(page)
+    assert (ink < ground) is (scheme == "light")
+    assert abs(ink - ground) > 500
+    page.click("#theme")
+    ink, ground = brightness(page)
+    assert (ink < ground) is (scheme == "dark")
+    page.click("#theme")
+    page.evaluate("postMessage({theme: 'dark'}, '*')")
+    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    page.evaluate("postMessage({theme: 'pink'}, '*'); postMessage(null, '*'); postMessage({theme: 'light'}, '*')")
+    page.wait_for_function("document.documentElement.dataset.theme === 'light'")
+
+
+def test_the_notebooks_theme_is_followed(opened: Any) -> None:
+    cell = ag.explore(formula())._repr_html_()
+    page = opened(f'<!doctype html><body data-jp-theme-light="false"><div>{cell}</div></body>')
+    root = page.frame_locator("iframe").locator("html[data-theme=dark]")
+    root.wait_for(state="attached")
+    page.evaluate("document.body.dataset.jpThemeLight = 'true'")
+    page.frame_locator("iframe").locator("html[data-theme=light]").wait_for(state="attached")
+    page.evaluate("delete document.body.dataset.jpThemeLight; document.body.className = 'vscode-dark'")
+    page.frame_locator("iframe").locator("html[data-theme=dark]").wait_for(state="attached")
+
+
+def test_a_page_that_is_loaded_out_of_sight(opened: Any) -> None:
+    page = opened(f"<!doctype html><body><div id=cell hidden>{ag.explore(formula())._repr_html_()}</div></body>")
+    inside = page.frame_locator("iframe")
+    page.eval_on_selector("iframe", "frame => { frame.loading = 'eager'; }")
+    inside.locator(".box").nth(5).wait_for(state="attached")
+    page.eval_on_selector("#cell", "cell => { cell.hidden = false; }")
+    for i in range(6):  # and no step, which would write the boxes anew
+        frame = inside.locator(box(i, ".outline"))
+        frame.wait_for(state="visible")
+        outer = frame.bounding_box()
+        for text in inside.locator(box(i, "text")).all():
+            if text.text_content():
+                found = text.bounding_box()
+                assert outer["x"] < found["x"]
+                assert found["x"] + found["width"] < outer["x"] + outer["width"]
+
+
+WITHIN = """() => {
+  const panel = document.querySelector('aside').getBoundingClientRect();
+  const boxes = [...document.querySelectorAll('#picture .box.now, #picture .box.into')];
+  return boxes.length > 0 && boxes.every(box => {
+    const {left, right, top, bottom} = box.getBoundingClientRect();
+    return left >= 0 && right <= 390 && top >= 0 && bottom <= Math.min(panel.top, innerHeight) + 1;
+  });
+}"""
+
+
+@pytest.mark.parametrize("name", ["J", "loss"])
+def test_phones(opened: Any, name: str) -> None:
+    loss = "p = sigmoid(w*x + b); -(y*log(p) + (1 - y)*log(1 - p))"
+    f = formula() if name == "J" else ag.expression(loss, w=2, x=-0.5, b=0.1, y=1)
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    page = opened(ag.explore(f), **phone)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390  # the picture scrolls, the page does not
+    n = int(text_of(page, "#at").split()[-1])
+    for _ in range(n - 2):
+        page.tap("[data-go=step]")
+        page.wait_for_function(WITHIN, timeout=5000)
+    page.click("[data-how=quiz]")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_a_net_on_a_phone(opened: Any) -> None:
+    page = opened(ag.explore(net_cost()), viewport={"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.select_option("#which", label="All nodes")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_presenting(opened: Any) -> None:
+    page = opened(ag.explore(formula()), viewport={"width": 1920, "height": 1080})
+    press(page, "p")
+    page.wait_for_function("document.body.classList.contains('presenting')")
+    press(page, "Space")
+    press(page, "PageDown")
+    press(page, "PageDown")
+    assert text_of(page, "#said") == "J = 3v = 3 · 11 = 33"
+    press(page, "PageUp")
+    assert text_of(page, "#said") == "v = a + u = 5 + 6 = 11"
+    press(page, "PageDown", 6)
+    sizes = page.evaluate("""() => [...document.querySelectorAll('#picture text, #said')]
+      .filter(text => text.textContent && text.getBoundingClientRect().height)
+      .map(text => [text.textContent, parseFloat(getComputedStyle(text).fontSize)
+        * (text.closest('svg')?.getScreenCTM().a ?? 1)])""")
+    assert len(sizes) > 12
+    assert min(sizes, key=lambda found: found[1])[1] >= 1080 / 40, sizes
+    assert page.evaluate("document.documentElement.scrollHeight") == 1080
+    assert page.is_hidden("header button")
+    visible = page.evaluate("document.querySelector('#said').getBoundingClientRect().bottom")
+    assert visible <= 1080
+    press(page, "Escape")
+    page.wait_for_function("!document.body.classList.contains('presenting')")
+    assert page.is_visible("header")
+    page.click("#present")
+    page.wait_for_function("document.body.classList.contains('presenting')")
+    press(page, "p")
+    page.wait_for_function("!document.body.classList.contains('presenting')")
+
+
+def test_presenting_a_quiz(opened: Any) -> None:
+    page = opened(ag.quiz(formula()), viewport={"width": 1920, "height": 1080})
+    page.click("#present")
+    for expected in ["u", "What is u?"]:
+        assert expected in text_of(page, "#ask") or expected == "u"
+        press(page, "Space")  # the answer
+        assert page.is_hidden("#form")
+        press(page, "Space")  # the next question
+    assert text_of(page, "#at") == "Question 3 of 17"
+    assert text_of(page, box(3, ".value")) == "6"
+
+
+# Without a mouse, and without eyes.
+
+
+def test_the_tab_key_goes_through_the_boxes_as_the_forward_pass(opened: Any) -> None:
+    page = opened(ag.explore(formula()))
+    visited = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        node, name = page.evaluate("[document.activeElement.dataset.node ?? '', document.activeElement.id]")
+        visited.append(node or name)
+        if name == "leaf":
+            break
+    assert [name for name in visited if name.isdigit()] == ["0", "1", "2", "3", "4", "5"]
+    assert visited[-1] == "leaf"  # the last control, so that none is out of reach
+    assert {"theme", "present", "play", "leaf-0", "recompute", "reset", "output"} <= set(visited)
+
+
+def test_the_accessibility_tree_tells_values_and_slopes(opened: Any) -> None:
+    page = opened(ag.explore(formula()))
+    tree = page.locator("body").aria_snapshot()
+    assert 'button "u: ?"' in tree
+    assert 'button "a: 5"' in tree
+    assert 'heading "J = 3(a + bc)" [level=1]' in tree
+    assert 'region "The graph"' in tree
+    assert 'slider "a"' in tree
+    assert 'button "Next"' in tree
+    press(page, "ArrowRight", 8)
+    page.wait_for_function("document.getElementById('live').textContent !== ''")
+    tree = page.locator("body").aria_snapshot()
+    assert 'button "u: 6; dJ/du = 3"' in tree
+    assert 'button "b: 3; dJ/db = 6"' in tree
+    assert 'button "c: 2; dJ/dc = ?"' in tree
+    assert re.search(r'status: "?dJ/db = dJ/du · du/db = 3 · c = 3 · 2 = 6', tree)
+    page.click("[data-how=quiz]")
+    tree = page.locator("body").aria_snapshot()
+    assert 'textbox "Your answer"' in tree
+    answer(page, "v")
+    page.wait_for_function("document.getElementById('live').textContent.startsWith('v has to wait')")
+
+
+def test_every_control_has_a_name(opened: Any) -> None:
+    page = opened(ag.explore(net_cost(), beside="overwrite", quiz=True))
+    tree = page.locator("body").aria_snapshot()
+    controls = r"\s*- (button|slider|textbox|combobox|spinbutton):?"
+    assert [line for line in tree.splitlines() if re.fullmatch(controls, line)] == []
