@@ -18,7 +18,6 @@ from typing import NoReturn
 from .explain import find, report
 from .expression import ExpressionError, expression
 from .files import write_whole
-from .pages.explorer import explore
 from .printing import op_table
 from .value import Value
 
@@ -157,6 +156,7 @@ def _pictures(output: Value, files: list[Path], precision: int) -> list[tuple[Pa
     """Return each file with its content, so that nothing is written before all of it is there."""
     if not files:
         return []
+    from .pages.explorer import explore
     from .pictures.drawing import FORMATS, draw
 
     drawing = draw(output, precision=precision)

@@ -16,6 +16,7 @@ from .explain import report
 from .expression import expression
 from .files import write_whole
 from .nn.plots import MISSING
+from .pages.explorer import Explorer, explore
 from .pictures.drawing import draw
 from .value import Value
 
@@ -23,42 +24,69 @@ __all__ = ["demo"]
 
 EXAMPLE = "u = b*c; v = a + u; J = 3*v"
 HIDDEN, EPOCHS, STEPS = 4, 80, 20
+RATE = 1.2  # of the page, where the net learns the flower in some 500 steps
 
 
 def demo(folder: Path) -> list[str]:
-    """Write the pictures and reports into a folder, print what they show, and return what could not be made."""
+    """Write the pictures, pages and reports into a folder, print what they show, and return what could not be made."""
     folder.mkdir(parents=True, exist_ok=True)
-    missing: dict[str, None] = {}
+    files = _Folder(folder)
+    _example(files)
+    _net(files)
+    pages = " and ".join(str(path) for path in files.pages)
+    print(f"\nOpen in a browser, to step through the example and to train the net: {pages}")
+    return list(files.missing)
 
-    def attempt(make: Callable[[], Any]) -> Any:
+
+class _Folder:
+    """The files that the demo writes, and the reasons why some are missing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.missing: dict[str, None] = {}
+        self.pages: list[Path] = []
+
+    def attempt(self, make: Callable[[], Any]) -> Any:
         """Make something that an extra may be missing for."""
         try:
             return make()
         except ImportError as error:
-            missing[str(error)] = None
+            self.missing[str(error)] = None
 
-    def write(name: str, content: bytes) -> None:
-        write_whole(folder / name, content)
-        print(f"wrote {folder / name}", file=sys.stderr)
+    def write(self, name: str, content: bytes) -> None:
+        write_whole(self.folder / name, content)
+        print(f"wrote {self.folder / name}", file=sys.stderr)
 
-    def picture(output: Value, name: str, **how: Any) -> None:
+    def picture(self, output: Value, name: str, **how: Any) -> None:
         drawing = draw(output, **how)
         for suffix in ("svg", "png", "dot"):
-            write(f"{name}.{suffix}", drawing.image(suffix))
+            self.write(f"{name}.{suffix}", drawing.image(suffix))
 
+    def page(self, name: str, made: Explorer) -> None:
+        self.write(f"{name}.html", made.html.encode())
+        self.pages.append(self.folder / f"{name}.html")
+
+
+def _example(files: _Folder) -> None:
+    """Derive and draw J = 3(a + bc)."""
     output = expression(EXAMPLE, a=5, b=3, c=2)
     output.backward()
     print("J = 3(a + bc) at a = 5, b = 3, c = 2, with u = bc, v = a + u, J = 3v\n")
     print(report(output, None, "text", 4))
     sys.stdout.flush()
-    attempt(lambda: picture(output, "J"))
-    write("J.md", (report(output, None, "markdown", 4) + "\n").encode())
+    files.attempt(lambda: files.picture(output, "J"))
+    files.attempt(lambda: files.page("J", explore(output)))
+    files.write("J.md", (report(output, None, "markdown", 4) + "\n").encode())
 
+
+def _net(files: _Folder) -> None:
+    """Train the two-layer net, and lay its gradients beside the text's formulas."""
     X, y = nn.datasets.flower(400, rng=1)
     net = nn.two_layer_net(2, HIDDEN, rng=2)
+    page = explore(net, X, y, optimizer=nn.SGD(net, lr=RATE))
     print(f"\nThe two-layer sigmoid net on the planar flower: {len(X)} points, {HIDDEN} hidden neurons\n")
     before, right = nn.cost(net, X, y).data, nn.accuracy(net, X, y)
-    table = attempt(lambda: nn.recover_formulas(net, X, y))
+    table = files.attempt(lambda: nn.recover_formulas(net, X, y))
     optimizer = nn.Adam(net, lr=0.05)
     history = nn.fit(net, X, y, optimizer=optimizer, epochs=EPOCHS, batch_size=50, rng=0)
     after = nn.cost(net, X, y, "binary_cross_entropy").data
@@ -79,10 +107,10 @@ def demo(folder: Path) -> list[str]:
     unsure = min(enumerate(nn.predict(net, X)), key=lambda place: abs(place[1] - 0.5))[0]
     J = nn.cost(net, [X[unsure]], [y[unsure]])  # where no neuron is saturated
     J.backward()
-    attempt(lambda: picture(J, "net", fold=True))
-    attempt(lambda: write("cost.png", _plot(lambda ax: nn.plot_history(history, ax))))
-    attempt(lambda: write("boundary.png", _plot(lambda ax: nn.plot_decision_boundary(net, X, y, ax))))
-    return list(missing)
+    files.attempt(lambda: files.picture(J, "net", fold=True))
+    files.attempt(lambda: files.write("cost.png", _plot(lambda ax: nn.plot_history(history, ax))))
+    files.attempt(lambda: files.write("boundary.png", _plot(lambda ax: nn.plot_decision_boundary(net, X, y, ax))))
+    files.page("net", page)
 
 
 def _plot(draw_on: Callable[[Any], object]) -> bytes:

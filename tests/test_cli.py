@@ -132,7 +132,8 @@ def test_demo(tmp_path: Path) -> None:
     assert "dJ/db = dJ/dv · dv/du · du/db = 3 · 1 · c = 3 · 1 · 2 = 6" in done.stdout
     pictures = [f"{name}.{suffix}" for name in ("J", "net") for suffix in ("dot", "png", "svg")]
     written = sorted(p.name for p in (tmp_path / "out").iterdir())
-    assert written == sorted([*pictures, "J.md", "boundary.png", "cost.png"])
+    assert written == sorted([*pictures, "J.md", "J.html", "net.html", "boundary.png", "cost.png"])
+    assert done.stdout.splitlines()[-1].endswith(f"the net: {Path('out') / 'J.html'} and {Path('out') / 'net.html'}")
     lines = done.stdout.splitlines()
     accuracies = [float(line.split()[-1].rstrip("%")) for line in lines if line.startswith(("before", "80 epochs"))]
     assert accuracies[0] < 60
