@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import random
@@ -278,7 +279,8 @@ def test_labels_are_text() -> None:
             return f"Odd<b>{odd}"
 
     found = training_page(Odd(), [[1.0], [2.0]], [1.0, 3.0], loss="mean_squared_error")
-    assert [x["name"] for x in facts(found)["parameters"]] == [[[odd, "i", ""]], [["<!--rows-->/*facts*/", "i", ""]]]
+    names = [x["name"] for x in facts(found)["parameters"]]
+    assert names == [f"<i>{html.escape(label)}</i>" for label in (odd, "<!--rows-->/*facts*/")]
     assert sum(tag == "script" for tag, _ in parts(found)) == 3
     assert "<script>alert" not in found.html
 
@@ -286,7 +288,7 @@ def test_labels_are_text() -> None:
 def test_the_names_of_parameters() -> None:
     def names(net: nn.Module, loss: str = "mean_squared_error") -> list[str]:
         found = facts(training_page(net, [[1.0, 2.0]], [1.0], loss=loss))
-        return ["".join(run[0] for run in x["name"]) for x in found["parameters"]]
+        return [re.sub("<[^>]*>", "", x["name"]) for x in found["parameters"]]
 
     assert names(nn.two_layer_net(2, 1)) == ["W11[1]", "W12[1]", "b[1]", "W11[2]", "b[2]"]
     assert names(nn.Neuron(2)) == ["w1", "w2", "b"]
@@ -312,7 +314,8 @@ def test_the_board() -> None:
         abs(a[0] - b[0]) > 40 or abs(a[1] - b[1]) > 16 for i, a in enumerate(places) for b in places[:i]
     )  # no number covers another
     alone = facts(training_page(nn.Neuron(2, "sigmoid"), *TWO))["board"]
-    assert [box["name"][0][0] for box in alone["boxes"][:-1]] == ["x", "x", "z", "a"]
+    names = [box["name"] for box in alone["boxes"][:-1]]
+    assert names == ["<i>x</i><sub>1</sub>", "<i>x</i><sub>2</sub>", "<i>z</i>", "<i>a</i>"]
     assert [wire["weight"] for wire in alone["wires"]] == [0, 1, None, None]
     many = facts(training_page(nn.MLP(2, [8, 8, 3], rng=0), *THREE, loss="cross_entropy"))["board"]
     assert sum(box["kind"] == "result" for box in many["boxes"]) == 19
@@ -396,7 +399,7 @@ def test_bad_arguments_are_refused() -> None:
 
     refused(TypeError, r"explore: give a module with X and y", net)
     refused(TypeError, r"explore: give a module with X and y", net, X)
-    refused(TypeError, r"explore: X, y and optimizer are for a module", Value(1.0), X, y)
+    refused(TypeError, r"explore: X, y, loss and optimizer are for a module", Value(1.0), X, y)
     refused(TypeError, r"unexpected keyword argument 'epochs'", net, X, y, epochs=3)
     refused(ValueError, r"y: 29 targets for 30 examples", net, X, y[:-1])
     refused(ValueError, r"X, row 0: expected finite numbers, not nan", net, [[math.nan, 1.0]], [1])
@@ -633,6 +636,21 @@ def test_the_themes_in_a_browser(opened: Any, page: Explorer) -> None:
     assert dark.evaluate(background) == "rgb(255, 255, 255)"
     dark.wait_for_timeout(100)
     assert sum(dark.eval_on_selector("#plane-canvas", PIXEL)[:3]) > 450
+
+
+def test_each_class_has_a_colour_in_a_browser(opened: Any) -> None:
+    X = [[math.cos(k), math.sin(k)] for k in range(8)]
+    shown = opened(training_page(nn.MLP(2, [3, 8], rng=0), X, list(range(8)), loss="cross_entropy"))
+    assert shown.locator("#plane-key li").count() == 9
+    for scheme in ("light", "dark"):
+        shown.emulate_media(color_scheme=scheme)
+        shown.wait_for_timeout(100)
+        colours = shown.evaluate("""() => {
+          const {colour, nameOfClass} = makePalette();
+          return Array.from({length: 8}, (_, k) => String(colour(nameOfClass(k))));
+        }""")
+        assert len(set(colours)) == 8
+        assert all(re.fullmatch(r"\d+,\d+,\d+", colour) for colour in colours)
 
 
 @pytest.mark.parametrize("name", ["text", "softmax", "regression", "five inputs", "one's own", "shares", "a neuron"])

@@ -1,7 +1,7 @@
 "use strict";
 // Answers as somebody types them: numbers, short formulas, names; nothing here touches the page.
 function makeAnswers(engine) {
-  const {nodes, edges, far, format, slopeName, tangentName} = engine;
+  const {nodes, edges, general, slopeName, tangentName} = engine;
   const LONG = 200; // characters of an answer
   const DEEP = 60; // brackets in brackets
   const {sin, cos, tan, sinh, cosh, tanh, exp, log, sqrt, abs} = Math;
@@ -42,6 +42,7 @@ function makeAnswers(engine) {
   function parse(text, vocabulary) {
     const longest = [...vocabulary.keys()].sort((x, y) => y.length - x.length);
     let rest = text
+      .replace(/=\s*$/, "")
       .trim()
       .replace(/[−–]/g, "-")
       .replace(/[·×⋅∙]/g, "*")
@@ -148,6 +149,7 @@ function makeAnswers(engine) {
   function same(x, y, part = 0.011) {
     if (Object.is(x, y) || x === y || Math.abs(x - y) <= 1e-9 * Math.max(Math.abs(x), Math.abs(y))) return true;
     if (y === 0) return Math.abs(x) < 1e-12;
+    if (general(x) === general(y)) return true; // as the page shows it
     const isRounded = !Number.isInteger(y) || Math.abs(y) >= 1e7;
     return Number.isFinite(x) && Number.isFinite(y) && isRounded && Math.abs(x - y) <= part * Math.abs(y);
   }

@@ -2,22 +2,20 @@
 // The controls of the quiz. `page` has now(), line(), paint(), follow(step), reveal() and isPresenting().
 function makeAsking(quiz, facts, page) {
   const {words} = facts;
-  let list = []; // of questions; each has `open` once its answer is shown, and `right` once it is settled
+  let list = []; // of questions: `hints` counts the hints, `open` says the answer is shown, `right` settles the score
   let k = 0;
-  let hints = 0;
   let isOver = false;
 
   const question = () => (isOver ? null : list[k]);
 
   function restart(isFirst = () => true) {
-    list = quiz.questions(page.now(), page.line(), {seed: facts.seed}).map(q => ({...q}));
+    list = quiz.questions(page.now(), page.line(), {seed: facts.seed}).map(q => ({...q, hints: 0}));
     isOver = !list.length;
     k = Math.max(list.findIndex(isFirst), 0);
     clear();
   }
 
   function clear() {
-    hints = 0;
     byId("verdict").hidden = true;
     byId("answer").value = "";
   }
@@ -37,19 +35,20 @@ function makeAsking(quiz, facts, page) {
     byId("form").hidden = !q || Boolean(q.open);
     if (!q) {
       byId("ask").innerHTML = say(list.length ? "finished" : "nothing");
-      byId("said").innerHTML = !list.length
-        ? ""
-        : say("score", {right: list.filter(({right}) => right).length, asked: list.length});
+      const missed = list.flatMap(({right}, i) => (right ? [] : [i + 1]));
+      const score = say("score", {right: list.length - missed.length, asked: list.length});
+      const texts = [score, missed.length ? say("missed", {list: missed.join(", ")}) : ""];
+      byId("said").innerHTML = list.length ? texts.join(" ") : "";
       byId("at").textContent = say("score title");
       return;
     }
     const stages = q.kind === "next" ? [] : quiz.solution(page.now(), page.line(), q);
-    const hinted = hints ? [...stages.slice(0, 1 + hints), "?"] : [];
+    const hinted = q.hints ? [...stages.slice(0, 1 + q.hints), "?"] : [];
     byId("ask").innerHTML = quiz.ask(page.now(), q);
     byId("said").innerHTML = (q.open ? stages : hinted).join(" = ");
     byId("at").textContent = say("question", {k: k + 1, n: list.length});
     byId("hint").hidden = q.kind === "next";
-    byId("hint").setAttribute("aria-disabled", String(hints >= stages.length - 2));
+    byId("hint").setAttribute("aria-disabled", String(q.hints >= stages.length - 2));
   }
 
   function verdict({right, title, text}) {
@@ -57,7 +56,7 @@ function makeAsking(quiz, facts, page) {
     box.hidden = false;
     box.classList.toggle("right", right);
     box.innerHTML = `<b>${title}${/[?.]$/.test(title) ? "" : "."}</b>${text}`;
-    announce(`${title}. ${text}`);
+    announce(box.innerHTML.replace("</b>", "</b> "));
   }
 
   // Check an answer: a text, or of a question for a node its place.
@@ -65,7 +64,7 @@ function makeAsking(quiz, facts, page) {
     const q = question();
     if (!q || q.open) return;
     const found = quiz.check(page.now(), page.line(), q, given);
-    q.right ??= found.right && hints === 0;
+    if (!found.isUnread) q.right ??= found.right && q.hints === 0;
     q.open = found.right;
     page.paint();
     verdict(found);
@@ -89,9 +88,11 @@ function makeAsking(quiz, facts, page) {
     if (question() && !question().open && !page.isPresenting()) byId("answer").focus({preventScroll: true});
   };
 
-  const isOnward = where => ["step", "node", "last"].includes(where);
+  const isOnward = where => ["step", "node"].includes(where);
   const mayGo = where =>
-    list.length > 0 && (isOnward(where) ? !isOver && (question().open || page.isPresenting()) : isOver || k > 0);
+    list.length > 0 &&
+    where !== "last" &&
+    (isOnward(where) ? !isOver && (question().open || page.isPresenting()) : isOver || k > 0);
 
   function go(where) {
     if (isOnward(where) && !question().open) return show(); // before a class the first press shows the answer
@@ -109,7 +110,7 @@ function makeAsking(quiz, facts, page) {
   }
 
   // A sheet to print: the picture with question marks, the questions, and the answers on a page of their own.
-  function printSheet(picture, title) {
+  function writeSheet(picture, title) {
     const now = page.now();
     const onPaper = list.filter(({kind}) => kind !== "next");
     const asked = onPaper.map(q => `<li><span class="m">${quiz.ask(now, q)}</span><div class="line"></div></li>`);
@@ -123,7 +124,6 @@ function makeAsking(quiz, facts, page) {
       element("div", {class: "key"}, key),
     );
     document.body.classList.add("printing");
-    print();
   }
   addEventListener("afterprint", () => document.body.classList.remove("printing"));
 
@@ -133,7 +133,7 @@ function makeAsking(quiz, facts, page) {
   });
   byId("hint").addEventListener("click", () => {
     if (byId("hint").getAttribute("aria-disabled") === "true") return;
-    hints++;
+    question().hints++;
     page.paint();
     announce(byId("said").innerHTML);
     focusAnswer();
@@ -141,5 +141,5 @@ function makeAsking(quiz, facts, page) {
   byId("show").addEventListener("click", show);
 
   const share = () => (isOver ? 1 : k / list.length);
-  return {question, restart, clear, shownAt, revealedEdge, paint, answer, mayGo, go, printSheet, focusAnswer, share};
+  return {question, restart, clear, shownAt, revealedEdge, paint, answer, mayGo, go, writeSheet, focusAnswer, share};
 }

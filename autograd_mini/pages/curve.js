@@ -36,7 +36,7 @@ function curveOf({points, at: [x0, y0], slope, label, format}) {
   }
   if (Number.isFinite(y0)) drawn.append(svgElement("circle", {cx: across(x0), cy: up(y0), r: 5.5}));
   const number = x => format(Number(x.toPrecision(3)));
-  const texts = (min < 0 && max > 0 ? [min, 0, max] : [min, max]).map(x =>
+  const texts = (min < -0.15 * (max - min) && max > 0.15 * (max - min) ? [min, 0, max] : [min, max]).map(x =>
     svgElement(
       "text",
       {x: across(x), y: H - BELOW + 18, "text-anchor": x === min ? "start" : x === max ? "end" : "middle"},

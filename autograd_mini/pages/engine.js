@@ -119,6 +119,16 @@ function makeEngine(facts, rows) {
   };
   const fromLeaf = {};
   const depends = leaf => (fromLeaf[leaf] ??= reachedFrom(leaf));
+  // Whether an edge on a way from a leaf to the output passes no derivative.
+  function stops(now, leaf) {
+    const reached = nodes.map((_, i) => i === leaf);
+    return nodes.some((node, i) => {
+      const some = node.edges.filter(e => reached[edges[e].parent]);
+      reached[i] ||= some.length > 0;
+      return now.used[i] && some.some(e => !edges[e].passes);
+    });
+  }
+
   const ways = (now, i, leaf) => nodes[i].edges.filter(e => edges[e].passes && depends(leaf)[edges[e].parent]);
 
   // How many multiplications each mode takes: one an edge.
@@ -191,7 +201,7 @@ function makeEngine(facts, rows) {
   const shortened = (items, most) =>
     items.length <= most ? items : [...items.slice(0, most / 2), null, ...items.slice(-most / 2)];
   const listed = (items, write) =>
-    shortened(items, 12)
+    shortened(items, 6)
       .map(x => (x === null ? "…" : write(x)))
       .join(", ");
 
@@ -326,7 +336,7 @@ function makeEngine(facts, rows) {
     const whole = nodes.map((_, i) => slopes[i] && (end || isLeft || i === now.output || added[i] === now.uses[i]));
     const arrows = edges.map(({user}) => end || phases.has("forward end") || (phases.has("leaf") && tangents[user]));
     for (const step of passed) if (step.phase === "reverse") arrows[step.edge] = true;
-    return {done, added, slopes, whole, tangents, arrows, sums: slopesAfter(now, count), mode: line[at].phase};
+    return {done, added, slopes, whole, tangents, arrows, sums: slopesAfter(now, count)};
   }
 
   function sentence(now, line, at) {
@@ -341,7 +351,7 @@ function makeEngine(facts, rows) {
       case "value":
         return [forward(now, node), trouble(now, node)].filter(Boolean).join(". ");
       case "seed":
-        return say("seed", {slope: slopeName(now, node), output});
+        return say("seed", {slope: slopeName(now, node)});
       case "end":
         return say("end", {list: listed(used, i => `${slopeName(now, i)} = ${format(now.slopes[i])}`)});
       case "leaf":
@@ -363,32 +373,24 @@ function makeEngine(facts, rows) {
   function handedOn(now, line, at) {
     const {edge, k} = line[at];
     const {user, parent} = edges[edge];
-    const slope = slopeName(now, parent);
-    const before = known(now, line, at - 1);
-    const after = known(now, line, at);
+    const [before, after] = [known(now, line, at - 1), known(now, line, at)];
     const step = now.steps[k];
-    const part = before.sums[user] * factorOf(now, step);
+    const arrived = before.sums[user];
+    const part = arrived * factorOf(now, step);
+    const isRight = step.factor === edge && step.sign === 1;
+    const inNumbers = [number(arrived), number(factorOf(now, step))].map(x => bracketed(x, POWER)).join(" · ");
     const kind = user === now.output ? "first" : "reverse";
-    const plain = sum([
-      {
-        text: `${bracketed(number(before.sums[user]), POWER)} · ${bracketed(number(factorOf(now, step)), POWER)}`,
-        level: PRODUCT,
-      },
-    ]).text;
-    const sums =
-      step.factor === edge && step.sign === 1 ? overEdges(now, [{edge, kind}], {slopes: before.sums}) : [plain];
-    const texts = stages([...sums, format(part)]);
-    const m = now.uses[parent];
-    const n = after.added[parent];
-    const bothSums = {
-      slope,
-      total: format(after.sums[parent]),
-      sum: sum([number(before.sums[parent]), number(part)]).text,
-    };
-    if (now.wrong?.again) return say("left over", {...bothSums, terms: texts});
-    if (m === 1 || now.wrong?.assigns) return stages([slope, ...sums, format(part)]);
-    const news = say(n === 1 ? "so far" : n < m ? "added" : "all added", {...bothSums, n, m});
-    return `${slope} += ${texts}; now ${news}`;
+    const sums = isRight ? overEdges(now, [{edge, kind}], {slopes: before.sums}) : [inNumbers];
+    const terms = stages([...sums, format(part)]);
+
+    const [slope, m, n] = [slopeName(now, parent), now.uses[parent], after.added[parent]];
+    const {assigns, again} = now.wrong ?? {};
+    if (assigns || (m === 1 && !again)) return stages([slope, ...sums, format(part)]);
+    const total = format(after.sums[parent]);
+    const added = `${sum([number(before.sums[parent]), number(part)]).text} = ${total}`;
+    if (again) return say("left over", {slope, terms, sums: added});
+    const news = say(n < m ? "so far" : "all added", {slope, sums: n === 1 ? total : added, n, m});
+    return say("handed", {slope, terms, news});
   }
 
   // What is told of a node at a step: nothing before its time.
@@ -397,7 +399,7 @@ function makeEngine(facts, rows) {
   function slopeAt(now, line, at, i) {
     const {slopes, whole, added, sums} = known(now, line, at);
     if (!slopes[i]) return "?";
-    return format(sums[i]) + (whole[i] ? "" : ` so far, from ${added[i]} of ${now.uses[i]} edges`);
+    return whole[i] ? format(sums[i]) : say("part", {number: format(sums[i]), n: added[i], m: now.uses[i]});
   }
 
   function told(now, line, at, i) {
@@ -425,21 +427,18 @@ function makeEngine(facts, rows) {
     exact,
     run,
     valuesOf,
-    ancestors,
     depends,
     ways,
+    stops,
     counts,
     differs,
     general,
     format,
     number,
     fill,
-    piece,
     distinct,
-    sum,
     say,
     stages,
-    overEdges,
     forward,
     derivation,
     slopeStages,
@@ -458,6 +457,5 @@ function makeEngine(facts, rows) {
     tangentName,
     far,
     factorOf,
-    listed,
   };
 }

@@ -59,21 +59,29 @@ class Recorded:
             raise ValueError(f"explore: the cost is {self.cost} before the first step")
         output = self._traced(inputs[0], None)
         self.prediction, self.count = output, len(output.outputs)
-        found: dict[Any, list[int]] = {}
-        for i, target in enumerate(targets):
-            found.setdefault(tuple(target) if isinstance(target, list) else target, []).append(i)
-        several = len(found) <= KINDS
-        chosen = list(found.values()) if several else [list(range(len(inputs)))]
-        self.kinds = [Kind(self._traced(inputs[i[0]], targets[i[0]], not several), i, not several) for i in chosen]
+        self.kinds = self._kinds(inputs, targets)
         self._require_small(len(inputs))
-        sums = [0.0] * len(parameters)
-        for kind in self.kinds:
-            for i in kind.examples:
-                found_slopes = self._checked(kind, i, inputs[i], targets[i], losses[i])
-                sums = [a + b for a, b in zip(sums, found_slopes, strict=True)]
-        self.slopes = [x / len(inputs) for x in sums]
+        self.slopes = self._slopes(inputs, targets, losses)
         if not all(map(math.isfinite, self.slopes)):
             raise ValueError("explore: the gradient is not finite before the first step")
+
+    def _kinds(self, inputs: list[list[float]], targets: list[Any]) -> list[Kind]:
+        """Trace the loss once for each target, or once for all of them where they are many."""
+        alike: dict[Any, list[int]] = {}
+        for i, target in enumerate(targets):
+            alike.setdefault(tuple(target) if isinstance(target, list) else target, []).append(i)
+        given = len(alike) > KINDS
+        groups = [list(range(len(inputs)))] if given else list(alike.values())
+        return [Kind(self._traced(inputs[i[0]], targets[i[0]], given), i, given) for i in groups]
+
+    def _slopes(self, inputs: list[list[float]], targets: list[Any], losses: list[float]) -> list[float]:
+        """Return the gradient of the cost, from the traces, each checked."""
+        sums = [0.0] * len(self.parameters)
+        for kind in self.kinds:
+            for i in kind.examples:
+                slopes = self._checked(kind, i, inputs[i], targets[i], losses[i])
+                sums = [a + b for a, b in zip(sums, slopes, strict=True)]
+        return [x / len(inputs) for x in sums]
 
     def _losses(self, inputs: list[list[float]], targets: list[Any]) -> list[float]:
         found = []
@@ -234,6 +242,3 @@ def as_script(rows: Rows, functions: list[str], outputs: str, neurons: str) -> s
     listed = ",\n".join(f"  {function}" for function in functions)
     named = [f"const losses = [\n{listed},\n];", f"const outputs = {outputs};", f"const neurons = {neurons};"]
     return "\n".join([*str(rows.script).splitlines(), *named])
-
-
-# The classes.

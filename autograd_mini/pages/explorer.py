@@ -37,7 +37,20 @@ from .words import WORDS
 
 __all__ = ["Explorer", "explore", "quiz"]
 
-SCRIPTS = ("engine", "answers", "quiz", "tools", "picture", "curve", "leaves", "stage", "asking", "view")
+SCRIPTS = (
+    "engine",
+    "answers",
+    "diagnosis",
+    "quiz",
+    "tools",
+    "svg",
+    "picture",
+    "curve",
+    "leaves",
+    "stage",
+    "asking",
+    "view",
+)
 MOST = 300  # nodes: beyond it neither the picture nor the list of sliders can be read
 MOST_EDGES = 2_500
 LONGEST_HEADING = 60  # characters
@@ -56,7 +69,7 @@ def explore(
     precision: int = 4,
     quiz: bool = False,
     beside: Beside = None,
-    loss: str | Loss = "binary_cross_entropy",
+    loss: str | Loss | None = None,
     optimizer: Optimizer | None = None,
 ) -> Explorer:
     """Make a page that steps through the graph of a Value, one node and one edge at a time.
@@ -76,7 +89,8 @@ def explore(
         quiz: begin with questions; the page asks before it shows.
         beside: a second run next to the first: the name of a wrong pass of `mistakes`, such as "overwrite", or other
             numbers for leaves, such as those after a training step.
-        loss: of a module: a name or a function of an output and its target, as in `nn.fit`.
+        loss: of a module: a name or a function of an output and its target, as in `nn.fit`; None is binary cross
+            entropy.
         optimizer: of a module: an `nn.SGD` without momentum that holds its parameters. The page starts with its
             learning rate. None is `nn.SGD(net, lr=0.1)`.
 
@@ -102,9 +116,11 @@ def explore(
             raise TypeError("explore: give a module with X and y, to train it in the page; or a Value")
         if quiz or beside is not None:
             raise TypeError("explore: quiz and beside are for a Value, such as nn.cost(net, X, y)")
-        return training_page(output, X, y, loss=loss, optimizer=optimizer, precision=precision)
-    if X is not None or y is not None or optimizer is not None:
-        raise TypeError("explore: X, y and optimizer are for a module; a Value has its numbers")
+        return training_page(
+            output, X, y, loss=loss or "binary_cross_entropy", optimizer=optimizer, precision=precision
+        )
+    if any(x is not None for x in (X, y, loss, optimizer)):
+        raise TypeError("explore: X, y, loss and optimizer are for a module; a Value has its numbers")
     return _page(output, precision, "quiz" if quiz else "watch", beside)
 
 

@@ -15,10 +15,10 @@ function makeLeaves(holder, engine, digits, change) {
     const far = Number.isFinite(first[i]) ? reach(Math.min(Math.abs(first[i]), 1e306)) : 1;
     const id = `leaf-${i}`;
     const slider = element("input", {type: "range", id, min: -far, max: far, step: far / 50});
-    const label = `${plainText(nodes[i].name)}, as a number`;
+    const label = plainText(engine.say("as number", {leaf: nodes[i].name}));
     const box = element("input", {type: "number", step: "any", "aria-label": label, inputmode: "decimal"});
     const ends = [-far, 0, far].map((x, k) => `<span style="left: ${50 * k}%">${format(x)}</span>`).join("");
-    const slope = element("output", {for: id, class: "m"});
+    const slope = element("span", {class: "m"});
     slider.addEventListener("input", () => change(i, Number(Number(slider.value).toPrecision(12))));
     box.addEventListener("input", () => {
       if (box.value !== "") change(i, Number(box.value));

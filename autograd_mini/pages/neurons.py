@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from ..folding import boxes_of
@@ -15,13 +16,15 @@ from ..pictures.typeset import Run, Typeset
 from ..structure import flatten
 from ..trace import Trace, trace_graph
 from ..value import Value, sum as total_of, topological_order
+from .templates import markup_of
 
-__all__ = ["board_facts", "runs_of"]
+__all__ = ["board_facts"]
 
 MOST_DRAWN = 400  # wires that can be told apart
 MOST_LABELLED = 16  # wires between two columns, up to which they have numbers
 ROOM = 5  # characters
 SHARES = [0.68, 0.6, 0.76, 0.52, 0.82, 0.44, 0.36, 0.28]  # of the length of a wire, where its number may stand
+MARGIN, BELOW = 4.0, 6.0  # points around the picture
 WIDE, HIGH = 46.0, 18.0  # points of such a number
 
 
@@ -35,72 +38,80 @@ def board_facts(net: Module, parameters: list[Value], x: list[float]) -> tuple[d
     whole = total_of(outputs) if len(outputs) > 1 else outputs[0]
     order = topological_order(whole)
     folds = boxes_of(order, whole, fold=True)
-    places = any(fold.place for fold in folds)
-    steps = {fold.node for fold in folds if fold.place or (not places and fold.node.op is not None)}
-    if not (is_one_box_each(folds) if places else all(node.label for node in steps)):
+    has_layers = any(fold.place for fold in folds)
+    neurons = {fold.node for fold in folds if fold.place or (not has_layers and fold.node.op is not None)}
+    if not (is_one_box_each(folds) if has_layers else all(node.label for node in neurons)):
         return None, None
     numbered = {p: k for k, p in enumerate(parameters)}
     kinds: Any = {node: "parameter" if node in numbered else "data" for node in order}
-    inner = {fold.node: weights_and_biases(fold, kinds) for fold in folds if fold.node in steps}
-    entering = {parent for fold in folds if fold.node in steps for parent, _ in fold.edges}
-    if not places:  # a neuron alone
-        entering -= {x for found, own in inner.values() for x in (*found.values(), *own)}
-    kept = [fold for fold in without_parameters(folds, kinds) if fold.node in steps or fold.node in entering]
+    inside = {fold.node: weights_and_biases(fold, kinds) for fold in folds if fold.node in neurons}
+    shown = neurons | {parent for fold in folds if fold.node in neurons for parent, _ in fold.edges}
+    if not has_layers:  # a neuron alone
+        shown -= {x for weights, biases in inside.values() for x in (*weights.values(), *biases)} - neurons
+    kept = [fold for fold in without_parameters(folds, kinds) if fold.node in shown]
     ids = {fold.node: f"n{k}" for k, fold in enumerate(kept)}
-    room = Run(" " * ROOM) if len(x) == 2 else Run("")  # for a small picture of the neuron's plane
-    boxes: list[Box] = []
-    arrows: list[Arrow] = []
-    numbers: dict[str, list[int]] = {"J": []}  # the biases of boxes, by their places among the parameters
-    weights: list[int | None] = []
-    for fold in kept:
-        found, own = inner.get(fold.node, ({}, []))
-        name = ids[fold.node]
-        numbers[name] = [numbered[bias] for bias in own]
-        lines = [Line("pair", Typeset.name(fold.node.label or "…").runs)]
-        lines += [Line("note", (Run("b = −0.0000"), room))] * (fold.node in steps)
-        boxes.append(Box(name, "result" if fold.node in steps else "data", name, tuple(lines), ""))
-        for parent in [parent for parent, _ in fold.edges if parent in ids]:
-            weight = found.get(parent)
-            arrows.append(Arrow(ids[parent], name, "forward" if weight is None else "wire"))
-            weights.append(None if weight is None else numbered[weight])
-    if len(arrows) > MOST_DRAWN:
+    wires = [(parent, fold.node) for fold in kept for parent, _ in fold.edges if parent in ids]
+    if len(wires) > MOST_DRAWN:
         return None, None
-    columns = columns_of(kept, ids)
-    boxes.append(Box("J", "output", "J", (Line("pair", (Run("J = 0.000000"),)),), ""))
-    for name in columns[-1][1]:
-        arrows.append(Arrow(name, "J", "forward"))
-        weights.append(None)
-    picture = Picture("", tuple(boxes), tuple(arrows), columns=(*columns, ("cost", ("J",))))
-    neurons = trace_graph([fold.node for fold in kept if fold.node in steps], [*parameters, *leaves])
-    return _placed(picture, weights, numbers), neurons
+    weights = [inside[node][0].get(parent) for parent, node in wires]
+    arrows = [
+        Arrow(ids[parent], ids[node], "forward" if weight is None else "wire")
+        for (parent, node), weight in zip(wires, weights, strict=True)
+    ]
+    boxes = [_box(ids[fold.node], fold.node, fold.node in neurons, len(x) == 2) for fold in kept]
+    picture = _with_cost(boxes, arrows, columns_of(kept, ids))
+    biases = {ids[node]: [numbered[bias] for bias in own] for node, (_, own) in inside.items()}
+    places = [None if weight is None else numbered[weight] for weight in weights]
+    traced = trace_graph([fold.node for fold in kept if fold.node in neurons], [*parameters, *leaves])
+    return _placed(picture, places, biases), traced
+
+
+def _box(name: str, node: Value, is_neuron: bool, has_plane: bool) -> Box:
+    """Return the box of a neuron or an input, with room for a bias and for a small picture of the neuron's plane."""
+    lines = [Line("pair", Typeset.name(node.label or "…").runs)]
+    if is_neuron:
+        lines.append(Line("note", (Run("b = −0.0000"), Run(" " * ROOM * has_plane))))
+    return Box(name, "result" if is_neuron else "data", name, tuple(lines), "")
+
+
+def _with_cost(boxes: list[Box], arrows: list[Arrow], columns: Sequence[tuple[str, tuple[str, ...]]]) -> Picture:
+    """Return a picture of the net, with the cost after its last column."""
+    cost = Box("J", "output", "J", (Line("pair", (Run("J = 0.000000"),)),), "")
+    into = [Arrow(name, "J", "forward") for name in columns[-1][1]]
+    return Picture("", (*boxes, cost), (*arrows, *into), columns=(*columns, ("cost", ("J",))))
 
 
 def _placed(picture: Picture, weights: list[int | None], biases: dict[str, list[int]]) -> dict[str, Any]:
-    """Return the boxes and wires of a picture with their places, from the left and from the top."""
+    """Return the boxes and wires of a picture with their places, from the left and from the top.
+
+    `weights` are the parameters on the first wires, and `biases` those of boxes, by their places; the other wires and
+    boxes have none.
+    """
     board = board_of(picture)
-    numbers = _numbers(list(board.ends), [weight is not None for weight in weights])
+    of_wires = [*weights, *[None] * (len(picture.arrows) - len(weights))]
+    numbers = _numbers(list(board.ends), [weight is not None for weight in of_wires])
     top = max(y for _, _, y in board.captions) + 14
+
+    def at(x: float, y: float) -> list[float]:
+        return [x + MARGIN, top - y]
+
     return {
-        "width": max(place.x + place.width / 2 for place in board.places.values()),
-        "height": top,
-        "captions": [[title, x, top - y] for title, x, y in board.captions],
+        "width": max(place.x + place.width / 2 for place in board.places.values()) + 2 * MARGIN,
+        "height": top + BELOW,
+        "captions": [[title, *at(x, y)] for title, x, y in board.captions],
         "boxes": [
             {
                 "kind": box.kind,
-                "name": runs_of(box.lines[0].runs),
-                "biases": biases[box.id],
-                "at": [place.x, top - place.y, place.width, place.height],
+                "name": markup_of(box.lines[0].runs),
+                "biases": biases.get(box.id, []),
+                "at": [*at(place.x, place.y), place.width, place.height],
             }
             for box in picture.boxes
             for place in [board.places[box.id]]
         ],
         "wires": [
-            {
-                "ends": [start[0], top - start[1], end[0], top - end[1]],
-                "weight": weight,
-                "number": number and [number[0], top - number[1]],
-            }
-            for weight, (start, end), number in zip(weights, board.ends, numbers, strict=True)
+            {"ends": [*at(*start), *at(*end)], "weight": weight, "number": number and at(*number)}
+            for weight, (start, end), number in zip(of_wires, board.ends, numbers, strict=True)
         ],
     }
 
@@ -124,8 +135,3 @@ def _numbers(ends: list[tuple[End, End]], shown: list[bool]) -> list[End | None]
                 places[k] = a, b
                 break
     return places
-
-
-def runs_of(runs: tuple[Run, ...]) -> list[list[str]]:
-    """Write typeset text as pieces, each with its style: "" or "i" for italic, and "", "sub" or "sup"."""
-    return [[run.text, "i" * run.italic, run.shift] for run in runs]

@@ -1,49 +1,4 @@
 "use strict";
-const SVG = "http://www.w3.org/2000/svg";
-
-function svgElement(name, attributes = {}, ...children) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
-
-// Write HTML of italics, sub- and superscripts as the spans of an SVG text.
-function setText(text, markup, room = Infinity) {
-  if (text.markup === markup && text.room === room && text.measured) return text.measured;
-  Object.assign(text, {markup, room, measured: 0});
-  const holder = document.createElement("template");
-  holder.innerHTML = markup;
-  const spans = [];
-  let low = 0;
-  const walk = (node, italic, level, bold) => {
-    if (node.nodeType === Node.TEXT_NODE) {
-      const span = svgElement("tspan", {}, node.data);
-      if (italic) span.setAttribute("font-style", "italic");
-      if (bold) span.setAttribute("font-weight", "bold");
-      if (level) span.setAttribute("font-size", "72%");
-      if (level !== low) {
-        span.setAttribute("dy", `${(level - low) * (level && !low ? 1 / 0.72 : 1)}em`);
-        low = level;
-      }
-      spans.push(span);
-      return;
-    }
-    const at = {SUB: 0.2, SUP: -0.34}[node.nodeName];
-    for (const child of node.childNodes)
-      walk(child, italic || node.nodeName === "I", at ?? level, bold || node.nodeName === "B");
-  };
-  for (const child of holder.content.childNodes) walk(child, false, 0, false);
-  text.replaceChildren(...spans);
-  text.removeAttribute("textLength");
-  const length = text.getComputedTextLength();
-  if (length > room) {
-    text.setAttribute("textLength", room);
-    text.setAttribute("lengthAdjust", "spacingAndGlyphs");
-  }
-  return (text.measured = Math.min(length, room));
-}
-
 // The picture of a graph or of a part of it; `places` is one of its layouts.
 function makePicture(holder, picture, places, engine, on) {
   const {nodes, edges} = engine;
@@ -125,10 +80,9 @@ function makePicture(holder, picture, places, engine, on) {
     const left = x - width / 2;
     const top = y - height / 2;
     const group = svgElement("g", {
-      class: `box ${kind}${members.length > 1 ? " neuron" : ""}${node.leaf || members.length > 1 ? " picks" : ""}`,
+      class: `box ${kind}${members.length > 1 ? " neuron" : ""}`,
       "data-node": i,
       tabindex: 0,
-      role: "button",
     });
     const outline = svgElement("rect", {class: "outline", x: left, y: top, width, height, rx: node.leaf ? 12 : 2});
     const formulas = picture.formulas[k].map((markup, row) => {
@@ -156,7 +110,7 @@ function makePicture(holder, picture, places, engine, on) {
       group.addEventListener(name, () => on.point?.(shown));
     group.addEventListener("click", () => on.pick?.(i, members, group));
     group.addEventListener("keydown", event => {
-      if (event.key !== "Enter") return;
+      if ((event.key !== "Enter" && event.key !== " ") || group.getAttribute("role") !== "button") return;
       event.preventDefault();
       on.pick?.(i, members, group);
     });
@@ -177,7 +131,8 @@ function makePicture(holder, picture, places, engine, on) {
       const whole = mode === "forward" || known.whole[i];
       const name = mode === "forward" ? engine.tangentName(now, i) : engine.slopeName(now, i);
       const sum = mode === "forward" ? now.tangents[i] : known.sums[i];
-      const slope = `${name} = ${shown ? `<b>${engine.format(sum)}</b>` : "?"}${shown && !whole ? " + …" : ""}`;
+      const more = shown && !whole && !now.wrong?.assigns ? " + …" : "";
+      const slope = now.used[i] ? `${name} = ${shown ? `<b>${engine.format(sum)}</b>` : "?"}${more}` : "";
       const value = done ? engine.format(now.values[i]) : "?";
       const room = width - 10;
       const spare = height - (formulas.length * 24 + 28 + (banded ? 30 : 0)) - 8;
@@ -188,12 +143,13 @@ function makePicture(holder, picture, places, engine, on) {
       box.value.setAttribute("y", top + 24 * formulas.length + 24 + spare / 2);
       setText(box.value, value, room);
       setText(box.slope, banded ? slope : "", room - 6);
-      box.band.style.display = banded ? "" : "none";
+      box.band.style.display = banded && slope ? "" : "none";
       const differs =
         against &&
         done &&
         (engine.far(against.now.values[i], now.values[i]) ||
-          (shown && against.known.whole[i] && whole && engine.far(against.now.slopes[i], sum)));
+          (mode === "reverse" && shown && against.known.slopes[i] && engine.far(against.known.sums[i], sum)) ||
+          (mode === "forward" && shown && against.known.tangents[i] && engine.far(against.now.tangents[i], sum)));
       const marks = {
         waiting: !done,
         open: banded && !shown,
@@ -203,6 +159,8 @@ function makePicture(holder, picture, places, engine, on) {
         differs: Boolean(differs),
       };
       for (const [key, value] of Object.entries(marks)) group.classList.toggle(key, value);
+      group.setAttribute("role", on.isPicked?.(i, members) ? "button" : "img");
+      group.classList.toggle("picks", group.getAttribute("role") === "button");
       group.setAttribute(
         "aria-label",
         `${plainText(nodes[i].name)}: ${plainText(value)}${banded ? `; ${plainText(slope)}` : ""}`,

@@ -1,9 +1,10 @@
 "use strict";
 // The questions on a graph, and the diagnosis of wrong answers; nothing here touches the page.
 function makeQuiz(engine, facts) {
-  const {nodes, edges, say, slopeName, tangentName, format, number, written, far, factorOf} = engine;
+  const {nodes, edges, say, slopeName, tangentName} = engine;
   const MOST = 24; // questions of a quiz
   const {vocabularyOf, parse, nodeNamed, same} = makeAnswers(engine);
+  const diagnosis = makeDiagnosis(engine, facts);
 
   // Questions.
 
@@ -54,7 +55,9 @@ function makeQuiz(engine, facts) {
       if (phase !== "reverse") return;
       const {parent} = edges[edge];
       found.push({kind: "arrow", at, edge});
-      if (engine.known(now, line, at).whole[parent]) found.push({kind: "slope", at, node: parent, edge});
+      // After an arrow to the output alone there is nothing more to ask: the derivative is the same.
+      const isLocal = node === now.output && now.uses[parent] === 1;
+      if (!isLocal && engine.known(now, line, at).whole[parent]) found.push({kind: "slope", at, node: parent, edge});
     });
     return found;
   }
@@ -87,7 +90,7 @@ function makeQuiz(engine, facts) {
 
   function ask(now, question) {
     const {kind, node, edge, phase} = question;
-    const {name, user, parent} = edge === undefined ? {} : edges[edge];
+    const {partial: name, user, parent} = edge === undefined ? {} : edges[edge];
     switch (kind) {
       case "value":
         return say("ask value", {node: nodes[node].name});
@@ -126,7 +129,10 @@ function makeQuiz(engine, facts) {
       case "value":
         return engine.forwardStages(now, node);
       case "arrow":
-        return engine.distinct([edges[edge].name, ...["r", "i", "w"].map(what => engine.fill(now, [[what, edge, 0]]))]);
+        return engine.distinct([
+          edges[edge].partial,
+          ...["r", "i", "w"].map(what => engine.fill(now, [[what, edge, 0]])),
+        ]);
       case "slope":
         return engine.slopeStages(now, node);
       case "tangent":
@@ -138,11 +144,44 @@ function makeQuiz(engine, facts) {
 
   // The diagnosis.
 
-  const verdict = (right, key, holes = {}, more = key === "right" ? "" : `${key} more`) => ({
+  const verdict = (right, key, holes = {}, more = `${key} more`) => ({
     right,
     title: say(key, holes),
-    text: more && more in facts.words ? say(more, holes) : "",
+    text: more ? say(more, holes) : "",
   });
+  const isRight = (key = "right", holes = {}, more = "") => verdict(true, key, holes, more);
+
+  function wrong(now, line, question, x) {
+    const y = answer(now, question);
+    const known = engine.known(now, line, question.at - 1);
+    const rule = ruleOf(now, question);
+    const sign = [-y, "sign", {rule}, rule === solution(now, line, question).at(-1) ? "" : "sign more"];
+    for (const [candidate, key, holes, more] of diagnosis.of(now, question, known, sign))
+      if (Number.isFinite(candidate) && !same(candidate, y) && same(x, candidate, 0.002))
+        return {...verdict(false, key, holes, more), key};
+    if (isCoarse(x, y)) return {...verdict(false, "coarse"), key: "coarse"};
+    return {...notYet(now, question, rule), key: "not yet"};
+  }
+
+  // Whether a number is another one with one or two digits: too few to be sure.
+  const isCoarse = (x, y) => [1, 2].some(digits => Number.isFinite(y) && Number(y.toPrecision(digits)) === x);
+
+  function ruleOf(now, {kind, node, edge}) {
+    return kind === "arrow" ? engine.fill(now, [["r", edge, 0]]) : solution(now, null, {kind, node, edge})[1];
+  }
+
+  function notYet(now, {kind, node, edge}, rule) {
+    if (kind === "value") return verdict(false, "not yet", {rule}, "try rule");
+    const isArrow = kind === "arrow";
+    const [leaf, of] = isArrow
+      ? [edges[edge].parent, edges[edge].user]
+      : kind === "tangent"
+        ? [now.leaf, node]
+        : [node, now.output];
+    const isStopped = !isArrow && engine.stops(now, leaf); // a move would go along edges that pass no derivative
+    const more = isStopped ? "" : isArrow ? "try arrow" : "try move";
+    return verdict(false, "not yet", {leaf: nodes[leaf].name, node: nodes[of].name}, more);
+  }
 
   // The names that may be used in an answer: of numbers that are told before the question.
   function vocabulary(now, line, {at, kind, edge}) {
@@ -161,16 +200,14 @@ function makeQuiz(engine, facts) {
     if (question.kind === "next") return checkNext(now, line, question, text);
     const {value, names, problem} = parse(text, vocabulary(now, line, question));
     const right = answer(now, question);
-    if (problem) return verdict(false, problem, {text: escaped(text), example: example(now)});
+    if (problem) return {...verdict(false, problem, {text: escaped(text), example: example(now)}), isUnread: true};
     const given = value(now);
-    if (!same(given, right)) return diagnose(now, line, question, given);
-    if (names && !now.recorded) {
-      const moved = elsewhere(now);
-      const [x, y] = [value(moved), answer(moved, question)];
-      if (!Number.isNaN(y) && !same(x, y))
-        return {...verdict(false, "right by chance", {name: nameOf(now, question)}), chance: true};
-    }
-    return verdict(true, "right");
+    if (!same(given, right)) return wrong(now, line, question, given);
+    if (!names || now.recorded) return isRight();
+    const moved = elsewhere(now);
+    const [x, y] = [value(moved), answer(moved, question)];
+    const isEverywhere = Number.isNaN(y) || same(x, y);
+    return isEverywhere ? isRight() : isRight("right here", {name: nameOf(now, question)}, "right here more");
   }
 
   const escaped = text => text.slice(0, 40).replace(/[&<>]/g, c => ({"&": "&amp;", "<": "&lt;", ">": "&gt;"})[c]);
@@ -180,7 +217,7 @@ function makeQuiz(engine, facts) {
   };
   const nameOf = (now, {kind, node, edge}) =>
     kind === "arrow"
-      ? edges[edge].name
+      ? edges[edge].partial
       : kind === "value"
         ? nodes[node].name
         : kind === "tangent"
@@ -197,158 +234,19 @@ function makeQuiz(engine, facts) {
 
   function checkNext(now, line, question, text) {
     const i = typeof text === "number" ? text : nodeNamed(text);
-    if (i < 0 || !now.used[i]) return verdict(false, "no node");
+    if (i < 0 || !now.used[i]) return {...verdict(false, "no node"), isUnread: true};
     const before = engine.known(now, line, question.at - 1);
     const isValue = question.phase === "value";
     const choices = ready(now, line, question.at - 1);
     const node = nodes[i].name;
     if (choices.includes(i)) {
       const first = line[question.at].node;
-      return i === first ? verdict(true, "right") : verdict(true, "right next other", {node: nodes[first].name});
+      return i === first ? isRight() : isRight("right next other", {node: nodes[first].name});
     }
     const lacking = isValue ? missing(before, i) : waiting(now, before, i);
-    if (!lacking.length) return verdict(false, "known already", {node});
+    if (!lacking.length) return verdict(false, isValue ? "known already" : "handed on already", {node});
     const names = [...new Set(lacking)].map(k => nodes[k].name).join(", ");
     return verdict(false, "too early", {node, missing: names}, isValue ? "too early values" : "too early reverse");
-  }
-
-  // The wrong rules that give a wrong answer, the likeliest first: [number, key, holes].
-  function diagnose(now, line, question, x) {
-    const right = answer(now, question);
-    const ways = {value: ofValue, arrow: ofArrow, slope: ofSlope, tangent: ofTangent}[question.kind](now, question);
-    for (const [wrong, key, holes] of ways)
-      if (Number.isFinite(wrong) && far(wrong, right) && same(x, wrong, 0.002))
-        return {...verdict(false, key, holes), key};
-    if (right !== 0 && same(x, -right)) return {...verdict(false, "sign", {rule: ruleOf(now, question)}), key: "sign"};
-    return {...notYet(now, question), key: "not yet"};
-  }
-
-  function ruleOf(now, {kind, node, edge}) {
-    if (kind === "arrow") return engine.fill(now, [["r", edge, 0]]);
-    return solution(now, null, {kind, node, edge})[1];
-  }
-
-  function notYet(now, question) {
-    const {kind, node, edge} = question;
-    if (kind === "value") return verdict(false, "not yet", {rule: ruleOf(now, question)}, "try rule");
-    if (kind === "arrow") {
-      const {parent, user} = edges[edge];
-      return verdict(false, "not yet", {leaf: nodes[parent].name, node: nodes[user].name}, "try arrow");
-    }
-    const [leaf, of] = kind === "tangent" ? [now.leaf, node] : [node, now.output];
-    return verdict(false, "not yet", {leaf: nodes[leaf].name, node: nodes[of].name}, "try move");
-  }
-
-  function* ofValue(now, {node}) {
-    const xs = nodes[node].edges.map(e => edges[e].parent);
-    const rule = engine.forwardStages(now, node)[1];
-    for (const i of new Set([...xs, ...engine.leaves.filter(i => now.used[i])]))
-      yield [now.values[i], "operand", {node: nodes[i].name, rule}];
-    if (xs.length !== 2) return;
-    const [a, b] = xs.map(i => now.values[i]);
-    const others = {add: a + b, multiply: a * b, subtract: a - b, divide: a / b};
-    for (const [verb, wrong] of Object.entries(others)) yield [wrong, "operation", {verb, rule}];
-    const exchanged = {[a - b]: b - a, [a / b]: b / a}[now.values[node]];
-    if (exchanged !== undefined) yield [exchanged, "operation", {verb: "exchange the operands", rule}];
-  }
-
-  function* ofArrow(now, {edge}) {
-    const {user, parent, name} = edges[edge];
-    const rule = engine.fill(now, [["r", edge, 0]]);
-    for (const e of nodes[user].edges)
-      if (edges[e].parent !== parent)
-        yield [now.weights[e], "other factor", {other: nodes[edges[e].parent].name, parent: nodes[parent].name}];
-    const parallel = nodes[user].edges
-      .filter(e => edges[e].parent === parent)
-      .reduce((sum, e) => sum + now.weights[e], 0);
-    const ends = {user: nodes[user].name, parent: nodes[parent].name, edge: name, rule, output: nodes[now.output].name};
-    yield [parallel, "parallel", ends];
-    yield [now.slopes[parent], "whole", {...ends, slope: slopeName(now, parent)}];
-    yield [now.values[user], "value not slope", {...ends, node: ends.user, of: ends.user}];
-    yield [now.values[parent], "value not slope", {...ends, node: ends.parent, of: ends.user}];
-  }
-
-  function* ofSlope(now, {node}) {
-    const found = now.steps.filter(({edge}) => edges[edge].parent === node);
-    const m = found.length;
-    const part = step => now.slopes[edges[step.edge].user] * now.weights[step.edge];
-    const total = steps => steps.reduce((sum, step) => sum + part(step), 0);
-    const users = [...new Set(found.map(({edge}) => edges[edge].user))];
-    const along = user => found.filter(({edge}) => edges[edge].user === user);
-    const named = some => some.map(user => nodes[user].name).join(", ");
-    if (users.length > 1) {
-      const last = edges[found.at(-1).edge].user;
-      yield [part(found.at(-1)), "overwritten", {kept: nodes[last].name}];
-      for (const user of users) {
-        const others = users.filter(other => other !== user);
-        yield [total(found) - total(along(user)), "missing path", {missing: nodes[user].name, m}];
-        yield [total(along(user)), "missing path", {missing: named(others), m}];
-      }
-    } else {
-      for (const step of m > 1 ? found : [])
-        for (const wrong of [total(found) - part(step), part(step)])
-          yield [wrong, "one arrow", {m, user: named(users)}];
-    }
-    // The wrong rules at this node alone, where all before it is right.
-    const byLikelihood = ["wrong sign", "swapped factors", "no local derivative"];
-    for (const mistake of byLikelihood.map(name => facts.mistakes.find(mistake => mistake.name === name))) {
-      const own = mistake.steps.filter(([edge]) => edges[edge].parent === node && now.used[edges[edge].user]);
-      const step = own.find(([edge, factor, sign]) => factor !== edge || sign !== 1);
-      if (!step || own.length !== m) continue;
-      const parts = own.map(([edge, factor, sign]) => now.slopes[edges[edge].user] * factorOf(now, {factor, sign}));
-      const wrong = parts.reduce((x, y) => x + y, 0);
-      const [edge] = step;
-      const holes = {edge: edges[edge].name, rule: engine.fill(now, [["r", edge, 0]]), does: mistake.does};
-      const key = {"swapped factors": "swapped", "wrong sign": "sign"}[mistake.name];
-      const crossed = {...holes, upstream: slopeName(now, edges[edge].user)};
-      yield m === 1 && !key ? [wrong, "not crossed", crossed] : [wrong, key ?? "mistake", holes];
-    }
-    for (const {edge} of found) {
-      const {user, name} = edges[edge];
-      const local = now.weights[edge];
-      const arrived = now.slopes[user];
-      const holes = {edge: name, upstream: slopeName(now, user), number: format(arrived)};
-      yield [local, "local alone", holes];
-      yield [arrived, "not crossed", holes];
-      yield [arrived + local, "sum", holes];
-      yield [arrived / local, "quotient", holes];
-      yield [local / arrived, "quotient", holes];
-    }
-    yield [now.values[node], "value not slope", {node: nodes[node].name, of: nodes[now.output].name}];
-    for (const mistake of facts.mistakes.filter(({again}) => !again)) {
-      const wrong = engine.run({
-        ...now,
-        given: Object.fromEntries(engine.leaves.map(i => [i, now.values[i]])),
-        wrong: mistake,
-      });
-      yield [wrong.slopes[node], "mistake", {does: mistake.does}];
-    }
-    for (const i of nodes.keys())
-      if (now.used[i] && i !== node)
-        yield [now.slopes[i], "other slope", {slope: slopeName(now, i), node: nodes[node].name}];
-  }
-
-  function* ofTangent(now, {node}) {
-    const found = engine.ways(now, node, now.leaf);
-    const m = found.length;
-    const part = e => now.weights[e] * now.tangents[edges[e].parent];
-    const via = e => nodes[edges[e].parent].name;
-    const total = list => list.reduce((sum, e) => sum + part(e), 0);
-    if (m > 1)
-      for (const e of found) yield [total(found.filter(other => other !== e)), "missing path", {missing: via(e), m}];
-    for (const e of found) {
-      const {parent, name} = edges[e];
-      const local = now.weights[e];
-      const arrived = now.tangents[parent];
-      const holes = {edge: name, upstream: tangentName(now, parent), number: format(arrived)};
-      yield [local, "local alone", holes];
-      yield [arrived, "not crossed", holes];
-      yield [arrived + local, "sum", holes];
-      yield [arrived / local, "quotient", holes];
-      yield [local / arrived, "quotient", holes];
-    }
-    yield [now.values[node], "value not slope", {node: nodes[node].name, of: nodes[node].name}];
-    yield [now.slopes[node], "other slope", {slope: slopeName(now, node), node: nodes[node].name}];
   }
 
   return {all, questions, ask, answer, solution, check, parse, vocabulary, ready};

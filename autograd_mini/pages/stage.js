@@ -27,6 +27,7 @@ function makeStage(steps, say) {
 
   function present(on) {
     document.body.classList.toggle("presenting", on);
+    byId("present").textContent = say(on ? "leave" : "present");
     if (on) document.documentElement.requestFullscreen?.().catch(() => {});
     else if (document.fullscreenElement) document.exitFullscreen();
     scrollTo(0, 0);
@@ -39,7 +40,7 @@ function makeStage(steps, say) {
     stop();
     play();
   });
-  byId("present").addEventListener("click", () => present(true));
+  byId("present").addEventListener("click", () => present(!isPresenting()));
   document.addEventListener("fullscreenchange", () => {
     if (!document.fullscreenElement && isPresenting()) present(false);
   });

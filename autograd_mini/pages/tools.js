@@ -29,11 +29,13 @@ function announce(markup, wait = 0) {
 function followThemes() {
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
+  let isChosen = false;
   byId("theme").addEventListener("click", () => {
     const theme = root.dataset.theme ?? (dark.matches ? "dark" : "light");
     root.dataset.theme = theme === "dark" ? "light" : "dark";
+    isChosen = true;
   });
   addEventListener("message", event => {
-    if (["light", "dark"].includes(event.data?.theme)) root.dataset.theme = event.data.theme;
+    if (!isChosen && ["light", "dark"].includes(event.data?.theme)) root.dataset.theme = event.data.theme;
   });
 }

@@ -1,7 +1,8 @@
 r"""A page that trains a net: gradient descent in the browser, with the numbers that `nn.fit` has.
 
 `equations` writes the loss of an example and its gradient as JavaScript, and `neurons` places the net. How the page
-behaves stands in the files that are not Python: `trainer.js` has the numbers, `training.js` the page.
+behaves stands in the files that are not Python: `trainer.js` has the numbers, `training.js` the state and the controls,
+and the other scripts what they paint.
 """
 
 from __future__ import annotations
@@ -16,15 +17,18 @@ from ..nn.losses import Loss, loss_named
 from ..nn.module import Module
 from ..nn.optimizers import SGD, Optimizer
 from ..pictures.typeset import Typeset
+from ..trace import Trace
 from ..value import Value, is_recording, primal
 from .equations import Recorded, as_script, loss_function, output_function
 from .facts import as_json
-from .neurons import board_facts, runs_of
+from .neurons import board_facts
 from .page import Explorer, colours, filled, part
 from .rows import Rows
+from .templates import markup
 
 __all__ = ["training_page"]
 
+SCRIPTS = ("trainer", "tools", "svg", "numbers", "palette", "axes", "output", "cost", "planes", "board", "table")
 MOST_NUMBERS = 200_000  # in X and y
 HEIGHT = 900  # pixels of the frame in a notebook
 
@@ -75,29 +79,18 @@ def training_page(
     compare = loss_named(loss)
     parameters = net.parameters()
     rate, decay = _descent(net, parameters, optimizer)
-    names = dict(zip(parameters, _names(net), strict=True))
-    if bad := [x for x in parameters if not math.isfinite(primal(x))]:
-        raise ValueError(f"explore: the parameter {names[bad[0]]} is {primal(bad[0])}")
-    widths = {len(t) if isinstance(t, list) else 0 for t in targets}
-    if len(widths) > 1:
-        raise ValueError("y: targets of different lengths")
-    if (numbers := len(inputs) * (len(inputs[0]) + max(1, *widths))) > MOST_NUMBERS:
-        raise ValueError(f"explore: X and y have {numbers:,} numbers, and at most {MOST_NUMBERS:,} fit a page")
+    names = _names(net)
+    _require_finite(names, parameters)
+    _require_few(inputs, targets)
     recorded = Recorded(net, compare, parameters, inputs, targets)
-    rows = Rows()
-    functions = [loss_function(rows, kind.trace, len(parameters)) for kind in recorded.kinds]
-    outputs = output_function(rows, recorded.prediction, len(parameters))
     board, neurons = board_facts(net, parameters, inputs[0])
-    of_neurons = "null" if neurons is None else output_function(rows, neurons, len(parameters))
-    named = getattr(compare, "__name__", "a function")
-    classes = _classes(named, recorded.count, targets)
+    loss_name = getattr(compare, "__name__", "a function")
     facts = {
         "precision": precision,
-        "net": repr(net),
-        "loss": named.replace("_", " "),
+        "loss": loss_name.replace("_", " "),
         "rate": rate,
         "decay": decay,
-        "parameters": [{"name": _name(names[x]), "start": primal(x)} for x in parameters],
+        "parameters": [{"name": _name(name), "start": primal(x)} for name, x in zip(names, parameters, strict=True)],
         "biases": sorted({k for box in board["boxes"] for k in box["biases"]}) if board else [],
         "inputs": [_name(f"x_{index(k)}") for k in range(1, len(inputs[0]) + 1)],
         "X": inputs,
@@ -105,7 +98,7 @@ def training_page(
         "kinds": [kind.examples for kind in recorded.kinds],
         "outputs": recorded.count,
         "equations": sum(len(kind.trace.equations) for kind in recorded.kinds),
-        "classes": classes,
+        "classes": _classes(loss_name, recorded.count, targets),
         "cost": recorded.cost,
         "slopes": recorded.slopes,
         "board": board,
@@ -113,14 +106,35 @@ def training_page(
     parts = {
         "title": html.escape(f"Train {_shortened(repr(net))}"),
         "facts": as_json(facts),
-        "rows": as_script(rows, functions, outputs, of_neurons),
+        "rows": _script(recorded, neurons, len(parameters)),
         "colours": colours(),
         "style": part("training.css"),
-        "trainer": part("trainer.js"),
-        "tools": part("tools.js"),
-        "view": part("training.js"),
+        **{name: part(f"{name}.js") for name in (*SCRIPTS, "training")},
     }
     return Explorer("net", filled(part("training.html"), parts), HEIGHT)
+
+
+def _require_finite(names: list[str], parameters: list[Value]) -> None:
+    for name, x in zip(names, parameters, strict=True):
+        if not math.isfinite(primal(x)):
+            raise ValueError(f"explore: the parameter {name} is {primal(x)}")
+
+
+def _require_few(inputs: list[list[float]], targets: list[Any]) -> None:
+    """Require targets of one length, and no more numbers than fit a page."""
+    widths = {len(t) if isinstance(t, list) else 0 for t in targets}
+    if len(widths) > 1:
+        raise ValueError("y: targets of different lengths")
+    if (numbers := len(inputs) * (len(inputs[0]) + max(1, *widths))) > MOST_NUMBERS:
+        raise ValueError(f"explore: X and y have {numbers:,} numbers, and at most {MOST_NUMBERS:,} fit a page")
+
+
+def _script(recorded: Recorded, neurons: Trace | None, n: int) -> str:
+    """Write the functions of the losses, of the outputs and of the neurons' outputs, over n parameters."""
+    rows = Rows()
+    losses = [loss_function(rows, kind.trace, n) for kind in recorded.kinds]
+    outputs = output_function(rows, recorded.prediction, n)
+    return as_script(rows, losses, outputs, "null" if neurons is None else output_function(rows, neurons, n))
 
 
 def _descent(net: Module, parameters: list[Value], optimizer: Optimizer | None) -> tuple[float, float]:
@@ -156,8 +170,8 @@ def _names(net: Module) -> list[str]:
     return labels if unique else list(paths.values())
 
 
-def _name(label: str) -> list[list[str]]:
-    return runs_of(Typeset.name(label).runs)
+def _name(label: str) -> str:
+    return markup(Typeset.name(label).string)
 
 
 def _classes(loss: str, outputs: int, targets: list[Any]) -> dict[str, Any] | None:

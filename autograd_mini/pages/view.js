@@ -51,10 +51,12 @@
     const fit = places => Math.min(1, room / places.width);
     const isSmall = fit(wide) < (room < 600 ? 0.8 : 0.5);
     const places = tall && isSmall && fit(tall) > fit(wide) ? tall : wide;
+    for (const id of ["picture", "picture-2"]) byId(id).classList.toggle("many", fit(places) < 0.5);
     if (pictures[0]?.places === places) return;
     const holders = second ? ["picture", "picture-2"] : ["picture"];
-    pictures = holders.map((id, k) => makePicture(byId(id), picture, places, engine, k ? {point} : {point, pick}));
-    for (const id of holders) byId(id).classList.toggle("many", fit(places) < 0.5);
+    pictures = holders.map((id, k) =>
+      makePicture(byId(id), picture, places, engine, k ? {point} : {point, pick, isPicked}),
+    );
   }
 
   function choosePicture(k) {
@@ -62,9 +64,10 @@
     byId("which").value = k;
   }
 
-  // Choose a picture that has the node of a step.
+  // Choose a picture that has the node of a step; the pictures of a question have all boxes and arrows.
   function follow({node}) {
-    const has = picture => (picture.members?.flat() ?? picture.nodes).includes(node);
+    const has = picture => (state.isQuiz ? picture.nodes : (picture.members?.flat() ?? picture.nodes)).includes(node);
+    if (isChoice()) return choosePicture(facts.pictures.length - 1);
     if (node !== undefined && !has(facts.pictures[state.which])) choosePicture(facts.pictures.findIndex(has));
   }
 
@@ -73,14 +76,18 @@
     describe();
   }
 
-  // A box was chosen: as an answer, to be opened, or to get another number.
+  const isChoice = () => question()?.kind === "next" && !question().open;
+  const insideOf = members => facts.pictures.findIndex(({opens}) => opens !== undefined && members.includes(opens));
+  const isPicked = (i, members) =>
+    (members.length > 1 ? insideOf(members) >= 0 : nodes[i].leaf && !isLocked()) || isChoice();
+
+  // A box was chosen: to be opened, as an answer, or to get another number.
   function pick(i, members, group) {
-    if (question()?.kind === "next" && !question().open) return asking.answer(i);
-    const inside = facts.pictures.findIndex(({opens}) => opens !== undefined && members.includes(opens));
-    if (members.length > 1 && inside >= 0) {
-      choosePicture(inside);
+    if (members.length > 1 && insideOf(members) >= 0) {
+      choosePicture(insideOf(members));
       paint();
-    } else if (nodes[i].leaf && !isLocked()) edit(i, group);
+    } else if (isChoice()) asking.answer(i);
+    else if (nodes[i].leaf && !isLocked()) edit(i, group);
   }
 
   // A leaf's number, edited in its box.
@@ -117,11 +124,9 @@
     choosePictures();
     if (question()) state.at = asking.shownAt();
     const known = engine.known(now, line, state.at);
-    const isOpen = question()?.kind === "next" && !question().open;
-    const focus = isOpen ? {} : focusStep();
+    const focus = isChoice() ? {} : focusStep();
     pictures[0].paint({now, known, focus, mode: mode(), revealed: state.isQuiz ? asking.revealedEdge() : null});
-    if (beside) byId("second").hidden = !second || Boolean(question()); // it would tell the answer
-    if (second && !question()) paintSecond(known);
+    if (beside) paintSecond(known);
     paintWords();
     paintControls();
     leaves.paint(now, slopeText, isLocked());
@@ -129,10 +134,18 @@
     drawCurve(known);
   }
 
+  // The second run is hidden where it would tell an answer, and where a wrong backward pass has no say.
   function paintSecond(known) {
+    byId("second").hidden = !second || Boolean(question()) || (mistake !== null && state.direction === "forward");
+    if (byId("second").hidden) return;
     const at = Math.min(state.at, secondLine.length - 1);
     const there = engine.known(second, secondLine, at);
     const against = {now, known};
+    const isSame = mistake && !second.slopes.some((slope, i) => engine.far(slope, now.slopes[i]));
+    byId("second-caption").textContent = say(
+      !mistake ? "second run" : isSame ? "same numbers" : "wrong pass",
+      mistake ?? {},
+    );
     pictures[1].paint({now: second, known: there, focus: secondLine[at], mode: mode(), against});
     byId("second-said").innerHTML = engine.sentence(second, secondLine, at);
   }
@@ -163,6 +176,7 @@
     for (const button of all("[data-go]")) button.setAttribute("aria-disabled", String(!mayGo(button.dataset.go)));
     byId("play").hidden = byId("speeds").hidden = state.isQuiz;
     byId("print").hidden = !state.isQuiz;
+    byId("reset").setAttribute("aria-disabled", String(isLocked()));
     const share = state.isQuiz ? asking.share() : state.at / Math.max(line.length - 1, 1);
     byId("bar").firstElementChild.style.width = `${100 * share}%`;
   }
@@ -177,7 +191,12 @@
 
   function describe() {
     const {phase, edge, node} = focusStep();
-    const i = state.shown ?? (phase === "reverse" ? edges[edge].parent : (node ?? now.output));
+    const isAsked = question() && !question().open; // the step that is asked for would be told
+    const i = state.shown ?? (isAsked ? null : phase === "reverse" ? edges[edge].parent : (node ?? now.output));
+    if (i === null) {
+      byId("of").innerHTML = byId("derivation").innerHTML = "";
+      return;
+    }
     byId("of").innerHTML = (state.direction === "forward" ? engine.tangentName : engine.slopeName)(now, i);
     byId("derivation").innerHTML = engine.told(now, line, state.at, i);
   }
@@ -189,16 +208,12 @@
     const hasSlope = state.direction === "forward" ? known.tangents[output] : known.whole[leaf];
     const [min, max] = leaves.range(leaf, now.values[leaf]);
     const isShown = !recorded && known.done[output] && !question() && Number.isFinite(max - min);
-    const key = recorded
-      ? "no curve"
-      : !isShown
-        ? "curve later"
-        : !hasSlope
-          ? "tangent later"
-          : Number.isFinite(now.slopes[leaf])
-            ? "tangent"
-            : "no tangent";
+    const isStopped = engine.stops(now, leaf); // an edge from the leaf to the output passes no derivative
     const at = {leaf: `${against} = ${format(now.values[leaf])}`, number: format(now.slopes[leaf])};
+    const tangent = isStopped ? "stopped" : Number.isFinite(now.slopes[leaf]) ? "tangent" : "no tangent";
+    const steep = Math.abs(now.slopes[leaf]) === Infinity ? "steep" : tangent;
+    const later = question() ? "curve after" : known.done[output] ? "no finite" : "curve later";
+    const key = recorded ? "no curve" : !isShown ? later : hasSlope ? steep : "tangent later";
     byId("curve-note").innerHTML = say(key, {of, slope, ...at});
     const drawn = [now, hasSlope, isShown]; // of which run, and whether with its tangent
     if (drawn.every((x, k) => x === drawCurve.drawn?.[k])) return;
@@ -211,7 +226,7 @@
     const curve = {
       points,
       at: [now.values[leaf], now.values[output]],
-      slope: hasSlope ? now.slopes[leaf] : null,
+      slope: hasSlope && !isStopped ? now.slopes[leaf] : null,
       label: plainText(say("curve", {of, against})),
       format: x => plainText(format(x)),
     };
@@ -289,10 +304,12 @@
   }
 
   function chooseHow(how) {
+    if (state.isQuiz === (how === "quiz")) return;
     stage.stop();
     state.isQuiz = how === "quiz";
     asking.restart();
     state.at = 0;
+    follow(focusStep());
     paint();
     announce(byId(state.isQuiz ? "ask" : "said").innerHTML);
     if (state.isQuiz) asking.focusAnswer();
@@ -314,6 +331,7 @@
   }
 
   byId("reset").addEventListener("click", () => {
+    if (isLocked()) return;
     chosen.given = {};
     compute();
     paint();
@@ -355,27 +373,39 @@
   const listen = (selector, act) => {
     for (const button of all(selector)) button.addEventListener("click", () => act(button.dataset));
   };
+  byId("picture").addEventListener("click", ({target}) => {
+    if (stage.isPresenting() && !target.closest(".box")) go("step");
+  });
   listen("[data-go]", ({go: where}) => (stage.stop(), go(where)));
   listen("[data-mode]", ({mode}) => (stage.stop(), chooseMode(mode)));
   listen("[data-how]", ({how}) => chooseHow(how));
-  byId("print").addEventListener("click", () => {
+  // Print the sheet in a quiz, also where the browser is asked to print; the picture has all boxes and arrows.
+  byId("print").addEventListener("click", () => print());
+  addEventListener("beforeprint", () => {
+    if (!state.isQuiz || document.body.classList.contains("printing")) return;
+    const {which} = state;
+    choosePicture(facts.pictures.length - 1);
+    choosePictures();
     pictures[0].paint({now, known: engine.known(now, line, 0), focus: {}, mode: "values"});
     const copy = pictures[0].svg.cloneNode(true);
     copy.innerHTML = copy.innerHTML.replace(/(id="|url\(&quot;#|url\(#)picture-/g, "$1sheet-"); // arrow heads of its own
     const of = {output: nodes[now.output].name, seed: facts.seed};
-    asking.printSheet(copy, say(facts.seed === null ? "sheet" : "numbered sheet", of));
+    asking.writeSheet(copy, say(facts.seed === null ? "sheet" : "numbered sheet", of));
+    choosePicture(which);
     paint();
   });
 
   const KEYS = {PageDown: "step", PageUp: "back", Home: "first", End: "last"};
-  function whereTo({key, shiftKey}) {
+  function whereTo({key, shiftKey, target}) {
     if (key === "ArrowRight") return shiftKey ? "node" : "step";
     if (key === "ArrowLeft") return shiftKey ? "node-back" : "back";
-    return stage.isPresenting() && (key === " " || key === "Enter") ? "step" : KEYS[key];
+    const isFree = !target.closest?.("button, .box"); // those have these keys for themselves
+    return stage.isPresenting() && isFree && (key === " " || key === "Enter") ? "step" : KEYS[key];
   }
   document.addEventListener("keydown", event => {
     const {key, target} = event;
-    if (event.ctrlKey || event.altKey || event.metaKey || target.closest?.("input, select")) return;
+    if (event.ctrlKey || event.altKey || event.metaKey || target.closest?.("input, select") || event.defaultPrevented)
+      return;
     const where = whereTo(event);
     if (where) {
       stage.stop();
@@ -395,7 +425,6 @@
   if (beside) {
     byId("first-caption").hidden = false;
     byId("first-caption").textContent = say(mistake ? "right pass" : recorded ? "no second" : "first run");
-    byId("second-caption").textContent = say(mistake ? "wrong pass" : "second run", mistake ?? {});
   }
   byId("reset").hidden = recorded;
   followThemes();

@@ -1,0 +1,155 @@
+"use strict";
+// The wrong rules that give a wrong answer; nothing here touches the page.
+function makeDiagnosis(engine, facts) {
+  const {nodes, edges, say, slopeName, tangentName, format, factorOf, ways, fill} = engine;
+  const FEW = 6; // edges, up to which all parts of their sum are tried
+  const mistake = name => facts.mistakes.find(found => found.name === name);
+
+  // The wrong numbers, the likeliest first: [number, key of a sentence, its holes, key of the sentence below].
+  function of(now, question, known, sign) {
+    return {value: ofValue, arrow: ofArrow, slope: ofSlope, tangent: ofTangent}[question.kind](
+      now,
+      question,
+      known,
+      sign,
+    );
+  }
+
+  const nameOf = i => nodes[i].name;
+  const value = (i, by, of) => [
+    i.value,
+    "value not slope",
+    {node: nameOf(i.node), by: nameOf(by), of: nameOf(of)},
+    "value not slope more",
+  ];
+
+  function* ofValue(now, {node}, known, sign) {
+    const xs = nodes[node].edges.map(e => edges[e].parent);
+    const rule = engine.forwardStages(now, node)[1];
+    for (const i of new Set([...xs, ...engine.leaves.filter(i => now.used[i])]))
+      yield [now.values[i], "operand", {node: nameOf(i), rule}, "operand more"];
+    yield sign;
+    if (xs.length !== 2) return;
+    const [a, b] = xs.map(i => now.values[i]);
+    const results = {add: a + b, multiply: a * b, subtract: a - b, divide: a / b};
+    for (const [key, wrong] of Object.entries(results)) yield [wrong, key, {rule}, "operation more"];
+    if (a - b === now.values[node]) yield [b - a, "exchange", {rule}, "operation more"];
+    if (a / b === now.values[node]) yield [b / a, "exchange", {rule}, "operation more"];
+  }
+
+  function* ofArrow(now, {edge}, known, sign) {
+    const {user, parent, partial} = edges[edge];
+    const holes = {user: nameOf(user), parent: nameOf(parent), edge: partial, output: nameOf(now.output)};
+    for (const e of nodes[user].edges)
+      if (edges[e].parent !== parent)
+        yield [now.weights[e], "other factor", {...holes, other: nameOf(edges[e].parent)}, "other factor more"];
+    const parallel = nodes[user].edges.filter(e => edges[e].parent === parent);
+    yield [parallel.reduce((sum, e) => sum + now.weights[e], 0), "parallel", holes, "parallel more"];
+    yield sign;
+    if (known.whole[parent])
+      yield [now.slopes[parent], "whole", {...holes, slope: slopeName(now, parent)}, "whole more"];
+    for (const i of [user, parent]) yield value({value: now.values[i], node: i}, parent, user);
+  }
+
+  function* ofSlope(now, {node}, known, sign) {
+    const found = now.steps.filter(({edge}) => edges[edge].parent === node);
+    const part = step => now.slopes[edges[step.edge].user] * now.weights[step.edge];
+    const via = ({edge}) =>
+      edges[edge].user === now.output ? say("direct", {output: nameOf(now.output)}) : nameOf(edges[edge].user);
+    yield* partsOf(found, part, via);
+    yield* wrongHere(now, node, found, sign);
+    yield sign;
+    const steps = found.map(({edge}) => {
+      const {user} = edges[edge];
+      return {edge, arrived: now.slopes[user], upstream: slopeName(now, user)};
+    });
+    yield* alongEdges(now, steps);
+    yield value({value: now.values[node], node}, node, now.output);
+    for (const i of nodes.keys())
+      if (known.whole[i] && i !== node)
+        yield [
+          now.slopes[i],
+          "other slope",
+          {slope: slopeName(now, i), asked: slopeName(now, node)},
+          "other slope more",
+        ];
+    const given = Object.fromEntries(engine.leaves.map(i => [i, now.values[i]]));
+    for (const wrong of facts.mistakes.filter(({again}) => !again))
+      yield [engine.run({...now, given, wrong}).slopes[node], "mistake", wrong, "mistake more"];
+  }
+
+  // A sum without some of its parts; the last part alone is left where each overwrites the one before.
+  function* partsOf(found, part, via) {
+    const m = found.length;
+    if (m < 2) return;
+    const named = some => [...new Set(some.map(via))].join(", ");
+    if (new Set(found.map(via)).size > 1)
+      yield [part(found.at(-1)), "overwritten", {kept: via(found.at(-1))}, "overwritten more"];
+    const subsets =
+      m > FEW ? found.map((_, k) => [k]) : Array.from({length: 2 ** m - 2}, (_, bits) => bitsOf(bits + 1, m));
+    for (const some of subsets) {
+      const kept = found.filter((_, k) => !some.includes(k));
+      const missing = named(some.map(k => found[k]));
+      const isApart = kept.every(step => !missing.split(", ").includes(via(step))); // no arrow of the same user is kept
+      const sum = kept.reduce((sum, step) => sum + part(step), 0);
+      yield isApart
+        ? [sum, "missing path", {missing, m}, "missing path more"]
+        : [sum, "one arrow", {m, user: missing}, "one arrow more"];
+    }
+  }
+  const bitsOf = (bits, m) => Array.from({length: m}, (_, k) => k).filter(k => (bits >> k) & 1);
+
+  // The wrong rules at this node alone, where all before it is right.
+  function* wrongHere(now, node, found, sign) {
+    for (const name of ["wrong sign", "swapped factors", "no local derivative"]) {
+      const {steps, does} = mistake(name);
+      const own = steps.filter(([edge]) => edges[edge].parent === node && now.used[edges[edge].user]);
+      const changed = own.find(([edge, factor, sign]) => factor !== edge || sign !== 1);
+      if (!changed || own.length !== found.length) continue;
+      const wrong = own.reduce(
+        (sum, [edge, factor, sign]) => sum + now.slopes[edges[edge].user] * factorOf(now, {factor, sign}),
+        0,
+      );
+      const [edge] = changed;
+      const holes = {edge: edges[edge].partial, rule: fill(now, [["r", edge, 0]]), does};
+      const upstream = slopeName(now, edges[edge].user);
+      if (name === "wrong sign") yield [wrong, ...sign.slice(1)];
+      else if (name === "swapped factors") yield [wrong, "swapped", holes, "swapped more"];
+      else if (found.length === 1) yield [wrong, "not crossed", {...holes, upstream}, "not crossed more"];
+      else yield [wrong, "mistake", holes, "mistake more"];
+    }
+  }
+
+  function* ofTangent(now, {node}, known, sign) {
+    const found = ways(now, node, now.leaf);
+    yield* partsOf(
+      found,
+      e => now.weights[e] * now.tangents[edges[e].parent],
+      e => nameOf(edges[e].parent),
+    );
+    yield sign;
+    const steps = found.map(edge => {
+      const {parent} = edges[edge];
+      return {edge, arrived: now.tangents[parent], upstream: tangentName(now, parent)};
+    });
+    yield* alongEdges(now, steps);
+    yield value({value: now.values[node], node}, now.leaf, node);
+    const holes = {slope: slopeName(now, node), asked: tangentName(now, node)};
+    if (node !== now.output) yield [now.slopes[node], "other slope", holes, "other slope more"];
+  }
+
+  // Slips along one edge: a factor alone, or another operation than a product.
+  function* alongEdges(now, steps) {
+    for (const {edge, arrived, upstream} of steps) {
+      const local = now.weights[edge];
+      const holes = {edge: edges[edge].partial, upstream, number: format(arrived)};
+      yield [local, "local alone", holes, "local alone more"];
+      yield [arrived, "not crossed", holes, "not crossed more"];
+      if (steps.length === 1) yield [arrived + local, "sum", holes, "sum more"];
+      yield [arrived / local, "quotient", holes, "quotient more"];
+      yield [local / arrived, "quotient", holes, "quotient more"];
+    }
+  }
+
+  return {of};
+}
