@@ -1,6 +1,6 @@
 """The demonstration: both results of the text, computed, printed and drawn.
 
-This room owns the examples' numbers and the report. It must not know arguments or exit codes.
+This module has the examples' numbers and the report. It must not know arguments or exit codes.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def demo(folder: Path) -> list[str]:
     files = _Folder(folder)
     _example(files)
     _net(files)
-    pages = " and ".join(str(path) for path in files.pages)
-    print(f"\nOpen in a browser, to step through the example and to train the net: {pages}")
+    pages = " and ".join(f"{path} {purpose}" for path, purpose in files.pages.items())
+    print(f"\nOpen in a browser: {pages}.")
     return list(files.missing)
 
 
@@ -44,7 +44,7 @@ class _Folder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.missing: dict[str, None] = {}
-        self.pages: list[Path] = []
+        self.pages: dict[Path, str] = {}  # with their purposes
 
     def attempt(self, make: Callable[[], Any]) -> Any:
         """Make something that an extra may be missing for."""
@@ -62,9 +62,9 @@ class _Folder:
         for suffix in ("svg", "png", "dot"):
             self.write(f"{name}.{suffix}", drawing.image(suffix))
 
-    def page(self, name: str, made: Explorer) -> None:
+    def page(self, name: str, made: Explorer, purpose: str) -> None:
         self.write(f"{name}.html", made.html.encode())
-        self.pages.append(self.folder / f"{name}.html")
+        self.pages[self.folder / f"{name}.html"] = purpose
 
 
 def _example(files: _Folder) -> None:
@@ -75,7 +75,7 @@ def _example(files: _Folder) -> None:
     print(report(output, None, "text", 4))
     sys.stdout.flush()
     files.attempt(lambda: files.picture(output, "J"))
-    files.attempt(lambda: files.page("J", explore(output)))
+    files.attempt(lambda: files.page("J", explore(output), "to step through the example"))
     files.write("J.md", (report(output, None, "markdown", 4) + "\n").encode())
 
 
@@ -110,7 +110,7 @@ def _net(files: _Folder) -> None:
     files.attempt(lambda: files.picture(J, "net", fold=True))
     files.attempt(lambda: files.write("cost.png", _plot(lambda ax: nn.plot_history(history, ax))))
     files.attempt(lambda: files.write("boundary.png", _plot(lambda ax: nn.plot_decision_boundary(net, X, y, ax))))
-    files.page("net", page)
+    files.page("net", page, "to train the net")
 
 
 def _plot(draw_on: Callable[[Any], object]) -> bytes:

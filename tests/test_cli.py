@@ -133,7 +133,9 @@ def test_demo(tmp_path: Path) -> None:
     pictures = [f"{name}.{suffix}" for name in ("J", "net") for suffix in ("dot", "png", "svg")]
     written = sorted(p.name for p in (tmp_path / "out").iterdir())
     assert written == sorted([*pictures, "J.md", "J.html", "net.html", "boundary.png", "cost.png"])
-    assert done.stdout.splitlines()[-1].endswith(f"the net: {Path('out') / 'J.html'} and {Path('out') / 'net.html'}")
+    stepping, training = Path("out") / "J.html", Path("out") / "net.html"
+    last = f"Open in a browser: {stepping} to step through the example and {training} to train the net."
+    assert done.stdout.splitlines()[-1] == last
     lines = done.stdout.splitlines()
     accuracies = [float(line.split()[-1].rstrip("%")) for line in lines if line.startswith(("before", "80 epochs"))]
     assert accuracies[0] < 60

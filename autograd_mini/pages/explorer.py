@@ -258,10 +258,12 @@ def _with_other_leaves(output: Value, seed: int) -> Value:
     roll = random.Random(seed)
     for _ in range(200):
         made: dict[Value, Value] = {}
+        taken: set[float] = set()
         try:
             for node in order:
                 if node.op is None:
-                    made[node] = twin = Value(_other(node, roll), node.label)
+                    made[node] = twin = Value(_other(node, roll, taken), node.label)
+                    taken.add(twin.data)
                 else:
                     made[node] = twin = node.op(*(made[x] if isinstance(x, Value) else x for x in node.operands))
                     twin.label = node.label
@@ -274,13 +276,15 @@ def _with_other_leaves(output: Value, seed: int) -> Value:
     )
 
 
-def _other(leaf: Value, roll: random.Random) -> float:
+def _other(leaf: Value, roll: random.Random, taken: set[float]) -> float:
+    """Return another number for a leaf, and one that no leaf has where there is such a one."""
     x = primal(leaf)
     if x == 0.0 or not math.isfinite(x) or Label.parse(leaf.label).base == "y":
         return x
     if not x.is_integer():
         return float(f"{roll.uniform(0.5, 1.5) * x:.2g}")
-    return float(roll.choice([k for k in range(-6 if x < 0 else 1, 10) if k not in (0, x)]))
+    found = {float(k) for k in range(-6 if x < 0 else 1, 10)} - {0.0, x}
+    return roll.choice(sorted(found - taken or found))
 
 
 def _pictures(output: Value, order: list[Value], names: dict[Value, str], precision: int) -> list[dict[str, Any]]:

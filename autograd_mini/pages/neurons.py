@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,16 +15,14 @@ from ..pictures.typeset import Run, Typeset
 from ..structure import flatten
 from ..trace import Trace, trace_graph
 from ..value import Value, sum as total_of, topological_order
+from .places import numbers_along
 from .templates import markup_of
 
 __all__ = ["board_facts"]
 
 MOST_DRAWN = 400  # wires that can be told apart
-MOST_LABELLED = 16  # wires between two columns, up to which they have numbers
 ROOM = 5  # characters
-SHARES = [0.68, 0.6, 0.76, 0.52, 0.82, 0.44, 0.36, 0.28]  # of the length of a wire, where its number may stand
 MARGIN, BELOW = 4.0, 6.0  # points around the picture
-WIDE, HIGH = 46.0, 18.0  # points of such a number
 
 
 def board_facts(net: Module, parameters: list[Value], x: list[float]) -> tuple[dict[str, Any] | None, Trace | None]:
@@ -89,7 +86,7 @@ def _placed(picture: Picture, weights: list[int | None], biases: dict[str, list[
     """
     board = board_of(picture)
     of_wires = [*weights, *[None] * (len(picture.arrows) - len(weights))]
-    numbers = _numbers(list(board.ends), [weight is not None for weight in of_wires])
+    numbers = numbers_along(list(board.ends), [weight is not None for weight in of_wires])
     top = max(y for _, _, y in board.captions) + 14
 
     def at(x: float, y: float) -> list[float]:
@@ -114,24 +111,3 @@ def _placed(picture: Picture, weights: list[int | None], biases: dict[str, list[
             for weight, (start, end), number in zip(of_wires, board.ends, numbers, strict=True)
         ],
     }
-
-
-End = tuple[float, float]
-
-
-def _numbers(ends: list[tuple[End, End]], shown: list[bool]) -> list[End | None]:
-    """Return the places of the wires' numbers, where none covers another; None where there is no place or are many."""
-    places: list[End | None] = [None] * len(ends)
-    taken: list[End] = []
-    between = Counter((start[0], end[0]) for (start, end), one in zip(ends, shown, strict=True) if one)
-    few = [k for k, ((x, _), (to_x, _)) in enumerate(ends) if shown[k] and between[x, to_x] <= MOST_LABELLED]
-    steepest = sorted(few, key=lambda k: -abs(ends[k][1][1] - ends[k][0][1]))
-    for k in steepest:
-        (x, y), (to_x, to_y) = ends[k]
-        for share in SHARES:
-            a, b = x + (to_x - x) * share, y + (to_y - y) * share
-            if all(abs(a - c) > WIDE or abs(b - d) > HIGH for c, d in taken):
-                taken.append((a, b))
-                places[k] = a, b
-                break
-    return places

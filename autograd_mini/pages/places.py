@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from ..pictures.render import render
 from ..pictures.typeset import Run, width
 from .templates import markup_of
 
-__all__ = ["Layout", "laid_out", "on_a_board"]
+__all__ = ["End", "Layout", "laid_out", "numbers_along", "on_a_board"]
 
 Layout = dict[str, Any]
 FORMULA, NUMBER, PILL = 9.4, 7.8, 7.4  # pixels of a letter of a formula, of a derivative's line and of a pill
@@ -28,6 +29,10 @@ ROOM = 7  # letters of a number that may come
 NARROWEST = 112.0
 LINE, VALUE, BAND = 24.0, 29.0, 27.0  # pixels that a line of a formula, a value and a derivative are high
 PILL_HEIGHT = 25.0
+MOST_LABELLED = 16  # wires between two columns, up to which they have numbers
+SHARES = [0.68, 0.6, 0.76, 0.52, 0.82, 0.44, 0.36, 0.28]  # of the length of a wire, where its number may stand
+WIDE, HIGH = 46.0, 18.0  # points of such a number
+End = tuple[float, float]
 NO_SVG = "explore: the renderer must return the svg that Graphviz writes, a group of each node and edge"
 _POINT = re.compile(r"(-?[\d.]+),(-?[\d.]+)")
 
@@ -87,13 +92,32 @@ def on_a_board(picture: Picture) -> Layout:
     for box in picture.boxes:
         place = board.places[box.id]
         boxes.append([*at((place.x, place.y)), round(place.width, 1), round(place.height, 1)])
+    numbers = numbers_along(list(board.ends), [arrow.role == "wire" for arrow in picture.arrows])
     arrows = [
         {"ends": [at(a), at(b)], "label": None if number is None else at(number)}
-        for (a, b), number in zip(board.ends, board.numbers, strict=True)
+        for (a, b), number in zip(board.ends, numbers, strict=True)
     ]
     captions = [[*at((x, y)), title] for title, x, y in board.captions]
     size = {"width": round(right - left), "height": round(top - low)}
     return {**size, "boxes": boxes, "arrows": arrows, "captions": captions}
+
+
+def numbers_along(ends: list[tuple[End, End]], shown: list[bool]) -> list[End | None]:
+    """Return the places of the wires' numbers, where none covers another; None where there is no place or are many."""
+    places: list[End | None] = [None] * len(ends)
+    taken: list[End] = []
+    between = Counter((start[0], end[0]) for (start, end), one in zip(ends, shown, strict=True) if one)
+    few = [k for k, ((x, _), (to_x, _)) in enumerate(ends) if shown[k] and between[x, to_x] <= MOST_LABELLED]
+    steepest = sorted(few, key=lambda k: -abs(ends[k][1][1] - ends[k][0][1]))
+    for k in steepest:
+        (x, y), (to_x, to_y) = ends[k]
+        for share in SHARES:
+            a, b = x + (to_x - x) * share, y + (to_y - y) * share
+            if all(abs(a - c) > WIDE or abs(b - d) > HIGH for c, d in taken):
+                taken.append((a, b))
+                places[k] = a, b
+                break
+    return places
 
 
 def formula_lines(box: Box) -> list[str]:

@@ -19,6 +19,8 @@ function makeTrainer(facts, rows) {
   let costs;
   let every;
 
+  const rose = new Uint8Array(20); // whether the cost rose, of the last steps
+
   // The cost at some parameters, whose gradient goes into a vector.
   function evaluated(at, into) {
     let total = 0;
@@ -36,6 +38,7 @@ function makeTrainer(facts, rows) {
     now = Float64Array.from(parameters);
     steps = 0;
     every = 1;
+    rose.fill(0);
     cost = evaluated(now, slopes);
     costs = [cost];
   }
@@ -48,6 +51,7 @@ function makeTrainer(facts, rows) {
     if (!Number.isFinite(next) || !other.every(Number.isFinite) || !before.every(Number.isFinite)) return false;
     [now, before] = [before, now];
     [slopes, other] = [other, slopes];
+    rose[steps % rose.length] = Number(next > cost);
     cost = next;
     steps++;
     if (steps % every === 0) costs.push(cost);
@@ -113,6 +117,9 @@ function makeTrainer(facts, rows) {
     },
     get cost() {
       return cost;
+    },
+    get rises() {
+      return [rose.reduce((sum, x) => sum + x, 0), rose.length];
     },
     get steps() {
       return steps;

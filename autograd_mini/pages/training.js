@@ -50,6 +50,7 @@
 
   // What changes with each step, and is cheap to paint.
   function paintStep() {
+    paintAdvice();
     paintNumbers();
     output.paint();
     paintCost();
@@ -81,6 +82,16 @@
     const accuracy = trainer.accuracy();
     const end = accuracy === null ? "" : `, accuracy ${numbers.percent(accuracy)}`;
     return `Step ${trainer.steps}: cost ${numbers.format(trainer.cost)}${end}`;
+  }
+
+  // Say that the steps are too long, where the cost often rises.
+  let hasAdvice = false;
+  function paintAdvice() {
+    const [rises, steps] = trainer.rises;
+    const isLong = rises > steps / 3;
+    if (isLong === hasAdvice) return;
+    hasAdvice = isLong;
+    tell(isLong ? `The cost rose in more than a third of the last ${steps} steps: try a smaller learning rate.` : "");
   }
 
   // Of reports that follow at once a screen reader hears the last.
@@ -181,6 +192,7 @@
     if (isFrozen) return;
     pause();
     tell("");
+    hasAdvice = false;
     trainer.reset(parameters);
     if (!Number.isFinite(trainer.cost)) tell("The cost of these weights is too large for a number: take smaller ones.");
     paint();
@@ -191,11 +203,11 @@
 
   // Take a learning rate from a control, which keeps what the reader typed; the other one follows.
   function setRate(rate, source) {
-    if (!(rate >= 0 && rate < Infinity)) return;
+    if (!(rate > 0 && rate < Infinity)) return;
     state.rate = rate;
     const [box, slider] = [byId("rate"), byId("rate-slider")];
     if (source !== box) box.value = Number(rate.toPrecision(6));
-    if (source !== slider) slider.value = rate > 0 ? Math.log10(rate) : -4;
+    if (source !== slider) slider.value = Math.log10(rate);
     slider.setAttribute("aria-valuetext", numbers.brief(rate));
   }
 
@@ -216,6 +228,7 @@
   byId("rate").addEventListener("input", ({target}) => {
     if (target.value !== "") setRate(Number(target.value), target);
   });
+  byId("rate").addEventListener("change", () => setRate(state.rate)); // a number that is none gives way to the last one
   byId("rate-slider").addEventListener("input", ({target}) =>
     setRate(Number((10 ** Number(target.value)).toPrecision(2)), target),
   );

@@ -193,6 +193,7 @@
     const {phase, edge, node} = focusStep();
     const isAsked = question() && !question().open; // the step that is asked for would be told
     const i = state.shown ?? (isAsked ? null : phase === "reverse" ? edges[edge].parent : (node ?? now.output));
+    byId("of").parentElement.hidden = i === null;
     if (i === null) {
       byId("of").innerHTML = byId("derivation").innerHTML = "";
       return;
