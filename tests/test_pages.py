@@ -27,6 +27,7 @@ from autograd_mini.explain import Writer, edges
 from autograd_mini.javascript import literal
 from autograd_mini.mistakes import MISTAKES
 from autograd_mini.ops import dot_of, sum_of
+from autograd_mini.pages import explorer
 from autograd_mini.pages.rows import Rows, Unwritten
 from autograd_mini.pages.templates import markup
 from autograd_mini.pages.words import WORDS
@@ -506,6 +507,17 @@ def test_nothing_is_handed_on_along_an_edge_that_passes_no_derivative() -> None:
 
 
 @needs_node
+def test_which_leaves_reach_the_output_along_an_edge_that_passes_no_derivative() -> None:
+    f = ag.expression("y = stop_gradient(3*x)*w + w", x=2, w=5)
+    body = "return facts.nodes.map((_, output) => engine.leaves.map(leaf => engine.stops(engine.run({output}), leaf)))"
+    found = run_page(ag.explore(f), body)
+    labels = [node.label for node in ag.topological_order(f)]
+    assert labels[:2] == ["x", ""]  # the leaf, and 3x
+    assert found[1] == [False, False]
+    assert found[-1] == [True, False]  # of x, and of w
+
+
+@needs_node
 def test_the_modes_are_compared_by_their_multiplications(J: Value) -> None:
     body = """return engine.leaves.map(leaf => {
       const {reverse, one, all, leaves} = engine.counts(engine.run({leaf}));
@@ -623,6 +635,56 @@ def test_a_frozen_page_steps_through_the_numbers_that_the_engine_computed() -> N
 # Sentences.
 
 
+def scripts() -> str:
+    """Return the scripts of the page that explores, without comments."""
+    folder = Path(explorer.__file__).parent
+    return "\n".join(re.sub(r"//.*", "", (folder / f"{name}.js").read_text("utf-8")) for name in explorer.SCRIPTS)
+
+
+def strings(code: str) -> set[str]:
+    """Return the strings in double quotes of a script."""
+    return set(re.findall(r'"([^"\n]*)"', code))
+
+
+MODES = {f"mode {mode}" for mode in ("values", "reverse", "forward")}  # of which a script makes the keys
+
+
+def test_every_sentence_is_used() -> None:
+    code = scripts()
+    verbs = re.findall(r"const results = \{(.*)\}", code)[0]
+    found = strings(code) | set(re.findall(r"\bwords\.(\w+)", code)) | set(re.findall(r"(\w+):", verbs))
+    assert "say(`mode ${mode()}`" in code
+    assert "more = `${key} more`" in code
+    found |= MODES | {f"{key} more" for key in found}
+    assert [key for key in WORDS if key not in found] == []
+
+
+def test_every_sentence_that_a_script_says_exists() -> None:
+    code = scripts()
+    calls = re.findall(r"\bsay\(((?:[^(){}]|\([^()]*\))*)", code)  # up to what fills the holes
+    said = {key for call in calls for key in strings(re.sub(r'[=!]== "[^"]*"', "", call))}
+    key_of_the_curve = re.findall(r"const (?:tangent|steep|later|key) = ([^`\n]*);", code)
+    said |= {key for line in key_of_the_curve for key in strings(re.sub(r"[.]join[(][^)]*[)]", "", line))}
+    said |= set(re.findall(r"\bwords\.(\w+)", code)) | MODES
+    assert len(said) > 55
+    verdicts = re.findall(
+        r'(?:verdict\((?:true|false), (?:\w+ \? )?|isRight\()"([^"]+)"(?: : "([^"]+)")?([^)]*)\)', code
+    )
+    assert len(verdicts) > 7
+    for first, second, more in verdicts:
+        said |= {first, second or first} | strings(more)
+    wrong = (Path(explorer.__file__).parent / "diagnosis.js").read_text("utf-8")
+    yielded = re.findall(r'\[[^\[\]{}]*?, "([^"]+)", (?:\{[^{}]*\}|\w+), "([^"]*)"\]', wrong)
+    assert len(yielded) > 10
+    said |= {key for pair in yielded for key in pair}
+    assert sorted(said - {*WORDS, ""}) == []
+
+
+def test_each_hole_of_a_sentence_has_a_name() -> None:
+    for key, sentence in WORDS.items():
+        assert re.sub(r"\{[a-z]+\}", "", sentence).count("{") == 0, key
+
+
 @needs_node
 @pytest.mark.parametrize("precision", [1, 4, 17])
 def test_numbers_are_written_as_they_are_typeset_in_python(precision: int) -> None:
@@ -709,22 +771,42 @@ def test_a_moved_graph_is_written_as_one_of_those_numbers(precision: int) -> Non
 @SLOW
 @given(MANY)
 def test_what_is_written_as_equal_is(graphs: list[Dag]) -> None:
-    """The last but one stage of each sentence, if it is arithmetic, has the value of the last."""
-    body = """const leaf = engine.leaves.at(-1), now = engine.run({leaf}), line = engine.timeline(now);
-      return facts.nodes.flatMap((_, i) => [engine.forward(now, i), engine.slopeStages(now, i).join(' = '),
-          engine.tangent(now, i), ...engine.derivation(now, i).split("\\n")])
-        .concat(line.map((_, at) => engine.sentence(now, line, at).split(";")[0]));"""
-    checked = 0
-    pages = [ag.explore(graph(dag), precision=17) for dag in graphs]
-    for sentences in run_pages(pages, body):
-        for sentence in sentences:
-            code = str(plain(sentence)).replace("−", "-").replace("·", "*").replace("^", "**")
-            *_, arithmetic, result = ["", *code.split(" = ")]
-            if re.fullmatch(r"[-+*/() \d.]+", arithmetic):
-                numbers = [eval(x) for x in re.findall(r"\d[\d.]*(?:\*10\*\*-?\d+)?", arithmetic)]
-                assert close(eval(arithmetic), eval(result), 1.0 + max(numbers) ** 3), sentence
-                checked += 1
-    assert checked >= len(pages)
+    """All stages of a sentence that are arithmetic have the same value, in each of its parts."""
+    body = """const leaf = engine.leaves.at(-1), now = engine.run({leaf});
+      const told = ['reverse', 'forward'].flatMap(mode => {
+        const line = engine.timeline(now, mode);
+        return line.map((_, at) => engine.sentence(now, line, at));
+      });
+      return told.concat(facts.nodes.flatMap((_, i) => [engine.forward(now, i),
+        engine.slopeStages(now, i).join(' = '), engine.tangent(now, i), ...engine.derivation(now, i).split("\\n")]));"""
+    outputs = [graph(dag) for dag in graphs]
+    pages = [ag.explore(f, precision=17) for f in outputs]
+    for f, sentences in zip(outputs, run_pages(pages, body), strict=True):
+        parts_of = [re.split(r"; now |, from |, (?=[^(),]* = )", plain(sentence)) for sentence in sentences]
+        arithmetic = [node for node in ag.topological_order(f) if node.op in (ag.add, ag.sub, ag.mul)]
+        checked = sum(equal_stages(part) for found in parts_of for part in found)
+        assert checked >= 3 * sum(len(node.parents) == 2 for node in arithmetic)  # each forward step is told thrice
+
+
+def equal_stages(sentence: str) -> int:
+    """Check that the stages of a sentence that are arithmetic have the same value; return how many were compared."""
+    text = re.sub(r" so far$|\.$|^[^=]*: ", "", sentence)
+    code = text.replace("−", "-").replace("·", "*").replace("^", "**").split(" = ")
+    stages = [x for x in code if re.fullmatch(r"[-+*/() \d.]+", x) and re.search(r"\d", x)]
+    numbers = [eval(x) for stage in stages for x in re.findall(r"\d[\d.]*(?:\*10\*\*-?\d+)?", stage)]
+    values = [eval(stage) for stage in stages]
+    scale = 1.0 + max(numbers, default=0.0) ** 3
+    assert all(close(x, values[-1], scale) for x in values), sentence
+    return max(len(values) - 1, 0)
+
+
+def test_unequal_stages_are_found() -> None:
+    assert equal_stages("dJ/db = 3 · c = 3 · (−2) = −6") == 1
+    assert equal_stages("dz/dx = −6 + (−6) = −12 so far") == 1
+    assert equal_stages("u = bc = x") == 0
+    for wrong in ("u = 3 · 2 = 7", "u = 3 · 2 = 6 = 6.1", "s = 2 + 2 = 5 so far"):
+        with pytest.raises(AssertionError):
+            equal_stages(wrong)
 
 
 @needs_node
@@ -748,7 +830,7 @@ def test_the_steps_in_words(J: Value) -> None:
         "dJ/du = dJ/dv · dv/du = 3 · 1 = 3",
         "dJ/db = dJ/du · du/db = 3 · c = 3 · 2 = 6",
         "dJ/dc = dJ/du · du/dc = 3 · b = 3 · 3 = 9",
-        "Every edge has been used: dJ/da = 3, dJ/db = 6, dJ/dc = 9.",
+        "All derivatives are found: dJ/da = 3, dJ/db = 6, dJ/dc = 9.",
     ]
     assert forward == [
         *values,
@@ -798,16 +880,40 @@ def test_three_ways_add_up_in_words() -> None:
 
 @needs_node
 def test_a_wrong_pass_in_words() -> None:
-    body = """const [wrong] = facts.mistakes.filter(({name}) => name === 'overwrite');
+    body = """return ['overwrite', 'no local derivative', 'not cleared'].map(pass => {
+      const wrong = facts.mistakes.find(({name}) => name === pass);
       const now = engine.run({wrong}), line = engine.timeline(now);
-      return line.map((_, at) => engine.sentence(now, line, at))"""
-    sentences = plain(run_page(ag.explore(fan_out()), body))
-    assert sentences[-4:] == [
+      return line.map((_, at) => engine.sentence(now, line, at)).slice(3);
+    })"""
+    overwrite, no_local, again = plain(run_page(ag.explore(fan_out()), body))
+    assert overwrite[-4:] == [
         "dz/dx = ∂z/∂x = s = −6",
         "dz/dx = dz/ds · ∂s/∂x = 3 · y = 3 · (−2) = −6",
         "dz/dy = dz/ds · ds/dy = 3 · x = 3 · 3 = 9",
-        "Every edge has been used: dz/dx = −6, dz/dy = 9.",
+        "The wrong pass ends: dz/dx = −6, dz/dy = 9.",
     ]
+    assert no_local[1:5] == [
+        "dz/ds = 1 · 1 = 1",
+        "dz/dx += 1 · 1 = 1; now dz/dx = 1 so far, from 1 of 2 edges",
+        "dz/dx += 1 · 1 = 1; now dz/dx = 1 + 1 = 2, from all 2 edges",
+        "dz/dy = 1 · 1 = 1",
+    ]
+    left = "with the number that was left over"
+    assert again[2:5] == [
+        f"dz/dx += ∂z/∂x = s = −6; now dz/dx = −12 + (−6) = −18, {left}",
+        f"dz/dx += dz/ds · ∂s/∂x = 6 · y = 6 · (−2) = −12; now dz/dx = −18 + (−12) = −30, {left}",
+        f"dz/dy += dz/ds · ∂s/∂y = 6 · x = 6 · 3 = 18; now dz/dy = 9 + 18 = 27, {left}",
+    ]
+
+
+@needs_node
+def test_a_derivative_is_not_added_to_itself_in_words() -> None:
+    """What is added to a number that was left over is the local derivative of the arrow, which is another number."""
+    body = """const wrong = facts.mistakes.find(({name}) => name === 'not cleared');
+      const now = engine.run({wrong}), line = engine.timeline(now);
+      return line.map((_, at) => engine.sentence(now, line, at))"""
+    sentences = plain(run_page(ag.explore(fan_out()), body))
+    assert not any(sentence.startswith("dz/ds += dz/ds") for sentence in sentences)
 
 
 @needs_node
@@ -825,7 +931,7 @@ def test_the_chosen_output_in_words(J: Value) -> None:
         "dv/du = 1",
         "dv/db = dv/du · du/db = 1 · c = 1 · 2 = 2",
         "dv/dc = dv/du · du/dc = 1 · b = 1 · 3 = 3",
-        "Every edge has been used: dv/da = 1, dv/db = 2, dv/dc = 3.",
+        "All derivatives are found: dv/da = 1, dv/db = 2, dv/dc = 3.",
     ]
     assert derivation == "dv/db = dv/du · du/db = 1 · c = 1 · 2 = 2"
     assert name == "dv/dJ"
@@ -837,7 +943,7 @@ def test_no_path_leads_from_a_leaf_to_an_output_that_does_not_use_it(J: Value) -
       return [now.tangents[3], engine.sentence(now, line, line.length - 1)]"""
     tangent, sentence = run_page(ag.explore(J), body)
     assert tangent == 0.0
-    assert plain(sentence) == WORDS["no way"].format(leaf="a", output="u", tangent="du/da")
+    assert plain(sentence) == "No path leads from a to u: du/da = 0."
 
 
 @needs_node

@@ -149,7 +149,7 @@ function makeAnswers(engine) {
   function same(x, y, part = 0.011) {
     if (Object.is(x, y) || x === y || Math.abs(x - y) <= 1e-9 * Math.max(Math.abs(x), Math.abs(y))) return true;
     if (y === 0) return Math.abs(x) < 1e-12;
-    if (general(x) === general(y)) return true; // as the page shows it
+    if (Number.isFinite(y) && x === Number(general(y))) return true; // as the page shows it
     const isRounded = !Number.isInteger(y) || Math.abs(y) >= 1e7;
     return Number.isFinite(x) && Number.isFinite(y) && isRounded && Math.abs(x - y) <= part * Math.abs(y);
   }

@@ -42,7 +42,7 @@ function makeAsking(quiz, facts, page) {
       byId("at").textContent = say("score title");
       return;
     }
-    const stages = q.kind === "next" ? [] : quiz.solution(page.now(), page.line(), q);
+    const stages = q.kind === "next" && !q.open ? [] : quiz.solution(page.now(), page.line(), q);
     const hinted = q.hints ? [...stages.slice(0, 1 + q.hints), "?"] : [];
     byId("ask").innerHTML = quiz.ask(page.now(), q);
     byId("said").innerHTML = (q.open ? stages : hinted).join(" = ");
@@ -78,8 +78,7 @@ function makeAsking(quiz, facts, page) {
     q.right ??= false;
     q.open = true;
     page.paint();
-    if (q.kind === "next") verdict({right: true, title: quiz.solution(page.now(), page.line(), q)[0], text: ""});
-    else announce(byId("said").innerHTML);
+    announce(byId("said").innerHTML);
     focusNext();
   }
 

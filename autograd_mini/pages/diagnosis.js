@@ -28,13 +28,13 @@ function makeDiagnosis(engine, facts) {
     const rule = engine.forwardStages(now, node)[1];
     for (const i of new Set([...xs, ...engine.leaves.filter(i => now.used[i])]))
       yield [now.values[i], "operand", {node: nameOf(i), rule}, "operand more"];
-    yield sign;
-    if (xs.length !== 2) return;
+    if (xs.length !== 2) return yield sign;
     const [a, b] = xs.map(i => now.values[i]);
-    const results = {add: a + b, multiply: a * b, subtract: a - b, divide: a / b};
-    for (const [key, wrong] of Object.entries(results)) yield [wrong, key, {rule}, "operation more"];
     if (a - b === now.values[node]) yield [b - a, "exchange", {rule}, "operation more"];
     if (a / b === now.values[node]) yield [b / a, "exchange", {rule}, "operation more"];
+    yield sign;
+    const results = {add: a + b, multiply: a * b, subtract: a - b, divide: a / b};
+    for (const [key, wrong] of Object.entries(results)) yield [wrong, key, {rule}, "operation more"];
   }
 
   function* ofArrow(now, {edge}, known, sign) {
@@ -46,8 +46,6 @@ function makeDiagnosis(engine, facts) {
     const parallel = nodes[user].edges.filter(e => edges[e].parent === parent);
     yield [parallel.reduce((sum, e) => sum + now.weights[e], 0), "parallel", holes, "parallel more"];
     yield sign;
-    if (known.whole[parent])
-      yield [now.slopes[parent], "whole", {...holes, slope: slopeName(now, parent)}, "whole more"];
     for (const i of [user, parent]) yield value({value: now.values[i], node: i}, parent, user);
   }
 
@@ -57,13 +55,19 @@ function makeDiagnosis(engine, facts) {
     const via = ({edge}) =>
       edges[edge].user === now.output ? say("direct", {output: nameOf(now.output)}) : nameOf(edges[edge].user);
     yield* partsOf(found, part, via);
-    yield* wrongHere(now, node, found, sign);
     yield sign;
+    yield* wrongHere(now, node, found, sign);
     const steps = found.map(({edge}) => {
       const {user} = edges[edge];
       return {edge, arrived: now.slopes[user], upstream: slopeName(now, user)};
     });
     yield* alongEdges(now, steps);
+    if (new Set(found.map(via)).size === 1 && found.length > 1) {
+      const [{edge, arrived, upstream}] = steps;
+      const local = found.reduce((sum, {edge}) => sum + now.weights[edge], 0);
+      const holes = {edge: edges[edge].partial, upstream, number: format(arrived)};
+      yield [local, "local alone", holes, "local alone more"];
+    }
     yield value({value: now.values[node], node}, node, now.output);
     for (const i of nodes.keys())
       if (known.whole[i] && i !== node)
@@ -90,11 +94,13 @@ function makeDiagnosis(engine, facts) {
     for (const some of subsets) {
       const kept = found.filter((_, k) => !some.includes(k));
       const missing = named(some.map(k => found[k]));
+      // Whether no arrow of the same user is kept: else arrows to one user, or to several, are missing.
       const isApart = kept.every(step => !missing.split(", ").includes(via(step))); // no arrow of the same user is kept
       const sum = kept.reduce((sum, step) => sum + part(step), 0);
-      yield isApart
+      const isOne = !missing.includes(", ");
+      yield isApart || !isOne
         ? [sum, "missing path", {missing, m}, "missing path more"]
-        : [sum, "one arrow", {m, user: missing}, "one arrow more"];
+        : [sum, "one arrow", {n: found.filter(step => via(step) === missing).length, user: missing}, "one arrow more"];
     }
   }
   const bitsOf = (bits, m) => Array.from({length: m}, (_, k) => k).filter(k => (bits >> k) & 1);

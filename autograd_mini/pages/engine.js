@@ -228,7 +228,7 @@ function makeEngine(facts, rows) {
       case "T":
         return atom(tangentName(now, i));
       case "E":
-        return atom(edges[i].name);
+        return atom(scope.isPart ? edges[i].partial : edges[i].name);
     }
   }
   const fill = (now, template, scope = {}) =>
@@ -353,7 +353,9 @@ function makeEngine(facts, rows) {
       case "seed":
         return say("seed", {slope: slopeName(now, node)});
       case "end":
-        return say("end", {list: listed(used, i => `${slopeName(now, i)} = ${format(now.slopes[i])}`)});
+        return say(now.wrong ? "end of wrong" : "end", {
+          list: listed(used, i => `${slopeName(now, i)} = ${format(now.slopes[i])}`),
+        });
       case "leaf":
         return say("follow", {tangent: tangentName(now, node)});
       case "forward":
@@ -380,7 +382,9 @@ function makeEngine(facts, rows) {
     const isRight = step.factor === edge && step.sign === 1;
     const inNumbers = [number(arrived), number(factorOf(now, step))].map(x => bracketed(x, POWER)).join(" · ");
     const kind = user === now.output ? "first" : "reverse";
-    const sums = isRight ? overEdges(now, [{edge, kind}], {slopes: before.sums}) : [inNumbers];
+    const sums = isRight
+      ? overEdges(now, [{edge, kind}], {slopes: before.sums, isPart: Boolean(now.wrong?.again)})
+      : [inNumbers];
     const terms = stages([...sums, format(part)]);
 
     const [slope, m, n] = [slopeName(now, parent), now.uses[parent], after.added[parent]];

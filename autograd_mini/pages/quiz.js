@@ -164,7 +164,8 @@ function makeQuiz(engine, facts) {
   }
 
   // Whether a number is another one with one or two digits: too few to be sure.
-  const isCoarse = (x, y) => [1, 2].some(digits => Number.isFinite(y) && Number(y.toPrecision(digits)) === x);
+  const isCoarse = (x, y) =>
+    Number.isFinite(y) && !Number.isInteger(y) && [1, 2].some(digits => Number(y.toPrecision(digits)) === x);
 
   function ruleOf(now, {kind, node, edge}) {
     return kind === "arrow" ? engine.fill(now, [["r", edge, 0]]) : solution(now, null, {kind, node, edge})[1];
@@ -227,7 +228,7 @@ function makeQuiz(engine, facts) {
   // The same graph at other leaves, where equal formulas stay equal.
   function elsewhere(now) {
     const given = Object.fromEntries(
-      engine.leaves.map((i, k) => [i, now.values[i] * (1.07 + 0.011 * (k % 7)) + 0.013 * (1 + (k % 5))]),
+      engine.leaves.map((i, k) => [i, now.values[i] * (1.31 + 0.17 * (k % 7)) + 0.013 * (1 + (k % 5))]),
     );
     return engine.run({...now, given});
   }

@@ -294,12 +294,13 @@
     if (down && !top && !stage.isPresenting()) scrollBy({top: down, behavior});
   }
 
-  function chooseMode(mode) {
-    if (mode !== "values") state.direction = mode;
+  function chooseMode(chosenMode) {
+    if (chosenMode === mode()) return;
+    if (chosenMode !== "values") state.direction = chosenMode;
     plan();
-    if (state.isQuiz) asking.restart(({at}) => mode === "values" || engine.isOfMode(line[at]));
-    state.at = startOf(mode);
-    follow(line[state.at]);
+    if (state.isQuiz) asking.restart(({at}) => chosenMode === "values" || engine.isOfMode(line[at]));
+    state.at = startOf(chosenMode);
+    follow(focusStep());
     paint();
     announce(byId("where").innerHTML);
   }
@@ -357,6 +358,7 @@
     if (isInMode) state.at = startOf(state.direction);
     else if (name === "output") state.at = 0;
     if (state.isQuiz && (name === "output" || state.direction === "forward")) asking.restart();
+    follow(focusStep());
     paint();
   }
 
@@ -431,6 +433,7 @@
   followThemes();
   compute();
   asking.restart();
+  if (state.isQuiz) follow(focusStep());
   paint();
   // Letters cannot be measured before the page is seen: a notebook may load it out of sight.
   new ResizeObserver(paint).observe(byId("figures"));
