@@ -15,7 +15,7 @@ from keyword import iskeyword
 from typing import Any, NoReturn
 from unicodedata import normalize
 
-from .ops import OPS, Op, add, div, equal, greater, greater_equal, identity, mul, neg, pow, sub
+from .ops import OPS, Op, add, div, equal, floordiv, greater, greater_equal, identity, mod, mul, neg, pow, sub
 from .value import Value
 
 __all__ = ["ExpressionError", "expression", "label_all"]
@@ -31,12 +31,14 @@ ADVICE: dict[type[ast.AST], str] = {
     ast.Attribute: "there are no dots; a function is written tanh(x)",
     ast.Subscript: "there is nothing to index",
     ast.Call: "a function is called by its name, with operands only, as tanh(x)",
-    ast.BinOp: "this operator is not there; there are + - * / **",
+    ast.BinOp: "this operator is not there; there are + - * / // % **",
     ast.Compare: "this comparison is not there; there are x < y, x <= y, x > y, x >= y and x == y",
     ast.BoolOp: "and, or are not there; multiply comparisons, as (x > 0)*(x < 1)",
     ast.UnaryOp: "this operator is not there; there is -x",
 }
-BINARY: dict[type[ast.operator], Op] = {ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.Div: div, ast.Pow: pow}
+BINARY: dict[type[ast.operator], Op] = {
+    ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.Div: div, ast.FloorDiv: floordiv, ast.Mod: mod, ast.Pow: pow,
+}  # fmt: skip
 COMPARE: dict[type[ast.cmpop], tuple[Op, bool]] = {  # with whether the sides change places
     ast.Gt: (greater, False),
     ast.Lt: (greater, True),
@@ -72,7 +74,7 @@ def expression(text: str, /, **variables: Any) -> Value:
     r"""Compute a text of assignments and return the last value, every name being a label.
 
     Statements are parted by `;` or line ends; the last may be a bare expression. There are
-    `+ - * / **`, comparisons, the functions of the table, and the constants `pi` and `e`. Each name
+    `+ - * / // % **`, comparisons, the functions of the table, and the constants `pi` and `e`. Each name
     is assigned once.
 
     Args:
@@ -221,7 +223,7 @@ class _Reader:
             case ast.Constant(value=constant):
                 self._fail(f"{constant!r} is not a real number", node)
             case _:
-                otherwise = "this is not allowed; use numbers, names, + - * / ** and functions"
+                otherwise = "this is not allowed; use numbers, names, + - * / // % ** and functions"
                 self._fail(ADVICE.get(type(node), otherwise), node)
 
     def _name(self, name: str, node: ast.expr) -> Value | float:

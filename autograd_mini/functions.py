@@ -6,17 +6,53 @@ among rows. Numbers give floats, a Value among them gives Values. It must not kn
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable
+from functools import reduce
 from typing import Any
 
-from .ops import excess, exp, log, maximum, number, stop_gradient, take_of
+from .ops import (
+    Op,
+    Traced,
+    abs,
+    equal,
+    excess,
+    exp,
+    exp2,
+    floor,
+    floordiv,
+    log,
+    log2,
+    maximum,
+    minimum,
+    mod,
+    number,
+    root,
+    stop_gradient,
+    take_of,
+    where,
+)
 from .structure import flatten
-from .value import Value, primal, sum
+from .value import Value, dot, primal, sum
 
 LARGEST = sys.float_info.max
 
-__all__ = ["log_softmax", "logsumexp", "softmax", "take"]
+__all__ = [
+    "amax",
+    "amin",
+    "clip",
+    "divmod",
+    "log_softmax",
+    "logsumexp",
+    "mean",
+    "norm",
+    "prod",
+    "softmax",
+    "std",
+    "take",
+    "var",
+]
 
 
 def logsumexp(xs: Iterable[Any]) -> Any:
@@ -72,6 +108,154 @@ def log_softmax(xs: Iterable[Any]) -> list[Any]:
     return [x - total for x in lesser]
 
 
+def divmod(x: Any, y: Any) -> tuple[Any, Any]:
+    r"""Return $\lfloor x / y \rfloor$ and the rest, as Python's `divmod` does: `x // y` and `x % y`.
+
+    Raises:
+        ZeroDivisionError: y is 0.
+
+    >>> divmod(-7, 3), divmod(Value(7.5), -2)
+    ((-3.0, 2.0), (Value(-4.0, op='floordiv'), Value(-0.5, op='mod')))
+    """
+    return floordiv(x, y), mod(x, y)
+
+
+def clip(x: Any, lo: Any = None, hi: Any = None) -> Any:
+    r"""Return the number in $[lo, hi]$ that is nearest to x, $\min(\max(x, lo), hi)$; an end that is None is not there.
+
+    An end that x is equal to shares the derivative with it. Where lo > hi, the result is hi, as NumPy has it.
+
+    >>> clip(5.0, 0, 1), clip(-0.5, lo=0), clip(0.25, 0, 1)
+    (1.0, 0.0, 0.25)
+    """
+    (x,) = _numbers("clip", [x])
+    x = x if lo is None else maximum(x, lo)
+    return x if hi is None else minimum(x, hi)
+
+
+def mean(xs: Iterable[Any]) -> Any:
+    r"""Return the mean of numbers, $\frac{1}{n} \sum_i x_i$; infinite where the sum overflows.
+
+    Raises:
+        ValueError: there are no numbers.
+
+    >>> mean([1, 2, 6])
+    3.0
+    """
+    xs = _numbers("mean", xs)
+    return sum(xs) / float(len(xs))
+
+
+def var(xs: Iterable[Any], ddof: float = 0) -> Any:
+    r"""Return the variance of numbers, $\frac{1}{n - d} \sum_i (x_i - \bar x)^2$, exactly 0 where they are equal.
+
+    Args:
+        xs: the numbers.
+        ddof: d, 1 for a sample's.
+
+    Raises:
+        ValueError: there are not more numbers than d.
+
+    >>> var([1, 2, 6]) == 14 / 3, var([1, 2, 6], ddof=1), var([0.1, 0.1, 0.1])
+    (True, 7.0, 0.0)
+    """
+    deviations, n = _deviations("var", xs, ddof)
+    return dot(deviations, deviations) / n
+
+
+def std(xs: Iterable[Any], ddof: float = 0) -> Any:
+    r"""Return the standard deviation of numbers, $\sqrt{\frac{1}{n - d} \sum_i (x_i - \bar x)^2}$, without overflow.
+
+    Where all numbers are equal, it is 0 and has a kink: the slopes are 0 there, and second derivatives nan.
+
+    Args:
+        xs: the numbers.
+        ddof: d, 1 for a sample's.
+
+    Raises:
+        ValueError: there are not more numbers than d.
+
+    >>> std([1.0, 3.0]), std([2e200, 4e200]), std([1.0, 2.0, 3.0], ddof=1)
+    (1.0, 1e+200, 1.0)
+    """
+    deviations, n = _deviations("std", xs, ddof)
+    return norm(deviations) / math.sqrt(n)
+
+
+def norm(xs: Iterable[Any]) -> Any:
+    r"""Return the length of a vector, $\sqrt{\sum_i x_i^2}$, without overflow.
+
+    At 0 it has a kink: the slopes are 0 there, and second derivatives nan. For the second derivatives of its square
+    at 0, write `dot(xs, xs)`.
+
+    Raises:
+        ValueError: there are no numbers.
+
+    >>> norm([3.0, 4.0]), norm([3e300, 4e300]), norm([3e-320, 4e-320])
+    (5.0, 5e+300, 5e-320)
+    """
+    xs = _numbers("norm", xs)
+    top = _largest([abs(x) for x in xs])
+    ordinary = where(equal(top, 0.0) + equal(top, math.inf), 1.0, top)
+    # A power of 2, so that dividing by it rounds nothing; not too small for its inverse.
+    scale = exp2(clip(floor(log2(ordinary)), -1000.0, 1023.0))
+    scaled = [x / scale for x in xs]
+    return scale * root(dot(scaled, scaled))
+
+
+def prod(xs: Iterable[Any]) -> Any:
+    r"""Return the product of numbers, $\prod_i x_i$, from left to right; its slopes are right at 0 too.
+
+    Raises:
+        ValueError: there are no numbers.
+
+    >>> prod([2, 3, 4])
+    24.0
+    """
+    return reduce(lambda x, y: x * y, _numbers("prod", xs))
+
+
+def amax(xs: Iterable[Any]) -> Any:
+    r"""Return the largest of numbers, $\max_i x_i$; nan if one is. Those that are it share the derivative equally.
+
+    Where three or more are all -inf, the slopes are 0.
+
+    Raises:
+        ValueError: there are no numbers.
+
+    >>> x = [Value(3.0), Value(1.0), Value(3.0), Value(3.0)]
+    >>> y = amax(x)
+    >>> y.backward()
+    >>> y.data, [round(v.grad, 3) for v in x]
+    (3.0, [0.333, 0.0, 0.333, 0.333])
+    """
+    xs = _numbers("amax", xs)
+    if len(xs) < 3:
+        return reduce(maximum, xs)
+    found = _largest(xs)
+    top = maximum(found, -LARGEST)
+    return found - sum(excess(top, maximum(x, top)) for x in xs) * _share(xs, found)
+
+
+def amin(xs: Iterable[Any]) -> Any:
+    r"""Return the smallest of numbers, $\min_i x_i$; nan if one is. Those that are it share the derivative equally.
+
+    Where three or more are all inf, the slopes are 0.
+
+    Raises:
+        ValueError: there are no numbers.
+
+    >>> amin([3, 1, 2])
+    1.0
+    """
+    xs = _numbers("amin", xs)
+    if len(xs) < 3:
+        return reduce(minimum, xs)
+    found = _largest(xs, minimum)
+    bottom = minimum(found, LARGEST)
+    return found - sum(excess(-minimum(x, bottom), -bottom) for x in xs) * _share(xs, found)
+
+
 def take(rows: Any, index: Any) -> Any:
     r"""Return `rows[index]` where the index may be a Value: an input of a compiled program, such as a token.
 
@@ -103,6 +287,28 @@ def take(rows: Any, index: Any) -> Any:
     return structure.rebuild([row(index, *column) for column in zip(*(leaves for leaves, _ in flat), strict=True)])
 
 
+def _numbers(name: str, xs: Iterable[Any]) -> list[Any]:
+    """Return Values, and plain numbers as floats."""
+    return [x if isinstance(x, Traced) else number(name, x) for x in _some(name, xs)]
+
+
+def _deviations(name: str, xs: Iterable[Any], ddof: float) -> tuple[list[Any], float]:
+    """Return how far numbers are from their mean, and what the sum of the squares is divided by."""
+    xs = _numbers(name, xs)
+    n = len(xs) - number(name, ddof)
+    if not n > 0.0:
+        raise ValueError(f"{name}: there must be more than ddof = {ddof} numbers, not {len(xs)}")
+    first = stop_gradient(xs[0])  # which all differences are taken from, so that those of equal numbers are 0
+    differences = [x - first for x in xs]
+    middle = mean(differences)
+    return [x - middle for x in differences], n
+
+
+def _share(xs: list[Any], found: Any) -> Any:
+    """Return by how much a tie's half must be multiplied, where several share."""
+    return 2.0 / maximum(sum(equal(x, found) for x in xs), 1.0)
+
+
 def _some(name: str, xs: Iterable[Any]) -> list[Any]:
     xs = list(xs)
     if not xs:
@@ -110,9 +316,9 @@ def _some(name: str, xs: Iterable[Any]) -> list[Any]:
     return xs
 
 
-def _largest(xs: list[Any]) -> Any:
+def _largest(xs: list[Any], larger: Op = maximum) -> Any:
     """Return the largest, found pair by pair: lists of different lengths differ by few levels, not by many."""
     while len(xs) > 1:
-        pairs = [maximum(x, y) for x, y in zip(xs[::2], xs[1::2], strict=False)]
+        pairs = [larger(x, y) for x, y in zip(xs[::2], xs[1::2], strict=False)]
         xs = pairs + xs[2 * len(pairs) :]
     return stop_gradient(xs[0])  # a node, so that a trace run on other numbers finds theirs

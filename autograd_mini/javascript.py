@@ -33,12 +33,14 @@ RUNTIME = {
   }""",
     "divided": "(x, y) => y === 0 ? fail() : x / y",
     "pow": "(x, y) => x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y",
+    "nonzero": "x => x === 0 ? fail() : x",
     "modulo": """(x, y) => {
-    const r = x % (y === 0 ? fail() : y);
+    const r = x % y;
     return r === 0 ? copysign(0, y) : r < 0 !== y < 0 ? r + y : r;
   }""",
-    "floordiv": """(x, y) => {
-    const r = x % (y === 0 ? fail() : y), z = (x - r) / y - (r !== 0 && r < 0 !== y < 0 ? 1 : 0), low = Math.floor(z);
+    "quotient": """(x, y) => {
+    if (y === 0) return x / y;
+    const r = x % y, z = (x - r) / y - (r !== 0 && r < 0 !== y < 0 ? 1 : 0), low = Math.floor(z);
     return z === 0 ? copysign(0, x / y) : z - low > 0.5 ? low + 1 : low;
   }""",
     "whole": "x => Number.isFinite(x) ? x + 0 : fail()",
@@ -66,6 +68,7 @@ RUNTIME = {
   }""",
     # Stirling's series far out, to where recurrences lead, and far left of 0 the reflections.
     "gamma": """x => {
+    if (x === 0) return 1 / x;
     if (!(x < 0.5)) return Math.exp(lgamma(x));
     const n = Math.round(x), sine = (n % 2 ? -1 : 1) * Math.sin(Math.PI * (x - n));
     return x === n || x === -Infinity ? NaN : Math.PI / sine / gamma(1 - x);
@@ -101,7 +104,7 @@ FORMS = {
     math.degrees: "({} * 180 / Math.PI)", math.radians: "({} * Math.PI / 180)", math.isnan: "Number(Number.isNaN({}))",
     math.isinf: "Number(Math.abs({}) === Infinity)", math.isfinite: "Number(Number.isFinite({}))",
     ast.Add: "({} + {})", ast.Sub: "({} - {})", ast.Mult: "({} * {})", ast.Div: "({} / {})", ast.Mod: "modulo({}, {})",
-    ast.FloorDiv: "floordiv({}, {})", ast.USub: "(-{})", ast.UAdd: "{}",
+    ast.FloorDiv: "quotient({}, {})", ast.USub: "(-{})", ast.UAdd: "{}",
 }  # fmt: skip
 SIGNS: dict[type, str] = {
     ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "===", ast.NotEq: "!==",
@@ -276,6 +279,8 @@ class _Writer:
                 return self.call(node, math.pow, [x, y], {})
             case ast.BinOp(left=x, op=ast.Div(), right=y) if self.strict:
                 return self.script.used(f"divided({self.number(x)}, {self.number(y)})")
+            case ast.BinOp(left=x, op=ast.FloorDiv() | ast.Mod() as op, right=y) if self.strict:
+                return self.script.used(FORMS[type(op)].format(self.number(x), f"nonzero({self.number(y)})"))
             case ast.BinOp(left=x, op=op, right=y) if type(op) in FORMS:
                 return self.script.used(FORMS[type(op)].format(self.number(x), self.number(y)))
             case ast.BoolOp(op=op, values=[x, *rest]):
@@ -321,7 +326,7 @@ class _Writer:
             return self.script.applied(f, [*xs, *map(literal, f.defaults[len(f.defaults) + len(xs) - f.arity :])])
         elif f is math.log and len(xs) == 2:
             return self.script.used(f"divided(checked(Math.log, {xs[0]}), checked(Math.log, {xs[1]}))")
-        elif f in MATH and (self.strict or f in (math.exp2, math.fmod, math.gamma)):  # these are no rows with a limit
+        elif f in MATH and (self.strict or f is math.fmod):  # which is no row with a limit
             return self.script.used(f"checked({MATH[f]}, {text})")
         elif f in MATH or (f in MANY and len(xs) > 1):
             return self.script.used(f"{MATH.get(f) or MANY[f]}({text})")

@@ -76,6 +76,24 @@ class Traced:
     def __rtruediv__(self, other: Any) -> Any:
         return self.record(div, (other, self))
 
+    def __mod__(self, other: Any) -> Any:
+        return self.record(mod, (self, other))
+
+    def __rmod__(self, other: Any) -> Any:
+        return self.record(mod, (other, self))
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self.record(floordiv, (self, other))
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return self.record(floordiv, (other, self))
+
+    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+        return other // self, other % self
+
     def __pow__(self, other: Any) -> Any:
         return self.record(pow, (self, other))
 
@@ -90,6 +108,23 @@ class Traced:
 
     def __abs__(self) -> Any:
         return self.record(abs, (self,))
+
+    def __floor__(self) -> Any:
+        return self.record(floor, (self,))
+
+    def __ceil__(self) -> Any:
+        return self.record(ceil, (self,))
+
+    def __trunc__(self) -> Any:
+        return self.record(trunc, (self,))
+
+    def __round__(self, digits: Any = None) -> Any:
+        if digits is not None:
+            raise TypeError(
+                f"round({type(self).__name__}, {digits!r}): it rounds to whole numbers; write "
+                f"round(v * 10**n) / 10**n for n digits, or round(v.data, n) for the number"
+            )
+        return self.record(round, (self,))
 
     def __getattr__(self, name: str) -> Any:
         """Offer every row of the table as a method: `v.tanh()` is `tanh(v)`."""
@@ -146,6 +181,7 @@ REAL = Interval()
 POSITIVE = Interval(lo=0.0)
 NOT_NEGATIVE = Interval(lo=0.0, closed_lo=True)
 NOT_ZERO = Interval(hole=0.0)
+SHARE = Interval(0.0, 1.0)
 UNIT = Interval(-1.0, 1.0, closed_lo=True, closed_hi=True)
 OPEN_UNIT = Interval(-1.0, 1.0)
 
@@ -406,6 +442,23 @@ class _Extended(Traced):
     def __float__(self) -> float:
         return self.x
 
+    # Python's ints, and its errors: not the rows.
+
+    def __int__(self) -> int:
+        return int(self.x)
+
+    def __floor__(self) -> int:
+        return math.floor(self.x)
+
+    def __ceil__(self) -> int:
+        return math.ceil(self.x)
+
+    def __trunc__(self) -> int:
+        return math.trunc(self.x)
+
+    def __round__(self, digits: Any = None) -> Any:
+        return _to_whole(self.x, digits)
+
 
 class Unguarded(_Extended):
     """A float for which a rule is just its formula, without the points that a `guard` excepts.
@@ -451,7 +504,7 @@ class _Math:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(math, name)
-        row = METHODS.get(name, pow if name == "pow" else None)
+        row = METHODS.get(name, pow if name == "pow" else None) if name not in ("floor", "ceil", "trunc") else None
         if not callable(found):
             return found
 
@@ -699,7 +752,7 @@ def _scipy_special() -> Any:
         return import_module("scipy.special")
     except ImportError as error:
         raise ImportError(
-            'digamma and polygamma, and so the derivative of lgamma, need SciPy: pip install "autograd_mini[scipy]"'
+            'digamma and polygamma, and so the derivatives of lgamma, gamma and betaln, need SciPy: pip install "autograd_mini[scipy]"'
         ) from error
 
 
@@ -726,6 +779,14 @@ def _div(x: float, y: float) -> float:
     return x / y
 
 
+def _mod(x: float, y: float) -> float:
+    return x % y
+
+
+def _floordiv(x: float, y: float) -> float:
+    return x // y
+
+
 def _neg(x: float) -> float:
     return -x
 
@@ -739,11 +800,31 @@ def _pow(x: float, y: float) -> float:
 # And the values of IEEE arithmetic where these raise an error.
 
 
+def _gamma_beyond(x: float) -> float:
+    return nan if x <= -1.0 or x != x else math.copysign(inf, x)
+
+
+def _erfinv_beyond(x: float) -> float:
+    return math.copysign(inf, x) if math.fabs(x) == 1.0 else nan
+
+
+def _logit_beyond(x: float) -> float:
+    return -inf if x == 0.0 else inf if x == 1.0 else nan
+
+
+def _betaln_beyond(x: float, y: float) -> float:
+    return inf if min(x, y) == 0.0 and max(x, y) < inf else nan
+
+
 def _infinite(x: float) -> float:
     return inf
 
 
 def _undefined(*xs: float) -> float:
+    return nan
+
+
+def _undefined_of_two(x: float, y: float) -> float:  # whose source compilers read
     return nan
 
 
@@ -830,6 +911,41 @@ def _sign(x: float) -> float:
     return x if x != x else float((x > 0.0) - (x < 0.0))
 
 
+# Whole numbers, with the signs of zeros. What is infinite or nan stays so: a float may be, where Python's int may not.
+
+
+def _floor(x: float) -> float:
+    return math.copysign(math.floor(x), x) if math.isfinite(x) else x
+
+
+def _ceil(x: float) -> float:
+    return math.copysign(math.ceil(x), x) if math.isfinite(x) else x
+
+
+def _trunc(x: float) -> float:
+    return math.copysign(math.trunc(x), x) if math.isfinite(x) else x
+
+
+_to_whole = round
+
+
+def _round(x: float) -> float:
+    return math.copysign(_to_whole(x), x) if math.isfinite(x) else x
+
+
+def _to_next_whole(x: float) -> float:
+    return x - _round(x)
+
+
+def _to_next_step(x: float) -> float:
+    """Return how far a step of trunc is; it has none at 0."""
+    return x - _round(x) if math.fabs(x) > 0.5 else 1.0 - math.fabs(x)
+
+
+def _to_next_multiple(x: float, y: float) -> float:
+    return math.remainder(x, y) if y != 0.0 and math.isfinite(x) else nan
+
+
 def _greater(x: float, y: float) -> float:
     return 1.0 if x > y else 0.0
 
@@ -858,6 +974,113 @@ def _xlogy(x: float, y: float) -> float:
     return 0.0 if x == 0.0 and y >= 0.0 else x * math.log(y)
 
 
+def _degrees(x: float) -> float:
+    return x * (180.0 / math.pi)
+
+
+def _radians(x: float) -> float:
+    return x * (math.pi / 180.0)
+
+
+def _logaddexp(x: float, y: float) -> float:
+    if x == y:  # infinite ones too
+        return x + math.log(2.0)
+    return x + math.log1p(math.exp(y - x)) if x > y else y + math.log1p(math.exp(x - y))
+
+
+def _logit(x: float) -> float:
+    if x <= 0.0 or x >= 1.0:
+        raise ValueError("math domain error")
+    if 0.25 < x < 0.75:  # where 2x - 1 is exact
+        return 2.0 * math.atanh(2.0 * x - 1.0)
+    return math.log(x) - math.log1p(-x)
+
+
+def _erfinv(x: float) -> float:
+    if x <= -1.0 or x >= 1.0:
+        raise ValueError("math domain error")
+    a = math.fabs(x)
+    t = 0.5 * math.log1p(-a * a)
+    b = 2.0 / (math.pi * 0.147) + t
+    z = math.sqrt(math.sqrt(b * b - t * (2.0 / 0.147)) - b)  # to 0.2 % (Winitzki, 2008)
+    for _ in range(3):  # Halley's steps, each with three times as many digits
+        error = a - math.erf(z) if a < 0.5 else math.erfc(z) - (1.0 - a)
+        step = 0.5 * math.sqrt(math.pi) * math.exp(z * z) * error
+        z = z + step / (1.0 - z * step)
+    return math.copysign(z, x)
+
+
+def _beyond_stirling(x: float) -> float:
+    """Return what Stirling's formula lacks of log Γ(x), from x = 10 on."""
+    t = 1.0 / x / x
+    rest = ((t / 156.0 - 691.0 / 360360.0) * t + 1.0 / 1188.0) * t - 1.0 / 1680.0
+    return (((rest * t + 1.0 / 1260.0) * t - 1.0 / 360.0) * t + 1.0 / 12.0) / x
+
+
+def _betaln(x: float, y: float) -> float:
+    if x != x or y != y:
+        return x + y
+    if x <= 0.0 or y <= 0.0:
+        raise ValueError("math domain error")
+    a = min(x, y)
+    b = max(x, y)
+    if b == inf:
+        return -inf
+    if b < 10.0:
+        return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+    # The logarithms of large gammas nearly cancel: Stirling's formula, in which their large parts have cancelled.
+    rest = _beyond_stirling(b) - _beyond_stirling(a + b)
+    if a < 10.0:
+        return math.lgamma(a) + (a - (b - 0.5) * math.log1p(a / b)) - a * math.log(a + b) + rest
+    ends = _beyond_stirling(a) + rest + 0.5 * (math.log(2.0 * math.pi) - math.log(b))
+    h = a / b
+    return ends + (a - 0.5) * math.log(h / (1.0 + h)) - b * math.log1p(h)
+
+
+def _sine_of_quarters(x: float, k: float) -> float:
+    """Return sin(πx + kπ/2), exactly 0 where it is."""
+    n = _round(2.0 * x)
+    r = math.pi * (x - 0.5 * n)
+    q = (n % 4.0 + k) % 4.0
+    z = math.sin(r) if q % 2.0 == 0.0 else math.cos(r)
+    return z if q < 2.0 else 0.0 - z
+
+
+def _sinc(x: float) -> float:
+    u = math.pi * x
+    if u == 0.0:
+        return 1.0
+    return 0.0 if math.isinf(u) else _sine_of_quarters(x, 0.0) / u
+
+
+def _sinc_derivative(k: float, x: float) -> float:
+    # S_k, the k-th derivative of sin(u)/u, has u S_k + k S_(k-1) = sin(u + kπ/2): upwards where u is large, else
+    # downwards from a k so large that S_k does not matter (Miller).
+    if not k >= 0.0 or k % 1.0 != 0.0:
+        raise ValueError("math domain error")
+    if k > 600.0:  # past which powers of π overflow
+        raise OverflowError("math range error")
+    u = math.pi * x
+    if math.isinf(u):
+        return 0.0
+    n = int(k)
+    sine = _sine_of_quarters(x, 0.0)
+    cosine = _sine_of_quarters(x, 1.0)
+    if math.fabs(u) > k:
+        s = sine / u
+        for j in range(1, n + 1):
+            s = (cosine - j * s) / u
+            sine, cosine = cosine, -sine
+    else:
+        s = 0.0
+        if n % 2 == 1:
+            sine, cosine = -sine, -cosine
+        for j in range(2 * n + 40, n, -1):
+            s = (sine - u * s) / j
+            sine, cosine = -cosine, sine
+    return s * math.pow(math.pi, k)
+
+
 def _sigmoid(x: float) -> float:
     if x >= 0.0:
         return 1.0 / (1.0 + math.exp(-x))
@@ -867,6 +1090,10 @@ def _sigmoid(x: float) -> float:
 
 def _softplus(x: float) -> float:
     return (x if x > 0.0 else 0.0) + math.log1p(math.exp(-math.fabs(x)))
+
+
+def _log_sigmoid(x: float) -> float:
+    return -_softplus(-x)
 
 
 def _relu(x: float) -> float:
@@ -930,6 +1157,15 @@ div: Op = _row("div", _div, lambda x, y, z: 1.0 / y, lambda x, y, z: -z / y,
                text="<x> / <y>", tex=r"\frac{<x>}{<y>}", level=Q, operands=(P, W), tex_level=W, tex_operands=(C, C),
                symbol="÷", domain=(REAL, NOT_ZERO), methods=(), neutral=(None, 1.0),
                beyond=_div_beyond, doc="Divide, $x / y$.")
+mod: Op = _row("mod", _mod, lambda x, y, z: 1.0, lambda x, y, z: -floordiv(x, y),
+               text="<x> % <y>", tex=r"<x> \bmod <y>", level=Q, operands=(P, W), symbol="%", domain=(REAL, NOT_ZERO), methods=(),
+               kink=_to_next_multiple, convention="at a multiple of y, where it jumps, the slopes of one side hold",
+               beyond=_undefined_of_two, doc=r"Take the rest of a division, $x - y \lfloor x / y \rfloor$, with the sign of y as Python has it.")
+floordiv: Op = _row("floordiv", _floordiv, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
+                    text="<x> // <y>", tex=r"\left\lfloor \frac{<x>}{<y>} \right\rfloor", level=Q, operands=(P, W), tex_level=W,
+                    tex_operands=(C, C), symbol="//", domain=(REAL, NOT_ZERO), methods=(),
+                    kink=_to_next_multiple, convention="the derivative is 0 everywhere",
+                    beyond=_div_beyond, doc=r"Divide and take the whole number below, $\lfloor x / y \rfloor$, as Python does.")
 neg: Op = _row("neg", _neg, lambda x, z: -1.0,
                text="-<x>", tex="-<x>", level=S, operands=(W,), symbol="−", methods=("neg", "negative"),
                raises=False, doc="Negate, $-x$.")
@@ -951,6 +1187,9 @@ abs: Op = _row("abs", math.fabs, lambda x, z: sign(x),
 sqrt: Op = _row("sqrt", math.sqrt, lambda x, z: 0.5 / (z + 0.0),  # -0.0 + 0.0 = 0.0
                 tex=r"\sqrt{<x>}", domain=(NOT_NEGATIVE,), convention="sqrt'(0) = inf", pole=True,
                 beyond=_undefined, doc=r"Take the square root, $\sqrt{x}$.")
+root: Op = _row("root", math.sqrt, lambda x, z: guard(equal(z, 0.0), 0.0, 0.5 / z),
+                tex=r"\sqrt{<x>}", domain=(NOT_NEGATIVE,), kink=lambda x: x, convention="root'(0) = 0", methods=(),
+                beyond=_undefined, doc=r"Take the square root of a sum of squares, $\sqrt{x}$, with slope 0 at 0: the last step of a length.")
 cbrt: Op = _row("cbrt", math.cbrt, lambda x, z: 1.0 / (3.0 * z**2),
                 tex=r"\sqrt[3]{<x>}", convention="cbrt'(0) = inf", pole=True, domain=(REAL,), kink=lambda x: x,
                 raises=False, doc=r"Take the cube root, $\sqrt[3]{x}$.")
@@ -962,6 +1201,8 @@ hypot: Op = _row("hypot", math.hypot, lambda x, y, z: guard(equal(z, 0.0), 0.0, 
 # Exponentials and logarithms.
 exp: Op = _row("exp", math.exp, lambda x, z: z, tex="e^{<x>}",
                beyond=_infinite, doc="Raise e to a power, $e^x$.")
+exp2: Op = _row("exp2", math.exp2, lambda x, z: z * math.log(2.0), tex="2^{<x>}",
+                beyond=_infinite, doc="Raise 2 to a power, $2^x$.")
 expm1: Op = _row("expm1", math.expm1, lambda x, z: exp(x),
                  beyond=_infinite, doc="Take the exponential less one, $e^x - 1$, exact near 0.")
 log: Op = _row("log", math.log, lambda x, z: 1.0 / x, tex=r"\log(<x>)", domain=(POSITIVE,),
@@ -976,6 +1217,13 @@ xlogy: Op = _row("xlogy", _xlogy, lambda x, y, z: log(y),
                  lambda x, y, z: guard(equal(x, 0.0) * equal(y, 0.0), 0.0, x / y), domain=(REAL, POSITIVE),
                  convention="0 log 0 = 0",
                  beyond=_xlogy_beyond, doc=r"Multiply by a logarithm, $x \log y$, which is 0 at $x = 0$ (the entropy's convention).")
+logaddexp: Op = _row("logaddexp", _logaddexp,
+                     lambda x, y, z: guard(equal(x, -inf) * equal(y, -inf), 0.5, sigmoid(excess(x, y))),
+                     lambda x, y, z: guard(equal(x, -inf) * equal(y, -inf), 0.5, sigmoid(excess(y, x))),
+                     convention="two infinite numbers share the derivative equally",
+                     raises=False, doc=r"Add in logarithms, $\log(e^x + e^y)$, without overflow.")
+logit: Op = _row("logit", _logit, lambda x, z: 1.0 / (x * (1.0 - x)), domain=(SHARE,),
+                 beyond=_logit_beyond, doc=r"Take the logarithm of the odds, $\log \frac{x}{1 - x}$, the inverse of the sigmoid.")
 
 # Trigonometry.
 sin: Op = _row("sin", math.sin, lambda x, z: cos(x), tex=r"\sin(<x>)",
@@ -998,6 +1246,16 @@ atan2: Op = _row("atan2", math.atan2, lambda x, y, z: y / hypot(x, y) / hypot(x,
                  kink=lambda x, y: math.hypot(x, y) if y > 0.0 else x, methods=("atan2", "arctan2"),
                  convention="the partials are nan at the origin, where the angle has no slope",
                  raises=False, doc=r"Take the angle of the point with ordinate x and abscissa y, $\operatorname{atan2}(x, y)$, in radians.")
+degrees: Op = _row("degrees", _degrees, lambda x, z: 180.0 / math.pi, methods=("degrees", "rad2deg"),
+                   raises=False, doc=r"Turn radians into degrees, $180 x / \pi$.")
+radians: Op = _row("radians", _radians, lambda x, z: math.pi / 180.0, methods=("radians", "deg2rad"),
+                   raises=False, doc=r"Turn degrees into radians, $\pi x / 180$.")
+sinc: Op = _row("sinc", _sinc, lambda x, z: sinc_derivative(1.0, x),
+                raises=False, doc=r"Take NumPy's sinc, $\frac{\sin \pi x}{\pi x}$, which is 1 at 0, with all its derivatives there.")
+sinc_derivative: Op = _row("sinc_derivative", _sinc_derivative, lambda k, x, z: nan, lambda k, x, z: sinc_derivative(k + 1.0, x),
+                           names=("k", "x"), tex=r"\operatorname{sinc}^{(<k>)}(<x>)", domain=(POSITIVE, REAL), methods=(),
+                           convention="k is the order, a whole number up to 600, and has no derivative (nan)",
+                           beyond=_undefined_of_two, doc=r"Take the k-th derivative of sinc at x, $\operatorname{sinc}^{(k)}(x)$.")
 
 # Hyperbolic functions.
 sinh: Op = _row("sinh", math.sinh, lambda x, z: cosh(x), tex=r"\sinh(<x>)",
@@ -1022,8 +1280,15 @@ erf: Op = _row("erf", math.erf, lambda x, z: 2.0 / math.sqrt(math.pi) * exp(-(x*
                flat="saturated", raises=False, doc=r"Take the error function, $\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt$.")
 erfc: Op = _row("erfc", math.erfc, lambda x, z: -2.0 / math.sqrt(math.pi) * exp(-(x**2)),
                 flat="saturated", raises=False, doc=r"Take the complementary error function, $1 - \operatorname{erf} x$.")
+erfinv: Op = _row("erfinv", _erfinv, lambda x, z: 0.5 * math.sqrt(math.pi) * exp(z**2), domain=(OPEN_UNIT,),
+                  beyond=_erfinv_beyond, doc=r"Take the inverse of the error function, the z with $\operatorname{erf} z = x$.")
+gamma: Op = _row("gamma", math.gamma, lambda x, z: z * digamma(x), tex=r"\Gamma(<x>)", domain=(POSITIVE,),
+                 beyond=_gamma_beyond, doc=r"Take the gamma function, $\Gamma(x)$; its derivative needs SciPy.")
 lgamma: Op = _row("lgamma", math.lgamma, lambda x, z: digamma(x), tex=r"\log\Gamma(<x>)", domain=(POSITIVE,),
                   beyond=_infinite, doc=r"Take the logarithm of the gamma function, $\log\Gamma(x)$; its derivative needs SciPy.")
+betaln: Op = _row("betaln", _betaln, lambda x, y, z: digamma(x) - digamma(x + y), lambda x, y, z: digamma(y) - digamma(x + y),
+                  tex=r"\log B(<x>, <y>)", domain=(POSITIVE, POSITIVE),
+                  beyond=_betaln_beyond, doc=r"Take the logarithm of the beta function, $\log \frac{\Gamma(x) \Gamma(y)}{\Gamma(x + y)}$; its derivatives need SciPy.")
 digamma: Op = _row("digamma", _digamma, lambda x, z: polygamma(1.0, x), tex=r"\psi(<x>)", domain=(POSITIVE,),
                    beyond=_digamma_beyond, doc=r"Take the logarithmic derivative of the gamma function, $\psi(x)$; needs SciPy.")
 polygamma: Op = _row("polygamma", _polygamma, lambda x, y, z: nan, lambda x, y, z: polygamma(x + 1.0, y),
@@ -1037,6 +1302,8 @@ sigmoid: Op = _row("sigmoid", _sigmoid, lambda x, z: z * (1.0 - z), tex=r"\sigma
                    flat="saturated", raises=False, doc=r"Squash into (0, 1), $\sigma(x) = 1 / (1 + e^{-x})$, without overflow on either side.")
 softplus: Op = _row("softplus", _softplus, lambda x, z: sigmoid(x),
                     flat="saturated", raises=False, doc=r"Smooth the rectifier, $\log(1 + e^x)$, without overflow on either side.")
+log_sigmoid: Op = _row("log_sigmoid", _log_sigmoid, lambda x, z: sigmoid(-x), tex=r"\log \sigma(<x>)",
+                       raises=False, doc=r"Take the logarithm of the sigmoid, $\log \sigma(x) = -\log(1 + e^{-x})$, without overflow on either side.")
 relu: Op = _row("relu", _relu, lambda x, z: greater(x, 0.0), kink=lambda x: x, convention="relu'(0) = 0", flat="closed",
                 raises=False, doc=r"Rectify, $\max(0, x)$.")
 leaky_relu: Op = _row("leaky_relu", _leaky_relu, lambda x, y, z: where(greater(x, 0.0), 1.0, y),
@@ -1072,6 +1339,18 @@ where: Op = _row("where", _where, lambda condition, x, y, z: 0.0, lambda conditi
 guard: Op = _Guard(where)
 sign: Op = _row("sign", _sign, lambda x, z: 0.0, kink=lambda x: x, convention="sign(0) = 0, sign'(x) = 0",
                 raises=False, doc=r"Take the sign, $-1$, $0$ or $1$.")
+floor: Op = _row("floor", _floor, lambda x, z: 0.0, tex=r"\lfloor <x> \rfloor",
+                 kink=_to_next_whole, convention="the derivative is 0 everywhere",
+                 raises=False, doc=r"Take the whole number below, $\lfloor x \rfloor$, as a float.")
+ceil: Op = _row("ceil", _ceil, lambda x, z: 0.0, tex=r"\lceil <x> \rceil",
+                kink=_to_next_whole, convention="the derivative is 0 everywhere",
+                raises=False, doc=r"Take the whole number above, $\lceil x \rceil$, as a float.")
+round: Op = _row("round", _round, lambda x, z: 0.0, methods=("round", "rint"),
+                 kink=lambda x: _to_next_whole(x - 0.5), convention="halves to even; the derivative is 0 everywhere",
+                 raises=False, doc=r"Take the nearest whole number, $\operatorname{round}(x)$, halves to even, as a float.")
+trunc: Op = _row("trunc", _trunc, lambda x, z: 0.0,
+                 kink=_to_next_step, convention="the derivative is 0 everywhere",
+                 raises=False, doc=r"Leave out the fraction, $\operatorname{trunc}(x)$, as a float.")
 greater: Op = _row("greater", _greater, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
                    text="<x> > <y>", tex="[<x> > <y>]", level=C, tex_level=A, operands=(S, S), symbol=">",
                    kink=lambda x, y: x - y, convention="the derivative is 0 everywhere", methods=("greater",),

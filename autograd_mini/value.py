@@ -31,8 +31,10 @@ from .ops import (
     add,
     div,
     dot_of,
+    floordiv,
     identity,
     inf,
+    mod,
     mul,
     neg,
     number,
@@ -373,6 +375,30 @@ class Value(Traced):
         z: float = c / self._data
         return _node(div, z, plain, self, 0.0, -z / self._data)
 
+    def __mod__(self, other: SupportsFloat) -> Value:
+        if isinstance(other, Value):
+            return self.record(mod, (self, other))
+        if (plain := _constant(mod, other, "__rmod__")) is None:
+            return NotImplemented
+        return self.record(mod, (self, plain))
+
+    def __rmod__(self, other: SupportsFloat) -> Value:
+        if (plain := _constant(mod, other, "__mod__")) is None:
+            return NotImplemented
+        return self.record(mod, (plain, self))
+
+    def __floordiv__(self, other: SupportsFloat) -> Value:
+        if isinstance(other, Value):
+            return self.record(floordiv, (self, other))
+        if (plain := _constant(floordiv, other, "__rfloordiv__")) is None:
+            return NotImplemented
+        return self.record(floordiv, (self, plain))
+
+    def __rfloordiv__(self, other: SupportsFloat) -> Value:
+        if (plain := _constant(floordiv, other, "__floordiv__")) is None:
+            return NotImplemented
+        return self.record(floordiv, (plain, self))
+
     def __neg__(self) -> Value:
         return _node(neg, -self._data, self, None, -1.0, 0.0)
 
@@ -428,7 +454,10 @@ class Value(Traced):
         return _decided("!=", self, other, y, self._data != y)
 
     def __bool__(self) -> bool:
-        raise TypeError("bool(Value): write v != 0 to ask for the number, or v is not None to ask whether there is one")
+        raise TypeError(
+            "bool(Value): write v != 0 to ask for the number, or v is not None to ask whether there is one; "
+            "np.sinc and np.where ask it too: use ag.sinc and ag.where"
+        )
 
     def __hash__(self) -> int:
         return id(self) >> 4
@@ -440,13 +469,10 @@ class Value(Traced):
     def __float__(self) -> NoReturn:
         raise TypeError(
             "float(Value), and so a function of math, would lose the gradient: "
-            "use v.data for the number, or ag.exp, ag.sqrt, ... for the function"
+            "use v.data for the number, or ag.exp, ag.sqrt, ag.logaddexp, ... for the function"
         )
 
     def __int__(self) -> NoReturn:
-        self.__float__()
-
-    def __round__(self, digits: int | None = None) -> NoReturn:
         self.__float__()
 
     # Text, copies and pickles.

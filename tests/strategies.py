@@ -49,6 +49,8 @@ def smooth_operands(op: Op) -> st.SearchStrategy[tuple[float, ...]]:
         columns[0] = st.sampled_from([0.0, 1.0])
     if op.name == "polygamma":
         columns[0] = st.sampled_from([1.0, 2.0, 3.0])
+    if op.name == "sinc_derivative":
+        columns[0] = st.sampled_from([0.0, 1.0, 2.0, 5.0])
     if op.name == "powlog":
         columns[2] = st.sampled_from([1.0, 2.0, 3.0])
     operands = st.tuples(*columns)

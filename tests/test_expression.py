@@ -82,7 +82,7 @@ def test_a_second_name_is_a_second_node() -> None:
         ("(lambda: a)()", "a function is called by its name", "^"),
         ("a if a else a", "a choice is written where(condition, x, y)", "^"),
         ("a < a < a", "compare two numbers at a time", "^"),
-        ("a % 2", "this operator is not there", "^"),
+        ("a @ 2", "this operator is not there", "^"),
         ("import os", "only assignments", "^"),
         ("x = y = a", "only assignments", "^"),
         ("x += a", "only assignments", "^"),

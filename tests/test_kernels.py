@@ -24,7 +24,7 @@ STEPS = {
     "one a row": (1, 0), "one a column": (0, 1), "columns apart": (0, 3), "turned": (1, None),
 }  # fmt: skip
 SHAPES = [(1, 1), (1, 3), (1, 7), (1, 8), (1, 9), (1, 19), (2, 1), (2, 2), (3, 5), (2, 17), (5, 4)]
-ROWS = [ag.mul, ag.div, ag.exp, ag.sin, ag.atan2, ag.where, ag.relu]
+ROWS = [ag.mul, ag.div, ag.exp, ag.sin, ag.atan2, ag.where, ag.relu, ag.floor, ag.mod, ag.logaddexp]
 PRODUCTS: dict[str, Any] = {  # steps of both factors from row to row, column to column, term to term
     "matrix by matrix": lambda P, Q, n: ((0, 1, Q), (n, 0, 1)),
     "matrix by turned": lambda P, Q, n: ((0, n, 1), (n, 0, 1)),

@@ -77,6 +77,11 @@ def test_a_limit_is_the_row_where_the_row_has_a_value(op: Op) -> None:
         ("log1p", (-2.0,), nan), ("atanh", (1.0,), inf), ("atanh", (-1.0,), -inf), ("atanh", (2.0,), nan),
         ("sin", (inf,), nan), ("acos", (1.5,), nan), ("acosh", (0.5,), nan), ("xlogy", (2.0, 0.0), -inf),
         ("xlogy", (-2.0, 0.0), inf), ("xlogy", (0.0, -1.0), nan), ("lgamma", (0.0,), inf), ("lgamma", (-3.0,), inf),
+        ("mod", (1.0, 0.0), nan), ("floordiv", (1.0, -0.0), -inf), ("floordiv", (0.0, 0.0), nan), ("exp2", (1e4,), inf),
+        ("gamma", (0.0,), inf), ("gamma", (-0.0,), -inf), ("gamma", (-2.0,), nan), ("gamma", (-inf,), nan),
+        ("gamma", (200.0,), inf), ("gamma", (-1e-310,), -inf), ("erfinv", (1.0,), inf), ("erfinv", (-1.0,), -inf),
+        ("erfinv", (2.0,), nan), ("logit", (0.0,), -inf), ("logit", (1.0,), inf), ("logit", (2.0,), nan),
+        ("betaln", (0.0, 2.0), inf), ("betaln", (0.0, inf), nan), ("betaln", (-1.0, 0.0), nan), ("root", (-1.0,), nan),
         ("lgamma", (1e307,), inf), ("digamma", (0.0,), -inf), ("digamma", (-0.0,), inf), ("digamma", (-2.0,), nan),
     ],
 )  # fmt: skip
@@ -286,6 +291,7 @@ def test_a_program_follows_ieee_from_its_first_call_on(runner: str | None) -> No
 def test_rows_say_where_they_stop() -> None:
     stopping = {name: sorted(op.stops) for name, op in OPS.items() if op.stops}
     assert stopping == {
+        "floor": [0], "ceil": [0], "round": [0], "trunc": [0], "floordiv": [0, 1],
         "stop_gradient": [0], "where": [0], "sign": [0], "greater": [0, 1], "greater_equal": [0, 1], "equal": [0, 1],
     }  # fmt: skip
     assert [sorted(op.stops) for op in (take_of(4), dot_of(5), sum_of(3))] == [[0], [], []]

@@ -103,7 +103,7 @@ FUNCTIONS |= {"root": OPS["sqrt"].limit, "cuberoot": OPS["cbrt"].limit, "leaky r
 for shown, row in {
     "σ": "sigmoid", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arsinh": "asinh", "arcosh": "acosh",
     "artanh": "atanh", "max": "maximum", "min": "minimum", "log₂": "log2", "log₁₀": "log10", "ψ": "digamma",
-    "logΓ": "lgamma", "stop gradient": "stop_gradient",
+    "logΓ": "lgamma", "Γ": "gamma", "stop gradient": "stop_gradient",
 }.items():  # fmt: skip
     FUNCTIONS[shown] = OPS[row].limit
 WORDS = "|".join(sorted(map(re.escape, FUNCTIONS), key=len, reverse=True))
@@ -200,6 +200,17 @@ def test_symbols_are_as_on_paper() -> None:
         "∂y/∂z = −1/x = −0.5",
     ]
     assert "∂a/∂z = a(1 − a) = 0.25" in picture_of(ag.expression("a = sigmoid(z); L = a*2", z=0)).arrows[0].sentence
+
+
+def test_remainders_and_whole_numbers_are_bracketed() -> None:
+    def formulas(text: str, **numbers: float) -> str:
+        return " ".join(plain(line.runs) for line in picture_of(ag.expression(text, **numbers)).boxes[-1].lines[:-2])
+
+    assert formulas("z = (x % y)*w - floor(x*w)*ceil(w + 1)", x=7, y=2, w=3) == "z = (x mod y)w − ⌊xw⌋ · ⌈w + 1⌉"
+    assert formulas("z = -(x % y)", x=7, y=2) == "z = −(x mod y)"
+    assert formulas("z = -((x + 1) // (x*y))", x=7, y=2) == "z = −⌊(x + 1)/(xy)⌋"
+    arrows = picture_of(ag.expression("z = (x % y)*w", x=7, y=2, w=3)).arrows
+    assert "∂z/∂y = w(−⌊x/y⌋) = −9" in [arrow.sentence for arrow in arrows]
 
 
 def test_what_rounding_leaves_is_nothing() -> None:

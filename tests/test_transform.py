@@ -216,6 +216,23 @@ ORACLES: dict[str, Callable[..., Any]] = {
     "hypot": mpmath.hypot,
     "atan2": mpmath.atan2,
     "xlogy": lambda x, y: x * mpmath.log(y),
+    "floor": mpmath.floor,
+    "ceil": mpmath.ceil,
+    "round": mpmath.nint,
+    "trunc": lambda x: mpmath.sign(x) * mpmath.floor(abs(x)),
+    "mod": lambda x, y: x - y * mpmath.floor(x / y),
+    "floordiv": lambda x, y: mpmath.floor(x / y),
+    "root": mpmath.sqrt,
+    "exp2": lambda x: 2**x,
+    "degrees": mpmath.degrees,
+    "radians": mpmath.radians,
+    "logaddexp": lambda x, y: mpmath.log(mpmath.exp(x) + mpmath.exp(y)),
+    "logit": lambda x: mpmath.log(x / (1 - x)),
+    "log_sigmoid": lambda x: -mpmath.log1p(mpmath.exp(-x)),
+    "sinc": mpmath.sincpi,
+    "gamma": mpmath.gamma,
+    "erfinv": mpmath.erfinv,
+    "betaln": lambda x, y: mpmath.loggamma(x) + mpmath.loggamma(y) - mpmath.loggamma(x + y),
     "maximum": max,
     "minimum": min,
     "leaky_relu": lambda x, y: x if x > 0 else y * x,
@@ -229,9 +246,10 @@ def test_every_row_has_an_oracle() -> None:
     assert set(OPS) - set(ORACLES) == {
         "polygamma",
         "powlog",
+        "sinc_derivative",
         "where",
         "stop_gradient",
-    }  # tested with digamma, and below
+    }  # tested with digamma and sinc, and below
 
 
 @pytest.mark.parametrize("name", ORACLES)

@@ -258,7 +258,7 @@ def test_numpys_numbers_compare_as_they_are() -> None:
 
 def test_a_gradient_is_never_lost_silently() -> None:
     x = Value(1.0)
-    for lose in (float, int, round, math.exp, math.sqrt):
+    for lose in (float, int, math.exp, math.sqrt):
         with pytest.raises(TypeError, match=r"v\.data for the number, or ag\.exp"):
             lose(x)
     assert not hasattr(x, "foo")
@@ -332,6 +332,57 @@ def test_object_arrays() -> None:
         name
     ) in "sqrt cbrt log log2 log10 log1p expm1 sin cos tan arcsin arctan sinh cosh arcsinh fabs negative".split():
         assert getattr(np, name)(np.array([Value(0.5)]))[0].data == pytest.approx(getattr(np, name)(0.5))
+
+
+def test_whole_numbers_and_remainders_are_pythons() -> None:
+    numbers = [-7.0, 7.0, 2.5, -2.5, 0.5, -0.0, 3.0, -2.0, 1e300, 0.1, math.inf, -math.inf]
+    for x in numbers:
+        for name, f in (("floor", math.floor), ("ceil", math.ceil), ("trunc", math.trunc), ("round", round)):
+            z: Any = f(Value(x))
+            assert z.op.name == name
+            assert z.data == (f(x) if math.isfinite(x) else x)
+        for y in numbers:
+            if y == 0.0:
+                continue
+            for f2 in (operator.mod, operator.floordiv):
+                for found in (f2(Value(x), Value(y)), f2(Value(x), y), f2(x, Value(y))):
+                    assert repr(found.data) == repr(f2(x, y)), (x, y)
+            both: Any = divmod(Value(x), y)
+            assert [repr(z.data) for z in both] == [repr(z) for z in divmod(x, y)]
+            reflected: Any = divmod(x, Value(y))
+            assert [repr(z.data) for z in reflected] == [repr(z) for z in ag.divmod(x, y)]
+    v, w = Value(-7.0, "x"), Value(3.0, "y")
+    rest = v % w
+    rest.backward()
+    assert (rest.data, v.grad, w.grad) == (2.0, 1.0, 3.0)
+    with pytest.raises(ZeroDivisionError, match=r"division by zero in mod\(x=-7\.0, 0\.0\)"):
+        _ = v % 0
+    with pytest.raises(ZeroDivisionError, match=r"division by zero in floordiv\(1\.0, z=0\.0\)"):
+        _ = 1 // Value(0.0, "z")
+    with pytest.raises(TypeError, match=r"it rounds to whole numbers; write round\(v \* 10\*\*n\) / 10\*\*n"):
+        round(v, 2)
+    with pytest.raises(TypeError, match=r"v\.data for the number"):
+        int(v)
+    bad: Any = "a"
+    with pytest.raises(TypeError, match="mod: cannot use 'a'"):
+        _ = v % bad
+
+
+def test_whole_numbers_through_numpy() -> None:
+    data = np.array([1.5, -2.5])
+    X = np.array([Value(1.5), Value(-2.5)])
+    for name in "floor ceil trunc rint exp2 degrees radians rad2deg deg2rad".split():
+        f = getattr(np, name)
+        assert [z.data for z in f(X)] == pytest.approx(f(data).tolist(), rel=1e-15)
+    for g in (np.mod, np.remainder, np.floor_divide):
+        assert [z.data for z in g(X, 2.0)] == g(data, 2.0).tolist()
+        assert [z.data for z in g(X[0], data)] == g(1.5, data).tolist()
+        assert g(np.float64(7.0), X[0]).data == g(7.0, 1.5)
+    assert np.clip(X, -1.0, 2.0).tolist() == [X[0], -1.0]
+    assert divmod(X[0], data)[1][1].data == 1.5 % -2.5
+    with pytest.raises(TypeError, match=r"np\.sinc and np\.where ask it too: use ag\.sinc and ag\.where"):
+        bool(X[0])
+    assert np.vectorize(ag.sinc, otypes=[object])(X)[0].data == pytest.approx(np.sinc(1.5))
 
 
 # Contexts.

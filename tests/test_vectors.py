@@ -29,6 +29,8 @@ EXACT = {
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
     "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
     "silu": lambda x: x / (1 + mpmath.exp(-x)),
+    "exp2": lambda x: 2**x,
+    "log_sigmoid": lambda x: -mpmath.log1p(mpmath.exp(-x)),
 }
 SPECIAL = [0.0, -0.0, 1.0, -1.0, math.inf, -math.inf, math.nan, 5e-324, -5e-324, 1e-310, 2.3e-308, 709.7, 709.8]
 SPECIAL += [

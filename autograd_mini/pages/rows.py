@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NoReturn
 
 from ..javascript import Script, literal
-from ..ops import OPS, Level, Op, Traced, guard
+from ..ops import OPS, Op, Traced, guard
 from ..source import Unreadable
 from ..value import Value
 
 __all__ = ["JavaScript", "Rows", "Unwritten"]
 
+ALIKE = frozenset("add sub mul div neg".split())  # rows whose text is JavaScript, too
 LONGEST = 20_000  # characters of a row as JavaScript; a function of one's own may grow without end
 
 
@@ -94,7 +95,7 @@ class Rows:
 
     def applied(self, op: Op, parts: list[str]) -> str:
         """Write a row applied to operands: as its own text where that is arithmetic, else as a call."""
-        if OPS.get(op.name) is op.row and op.infix and Level.SUM <= op.text.level <= Level.PRODUCT:
+        if OPS.get(op.name) is op.row and op.name in ALIKE:
             return f"({op.text.filled(dict(zip(op.operands, parts, strict=True)))})"
         if op.composed is not None:
             return self.recorded(op, op.function, [JavaScript(self, part) for part in parts])

@@ -44,6 +44,7 @@ NAMED = {
     math.sqrt(2.0): "√2",
 }
 SYMBOLS = {"cdot": TIMES, "ge": "≥", "le": "≤", "dots": "…", "vert": "|", "partial": "∂", "infty": "∞", "Gamma": "Γ"}
+SYMBOLS |= {"bmod": "mod", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉"}
 SYMBOLS |= GREEK
 
 
@@ -240,6 +241,7 @@ def _notation(op: Op) -> Notation:
         return Notation(template, op.text.level, op.text.operands)
     if op.composed is not None:
         return Notation(template, op.text.level, op.text.operands)
+    template = re.sub("(?<=[⌊⌈]) | (?=[⌋⌉])", "", template)
     if template == "−<x>":  # −xy and −x/y need no brackets
         return Notation(template, op.text.level, (Level.QUOTIENT,))
     written = op.text if r"\frac" in op.tex.template else op.tex  # in one line a fraction is a quotient
@@ -247,7 +249,8 @@ def _notation(op: Op) -> Notation:
         Level.ATOM if name in tight else Level.COMPARISON if name in loose else least
         for name, least in zip(op.operands, written.operands, strict=True)
     ]
-    return Notation(template, written.level, levels)
+    level = Level.SUM if " mod " in template else Level.ATOM if template[-1] in "⌋⌉" else written.level
+    return Notation(template, level, levels)
 
 
 class _Reader:

@@ -24,6 +24,7 @@ UNLIKE = frozenset({"maximum", "minimum"})  # of NumPy's functions: they may tak
 SIGNS: dict[str, Any] = {
     "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv, "neg": operator.neg,
     "pow": operator.pow, "where": lambda c, x, y: np.where(c != 0.0, x, y),
+    "mod": operator.mod, "floordiv": operator.floordiv, "root": np.sqrt,
     "excess": lambda x, y: np.where(np.minimum(x, y) == math.inf, 0.0, x - y),
 }  # fmt: skip
 

@@ -371,10 +371,15 @@ DIRECT: dict[Op, Callable[..., Any]] = {  # rows that are one instruction
     ops.neg: lambda v, flags, x: v.b.fneg(x),
     ops.abs: lambda v, flags, x: v.of_llvm("fabs", x),
     ops.sqrt: lambda v, flags, x: v.of_llvm("sqrt", x),
+    ops.root: lambda v, flags, x: v.of_llvm("sqrt", x),
+    ops.floor: lambda v, flags, x: v.of_llvm("floor", x),
+    ops.ceil: lambda v, flags, x: v.of_llvm("ceil", x),
+    ops.trunc: lambda v, flags, x: v.of_llvm("trunc", x),
+    ops.round: lambda v, flags, x: v.of_llvm("rint", x),
 }
 LIBRARY = {getattr(math, {"tgamma": "gamma"}.get(name, name)): name for name in OF_MATH}  # Python's functions, and C's
 OF_TWO = frozenset(["atan2", "fmod", "hypot", "pow"])
-UNLIKE = frozenset(["exp2", "fmod", "tgamma"])  # no rows: the values where Python's raises an error are not C's
+UNLIKE = frozenset(["fmod"])  # no row: its values where Python's raises an error are not C's
 PYTHON: dict[type, Callable[..., Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.Pow: operator.pow, ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.LShift: operator.lshift,

@@ -35,7 +35,7 @@ from .primitives import (
 __all__ = ["LANES", "four_totals", "total"]
 
 LN2_HIGH, LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10  # log 2 by its first 32 bits, and the rest
-LOG2_E = math.log2(math.e)
+LN2, LOG2_E = math.log(2.0), math.log2(math.e)
 SMALLEST_NORMAL, LARGEST = sys.float_info.min, sys.float_info.max
 INF, NAN = math.inf, math.nan
 EXP_REST = [1.0 / math.factorial(k + 2) for k in range(12)]  # (e^r - 1 - r) / r^2
@@ -108,6 +108,16 @@ def exp(x: Vector) -> Vector:
 
 
 @shared
+def exp2(x: Vector) -> Vector:
+    """Return $2^x$."""
+    x = maximum(minimum(x, 1025.0), -1076.0)
+    n = rounded(x)
+    r = (x - n) * LN2
+    half = rounded(n * 0.5)
+    return (r + r * r * polynomial(EXP_REST, r) + 1.0) * two_to(half) * two_to(n - half)
+
+
+@shared
 def tanh(x: Vector) -> Vector:
     r"""Return $\tanh x = t / (t + 2)$, with $t = e^{2x} - 1$."""
     a = minimum(size_of(x), 20.0)
@@ -144,6 +154,27 @@ def softplus(x: Vector) -> Vector:
     e = exp(-size_of(x))
     w = e + 1.0
     return maximum(x, 0.0) + log(w) + (e - (w - 1.0)) / w  # with the part of e that w has lost
+
+
+def log_sigmoid(x: Vector) -> Vector:
+    r"""Return $-\log(1 + e^{-x})$."""
+    return -softplus(-x)
+
+
+@shared
+def logaddexp(x: Vector, y: Vector) -> Vector:
+    r"""Return $\log(e^x + e^y)$; of equal numbers, infinite ones too, x + log 2."""
+    return where(x == y, x + LN2, maximum(x, y) + softplus(-size_of(x - y)))
+
+
+def degrees(x: Vector) -> Vector:
+    """Return an angle in degrees."""
+    return x * (180.0 / math.pi)
+
+
+def radians(x: Vector) -> Vector:
+    """Return an angle in radians."""
+    return x * (math.pi / 180.0)
 
 
 def relu(x: Vector) -> Vector:
@@ -220,6 +251,6 @@ LANES: dict[str, Callable[..., Any]] = {
     f.__name__: f
     for f in (
         maximum, minimum, exp, tanh, log, sigmoid, softplus, relu, leaky_relu, silu, hypot, pow, identity, greater,
-        greater_equal, equal, excess,
+        greater_equal, equal, excess, exp2, log_sigmoid, logaddexp, degrees, radians,
     )
 } | {"where": chosen}  # fmt: skip
