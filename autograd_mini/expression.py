@@ -114,8 +114,6 @@ class _Reader:
         for name, x in ((normalize("NFKC", name), x) for name, x in variables.items()):  # as Python reads text
             if not name.isidentifier() or iskeyword(name):
                 raise ExpressionError(f"{name} cannot be a name; choose another")
-            if name in FUNCTIONS:
-                raise ExpressionError(f"{name} is a function; choose another name")
             self.names[name] = x if isinstance(x, Value) else Value(x, name)
 
     def read(self) -> Value:
@@ -167,8 +165,6 @@ class _Reader:
                 self._fail("only assignments, name = expression, can stand here", statement)
 
     def _assign(self, name: str, value: ast.expr, statement: ast.stmt) -> Value:
-        if name in FUNCTIONS:
-            self._fail(f"{name} is a function; choose another name", statement)
         if name in self.names:
             self._fail(f"{name} has a value already; each name is assigned once", statement)
         result = self._evaluate(value, 0)
@@ -212,7 +208,7 @@ class _Reader:
                 return self._apply(op, operands[::-1] if swapped else operands, node)
             case ast.Compare(ops=[_, _, *_]):
                 self._fail("compare two numbers at a time: multiply comparisons, as (x > 0)*(x < 1)", node)
-            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS and name not in self.names:
                 return self._apply(FUNCTIONS[name], tuple(self._evaluate(x, depth) for x in args), node)
             case ast.Call(func=ast.Name(id=name)) if name in self.names:
                 self._fail(f"{name} is a number; {PRODUCT}", node)

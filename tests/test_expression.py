@@ -88,7 +88,7 @@ def test_a_second_name_is_a_second_node() -> None:
         ("x += a", "only assignments", "^"),
         ("a; a", "this result has no name", "^"),
         ("a = 2", "a has a value already", "^"),
-        ("exp = a", "exp is a function; choose another name", "^"),
+        ("exp = a; exp(a)", "exp is a number;", "         ^"),
         ("a + 1j", "1j is not a real number", "    ^"),
         ("a + 'x'", "'x' is not a real number", "    ^"),
         ("a + True", "True is not a number", "    ^"),
