@@ -7,22 +7,38 @@
 >>> a.grad, b.grad, c.grad
 (3.0, 6.0, 9.0)
 
-`Value` is the node; the functions are the rows of the table of ops, which take numbers and Values;
-`draw` makes the picture, `explain` the derivation, `expression` a graph from text.
+What to reach for, each with a `help` of its own:
+
+    record         Value, the node: operators, `v.tanh()` and functions such as `tanh(v)` make graphs of nodes
+                   dot, sum, softmax, logsumexp, log_softmax, take: of several numbers; custom_rule: an op of your own
+                   expression: a graph from text; label_all: names from your variables; no_grad: numbers alone
+    differentiate  v.backward(): leaves the derivatives in `.grad`; gradient: returns them as a graph
+                   grad, value_and_grad, derivative, taylor, jacobian, hessian, jvp, vjp, hvp: of functions
+    explain        explain: the chain rule written out; paths: one term for each path; mistakes: the wrong ways
+    draw           draw: the picture, in a notebook or a file
+    explore        explore: a page to step through a graph or a net; quiz: a page that asks
+    check          check_grads, audit: derivatives against differences; blame, detect_anomaly: where nan comes from
+    compile        compile: a function as a vector program; trace: its equations
+    nets           nn: neurons, layers, losses, optimizers, fit
+
+`Number` is a Value or a float: what a function takes and gives that is differentiated or compiled. `OPS` is the table
+of ops. Exceptions and results have names, too: `TraceWarning`, `Explanation`, ...
+
+What `help` writes below is by the alphabet, classes first; `help(ag.grad)` tells of one name.
 """
 
 from __future__ import annotations
 
-import os
-from importlib import import_module
+import os as _os
+from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
-from .uncompiled import take_installed, take_sources
+from . import uncompiled as _uncompiled
 
-if os.environ.get("AUTOGRAD_MINI_COMPILE") == "0":
-    take_sources(__name__, "ops", "value")
+if _os.environ.get("AUTOGRAD_MINI_COMPILE") == "0":
+    _uncompiled.take_sources(__name__, "ops", "value")
 else:
-    take_installed(__name__, "ops", "value")
+    _uncompiled.take_installed(__name__, "ops", "value")
 
 from .blame import (
     AnomalyError as AnomalyError,
@@ -147,12 +163,13 @@ from .transform import (
     vjp as vjp,
 )
 from .value import (
+    Number as Number,
     StaleGraphError as StaleGraphError,
     Value as Value,
     compiled as compiled,
     dot as dot,
     no_grad as no_grad,
-    show_with,
+    show_with as _show_with,
     sum as sum,
     topological_order as topological_order,
 )
@@ -163,6 +180,8 @@ if TYPE_CHECKING:
     from .pictures.drawing import Drawing as Drawing, draw as draw
     from .pictures.render import render_with as render_with
     from .program import compile as compile
+
+    __version__: str
 
 # `x as x` is how a typed package exports. A star import must not replace builtins.
 __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
@@ -178,6 +197,7 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "GradientError",
     "Mistake",
     "Mistakes",
+    "Number",
     "Op",
     "Path",
     "Paths",
@@ -244,23 +264,28 @@ _LATER = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(import_module(f".{_LATER[name]}", __name__), name)
-    if name == "nn":
-        return import_module(".nn", __name__)
-    if name == "__version__":
-        from importlib.metadata import PackageNotFoundError, version
+if not TYPE_CHECKING:  # for which a misspelt name is an error
 
-        try:
-            return version(__name__)
-        except PackageNotFoundError:
-            raise AttributeError(f"no version: {__name__} is not installed; pip install -e . does") from None
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in _LATER:
+            return getattr(_import_module(f".{_LATER[name]}", __name__), name)
+        if name == "nn":
+            return _import_module(".nn", __name__)
+        if name == "__version__":
+            from importlib.metadata import PackageNotFoundError, version
+
+            try:
+                return version(__name__)
+            except PackageNotFoundError:
+                raise AttributeError(f"no version: {__name__} is not installed; pip install -e . does") from None
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *OPS, "__version__"})
+    from importlib.util import find_spec
+
+    with_numpy = ["compile"] if find_spec("numpy") else []  # `help` asks for every name that is here
+    return sorted({*__all__, *OPS, "__version__", "sum", "take", *with_numpy})
 
 
 def _show(value: Value, text: dict[str, str]) -> dict[str, Any] | tuple[Any, Any]:
@@ -274,4 +299,4 @@ def _show(value: Value, text: dict[str, str]) -> dict[str, Any] | tuple[Any, Any
     return picture | text, metadata
 
 
-show_with(_show)
+_show_with(_show)

@@ -208,7 +208,9 @@ class _Reader:
                 return self._apply(op, operands[::-1] if swapped else operands, node)
             case ast.Compare(ops=[_, _, *_]):
                 self._fail("compare two numbers at a time: multiply comparisons, as (x > 0)*(x < 1)", node)
-            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS and name not in self.names:
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if (
+                name in FUNCTIONS and name not in self.names
+            ):
                 return self._apply(FUNCTIONS[name], tuple(self._evaluate(x, depth) for x in args), node)
             case ast.Call(func=ast.Name(id=name)) if name in self.names:
                 self._fail(f"{name} is a number; {PRODUCT}", node)

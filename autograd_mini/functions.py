@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, SupportsFloat, TypeVar, overload
 
 from .ops import (
     Op,
@@ -54,7 +54,15 @@ __all__ = [
     "var",
 ]
 
+X = TypeVar("X")
 
+
+@overload
+def logsumexp(xs: Iterable[Value]) -> Value: ...
+@overload
+def logsumexp(xs: Iterable[float]) -> float: ...
+@overload
+def logsumexp(xs: Iterable[SupportsFloat]) -> Value | float: ...
 def logsumexp(xs: Iterable[Any]) -> Any:
     r"""Return $\log \sum_i e^{x_i}$, a smooth maximum, without overflow.
 
@@ -71,6 +79,12 @@ def logsumexp(xs: Iterable[Any]) -> Any:
     return log.limit(sum(exp(excess(x, top)) for x in xs)) + top
 
 
+@overload
+def softmax(xs: Iterable[Value]) -> list[Value]: ...
+@overload
+def softmax(xs: Iterable[float]) -> list[float]: ...
+@overload
+def softmax(xs: Iterable[SupportsFloat]) -> list[Any]: ...
 def softmax(xs: Iterable[Any]) -> list[Any]:
     r"""Return $e^{x_i} / \sum_j e^{x_j}$ for each of the numbers, which are logits.
 
@@ -90,6 +104,12 @@ def softmax(xs: Iterable[Any]) -> list[Any]:
     return [e / total for e in exps]
 
 
+@overload
+def log_softmax(xs: Iterable[Value]) -> list[Value]: ...
+@overload
+def log_softmax(xs: Iterable[float]) -> list[float]: ...
+@overload
+def log_softmax(xs: Iterable[SupportsFloat]) -> list[Any]: ...
 def log_softmax(xs: Iterable[Any]) -> list[Any]:
     r"""Return $x_i - \log \sum_j e^{x_j}$ for each of the numbers: finite where softmax underflows.
 
@@ -256,6 +276,12 @@ def amin(xs: Iterable[Any]) -> Any:
     return found - sum(excess(-minimum(x, bottom), -bottom) for x in xs) * _share(xs, found)
 
 
+@overload
+def take(rows: Sequence[X], index: float) -> X: ...
+@overload
+def take(rows: Sequence[SupportsFloat], index: Value) -> Value: ...
+@overload
+def take(rows: Any, index: SupportsFloat) -> Any: ...
 def take(rows: Any, index: Any) -> Any:
     r"""Return `rows[index]` where the index may be a Value: an input of a compiled program, such as a token.
 

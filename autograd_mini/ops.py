@@ -19,10 +19,12 @@ from importlib import import_module
 from inspect import Parameter, Signature, signature
 from numbers import Real
 from types import CodeType, FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, SupportsFloat, TypeVar, overload
 
 if TYPE_CHECKING:
     import cython
+
+    from .signatures import Binary, Ternary, Unary, UnarySloped
 else:
     from . import uncompiled as cython
 
@@ -126,12 +128,14 @@ class Traced:
             )
         return self.record(round, (self,))
 
-    def __getattr__(self, name: str) -> Any:
-        """Offer every row of the table as a method: `v.tanh()` is `tanh(v)`."""
-        row = METHODS.get(name)
-        if row is None:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
-        return MethodType(row, self)
+    if not TYPE_CHECKING:  # for which a misspelt name is an error
+
+        def __getattr__(self, name: str) -> Any:
+            """Offer every row of the table as a method: `v.tanh()` is `tanh(v)`."""
+            row = METHODS.get(name)
+            if row is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            return MethodType(row, self)
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *METHODS})
@@ -245,6 +249,8 @@ class Op:
     def __call__(  # type: ignore[overload-overlap]  # no operand at all is an error in both
         self, *operands: float
     ) -> float: ...
+    @overload
+    def __call__(self, x: T, /, *operands: T | SupportsFloat) -> T: ...
     @overload
     def __call__(self, *operands: T | float) -> T: ...
     def __call__(self, *operands: Any) -> Any:
@@ -692,8 +698,8 @@ def _make(
     )
 
 
-def _row(name: str, function: Callable[..., float], *partials: Callable[..., Any], **columns: Any) -> Op:
-    """Add a row to the table."""
+def _row(name: str, function: Callable[..., float], *partials: Callable[..., Any], **columns: Any) -> Any:
+    """Add a row to the table; beside it stands how many operands it has, for type checkers."""
     op = _make(name, function, *partials, **columns)
     OPS[name] = op
     METHODS.update(dict.fromkeys(op.methods, op))
@@ -926,7 +932,7 @@ def _trunc(x: float) -> float:
     return math.copysign(math.trunc(x), x) if math.isfinite(x) else x
 
 
-_to_whole = round
+_to_whole: Any = round  # Python's, before the row of that name
 
 
 def _round(x: float) -> float:
@@ -1141,228 +1147,228 @@ S, Q, P, W = Level.SUM, Level.QUOTIENT, Level.PRODUCT, Level.POWER
 A, C = Level.ATOM, Level.COMPARISON
 
 # Arithmetic.
-add: Op = _row("add", _add, lambda x, y, z: 1.0, lambda x, y, z: 1.0,
-               text="<x> + <y>", tex="<x> + <y>", level=S, operands=(S, Q), symbol="+", methods=(),
-               raises=False, doc="Add, $x + y$.")
-sub: Op = _row("sub", _sub, lambda x, y, z: 1.0, lambda x, y, z: -1.0,
-               text="<x> - <y>", tex="<x> - <y>", level=S, operands=(S, Q), symbol="−", methods=(),
-               raises=False, doc="Subtract, $x - y$.")
-excess: Op = _row("excess", _excess, lambda x, y, z: 1.0, lambda x, y, z: -1.0,
-                  tex="<x> - <y>", tex_level=S, tex_operands=(S, Q), methods=(), convention="0 where both are inf",
-                  raises=False, doc=r"Take by how much x exceeds y, $x - y$; 0 where both are $\infty$, so that the largest of some numbers never exceeds itself.")
-mul: Op = _row("mul", _mul, lambda x, y, z: y, lambda x, y, z: x,
-               text="<x> * <y>", tex=r"<x> \cdot <y>", level=P, operands=(P, W), symbol="×", methods=(), neutral=(1.0, 1.0),
-               raises=False, doc="Multiply, $x y$.")
-div: Op = _row("div", _div, lambda x, y, z: 1.0 / y, lambda x, y, z: -z / y,
-               text="<x> / <y>", tex=r"\frac{<x>}{<y>}", level=Q, operands=(P, W), tex_level=W, tex_operands=(C, C),
-               symbol="÷", domain=(REAL, NOT_ZERO), methods=(), neutral=(None, 1.0),
-               beyond=_div_beyond, doc="Divide, $x / y$.")
-mod: Op = _row("mod", _mod, lambda x, y, z: 1.0, lambda x, y, z: -floordiv(x, y),
-               text="<x> % <y>", tex=r"<x> \bmod <y>", level=Q, operands=(P, W), symbol="%", domain=(REAL, NOT_ZERO), methods=(),
-               kink=_to_next_multiple, convention="at a multiple of y, where it jumps, the slopes of one side hold",
-               beyond=_undefined_of_two, doc=r"Take the rest of a division, $x - y \lfloor x / y \rfloor$, with the sign of y as Python has it.")
-floordiv: Op = _row("floordiv", _floordiv, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
-                    text="<x> // <y>", tex=r"\left\lfloor \frac{<x>}{<y>} \right\rfloor", level=Q, operands=(P, W), tex_level=W,
-                    tex_operands=(C, C), symbol="//", domain=(REAL, NOT_ZERO), methods=(),
-                    kink=_to_next_multiple, convention="the derivative is 0 everywhere",
-                    beyond=_div_beyond, doc=r"Divide and take the whole number below, $\lfloor x / y \rfloor$, as Python does.")
-neg: Op = _row("neg", _neg, lambda x, z: -1.0,
-               text="-<x>", tex="-<x>", level=S, operands=(W,), symbol="−", methods=("neg", "negative"),
-               raises=False, doc="Negate, $-x$.")
-pow: Op = _row("pow", _pow, _pow_slope,
-               _pow_slope_in_y,
-               text="<x>**<y>", tex="<x>^{<y>}", level=W, operands=(A, W), tex_operands=(A, C), symbol="^",
-               domain=(POSITIVE, REAL), methods=(), neutral=(None, 1.0),
-               convention="a negative base needs a whole exponent; 0 ** 0 = 1, with slope 0 in the base",
-               beyond=_pow_beyond, doc="Raise to a power, $x^y$.")
-powlog: Op = _row("powlog", _powlog,
-                  lambda x, y, k, z: y * powlog(x, y - 1.0, k) + k * powlog(x, y - 1.0, k - 1.0),
-                  lambda x, y, k, z: powlog(x, y, k + 1.0), lambda x, y, k, z: nan, names=("x", "y", "k"), methods=(),
-                  tex=r"<x>^{<y>} \cdot \log(<x>)^{<k>}", tex_level=P, tex_operands=(A, C, C), domain=(POSITIVE, REAL, POSITIVE),
-                  convention="0 at x = 0 for y > 0; k is a whole number and has no derivative (nan); 0 for k < 0",
-                  beyond=_powlog_beyond, doc=r"Multiply a power by a power of the logarithm, $x^y (\log x)^k$, the k-th derivative of $x^y$ in y.")
-abs: Op = _row("abs", math.fabs, lambda x, z: sign(x),
-               tex=r"\left|<x>\right|", kink=lambda x: x, convention="abs'(0) = 0", methods=("abs", "absolute", "fabs"),
-               raises=False, doc="Take the absolute value, $|x|$.")
-sqrt: Op = _row("sqrt", math.sqrt, lambda x, z: 0.5 / (z + 0.0),  # -0.0 + 0.0 = 0.0
-                tex=r"\sqrt{<x>}", domain=(NOT_NEGATIVE,), convention="sqrt'(0) = inf", pole=True,
-                beyond=_undefined, doc=r"Take the square root, $\sqrt{x}$.")
-root: Op = _row("root", math.sqrt, lambda x, z: guard(equal(z, 0.0), 0.0, 0.5 / z),
-                tex=r"\sqrt{<x>}", domain=(NOT_NEGATIVE,), kink=lambda x: x, convention="root'(0) = 0", methods=(),
-                beyond=_undefined, doc=r"Take the square root of a sum of squares, $\sqrt{x}$, with slope 0 at 0: the last step of a length.")
-cbrt: Op = _row("cbrt", math.cbrt, lambda x, z: 1.0 / (3.0 * z**2),
-                tex=r"\sqrt[3]{<x>}", convention="cbrt'(0) = inf", pole=True, domain=(REAL,), kink=lambda x: x,
-                raises=False, doc=r"Take the cube root, $\sqrt[3]{x}$.")
-hypot: Op = _row("hypot", math.hypot, lambda x, y, z: guard(equal(z, 0.0), 0.0, x / z),
-                 lambda x, y, z: guard(equal(z, 0.0), 0.0, y / z),
-                 kink=math.hypot, convention="both partials are 0 at the origin",
-                 raises=False, doc=r"Take the length of the hypotenuse, $\sqrt{x^2 + y^2}$.")
+add: Binary = _row("add", _add, lambda x, y, z: 1.0, lambda x, y, z: 1.0,
+                   text="<x> + <y>", tex="<x> + <y>", level=S, operands=(S, Q), symbol="+", methods=(),
+                   raises=False, doc="Add, $x + y$.")
+sub: Binary = _row("sub", _sub, lambda x, y, z: 1.0, lambda x, y, z: -1.0,
+                   text="<x> - <y>", tex="<x> - <y>", level=S, operands=(S, Q), symbol="−", methods=(),
+                   raises=False, doc="Subtract, $x - y$.")
+excess: Binary = _row("excess", _excess, lambda x, y, z: 1.0, lambda x, y, z: -1.0,
+                      tex="<x> - <y>", tex_level=S, tex_operands=(S, Q), methods=(), convention="0 where both are inf",
+                      raises=False, doc=r"Take by how much x exceeds y, $x - y$; 0 where both are $\infty$, so that the largest of some numbers never exceeds itself.")
+mul: Binary = _row("mul", _mul, lambda x, y, z: y, lambda x, y, z: x,
+                   text="<x> * <y>", tex=r"<x> \cdot <y>", level=P, operands=(P, W), symbol="×", methods=(), neutral=(1.0, 1.0),
+                   raises=False, doc="Multiply, $x y$.")
+div: Binary = _row("div", _div, lambda x, y, z: 1.0 / y, lambda x, y, z: -z / y,
+                   text="<x> / <y>", tex=r"\frac{<x>}{<y>}", level=Q, operands=(P, W), tex_level=W, tex_operands=(C, C),
+                   symbol="÷", domain=(REAL, NOT_ZERO), methods=(), neutral=(None, 1.0),
+                   beyond=_div_beyond, doc="Divide, $x / y$.")
+mod: Binary = _row("mod", _mod, lambda x, y, z: 1.0, lambda x, y, z: -floordiv(x, y),
+                   text="<x> % <y>", tex=r"<x> \bmod <y>", level=Q, operands=(P, W), symbol="%", domain=(REAL, NOT_ZERO), methods=(),
+                   kink=_to_next_multiple, convention="at a multiple of y, where it jumps, the slopes of one side hold",
+                   beyond=_undefined_of_two, doc=r"Take the rest of a division, $x - y \lfloor x / y \rfloor$, with the sign of y as Python has it.")
+floordiv: Binary = _row("floordiv", _floordiv, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
+                        text="<x> // <y>", tex=r"\left\lfloor \frac{<x>}{<y>} \right\rfloor", level=Q, operands=(P, W), tex_level=W,
+                        tex_operands=(C, C), symbol="//", domain=(REAL, NOT_ZERO), methods=(),
+                        kink=_to_next_multiple, convention="the derivative is 0 everywhere",
+                        beyond=_div_beyond, doc=r"Divide and take the whole number below, $\lfloor x / y \rfloor$, as Python does.")
+neg: Unary = _row("neg", _neg, lambda x, z: -1.0,
+                  text="-<x>", tex="-<x>", level=S, operands=(W,), symbol="−", methods=("neg", "negative"),
+                  raises=False, doc="Negate, $-x$.")
+pow: Binary = _row("pow", _pow, _pow_slope,
+                   _pow_slope_in_y,
+                   text="<x>**<y>", tex="<x>^{<y>}", level=W, operands=(A, W), tex_operands=(A, C), symbol="^",
+                   domain=(POSITIVE, REAL), methods=(), neutral=(None, 1.0),
+                   convention="a negative base needs a whole exponent; 0 ** 0 = 1, with slope 0 in the base",
+                   beyond=_pow_beyond, doc="Raise to a power, $x^y$.")
+powlog: Ternary = _row("powlog", _powlog,
+                       lambda x, y, k, z: y * powlog(x, y - 1.0, k) + k * powlog(x, y - 1.0, k - 1.0),
+                       lambda x, y, k, z: powlog(x, y, k + 1.0), lambda x, y, k, z: nan, names=("x", "y", "k"), methods=(),
+                       tex=r"<x>^{<y>} \cdot \log(<x>)^{<k>}", tex_level=P, tex_operands=(A, C, C), domain=(POSITIVE, REAL, POSITIVE),
+                       convention="0 at x = 0 for y > 0; k is a whole number and has no derivative (nan); 0 for k < 0",
+                       beyond=_powlog_beyond, doc=r"Multiply a power by a power of the logarithm, $x^y (\log x)^k$, the k-th derivative of $x^y$ in y.")
+abs: Unary = _row("abs", math.fabs, lambda x, z: sign(x),
+                  tex=r"\left|<x>\right|", kink=lambda x: x, convention="abs'(0) = 0", methods=("abs", "absolute", "fabs"),
+                  raises=False, doc="Take the absolute value, $|x|$.")
+sqrt: Unary = _row("sqrt", math.sqrt, lambda x, z: 0.5 / (z + 0.0),  # -0.0 + 0.0 = 0.0
+                   tex=r"\sqrt{<x>}", domain=(NOT_NEGATIVE,), convention="sqrt'(0) = inf", pole=True,
+                   beyond=_undefined, doc=r"Take the square root, $\sqrt{x}$.")
+root: Unary = _row("root", math.sqrt, lambda x, z: guard(equal(z, 0.0), 0.0, 0.5 / z),
+                   tex=r"\sqrt{<x>}", domain=(NOT_NEGATIVE,), kink=lambda x: x, convention="root'(0) = 0", methods=(),
+                   beyond=_undefined, doc=r"Take the square root of a sum of squares, $\sqrt{x}$, with slope 0 at 0: the last step of a length.")
+cbrt: Unary = _row("cbrt", math.cbrt, lambda x, z: 1.0 / (3.0 * z**2),
+                   tex=r"\sqrt[3]{<x>}", convention="cbrt'(0) = inf", pole=True, domain=(REAL,), kink=lambda x: x,
+                   raises=False, doc=r"Take the cube root, $\sqrt[3]{x}$.")
+hypot: Binary = _row("hypot", math.hypot, lambda x, y, z: guard(equal(z, 0.0), 0.0, x / z),
+                     lambda x, y, z: guard(equal(z, 0.0), 0.0, y / z),
+                     kink=math.hypot, convention="both partials are 0 at the origin",
+                     raises=False, doc=r"Take the length of the hypotenuse, $\sqrt{x^2 + y^2}$.")
 
 # Exponentials and logarithms.
-exp: Op = _row("exp", math.exp, lambda x, z: z, tex="e^{<x>}",
-               beyond=_infinite, doc="Raise e to a power, $e^x$.")
-exp2: Op = _row("exp2", math.exp2, lambda x, z: z * math.log(2.0), tex="2^{<x>}",
-                beyond=_infinite, doc="Raise 2 to a power, $2^x$.")
-expm1: Op = _row("expm1", math.expm1, lambda x, z: exp(x),
-                 beyond=_infinite, doc="Take the exponential less one, $e^x - 1$, exact near 0.")
-log: Op = _row("log", math.log, lambda x, z: 1.0 / x, tex=r"\log(<x>)", domain=(POSITIVE,),
-               beyond=_log_beyond, doc=r"Take the natural logarithm, $\log x$.")
-log1p: Op = _row("log1p", math.log1p, lambda x, z: 1.0 / (1.0 + x), domain=(Interval(lo=-1.0),),
-                 beyond=_log1p_beyond, doc=r"Take the logarithm of one more, $\log(1 + x)$, exact near 0.")
-log2: Op = _row("log2", math.log2, lambda x, z: 1.0 / (x * math.log(2.0)), tex=r"\log_2(<x>)", domain=(POSITIVE,),
-                beyond=_log_beyond, doc=r"Take the logarithm to base 2, $\log_2 x$.")
-log10: Op = _row("log10", math.log10, lambda x, z: 1.0 / (x * math.log(10.0)), tex=r"\log_{10}(<x>)", domain=(POSITIVE,),
-                 beyond=_log_beyond, doc=r"Take the logarithm to base 10, $\log_{10} x$.")
-xlogy: Op = _row("xlogy", _xlogy, lambda x, y, z: log(y),
-                 lambda x, y, z: guard(equal(x, 0.0) * equal(y, 0.0), 0.0, x / y), domain=(REAL, POSITIVE),
-                 convention="0 log 0 = 0",
-                 beyond=_xlogy_beyond, doc=r"Multiply by a logarithm, $x \log y$, which is 0 at $x = 0$ (the entropy's convention).")
-logaddexp: Op = _row("logaddexp", _logaddexp,
-                     lambda x, y, z: guard(equal(x, -inf) * equal(y, -inf), 0.5, sigmoid(excess(x, y))),
-                     lambda x, y, z: guard(equal(x, -inf) * equal(y, -inf), 0.5, sigmoid(excess(y, x))),
-                     convention="two infinite numbers share the derivative equally",
-                     raises=False, doc=r"Add in logarithms, $\log(e^x + e^y)$, without overflow.")
-logit: Op = _row("logit", _logit, lambda x, z: 1.0 / (x * (1.0 - x)), domain=(SHARE,),
-                 beyond=_logit_beyond, doc=r"Take the logarithm of the odds, $\log \frac{x}{1 - x}$, the inverse of the sigmoid.")
+exp: Unary = _row("exp", math.exp, lambda x, z: z, tex="e^{<x>}",
+                  beyond=_infinite, doc="Raise e to a power, $e^x$.")
+exp2: Unary = _row("exp2", math.exp2, lambda x, z: z * math.log(2.0), tex="2^{<x>}",
+                   beyond=_infinite, doc="Raise 2 to a power, $2^x$.")
+expm1: Unary = _row("expm1", math.expm1, lambda x, z: exp(x),
+                    beyond=_infinite, doc="Take the exponential less one, $e^x - 1$, exact near 0.")
+log: Unary = _row("log", math.log, lambda x, z: 1.0 / x, tex=r"\log(<x>)", domain=(POSITIVE,),
+                  beyond=_log_beyond, doc=r"Take the natural logarithm, $\log x$.")
+log1p: Unary = _row("log1p", math.log1p, lambda x, z: 1.0 / (1.0 + x), domain=(Interval(lo=-1.0),),
+                    beyond=_log1p_beyond, doc=r"Take the logarithm of one more, $\log(1 + x)$, exact near 0.")
+log2: Unary = _row("log2", math.log2, lambda x, z: 1.0 / (x * math.log(2.0)), tex=r"\log_2(<x>)", domain=(POSITIVE,),
+                   beyond=_log_beyond, doc=r"Take the logarithm to base 2, $\log_2 x$.")
+log10: Unary = _row("log10", math.log10, lambda x, z: 1.0 / (x * math.log(10.0)), tex=r"\log_{10}(<x>)", domain=(POSITIVE,),
+                    beyond=_log_beyond, doc=r"Take the logarithm to base 10, $\log_{10} x$.")
+xlogy: Binary = _row("xlogy", _xlogy, lambda x, y, z: log(y),
+                     lambda x, y, z: guard(equal(x, 0.0) * equal(y, 0.0), 0.0, x / y), domain=(REAL, POSITIVE),
+                     convention="0 log 0 = 0",
+                     beyond=_xlogy_beyond, doc=r"Multiply by a logarithm, $x \log y$, which is 0 at $x = 0$ (the entropy's convention).")
+logaddexp: Binary = _row("logaddexp", _logaddexp,
+                         lambda x, y, z: guard(equal(x, -inf) * equal(y, -inf), 0.5, sigmoid(excess(x, y))),
+                         lambda x, y, z: guard(equal(x, -inf) * equal(y, -inf), 0.5, sigmoid(excess(y, x))),
+                         convention="two infinite numbers share the derivative equally",
+                         raises=False, doc=r"Add in logarithms, $\log(e^x + e^y)$, without overflow.")
+logit: Unary = _row("logit", _logit, lambda x, z: 1.0 / (x * (1.0 - x)), domain=(SHARE,),
+                    beyond=_logit_beyond, doc=r"Take the logarithm of the odds, $\log \frac{x}{1 - x}$, the inverse of the sigmoid.")
 
 # Trigonometry.
-sin: Op = _row("sin", math.sin, lambda x, z: cos(x), tex=r"\sin(<x>)",
-               beyond=_undefined, doc=r"Take the sine of an angle in radians, $\sin x$.")
-cos: Op = _row("cos", math.cos, lambda x, z: -sin(x), tex=r"\cos(<x>)",
-               beyond=_undefined, doc=r"Take the cosine of an angle in radians, $\cos x$.")
-tan: Op = _row("tan", math.tan, lambda x, z: 1.0 + z**2, tex=r"\tan(<x>)",
-               kink=math.cos, convention="a pole at the odd multiples of pi/2, which no float is",
-               beyond=_undefined, doc=r"Take the tangent of an angle in radians, $\tan x$.")
-asin: Op = _row("asin", math.asin, lambda x, z: 1.0 / sqrt((1.0 - x) * (1.0 + x)),
-                tex=r"\arcsin(<x>)", domain=(UNIT,), convention="asin'(±1) = inf", pole=True, methods=("asin", "arcsin"),
-                beyond=_undefined, doc=r"Take the angle whose sine is x, $\arcsin x$, in radians.")
-acos: Op = _row("acos", math.acos, lambda x, z: -1.0 / sqrt((1.0 - x) * (1.0 + x)),
-                tex=r"\arccos(<x>)", domain=(UNIT,), convention="acos'(±1) = -inf", pole=True, methods=("acos", "arccos"),
-                beyond=_undefined, doc=r"Take the angle whose cosine is x, $\arccos x$, in radians.")
-atan: Op = _row("atan", math.atan, lambda x, z: 1.0 / (1.0 + x**2), tex=r"\arctan(<x>)", methods=("atan", "arctan"),
-                raises=False, doc=r"Take the angle whose tangent is x, $\arctan x$, in radians.")
-atan2: Op = _row("atan2", math.atan2, lambda x, y, z: y / hypot(x, y) / hypot(x, y),
-                 lambda x, y, z: -x / hypot(x, y) / hypot(x, y),
-                 kink=lambda x, y: math.hypot(x, y) if y > 0.0 else x, methods=("atan2", "arctan2"),
-                 convention="the partials are nan at the origin, where the angle has no slope",
-                 raises=False, doc=r"Take the angle of the point with ordinate x and abscissa y, $\operatorname{atan2}(x, y)$, in radians.")
-degrees: Op = _row("degrees", _degrees, lambda x, z: 180.0 / math.pi, methods=("degrees", "rad2deg"),
-                   raises=False, doc=r"Turn radians into degrees, $180 x / \pi$.")
-radians: Op = _row("radians", _radians, lambda x, z: math.pi / 180.0, methods=("radians", "deg2rad"),
-                   raises=False, doc=r"Turn degrees into radians, $\pi x / 180$.")
-sinc: Op = _row("sinc", _sinc, lambda x, z: sinc_derivative(1.0, x),
-                raises=False, doc=r"Take NumPy's sinc, $\frac{\sin \pi x}{\pi x}$, which is 1 at 0, with all its derivatives there.")
-sinc_derivative: Op = _row("sinc_derivative", _sinc_derivative, lambda k, x, z: nan, lambda k, x, z: sinc_derivative(k + 1.0, x),
-                           names=("k", "x"), tex=r"\operatorname{sinc}^{(<k>)}(<x>)", domain=(POSITIVE, REAL), methods=(),
-                           convention="k is the order, a whole number up to 600, and has no derivative (nan)",
-                           beyond=_undefined_of_two, doc=r"Take the k-th derivative of sinc at x, $\operatorname{sinc}^{(k)}(x)$.")
+sin: Unary = _row("sin", math.sin, lambda x, z: cos(x), tex=r"\sin(<x>)",
+                  beyond=_undefined, doc=r"Take the sine of an angle in radians, $\sin x$.")
+cos: Unary = _row("cos", math.cos, lambda x, z: -sin(x), tex=r"\cos(<x>)",
+                  beyond=_undefined, doc=r"Take the cosine of an angle in radians, $\cos x$.")
+tan: Unary = _row("tan", math.tan, lambda x, z: 1.0 + z**2, tex=r"\tan(<x>)",
+                  kink=math.cos, convention="a pole at the odd multiples of pi/2, which no float is",
+                  beyond=_undefined, doc=r"Take the tangent of an angle in radians, $\tan x$.")
+asin: Unary = _row("asin", math.asin, lambda x, z: 1.0 / sqrt((1.0 - x) * (1.0 + x)),
+                   tex=r"\arcsin(<x>)", domain=(UNIT,), convention="asin'(±1) = inf", pole=True, methods=("asin", "arcsin"),
+                   beyond=_undefined, doc=r"Take the angle whose sine is x, $\arcsin x$, in radians.")
+acos: Unary = _row("acos", math.acos, lambda x, z: -1.0 / sqrt((1.0 - x) * (1.0 + x)),
+                   tex=r"\arccos(<x>)", domain=(UNIT,), convention="acos'(±1) = -inf", pole=True, methods=("acos", "arccos"),
+                   beyond=_undefined, doc=r"Take the angle whose cosine is x, $\arccos x$, in radians.")
+atan: Unary = _row("atan", math.atan, lambda x, z: 1.0 / (1.0 + x**2), tex=r"\arctan(<x>)", methods=("atan", "arctan"),
+                   raises=False, doc=r"Take the angle whose tangent is x, $\arctan x$, in radians.")
+atan2: Binary = _row("atan2", math.atan2, lambda x, y, z: y / hypot(x, y) / hypot(x, y),
+                     lambda x, y, z: -x / hypot(x, y) / hypot(x, y),
+                     kink=lambda x, y: math.hypot(x, y) if y > 0.0 else x, methods=("atan2", "arctan2"),
+                     convention="the partials are nan at the origin, where the angle has no slope",
+                     raises=False, doc=r"Take the angle of the point with ordinate x and abscissa y, $\operatorname{atan2}(x, y)$, in radians.")
+degrees: Unary = _row("degrees", _degrees, lambda x, z: 180.0 / math.pi, methods=("degrees", "rad2deg"),
+                      raises=False, doc=r"Turn radians into degrees, $180 x / \pi$.")
+radians: Unary = _row("radians", _radians, lambda x, z: math.pi / 180.0, methods=("radians", "deg2rad"),
+                      raises=False, doc=r"Turn degrees into radians, $\pi x / 180$.")
+sinc: Unary = _row("sinc", _sinc, lambda x, z: sinc_derivative(1.0, x),
+                   raises=False, doc=r"Take NumPy's sinc, $\frac{\sin \pi x}{\pi x}$, which is 1 at 0, with all its derivatives there.")
+sinc_derivative: Binary = _row("sinc_derivative", _sinc_derivative, lambda k, x, z: nan, lambda k, x, z: sinc_derivative(k + 1.0, x),
+                               names=("k", "x"), tex=r"\operatorname{sinc}^{(<k>)}(<x>)", domain=(POSITIVE, REAL), methods=(),
+                               convention="k is the order, a whole number up to 600, and has no derivative (nan)",
+                               beyond=_undefined_of_two, doc=r"Take the k-th derivative of sinc at x, $\operatorname{sinc}^{(k)}(x)$.")
 
 # Hyperbolic functions.
-sinh: Op = _row("sinh", math.sinh, lambda x, z: cosh(x), tex=r"\sinh(<x>)",
-                beyond=_sinh_beyond, doc=r"Take the hyperbolic sine, $\sinh x$.")
-cosh: Op = _row("cosh", math.cosh, lambda x, z: sinh(x), tex=r"\cosh(<x>)",
-                beyond=_infinite, doc=r"Take the hyperbolic cosine, $\cosh x$.")
-tanh: Op = _row("tanh", math.tanh, lambda x, z: 1.0 - z**2, tex=r"\tanh(<x>)",
-                flat="saturated", raises=False, doc=r"Take the hyperbolic tangent, $\tanh x$.")
-asinh: Op = _row("asinh", math.asinh, lambda x, z: 1.0 / hypot(x, 1.0), tex=r"\operatorname{arsinh}(<x>)",
-                 methods=("asinh", "arcsinh"),
-                 raises=False, doc=r"Take the inverse hyperbolic sine, $\operatorname{arsinh} x$.")
-acosh: Op = _row("acosh", math.acosh, lambda x, z: 1.0 / (sqrt(x - 1.0) * sqrt(x + 1.0)),
-                 tex=r"\operatorname{arcosh}(<x>)", domain=(Interval(lo=1.0, closed_lo=True),),
-                 convention="acosh'(1) = inf", pole=True, methods=("acosh", "arccosh"),
-                 beyond=_undefined, doc=r"Take the inverse hyperbolic cosine, $\operatorname{arcosh} x$.")
-atanh: Op = _row("atanh", math.atanh, lambda x, z: 1.0 / ((1.0 - x) * (1.0 + x)),
-                 tex=r"\operatorname{artanh}(<x>)", domain=(OPEN_UNIT,), methods=("atanh", "arctanh"),
-                 beyond=_atanh_beyond, doc=r"Take the inverse hyperbolic tangent, $\operatorname{artanh} x$.")
+sinh: Unary = _row("sinh", math.sinh, lambda x, z: cosh(x), tex=r"\sinh(<x>)",
+                   beyond=_sinh_beyond, doc=r"Take the hyperbolic sine, $\sinh x$.")
+cosh: Unary = _row("cosh", math.cosh, lambda x, z: sinh(x), tex=r"\cosh(<x>)",
+                   beyond=_infinite, doc=r"Take the hyperbolic cosine, $\cosh x$.")
+tanh: Unary = _row("tanh", math.tanh, lambda x, z: 1.0 - z**2, tex=r"\tanh(<x>)",
+                   flat="saturated", raises=False, doc=r"Take the hyperbolic tangent, $\tanh x$.")
+asinh: Unary = _row("asinh", math.asinh, lambda x, z: 1.0 / hypot(x, 1.0), tex=r"\operatorname{arsinh}(<x>)",
+                    methods=("asinh", "arcsinh"),
+                    raises=False, doc=r"Take the inverse hyperbolic sine, $\operatorname{arsinh} x$.")
+acosh: Unary = _row("acosh", math.acosh, lambda x, z: 1.0 / (sqrt(x - 1.0) * sqrt(x + 1.0)),
+                    tex=r"\operatorname{arcosh}(<x>)", domain=(Interval(lo=1.0, closed_lo=True),),
+                    convention="acosh'(1) = inf", pole=True, methods=("acosh", "arccosh"),
+                    beyond=_undefined, doc=r"Take the inverse hyperbolic cosine, $\operatorname{arcosh} x$.")
+atanh: Unary = _row("atanh", math.atanh, lambda x, z: 1.0 / ((1.0 - x) * (1.0 + x)),
+                    tex=r"\operatorname{artanh}(<x>)", domain=(OPEN_UNIT,), methods=("atanh", "arctanh"),
+                    beyond=_atanh_beyond, doc=r"Take the inverse hyperbolic tangent, $\operatorname{artanh} x$.")
 
 # The error and gamma functions.
-erf: Op = _row("erf", math.erf, lambda x, z: 2.0 / math.sqrt(math.pi) * exp(-(x**2)),
-               flat="saturated", raises=False, doc=r"Take the error function, $\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt$.")
-erfc: Op = _row("erfc", math.erfc, lambda x, z: -2.0 / math.sqrt(math.pi) * exp(-(x**2)),
-                flat="saturated", raises=False, doc=r"Take the complementary error function, $1 - \operatorname{erf} x$.")
-erfinv: Op = _row("erfinv", _erfinv, lambda x, z: 0.5 * math.sqrt(math.pi) * exp(z**2), domain=(OPEN_UNIT,),
-                  beyond=_erfinv_beyond, doc=r"Take the inverse of the error function, the z with $\operatorname{erf} z = x$.")
-gamma: Op = _row("gamma", math.gamma, lambda x, z: z * digamma(x), tex=r"\Gamma(<x>)", domain=(POSITIVE,),
-                 beyond=_gamma_beyond, doc=r"Take the gamma function, $\Gamma(x)$; its derivative needs SciPy.")
-lgamma: Op = _row("lgamma", math.lgamma, lambda x, z: digamma(x), tex=r"\log\Gamma(<x>)", domain=(POSITIVE,),
-                  beyond=_infinite, doc=r"Take the logarithm of the gamma function, $\log\Gamma(x)$; its derivative needs SciPy.")
-betaln: Op = _row("betaln", _betaln, lambda x, y, z: digamma(x) - digamma(x + y), lambda x, y, z: digamma(y) - digamma(x + y),
-                  tex=r"\log B(<x>, <y>)", domain=(POSITIVE, POSITIVE),
-                  beyond=_betaln_beyond, doc=r"Take the logarithm of the beta function, $\log \frac{\Gamma(x) \Gamma(y)}{\Gamma(x + y)}$; its derivatives need SciPy.")
-digamma: Op = _row("digamma", _digamma, lambda x, z: polygamma(1.0, x), tex=r"\psi(<x>)", domain=(POSITIVE,),
-                   beyond=_digamma_beyond, doc=r"Take the logarithmic derivative of the gamma function, $\psi(x)$; needs SciPy.")
-polygamma: Op = _row("polygamma", _polygamma, lambda x, y, z: nan, lambda x, y, z: polygamma(x + 1.0, y),
-                     tex=r"\psi^{(<x>)}(<y>)", domain=(POSITIVE, POSITIVE), methods=(),
-                     convention="x is the order, a whole number, and has no derivative (nan)",
-                     beyond=_undefined, doc=r"Take the x-th derivative of digamma at y, $\psi^{(x)}(y)$; needs SciPy.")
+erf: Unary = _row("erf", math.erf, lambda x, z: 2.0 / math.sqrt(math.pi) * exp(-(x**2)),
+                  flat="saturated", raises=False, doc=r"Take the error function, $\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt$.")
+erfc: Unary = _row("erfc", math.erfc, lambda x, z: -2.0 / math.sqrt(math.pi) * exp(-(x**2)),
+                   flat="saturated", raises=False, doc=r"Take the complementary error function, $1 - \operatorname{erf} x$.")
+erfinv: Unary = _row("erfinv", _erfinv, lambda x, z: 0.5 * math.sqrt(math.pi) * exp(z**2), domain=(OPEN_UNIT,),
+                     beyond=_erfinv_beyond, doc=r"Take the inverse of the error function, the z with $\operatorname{erf} z = x$.")
+gamma: Unary = _row("gamma", math.gamma, lambda x, z: z * digamma(x), tex=r"\Gamma(<x>)", domain=(POSITIVE,),
+                    beyond=_gamma_beyond, doc=r"Take the gamma function, $\Gamma(x)$; its derivative needs SciPy.")
+lgamma: Unary = _row("lgamma", math.lgamma, lambda x, z: digamma(x), tex=r"\log\Gamma(<x>)", domain=(POSITIVE,),
+                     beyond=_infinite, doc=r"Take the logarithm of the gamma function, $\log\Gamma(x)$; its derivative needs SciPy.")
+betaln: Binary = _row("betaln", _betaln, lambda x, y, z: digamma(x) - digamma(x + y), lambda x, y, z: digamma(y) - digamma(x + y),
+                      tex=r"\log B(<x>, <y>)", domain=(POSITIVE, POSITIVE),
+                      beyond=_betaln_beyond, doc=r"Take the logarithm of the beta function, $\log \frac{\Gamma(x) \Gamma(y)}{\Gamma(x + y)}$; its derivatives need SciPy.")
+digamma: Unary = _row("digamma", _digamma, lambda x, z: polygamma(1.0, x), tex=r"\psi(<x>)", domain=(POSITIVE,),
+                      beyond=_digamma_beyond, doc=r"Take the logarithmic derivative of the gamma function, $\psi(x)$; needs SciPy.")
+polygamma: Binary = _row("polygamma", _polygamma, lambda x, y, z: nan, lambda x, y, z: polygamma(x + 1.0, y),
+                         tex=r"\psi^{(<x>)}(<y>)", domain=(POSITIVE, POSITIVE), methods=(),
+                         convention="x is the order, a whole number, and has no derivative (nan)",
+                         beyond=_undefined, doc=r"Take the x-th derivative of digamma at y, $\psi^{(x)}(y)$; needs SciPy.")
 
 # Activations. The sigmoid's slope is the textbook's z (1 - z); past x = 37, where 1 - z rounds to 0,
 # so does the slope.
-sigmoid: Op = _row("sigmoid", _sigmoid, lambda x, z: z * (1.0 - z), tex=r"\sigma(<x>)",
-                   flat="saturated", raises=False, doc=r"Squash into (0, 1), $\sigma(x) = 1 / (1 + e^{-x})$, without overflow on either side.")
-softplus: Op = _row("softplus", _softplus, lambda x, z: sigmoid(x),
-                    flat="saturated", raises=False, doc=r"Smooth the rectifier, $\log(1 + e^x)$, without overflow on either side.")
-log_sigmoid: Op = _row("log_sigmoid", _log_sigmoid, lambda x, z: sigmoid(-x), tex=r"\log \sigma(<x>)",
-                       raises=False, doc=r"Take the logarithm of the sigmoid, $\log \sigma(x) = -\log(1 + e^{-x})$, without overflow on either side.")
-relu: Op = _row("relu", _relu, lambda x, z: greater(x, 0.0), kink=lambda x: x, convention="relu'(0) = 0", flat="closed",
-                raises=False, doc=r"Rectify, $\max(0, x)$.")
-leaky_relu: Op = _row("leaky_relu", _leaky_relu, lambda x, y, z: where(greater(x, 0.0), 1.0, y),
-                      lambda x, y, z: where(greater(x, 0.0), 0.0, x), kink=lambda x, y: x, defaults=(0.01,),
-                      convention="the slope y holds at 0",
-                      raises=False, doc=r"Rectify with slope y (0.01 unless given) on the left: $x$ for $x > 0$, else $y x$.")
-gelu: Op = _row("gelu", _gelu,
-                lambda x, z: 0.5 * erfc(-x / math.sqrt(2.0)) + x * exp(-(x**2) / 2.0) / math.sqrt(2.0 * math.pi),
-                raises=False, doc=r"Weigh by the normal distribution, $x \Phi(x)$, exactly (Hendrycks and Gimpel, 2016).")
-silu: Op = _row("silu", _silu, lambda x, z: sigmoid(x) + z * (1.0 - sigmoid(x)),
-                raises=False, doc=r"Weigh by the sigmoid, $x \sigma(x)$ (Elfwing et al., 2017).")
+sigmoid: Unary = _row("sigmoid", _sigmoid, lambda x, z: z * (1.0 - z), tex=r"\sigma(<x>)",
+                      flat="saturated", raises=False, doc=r"Squash into (0, 1), $\sigma(x) = 1 / (1 + e^{-x})$, without overflow on either side.")
+softplus: Unary = _row("softplus", _softplus, lambda x, z: sigmoid(x),
+                       flat="saturated", raises=False, doc=r"Smooth the rectifier, $\log(1 + e^x)$, without overflow on either side.")
+log_sigmoid: Unary = _row("log_sigmoid", _log_sigmoid, lambda x, z: sigmoid(-x), tex=r"\log \sigma(<x>)",
+                          raises=False, doc=r"Take the logarithm of the sigmoid, $\log \sigma(x) = -\log(1 + e^{-x})$, without overflow on either side.")
+relu: Unary = _row("relu", _relu, lambda x, z: greater(x, 0.0), kink=lambda x: x, convention="relu'(0) = 0", flat="closed",
+                   raises=False, doc=r"Rectify, $\max(0, x)$.")
+leaky_relu: UnarySloped = _row("leaky_relu", _leaky_relu, lambda x, y, z: where(greater(x, 0.0), 1.0, y),
+                               lambda x, y, z: where(greater(x, 0.0), 0.0, x), kink=lambda x, y: x, defaults=(0.01,),
+                               convention="the slope y holds at 0",
+                               raises=False, doc=r"Rectify with slope y (0.01 unless given) on the left: $x$ for $x > 0$, else $y x$.")
+gelu: Unary = _row("gelu", _gelu,
+                   lambda x, z: 0.5 * erfc(-x / math.sqrt(2.0)) + x * exp(-(x**2) / 2.0) / math.sqrt(2.0 * math.pi),
+                   raises=False, doc=r"Weigh by the normal distribution, $x \Phi(x)$, exactly (Hendrycks and Gimpel, 2016).")
+silu: Unary = _row("silu", _silu, lambda x, z: sigmoid(x) + z * (1.0 - sigmoid(x)),
+                   raises=False, doc=r"Weigh by the sigmoid, $x \sigma(x)$ (Elfwing et al., 2017).")
 
 # Passing a value on.
-identity: Op = _row("identity", _identity, lambda x, z: 1.0, methods=("conjugate",),
-                    text="<x>", tex="<x>", operands=(A,),
-                    raises=False, doc="Pass a value on as a node of its own, $x$.")
-stop_gradient: Op = _row("stop_gradient", _identity, lambda x, z: 0.0, kink=lambda x: 0.0, convention="the derivative is 0 everywhere",
-                         raises=False, doc="Pass a value on and let no derivative through, $x$ with slope 0.")
+identity: Unary = _row("identity", _identity, lambda x, z: 1.0, methods=("conjugate",),
+                       text="<x>", tex="<x>", operands=(A,),
+                       raises=False, doc="Pass a value on as a node of its own, $x$.")
+stop_gradient: Unary = _row("stop_gradient", _identity, lambda x, z: 0.0, kink=lambda x: 0.0, convention="the derivative is 0 everywhere",
+                            raises=False, doc="Pass a value on and let no derivative through, $x$ with slope 0.")
 
 # Choices.
-maximum: Op = _row("maximum", _maximum, lambda x, y, z: greater(x, y) + 0.5 * equal(x, y),
-                   lambda x, y, z: greater(y, x) + 0.5 * equal(x, y), tex=r"\max(<x>, <y>)", kink=lambda x, y: x - y,
-                   convention="a tie shares the derivative equally",
-                   raises=False, doc=r"Take the larger, $\max(x, y)$; nan if either is.")
-minimum: Op = _row("minimum", _minimum, lambda x, y, z: greater(y, x) + 0.5 * equal(x, y),
-                   lambda x, y, z: greater(x, y) + 0.5 * equal(x, y), tex=r"\min(<x>, <y>)", kink=lambda x, y: x - y,
-                   convention="a tie shares the derivative equally",
-                   raises=False, doc=r"Take the smaller, $\min(x, y)$; nan if either is.")
-where: Op = _row("where", _where, lambda condition, x, y, z: 0.0, lambda condition, x, y, z: where(condition, 1.0, 0.0),
-                 lambda condition, x, y, z: where(condition, 0.0, 1.0), methods=(), names=("condition", "x", "y"),
-                 convention="the condition has derivative 0",
-                 raises=False, doc=r"Choose $x$ if the condition is not 0, else $y$; both are computed first.")
+maximum: Binary = _row("maximum", _maximum, lambda x, y, z: greater(x, y) + 0.5 * equal(x, y),
+                       lambda x, y, z: greater(y, x) + 0.5 * equal(x, y), tex=r"\max(<x>, <y>)", kink=lambda x, y: x - y,
+                       convention="a tie shares the derivative equally",
+                       raises=False, doc=r"Take the larger, $\max(x, y)$; nan if either is.")
+minimum: Binary = _row("minimum", _minimum, lambda x, y, z: greater(y, x) + 0.5 * equal(x, y),
+                       lambda x, y, z: greater(x, y) + 0.5 * equal(x, y), tex=r"\min(<x>, <y>)", kink=lambda x, y: x - y,
+                       convention="a tie shares the derivative equally",
+                       raises=False, doc=r"Take the smaller, $\min(x, y)$; nan if either is.")
+where: Ternary = _row("where", _where, lambda condition, x, y, z: 0.0, lambda condition, x, y, z: where(condition, 1.0, 0.0),
+                      lambda condition, x, y, z: where(condition, 0.0, 1.0), methods=(), names=("condition", "x", "y"),
+                      convention="the condition has derivative 0",
+                      raises=False, doc=r"Choose $x$ if the condition is not 0, else $y$; both are computed first.")
 guard: Op = _Guard(where)
-sign: Op = _row("sign", _sign, lambda x, z: 0.0, kink=lambda x: x, convention="sign(0) = 0, sign'(x) = 0",
-                raises=False, doc=r"Take the sign, $-1$, $0$ or $1$.")
-floor: Op = _row("floor", _floor, lambda x, z: 0.0, tex=r"\lfloor <x> \rfloor",
-                 kink=_to_next_whole, convention="the derivative is 0 everywhere",
-                 raises=False, doc=r"Take the whole number below, $\lfloor x \rfloor$, as a float.")
-ceil: Op = _row("ceil", _ceil, lambda x, z: 0.0, tex=r"\lceil <x> \rceil",
-                kink=_to_next_whole, convention="the derivative is 0 everywhere",
-                raises=False, doc=r"Take the whole number above, $\lceil x \rceil$, as a float.")
-round: Op = _row("round", _round, lambda x, z: 0.0, methods=("round", "rint"),
-                 kink=lambda x: _to_next_whole(x - 0.5), convention="halves to even; the derivative is 0 everywhere",
-                 raises=False, doc=r"Take the nearest whole number, $\operatorname{round}(x)$, halves to even, as a float.")
-trunc: Op = _row("trunc", _trunc, lambda x, z: 0.0,
-                 kink=_to_next_step, convention="the derivative is 0 everywhere",
-                 raises=False, doc=r"Leave out the fraction, $\operatorname{trunc}(x)$, as a float.")
-greater: Op = _row("greater", _greater, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
-                   text="<x> > <y>", tex="[<x> > <y>]", level=C, tex_level=A, operands=(S, S), symbol=">",
-                   kink=lambda x, y: x - y, convention="the derivative is 0 everywhere", methods=("greater",),
-                   raises=False, doc=r"Say with 1 or 0 whether $x > y$.")
-greater_equal: Op = _row("greater_equal", _greater_equal, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
-                         text="<x> >= <y>", tex=r"[<x> \ge <y>]", level=C, tex_level=A, operands=(S, S), symbol="≥",
-                         kink=lambda x, y: x - y, convention="the derivative is 0 everywhere",
-                         raises=False, doc=r"Say with 1 or 0 whether $x \ge y$.")
-equal: Op = _row("equal", _equal, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
-                 text="<x> == <y>", tex="[<x> = <y>]", level=C, tex_level=A, operands=(S, S), symbol="=",
-                 kink=lambda x, y: x - y, convention="the derivative is 0 everywhere",
-                 raises=False, doc=r"Say with 1 or 0 whether $x = y$.")
+sign: Unary = _row("sign", _sign, lambda x, z: 0.0, kink=lambda x: x, convention="sign(0) = 0, sign'(x) = 0",
+                   raises=False, doc=r"Take the sign, $-1$, $0$ or $1$.")
+floor: Unary = _row("floor", _floor, lambda x, z: 0.0, tex=r"\lfloor <x> \rfloor",
+                    kink=_to_next_whole, convention="the derivative is 0 everywhere",
+                    raises=False, doc=r"Take the whole number below, $\lfloor x \rfloor$, as a float.")
+ceil: Unary = _row("ceil", _ceil, lambda x, z: 0.0, tex=r"\lceil <x> \rceil",
+                   kink=_to_next_whole, convention="the derivative is 0 everywhere",
+                   raises=False, doc=r"Take the whole number above, $\lceil x \rceil$, as a float.")
+round: Unary = _row("round", _round, lambda x, z: 0.0, methods=("round", "rint"),
+                    kink=lambda x: _to_next_whole(x - 0.5), convention="halves to even; the derivative is 0 everywhere",
+                    raises=False, doc=r"Take the nearest whole number, $\operatorname{round}(x)$, halves to even, as a float.")
+trunc: Unary = _row("trunc", _trunc, lambda x, z: 0.0,
+                    kink=_to_next_step, convention="the derivative is 0 everywhere",
+                    raises=False, doc=r"Leave out the fraction, $\operatorname{trunc}(x)$, as a float.")
+greater: Binary = _row("greater", _greater, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
+                       text="<x> > <y>", tex="[<x> > <y>]", level=C, tex_level=A, operands=(S, S), symbol=">",
+                       kink=lambda x, y: x - y, convention="the derivative is 0 everywhere", methods=("greater",),
+                       raises=False, doc=r"Say with 1 or 0 whether $x > y$.")
+greater_equal: Binary = _row("greater_equal", _greater_equal, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
+                             text="<x> >= <y>", tex=r"[<x> \ge <y>]", level=C, tex_level=A, operands=(S, S), symbol="≥",
+                             kink=lambda x, y: x - y, convention="the derivative is 0 everywhere",
+                             raises=False, doc=r"Say with 1 or 0 whether $x \ge y$.")
+equal: Binary = _row("equal", _equal, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
+                     text="<x> == <y>", tex="[<x> = <y>]", level=C, tex_level=A, operands=(S, S), symbol="=",
+                     kink=lambda x, y: x - y, convention="the derivative is 0 everywhere",
+                     raises=False, doc=r"Say with 1 or 0 whether $x = y$.")
 # fmt: on
 
 

@@ -18,7 +18,7 @@ from contextlib import nullcontext, suppress
 from functools import cached_property
 from math import factorial
 from operator import index
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast, overload
 
 from .ops import identity, number, stop_gradient
 from .series import Series
@@ -52,7 +52,12 @@ __all__ = [
     "vjp",
 ]
 
+if TYPE_CHECKING:
+    from .signatures import Derived, Slope, ValueSlope
+
 Mode = Literal["fwd", "rev"]
+P = ParamSpec("P")
+X = TypeVar("X")
 NESTED = 4  # the order up to which gradients of gradients take no longer than a few runs of the function
 
 
@@ -244,6 +249,14 @@ def _matched(leaves: Any, structure: Structure, what: str) -> list[Any]:
 # What users call.
 
 
+@overload
+def gradient(output: Value, inputs: Value) -> Value: ...
+@overload
+def gradient(output: Value, inputs: list[Value]) -> list[Value]: ...
+@overload
+def gradient(output: Value, inputs: dict[X, Value]) -> dict[X, Value]: ...
+@overload
+def gradient(output: Value, inputs: Any) -> Any: ...
 def gradient(output: Value, inputs: Any) -> Any:
     r"""Return the derivatives $\partial J / \partial x$ of an existing graph as Values: as graphs.
 
@@ -275,6 +288,18 @@ def adjoints(output: Value, seed: float) -> dict[Value, Any]:
     return {x: found.get(x, 0.0) for x in order}
 
 
+@overload
+def value_and_grad(
+    f: Callable[P, Any], argnums: Literal[0] = 0, has_aux: Literal[False] = False, *, strict: bool = False
+) -> ValueSlope[P]: ...
+@overload
+def value_and_grad(
+    f: Callable[P, Any], argnums: int | Sequence[int], has_aux: bool = False, *, strict: bool = False
+) -> Callable[P, tuple[Any, Any]]: ...
+@overload
+def value_and_grad(
+    f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, has_aux: bool, strict: bool = False
+) -> Callable[P, tuple[Any, Any]]: ...
 def value_and_grad(
     f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, *, strict: bool = False
 ) -> Callable[..., Any]:
@@ -306,6 +331,18 @@ def value_and_grad(
     return wrapped
 
 
+@overload
+def grad(  # type: ignore[overload-overlap]  # the first line that fits is meant
+    f: Callable[P, Any], argnums: Literal[0] = 0, has_aux: Literal[False] = False, *, strict: bool = False
+) -> Slope[P]: ...
+@overload
+def grad(
+    f: Callable[P, Any], argnums: int | Sequence[int], has_aux: bool = False, *, strict: bool = False
+) -> Derived[P]: ...
+@overload
+def grad(
+    f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, has_aux: bool, strict: bool = False
+) -> Derived[P]: ...
 def grad(
     f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, *, strict: bool = False
 ) -> Callable[..., Any]:
@@ -378,8 +415,8 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
 
 
 def jacobian(
-    f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, mode: Mode | None = None, strict: bool = False
-) -> Callable[..., Any]:
+    f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, mode: Mode | None = None, strict: bool = False
+) -> Derived[P]:
     r"""Return the function that gives all $\partial z_i / \partial x_j$.
 
     The result has the structure of the output, and at each of its leaves the structure of the
@@ -399,7 +436,7 @@ def jacobian(
         raise ValueError(f'jacobian: mode must be "fwd", "rev" or None, not {mode!r}')
 
     @functools.wraps(f)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> Any:
         run = _Run(f, args, kwargs, argnums)
         if strict:
             run.insist_on_dependence()
@@ -411,7 +448,7 @@ def jacobian(
             rows = [run.linear.pull([float(i == j) for j in range(m)]) for i in range(m)]
         return _outer(run.out_structure, run.structure, rows)
 
-    return wrapped
+    return cast("Derived[P]", wrapped)
 
 
 def _outer(out: Structure, into: Structure, rows: list[list[Any]]) -> Any:
@@ -438,7 +475,7 @@ def _columns(out: Structure, into: Structure, rows: list[list[Any]]) -> Any:
     return Structure(into.kind, into.keys, (LEAF,) * len(parts)).rebuild(parts)
 
 
-def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Derived[P]:
     r"""Return the function that gives all $\partial^2 f / \partial x_i \partial x_j$.
 
     The graph of the gradient is made once, and walked once for each input.
@@ -518,7 +555,7 @@ def _taylor(run: _Run, order: int) -> list[Any]:
     return [series[z][k] for k in range(order + 1)]
 
 
-def derivative(f: Callable[[Any], Any], order: int = 1) -> Callable[[Any], Any]:
+def derivative(f: Callable[[Any], Any], order: int = 1) -> Slope[[Value]]:
     r"""Return the function $x \mapsto f^{(n)}(x)$ of one number, for n = `order`, however high.
 
     Raises:
@@ -540,4 +577,4 @@ def derivative(f: Callable[[Any], Any], order: int = 1) -> Callable[[Any], Any]:
             found = found * 2.0
         return found
 
-    return wrapped
+    return cast("Slope[[Value]]", wrapped)

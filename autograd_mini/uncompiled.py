@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 from functools import cache
 from importlib import import_module
+from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
-__all__ = ["cclass", "compiled", "load_file", "no_gc", "source_module", "take_installed", "take_sources"]
+__all__ = ["cclass", "compiled", "load_file", "no_gc", "show_source", "source_module", "take_installed", "take_sources"]
 
 C = TypeVar("C", bound=type)
 
@@ -42,7 +43,7 @@ def take_installed(package: str, *names: str) -> None:
     """Import modules of a package as they are installed; where they cannot be, say how the sources can."""
     for name in names:
         try:
-            import_module(f"{package}.{name}")
+            show_source(import_module(f"{package}.{name}"))
         except ImportError as error:
             if "interpreter" not in str(error):  # a second one, in Python's words or in Cython's
                 raise
@@ -50,6 +51,18 @@ def take_installed(package: str, *names: str) -> None:
                 f"{error}: it is compiled; set AUTOGRAD_MINI_COMPILE=0 in the environment before the import, "
                 f"and {package} is taken from its sources"
             ) from error
+
+
+def show_source(module: ModuleType) -> None:
+    """Let tracebacks show the lines of a compiled module, whose loader knows of no source."""
+    if isinstance(module.__loader__, ExtensionFileLoader):
+        module.__loader__.get_source = _source  # type: ignore[method-assign, assignment]
+
+
+def _source(name: str) -> str | None:
+    """Return the source of a module of the package, which stands beside what was compiled of it."""
+    path = Path(__file__).parent.joinpath(*name.split(".")[1:]).with_suffix(".py")
+    return path.read_text(encoding="utf-8") if path.exists() else None
 
 
 @cache

@@ -13,7 +13,7 @@ cdef object _setting(object variable, object default)
 cdef object _watching()
 cdef dict _dots
 cdef bint COMPILED
-cdef object add, sub, mul, div, neg, power, relu, identity, stop_gradient, _recording, _watch, _arithmetic, _alone, _claim, _free
+cdef object add, sub, mul, div, negation, power, rectifier, identity, stopper, _recording, _watch, _arithmetic, _alone, _claim, _free
 cdef double inf
 
 cdef class Value(Traced):

@@ -21,10 +21,12 @@ from contextlib import AbstractContextManager, ContextDecorator
 from contextvars import ContextVar
 from decimal import Decimal
 from fractions import Fraction
+from inspect import Parameter, Signature
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, NoReturn, Self, SupportsFloat
+from typing import TYPE_CHECKING, Any, NoReturn, Self, SupportsFloat, overload
 
 from .ops import (
+    METHODS,
     SIZES,
     Op,
     Traced,
@@ -36,12 +38,12 @@ from .ops import (
     inf,
     mod,
     mul,
-    neg,
+    neg as negation,
     number,
     pow as power,
     refuse,
-    relu,
-    stop_gradient,
+    relu as rectifier,
+    stop_gradient as stopper,
     sub,
     sum_of,
 )
@@ -51,9 +53,22 @@ if TYPE_CHECKING:
 else:
     from . import uncompiled as cython
 
-__all__ = ["StaleGraphError", "Value", "compiled", "dot", "no_grad", "sum", "topological_order"]
+__all__ = ["Number", "StaleGraphError", "Value", "compiled", "dot", "no_grad", "sum", "topological_order"]
 
 COMPILED = bool(cython.compiled)
+
+
+class _Signature:
+    """What calling `Value` takes, for `help` and editors: the compiled class does not say it by itself."""
+
+    def __get__(self, node: Value | None, kind: type[Value]) -> Signature:
+        if node is not None or kind.__init__ is not Value.__init__:  # of a subclass Python finds its own
+            raise AttributeError("__signature__")
+        parameters = [
+            Parameter("data", Parameter.POSITIONAL_OR_KEYWORD, annotation="SupportsFloat"),
+            Parameter("label", Parameter.POSITIONAL_OR_KEYWORD, annotation="Any", default=""),
+        ]
+        return Signature(parameters, return_annotation="None")
 
 
 @cython.no_gc  # a graph has no cycles: the collector, which would look at every node, need not
@@ -88,6 +103,8 @@ class Value(Traced):
     # stands where it stood, with a partial of 0. A row of three operands or more keeps them in _x as a
     # tuple, and their partials in _y as an array.
     __slots__ = ("__weakref__", "_data", "_dx", "_dy", "_grad", "_label", "_op_row", "_x", "_y")
+
+    __signature__ = _Signature()
 
     _label: str
     _data: float
@@ -400,7 +417,7 @@ class Value(Traced):
         return self.record(floordiv, (plain, self))
 
     def __neg__(self) -> Value:
-        return _node(neg, -self._data, self, None, -1.0, 0.0)
+        return _node(negation, -self._data, self, None, -1.0, 0.0)
 
     def __pow__(self, other: SupportsFloat) -> Value:
         if isinstance(other, Value):
@@ -420,6 +437,367 @@ class Value(Traced):
         if (plain := _constant(power, other, "__pow__")) is None:
             return NotImplemented
         return self.record(power, (plain, self))
+
+    def __abs__(self) -> Value:
+        return METHODS["abs"](self)
+
+    # The rows of the table as methods, as tests/methods.py writes them.
+
+    def neg(self, /) -> Value:
+        """Negate, $-x$."""
+        return METHODS["neg"](self)
+
+    def negative(self, /) -> Value:
+        """Do as `neg`, under the name of NumPy, which calls it."""
+        return METHODS["negative"](self)
+
+    def abs(self, /) -> Value:
+        """Take the absolute value, $|x|$.
+
+        Convention: abs'(0) = 0.
+        """
+        return METHODS["abs"](self)
+
+    def absolute(self, /) -> Value:
+        """Do as `abs`, under the name of NumPy, which calls it."""
+        return METHODS["absolute"](self)
+
+    def fabs(self, /) -> Value:
+        """Do as `abs`, under the name of NumPy, which calls it."""
+        return METHODS["fabs"](self)
+
+    def sqrt(self, /) -> Value:
+        r"""Take the square root, $\sqrt{x}$.
+
+        Convention: sqrt'(0) = inf.
+        """
+        return METHODS["sqrt"](self)
+
+    def cbrt(self, /) -> Value:
+        r"""Take the cube root, $\sqrt[3]{x}$.
+
+        Convention: cbrt'(0) = inf.
+        """
+        return METHODS["cbrt"](self)
+
+    def hypot(self, y: SupportsFloat, /) -> Value:
+        r"""Take the length of the hypotenuse, $\sqrt{x^2 + y^2}$.
+
+        Convention: both partials are 0 at the origin.
+        """
+        return METHODS["hypot"](self, y)
+
+    def exp(self, /) -> Value:
+        """Raise e to a power, $e^x$."""
+        return METHODS["exp"](self)
+
+    def exp2(self, /) -> Value:
+        """Raise 2 to a power, $2^x$."""
+        return METHODS["exp2"](self)
+
+    def expm1(self, /) -> Value:
+        """Take the exponential less one, $e^x - 1$, exact near 0."""
+        return METHODS["expm1"](self)
+
+    def log(self, /) -> Value:
+        r"""Take the natural logarithm, $\log x$."""
+        return METHODS["log"](self)
+
+    def log1p(self, /) -> Value:
+        r"""Take the logarithm of one more, $\log(1 + x)$, exact near 0."""
+        return METHODS["log1p"](self)
+
+    def log2(self, /) -> Value:
+        r"""Take the logarithm to base 2, $\log_2 x$."""
+        return METHODS["log2"](self)
+
+    def log10(self, /) -> Value:
+        r"""Take the logarithm to base 10, $\log_{10} x$."""
+        return METHODS["log10"](self)
+
+    def xlogy(self, y: SupportsFloat, /) -> Value:
+        r"""Multiply by a logarithm, $x \log y$, which is 0 at $x = 0$ (the entropy's convention).
+
+        Convention: 0 log 0 = 0.
+        """
+        return METHODS["xlogy"](self, y)
+
+    def logaddexp(self, y: SupportsFloat, /) -> Value:
+        r"""Add in logarithms, $\log(e^x + e^y)$, without overflow.
+
+        Convention: two infinite numbers share the derivative equally.
+        """
+        return METHODS["logaddexp"](self, y)
+
+    def logit(self, /) -> Value:
+        r"""Take the logarithm of the odds, $\log \frac{x}{1 - x}$, the inverse of the sigmoid."""
+        return METHODS["logit"](self)
+
+    def sin(self, /) -> Value:
+        r"""Take the sine of an angle in radians, $\sin x$."""
+        return METHODS["sin"](self)
+
+    def cos(self, /) -> Value:
+        r"""Take the cosine of an angle in radians, $\cos x$."""
+        return METHODS["cos"](self)
+
+    def tan(self, /) -> Value:
+        r"""Take the tangent of an angle in radians, $\tan x$.
+
+        Convention: a pole at the odd multiples of pi/2, which no float is.
+        """
+        return METHODS["tan"](self)
+
+    def asin(self, /) -> Value:
+        r"""Take the angle whose sine is x, $\arcsin x$, in radians.
+
+        Convention: asin'(±1) = inf.
+        """
+        return METHODS["asin"](self)
+
+    def arcsin(self, /) -> Value:
+        """Do as `asin`, under the name of NumPy, which calls it."""
+        return METHODS["arcsin"](self)
+
+    def acos(self, /) -> Value:
+        r"""Take the angle whose cosine is x, $\arccos x$, in radians.
+
+        Convention: acos'(±1) = -inf.
+        """
+        return METHODS["acos"](self)
+
+    def arccos(self, /) -> Value:
+        """Do as `acos`, under the name of NumPy, which calls it."""
+        return METHODS["arccos"](self)
+
+    def atan(self, /) -> Value:
+        r"""Take the angle whose tangent is x, $\arctan x$, in radians."""
+        return METHODS["atan"](self)
+
+    def arctan(self, /) -> Value:
+        """Do as `atan`, under the name of NumPy, which calls it."""
+        return METHODS["arctan"](self)
+
+    def atan2(self, y: SupportsFloat, /) -> Value:
+        r"""Take the angle of the point with ordinate x and abscissa y, $\operatorname{atan2}(x, y)$, in radians.
+
+        Convention: the partials are nan at the origin, where the angle has no slope.
+        """
+        return METHODS["atan2"](self, y)
+
+    def arctan2(self, y: SupportsFloat, /) -> Value:
+        """Do as `atan2`, under the name of NumPy, which calls it."""
+        return METHODS["arctan2"](self, y)
+
+    def degrees(self, /) -> Value:
+        r"""Turn radians into degrees, $180 x / \pi$."""
+        return METHODS["degrees"](self)
+
+    def rad2deg(self, /) -> Value:
+        """Do as `degrees`, under the name of NumPy, which calls it."""
+        return METHODS["rad2deg"](self)
+
+    def radians(self, /) -> Value:
+        r"""Turn degrees into radians, $\pi x / 180$."""
+        return METHODS["radians"](self)
+
+    def deg2rad(self, /) -> Value:
+        """Do as `radians`, under the name of NumPy, which calls it."""
+        return METHODS["deg2rad"](self)
+
+    def sinc(self, /) -> Value:
+        r"""Take NumPy's sinc, $\frac{\sin \pi x}{\pi x}$, which is 1 at 0, with all its derivatives there."""
+        return METHODS["sinc"](self)
+
+    def sinh(self, /) -> Value:
+        r"""Take the hyperbolic sine, $\sinh x$."""
+        return METHODS["sinh"](self)
+
+    def cosh(self, /) -> Value:
+        r"""Take the hyperbolic cosine, $\cosh x$."""
+        return METHODS["cosh"](self)
+
+    def tanh(self, /) -> Value:
+        r"""Take the hyperbolic tangent, $\tanh x$."""
+        return METHODS["tanh"](self)
+
+    def asinh(self, /) -> Value:
+        r"""Take the inverse hyperbolic sine, $\operatorname{arsinh} x$."""
+        return METHODS["asinh"](self)
+
+    def arcsinh(self, /) -> Value:
+        """Do as `asinh`, under the name of NumPy, which calls it."""
+        return METHODS["arcsinh"](self)
+
+    def acosh(self, /) -> Value:
+        r"""Take the inverse hyperbolic cosine, $\operatorname{arcosh} x$.
+
+        Convention: acosh'(1) = inf.
+        """
+        return METHODS["acosh"](self)
+
+    def arccosh(self, /) -> Value:
+        """Do as `acosh`, under the name of NumPy, which calls it."""
+        return METHODS["arccosh"](self)
+
+    def atanh(self, /) -> Value:
+        r"""Take the inverse hyperbolic tangent, $\operatorname{artanh} x$."""
+        return METHODS["atanh"](self)
+
+    def arctanh(self, /) -> Value:
+        """Do as `atanh`, under the name of NumPy, which calls it."""
+        return METHODS["arctanh"](self)
+
+    def erf(self, /) -> Value:
+        r"""Take the error function, $\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt$."""
+        return METHODS["erf"](self)
+
+    def erfc(self, /) -> Value:
+        r"""Take the complementary error function, $1 - \operatorname{erf} x$."""
+        return METHODS["erfc"](self)
+
+    def erfinv(self, /) -> Value:
+        r"""Take the inverse of the error function, the z with $\operatorname{erf} z = x$."""
+        return METHODS["erfinv"](self)
+
+    def gamma(self, /) -> Value:
+        r"""Take the gamma function, $\Gamma(x)$; its derivative needs SciPy."""
+        return METHODS["gamma"](self)
+
+    def lgamma(self, /) -> Value:
+        r"""Take the logarithm of the gamma function, $\log\Gamma(x)$; its derivative needs SciPy."""
+        return METHODS["lgamma"](self)
+
+    def betaln(self, y: SupportsFloat, /) -> Value:
+        r"""Take the logarithm of the beta function, $\log \frac{\Gamma(x) \Gamma(y)}{\Gamma(x + y)}$; its
+        derivatives need SciPy.
+        """
+        return METHODS["betaln"](self, y)
+
+    def digamma(self, /) -> Value:
+        r"""Take the logarithmic derivative of the gamma function, $\psi(x)$; needs SciPy."""
+        return METHODS["digamma"](self)
+
+    def sigmoid(self, /) -> Value:
+        r"""Squash into (0, 1), $\sigma(x) = 1 / (1 + e^{-x})$, without overflow on either side."""
+        return METHODS["sigmoid"](self)
+
+    def softplus(self, /) -> Value:
+        r"""Smooth the rectifier, $\log(1 + e^x)$, without overflow on either side."""
+        return METHODS["softplus"](self)
+
+    def log_sigmoid(self, /) -> Value:
+        r"""Take the logarithm of the sigmoid, $\log \sigma(x) = -\log(1 + e^{-x})$, without overflow on either side."""
+        return METHODS["log_sigmoid"](self)
+
+    def relu(self, /) -> Value:
+        r"""Rectify, $\max(0, x)$.
+
+        Convention: relu'(0) = 0.
+        """
+        return METHODS["relu"](self)
+
+    def leaky_relu(self, y: SupportsFloat = 0.01, /) -> Value:
+        """Rectify with slope y (0.01 unless given) on the left: $x$ for $x > 0$, else $y x$.
+
+        Convention: the slope y holds at 0.
+        """
+        return METHODS["leaky_relu"](self, y)
+
+    def gelu(self, /) -> Value:
+        r"""Weigh by the normal distribution, $x \Phi(x)$, exactly (Hendrycks and Gimpel, 2016)."""
+        return METHODS["gelu"](self)
+
+    def silu(self, /) -> Value:
+        r"""Weigh by the sigmoid, $x \sigma(x)$ (Elfwing et al., 2017)."""
+        return METHODS["silu"](self)
+
+    def conjugate(self, /) -> Value:
+        """Do as `identity`, under the name of NumPy, which calls it."""
+        return METHODS["conjugate"](self)
+
+    def stop_gradient(self, /) -> Value:
+        """Pass a value on and let no derivative through, $x$ with slope 0.
+
+        Convention: the derivative is 0 everywhere.
+        """
+        return METHODS["stop_gradient"](self)
+
+    def maximum(self, y: SupportsFloat, /) -> Value:
+        r"""Take the larger, $\max(x, y)$; nan if either is.
+
+        Convention: a tie shares the derivative equally.
+        """
+        return METHODS["maximum"](self, y)
+
+    def minimum(self, y: SupportsFloat, /) -> Value:
+        r"""Take the smaller, $\min(x, y)$; nan if either is.
+
+        Convention: a tie shares the derivative equally.
+        """
+        return METHODS["minimum"](self, y)
+
+    def sign(self, /) -> Value:
+        """Take the sign, $-1$, $0$ or $1$.
+
+        Convention: sign(0) = 0, sign'(x) = 0.
+        """
+        return METHODS["sign"](self)
+
+    def floor(self, /) -> Value:
+        r"""Take the whole number below, $\lfloor x \rfloor$, as a float.
+
+        Convention: the derivative is 0 everywhere.
+        """
+        return METHODS["floor"](self)
+
+    def ceil(self, /) -> Value:
+        r"""Take the whole number above, $\lceil x \rceil$, as a float.
+
+        Convention: the derivative is 0 everywhere.
+        """
+        return METHODS["ceil"](self)
+
+    def round(self, /) -> Value:
+        r"""Take the nearest whole number, $\operatorname{round}(x)$, halves to even, as a float.
+
+        Convention: halves to even; the derivative is 0 everywhere.
+        """
+        return METHODS["round"](self)
+
+    def rint(self, /) -> Value:
+        """Do as `round`, under the name of NumPy, which calls it."""
+        return METHODS["rint"](self)
+
+    def trunc(self, /) -> Value:
+        r"""Leave out the fraction, $\operatorname{trunc}(x)$, as a float.
+
+        Convention: the derivative is 0 everywhere.
+        """
+        return METHODS["trunc"](self)
+
+    def greater(self, y: SupportsFloat, /) -> Value:
+        """Say with 1 or 0 whether $x > y$.
+
+        Convention: the derivative is 0 everywhere.
+        """
+        return METHODS["greater"](self, y)
+
+    def greater_equal(self, y: SupportsFloat, /) -> Value:
+        r"""Say with 1 or 0 whether $x \ge y$.
+
+        Convention: the derivative is 0 everywhere.
+        """
+        return METHODS["greater_equal"](self, y)
+
+    def equal(self, y: SupportsFloat, /) -> Value:
+        """Say with 1 or 0 whether $x = y$.
+
+        Convention: the derivative is 0 everywhere.
+        """
+        return METHODS["equal"](self, y)
+
+    # Here they end.
 
     # Comparisons are of the numbers, as a Python `if` on them wants; the hash is the object's.
 
@@ -540,6 +918,8 @@ class Value(Traced):
         weights = array("d", self._y) if type(self._x) is tuple else (self._dx, self._dy)
         return self._op_row, self._data, self._grad, self._label, weights, self.operands
 
+
+Number = Value | float  # what functions that are differentiated or compiled take and give
 
 # Derivatives are kept in the nodes, so that one thread at a time may find them; a fork waits until none does.
 _alone = threading.RLock()
@@ -685,6 +1065,18 @@ def topological_order(*outputs: Value) -> list[Value]:
     return order
 
 
+@overload
+def dot(ws: Iterable[Value], xs: Iterable[SupportsFloat], bias: SupportsFloat | None = None) -> Value: ...
+@overload
+def dot(ws: Iterable[SupportsFloat], xs: Iterable[Value], bias: SupportsFloat | None = None) -> Value: ...
+@overload
+def dot(ws: Iterable[SupportsFloat], xs: Iterable[SupportsFloat], bias: Value) -> Value: ...
+@overload
+def dot(ws: Iterable[float], xs: Iterable[float], bias: float | None = None) -> float: ...
+@overload
+def dot(
+    ws: Iterable[SupportsFloat], xs: Iterable[SupportsFloat], bias: SupportsFloat | None = None
+) -> Value | float: ...
 def dot(ws: Iterable[Any], xs: Iterable[Any], bias: Any = None) -> Any:
     r"""Return $\sum_i w_i x_i + b$ as one node: what a neuron adds up.
 
@@ -725,6 +1117,12 @@ def dot(ws: Iterable[Any], xs: Iterable[Any], bias: Any = None) -> Any:
     return _node(row, total, tuple(operands), weights, 0.0, 0.0)
 
 
+@overload
+def sum(xs: Iterable[Value]) -> Value: ...
+@overload
+def sum(xs: Iterable[float]) -> float: ...
+@overload
+def sum(xs: Iterable[SupportsFloat]) -> Value | float: ...
 def sum(xs: Iterable[Any]) -> Any:
     r"""Return $\sum_i x_i$ as one node, where Python's `sum` makes one for each addition.
 
@@ -846,14 +1244,14 @@ def _stopped(x: Any) -> Any:
     """Return operands as nodes that pass no derivative; what is no node stays."""
     if isinstance(x, Value):
         node: Value = x
-        return _node(stop_gradient, node._data, node, None, 0.0, 0.0)
+        return _node(stopper, node._data, node, None, 0.0, 0.0)
     return tuple([_stopped(part) for part in x]) if type(x) is tuple else x
 
 
 def _stops(node: Value, place: cython.Py_ssize_t) -> bool:
     """Return whether the edge to an operand passes no derivative."""
     op: Any = node._op_row
-    return op is not mul and op is not relu and place in op.stops  # of which many are 0 at a point
+    return op is not mul and op is not rectifier and place in op.stops  # of which many are 0 at a point
 
 
 def passing(user: Value) -> Iterator[tuple[int, Value, float]]:
@@ -1178,7 +1576,7 @@ def _node(op: Op | None, data: float, x: Any, y: Any, dx: float, dy: float) -> V
             if not is_traced():
                 op = x = y = None
                 dx = dy = 0.0
-            elif op is not stop_gradient:  # a run of the trace follows the number, and passes no derivative
+            elif op is not stopper:  # a run of the trace follows the number, and passes no derivative
                 x, y = _stopped(x), y if op.arity > 2 else _stopped(y)
         if op is not None and _setting(_arithmetic, "Python's") == "limits":
             op = op.limit
@@ -1194,7 +1592,7 @@ def _node(op: Op | None, data: float, x: Any, y: Any, dx: float, dy: float) -> V
 
 def _record_unary(op: Op, node: Value) -> Value:
     x: float = node._data
-    if op is relu:
+    if op is rectifier:
         return _node(op, 0.0 if x <= 0.0 else x, node, None, 1.0 if x > 0.0 else 0.0, 0.0)
     data = _applied_to_one(op, node)
     if not is_recording() and not is_traced():
@@ -1257,12 +1655,12 @@ def _compute(node: Value) -> None:
         _weigh(node, y, x)
     elif op is sub:
         node._data = x - y
-    elif op is neg:
+    elif op is negation:
         node._data = -x
     elif op is div and y != 0.0:
         node._data = x / y
         _weigh(node, 1.0 / y, -node._data / y)
-    elif op is relu:
+    elif op is rectifier:
         node._data = 0.0 if x <= 0.0 else x
         node._dx = 1.0 if x > 0.0 else 0.0
     elif op is power and not isinstance(node._y, Value) and _is_plain_power(x, y):

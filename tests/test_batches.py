@@ -368,7 +368,7 @@ def test_what_must_not_come_out_wrong() -> None:
 
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_a_choice_must_be_whole(runner: str) -> None:
-    f = ag.compile(ag.take, runner=runner)
+    f: Any = ag.compile(ag.take, runner=runner)  # mypy takes the first overload of `take` alone, of sequences
     x = np.arange(3.0)
     assert f(x, 1.0) == 1.0
     assert np.isnan([f(x, 1.5), f(x, -1.0), f(x, 3.0), f(x, float("nan"))]).all()

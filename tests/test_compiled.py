@@ -116,8 +116,35 @@ def test_help_and_introspection() -> None:
     assert list(inspect.signature(ag.dot).parameters) == ["ws", "xs", "bias"]
     assert list(inspect.signature(Value.backward).parameters) == ["self", "seed"]
     assert "tanh" in dir(Value(1.0))
+    assert str(inspect.signature(Value)) == "(data: 'SupportsFloat', label: 'Any' = '') -> 'None'"
+    assert str(inspect.signature(Value.hypot)) == "(self, y: 'SupportsFloat', /) -> 'Value'"
+    assert inspect.getdoc(Value.tanh).startswith("Take the hyperbolic tangent")  # type: ignore[union-attr]
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
-        _ = Value(1.0).nonsense
+        _ = Value(1.0).nonsense  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_subclass_has_its_own_signature(variant: str) -> None:
+    code = """if 1:
+    import inspect
+    from autograd_mini import Value
+    class Plain(Value): pass
+    class Named(Value):
+        def __init__(self, data, note): super().__init__(data)
+    print(inspect.signature(Plain), inspect.signature(Named))"""
+    assert run(code, variant).decode() == "(data: 'SupportsFloat', label: 'Any' = '') -> 'None' (data, note)\n"
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_tracebacks_show_the_lines(variant: str) -> None:
+    code = """if 1:
+    import traceback, autograd_mini as ag
+    for f in (lambda: ag.Value("a"), lambda: ag.compile(3.0), lambda: ag.Value(1.0).sqrt(2)):
+        try: f()
+        except TypeError as error: print("".join(traceback.format_exception(error)))"""
+    page = run(code, variant).decode()
+    assert 'self._data = number("Value", data)' in page
+    assert 'raise TypeError(f"compile: give a function, or a graph and its inputs' in page
 
 
 def test_the_collector_is_left_alone() -> None:

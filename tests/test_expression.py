@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -195,7 +196,7 @@ def test_a_graph_written_as_text_is_the_same_graph(dag: Dag) -> None:
 def test_label_all() -> None:
     a, b = Value(1.0), Value(2.0, "kept")
     c = a * b
-    w = [Value(1.0), (Value(2.0), 3)]
+    w: list[Any] = [Value(1.0), (Value(2.0), 3)]
     _hidden = Value(1.0)
     n = 3
     W = np.array([[Value(1.0), Value(2.0)]])
@@ -203,6 +204,6 @@ def test_label_all() -> None:
     assert [v.label for v in W[0]] == ["W_{00}", "W_{01}"]
     with pytest.raises(TypeError, match="label_all: give a dict of variables"):
         ag.label_all(None)  # type: ignore[arg-type]  # as a user might
-    assert [v.label for v in (a, b, c, w[0], _hidden)] == ["a", "kept", "c", "w_0", ""]  # type: ignore[union-attr]
+    assert [v.label for v in (a, b, c, w[0], _hidden)] == ["a", "kept", "c", "w_0", ""]
     assert n == 3
     assert math.isclose(c.data, 2.0)

@@ -130,7 +130,7 @@ def test_arrays_of_one_number() -> None:
     for w in (np.array(3.0), np.array(Value(3.0))):
         found: list[Any] = [v * w, v + w, v - w, v / w, v**w, w * v, w + v, w - v, w / v, w**v]
         assert [x.data for x in found] == [6.0, 5.0, -1.0, 2 / 3, 8.0, 6.0, 5.0, 1.0, 1.5, 9.0]
-    value: Any = np.polyval([1.0, 2.0, 3.0], v)
+    value: Any = np.polyval([1.0, 2.0, 3.0], v)  # type: ignore[call-overload]  # as a user might
     assert value.data == 11.0
     assert ag.grad(lambda x: np.polyval([1.0, 2.0, 3.0], x))(2.0) == 6.0
 

@@ -8,7 +8,7 @@ import json
 import math
 import pickle
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -399,7 +399,7 @@ def test_a_rule_that_calls_math_serves_the_first_order_everywhere() -> None:
         assert ag.compile(ag.grad(sine), runner=runner)(0.3) == pytest.approx(slope, rel=1e-15)
     assert math.isnan(ag.grad(ag.grad(sine))(0.3))
     assert math.isnan(ag.derivative(sine, 2)(0.3))
-    assert [x.data for x in ag.grad(odd, (0, 1))(Value(2.0), Value(3.0))] == [3.0, 2.0]
+    assert [x.data for x in ag.grad(odd, (0, 1))(*cast("Any", (Value(2.0), Value(3.0))))] == [3.0, 2.0]
     with pytest.raises(TypeError, match="would lose the gradient"):
         ag.taylor(lambda x: math.sin(x), 0.3, 1)  # noqa: PLW0108  # not the builtin itself
 

@@ -170,7 +170,7 @@ def test_an_error_leaves_nothing_behind() -> None:
     with pytest.raises(ValueError, match="domain"):
         (t + 0.0).log()
     with pytest.raises(TypeError):
-        ag.dot([t, t], [t, None])
+        ag.dot([t, t], [t, None])  # type: ignore[list-item]
     del t
     assert seen() is None
 

@@ -112,11 +112,11 @@ def test_numbers_of_any_kind_and_what_is_refused() -> None:
     with pytest.raises(ValueError, match="sum: there are no numbers"):
         ag.sum([])
     with pytest.raises(TypeError, match="dot: cannot use 'a'"):
-        ag.dot(w, ["a", 1.0])
+        ag.dot(w, ["a", 1.0])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="dot: cannot use 'a'"):
-        ag.dot(["a"], [3])
+        ag.dot(["a"], [3])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="sum: cannot use 'a'"):
-        ag.sum(["a", "b"])
+        ag.sum(["a", "b"])  # type: ignore[list-item]
     assert (type(ag.dot([2], [3])), type(ag.sum([True]))) == (float, float)
     with ag.no_grad():
         assert ag.dot(w, w).parents == ()

@@ -331,14 +331,14 @@ def test_arguments_by_name() -> None:
     assert g.value_and_grad(3.0, y=5.0, n=2, argnums=(0, 1)) == (45.0, (30.0, 9.0))
     assert len(g) == 3
     with pytest.raises(TypeError, match="f: there is no argument 'z'; they are x, y, n"):
-        g(3.0, z=1.0)
+        g(3.0, z=1.0)  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="y can be given by name only"):
         ag.compile(lambda x, *, y: x * y)(2.0, y=3.0)
 
 
 def test_bad_input() -> None:
     with pytest.raises(TypeError, match="give a function, or a graph and its inputs"):
-        ag.compile(3.0)
+        ag.compile(3.0)  # type: ignore[call-overload]
     f = ag.compile(lambda x: x * 2)
     with pytest.raises(TypeError, match="a compiled function records no graph"):
         f(Value(1.0))

@@ -263,7 +263,7 @@ def test_a_gradient_is_never_lost_silently() -> None:
             lose(x)
     assert not hasattr(x, "foo")
     with pytest.raises(AttributeError, match="no attribute 'tanhh'"):
-        x.tanhh()
+        x.tanhh()  # type: ignore[attr-defined]
 
 
 def test_names_that_micrograds_drawing_code_reads() -> None:
@@ -485,6 +485,7 @@ def test_a_copy_shares_its_parents() -> None:
 
 class Parameter(Value):
     decay: float
+    user: Any
 
 
 def test_subclasses_and_weak_references() -> None:
@@ -502,10 +503,11 @@ def test_attributes_that_lead_back_to_a_user() -> None:
     s = Parameter(2.0, "s")
     s.decay = 0.1
     t = s * 3
-    s.user = t  # type: ignore[attr-defined]
+    s.user = t
     for clone in (pickle.loads(pickle.dumps(s)), copy.deepcopy(s)):
         assert (clone.decay, clone.user.data, clone.user.parents[0] is clone) == (0.1, 6.0, True)
-    for user in (pickle.loads(pickle.dumps(t)), copy.deepcopy(t)):
+    users: list[Any] = [pickle.loads(pickle.dumps(t)), copy.deepcopy(t)]
+    for user in users:
         assert user.parents[0].user is user
         assert user.parents[0].decay == 0.1
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..ops import OPS, Op, identity
 from ..value import Value, dot
 from .initializers import Initializer, generator, initializer
 from .module import Module
 from .words import closest, count
+
+if TYPE_CHECKING:
+    from ..signatures import Outputs
 
 __all__ = ["MLP", "Layer", "Neuron", "Sequential", "two_layer_net"]
 
@@ -150,11 +153,12 @@ class Layer(Module):
         """Return g."""
         return self.neurons[0]._activation
 
-    def __call__(self, x: Any, example: int | None = None) -> Any:
-        """Return the activations for the inputs of one example."""
+    def __call__(self, x: Any, example: int | None = None) -> Outputs:
+        """Return the activations for the inputs of one example: a Value, or a list where there are several."""
         inputs = _inputs(self._where, self.n_in, x)
         outputs = [neuron._fire(inputs, example) for neuron in self.neurons]
-        return outputs[0] if len(outputs) == 1 else outputs
+        answer: Any = outputs[0] if len(outputs) == 1 else outputs
+        return answer  # type: ignore[no-any-return]
 
     def _label(self, layer: int) -> None:
         self._where = f"layer {layer}"
@@ -233,6 +237,10 @@ class MLP(Sequential):
     >>> net([2.0, 3.0, -1.0]).label, len(net.parameters())
     ('a^[3]', 41)
     """
+
+    if TYPE_CHECKING:
+
+        def __call__(self, x: Any, example: int | None = None) -> Outputs: ...  # noqa: D102
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from ..ops import SIZES, Level, Notation, Op, add, mul
 from ..printing import GREEK, Label, Written, format_number, is_formula
@@ -112,7 +112,7 @@ class Typeset(Written):
         return x if isinstance(x, cls) else cls.constant(float(x), precision)
 
     @classmethod
-    def product(cls, factors: Sequence[Typeset]) -> Typeset:
+    def product(cls, factors: Sequence[Self]) -> Self:
         """Write a product of factors."""
         written = super().product(factors)
         return written if len(factors) == 1 else cls(_multiplied(written.string), written.level)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 
-from ..uncompiled import take_sources
+from ..uncompiled import take_installed, take_sources
 
 if os.environ.get("AUTOGRAD_MINI_COMPILE") == "0":
     take_sources(__name__, "arguments", "compiler")
+else:
+    take_installed(__name__, "arguments", "compiler")
 
 from .compiler import Compiled as Compiled, compile as compile
 from .lift import Instruction as Instruction, Program as Program, lift as lift

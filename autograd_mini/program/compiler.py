@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 import numpy as np
 
@@ -31,8 +31,13 @@ from .lift import Program, lift
 from .notation import written
 from .runner import Task
 
+if TYPE_CHECKING:
+    from ..signatures import CompiledFunction, Derived, Slope, ValueSlope
+
 __all__ = ["Bound", "Compiled", "compile"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
 WAYS = 64  # the programs that are kept of one structure of arguments, each for other branches
 
 
@@ -759,6 +764,36 @@ def _sum(name: str, a: Any, b: Any) -> Any:
     return a + b
 
 
+@overload
+def compile(
+    f: Slope[P] | ValueSlope[P] | Derived[P],
+    *,
+    inputs: None = None,
+    static_argnums: int | Sequence[int] = (),
+    check: bool = False,
+    runner: str | None = None,
+    numba: bool | None = None,
+) -> CompiledFunction[P, Any]: ...
+@overload
+def compile(
+    f: Callable[P, R],
+    *,
+    inputs: None = None,
+    static_argnums: int | Sequence[int] = (),
+    check: bool = False,
+    runner: str | None = None,
+    numba: bool | None = None,
+) -> CompiledFunction[P, R]: ...
+@overload
+def compile(
+    f: Any,
+    *,
+    inputs: Any,
+    static_argnums: int | Sequence[int] = (),
+    check: bool = False,
+    runner: str | None = None,
+    numba: bool | None = None,
+) -> Compiled: ...
 def compile(
     f: Any,
     *,
