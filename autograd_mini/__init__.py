@@ -30,6 +30,7 @@ What `help` writes below is by the alphabet, classes first; `help(ag.grad)` tell
 from __future__ import annotations
 
 import os as _os
+import sys as _sys
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
@@ -268,7 +269,12 @@ if not TYPE_CHECKING:  # for which a misspelt name is an error
 
     def __getattr__(name: str) -> Any:
         if name in _LATER:
-            return getattr(_import_module(f".{_LATER[name]}", __name__), name)
+            try:
+                return getattr(_import_module(f".{_LATER[name]}", __name__), name)
+            except ModuleNotFoundError as error:
+                if error.name != "numpy":
+                    raise
+                raise ImportError(f'ag.{name} needs NumPy: pip install ".[fast]"', name="numpy") from error
         if name == "nn":
             return _import_module(".nn", __name__)
         if name == "__version__":
@@ -278,7 +284,9 @@ if not TYPE_CHECKING:  # for which a misspelt name is an error
                 return version(__name__)
             except PackageNotFoundError:
                 raise AttributeError(f"no version: {__name__} is not installed; pip install -e . does") from None
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from .hints import PACKAGE, missing
+
+        raise missing(_sys.modules[__name__], name, PACKAGE)
 
 
 def __dir__() -> list[str]:

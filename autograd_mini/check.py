@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .given import instead_of_a_value
 from .ops import number
 from .printing import format_number, names_of
 from .stale import require_fresh
@@ -290,7 +291,9 @@ def audit(output: Value) -> Audit:
     b     2        2        2
     """
     if not isinstance(output, Value):
-        raise TypeError(f"audit: give a Value, not {output!r} of type {type(output).__name__}")
+        raise TypeError(
+            f"audit: give a Value, not {output!r} of type {type(output).__name__}{instead_of_a_value(output)}"
+        )
     order = topological_order(output)
     require_fresh(output, order)
     names = names_of(order, output)

@@ -18,7 +18,7 @@ from typing import NoReturn
 from .explain import find, report
 from .expression import ExpressionError, expression
 from .files import write_whole
-from .printing import op_table
+from .printing import op_list, op_table
 from .value import Value
 
 __all__ = ["main"]
@@ -44,10 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if words[:1] == ["demo"]:
             return _demo(words[1:])
         if words[:1] == ["ops"]:
-            if words[1:]:
-                raise _Refused(f"ops takes no arguments, not {' '.join(words[1:])!r}")
-            print(op_table(), end="")
-            return 0
+            return _ops(words[1:])
         if not words:
             _parser().print_help()
             return 0
@@ -181,6 +178,13 @@ def _write(pictures: list[tuple[Path, bytes]]) -> None:
     for file, content in pictures:
         write_whole(file, content)
         print(f"wrote {file}", file=sys.stderr)
+
+
+def _ops(words: list[str]) -> int:
+    parser = _Parser(prog="autograd-mini ops", description="List every function, with its derivatives.")
+    parser.add_argument("--format", choices=("text", "markdown"), default="text")
+    print(op_list() if parser.parse_args(words).format == "text" else op_table(), end="")
+    return 0
 
 
 def _demo(words: list[str]) -> int:

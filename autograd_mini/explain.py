@@ -19,6 +19,7 @@ from itertools import count, islice, product
 from textwrap import indent
 from typing import Any, Generic, TypeVar
 
+from .given import instead_of_a_value
 from .ops import Unguarded
 from .printing import Tex, Text, Written, format_number, names_of
 from .stale import require_fresh
@@ -393,7 +394,9 @@ def find(output: Value, node: Value | str) -> Value:
         ValueError: no node has the label, or several do, or a node of another graph has no label.
     """
     if not isinstance(output, Value):
-        raise TypeError(f"the output must be a Value, not {output!r} of type {type(output).__name__}")
+        raise TypeError(
+            f"the output must be a Value, not {output!r} of type {type(output).__name__}{instead_of_a_value(output)}"
+        )
     if isinstance(node, Value) and node.label:
         return node
     order = topological_order(output)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .explain import Edge, edges
+from .given import instead_of_a_value
 from .printing import Text, format_number, names_of
 from .stale import require_fresh
 from .value import Value, derivatives_of, no_grad, reached_by, topological_order
@@ -214,7 +215,9 @@ def mistakes(output: Value) -> Mistakes:
     no local derivative b 2.0 1.0
     """
     if not isinstance(output, Value):
-        raise TypeError(f"mistakes: give a Value, not {output!r} of type {type(output).__name__}")
+        raise TypeError(
+            f"mistakes: give a Value, not {output!r} of type {type(output).__name__}{instead_of_a_value(output)}"
+        )
     order = topological_order(output)
     require_fresh(output, order)
     right = derivatives_of(output, order)

@@ -31,6 +31,7 @@ else:
 T = TypeVar("T", bound="Traced")
 
 TINY: Final = 2.0**-1022  # the smallest normal number
+ASKED: Final = frozenset(["dtype", "ndim", "ravel", "to_numpy"])  # of arrays and tables, to tell them from others
 inf: Final = math.inf
 nan: Final = math.nan
 
@@ -134,6 +135,10 @@ class Traced:
             """Offer every row of the table as a method: `v.tanh()` is `tanh(v)`."""
             row = METHODS.get(name)
             if row is None:
+                if not name.startswith("__") and name not in ASKED:  # else a protocol asks
+                    from .hints import missing
+
+                    raise missing(self, name)
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
             return MethodType(row, self)
 
@@ -758,7 +763,7 @@ def _scipy_special() -> Any:
         return import_module("scipy.special")
     except ImportError as error:
         raise ImportError(
-            'digamma and polygamma, and so the derivatives of lgamma, gamma and betaln, need SciPy: pip install "autograd_mini[scipy]"'
+            'digamma and polygamma, and so the derivatives of lgamma, gamma and betaln, need SciPy: pip install ".[scipy]"'
         ) from error
 
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 from .ops import OPS, SIZES, Level, Notation, Op, Traced, add, guard, mul
 from .value import Value
 
-__all__ = ["Code", "Label", "Tex", "Text", "format_number", "names_of", "op_table"]
+__all__ = ["Code", "Label", "Tex", "Text", "format_number", "names_of", "op_list", "op_table"]
 
 W = TypeVar("W", bound="Written")
 P = TypeVar("P", bound="Text")
@@ -373,8 +373,8 @@ def op_table() -> str:
     lines = [
         "# The operations",
         "",
-        "Made from the rows of `autograd_mini/ops.py` by `autograd-mini ops`. In a rule, z is the",
-        "result; $[x > y]$ is 1 where it holds and 0 elsewhere.",
+        "Made from the rows of `autograd_mini/ops.py` by `autograd-mini ops --format markdown`. In a rule,",
+        "z is the result; $[x > y]$ is 1 where it holds and 0 elsewhere.",
         "",
         "| op | result | derivatives | domain | at a kink or an end |",
         "|---|---|---|---|---|",
@@ -398,3 +398,42 @@ def op_table() -> str:
         )
         lines.append("| " + " | ".join(cell.replace("|", r"\vert ") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def op_list() -> str:
+    """Write the table of ops as text for a terminal: each op with its derivatives, and what holds where, below."""
+    from textwrap import wrap
+
+    rows = [("op", "z", ["derivatives, and what holds where"])]
+    for op in OPS.values():
+        operands = [Text.name("c" if name == "condition" else name) for name in op.operands]
+        z = Text.name("z")
+        lines = [f"dz/d{x} = {Text.of(rule(*operands, z))}" for x, rule in zip(operands, op.rules, strict=True)]
+        if notes := [note for note in (_domain(op), op.convention) if note]:
+            lines += wrap(f"({'; '.join(notes)})", 60)
+        rows.append((op.name, str(Text.write(op, operands)), lines))
+    names, results = (max(len(row[i]) for row in rows) for i in (0, 1))
+    text = []
+    for name, result, lines in rows:
+        text += [
+            f"{name if i == 0 else '':{names}}  {result if i == 0 else '':{results}}  {line}"
+            for i, line in enumerate(lines)
+        ]
+    return "\n".join([*text, "", "x > y is 1 where it holds, and 0 elsewhere."]) + "\n"
+
+
+def _domain(op: Op) -> str:
+    """Return where a row is defined, in words, "" where it is everywhere."""
+    told = []
+    for name, interval in zip(op.operands, op.domain, strict=True):
+        if not math.isnan(interval.hole):
+            told.append(f"{name} ≠ {interval.hole:g}")
+        elif math.inf in (-interval.lo, interval.hi):
+            if interval.lo > -math.inf:
+                told.append(f"{name} {'≥' if interval.closed_lo else '>'} {interval.lo:g}")
+            elif interval.hi < math.inf:
+                told.append(f"{name} {'≤' if interval.closed_hi else '<'} {interval.hi:g}")
+        else:
+            signs = ["≤" if closed else "<" for closed in (interval.closed_lo, interval.closed_hi)]
+            told.append(f"{interval.lo:g} {signs[0]} {name} {signs[1]} {interval.hi:g}")
+    return ", ".join(told)

@@ -22,6 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Literal, NamedTuple, overload
 
+from .given import require_function
 from .ops import Op, identity, number, stop_gradient
 from .printing import Code, Tex, format_number, labels_of, numbers_beside
 from .structure import Structure, flatten
@@ -678,6 +679,7 @@ def trace(f: Callable[..., Any], *args: Any) -> Trace:
         ...
     autograd_mini.trace.BranchError: <lambda>: the trace was made where x0 > 0 was True; here it is False...
     """
+    require_function("trace", f)
     name = getattr(f, "__name__", "f")
     leaves, into = flatten(args)
     inputs = [Value(_plain(name, x), getattr(x, "label", "") or f"x{i}") for i, x in enumerate(leaves)]

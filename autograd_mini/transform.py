@@ -20,6 +20,7 @@ from math import factorial
 from operator import index
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast, overload
 
+from .given import require_function
 from .ops import identity, number, stop_gradient
 from .series import Series
 from .structure import LEAF, Structure, array, flatten
@@ -318,6 +319,7 @@ def value_and_grad(
     >>> value_and_grad(lambda x, y: x * y**2)(3.0, 2.0)
     (12.0, 4.0)
     """
+    require_function("value_and_grad", f)
 
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -355,6 +357,7 @@ def grad(
     >>> grad(grad(grad(lambda x: x**4)))(2.0)
     48.0
     """
+    require_function("grad", f)
     both = value_and_grad(f, argnums, has_aux, strict=strict)
 
     @functools.wraps(f)
@@ -375,6 +378,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     >>> z, pullback(1.0)
     (6.0, (2.0, 3.0))
     """
+    require_function("vjp", f)
     run = _Run(f, primals, {}, range(len(primals)))
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
@@ -392,6 +396,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
     >>> z, pushforward(1.0, 0.0), pushforward(0.0, 1.0)
     (6.0, 2.0, 3.0)
     """
+    require_function("linearize", f)
     run = _Run(f, primals, {}, range(len(primals)))
 
     def pushforward(*tangents: Any) -> Any:
@@ -410,6 +415,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     >>> jvp(lambda x, y: x * y, (3.0, 2.0), (1.0, 10.0))
     (6.0, 32.0)
     """
+    require_function("jvp", f)
     value, pushforward = linearize(f, *primals)
     return value, pushforward(*tangents)
 
@@ -432,6 +438,7 @@ def jacobian(
     >>> jacobian(lambda x: [x[0] * x[1], x[0] ** 2])([3.0, 2.0])
     [[2.0, 3.0], [6.0, 0.0]]
     """
+    require_function("jacobian", f)
     if mode not in (None, "fwd", "rev"):
         raise ValueError(f'jacobian: mode must be "fwd", "rev" or None, not {mode!r}')
 
@@ -483,6 +490,7 @@ def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Derived[P]
     >>> hessian(lambda x: x[0] ** 2 * x[1])([3.0, 2.0])
     [[4.0, 6.0], [6.0, 0.0]]
     """
+    require_function("hessian", f)
     return jacobian(grad(f, argnums), argnums)
 
 
@@ -494,6 +502,7 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     >>> hvp(lambda x: x[0] ** 2 * x[1], ([3.0, 2.0],), ([1.0, 0.0],))
     [4.0, 6.0]
     """
+    require_function("hvp", f)
     argnums = 0 if len(primals) == 1 else tuple(range(len(primals)))
     return jvp(grad(f, argnums), primals, tangents)[1]
 
@@ -531,6 +540,7 @@ def taylor(f: Callable[[Any], Any], x: Any, order: int) -> list[Any]:
 
 
 def _require_order(what: str, f: Callable[[Any], Any], order: Any) -> None:
+    require_function(what, f)
     if isinstance(order, bool) or not isinstance(order, int) or order < 0:
         name = getattr(f, "__name__", repr(f))
         raise ValueError(f"{what} of {name}: the order must be a whole number from 0, not {order!r}")

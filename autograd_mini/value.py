@@ -23,7 +23,7 @@ from decimal import Decimal
 from fractions import Fraction
 from inspect import Parameter, Signature
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, NoReturn, Self, SupportsFloat, overload
+from typing import TYPE_CHECKING, Any, Never, NoReturn, Self, SupportsFloat, overload
 
 from .ops import (
     METHODS,
@@ -207,6 +207,18 @@ class Value(Traced):
         return weights_of(self)
 
     @property
+    def edges(self) -> tuple[tuple[Value, float], ...]:
+        r"""Return the edges to the parents, in order and with repeats: each a parent and the local derivative in it.
+
+        >>> x, y = Value(3.0, "x"), Value(2.0, "y")
+        >>> for parent, slope in (x * y).edges:
+        ...     print(parent.label, slope)
+        x 2.0
+        y 3.0
+        """
+        return tuple(zip(self.parents, self.partials, strict=True))
+
+    @property
     def _prev(self) -> tuple[Value, ...]:
         """Return the parents, under the name that drawing code for micrograd reads."""
         return self.parents
@@ -353,6 +365,13 @@ class Value(Traced):
             return NotImplemented
         c: float = plain
         return _node(sub, c - self._data, plain, self, 0.0, -1.0)
+
+    def __isub__(self, other: SupportsFloat) -> Value:
+        if type(other) is float and (self._op_row is None or self._op_row is sub):
+            from .hints import tell_how_to_step  # of w -= 0.1 * w.grad, which moves nothing
+
+            tell_how_to_step(self)
+        return self - other
 
     def __mul__(self, other: SupportsFloat) -> Value:
         if isinstance(other, Value):
@@ -837,6 +856,12 @@ class Value(Traced):
             "np.sinc and np.where ask it too: use ag.sinc and ag.where"
         )
 
+    def __xor__(self, other: Never) -> NoReturn:
+        raise TypeError(f"{_called(self)} ^ {_called(other)}: write {_called(self)}**{_called(other)} for a power")
+
+    def __rxor__(self, other: Never) -> NoReturn:
+        raise TypeError(f"{_called(other)} ^ {_called(self)}: write {_called(other)}**{_called(self)} for a power")
+
     def __hash__(self) -> int:
         return id(self) >> 4
 
@@ -939,6 +964,13 @@ _near = 0
 
 if not COMPILED:
     Value.__hash__ = Traced.__hash__  # type: ignore[method-assign]  # object's own, in C, where sets are fast
+
+
+def _called(x: Any) -> str:
+    """Return what a line of Python calls an operand."""
+    if isinstance(x, Value):
+        return x.label if x.label.isidentifier() else "v"
+    return repr(x)
 
 
 def _sweep(output: Value, seed: float) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import autograd_mini
+from autograd_mini.printing import op_table
 
 TEXT = "u = b*c; v = a + u; J = 3*v"
 
@@ -111,7 +112,7 @@ def test_pictures(tmp_path: Path) -> None:
         (("a*b", "a=1", "b=a"), "a value is made of numbers, pi, e and functions"),
         (("a*2", "a=1", "--render", "x"), "--render x: the name must end in one of .svg"),
         (("+".join(["a"] * 305), "a=1", "--render", "x.html"), "--render x.html: explore: the graph has 305 nodes"),
-        (("ops", "x"), "ops takes no arguments, not 'x'"),
+        (("ops", "x"), "unrecognized arguments: x"),
         (("a*2", "lambda=1"), "lambda cannot be a name"),
         (("demo", "a", "b"), "unrecognized arguments: b"),
     ],
@@ -152,7 +153,11 @@ def test_help_and_ops() -> None:
     assert run().stdout == run("--help").stdout
     assert run("--version").stdout.startswith("autograd-mini 0.")
     assert run("y = tanh(x*x)", "x=1", "--wrt", "t1").stdout.startswith("dy/dt1 = ")
-    assert "`tanh`" in run("ops").stdout
+    text = run("ops").stdout
+    assert re.search(r"^tanh +tanh\(x\) +dz/dx = 1 - z\*\*2\n", text, re.MULTILINE)
+    assert re.search(r"^div +x / y +dz/dx = 1 / y\n +dz/dy = \(-z\) / y\n +\(y ≠ 0\)\n", text, re.MULTILINE)
+    assert max(map(len, text.splitlines())) <= 110
+    assert run("ops", "--format", "markdown").stdout == op_table()
 
 
 def test_a_checkout_that_is_not_installed(tmp_path: Path) -> None:

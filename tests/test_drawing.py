@@ -235,7 +235,7 @@ def test_jupyter_is_offered_svg_png_and_text(J: Value) -> None:
 def test_without_any_renderer_the_error_says_what_to_do(J: Value, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
-    with pytest.raises(ImportError, match=r'pip install "autograd_mini\[images\]"'):
+    with pytest.raises(ImportError, match=r'pip install "\.\[images\]"'):
         ag.draw(J).svg()
     assert ag.draw(J).image("dot").startswith(b"digraph")
     data, _ = show(J)

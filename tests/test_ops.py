@@ -406,7 +406,7 @@ def test_every_row_says_what_it_does() -> None:
 
 def test_table_in_the_docs_is_made_from_the_rows() -> None:
     page = Path(__file__).parent.parent / "docs" / "ops.md"
-    assert page.read_text() == op_table(), "run: autograd-mini ops > docs/ops.md"
+    assert page.read_text() == op_table(), "run: autograd-mini ops --format markdown > docs/ops.md"
 
 
 def test_derivatives_as_data_equal_backward() -> None:

@@ -208,7 +208,7 @@ def test_bad_arguments_are_refused(J: Value, monkeypatch: pytest.MonkeyPatch) ->
         ag.explore(J)
     monkeypatch.setattr(shutil, "which", lambda _: None)
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
-    with pytest.raises(ImportError, match=r'pip install "autograd_mini\[images\]"'):
+    with pytest.raises(ImportError, match=r'pip install "\.\[images\]"'):
         ag.explore(formula())
 
 

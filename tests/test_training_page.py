@@ -400,7 +400,7 @@ def test_bad_arguments_are_refused() -> None:
     refused(TypeError, r"explore: give a module with X and y", net)
     refused(TypeError, r"explore: give a module with X and y", net, X)
     refused(TypeError, r"explore: X, y, loss and optimizer are for a module", Value(1.0), X, y)
-    refused(TypeError, r"unexpected keyword argument 'epochs'", net, X, y, epochs=3)
+    refused(TypeError, r"no argument epochs, which is 3 here: the page trains until", net, X, y, epochs=3)
     refused(ValueError, r"y: 29 targets for 30 examples", net, X, y[:-1])
     refused(ValueError, r"X, row 0: expected finite numbers, not nan", net, [[math.nan, 1.0]], [1])
     refused(ValueError, r"X: there are no examples", net, [], [])

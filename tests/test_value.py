@@ -123,6 +123,12 @@ def test_parents_are_ordered_and_repeated() -> None:
     assert (x * x).parents == (x, x)
     assert (y - x).parents == (y, x)
     assert (y - x).partials == (1.0, -1.0)
+    assert (x * y).edges == ((x, 4.0), (y, 3.0))
+    assert (x / 2 + y.detach()).edges[0][1] == 1.0
+    assert x.edges == ()
+    product = ag.dot([x, 2.0, y], [y, x, 5.0])
+    assert isinstance(product, Value)
+    assert product.edges == ((x, 4.0), (y, 5.0), (y, 3.0), (x, 2.0))
     assert (y - x).op is ag.sub
     assert (-x).op is ag.neg
     assert (x / y).op is ag.div

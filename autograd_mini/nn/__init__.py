@@ -10,8 +10,11 @@ True
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from . import datasets as datasets, initializers as initializers
 from .cost import accuracy as accuracy, cost as cost, predict as predict
+from .history import History as History
 from .layers import (
     MLP as MLP,
     Layer as Layer,
@@ -47,4 +50,13 @@ from .plots import (
 )
 from .recover import Comparison as Comparison, recover_formulas as recover_formulas
 from .symmetry import Symmetries as Symmetries, symmetries as symmetries
-from .training import History as History, TrainingError as TrainingError, fit as fit
+from .training import TrainingError as TrainingError, fit as fit
+
+if not TYPE_CHECKING:  # for which a misspelt name is an error
+
+    def __getattr__(name: str) -> Any:
+        import sys
+
+        from ..hints import NN, missing
+
+        raise missing(sys.modules[__name__], name, NN)

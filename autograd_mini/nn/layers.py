@@ -11,11 +11,12 @@ from itertools import pairwise
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
+from ..hints import ACTIVATIONS, closest
 from ..ops import OPS, Op, identity
 from ..value import Value, dot
 from .initializers import Initializer, generator, initializer
 from .module import Module
-from .words import closest, count
+from .words import count
 
 if TYPE_CHECKING:
     from ..signatures import Outputs
@@ -66,7 +67,11 @@ class Neuron(Module):
         return self._fire(_inputs(self._where, len(self.w), x), example)
 
     def _fire(self, x: Any, example: int | None) -> Value:
-        z: Value = dot(self.w, x, self.b)
+        try:
+            z: Value = dot(self.w, x, self.b)
+        except TypeError:
+            _refuse_rows(self._where, x)
+            raise
         of = "" if example is None else f"({example})"
         if self._activation is identity:
             z.label = self._a + of
@@ -303,6 +308,15 @@ def _inputs(where: str, n: int, x: Any) -> Any:
     return x
 
 
+def _refuse_rows(where: str, x: Any) -> None:
+    """Say how a net is asked for many examples, where the inputs are rows."""
+    if all(hasattr(row, "__len__") and not isinstance(row, str) for row in x) or getattr(x, "ndim", 1) > 1:
+        raise TypeError(
+            f"{where}: a net takes one example, and these are {len(x)} rows: write nn.predict(net, X) for the outputs, "
+            "or nn.cost(net, X, y)"
+        ) from None
+
+
 def index(k: int) -> str:
     """Write a subscript as labels have it, in braces where it has two digits."""
     return str(k) if k < 10 else f"{{{k}}}"
@@ -324,7 +338,7 @@ def _activation(activation: Activation) -> Callable[[Any], Any]:
         op = OPS.get(activation)
         if op is None or op.arity - len(op.defaults) != 1:
             usual = "sigmoid, tanh, relu, leaky_relu, gelu, silu, softplus or None"
-            hint = closest(activation, OPS)
+            hint = closest(activation, OPS, ACTIVATIONS)
             if activation == "softmax":
                 hint = " (take nn.cross_entropy as the loss, on logits)"
             raise ValueError(f"activation: there is no {activation!r}{hint}; take {usual}")

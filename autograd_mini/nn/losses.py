@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from .. import hints
 from ..functions import log_softmax, take
 from ..ops import log, number, relu, sigmoid, softplus
 from ..value import Value, primal, sum
@@ -193,7 +194,7 @@ def loss_named(loss: str | Loss) -> Loss:
     Raises:
         ValueError: there is none of that name.
     """
-    found: Loss = named("loss", loss, LOSSES, "(output, target)")
+    found: Loss = named("loss", loss, LOSSES, "(output, target)", hints.LOSSES)
     return found
 
 

@@ -12,9 +12,10 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..files import write_whole
+from ..hints import NET, missing
 from ..ops import number
 from ..value import Value
 
@@ -43,6 +44,12 @@ class Module:
         """Compute the output for the input of one example."""
         hint = " (forward is PyTorch's name)" if hasattr(self, "forward") else ""
         raise NotImplementedError(f"{type(self).__name__} does not say what it computes: define __call__{hint}")
+
+    if not TYPE_CHECKING:  # for which a misspelt name is an error
+
+        def __getattr__(self, name: str) -> Any:
+            """Say what to call instead of a name that other libraries have."""
+            raise missing(self, name, NET)
 
     def parameters(self) -> list[Value]:
         """Return the parameters in order, each once."""

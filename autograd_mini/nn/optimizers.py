@@ -8,9 +8,11 @@ functions of the number of steps taken. It must not know nets.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..hints import OPTIMIZER, keywords
 from ..ops import number
 from ..value import Value, is_traced
 from .module import Module
@@ -85,6 +87,11 @@ class Optimizer:
         x = [parameter.data for parameter in self.parameters]
         g = [parameter.grad for parameter in self.parameters]
         self._require_finite(g, "the gradient of")
+        if closure is None and not self.taken and not any(g):  # later a loss may have come to its end
+            warnings.warn(
+                f"{type(self).__name__}: all gradients are 0, so that nothing moves: call J.backward() before step()",
+                stacklevel=2,
+            )
         moved, state = self._moved(x, g, rate)
         self._require_finite(moved, "the next value of")
         for vector in state:
@@ -148,6 +155,7 @@ class SGD(Optimizer):
     2.4
     """
 
+    @keywords(OPTIMIZER)
     def __init__(
         self,
         parameters: Module | Iterable[Value],
@@ -187,6 +195,7 @@ class RMSProp(Optimizer):
     2.0
     """
 
+    @keywords(OPTIMIZER)
     def __init__(
         self,
         parameters: Module | Iterable[Value],
@@ -226,6 +235,7 @@ class Adam(Optimizer):
 
     decoupled = False
 
+    @keywords(OPTIMIZER)
     def __init__(
         self,
         parameters: Module | Iterable[Value],
@@ -268,6 +278,7 @@ class AdamW(Adam):
 
     decoupled = True
 
+    @keywords(OPTIMIZER)
     def __init__(
         self,
         parameters: Module | Iterable[Value],
@@ -297,13 +308,14 @@ class LBFGS(Optimizer):
     (1.0, 1.0)
     """
 
+    @keywords(OPTIMIZER)
     def __init__(self, parameters: Module | Iterable[Value], *, iterations: int = 20) -> None:
         super().__init__(parameters, 1.0)
         self.iterations = count("LBFGS: iterations", iterations)
         try:
             from scipy.optimize import minimize
         except ImportError as error:
-            raise ImportError('LBFGS needs SciPy: pip install "autograd_mini[scipy]"') from error
+            raise ImportError('LBFGS needs SciPy: pip install ".[scipy]"') from error
         self._minimize = minimize
 
     def step(self, closure: Callable[[], Value] | None = None) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_decision_boundary", "plot_history", "plot_weights"]
 
-MISSING = 'plots need matplotlib: pip install "autograd_mini[plot]"'
+MISSING = 'plots need matplotlib: pip install ".[plot]"'
 # Okabe and Ito's hues, as in the graphs.
 HUES = ("#0072b2", "#c8500a", "#009e73", "#cc79a7", "#b37400", "#56b4e9", "#d55e00", "#767676")
 

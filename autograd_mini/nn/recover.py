@@ -122,7 +122,7 @@ def recover_formulas(net: MLP, X: Any, y: Any) -> Comparison:
     try:
         import numpy as np
     except ImportError as error:
-        raise ImportError('recover_formulas compares with NumPy: pip install "autograd_mini[plot]"') from error
+        raise ImportError('recover_formulas compares with NumPy: pip install ".[plot]"') from error
     layers = getattr(net, "layers", [])
     if [isinstance(layer, Layer) for layer in layers] != [True, True] or layers[1].activation is not sigmoid:
         raise TypeError(f"recover_formulas: give a net of two layers, the second with sigmoid, not {net!r}")

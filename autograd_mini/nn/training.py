@@ -7,36 +7,32 @@ This room owns epochs, batches, progress and what happens when training goes wro
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any
 
 from ..blame import find_cause
+from ..hints import FIT, keywords
 from ..structure import flatten
 from ..value import Value, dot, is_recording
 from .cost import loss_of, mean_loss, pairs_of
+from .history import History
 from .initializers import generator
 from .losses import LOSSES, Loss, loss_named
 from .module import Module
-from .optimizers import Adam, Optimizer
+from .optimizers import LBFGS, SGD, Adam, AdamW, Optimizer, RMSProp
 from .words import count
 
-__all__ = ["History", "TrainingError", "fit"]
-
-
-class History(TypedDict):
-    """What `fit` returns: plain data, a number for each epoch, and why it ended."""
-
-    cost: list[float]  # mean over the epoch's examples, each before the step that it was part of
-    lr: list[float]  # of the epoch's last step
-    stopped: str  # "epochs", "stop" or "interrupted"
+__all__ = ["TrainingError", "fit"]
 
 
 class TrainingError(ArithmeticError):
     """Training met a cost or a gradient that is no number; the parameters are as before that step."""
 
 
+@keywords(FIT)
 def fit(
     net: Callable[[Any], Any],
     X: Any,
@@ -65,7 +61,7 @@ def fit(
         batch_size: examples for one step, shuffled in each epoch; None takes all at once.
         rng: what the shuffle draws from: a `random.Random`, a NumPy `Generator` or a seed.
         stop: is called with the history after each epoch; training ends when it returns something true.
-        progress: show a bar, on stderr or in the notebook.
+        progress: show a bar, on stderr, or in a notebook in its page.
         compiled: run the loss of an example as a program, see `autograd_mini.compile`: faster by far, and the same
             history but for rounding. A loss of your own then gets targets that are Values.
 
@@ -99,7 +95,7 @@ def fit(
 
     cost = _compiled(net, inputs, targets, compare, optimizer.parameters, eager) if compiled else eager
     order = list(range(m))
-    history: History = {"cost": [], "lr": [], "stopped": "epochs"}
+    history = History(cost=[], lr=[], stopped="epochs")
     with _bar(epochs, progress) as bar:
         try:
             for epoch in range(1, epochs + 1):
@@ -175,7 +171,10 @@ def _compiled(
 
     The node that it returns is the cost made linear, with the program's gradient as its partials.
     """
-    import numpy as np
+    try:
+        import numpy as np
+    except ModuleNotFoundError as error:
+        raise ImportError('fit: compiled=True needs NumPy: pip install ".[fast]"', name="numpy") from error
 
     from ..program import compile
 
@@ -205,7 +204,11 @@ def _optimizer(net: Any, optimizer: Optimizer | None) -> Optimizer:
             raise TypeError(f"fit: give a module, or an optimizer that holds the parameters of {net!r}")
         return Adam(net, lr=0.05)
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"fit: the optimizer must be one, such as nn.Adam(net, lr=0.05), not {optimizer!r}")
+        kinds = {kind.__name__.lower(): kind.__name__ for kind in (Adam, AdamW, LBFGS, RMSProp, SGD)}
+        name = optimizer if isinstance(optimizer, str) else getattr(optimizer, "__name__", "")
+        kind = kinds.get(name.lower(), "Adam")
+        given = "LBFGS(net)" if kind == "LBFGS" else f"{kind}(net, lr=0.05)"
+        raise TypeError(f"fit: the optimizer must be one, such as nn.{given}, not {optimizer!r}")
     if isinstance(net, Module) and not set(net.parameters()) & set(optimizer.parameters):
         raise ValueError("fit: the optimizer holds no parameter of this net: was the net made anew after it?")
     return optimizer
@@ -228,4 +231,13 @@ def _bar(epochs: int, progress: bool) -> Any:
         warnings.simplefilter("ignore")  # a notebook without ipywidgets gets a bar of text
         from tqdm.auto import tqdm
 
-        return tqdm(total=epochs, desc="fit", unit="epoch", disable=not progress)
+        # A notebook shows what is written to stderr as an error, on red.
+        file = sys.stdout if _is_notebook() else None
+        return tqdm(total=epochs, desc="fit", unit="epoch", disable=not progress, file=file)
+
+
+def _is_notebook() -> bool:
+    """Return whether this process is a kernel of Jupyter's."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None

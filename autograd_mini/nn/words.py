@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["closest", "count", "named"]
+from ..hints import closest
+
+__all__ = ["count", "named"]
 
 
-def closest(word: str, words: Iterable[str]) -> str:
-    """Return a question after the known word that a misspelt one is like, "" if there is none.
-
-    >>> closest("ReLU", ["tanh", "relu"]), closest("x", ["tanh"])
-    (" (did you mean 'relu'?)", '')
-    """
-    found = get_close_matches(word.lower(), list(words), n=1, cutoff=0.6)
-    return f" (did you mean {found[0]!r}?)" if found else ""
-
-
-def named(what: str, given: Any, known: Mapping[str, Any], arguments: str) -> Any:
+def named(
+    what: str, given: Any, known: Mapping[str, Any], arguments: str, others: Mapping[str, str] | None = None
+) -> Any:
     """Return a function by its name, or the function that is given in its place.
 
     Raises:
@@ -33,7 +26,9 @@ def named(what: str, given: Any, known: Mapping[str, Any], arguments: str) -> An
     if isinstance(given, str):
         if given not in known:
             names = ", ".join(known)
-            raise ValueError(f"{what}: there is no {given!r}{closest(given, known)}; take {names}, or a function")
+            raise ValueError(
+                f"{what}: there is no {given!r}{closest(given, known, others)}; take {names}, or a function"
+            )
         return known[given]
     if not callable(given):
         raise TypeError(f"{what}: give a name or a function {arguments}, not {given!r}")

@@ -16,6 +16,8 @@ from typing import Any
 
 from ..explain import find
 from ..folding import boxes_of
+from ..given import instead_of_a_value
+from ..hints import EXPLORE, keywords
 from ..mistakes import MISTAKES
 from ..nn.losses import Loss
 from ..nn.module import Module
@@ -61,6 +63,7 @@ TALLEST, LOWEST = 1000, 620  # pixels of the frame in a notebook
 Beside = str | Mapping[Value | str, float] | None
 
 
+@keywords(EXPLORE)
 def explore(
     output: Value | Module,
     X: Any = None,
@@ -158,7 +161,9 @@ def quiz(output: Value, *, seed: int | None = None, precision: int = 4) -> Explo
 def _check(output: Any, precision: Any, name: str) -> list[Value]:
     """Return the nodes of a graph that a page can show."""
     if not isinstance(output, Value):
-        raise TypeError(f"{name}: give a Value, not {output!r} of type {type(output).__name__}")
+        raise TypeError(
+            f"{name}: give a Value, not {output!r} of type {type(output).__name__}{instead_of_a_value(output)}"
+        )
     order = topological_order(output)
     require_fresh(output, order)
     if len(order) > MOST:

@@ -89,7 +89,7 @@ def _run(source: str, format: str, engine: str) -> bytes:
     except ImportError as error:
         raise ImportError(
             "a picture needs the `dot` program of Graphviz, or pygraphviz, which brings its own: "
-            'pip install "autograd_mini[images]" (.dot, .mmd, .tex and .json files need neither)'
+            'pip install ".[images]" (.dot, .mmd, .tex and .json files need neither)'
         ) from error
     with _silent_stderr():
         drawn: bytes = pygraphviz.AGraph(string=source).draw(None, format=format, prog=engine)

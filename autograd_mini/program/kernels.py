@@ -248,7 +248,7 @@ def runner(program: Program, use: str | None = None) -> Runner:
     try:
         import llvmlite.binding  # noqa: F401
     except ImportError:
-        reason = 'this needs llvmlite: pip install "autograd_mini[fast]"'
+        reason = 'this needs llvmlite: pip install ".[fast]"'
     else:
         if Path(__file__).with_suffix(".py").exists():
             return Kernels(program)

@@ -1,0 +1,39 @@
+"""What was given in the place of a Value or of a function, and what to give instead."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+__all__ = ["instead_of_a_value", "require_function"]
+
+
+def instead_of_a_value(given: Any) -> str:
+    """Return how to make a Value of what was given in the place of one, "" where nobody knows.
+
+    >>> instead_of_a_value("J = a*b + sin(a)")
+    "; write ag.expression('J = a*b + sin(a)', a=..., b=...)"
+    """
+    if isinstance(given, str):
+        assigned = set(re.findall(r"([^\W\d]\w*)\s*=(?!=)", given))
+        names = dict.fromkeys(re.findall(r"(?<![\w.])[^\W\d]\w*\b(?!\s*[(\w])", given))
+        values = "".join(f", {name}=..." for name in names if name not in assigned and name not in ("pi", "e"))
+        return f"; write ag.expression({given!r}{values})"
+    if hasattr(given, "parameters") and callable(given):
+        return "; of a net give its cost, nn.cost(net, X, y), or its output, net(x)"
+    if isinstance(given, (list, tuple)):
+        return "; give one of them, or ag.sum(...) of them"
+    if callable(given):
+        return "; give what it returns"
+    return ""
+
+
+def require_function(name: str, f: Any) -> None:
+    """Insist on a function, where a number or a result of one may be given by mistake.
+
+    Raises:
+        TypeError: f cannot be called.
+    """
+    if not callable(f):
+        graph = "; of a graph that exists, ag.gradient(J, x) is the derivative" if hasattr(f, "backward") else ""
+        raise TypeError(f"{name}: give a function, as in ag.{name}(lambda x: x**2, ...), not {f!r}{graph}")
