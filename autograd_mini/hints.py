@@ -1,7 +1,7 @@
 """What to type instead: the names that other libraries use, and the ones here.
 
-This room owns one table for each place that is asked for a name: the package, nn, a Value, a net, and the arguments
-of functions. It is imported when something is asked for that is not there. It must not know any other room.
+This module has one table for each place that is asked for a name: the package, nn, a Value, a net, and the arguments
+of functions. It is imported when somebody asks for a name that is not there. It must not know any other module.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ MISTAKES: dict[str, Callable[[Value], Pass]] = {
 
 
 def sentence_of(name: str) -> str:
-    """Return what a mistake does, in one sentence.
+    """Return the sentence on a mistake.
 
     >>> sentence_of("overwrite")
     'Assign where a derivative must be added: a node with several users keeps the last contribution'

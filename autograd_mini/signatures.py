@@ -1,6 +1,6 @@
 """What type checkers are told beyond the code, which imports nothing of it at run time.
 
-This room owns types: of the rows of the table, with their numbers of operands, and of the functions that
+This module has types: of the rows of the table, with their numbers of operands, and of the functions that
 `grad`, `value_and_grad` and `compile` return, with the parameters of the function that was given. A parameter that is
 annotated as a Value, or as a Value or a float, may be given a float there: a function is written over Values and called
 with numbers.

@@ -367,7 +367,7 @@ class Value(Traced):
         return _node(sub, c - self._data, plain, self, 0.0, -1.0)
 
     def __isub__(self, other: SupportsFloat) -> Value:
-        if type(other) is float and (self._op_row is None or self._op_row is sub):
+        if self._grad != 0.0 and type(other) is float and (self._op_row is None or self._op_row is sub):
             from .hints import tell_how_to_step  # of w -= 0.1 * w.grad, which moves nothing
 
             tell_how_to_step(self)

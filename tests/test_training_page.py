@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import math
 import random
 import re
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 from node import needs_node, run
+from pages import facts, script
 
 import autograd_mini as ag
 from autograd_mini import Explorer, Value, nn
@@ -22,16 +22,6 @@ from autograd_mini.pages.equations import KINDS
 from autograd_mini.pages.training import training_page
 
 Make = Callable[[], nn.Module]
-
-
-def script(page: Explorer, name: str) -> str:
-    found = re.search(rf'<script[^>]* id="{name}">(.*?)</script>', page.html, re.DOTALL)
-    assert found is not None
-    return found[1]
-
-
-def facts(page: Explorer) -> Any:
-    return json.loads(script(page, "facts"))
 
 
 def run_page(page: Explorer, body: str) -> Any:
@@ -438,20 +428,6 @@ def test_what_is_too_large_is_refused() -> None:
 
 
 # The page in a browser.
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api")
-    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
-    path = next((name for name in found if name), None)
-    with api.sync_playwright() as playwright:
-        try:
-            chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        except api.Error as error:
-            pytest.skip(f"no Chromium starts: {str(error).splitlines()[0]}")
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """What training was like: numbers for each epoch, as a short table and a small plot.
 
-This room owns `History` and how it is shown. It must not know how nets are trained.
+This module has `History` and the way it is shown. It must not know how nets are trained.
 """
 
 from __future__ import annotations

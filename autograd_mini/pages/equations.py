@@ -223,7 +223,7 @@ def _in_parts(
 
 
 def _read(statement: str) -> set[int]:
-    """Return the variables that a statement reads, not that which it computes."""
+    """Return the variables that a statement reads, without the one that it computes."""
     return {int(k) for k in re.findall(r"\bv(\d+)", re.sub(r"^const v\d+ =", "", statement))}
 
 

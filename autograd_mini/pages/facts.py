@@ -108,7 +108,7 @@ class _Facts(HoleWriter):
         return found
 
     def _conditions(self, node: Value) -> list[str]:
-        """Return what the operands of a node must be, as in x > 0."""
+        """Return the conditions on the operands of a node, as in x > 0."""
         if node.op is None:
             return []
         named = zip(node.operands, node.op.domain, strict=True)
