@@ -183,12 +183,16 @@ NET: Table = {
     **_each("weights", "use net.parameters() or net.state_dict()"),
 }
 
-FIT: Table = {
+TRAINING: Table = {
     **_each("lr learning_rate alpha", "give optimizer=nn.SGD(net, lr={{}})"),
+    **_each("criterion loss_fn loss_function cost", "give loss={{}}"),
+}
+
+FIT: Table = {
+    **TRAINING,
     "verbose": "give progress=False for no bar, or progress=True",
     **_each("epoch n_epochs num_epochs iterations max_iter", "give epochs={{}}"),
     **_each("batch batchsize minibatch", "give batch_size={{}}"),
-    **_each("criterion loss_fn loss_function cost", "give loss={{}}"),
     **_each("opt solver", "give optimizer=nn.Adam(net, lr=0.05)"),
     **_each("seed random_state", "give rng={{}}"),
     "shuffle": "batches are shuffled by themselves; give rng=0 for the same order each time",
@@ -199,8 +203,7 @@ FIT: Table = {
 }
 
 EXPLORE: Table = {
-    **_each("lr learning_rate alpha", "give optimizer=nn.SGD(net, lr={{}})"),
-    **_each("criterion loss_fn cost", "give loss={{}}"),
+    **TRAINING,
     **_each("fold formulas slopes rankdir theme", "it is an argument of ag.draw"),
     **_each("epochs batch_size", "the page trains until its reader stops it, on all examples"),
     "seed": "give it to ag.quiz(J, seed={})",
@@ -335,7 +338,7 @@ def keywords(table: Table) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def _short(x: Any) -> str:
-    """Return what Python calls a thing, on a line."""
+    """Return the name of a thing, or its repr, on one short line."""
     text = getattr(x, "__name__", None) if callable(x) else None
     text = text or repr(x)
     return text if len(text) < 60 else f"{text[:57]}..."

@@ -1022,7 +1022,7 @@ def _erfinv(x: float) -> float:
 
 
 def _beyond_stirling(x: float) -> float:
-    """Return what Stirling's formula lacks of log Γ(x), from x = 10 on."""
+    """Return the rest of Stirling's formula for log Γ(x), for x from 10 on."""
     t = 1.0 / x / x
     rest = ((t / 156.0 - 691.0 / 360360.0) * t + 1.0 / 1188.0) * t - 1.0 / 1680.0
     return (((rest * t + 1.0 / 1260.0) * t - 1.0 / 360.0) * t + 1.0 / 12.0) / x
@@ -1365,15 +1365,15 @@ trunc: Unary = _row("trunc", _trunc, lambda x, z: 0.0,
 greater: Binary = _row("greater", _greater, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
                        text="<x> > <y>", tex="[<x> > <y>]", level=C, tex_level=A, operands=(S, S), symbol=">",
                        kink=lambda x, y: x - y, convention="the derivative is 0 everywhere", methods=("greater",),
-                       raises=False, doc=r"Say with 1 or 0 whether $x > y$.")
+                       raises=False, doc=r"Return 1 where $x > y$ and 0 elsewhere.")
 greater_equal: Binary = _row("greater_equal", _greater_equal, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
                              text="<x> >= <y>", tex=r"[<x> \ge <y>]", level=C, tex_level=A, operands=(S, S), symbol="≥",
                              kink=lambda x, y: x - y, convention="the derivative is 0 everywhere",
-                             raises=False, doc=r"Say with 1 or 0 whether $x \ge y$.")
+                             raises=False, doc=r"Return 1 where $x \ge y$ and 0 elsewhere.")
 equal: Binary = _row("equal", _equal, lambda x, y, z: 0.0, lambda x, y, z: 0.0,
                      text="<x> == <y>", tex="[<x> = <y>]", level=C, tex_level=A, operands=(S, S), symbol="=",
                      kink=lambda x, y: x - y, convention="the derivative is 0 everywhere",
-                     raises=False, doc=r"Say with 1 or 0 whether $x = y$.")
+                     raises=False, doc=r"Return 1 where $x = y$ and 0 elsewhere.")
 # fmt: on
 
 

@@ -796,21 +796,21 @@ class Value(Traced):
         return METHODS["trunc"](self)
 
     def greater(self, y: SupportsFloat, /) -> Value:
-        """Say with 1 or 0 whether $x > y$.
+        """Return 1 where $x > y$ and 0 elsewhere.
 
         Convention: the derivative is 0 everywhere.
         """
         return METHODS["greater"](self, y)
 
     def greater_equal(self, y: SupportsFloat, /) -> Value:
-        r"""Say with 1 or 0 whether $x \ge y$.
+        r"""Return 1 where $x \ge y$ and 0 elsewhere.
 
         Convention: the derivative is 0 everywhere.
         """
         return METHODS["greater_equal"](self, y)
 
     def equal(self, y: SupportsFloat, /) -> Value:
-        """Say with 1 or 0 whether $x = y$.
+        """Return 1 where $x = y$ and 0 elsewhere.
 
         Convention: the derivative is 0 everywhere.
         """
@@ -967,7 +967,7 @@ if not COMPILED:
 
 
 def _called(x: Any) -> str:
-    """Return what a line of Python calls an operand."""
+    """Return the name of an operand in a line of Python."""
     if isinstance(x, Value):
         return x.label if x.label.isidentifier() else "v"
     return repr(x)

@@ -35,7 +35,7 @@ def script(page: Explorer, name: str) -> str:
 
 
 def facts(page: Explorer) -> Any:
-    """Return what a page knows of its graph."""
+    """Return the facts that a page has of its graph."""
     return json.loads(script(page, "facts"))
 
 
@@ -68,7 +68,7 @@ def as_sentence(text: str) -> str:
 
 
 def close(x: float, y: float, scale: float = 1.0, tolerance: float = 1e-9) -> bool:
-    """Say whether two numbers are the same but for rounding."""
+    """Return whether two numbers are the same but for rounding."""
     return x == y or (x != x and y != y) or abs(x - y) <= tolerance * (scale + abs(x))
 
 

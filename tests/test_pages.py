@@ -722,7 +722,7 @@ def by_python(f: Value, precision: int = 4) -> list[tuple[str, str]]:
 
 
 def without_minus_one(dag: Dag) -> bool:
-    """Say whether no number of a graph is −1, which Python leaves out of a product and the page does not."""
+    """Return whether no number of a graph is −1, which Python leaves out of a product and the page does not."""
     return all(format_number(node.data) != "-1" for node in ag.topological_order(graph(dag)))
 
 

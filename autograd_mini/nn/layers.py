@@ -309,7 +309,7 @@ def _inputs(where: str, n: int, x: Any) -> Any:
 
 
 def _refuse_rows(where: str, x: Any) -> None:
-    """Say how a net is asked for many examples, where the inputs are rows."""
+    """Refuse rows, with the advice for many examples."""
     if all(hasattr(row, "__len__") and not isinstance(row, str) for row in x) or getattr(x, "ndim", 1) > 1:
         raise TypeError(
             f"{where}: a net takes one example, and these are {len(x)} rows: write nn.predict(net, X) for the outputs, "

@@ -48,7 +48,7 @@ class Module:
     if not TYPE_CHECKING:  # for which a misspelt name is an error
 
         def __getattr__(self, name: str) -> Any:
-            """Say what to call instead of a name that other libraries have."""
+            """Raise an error that names the method to call instead, where other libraries have another name."""
             raise missing(self, name, NET)
 
     def parameters(self) -> list[Value]:

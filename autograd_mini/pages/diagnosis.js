@@ -39,7 +39,7 @@ function makeDiagnosis(engine, facts) {
 
   function* ofArrow(now, {edge}, known, sign) {
     const {user, parent, partial} = edges[edge];
-    const holes = {user: nameOf(user), parent: nameOf(parent), edge: partial, output: nameOf(now.output)};
+    const holes = {user: nameOf(user), parent: nameOf(parent), edge: partial};
     for (const e of nodes[user].edges)
       if (edges[e].parent !== parent)
         yield [now.weights[e], "other factor", {...holes, other: nameOf(edges[e].parent)}, "other factor more"];
@@ -86,21 +86,25 @@ function makeDiagnosis(engine, facts) {
   function* partsOf(found, part, via) {
     const m = found.length;
     if (m < 2) return;
-    const named = some => [...new Set(some.map(via))].join(", ");
     if (new Set(found.map(via)).size > 1)
       yield [part(found.at(-1)), "overwritten", {kept: via(found.at(-1))}, "overwritten more"];
     const subsets =
       m > FEW ? found.map((_, k) => [k]) : Array.from({length: 2 ** m - 2}, (_, bits) => bitsOf(bits + 1, m));
     for (const some of subsets) {
-      const kept = found.filter((_, k) => !some.includes(k));
-      const missing = named(some.map(k => found[k]));
-      // Whether no arrow of the same user is kept: else arrows to one user, or to several, are missing.
-      const isApart = kept.every(step => !missing.split(", ").includes(via(step))); // no arrow of the same user is kept
-      const sum = kept.reduce((sum, step) => sum + part(step), 0);
-      const isOne = !missing.includes(", ");
-      yield isApart || !isOne
-        ? [sum, "missing path", {missing, m}, "missing path more"]
-        : [sum, "one arrow", {n: found.filter(step => via(step) === missing).length, user: missing}, "one arrow more"];
+      const left = found.filter((_, k) => !some.includes(k));
+      const [missing, kept] = [some.map(k => via(found[k])), left.map(via)];
+      const names = [...new Set(missing)];
+      const sum = left.reduce((sum, step) => sum + part(step), 0);
+      // Of several arrows to one user some are there: then it is an arrow that is missing, and no path.
+      const isArrow = names.length === 1 && kept.includes(names[0]);
+      yield isArrow
+        ? [
+            sum,
+            "one arrow",
+            {n: found.map(via).filter(name => name === names[0]).length, user: names[0]},
+            "one arrow more",
+          ]
+        : [sum, "missing path", {missing: names.join(", "), m}, "missing path more"];
     }
   }
   const bitsOf = (bits, m) => Array.from({length: m}, (_, k) => k).filter(k => (bits >> k) & 1);

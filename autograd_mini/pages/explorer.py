@@ -41,6 +41,7 @@ __all__ = ["Explorer", "explore", "quiz"]
 
 SCRIPTS = (
     "engine",
+    "dice",
     "answers",
     "diagnosis",
     "quiz",

@@ -62,19 +62,8 @@ function makeQuiz(engine, facts) {
     return found;
   }
 
-  // A generator of numbers from 0 to 1, the same for the same seed (mulberry32).
-  function dice(seed) {
-    let state = seed >>> 0;
-    return () => {
-      state = (state + 0x6d2b79f5) >>> 0;
-      let x = Math.imul(state ^ (state >>> 15), state | 1);
-      x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
-      return ((x ^ (x >>> 14)) >>> 0) / 4294967296;
-    };
-  }
-
   // The questions of a quiz: all, or where there are many as many as can be answered, in order.
-  function questions(now, line, {most = MOST, seed = 0} = {}) {
+  function questions(now, line, {most = MOST, seed = null} = {}) {
     const found = all(now, line);
     if (found.length <= most) return found;
     const roll = dice(seed ?? 0);
@@ -250,5 +239,5 @@ function makeQuiz(engine, facts) {
     return verdict(false, "too early", {node, missing: names}, isValue ? "too early values" : "too early reverse");
   }
 
-  return {all, questions, ask, answer, solution, check, parse, vocabulary, ready};
+  return {all, questions, ready, ask, answer, solution, check};
 }

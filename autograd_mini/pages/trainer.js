@@ -76,13 +76,7 @@ function makeTrainer(facts, rows) {
 
   // Normal numbers from a seed, for new weights; biases start at 0.
   function drawn(seed, size) {
-    let state = seed >>> 0;
-    const uniform = () => {
-      state = (state + 0x6d2b79f5) >>> 0;
-      let t = Math.imul(state ^ (state >>> 15), state | 1);
-      t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-      return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-    };
+    const uniform = dice(seed);
     const biases = new Set(facts.biases);
     return start.map((_, k) => {
       const x = size * Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());

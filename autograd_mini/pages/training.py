@@ -28,7 +28,20 @@ from .templates import markup
 
 __all__ = ["training_page"]
 
-SCRIPTS = ("trainer", "tools", "svg", "numbers", "palette", "axes", "output", "cost", "planes", "board", "table")
+SCRIPTS = (
+    "dice",
+    "trainer",
+    "tools",
+    "svg",
+    "numbers",
+    "palette",
+    "axes",
+    "output",
+    "cost",
+    "planes",
+    "board",
+    "table",
+)
 MOST_NUMBERS = 200_000  # in X and y
 HEIGHT = 900  # pixels of the frame in a notebook
 
