@@ -54,10 +54,22 @@ def smooth_operands(op: Op) -> st.SearchStrategy[tuple[float, ...]]:
     if op.name == "powlog":
         columns[2] = st.sampled_from([1.0, 2.0, 3.0])
     operands = st.tuples(*columns)
-    kink = op.kink
+    kink, domain = op.kink, op.domain[0]
     if kink is None or op.name == "stop_gradient":  # whose rule is a slope nowhere
         return operands
-    return operands.filter(lambda xs: abs(kink(*xs)) > MARGIN)
+
+    def smooth(xs: tuple[float, ...]) -> bool:
+        return abs(kink(*xs)) > MARGIN
+
+    def moved(xs: tuple[float, ...]) -> tuple[float, ...]:
+        """Move the first operand until the point is smooth: a filter alone drops most draws of `floor`."""
+        for k in (0, 1, 2, -1, -2):
+            point = (xs[0] + k * (MARGIN + 0.01), *xs[1:])
+            if domain.lo + MARGIN <= point[0] <= domain.hi - MARGIN and smooth(point):
+                return point
+        return xs
+
+    return operands.map(moved).filter(smooth)
 
 
 @dataclass(frozen=True)

@@ -214,7 +214,8 @@ def test_functions_against_mpmath(name: str, data: st.DataObject) -> None:
     xs = data.draw(smooth_operands(OPS[name]))
     with mpmath.workdps(40):
         expected = float(MPMATH[name](*map(mpmath.mpf, xs)))
-    assert OPS[name](*xs) == pytest.approx(expected, rel=1e-12, abs=1e-15)
+    # betaln adds logarithms of about 1: where they cancel, their absolute errors stay.
+    assert OPS[name](*xs) == pytest.approx(expected, rel=1e-12, abs=1e-14 if name == "betaln" else 1e-15)
 
 
 @pytest.mark.parametrize(
