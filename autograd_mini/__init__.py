@@ -41,16 +41,16 @@ if _os.environ.get("AUTOGRAD_MINI_COMPILE") == "0":
 else:
     _uncompiled.take_installed(__name__, "ops", "value")
 
-from .blame import (
+from .check import GradientError as GradientError, audit as audit, check_grads as check_grads
+from .derivation import Explanation as Explanation, Path as Path, Paths as Paths, explain as explain, paths as paths
+from .diagnosis import (
     AnomalyError as AnomalyError,
     Blame as Blame,
     blame as blame,
     detect_anomaly as detect_anomaly,
 )
-from .check import GradientError as GradientError, audit as audit, check_grads as check_grads
-from .explain import Explanation as Explanation, Path as Path, Paths as Paths, explain as explain, paths as paths
-from .expression import ExpressionError as ExpressionError, expression as expression, label_all as label_all
 from .folding import unfold as unfold
+from .formulas import ExpressionError as ExpressionError, expression as expression, label_all as label_all
 from .functions import (
     amax as amax,
     amin as amin,
@@ -66,7 +66,6 @@ from .functions import (
     take as take,
     var as var,
 )
-from .mistakes import Mistake as Mistake, Mistakes as Mistakes, mistakes as mistakes
 from .ops import (
     OPS as OPS,
     Op as Op,
@@ -142,7 +141,7 @@ from .ops import (
     where as where,
     xlogy as xlogy,
 )
-from .trace import (
+from .traces import (
     BranchError as BranchError,
     BranchWarning as BranchWarning,
     Trace as Trace,
@@ -174,6 +173,7 @@ from .value import (
     sum as sum,
     topological_order as topological_order,
 )
+from .wrong_passes import Mistake as Mistake, Mistakes as Mistakes, mistakes as mistakes
 
 if TYPE_CHECKING:
     from . import nn as nn

@@ -15,9 +15,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
-from .explain import find, report
-from .expression import ExpressionError, expression
+from .derivation import find, report
 from .files import write_whole
+from .formulas import ExpressionError, expression
 from .printing import op_list, op_table
 from .value import Value
 

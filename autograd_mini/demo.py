@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from . import nn
-from .explain import report
-from .expression import expression
+from .derivation import report
 from .files import write_whole
+from .formulas import expression
 from .nn.plots import MISSING
 from .pages.explorer import Explorer, explore
 from .pictures.drawing import draw

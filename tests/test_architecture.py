@@ -91,7 +91,7 @@ def test_only_the_table_knows_ops_by_name() -> None:
             "ops",
             "value",
             "series",
-            "expression",
+            "formulas",
             "printing",
             "pictures.typeset",
             "pictures.graph",

@@ -13,7 +13,7 @@ from strategies import Dag, dags, examples
 
 import autograd_mini as ag
 from autograd_mini import ExpressionError, Value
-from autograd_mini.expression import FUNCTIONS
+from autograd_mini.formulas import FUNCTIONS
 from autograd_mini.printing import Code, names_of
 
 

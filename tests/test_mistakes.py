@@ -10,8 +10,8 @@ from strategies import Dag, dags, examples
 
 import autograd_mini as ag
 from autograd_mini import Value
-from autograd_mini.mistakes import MISTAKES
 from autograd_mini.value import derivatives_of
+from autograd_mini.wrong_passes import MISTAKES
 
 
 def by_name(J: Value) -> dict[str, ag.Mistake]:

@@ -15,7 +15,7 @@ from autograd_mini import Value, nn
 from autograd_mini.program import Program, lift
 from autograd_mini.program.adjoint import Backward, written_backward
 from autograd_mini.program.notation import written
-from autograd_mini.trace import Trace, trace_graph
+from autograd_mini.traces import Trace, trace_graph
 
 NUMPY = {name: getattr(np, name) for name in ("sum", "ones", "zeros", "empty", "inf", "nan")}
 SHAPES = (("W", (1, 2, 3, 4)), ("A", (1, 2)))

@@ -23,9 +23,8 @@ from strategies import Dag, dags, examples
 
 import autograd_mini as ag
 from autograd_mini import OPS, Op, Value, nn
-from autograd_mini.explain import Writer, edges
+from autograd_mini.derivation import Writer, edges
 from autograd_mini.javascript import literal
-from autograd_mini.mistakes import MISTAKES
 from autograd_mini.ops import dot_of, sum_of
 from autograd_mini.pages import explorer
 from autograd_mini.pages.rows import Rows, Unwritten
@@ -34,6 +33,7 @@ from autograd_mini.pages.words import WORDS
 from autograd_mini.pictures.typeset import Typeset
 from autograd_mini.printing import format_number, names_of
 from autograd_mini.value import derivatives_of
+from autograd_mini.wrong_passes import MISTAKES
 
 SPECIAL = [0.0, 2.0, -0.0, math.inf, 1.0, -math.inf, -1.0, math.nan, 0.5, 40.0, -3.0, 1e300, -40.0, 5e-324]
 SPECIAL += [2.0**-1022, -1e-310, -1e300, sys.float_info.max]

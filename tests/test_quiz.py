@@ -15,7 +15,7 @@ from strategies import Dag, dags, examples
 
 import autograd_mini as ag
 from autograd_mini import Explorer, Value, nn
-from autograd_mini.mistakes import MISTAKES
+from autograd_mini.wrong_passes import MISTAKES
 
 pytestmark = needs_node
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..blame import find_cause
+from ..diagnosis import find_cause
 from ..hints import FIT, keywords
 from ..structure import flatten
 from ..value import Value, dot, is_recording

@@ -14,11 +14,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..explain import find
+from ..derivation import find
 from ..folding import boxes_of
 from ..given import instead_of_a_value
 from ..hints import EXPLORE, keywords
-from ..mistakes import MISTAKES
 from ..nn.losses import Loss
 from ..nn.module import Module
 from ..nn.optimizers import Optimizer
@@ -29,6 +28,7 @@ from ..pictures.typeset import Run, Typeset, plain as plain_text, width
 from ..printing import Label
 from ..stale import require_fresh
 from ..value import Value, primal, topological_order
+from ..wrong_passes import MISTAKES
 from .facts import as_json, facts_of, plain
 from .page import Explorer, colours, filled, part
 from .places import formula_lines, laid_out, on_a_board

@@ -11,11 +11,11 @@ import re
 from collections import Counter
 from typing import Any
 
-from ..explain import Edge, Explanation, edges, explain
-from ..mistakes import MISTAKES, sentence_of
+from ..derivation import Edge, Explanation, edges, explain
 from ..ops import Interval, Level
 from ..pictures.typeset import Typeset
 from ..value import Value, primal
+from ..wrong_passes import MISTAKES, sentence_of
 from .rows import Rows, Unwritten
 from .templates import Holes, HoleWriter, Template, markup
 

@@ -13,7 +13,7 @@ from ..pictures.model import Arrow, Box, Line, Picture
 from ..pictures.net import columns_of, is_one_box_each, weights_and_biases, without_parameters
 from ..pictures.typeset import Run, Typeset
 from ..structure import flatten
-from ..trace import Trace, trace_graph
+from ..traces import Trace, trace_graph
 from ..value import Value, sum as total_of, topological_order
 from .places import numbers_along
 from .templates import markup_of

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..explain import Edge, Writer
+from ..derivation import Edge, Writer
 from ..ops import Level
 from ..pictures.typeset import BACK, CLOSE, ITALIC, OPEN, SUB, SUP, Run, Typeset
 from ..value import Value

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import graphviz
 
-from ..explain import find
+from ..derivation import find
 from ..files import write_whole
 from ..given import instead_of_a_value
 from ..hints import DRAW, keywords

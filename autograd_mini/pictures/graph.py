@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from ..explain import Edge, edges
+from ..derivation import Edge, edges
 from ..folding import Box as Fold, boxes_of, through, unfold
 from ..ops import Level, add, excess, sub
 from ..printing import names_of, printable

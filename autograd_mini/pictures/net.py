@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from ..explain import edges
+from ..derivation import edges
 from ..folding import Box as Fold
 from ..ops import Op
 from ..printing import Label

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..ops import Level
 from ..printing import Code
-from ..trace import Trace
+from ..traces import Trace
 from .algebra import Algebra, Ratio
 from .lift import Program
 from .notation import Block, Line, Notation, commented, constant

@@ -20,7 +20,7 @@ import numpy as np
 from ..nn.module import Module
 from ..ops import TOO_LARGE
 from ..structure import flatten
-from ..trace import COMPARE, Trace, TraceWarning, trace_call, trace_graph
+from ..traces import COMPARE, Trace, TraceWarning, trace_call, trace_graph
 from ..transform import hvp, jvp
 from ..value import Value, assignments, by_ieee
 from .adjoint import written_backward

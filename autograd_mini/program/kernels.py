@@ -22,7 +22,7 @@ import numpy as np
 
 from ..ops import Op
 from ..source import called_back, content, is_lasting
-from ..trace import users_frame
+from ..traces import users_frame
 from . import cache as files
 from .arrays import Arrays
 from .code import FIELDS, HEAD, Frame, code_of

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ops import Op, add, mul
-from ..trace import Trace
+from ..traces import Trace
 
 __all__ = ["Access", "Instruction", "Program", "grid", "lift"]
 

@@ -18,7 +18,7 @@ import numpy as np
 from ..ops import OPS, Level, Op, add, mul
 from ..printing import Code, Label, format_number
 from ..structure import Structure
-from ..trace import Trace
+from ..traces import Trace
 from .lift import Program, grid
 
 __all__ = ["Block", "Line", "Notation", "commented", "constant", "written"]

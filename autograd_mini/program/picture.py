@@ -12,7 +12,7 @@ from ..pictures.drawing import Drawing
 from ..pictures.graph import DIRECTIONS
 from ..pictures.model import Arrow, Box, Kind, Line, Picture
 from ..pictures.typeset import Run
-from ..trace import Trace
+from ..traces import Trace
 from .lift import Program
 from .notation import Notation
 

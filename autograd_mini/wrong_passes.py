@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .explain import Edge, edges
+from .derivation import Edge, edges
 from .given import instead_of_a_value
 from .printing import Text, format_number, names_of
 from .stale import require_fresh

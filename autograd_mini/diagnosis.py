@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Literal
 from weakref import WeakKeyDictionary
 
-from .explain import Edge, edges, find
+from .derivation import Edge, edges, find
 from .printing import Text, format_number, names_of
 from .stale import require_fresh
-from .trace import users_frame
+from .traces import users_frame
 from .value import Switch, Value, Watch, derivatives_of, primal, reached_by, topological_order, watched_by
 
 __all__ = ["AnomalyError", "Blame", "Finding", "blame", "detect_anomaly", "find_cause"]
@@ -315,7 +315,7 @@ def detect_anomaly() -> Switch:
     ...     y = x * x  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    autograd_mini.blame.AnomalyError: mul gave inf, of x = 1e+200, x = 1e+200; made at ..., line 2: y = x * x...
+    autograd_mini.diagnosis.AnomalyError: mul gave inf, of x = 1e+200, x = 1e+200; made at ..., line 2: y = x * x...
     """
     return watched_by(_Lines())
 
