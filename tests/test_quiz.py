@@ -304,7 +304,7 @@ def test_right_answers_are_right_and_wrong_ones_are_not(graphs: list[Dag]) -> No
         const texts = [x.toPrecision(17), engine.format(x).replace('<sup>', '^').replace('</sup>', '')];
         if (!Number.isInteger(x)) texts.push(x.toPrecision(3));
         return [q.kind, texts.every(text => isRight(q, text)),
-                isRight(q, String(wrong)) || isRight(q, String(-wrong * 2)), texts.join(' ')];
+                isRight(q, String(wrong)) || isRight(q, String(2 * x - wrong)), texts.join(' ')];
       });
     });"""
 
