@@ -33,6 +33,11 @@ DIRECTIVES = {
 class BuildExt(build_ext):  # type: ignore[misc]  # setuptools has no types
     """Compile the extensions with the directives that each needs, or say in one line why not."""
 
+    def finalize_options(self) -> None:
+        """Compile as many extensions at a time as there are processors, where no `--parallel` says how many."""
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
     def run(self) -> None:
         """Compile; all modules or none, since `ops` and `value` must be of one kind."""
         wanted = _wanted()
@@ -97,8 +102,9 @@ def _translate(extension: Any) -> None:
     (made,) = cythonize([extension], compiler_directives=directives, build_dir="build", force=True, quiet=True)
     extension.sources = made.sources
     if os.name == "posix":
-        # Without debugging symbols, which are most of a module's size; and sums as Python has them.
-        extension.extra_compile_args = ["-g0", "-ffp-contract=off"]
+        # Debugging symbols would be most of a module's size. Optimizing by 3, as Python asks, takes a third longer than
+        # by 2, and no benchmark is more than 2 % faster. Sums are as Python has them.
+        extension.extra_compile_args = ["-g0", "-O2", "-ffp-contract=off"]
 
 
 def _remove(paths: list[str]) -> None:
