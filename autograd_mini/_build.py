@@ -36,7 +36,7 @@ class BuildExt(build_ext):  # type: ignore[misc]  # setuptools has no types
     def finalize_options(self) -> None:
         """Compile as many extensions at a time as there are processors, where no `--parallel` says how many."""
         super().finalize_options()
-        self.parallel = self.parallel or os.cpu_count()
+        self.parallel: Any = getattr(self, "parallel", None) or os.cpu_count()
 
     def run(self) -> None:
         """Compile; all modules or none, since `ops` and `value` must be of one kind."""

@@ -12,6 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "autograd_mini"
 THIRD_PARTY = {
+    "program.lanes": {"numpy"},
     "program.lift": {"numpy"},
     "program.arguments": {"numpy"},
     "program.batch": {"numpy"},

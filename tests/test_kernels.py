@@ -11,11 +11,11 @@ import autograd_mini as ag
 from autograd_mini.program.lift import Access, Instruction, Program
 
 pytest.importorskip("llvmlite")
-from autograd_mini.program import primitives
 from autograd_mini.program.arrays import Arrays
 from autograd_mini.program.builder import KERNELS
 from autograd_mini.program.kernels import Kernels
-from autograd_mini.program.runner import addresses
+from autograd_mini.program.lanes import Lanes
+from autograd_mini.program.runner import Batch, addresses, way_back
 
 INPUTS = 400
 # Steps from row to row, from column to column, and from term to term.
@@ -68,7 +68,7 @@ def check(what: str, i: Instruction) -> None:
         d = np.concatenate([x, np.zeros(i.count + compiled.room)])
         grad = np.full(len(d), -0.0)
         runner.task(d)()
-        way = runner.way_back(INPUTS, [slice(0, INPUTS)])
+        way = runner.way(*way_back(of, INPUTS, [slice(0, INPUTS)]))
         slopes = np.zeros(INPUTS)
         for k in range(i.count):  # each result by itself: a kernel must keep them apart
             runner.task(d, grad, INPUTS + k, way, forth=False)()
@@ -84,9 +84,9 @@ def check(what: str, i: Instruction) -> None:
     name = "row" if i.op is not None else i.kind
     ops = (i.op,) if i.op is not None else ()
     with np.errstate(all="ignore"):
-        KERNELS[f"loops.{name}_forward"](*ops, compiled.code.ravel(), 0, compiled.index, d, grad, of.size)
-        way = compiled.way_back(INPUTS, [slice(0, INPUTS)])
-        KERNELS[f"loops.{name}_backward"](*ops, way.code.ravel(), 0, compiled.index, d, grad, of.size)
+        KERNELS[f"{name}_forward"](*ops, compiled.code.ravel(), 0, compiled.index, d, grad, of.size)
+        way = compiled.way(*way_back(of, INPUTS, [slice(0, INPUTS)]))
+        KERNELS[f"{name}_backward"](*ops, way.code.ravel(), 0, compiled.index, d, grad, of.size)
     np.testing.assert_allclose(d[: of.size], want, rtol=1e-13, atol=1e-14, err_msg=f"{what}, forward as Python")
     np.testing.assert_allclose(grad[:INPUTS], slopes, rtol=1e-12, atol=1e-13, err_msg=f"{what}, backward as Python")
 
@@ -125,8 +125,9 @@ def test_products(pattern: str, begins: bool) -> None:
 def test_sums_and_choices(along: int) -> None:
     for rows, columns in [(1, 1), (2, 3), (1, 9)]:
         for n in (1, 2, 7, 8, 9, 20):
-            x = access((1, 2, along), rows, columns, n)
-            check(f"sum, {rows} by {columns} of {n}", Instruction("sum", None, INPUTS, rows, columns, n, (x,)))
+            for inner in (1, 2):
+                x = access((3, inner, along), rows, columns, n)
+                check(f"sum, {rows} by {columns} of {n}", Instruction("sum", None, INPUTS, rows, columns, n, (x,)))
         choice = Access(399, 0, 0, 0)
         check(
             "take",
@@ -147,38 +148,49 @@ SEVERAL = [
 ]
 
 
+@pytest.mark.parametrize("shared", [slice(0, 0), slice(0, 35), slice(35, INPUTS), slice(8, 12)], ids=str)
 @pytest.mark.parametrize("i", SEVERAL, ids=lambda i: f"{i.op or i.kind}")
-def test_kernels_for_lanes(i: Instruction) -> None:
-    """Compiled and as plain Python they do in each lane what NumPy's runner does in one example."""
+def test_lanes(i: Instruction, shared: slice) -> None:
+    """The program of a batch does in each lane what the program of one example does, whichever inputs are shared."""
     of = program(i)
-    reference, compiled = Arrays(of), Kernels(of)
     rng = np.random.default_rng(1)
-    x, seed = rng.uniform(0.2, 1.8, (INPUTS, LANES)), rng.normal(size=(i.count, LANES))
+    x = rng.uniform(0.2, 1.8, (INPUTS, LANES))
     if i.kind == "take":
         x[399] = rng.integers(-1, 5, LANES)
-    way = compiled.way_back(INPUTS, [slice(0, INPUTS)])
-    d = np.concatenate([x, np.zeros((i.count, LANES))])
-    want, slopes = d.copy(), np.zeros((INPUTS, LANES))
+    x[shared] = x[shared, :1]
+    outputs = list(range(INPUTS, of.size))
+    tables = [table for table in (slice(0, shared.start), slice(shared.stop, INPUTS)) if table.stop > table.start]
+    lanes = Lanes(of, tables, outputs, LANES)
+    reference = Arrays(of)
+    want, slopes = np.zeros((of.size, LANES)), np.zeros((i.count, INPUTS, LANES))
+    ways = [reference.way(*way_back(of, z, [slice(0, INPUTS)])) for z in outputs]
     for lane in range(LANES):
-        one, grad = d[:, lane].copy(), np.full(of.size, -0.0)
+        one, grad = np.concatenate([x[:, lane], np.zeros(i.count)]), np.full(of.size, -0.0)
         reference.task(one)()
         want[:, lane] = one
-        for k in range(i.count):
-            reference.task(one, grad, INPUTS + k, reference.way_back(INPUTS + k, [slice(0, INPUTS)]), forth=False)()
-            slopes[:, lane] += seed[k, lane] * grad[:INPUTS]
-    name = "row" if i.op is not None else i.kind
-    places = compiled._ready(("forward", "backward"), "lanes"), compiled.lanes[0]
-    for as_python in (True, False):
-        numbers, grad = d.ravel().copy(), np.concatenate([np.full(x.size, -0.0), seed.ravel()])
-        for k, lines in enumerate((compiled.code, way.code)):
-            args = lines.ravel(), 0, compiled.index, numbers, grad, LANES
-            if as_python:
-                kernel = KERNELS[f"lanes.{name}_{('forward', 'backward')[k]}"]
-                kernel(*([i.op] if i.op is not None else []), *args)
-            else:
-                primitives.call(int(places[1][k]), *args)
-        np.testing.assert_allclose(numbers.reshape(want.shape), want, rtol=1e-13, atol=1e-14)
-        np.testing.assert_allclose(grad[: x.size].reshape(slopes.shape), slopes, rtol=1e-12, atol=1e-13)
+        for k, z in enumerate(outputs):
+            reference.task(one, grad, z, ways[k], forth=False)()
+            slopes[k, :, lane] = grad[:INPUTS]
+    every = lanes.lanes_of(range(INPUTS))
+    for runner in (Arrays(lanes.program), Kernels(lanes.program)):
+        size = lanes.program.size + runner.room
+        d, grad = np.zeros(size), np.full(size, -0.0)
+        d[every] = x
+        runner.task(d)()
+        np.testing.assert_allclose(d[lanes.lanes_of(outputs)], want[INPUTS:], rtol=1e-13, atol=1e-14)
+        steps, silent = way_back(of, INPUTS, [slice(0, INPUTS)])
+        for k, z in enumerate(outputs):
+            if not lanes.step[z]:
+                continue  # a result of shared inputs has one lane
+            steps, silent = way_back(of, z, [slice(0, INPUTS)])
+            way = runner.way(lanes.steps(steps), lanes.lanes_of(silent).ravel())
+            batch = Batch(LANES, [], [], [], 0, int(lanes.place[z]), LANES, way)
+            runner.blocks(batch, d, grad)([], np.zeros((1, 0)))(0, 1)
+            got = grad[every]
+            total = slopes[k].copy()
+            total[shared] = total[shared].sum(axis=1, keepdims=True)
+            np.testing.assert_allclose(got, total, rtol=1e-11, atol=1e-12)
+            assert not grad[lanes.program.inputs :].any()
 
 
 def test_gathers() -> None:

@@ -1,8 +1,9 @@
 r"""Optimizers: how parameters move against their gradient.
 
-Each has one pure rule, `_moved`, from the parameters x and their gradients g to the next x and the next
-state; `step` checks both and only then assigns them. This room also owns learning-rate schedules,
-functions of the number of steps taken. It must not know nets.
+Each has one pure rule for a parameter: from x, its gradient g and its state to the next x and the next state. A rule
+is arithmetic and a square root, so that arrays of all parameters can be given to it, too. `step` checks the results and
+only then assigns them. This module also holds learning-rate schedules, functions of the number of steps taken. It must
+not know nets.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ __all__ = ["LBFGS", "SGD", "Adam", "AdamW", "Optimizer", "RMSProp", "cosine", "e
 Schedule = Callable[[int], float]
 Vector = list[float]
 State = tuple[Vector, ...]
+Rule = Callable[..., tuple[Any, ...]]  # x, g and the state's entries to the next x and the next entries
 
 
 class Optimizer:
@@ -113,7 +115,22 @@ class Optimizer:
         return J.data
 
     def _moved(self, x: Vector, g: Vector, rate: float) -> tuple[Vector, State]:
+        """Return the next parameters, and the next state."""
+        rule = self.rule(rate, math.sqrt)
+        moved, *state = zip(*map(rule, x, g, *self.state()), strict=True)
+        return list(moved), tuple(map(list, state))
+
+    def rule(self, rate: float, sqrt: Callable[[Any], Any]) -> Rule:
+        """Return the rule of the next step, for numbers with `math.sqrt`, and for arrays of them with `np.sqrt`."""
         raise NotImplementedError
+
+    def state(self) -> State:
+        """Return the state of the parameters, which is zeros before the first step."""
+        return self._state or tuple([0.0] * len(self.parameters) for _ in range(self._entries()))
+
+    def _entries(self) -> int:
+        """Return how many numbers the state has for each parameter."""
+        return 0
 
     def _assign(self, moved: Vector, state: State, taken: int, rate: float) -> None:
         for parameter, value in zip(self.parameters, moved, strict=True):
@@ -123,10 +140,6 @@ class Optimizer:
     def __repr__(self) -> str:
         lr = getattr(self.lr, "__qualname__", self.lr)
         return f"{type(self).__name__}({len(self.parameters)} parameters, lr={lr}, {self.taken} steps taken)"
-
-    def _zeros(self, count: int) -> State:
-        """Return the state, which is zeros before the first step."""
-        return self._state or tuple([0.0] * len(self.parameters) for _ in range(count))
 
     def _require_finite(self, numbers: Vector, what: str) -> None:
         if math.isfinite(sum(numbers)):
@@ -172,15 +185,21 @@ class SGD(Optimizer):
         if nesterov and not momentum:
             raise ValueError("SGD: nesterov needs a momentum")
 
-    def _moved(self, x: Vector, g: Vector, rate: float) -> tuple[Vector, State]:
-        mu = self.momentum
-        g = _decayed(x, g, self.weight_decay)
+    def _entries(self) -> int:
+        return 1 if self.momentum else 0
+
+    def rule(self, rate: float, sqrt: Callable[[Any], Any]) -> Rule:
+        """Return the rule of the next step."""
+        mu, decay = self.momentum, self.weight_decay
         if not mu:
-            return [a - rate * b for a, b in zip(x, g, strict=True)], ()
-        (v,) = self._zeros(1)
-        v = [mu * a + b for a, b in zip(v, g, strict=True)]
-        towards = [b + mu * a for a, b in zip(v, g, strict=True)] if self.nesterov else v
-        return [a - rate * b for a, b in zip(x, towards, strict=True)], (v,)
+            return lambda x, g: (x - rate * _decayed(x, g, decay),)
+
+        def moved(x: Any, g: Any, v: Any) -> tuple[Any, ...]:
+            g = _decayed(x, g, decay)
+            v = mu * v + g
+            return x - rate * (g + mu * v if self.nesterov else v), v
+
+        return moved
 
 
 class RMSProp(Optimizer):
@@ -209,12 +228,19 @@ class RMSProp(Optimizer):
         self.rho, self.eps = _share("RMSProp: rho", rho), _positive("RMSProp: eps", eps)
         self.weight_decay = _share("RMSProp: weight_decay", weight_decay)
 
-    def _moved(self, x: Vector, g: Vector, rate: float) -> tuple[Vector, State]:
-        rho, eps = self.rho, self.eps
-        g = _decayed(x, g, self.weight_decay)
-        (s,) = self._zeros(1)
-        s = [rho * a + (1.0 - rho) * b * b for a, b in zip(s, g, strict=True)]
-        return [a - rate * b / (math.sqrt(c) + eps) for a, b, c in zip(x, g, s, strict=True)], (s,)
+    def _entries(self) -> int:
+        return 1
+
+    def rule(self, rate: float, sqrt: Callable[[Any], Any]) -> Rule:
+        """Return the rule of the next step."""
+        rho, eps, decay = self.rho, self.eps, self.weight_decay
+
+        def moved(x: Any, g: Any, s: Any) -> tuple[Any, ...]:
+            g = _decayed(x, g, decay)
+            s = rho * s + (1.0 - rho) * g * g
+            return x - rate * g / (sqrt(s) + eps), s
+
+        return moved
 
 
 class Adam(Optimizer):
@@ -252,17 +278,24 @@ class Adam(Optimizer):
         self.eps = _positive(f"{name}: eps", eps)
         self.weight_decay = _share(f"{name}: weight_decay", weight_decay)
 
-    def _moved(self, x: Vector, g: Vector, rate: float) -> tuple[Vector, State]:
-        (b1, b2), eps, t = self.betas, self.eps, self.taken + 1
-        if self.decoupled:
-            x = [a - rate * self.weight_decay * a for a in x] if self.weight_decay else x
-        else:
-            g = _decayed(x, g, self.weight_decay)
-        m, v = self._zeros(2)
-        m = [b1 * a + (1.0 - b1) * b for a, b in zip(m, g, strict=True)]
-        v = [b2 * a + (1.0 - b2) * b * b for a, b in zip(v, g, strict=True)]
+    def _entries(self) -> int:
+        return 2
+
+    def rule(self, rate: float, sqrt: Callable[[Any], Any]) -> Rule:
+        """Return the rule of the next step."""
+        (b1, b2), eps, decay, t = self.betas, self.eps, self.weight_decay, self.taken + 1
         scale, root = rate / (1.0 - b1**t), math.sqrt(1.0 - b2**t)
-        return [a - scale * b / (math.sqrt(c) / root + eps) for a, b, c in zip(x, m, v, strict=True)], (m, v)
+
+        def moved(x: Any, g: Any, m: Any, v: Any) -> tuple[Any, ...]:
+            if not self.decoupled:
+                g = _decayed(x, g, decay)
+            elif decay:
+                x = x - rate * decay * x
+            m = b1 * m + (1.0 - b1) * g
+            v = b2 * v + (1.0 - b2) * g * g
+            return x - scale * m / (sqrt(v) / root + eps), m, v
+
+        return moved
 
 
 class AdamW(Adam):
@@ -380,8 +413,9 @@ def _positive(name: str, x: float) -> float:
     return x
 
 
-def _decayed(x: Vector, g: Vector, weight_decay: float) -> Vector:
-    return [b + weight_decay * a for a, b in zip(x, g, strict=True)] if weight_decay else g
+def _decayed(x: Any, g: Any, weight_decay: float) -> Any:
+    """Return the gradient with that of the weight decay."""
+    return g + weight_decay * x if weight_decay else g
 
 
 # Schedules: learning rates as functions of the steps taken so far.

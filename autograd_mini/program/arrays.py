@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from ..ops import OPS, Op, Traced
 from .lift import Instruction, Program
-from .runner import Batch, Blocks, Task, Way, addresses, chooses, way_back
+from .runner import Batch, Blocks, Place, Steps, Task, Way, addresses, chooses
 
 __all__ = ["Array", "Arrays", "apply"]
 
@@ -43,7 +45,7 @@ class Arrays:
         """Return a task that runs the program forward, backward, or both ways, one after the other."""
         tasks = [partial(self._forward, d)] if forth else []
         if way is not None:
-            tasks.append(partial(self._backward, d, grad, z, way))
+            tasks.append(partial(self._backward, d, grad, slice(z, z + 1), way))
         if len(tasks) == 1:
             return tasks[0]
 
@@ -71,12 +73,45 @@ class Arrays:
                         total = total + terms[:, :, j]
                     d[out] = total
 
-    def way_back(self, z: int, wanted: list[slice]) -> Way:
+    def blocks(self, batch: Batch, d: Any, grad: Any) -> Callable[[list[Any], Any], Blocks]:
+        """Return a function that runs blocks of a batch, each by this program."""
+        width, z, shared = batch.width, slice(batch.z, batch.z + batch.lanes), batch.shared
+        into, out = len(batch.inputs), len(batch.outputs)
+
+        def mine(buffer: Any, place: Place, theirs: Any) -> Any:
+            """Return the place of a block's numbers in a buffer, a row for each example."""
+            first, lane, apart = place
+            return as_strided(buffer[first:], (width, theirs.shape[1]), (8 * lane, 8 * apart))
+
+        def of(arrays: list[Any], totals: Any) -> Blocks:
+            given, results, slopes = arrays[:into], arrays[into : into + out], arrays[into + out :]
+            inputs = [(mine(d, *pair), pair[1]) for pair in zip(batch.inputs, given, strict=True)]
+            outputs = [(mine(d, *pair), pair[1]) for pair in zip(batch.outputs, results, strict=True)]
+            back = [(mine(grad, *pair), pair[1]) for pair in zip(batch.slopes, slopes, strict=True)]
+
+            def run(first: int, last: int) -> None:
+                for block in range(first, last):
+                    here = slice(block * width, (block + 1) * width)
+                    for place, numbers in inputs:
+                        place[...] = numbers[here]
+                    self._forward(d)
+                    for place, numbers in outputs:
+                        numbers[here] = place
+                    if batch.way is not None:
+                        self._backward(d, grad, z, batch.way)
+                        for place, numbers in back:
+                            numbers[here] = place
+                        totals[block] = grad[:shared]
+
+            return run
+
+        return of
+
+    def way(self, steps: Steps, silent: Any) -> Way:
         """Return the steps on the way, with the operands that derivatives go to."""
-        steps, silent = way_back(self.program, z, wanted)
         return Way([(*self.steps[k], needed) for k, needed in steps], silent, chooses(self.program, steps))
 
-    def _backward(self, d: Any, grad: Any, z: int, way: Way) -> None:
+    def _backward(self, d: Any, grad: Any, z: slice, way: Way) -> None:
         grad[:] = -0.0  # to which anything can be added, a -0.0 too
         grad[z] = 1.0
         with np.errstate(all="ignore"):
@@ -103,27 +138,6 @@ class Arrays:
                             np.add.at(grad, place[:, :, 0], g * (slope.x if isinstance(slope, Array) else slope))
         grad[self.first :] = -0.0  # results have handed theirs on
         way.finish(grad[: self.program.inputs])
-
-    def batch(self, batch: Batch, threads: int) -> list[Blocks]:
-        """Return for each thread a function that runs blocks of a batch's examples."""
-        return [self._blocks(batch) for _ in range(threads)]
-
-    def _blocks(self, batch: Batch) -> Blocks:
-        d, grad = batch.numbers.copy(), np.empty(len(batch.numbers))
-        X = np.concatenate(batch.tables, axis=1)
-
-        def run(first: int, last: int) -> None:
-            for block in range(first, last):
-                for k in range(block * batch.width, min((block + 1) * batch.width, len(X))):
-                    d[batch.mapped] = X[k]
-                    self._forward(d)
-                    batch.results[:, k] = d[batch.outputs]
-                    if batch.way is not None:
-                        self._backward(d, grad, batch.z, batch.way)
-                        batch.slopes[:, k] = grad[batch.mapped]
-                        batch.totals[block] += grad[batch.same]
-
-        return run
 
 
 def _chosen(i: Instruction, at: Any) -> tuple[Any, Any]:

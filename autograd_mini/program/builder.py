@@ -10,7 +10,7 @@ from llvmlite import ir
 
 from ..ops import OPS, Op
 from ..source import Unreadable, source_row
-from . import lanes, loops, products
+from . import loops, products
 from .blocks import Promote
 from .evaluator import Evaluator
 from .machine import WIDTH, object_of, triple
@@ -21,12 +21,12 @@ from .values import Failed, Number
 __all__ = ["KERNELS", "Unit", "compiled", "text_of"]
 
 
-KERNELS: dict[str, Any] = {  # by the names of their modules and their own
-    f"{title}.{f.__name__}": f
-    for title, modules in (("loops", (loops, products)), ("lanes", (lanes,)))
-    for module in modules
+KERNELS: dict[str, Any] = {  # by their names
+    f.__name__: f
+    for module in (loops, products)
     for f in vars(module).values()
-    if getattr(f, "__module__", "") == module.__name__ and f.__name__.endswith(("run", "_forward", "_backward"))
+    if getattr(f, "__module__", "") == module.__name__
+    and f.__name__.endswith(("run", "blocks", "_forward", "_backward"))
 }
 
 

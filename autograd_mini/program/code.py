@@ -9,14 +9,16 @@ import numpy as np
 from ..ops import Op
 from .lift import Program
 
-__all__ = ["FIELDS", "HEAD", "Code", "Frame", "code_of"]
+__all__ = ["FIELDS", "HEAD", "TABLE", "Code", "Frame", "code_of"]
 
 HEAD = 5  # the kernel, the place of the first result, rows, columns, and terms
 FIELDS = 5  # of an operand: its place, three steps, and whether its derivative is wanted
 
+TABLE = 7  # of a user's array: its address, two steps, the numbers of an example; and where they are in the buffer
+
 
 class Frame(NamedTuple):
-    """The addresses and numbers that a run is told of; those from `columns` on are of a batch."""
+    """The addresses and numbers that a run is told of."""
 
     kernels: int = 0  # for each kind of instruction the addresses of its kernels, forward and backward
     line: int = 0  # ints of a line of code
@@ -27,23 +29,22 @@ class Frame(NamedTuple):
     indices: int = 0  # that gathers read, and addresses of rows' Python functions
     numbers: int = 0
     slopes: int = 0
-    size: int = 0  # numbers, or the lanes of each
+    size: int = 0  # numbers
     first: int = 0  # numbers before the first result
     end: int = 0  # the number that is differentiated, or -1
+    lanes: int = 1  # as many numbers from `end` on are, or rather their sum
     silent: int = 0  # inputs that are wanted and get no derivative
     count_silent: int = 0
     chooses: int = 0  # whether an instruction hands its derivative to one of several numbers
-    columns: int = 0  # for each input that varies the address of its numbers, and the step between two
-    examples: int = 0
-    mapped: int = 0
-    count_mapped: int = 0
-    same: int = 0
-    count_same: int = 0
+    width: int = 0  # examples of a block, here and below of a batch
+    inputs: int = 0  # tables, as are the outputs and the derivatives
+    count_inputs: int = 0
     outputs: int = 0
     count_outputs: int = 0
-    results: int = 0
     derivatives: int = 0
-    totals: int = 0
+    count_derivatives: int = 0
+    totals: int = 0  # the derivatives of numbers that examples share, a row for each block
+    count_shared: int = 0
 
 
 class Code(NamedTuple):

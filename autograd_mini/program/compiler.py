@@ -29,7 +29,7 @@ from .batch import Batched
 from .kernels import runner as runner_of
 from .lift import Program, lift
 from .notation import written
-from .runner import Task
+from .runner import Task, way_back
 
 if TYPE_CHECKING:
     from ..signatures import CompiledFunction, Derived, Slope, ValueSlope
@@ -61,6 +61,7 @@ class _Entry:
         self.rooms = rooms
         self.called = 0  # the last call, where there are several programs
         self._asked: dict[Any, Asked] = {}
+        self.plans: dict[Any, Any] = {}  # of batches
 
     def run(self, chunks: Any, asked: Asked | None, *, ask: bool = True, fill: bool = False) -> _Space | None:
         """Run the program on the numbers of some arguments; None where Python code would have branched otherwise.
@@ -106,7 +107,7 @@ class _Entry:
                     raise ValueError(f"{name}: argnums {argnums}, but {given}")
             places = [dynamic[k % n] for k in several]
             spans = [self.layout.span(k) for k in places]
-            way = None if self.output is None else self.runner.way_back(self.output, spans)
+            way = None if self.output is None else self.runner.way(*way_back(self.program, self.output, spans))
             everything = several is argnums and places == list(range(len(dynamic)))
             found = self._asked[argnums] = Asked(places, several is not argnums, way, everything)
         return found
@@ -130,7 +131,7 @@ class _Entry:
         return at(self.places, d)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_asked": {}}
+        return {**vars(self), "_asked": {}, "plans": {}}
 
 
 def _indices(place: Any) -> Any:

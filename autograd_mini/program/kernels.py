@@ -14,6 +14,7 @@ import threading
 import warnings
 from collections.abc import Callable, Mapping
 from functools import cache, partial
+from itertools import accumulate
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -25,16 +26,17 @@ from ..source import called_back, content, is_lasting
 from ..traces import users_frame
 from . import cache as files
 from .arrays import Arrays
-from .code import FIELDS, HEAD, Frame, code_of
+from .code import FIELDS, HEAD, TABLE, Frame, code_of
 from .lift import Program
-from .runner import Batch, Blocks, Runner, Task, Way, chooses, way_back
+from .runner import Batch, Blocks, Runner, Steps, Task, Way, chooses
 
 __all__ = ["Kernels", "runner"]
 
 WAYS = ("forward", "backward")
+BLOCKS = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 LONG = 4096  # numbers of a program from which on other threads may run meanwhile
 
-Key = tuple[str, str]  # a function of `loops` or `lanes`, and the content of its row
+Key = tuple[str, str]  # a kernel, and the content of its row
 
 
 class Kernels:
@@ -49,8 +51,8 @@ class Kernels:
         self.first = program.inputs + len(program.constants)
         self.room = max((i.columns * i.length for i in program.instructions if i.kind == "dot"), default=0)
         self.code, self.index, self.kinds = code_of(program)
-        # The addresses of the kernels, forward and backward, for numbers and for lanes; none is known yet.
-        self.places, self.lanes = (np.zeros((len(self.kinds), 2), dtype=np.int64) for _ in range(2))
+        # The addresses of the kernels, forward and backward; none is known yet.
+        self.places = np.zeros((len(self.kinds), 2), dtype=np.int64)
         self.callbacks: list[Any] = []
         for k, kind in enumerate(self.kinds):
             made = [_called_back(row) for row in called_back(kind)] if isinstance(kind, Op) else []
@@ -59,75 +61,73 @@ class Kernels:
                 self.index = np.append(self.index, [ctypes.cast(f, ctypes.c_void_p).value for f in made])
                 self.callbacks += made
 
-    def _ready(self, ways: tuple[str, ...], module: str = "loops") -> int:
-        """Make sure that the kernels of some ways are there, and return the address of the run."""
+    def _ready(self, run: str, ways: tuple[str, ...]) -> int:
+        """Make sure that the kernels of some ways are there, and return the address of the function that calls them."""
         contents = [content([kind]) if isinstance(kind, Op) else "" for kind in self.kinds]
         kernels = {
-            (k, WAYS.index(way)): (f"{module}.{'row' if isinstance(kind, Op) else kind}_{way}", contents[k])
+            (k, WAYS.index(way)): (f"{'row' if isinstance(kind, Op) else kind}_{way}", contents[k])
             for k, kind in enumerate(self.kinds)
             for way in ways
         }
-        run = f"{module}.run", ""
-        found = _found({run: None, **{key: self.kinds[k] for (k, _), key in kernels.items()}}, self.program.name)
-        table = self.places if module == "loops" else self.lanes
+        wanted = {(run, ""): None, **{key: self.kinds[k] for (k, _), key in kernels.items()}}
+        found = _found(wanted, self.program.name)
         for at, key in kernels.items():
-            table[at] = found[key]
-        return found[run]
+            self.places[at] = found[key]
+        return found[run, ""]
 
     def task(self, d: Any, grad: Any = None, z: int = -1, way: Way | None = None, *, forth: bool = True) -> Task:
         """Return a task that runs the program forward, backward, or both ways, one after the other."""
-        run = self._ready(WAYS[: 1 + (way is not None)])
+        run = self._ready("run", WAYS[: 1 + (way is not None)])
         lines = self.code if forth else self.code[:0]
-        frame = self._frame(self.places, lines, way, d, d if grad is None else grad, size=self.program.size, end=z)
+        frame = self._frame(lines, way, d, d if grad is None else grad, end=z)
         kind = ctypes.PYFUNCTYPE if self.program.size < LONG else ctypes.CFUNCTYPE  # the second lets other threads run
         task: Any = partial(kind(None, ctypes.c_void_p)(run), ctypes.c_void_p(_place(frame)))
         task.kept = self, lines, d, grad, way, frame  # whose addresses the machine code has
         return partial(_raising, task) if self.callbacks else task
 
-    def _frame(self, kernels: Any, forth: Any, way: Way | None, d: Any, grad: Any, **more: int) -> Any:
+    def blocks(self, batch: Batch, d: Any, grad: Any) -> Callable[[list[Any], Any], Blocks]:
+        """Return a function that runs blocks of a batch, each by this program."""
+        run = BLOCKS(self._ready("blocks", WAYS[: 1 + (batch.way is not None)]))
+        kinds = batch.inputs, batch.outputs, batch.slopes
+        tables = np.zeros((sum(map(len, kinds)), TABLE), dtype=np.int64)
+        tables[:, TABLE - 3 :] = np.reshape([place for places in kinds for place in places], (-1, 3))
+        starts = [_place(tables) + 8 * TABLE * n for n in accumulate(map(len, kinds[:-1]), initial=0)]
+        frame = self._frame(
+            self.code, batch.way, d, grad, end=batch.z, lanes=batch.lanes, width=batch.width, count_shared=batch.shared,
+            inputs=starts[0], count_inputs=len(kinds[0]), outputs=starts[1], count_outputs=len(kinds[1]),
+            derivatives=starts[2], count_derivatives=len(kinds[2]),
+        )  # fmt: skip
+        totals_at, place = Frame._fields.index("totals"), _place(frame)
+
+        def of(arrays: list[Any], totals: Any) -> Blocks:
+            for line, array in zip(tables, arrays, strict=True):
+                row, column = array.strides
+                line[: TABLE - 3] = _place(array), row // 8, column // 8, array.shape[1]
+            frame[totals_at] = _place(totals)
+            blocks: Any = partial(run, place)
+            blocks.kept = self, batch, d, grad, tables, frame, arrays, totals
+            return partial(_raising, blocks) if self.callbacks else blocks
+
+        return of
+
+    def _frame(self, forth: Any, way: Way | None, d: Any, grad: Any, **more: int) -> Any:
         back, silent, chooses = way or (self.code[:0], self.index[:0], False)
         return np.array(
             Frame(
-                kernels=_place(kernels), line=self.code.shape[1], forth=_place(forth), lines_forth=len(forth),
+                kernels=_place(self.places), line=self.code.shape[1], forth=_place(forth), lines_forth=len(forth),
                 back=_place(back), lines_back=len(back), indices=_place(self.index), numbers=_place(d),
-                slopes=_place(grad), first=self.first, silent=_place(silent), count_silent=len(silent),
-                chooses=chooses, **more,
+                slopes=_place(grad), size=self.program.size, first=self.first, silent=_place(silent),
+                count_silent=len(silent), chooses=chooses, **more,
             ),
             dtype=np.int64,
         )  # fmt: skip
 
-    def way_back(self, z: int, wanted: list[slice]) -> Way:
+    def way(self, steps: Steps, silent: Any) -> Way:
         """Return the code of the instructions on the way, with marks at the operands that derivatives go to."""
-        steps, silent = way_back(self.program, z, wanted)
         code = self.code[[k for k, _ in steps]]
         for line, (_, needed) in zip(code, steps, strict=True):
             line[HEAD + FIELDS - 1 : HEAD + FIELDS * len(needed) : FIELDS] = needed
         return Way(code, silent, chooses(self.program, steps))
-
-    def batch(self, batch: Batch, threads: int) -> list[Blocks]:
-        """Return for each thread a function that runs blocks of a batch's examples."""
-        z, width, tables = batch.z, batch.width, batch.tables
-        pairs = [(_place(table) + 8 * j, table.shape[1]) for table in tables for j in range(table.shape[1])]
-        columns = np.array(pairs, dtype=np.int64)
-        arrays = {
-            "columns": columns, "mapped": batch.mapped, "same": batch.same, "outputs": batch.outputs,
-            "results": batch.results, "derivatives": batch.slopes, "totals": batch.totals,
-        }  # fmt: skip
-        more = {name: _place(array) for name, array in arrays.items()}
-        more |= {f"count_{name}": arrays[name].size for name in ("mapped", "same", "outputs")}
-        more |= {"size": width, "end": z, "examples": len(tables[0])}
-        run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(
-            self._ready(WAYS if z >= 0 else WAYS[:1], "lanes")
-        )
-        tasks: list[Blocks] = []
-        for _ in range(threads):
-            d = np.repeat(batch.numbers[:, None], width, axis=1)
-            grad = np.full_like(d, -0.0) if z >= 0 else d
-            frame = self._frame(self.lanes, self.code, batch.way, d, grad, **more)
-            task: Any = partial(run, ctypes.c_void_p(_place(frame)))
-            task.kept = self, arrays, tables, batch.way, d, grad, frame
-            tasks.append(partial(_raising, task) if self.callbacks else task)
-        return tasks
 
     def __getstate__(self) -> dict[str, Any]:
         return {"program": self.program}
@@ -139,7 +139,8 @@ class Kernels:
 
 def _place(array: Any) -> int:
     """Return where an array's numbers are."""
-    return int(array.ctypes.data)
+    place: int = array.__array_interface__["data"][0]  # `array.ctypes` takes three times as long
+    return place
 
 
 # Calls back into Python.

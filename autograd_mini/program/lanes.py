@@ -1,219 +1,246 @@
-r"""The kernels for batches, in which every number is a row of lanes, one for each example.
+r"""The program of a batch, made from the program of one example.
 
-They are as those of `loops`; `width` is the number of lanes, of which vectors hold `WIDTH`.
+A number that differs between examples becomes a row of lanes, one lane for each example; a number that all examples
+share stays one number. Every instruction stays one instruction on longer rows. A shared matrix times a vector of each
+example is then a product of two matrices, and so are its derivatives. The same kernels and runners run it.
+
+An argument that enters nothing but such products lies in the buffer as in the user's array, one example after the
+other. Any other number lies lane beside lane.
+
+    W, x: y = W x                      W 32×64 shared, x 64 numbers, y 32 numbers: one product of a matrix and a vector
+    the same with 128 lanes            W 32×64, X 128×64 as it is given, Y 32 rows of 128 lanes: one product of matrices
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
-from .loops import backward, clear, forward, frame_at, is_index, line, operand, slot, taken, taken_vector
-from .machine import WIDTH
-from .primitives import (
-    Numbers,
-    Static,
-    Words,
-    add_to,
-    add_vector,
-    applied,
-    callbacks,
-    get,
-    load,
-    numbers_at,
-    put,
-    slope,
-    spread,
-    store,
-    word,
-    words_at,
-)
-from .values import is_vectorial
+import numpy as np
+
+from ..ops import identity
+from .lift import Access, Instruction, Program, grid
+
+__all__ = ["Lanes"]
+
+FEW = 8  # stretches that are copied by an instruction each; more are gathered number by number
+
+Steps = list[tuple[int, list[bool]]]  # instructions on the way back, each with the operands that get a derivative
 
 
-def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
-    """Apply a row to all lanes of each result."""
-    out, rows, columns, first = line(code, k)
-    callbacks(op, index, first)
-    xs = [operand(code, k, i) for i in range(op.arity)]
-    for r in range(rows):
-        for c in range(columns):
-            places = [slot(x, r, c) * width for x in xs]
-            z = out * width
-            if is_vectorial(op, False):
-                for i in range(0, width, WIDTH):
-                    store(d, z + i, applied(op, [load(d, at + i) for at in places]))
-            else:
-                for i in range(width):
-                    put(d, z + i, applied(op, [get(d, at + i) for at in places]))
-            out += 1
+class _Operand(NamedTuple):
+    """The addresses of an operand: of the first example, and the step from one example to the next."""
+
+    access: Access
+    lane: int  # 0 where all examples share the numbers
+
+    def moved(self, rows: int) -> _Operand:
+        """Return the operand of the results that are some rows further down."""
+        return self._replace(access=self.access._replace(base=self.access.base + rows * self.access.outer))
 
 
-def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
-    """Hand the derivatives of each result on, times the partial derivatives."""
-    out, rows, columns, first = line(code, k)
-    callbacks(op, index, first)
-    xs = [operand(code, k, i) for i in range(op.arity)]
-    for r in range(rows):
-        for c in range(columns):
-            places = [slot(x, r, c) * width for x in xs]
-            p = out * width
-            if is_vectorial(op, True):
-                for i in range(0, width, WIDTH):
-                    ys, z = [load(d, at + i) for at in places], load(d, p + i)
-                    v = taken_vector(grad, p + i)
-                    for rule, x, at in zip(op.rules, xs, places, strict=True):
-                        if x.wanted:
-                            add_vector(grad, at + i, v * slope(rule, ys, z))
-            else:
-                for i in range(width):
-                    ys, z = [get(d, at + i) for at in places], get(d, p + i)
-                    g = taken(grad, p + i)
-                    for rule, x, at in zip(op.rules, xs, places, strict=True):
-                        if x.wanted:
-                            add_to(grad, at + i, g * slope(rule, ys, z))
-            out += 1
+class Lanes:
+    """The program of a batch, and the places in it of the numbers of the program of one example.
+
+    Args:
+        one: the program of one example.
+        tables: the stretches of its inputs that differ between examples, one for each of the user's arrays.
+        outputs: the places of its numbers that are read when it has run.
+        width: the number of examples.
+
+    >>> from autograd_mini import compile
+    >>> f = compile(lambda W, x: W @ x)
+    >>> _ = f(np.ones((3, 9)), np.ones(9))
+    >>> (i,) = Lanes(f.program(), [slice(27, 36)], [], 100).program.instructions
+    >>> i.kind, i.rows, i.columns, i.length
+    ('dot', 3, 100, 9)
+    """
+
+    def __init__(self, one: Program, tables: Sequence[slice], outputs: Sequence[int], width: int) -> None:
+        self.width = width
+        self._one = one
+        self._instructions: list[Instruction] = []
+        self._origins: list[tuple[int, int | None]] = []  # of each: an instruction of one example, an operand
+        self.place = np.full(one.size, -1)  # of the first example's number
+        self.step = np.zeros(one.size, dtype=int)  # from one example's number to the next one's, 0 of a shared number
+        varies = np.zeros(one.size, dtype=bool)
+        for table in tables:
+            varies[table] = True
+        self._lay_out(tables, _lying(one, tables, varies, outputs))
+        inputs = self._free - len(one.constants)
+        for k, i in enumerate(one.instructions):
+            self._add(k, i)
+        slots = np.where(one.slots < 0, -1, self.place[one.slots])
+        made = tuple(self._instructions)
+        self.program = Program(one.name, made, inputs, one.constants, self._free, slots, one.equations)
+
+    def _lay_out(self, tables: Sequence[slice], lying: Sequence[bool]) -> None:
+        """Find places for the shared inputs, the tables of inputs that vary, and the constants, in this order."""
+        one, width = self._one, self.width
+        shared = np.ones(one.inputs, dtype=bool)
+        for table in tables:
+            shared[table] = False
+        self.shared = np.flatnonzero(shared)
+        free = self.shared.size
+        self.place[self.shared] = np.arange(free)
+        self.tables: list[tuple[int, int, int]] = []  # place, and steps between examples and between numbers
+        for table, lies in zip(tables, lying, strict=True):
+            size = table.stop - table.start
+            lane, apart = (size, 1) if lies else (1, width)
+            self.place[table] = free + apart * np.arange(size)
+            self.step[table] = lane
+            self.tables.append((free, lane, apart))
+            free += size * width
+        constants = slice(one.inputs, one.inputs + len(one.constants))
+        self.place[constants] = free + np.arange(len(one.constants))
+        self._free = free + len(one.constants)
+
+    def lanes_of(self, slots: Any) -> Any:
+        """Return the places of all lanes of some numbers, a row for each number."""
+        slots = np.asarray(slots, dtype=int)
+        return self.place[slots][:, None] + self.step[slots][:, None] * np.arange(self.width)
+
+    def steps(self, steps: Steps) -> Steps:
+        """Return the steps of the way back through this program, from those through the program of one example."""
+        needed = dict(steps)
+        return [
+            (n, needed[k] if operand is None else [needed[k][operand]])
+            for n, (k, operand) in enumerate(self._origins)
+            if k in needed
+        ]
+
+    def _add(self, k: int, i: Instruction) -> None:
+        """Add the instruction k of one example, for all examples."""
+        if i.kind == "gather":
+            operand = self._copied(k, 0, i.index)
+            place, step = operand.access.base, operand.access.inner
+            self._give(i, place, step, operand.lane)
+            return
+        operands = [self._operand(k, n, i) for n in range(len(i.operands))]
+        if not any(operand.lane for operand in operands):
+            self._write(k, i, i.rows, i.columns, [operand.access for operand in operands])
+            self._give(i, self._free - i.count, 1, 0)
+            return
+        for rows, columns, accesses in _shapes(i.rows, i.columns, self.width, operands):
+            self._write(k, i, rows, columns, accesses)
+        self._give(i, self._free - i.count * self.width, self.width, 1)
+
+    def _write(self, k: int, i: Instruction, rows: int, columns: int, accesses: Sequence[Access]) -> None:
+        self._instructions.append(Instruction(i.kind, i.op, self._free, rows, columns, i.length, tuple(accesses)))
+        self._origins.append((k, None))
+        self._free += rows * columns
+
+    def _give(self, i: Instruction, place: int, step: int, lane: int) -> None:
+        """Note the places of an instruction's results."""
+        results = slice(i.start, i.start + i.count)
+        self.place[results] = place + step * np.arange(i.count)
+        self.step[results] = lane
+
+    def _operand(self, k: int, n: int, i: Instruction) -> _Operand:
+        """Return the addresses of an operand; where they are irregular, those of a copy."""
+        a = i.operands[n]
+        terms = 1 if (i.kind, n) in (("dot", 2), ("take", 1)) else i.length
+        r, c, j = grid(i.rows, i.columns, terms)
+        slots = a.base + a.outer * r + a.inner * c + a.along * j
+        place, step = self.place[slots], self.step[slots]
+        base, lane = int(place[0, 0, 0]), int(step[0, 0, 0])
+        outer = int(place[1, 0, 0]) - base if i.rows > 1 else 0
+        inner = int(place[0, 1, 0]) - base if i.columns > 1 else 0
+        along = int(place[0, 0, 1]) - base if terms > 1 else a.along
+        if (step == lane).all() and (place == base + outer * r + inner * c + along * j).all():
+            return _Operand(Access(base, outer, inner, along), lane)
+        copy = self._copied(k, n, slots.ravel())
+        (base, _, one, _), lane = copy
+        return _Operand(Access(base, one * i.columns * terms, one * terms, one if terms > 1 else a.along), lane)
+
+    def _copied(self, k: int, n: int, slots: Any) -> _Operand:
+        """Copy numbers side by side, for operand n of instruction k; return the addresses of the copies."""
+        start, width = self._free, self.width
+        place, step = self.place[slots], self.step[slots]
+        if not step.any():
+            self._gather(k, n, place)
+            return _Operand(Access(start, 0, 1, 0), 0)
+        stretches = list(_stretches(place, step))
+        if len(stretches) > FEW:
+            self._gather(k, n, self.lanes_of(slots).ravel())
+        else:
+            for first, last in stretches:
+                outer = int(place[first + 1] - place[first]) if last - first > 1 else 0
+                access = Access(int(place[first]), outer, int(step[first]), 0)
+                copy = Instruction("row", identity, self._free, last - first, width, 1, (access,))
+                self._instructions.append(copy)
+                self._origins.append((k, n))
+                self._free += copy.count
+        return _Operand(Access(start, 0, width, 0), 1)
+
+    def _gather(self, k: int, n: int, places: Any) -> None:
+        self._instructions.append(Instruction("gather", None, self._free, 1, places.size, 1, (), places))
+        self._origins.append((k, n))
+        self._free += places.size
 
 
-def gather_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
-    """Copy numbers from any places."""
-    out, _, columns, first = line(code, k)
-    for c in range(columns):
-        a = word(index, first + c) * width
-        for i in range(0, width, WIDTH):
-            store(d, (out + c) * width + i, load(d, a + i))
+def _stretches(place: Any, step: Any) -> Iterator[tuple[int, int]]:
+    """Yield the bounds of stretches of numbers whose places are equal steps apart."""
+    first, apart = 0, None
+    for k in range(1, len(place)):
+        here = place[k] - place[k - 1]
+        if step[k] != step[k - 1] or (apart is not None and here != apart):
+            yield first, k
+            first, apart = k, None
+        else:
+            apart = here
+    yield first, len(place)
 
 
-def gather_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
-    """Hand the derivatives of each copy on."""
-    out, _, columns, first = line(code, k)
-    for c in range(columns):
-        a = word(index, first + c) * width
-        for i in range(0, width, WIDTH):
-            add_vector(grad, a + i, taken_vector(grad, (out + c) * width + i))
+def _lying(one: Program, tables: Sequence[slice], varies: Any, outputs: Sequence[int]) -> list[bool]:
+    """Return for each table whether nothing but products of it with shared numbers reads it, along its examples."""
+    table_of = np.full(one.size, -1)
+    for k, table in enumerate(tables):
+        table_of[table] = k
+    lying = np.array([table.stop - table.start >= FEW for table in tables])
+    varies = varies.copy()
 
+    def stand(slots: Any) -> None:
+        found = np.unique(table_of[slots])
+        lying[found[found >= 0]] = False
 
-def sum_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
-    """Add the terms of each result."""
-    out, rows, columns, n = line(code, k)
-    x = operand(code, k, 0)
-    for r in range(rows):
-        for c in range(columns):
-            at = slot(x, r, c) * width
-            for i in range(0, width, WIDTH):
-                z = load(d, at + i)
-                for j in range(1, n):
-                    z = z + load(d, at + j * x.along * width + i)
-                store(d, out * width + i, z)
-            out += 1
-
-
-def sum_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
-    """Hand the derivatives of each sum on to its terms."""
-    out, rows, columns, n = line(code, k)
-    x = operand(code, k, 0)
-    for r in range(rows):
-        for c in range(columns):
-            at = slot(x, r, c) * width
-            for i in range(0, width, WIDTH):
-                v = taken_vector(grad, out * width + i)
-                if x.wanted:
-                    for j in range(n):
-                        add_vector(grad, at + j * x.along * width + i, v)
-            out += 1
-
-
-def dot_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
-    """Add the products of each result."""
-    out, rows, columns, n = line(code, k)
-    a, b, start = operand(code, k, 0), operand(code, k, 1), operand(code, k, 2)
-    for r in range(rows):
-        for c in range(columns):
-            x, y = slot(a, r, c), slot(b, r, c)
-            s = slot(start, r, c) * width
-            for i in range(0, width, WIDTH):
-                z = load(d, s + i) if start.along else spread(-0.0)
-                for j in range(n):
-                    z = z + load(d, (x + j * a.along) * width + i) * load(d, (y + j * b.along) * width + i)
-                store(d, out * width + i, z)
-            out += 1
-
-
-def dot_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
-    """Hand the derivatives of each sum of products on to both factors."""
-    out, rows, columns, n = line(code, k)
-    a, b, start = operand(code, k, 0), operand(code, k, 1), operand(code, k, 2)
-    for r in range(rows):
-        for c in range(columns):
-            x, y = slot(a, r, c), slot(b, r, c)
-            s = slot(start, r, c) * width
-            for i in range(0, width, WIDTH):
-                z = taken_vector(grad, out * width + i)
-                if start.along and start.wanted:
-                    add_vector(grad, s + i, z)
-                for j in range(n):
-                    p, q = (x + j * a.along) * width + i, (y + j * b.along) * width + i
-                    if a.wanted:
-                        add_vector(grad, p, z * load(d, q))
-                    if b.wanted:
-                        add_vector(grad, q, z * load(d, p))
-            out += 1
-
-
-def take_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
-    """Choose in each lane one of the terms."""
-    out, rows, columns, n = line(code, k)
-    x, choice = operand(code, k, 0), operand(code, k, 1)
-    for r in range(rows):
-        for c in range(columns):
-            at, chosen = slot(x, r, c), slot(choice, r, c)
-            for i in range(width):
-                z = get(d, chosen * width + i)
-                put(d, out * width + i, get(d, (at + int(z) * x.along) * width + i) if is_index(z, n) else math.nan)
-            out += 1
-
-
-def take_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, width: int) -> None:
-    """Hand the derivative in each lane on to the chosen term."""
-    out, rows, columns, n = line(code, k)
-    x, choice = operand(code, k, 0), operand(code, k, 1)
-    for r in range(rows):
-        for c in range(columns):
-            at, chosen = slot(x, r, c), slot(choice, r, c)
-            for i in range(width):
-                z, g = get(d, chosen * width + i), taken(grad, out * width + i)
-                if x.wanted and is_index(z, n):
-                    add_to(grad, (at + int(z) * x.along) * width + i, g)
-            out += 1
-
-
-def run(place: int, first: int, last: int) -> None:
-    """Run blocks of a batch: read the examples' numbers, do the instructions, and write results and derivatives."""
-    f = frame_at(place)
-    d, grad, width = numbers_at(f.numbers), numbers_at(f.slopes), f.size
-    columns, mapped, outputs, same = words_at(f.columns), words_at(f.mapped), words_at(f.outputs), words_at(f.same)
-    results, slopes, totals = numbers_at(f.results), numbers_at(f.derivatives), numbers_at(f.totals)
-    for block in range(first, last):
-        start = block * width
-        count = min(width, f.examples - start)
-        for k in range(f.count_mapped):
-            column, step, at = numbers_at(word(columns, 2 * k)), word(columns, 2 * k + 1), word(mapped, k) * width
-            for i in range(count):
-                put(d, at + i, get(column, (start + i) * step))
-        forward(f, d, grad)
-        for k in range(f.count_outputs):
-            for i in range(count):
-                put(results, k * f.examples + start + i, get(d, word(outputs, k) * width + i))
-        if f.end < 0:
+    stand(np.asarray(outputs, dtype=int))
+    for i in one.instructions:
+        if i.kind == "gather":
+            stand(i.index)
+            varies[i.start : i.start + i.count] = varies[i.index].any()
             continue
-        clear(grad, 0, f.first * width)
-        for i in range(width):
-            put(grad, f.end * width + i, 1.0 if i < count else 0.0)
-        backward(f, d, grad)
-        for k in range(f.count_mapped):
-            for i in range(count):
-                put(slopes, k * f.examples + start + i, get(grad, word(mapped, k) * width + i))
-        for k in range(f.count_same):
-            sum = -0.0
-            for i in range(count):
-                sum += get(grad, word(same, k) * width + i)
-            put(totals, block * f.count_same + k, sum)
+        read = [slice(*i.span(a)) for a in i.operands]
+        varying = [bool(varies[slots].any()) for slots in read]
+        for n, (a, slots) in enumerate(zip(i.operands, read, strict=True)):
+            product = i.kind == "dot" and n < 2 and not varying[1 - n]
+            inside = len(np.unique(table_of[slots])) == 1
+            if not (product and inside and a.along == 1 and a.outer == a.inner == 0):
+                stand(slots)
+        varies[i.start : i.start + i.count] = any(varying)
+    return [bool(lies) for lies in lying]
+
+
+_Shape = tuple[int, int, list[Access]]  # rows and columns of an instruction, and its operands
+
+
+def _shapes(rows: int, columns: int, width: int, operands: Sequence[_Operand]) -> Iterator[_Shape]:
+    """Yield the shapes of the instructions that compute the results of all lanes, in the order of the results."""
+    steps = None  # of each operand, from one result to the next
+    if rows == 1:
+        steps = [access.inner for access, _ in operands]
+    elif columns == 1 or all(access.outer == access.inner * columns for access, _ in operands):
+        steps = [access.outer if columns == 1 else access.inner for access, _ in operands]
+    if steps is not None:
+        if all(step == lane * width for step, (_, lane) in zip(steps, operands, strict=True)):
+            found = [access._replace(outer=0, inner=lane) for access, lane in operands]
+            yield 1, rows * columns * width, found
+        else:
+            pairs = zip(steps, operands, strict=True)
+            yield rows * columns, width, [a._replace(outer=step, inner=lane) for step, (a, lane) in pairs]
+    elif all(access.inner == lane * width for access, lane in operands):
+        yield rows, columns * width, [access._replace(inner=lane) for access, lane in operands]
+    else:
+        for r in range(rows):
+            moved = [operand.moved(r) for operand in operands]
+            yield columns, width, [a._replace(outer=a.inner, inner=lane) for a, lane in moved]

@@ -5,7 +5,6 @@ known then, and a kernel is compiled for each of its values. They can be called 
 
 Operand x of a result in row r and column c, and term j of a sum, stands at `x.at + r x.outer + c x.inner + j x.along`.
 Derivatives of results are cleared as they are handed on: between runs all are -0.0 but those of inputs and constants.
-In the kernels for lanes every number is a row of numbers, one for each example of a batch.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from .code import FIELDS, HEAD, Frame
+from .code import FIELDS, HEAD, TABLE, Frame
 from .machine import WIDTH
 from .primitives import (
     Numbers,
@@ -279,11 +278,17 @@ def gather_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers
 
 
 def sum_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
-    """Add the terms of each result."""
+    """Add the terms of each result: of results side by side at once where their terms lie side by side, too."""
     out, rows, columns, n = line(code, k)
     x = operand(code, k, 0)
+    whole = columns - columns % WIDTH if x.inner == 1 else 0
     for r in range(rows):
-        for c in range(columns):
+        for c in range(0, whole, WIDTH):
+            at, v = slot(x, r, c), spread(-0.0)
+            for j in range(n):
+                v = v + load(d, at + j * x.along)
+            store(d, out + c, v)
+        for c in range(whole, columns):
             at, j, z = slot(x, r, c), 0, -0.0
             if x.along == 1 and n >= WIDTH:
                 v = spread(-0.0)
@@ -294,17 +299,22 @@ def sum_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, ro
             while j < n:
                 z += get(d, at + j * x.along)
                 j += 1
-            put(d, out, z)
-            out += 1
+            put(d, out + c, z)
+        out += columns
 
 
 def sum_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
     """Hand the derivative of each sum on to its terms."""
     out, rows, columns, n = line(code, k)
     x = operand(code, k, 0)
+    whole = columns - columns % WIDTH if x.inner == 1 else 0
     for r in range(rows):
-        for c in range(columns):
-            at, j, g = slot(x, r, c), 0, taken(grad, out)
+        for c in range(0, whole, WIDTH):
+            at, v = slot(x, r, c), taken_vector(grad, out + c)
+            for j in range(n if x.wanted else 0):
+                add_vector(grad, at + j * x.along, v)
+        for c in range(whole, columns):
+            at, j, g = slot(x, r, c), 0, taken(grad, out + c)
             if x.wanted:
                 while x.along == 1 and j + WIDTH <= n:
                     add_vector(grad, at + j, spread(g))
@@ -312,7 +322,7 @@ def sum_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, r
                 while j < n:
                     add_to(grad, at + j * x.along, g)
                     j += 1
-            out += 1
+        out += columns
 
 
 def take_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
@@ -354,15 +364,71 @@ def run(place: int) -> None:
     d, grad = numbers_at(f.numbers), numbers_at(f.slopes)
     forward(f, d, grad)
     if f.end >= 0:
-        clear(grad, 0, f.first)
-        put(grad, f.end, 1.0)
         backward(f, d, grad)
-        silent = words_at(f.silent)
-        for i in range(f.count_silent):
-            put(grad, word(silent, i), 0.0)
-        if f.chooses:  # some inputs may have -0.0 still
-            for i in range(f.first):
-                put(grad, i, get(grad, i) + 0.0)
+
+
+def blocks(place: int, first: int, last: int) -> None:
+    """Run blocks of a batch: read the numbers of their examples, do the instructions, and write what comes out."""
+    f = frame_at(place)
+    d, grad, totals = numbers_at(f.numbers), numbers_at(f.slopes), numbers_at(f.totals)
+    for block in range(first, last):
+        for k in range(f.count_inputs):
+            mine, theirs, count = table_at(f.inputs, k, d, block * f.width)
+            copy(mine, theirs, f.width, count)
+        forward(f, d, grad)
+        for k in range(f.count_outputs):
+            mine, theirs, count = table_at(f.outputs, k, d, block * f.width)
+            copy(theirs, mine, f.width, count)
+        if f.end >= 0:
+            backward(f, d, grad)
+            for k in range(f.count_derivatives):
+                mine, theirs, count = table_at(f.derivatives, k, grad, block * f.width)
+                copy(theirs, mine, f.width, count)
+            for k in range(f.count_shared):
+                put(totals, block * f.count_shared + k, get(grad, k))
+
+
+class Table(NamedTuple):
+    """Numbers, of which number j of example i stands at `at + i row + j column`."""
+
+    d: Numbers
+    at: int
+    row: int
+    column: int
+
+
+def table_at(place: int, k: int, d: Numbers, example: int) -> tuple[Table, Table, int]:
+    """Return the buffer's table k, the user's from an example on, and how many numbers an example has there."""
+    words = words_at(place)
+    theirs, row, column, count, at, lane, apart = [word(words, TABLE * k + i) for i in range(TABLE)]
+    return Table(d, at, lane, apart), Table(numbers_at(theirs), example * row, row, column), count
+
+
+@shared
+def copy(to: Table, of: Table, width: int, count: int) -> None:
+    """Copy as many numbers of each example, vectors of them where they lie side by side in both tables."""
+    if to.column == 1 and of.column == 1:
+        for i in range(width):
+            copy_row(to.d, to.at + i * to.row, of.d, of.at + i * of.row, count)
+    elif to.row == 1 and of.row == 1:
+        for j in range(count):
+            copy_row(to.d, to.at + j * to.column, of.d, of.at + j * of.column, width)
+    else:
+        for j in range(count):
+            for i in range(width):
+                put(to.d, to.at + i * to.row + j * to.column, get(of.d, of.at + i * of.row + j * of.column))
+
+
+@shared
+def copy_row(to: Numbers, at: int, of: Numbers, x: int, count: int) -> None:
+    """Copy numbers that lie side by side."""
+    k = 0
+    while k + WIDTH <= count:
+        store(to, at + k, load(of, x + k))
+        k += WIDTH
+    while k < count:
+        put(to, at + k, get(of, x + k))
+        k += 1
 
 
 def forward(f: Frame, d: Numbers, grad: Numbers) -> None:
@@ -374,8 +440,17 @@ def forward(f: Frame, d: Numbers, grad: Numbers) -> None:
 
 
 def backward(f: Frame, d: Numbers, grad: Numbers) -> None:
-    """Do the instructions on the way back, from the last to the first."""
+    """Do the instructions on the way back, from the last to the first, from a derivative of 1 on."""
+    clear(grad, 0, f.first)
+    for i in range(f.lanes):
+        put(grad, f.end + i, 1.0)
     kernels, code, k = words_at(f.kernels), words_at(f.back), f.lines_back * f.line
     for _ in range(f.lines_back):
         k -= f.line
         call(word(kernels, 2 * word(code, k) + 1), code, k, words_at(f.indices), d, grad, f.size)
+    silent = words_at(f.silent)
+    for i in range(f.count_silent):
+        put(grad, word(silent, i), 0.0)
+    if f.chooses:  # some inputs may have -0.0 still
+        for i in range(f.first):
+            put(grad, i, get(grad, i) + 0.0)

@@ -225,7 +225,8 @@ def factors(code: Words, k: int, rows: int, columns: int, n: int) -> Factors:
         a, b = b, a
     once, times = (1, rows) if a.outer == 0 else (rows, 1)
     along = a.along == 1 and b.along == 1
-    packs = b.inner == 0 and a.outer == 0 and rows > 3 and columns > 3 and (n < WIDTH or not along)
+    apart = a.inner != 1 and (n < WIDTH or not along)  # neither rows nor columns of the matrix lie side by side
+    packs = b.inner == 0 and a.outer == 0 and rows > 3 and columns > 3 and apart
     return Factors(a, b, once, times, along, packs)
 
 

@@ -12,11 +12,12 @@ import numpy as np
 
 from .lift import Instruction, Program, grid
 
-__all__ = ["Batch", "Blocks", "Runner", "Task", "Way", "addresses", "way_back"]
+__all__ = ["Batch", "Blocks", "Runner", "Steps", "Task", "Way", "addresses", "way_back"]
 
-
-Blocks = Callable[[int, int], None]  # from one to before another
+Steps = list[tuple[int, list[bool]]]  # instructions, each with the operands that get a derivative
 Task = Callable[[], None]  # on arrays that were given, and must be there as long as it is run
+Blocks = Callable[[int, int], None]  # from one block of a batch to before another
+Place = tuple[int, int, int]  # in a buffer: of a first number, and the steps from example to example, and within one
 
 
 class Runner(Protocol):
@@ -24,8 +25,8 @@ class Runner(Protocol):
 
     room: int  # how many numbers more the arrays must have, for its own use
 
-    def way_back(self, z: int, wanted: list[slice]) -> Way:
-        """Return the way backward from number z to the inputs in some stretches."""
+    def way(self, steps: Steps, silent: Any) -> Way:
+        """Return the way backward along some steps; the inputs `silent` are wanted, and get no derivative."""
 
     def task(self, d: Any, grad: Any = None, z: int = -1, way: Way | None = None, *, forth: bool = True) -> Task:
         """Return a task that runs the program forward, backward, or both ways, one after the other.
@@ -35,8 +36,25 @@ class Runner(Protocol):
         results hold -0.0 on entry and on return; places of other inputs are undefined.
         """
 
-    def batch(self, batch: Batch, threads: int) -> list[Blocks]:
-        """Return for each thread a function that runs blocks of a batch's examples."""
+    def blocks(self, batch: Batch, d: Any, grad: Any) -> Callable[[list[Any], Any], Blocks]:
+        """Return a function that runs blocks of a batch, each by this program, in buffers that were given.
+
+        It is made in two steps: once for the buffers, and then for each batch from the user's arrays, which have a row
+        for each example, and the array of totals.
+        """
+
+
+class Batch(NamedTuple):
+    """Where the numbers of a block's examples are, and the derivatives that are wanted, if there are any."""
+
+    width: int  # examples of a block
+    inputs: list[Place]
+    outputs: list[Place]
+    slopes: list[Place]  # derivatives of inputs
+    shared: int  # the first inputs, whose derivatives are summed: a row of totals for each block
+    z: int = -1  # the first number that is differentiated
+    lanes: int = 1  # as many numbers from there on, or rather their sum
+    way: Way | None = None
 
 
 class Way(NamedTuple):
@@ -46,14 +64,14 @@ class Way(NamedTuple):
     silent: Any  # the places of inputs that are wanted and get no derivative: it is 0
     chooses: bool  # whether an instruction hands its derivative to one of several numbers, and nothing to the others
 
-    def finish(self, slopes: Any, places: Any = None) -> None:
-        """Make 0.0 of the -0.0 that the inputs have, or those at some places, which got nothing."""
-        slopes[self.silent if places is None else np.isin(places, self.silent)] = 0.0
+    def finish(self, slopes: Any) -> None:
+        """Make 0.0 of the -0.0 that inputs have which got nothing."""
+        slopes[self.silent] = 0.0
         if self.chooses:
             slopes += 0.0
 
 
-def way_back(program: Program, z: int, wanted: list[slice]) -> tuple[list[tuple[int, list[bool]]], Any]:
+def way_back(program: Program, z: int, wanted: list[slice]) -> tuple[Steps, Any]:
     """Return the instructions on the way from number z to some inputs, and the inputs that get nothing.
 
     With each instruction stand the operands that a derivative which is wanted goes to. None goes along an edge whose
@@ -85,30 +103,9 @@ def way_back(program: Program, z: int, wanted: list[slice]) -> tuple[list[tuple[
     return steps[::-1], np.flatnonzero(sources & ~reached)
 
 
-def chooses(program: Program, steps: list[tuple[int, list[bool]]]) -> bool:
+def chooses(program: Program, steps: Steps) -> bool:
     """Return whether one of the steps hands its derivative to one of several numbers."""
     return any(program.instructions[k].kind == "take" for k, _ in steps)
-
-
-class Batch(NamedTuple):
-    """Many examples. Inputs that vary, `mapped`, are columns of `tables`; those that do not are in `numbers`.
-
-    Every number of the program has `width` lanes, of as many examples. Results of each example are left in
-    `results`, and its derivatives in `slopes`; those in the inputs `same` are summed over each block,
-    in `totals`, so that they do not depend on who ran which block. Without derivatives z is -1.
-    """
-
-    numbers: Any  # the inputs that do not vary, the constants, and room for results
-    width: int
-    tables: list[Any]  # an example a row
-    mapped: Any
-    same: Any
-    outputs: Any
-    results: Any
-    slopes: Any
-    totals: Any
-    z: int
-    way: Way | None
 
 
 def addresses(i: Instruction) -> tuple[Any, list[Any]]:
