@@ -141,6 +141,7 @@ from .ops import (
     where as where,
     xlogy as xlogy,
 )
+from .structure import register_container as register_container
 from .traces import (
     BranchError as BranchError,
     BranchWarning as BranchWarning,
@@ -239,6 +240,7 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "paths",
     "prod",
     "quiz",
+    "register_container",
     "render_with",
     "softmax",
     "std",

@@ -25,8 +25,10 @@ DIRECTIVES = {
     "autograd_mini.ops": {**COMMON, "annotation_typing": False},
     "autograd_mini.value": {**COMMON, "cdivision": True, "cpow": True},
     # What is done at every call of a compiled function, as it stands.
-    "autograd_mini.program.arguments": {**COMMON, "annotation_typing": False},
-    "autograd_mini.program.compiler": {**COMMON, "annotation_typing": False},
+    **{
+        f"autograd_mini.program.{name}": {**COMMON, "annotation_typing": False}
+        for name in ("arguments", "specialization", "buffers", "programs", "compiler")
+    },
 }
 
 

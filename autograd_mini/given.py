@@ -1,11 +1,12 @@
-"""What was given in the place of a Value or of a function, and what to give instead."""
+"""What was given in the place of a Value, a function or a whole number, and what to give instead."""
 
 from __future__ import annotations
 
+import operator
 import re
 from typing import Any
 
-__all__ = ["instead_of_a_value", "require_function"]
+__all__ = ["count", "instead_of_a_value", "require_function"]
 
 
 def instead_of_a_value(given: Any) -> str:
@@ -37,3 +38,21 @@ def require_function(name: str, f: Any) -> None:
     if not callable(f):
         graph = "; of a graph that exists, ag.gradient(J, x) is the derivative" if hasattr(f, "backward") else ""
         raise TypeError(f"{name}: give a function, as in ag.{name}(lambda x: x**2, ...), not {f!r}{graph}")
+
+
+def count(name: str, n: Any, least: int = 1) -> int:
+    """Return a whole number, Python's or NumPy's.
+
+    Raises:
+        ValueError: it is none, or less than `least`.
+
+    >>> count("Layer: n_in", 3)
+    3
+    """
+    try:
+        whole = operator.index(n)
+    except TypeError:
+        whole = least - 1
+    if whole < least or isinstance(n, bool):
+        raise ValueError(f"{name} must be a whole number from {least} on, not {n!r}")
+    return whole

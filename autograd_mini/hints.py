@@ -86,6 +86,9 @@ PACKAGE: Table = {
     "jacfwd": 'use ag.jacobian(f, mode="fwd")',
     "jacrev": 'use ag.jacobian(f, mode="rev")',
     "jit": "use ag.compile",
+    **_each(
+        "register_pytree_node register_dataclass", "use ag.register_container; dataclasses are containers as they are"
+    ),
     "vmap": "use ag.compile(f).vmap(in_axes)",
     "make_jaxpr": "use ag.trace(f, x)",
     "jet": "use ag.taylor(f, x, order)",

@@ -1,24 +1,163 @@
-"""Nested arguments: numbers and Values in lists, tuples, dicts and NumPy arrays.
+"""Containers: the registry of their kinds, and nested arguments, flat and back.
 
-This room owns the taking apart of such structures into a flat list of leaves and the putting
-together again. It must not know what is done with the leaves, and imports NumPy only where an array
-is there already.
+This module has one table: how a container of each kind is taken apart into its parts, and made of parts again. All that
+walks over arguments reads this table. It must not know what is done with the leaves, and imports NumPy only where an
+array is there already.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from functools import lru_cache
+from math import prod
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-__all__ = ["Structure", "flatten"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["LEAF", "Kind", "Structure", "flatten", "holds", "kind_of", "map_leaves", "register", "register_container"]
+
+T = TypeVar("T")
+TOO_DEEP: Final = "the arguments are nested too deeply, or a container holds itself"
+
+
+class Kind(NamedTuple):
+    """How the containers of a kind are taken apart and put together."""
+
+    type: type  # of the containers that `unflatten` makes
+    flatten: Callable[[Any], tuple[Sequence[Any], Any]]  # the parts, and the rest: what is no part, such as keys
+    unflatten: Callable[[Any, list[Any]], Any]  # a container of that rest and of other parts
+    names: Callable[[Any], Sequence[Any]] | None = None  # the parts' names, of the rest; without them they have numbers
+    owner: bool = False  # whether its parts are Values of its own: then programs alone take it apart
+
+
+_kinds: dict[type, Kind] = {
+    NoneType: Kind(NoneType, lambda _: ((), ()), lambda *_: None),
+    list: Kind(list, lambda x: (x, ()), lambda _, parts: parts),
+    tuple: Kind(tuple, lambda x: (x, ()), lambda _, parts: tuple(parts)),
+    OrderedDict: Kind(
+        OrderedDict,
+        lambda x: (list(x.values()), tuple(x)),
+        lambda keys, parts: OrderedDict(zip(keys, parts, strict=True)),
+        lambda keys: keys,
+    ),
+    defaultdict: Kind(
+        defaultdict,
+        lambda x: ([x[key] for key in in_order(tuple(x))], (x.default_factory, *in_order(tuple(x)))),
+        lambda rest, parts: defaultdict(rest[0], zip(rest[1:], parts, strict=True)),
+        lambda rest: rest[1:],
+    ),
+    dict: Kind(
+        dict,
+        lambda x: ([x[key] for key in in_order(tuple(x))], in_order(tuple(x))),
+        lambda keys, parts: dict(zip(keys, parts, strict=True)),
+        lambda keys: keys,
+    ),
+}
+_BUILT_IN = tuple(_kinds)  # classes that inherit from these are taken as these
+
+
+def in_order(keys: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a dict's keys, names by the alphabet as in JAX, so that dicts that are equal have one order."""
+    return tuple(sorted(keys)) if all(isinstance(key, str) for key in keys) else keys
+
+
+def register_container(
+    cls: type[T],
+    flatten: Callable[[T], tuple[Iterable[Any], Any]],
+    unflatten: Callable[[Any, list[Any]], T],
+) -> None:
+    """Let objects of a class be arguments and results, as lists and dicts are: containers of numbers.
+
+    Derivatives in such an argument are an object of the class too. Lists, tuples, named tuples, dicts and dataclasses
+    need no registration; of a dataclass those fields are parts that its constructor takes, but for
+    `field(metadata={"static": True})`. A class that inherits from `cls` is registered by itself.
+
+    Args:
+        flatten: takes an object and returns its parts, and the rest: a hashable Python value, such as a size.
+        unflatten: takes the rest and a list of other parts, and returns an object. Parts may be Values, floats or
+            arrays, so it should not check them.
+
+    Raises:
+        TypeError: `cls` is no class, or one of the others no function.
+        ValueError: `cls` is registered already.
+
+    >>> from autograd_mini import grad
+    >>> class Pair:
+    ...     def __init__(self, x, y):
+    ...         self.x, self.y = x, y
+    >>> register_container(Pair, lambda p: ((p.x, p.y), None), lambda _, parts: Pair(*parts))
+    >>> slopes = grad(lambda p: p.x * p.y)(Pair(2.0, 3.0))
+    >>> slopes.x, slopes.y
+    (3.0, 2.0)
+    """
+    if not (isinstance(cls, type) and callable(flatten) and callable(unflatten)):
+        raise TypeError("register_container: give a class and two functions, flatten and unflatten")
+
+    def taken_apart(x: Any) -> tuple[list[Any], Any]:
+        parts, rest = flatten(x)
+        return list(parts), rest
+
+    register(Kind(cls, taken_apart, unflatten))
+
+
+def register(kind: Kind) -> None:
+    """Enter a kind of containers.
+
+    Of an owner, such as a module, `flatten` returns its Values, and for the rest the owner and its Values; `unflatten`
+    returns their derivatives. Objects that inherit from its class are owners, too.
+    """
+    if kind.type in _kinds:
+        raise ValueError(f"register_container: {kind.type.__name__} is registered already")
+    _kinds[kind.type] = kind
+    _kind_of.cache_clear()
+
+
+@lru_cache(maxsize=1024)
+def _kind_of(cls: Any) -> Kind | None:
+    """Return how objects of a class are taken apart; None for leaves, and for arrays.
+
+    >>> kind_of(dict).flatten({"b": 3.0, "a": 2.0})
+    ([2.0, 3.0], ('a', 'b'))
+    """
+    if cls in _kinds:
+        return _kinds[cls]
+    for base in cls.__mro__:
+        if base in _kinds and (base in _BUILT_IN or _kinds[base].owner):
+            return _named_tuple(cls) if base is tuple and hasattr(cls, "_fields") else _kinds[base]
+    own = cls.__module__.startswith(f"{__package__}.")  # such as a Trace, which has Values and is no container
+    return _dataclass(cls) if is_dataclass(cls) and not own else None
+
+
+kind_of: Callable[[type], Kind | None] = _kind_of
+
+
+def _named_tuple(cls: type) -> Kind:
+    return Kind(cls, lambda x: (x, ()), lambda _, parts: cls(*parts))
+
+
+def _dataclass(cls: Any) -> Kind:
+    parts: list[str] = []
+    rest: list[str] = []
+    for field in fields(cls):
+        if field.init:  # others are for the class to compute
+            (rest if field.metadata.get("static") else parts).append(field.name)
+    return Kind(
+        cls,
+        lambda x: ([getattr(x, name) for name in parts], tuple([getattr(x, name) for name in rest])),
+        lambda kept, made: cls(**dict(zip(parts, made, strict=True)), **dict(zip(rest, kept, strict=True))),
+        lambda _: parts,
+    )
 
 
 class Structure(NamedTuple):
     """The shape of nested arguments: two are equal if leaves of one fit into the other."""
 
     kind: Any  # None for a leaf, the type of a container, or "array"
-    keys: tuple[Any, ...] = ()  # of a dict, or the shape of an array
+    keys: Any = ()  # the rest of a container, such as a dict's keys, or the shape of an array
     parts: tuple[Structure, ...] = ()
 
     def rebuild(self, leaves: Iterable[Any]) -> Any:
@@ -33,16 +172,13 @@ class Structure(NamedTuple):
     def _rebuild(self, leaves: Iterator[Any]) -> Any:
         if self.kind is None:
             return next(leaves)
-        if self == NOTHING:
-            return None
         if self.kind == "array":
             return array([next(leaves) for _ in range(self.size)], self.keys)
-        parts = [part._rebuild(leaves) for part in self.parts]
-        if self.kind in (dict, OrderedDict):
-            return self.kind(zip(self.keys, parts, strict=True))
-        if hasattr(self.kind, "_fields"):
-            return self.kind(*parts)
-        return self.kind(parts)
+        kind = kind_of(self.kind)
+        if kind is None:  # it was registered in another process
+            raise TypeError(f"{self.kind.__name__} is no container here: call register_container first")
+        parts = [next(leaves) if part is LEAF else part._rebuild(leaves) for part in self.parts]
+        return kind.unflatten(self.keys, parts)
 
     @property
     def size(self) -> int:
@@ -50,67 +186,103 @@ class Structure(NamedTuple):
         if self.kind is None:
             return 1
         if self.kind == "array":
-            size = 1
-            for n in self.keys:
-                size *= n
-            return size
+            return prod(self.keys)
         return sum(part.size for part in self.parts)
 
     def __str__(self) -> str:
         if self.kind is None:
             return "*"
-        if self == NOTHING:
+        if self.kind is NoneType:
             return "None"
         if self.kind == "array":
             return f"array{self.keys}"
         parts = [str(part) for part in self.parts]
-        if len(parts) > 12 and self.kind is not dict:  # shortened, for messages
+        if len(parts) > 12 and not issubclass(self.kind, dict):  # shortened, for messages
             parts = [*parts[:3], f"… {len(parts) - 4:,} more", parts[-1]]
-        if self.kind in (dict, OrderedDict):
-            return "{" + ", ".join(f"{k!r}: {part}" for k, part in zip(self.keys, parts, strict=True)) + "}"
+        if issubclass(self.kind, dict):
+            keys = self.keys[1:] if self.kind is defaultdict else self.keys
+            return "{" + ", ".join(f"{k!r}: {part}" for k, part in zip(keys, parts, strict=True)) + "}"
         if self.kind is list:
             return f"[{', '.join(parts)}]"
-        return f"({', '.join(parts)}{',' * (len(parts) == 1)})"
+        if issubclass(self.kind, tuple):
+            return f"({', '.join(parts)}{',' * (len(parts) == 1)})"
+        return f"{self.kind.__name__}({', '.join(parts)})"
 
 
 LEAF = Structure(None)
-NOTHING = Structure("None")  # a part that is None, and stays so
 
 
-def flatten(tree: Any) -> tuple[list[Any], Structure]:
+def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], Structure]:
     """Take a structure apart into its leaves, from left to right, and its shape.
+
+    Args:
+        is_leaf: whether a part is not taken apart, where it could be.
+
+    Raises:
+        ValueError: it is nested too deeply, or a container in it holds itself.
 
     >>> leaves, structure = flatten((1.0, [2.0, {"x": 3.0}]))
     >>> leaves, str(structure)
     ([1.0, 2.0, 3.0], "(*, [*, {'x': *}])")
     """
     leaves: list[Any] = []
-    return leaves, _flatten(tree, leaves)
+    try:
+        return leaves, _flatten(tree, leaves, is_leaf)
+    except RecursionError:
+        raise ValueError(TOO_DEEP) from None
 
 
-def _flatten(tree: Any, leaves: list[Any]) -> Structure:
-    if tree is None:
-        return NOTHING
-    if isinstance(tree, type):  # of which np.float64 has an ndim, too
+def _flatten(tree: Any, leaves: list[Any], is_leaf: Callable[[Any], bool] | None) -> Structure:
+    if type(tree) is float or (is_leaf is not None and is_leaf(tree)):
         leaves.append(tree)
         return LEAF
-    if isinstance(tree, dict):
-        keys = sorted(tree) if all(isinstance(key, str) for key in tree) else list(tree)  # as JAX: in order
-        kind: type = dict
-        if isinstance(tree, OrderedDict):
-            keys, kind = list(tree), OrderedDict
-        return Structure(kind, tuple(keys), tuple(_flatten(tree[key], leaves) for key in keys))
-    if isinstance(tree, (list, tuple)):
-        kind = type(tree) if hasattr(tree, "_fields") else list if isinstance(tree, list) else tuple
-        return Structure(kind, (), tuple(_flatten(part, leaves) for part in tree))
-    if getattr(tree, "ndim", 0) and hasattr(tree, "ravel"):  # a pandas Series has an ndim too
+    kind = kind_of(type(tree))
+    if kind is not None and not kind.owner:
+        parts, rest = kind.flatten(tree)
+        return Structure(kind.type, rest, tuple([_flatten(part, leaves, is_leaf) for part in parts]))
+    if is_array(tree) and tree.ndim:
         leaves.extend(tree.ravel().tolist())
         return Structure("array", tuple(tree.shape))
-    leaves.append(tree.item() if getattr(tree, "ndim", None) == 0 else tree)  # an array that is one number
+    leaves.append(tree.item() if is_array(tree) else tree)  # an array that is one number
     return LEAF
 
 
-def array(leaves: list[Any], shape: tuple[int, ...]) -> Any:
+def map_leaves(f: Callable[[Any], Any], tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
+    """Return a structure with f of each of its leaves.
+
+    >>> map_leaves(abs, {"a": -1.0, "b": (2.0, None)})
+    {'a': 1.0, 'b': (2.0, None)}
+    """
+    if is_leaf is not None and is_leaf(tree):
+        return f(tree)
+    leaves, structure = flatten(tree, is_leaf)
+    return structure.rebuild(map(f, leaves))
+
+
+def holds(tree: Any, wanted: type) -> bool:
+    """Return whether a structure has a leaf of a class; it may be of any depth, and hold itself."""
+    waiting, seen = [tree], {}
+    while waiting:
+        x = waiting.pop()
+        if type(x) in (float, int):
+            continue
+        if isinstance(x, wanted):
+            return True
+        kind = kind_of(type(x))
+        if kind is not None and not kind.owner and id(x) not in seen:
+            seen[id(x)] = x  # kept, for another object would get its id
+            waiting += kind.flatten(x)[0]
+        elif is_array(x) and getattr(x.dtype, "kind", "O") == "O":
+            waiting += x.ravel().tolist() if x.ndim else [x.item()]
+    return False
+
+
+def is_array(x: Any) -> bool:
+    """Return whether it is an array, NumPy's or another library's; a table of pandas has `ndim`, and is none."""
+    return hasattr(type(x), "ravel") and hasattr(x, "ndim")  # of np.float64 itself the type is `type`
+
+
+def array(leaves: list[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """Return a NumPy array of floats, or of objects where a leaf is no number."""
     import numpy as np
 

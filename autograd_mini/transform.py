@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast, overlo
 from .given import require_function
 from .ops import identity, number, stop_gradient
 from .series import Series
-from .structure import LEAF, Structure, array, flatten
+from .structure import LEAF, Structure, array, flatten, holds, map_leaves
 from .value import (
     Value,
     differentiating,
@@ -174,7 +174,7 @@ class _Run:
             raise ValueError(f"{self.name}: argnums={argnums} names an argument twice")
         chosen = args[picked[0]] if single else tuple(args[i] for i in picked)
         leaves, self.structure = flatten(chosen)
-        given_values = any(isinstance(leaf, Value) for leaf in flatten([args, list(kwargs.values())])[0])
+        given_values = holds((args, kwargs), Value)
         # In a trace a result has to follow the inputs, whatever it is called with.
         self.graph = is_traced() or (is_recording() and (given_values or is_differentiating()))
         inside = differentiating()
@@ -191,8 +191,8 @@ class _Run:
             if not (isinstance(result, tuple) and len(result) == 2):
                 raise TypeError(f"{self.name}: with has_aux it must return (output, aux), not {result!r}")
             result, self.aux = result
-            leaves, structure = flatten(self.aux)
-            self.aux = structure.rebuild(self.show(leaf) if isinstance(leaf, Value) else leaf for leaf in leaves)
+            if holds(self.aux, Value):
+                self.aux = map_leaves(lambda leaf: self.show(leaf) if isinstance(leaf, Value) else leaf, self.aux)
         self.outputs, self.out_structure = flatten(result)
         self.outputs = [z if isinstance(z, Value) else number(f"{self.name}: its result", z) for z in self.outputs]
 

@@ -267,6 +267,8 @@ def test_programs_pickle(runner: str) -> None:
     branching = ag.compile(lambda x: x * x if x > 0 else -x, runner=runner)
     assert branching.value_and_grad(3.0) == (9.0, 6.0)
     without_its_function = pickle.loads(pickle.dumps(branching))
+    assert not hasattr(without_its_function, "__wrapped__")
+    assert again.__wrapped__ is cubic
     assert without_its_function.value_and_grad(4.0) == (16.0, 8.0)
     with pytest.raises(ValueError, match="would have taken another branch"):
         without_its_function(-1.0)
@@ -359,7 +361,7 @@ def test_what_must_not_come_out_wrong() -> None:
     assert (static(1.0, 1), static(1.0, True)) == (3.0, 2.0)
     with pytest.raises(TypeError, match="static arguments must be hashable"):
         static(1.0, [1])
-    assert ag.compile(ag.compile(ag.log), check=True)._check
+    assert ag.compile(ag.compile(ag.log), check=True)._programs.check
     checked = ag.compile(lambda x: ag.log(x) + 1.0, check=True)
     with pytest.raises(ValueError, match="math domain error"):
         checked.map([1.0, -1.0])

@@ -11,12 +11,12 @@ from itertools import pairwise
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
+from ..given import count
 from ..hints import ACTIVATIONS, closest
 from ..ops import OPS, Op, identity
 from ..value import Value, dot
 from .initializers import Initializer, generator, initializer
 from .module import Module
-from .words import count
 
 if TYPE_CHECKING:
     from ..signatures import Outputs

@@ -1,6 +1,6 @@
 """What every part of a net is: something that holds parameters.
 
-This room owns the finding, zeroing, saving and loading of parameters. It must not know what a
+This module has the finding, zeroing, saving and loading of parameters. It must not know what a
 module computes.
 """
 
@@ -10,13 +10,15 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..files import write_whole
 from ..hints import NET, missing
 from ..ops import number
+from ..structure import TOO_DEEP, Kind, kind_of, register
 from ..value import Value
 
 __all__ = ["Module"]
@@ -27,8 +29,8 @@ FORMAT, VERSION = "autograd_mini.nn", 1
 class Module:
     """Hold parameters: subclass it, and every leaf `Value` among the attributes is one.
 
-    Parameters are found in modules, lists, tuples, dicts and object arrays too; an attribute whose name
-    begins with an underscore is passed over.
+    Parameters are found in modules, lists, tuples, dicts, dataclasses, object arrays and containers of your own too
+    (`register_container`); an attribute whose name begins with an underscore is passed over.
 
     >>> class Line(Module):
     ...     def __init__(self):
@@ -72,7 +74,7 @@ class Module:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the numbers of all parameters: floats and nested lists of them by their paths."""
-        return {path: _numbers(tree) for path, tree in self._entries()}
+        return {path: _filled(tree, attrgetter("data")) for path, tree in self._entries()}
 
     def load_state_dict(self, state: Any) -> None:
         """Set all parameters to the numbers of a state; all of them, or none where the state does not fit.
@@ -139,48 +141,67 @@ class Module:
         """Return the state's entries: paths, with the Value or the nested list of Values there.
 
         Raises:
-            ValueError: two parameters have the same path.
+            ValueError: two parameters have the same path, or containers are nested too deeply.
         """
-        entries = list(_search("", self, set()))
+        try:
+            entries = list(_search("", self, {}))
+        except RecursionError:
+            raise ValueError(f"{type(self).__name__}: {TOO_DEEP}") from None
         times = Counter(path for path, _ in entries)
         if twice := [path for path, n in times.items() if n > 1]:
             raise ValueError(f"{type(self).__name__}: two parameters have the path {twice[0]!r}; rename a key")
         return entries
 
 
-def _search(path: str, tree: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
+def _search(path: str, tree: Any, seen: dict[int, Any]) -> Iterator[tuple[str, Any]]:
     """Find the parameters below; what is reached by two ways counts once, by the first."""
-    if isinstance(tree, (Module, Value)):
-        if id(tree) in seen:
-            return
-        seen.add(id(tree))
-    start = f"{path}." if path else ""
-    if isinstance(tree, Module):
-        for name, part in vars(tree).items():
-            if not name.startswith("_"):
-                yield from _search(f"{start}{name}", part, seen)
-    elif isinstance(tree, dict):
-        for key, part in tree.items():
-            yield from _search(f"{start}{key}", part, seen)
-    elif _is_parameter(tree):
-        yield path, tree
-    elif isinstance(tree, (list, tuple)) or getattr(getattr(tree, "dtype", None), "kind", "") == "O":
-        parts = tree if isinstance(tree, (list, tuple)) else tree.tolist()
+    if isinstance(tree, Value):
+        if tree.op is None and id(tree) not in seen:
+            seen[id(tree)] = tree
+            yield path, tree
+        return
+    listed = isinstance(tree, (list, tuple))
+    named = None if listed else _named(tree)
+    if named is None:
+        parts = tree if listed else _counted(tree)
         if _all_parameters(parts):
             yield path, parts
-        else:
-            for i, part in enumerate(parts):
-                yield from _search(f"{start}{i}", part, seen)
+            return
+        named = enumerate(parts)
+    elif not isinstance(tree, dict):
+        if id(tree) in seen:
+            return
+        seen[id(tree)] = tree  # kept, for another object would get its id
+    start = f"{path}." if path else ""
+    for name, part in named:
+        yield from _search(f"{start}{name}", part, seen)
 
 
-def _is_parameter(x: Any) -> bool:
-    return isinstance(x, Value) and x.op is None
+def _named(tree: Any) -> Iterable[tuple[Any, Any]] | None:
+    """Return the parts of a module, a dict or a dataclass with their names; None of another object."""
+    if isinstance(tree, Module):
+        return [(name, part) for name, part in vars(tree).items() if not name.startswith("_")]
+    if isinstance(tree, dict):
+        return tree.items()  # in its own order, which is that of saved files
+    kind = kind_of(type(tree))
+    if kind is None or kind.names is None:
+        return None
+    parts, rest = kind.flatten(tree)
+    return zip(kind.names(rest), parts, strict=True)
+
+
+def _counted(tree: Any) -> Sequence[Any]:
+    """Return the parts of a container of parts without names; none of another object."""
+    if getattr(getattr(tree, "dtype", None), "kind", "") == "O":
+        return tree.tolist()  # type: ignore[no-any-return]
+    kind = kind_of(type(tree))
+    return () if kind is None else kind.flatten(tree)[0]
 
 
 def _all_parameters(tree: Any) -> bool:
     if isinstance(tree, (list, tuple)):
         return bool(tree) and all(map(_all_parameters, tree))
-    return _is_parameter(tree)
+    return isinstance(tree, Value) and tree.op is None
 
 
 def _leaves(path: str, tree: Any) -> Iterator[tuple[str, Value]]:
@@ -191,8 +212,26 @@ def _leaves(path: str, tree: Any) -> Iterator[tuple[str, Value]]:
             yield from _leaves(f"{path}.{i}", part)
 
 
-def _numbers(tree: Any) -> Any:
-    return tree.data if isinstance(tree, Value) else [_numbers(part) for part in tree]
+def _filled(tree: Any, number_of: Callable[[Value], Any]) -> Any:
+    """Return a parameter's number, or the nested list of the numbers of parameters."""
+    if isinstance(tree, Value):
+        return number_of(tree)
+    return [number_of(part) if isinstance(part, Value) else _filled(part, number_of) for part in tree]
+
+
+def _taken_apart(module: Module) -> tuple[tuple[Value, ...], tuple[Module, tuple[Value, ...]]]:
+    parameters = tuple(module.parameters())
+    return parameters, (module, parameters)
+
+
+def _state(owner: tuple[Module, tuple[Value, ...]], numbers: list[Any]) -> dict[str, Any]:
+    """Return numbers of a module's parameters in the structure of its `state_dict`."""
+    module, parameters = owner
+    number_of = dict(zip(parameters, numbers, strict=True)).__getitem__
+    return {path: _filled(tree, number_of) for path, tree in module._entries()}
+
+
+register(Kind(Module, _taken_apart, _state, owner=True))  # an argument of programs
 
 
 def _match(path: str, tree: Any, state: Any, found: list[tuple[Value, float]]) -> None:

@@ -13,11 +13,11 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..given import count
 from ..hints import OPTIMIZER, keywords
 from ..ops import number
 from ..value import Value, is_traced
 from .module import Module
-from .words import count
 
 __all__ = ["LBFGS", "SGD", "Adam", "AdamW", "Optimizer", "RMSProp", "cosine", "exponential", "steps", "warmup"]
 

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from ..diagnosis import find_cause
+from ..given import count
 from ..hints import FIT, keywords
 from ..structure import flatten
 from ..value import Value, dot, is_recording
@@ -23,7 +24,6 @@ from .initializers import generator
 from .losses import LOSSES, Loss, loss_named
 from .module import Module
 from .optimizers import LBFGS, SGD, Adam, AdamW, Optimizer, RMSProp
-from .words import count
 
 __all__ = ["TrainingError", "fit"]
 

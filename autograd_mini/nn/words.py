@@ -1,14 +1,13 @@
-"""What several rooms of nn say alike about a bad argument."""
+"""Functions that are given by name, and the names there are."""
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 from typing import Any
 
 from ..hints import closest
 
-__all__ = ["count", "named"]
+__all__ = ["named"]
 
 
 def named(
@@ -33,21 +32,3 @@ def named(
     if not callable(given):
         raise TypeError(f"{what}: give a name or a function {arguments}, not {given!r}")
     return given
-
-
-def count(name: str, n: Any, least: int = 1) -> int:
-    """Return a whole number, Python's or NumPy's.
-
-    Raises:
-        ValueError: it is none, or less than `least`.
-
-    >>> count("Layer: n_in", 3)
-    3
-    """
-    try:
-        whole = operator.index(n)
-    except TypeError:
-        whole = least - 1
-    if whole < least or isinstance(n, bool):
-        raise ValueError(f"{name} must be a whole number from {least} on, not {n!r}")
-    return whole

@@ -1,30 +1,37 @@
 """The arguments of a compiled function, and back.
 
-This room owns the way between a call's arguments and the flat array of numbers that a program runs on. It
-is gone at every call: a list of numbers or an array is one chunk, copied as a whole. It must not know
+This module has the way between a call's arguments and the flat array of numbers that a program runs on. Every call
+takes this path, so it must be cheap: a list of numbers or an array is one chunk, copied as a whole. It must not know
 programs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from ..nn.module import Module
 from ..ops import number
-from ..structure import Structure, array, flatten
+from ..structure import LEAF, TOO_DEEP, Kind, Structure, array, flatten, in_order, kind_of
 from ..value import Value
 
-__all__ = ["NUMBERS", "Layout", "at", "each", "parted", "read"]
+__all__ = ["NUMBERS", "Key", "Layout", "Numbers", "parted", "read", "reader", "typed"]
 
-NUMBERS = frozenset((float, int, np.float64))
-FLOAT = np.dtype(float)
+NUMBERS: Final = frozenset((float, int, np.float64))
+Numbers = np.ndarray[Any, np.dtype[Any]]  # an array of floats, or of their places
+FLOAT: Final = np.dtype(float)
+DEEPEST: Final = 400  # containers within one another; compiled code has no limit of its own, and crashes
+
+# None for a number, the shape of an array, (list, n) or (tuple, n) of numbers, (owner, parameters) of an object that
+# has Values of its own, such as a module. Else as a `Structure`: the class of a container, its rest, the keys of its
+# parts; and where the rest is not a dict's keys, with its types.
+Key = tuple[Any, ...] | None
 
 
-def read(name: str, x: Any, chunks: list[Any]) -> Any:
+def read(name: str, x: Any, chunks: list[Any], depth: int = 0) -> Key:
     """Put an argument's numbers on the list of chunks, and return the key of its structure.
 
     >>> chunks = []
@@ -33,32 +40,48 @@ def read(name: str, x: Any, chunks: list[Any]) -> Any:
     >>> chunks
     [3, [1.0, 2.0]]
     """
-    kind = type(x)
-    if kind in NUMBERS:
+    cls = type(x)
+    if cls in NUMBERS:
         chunks.append(x)
         return None
-    if kind is np.ndarray and x.ndim and x.dtype.kind in "fiub":
+    if cls is np.ndarray and x.ndim and x.dtype.kind in "fiub":
         chunks.append(x)
-        return x.shape
-    if kind is list or kind is tuple:
+        return x.shape  # type: ignore[no-any-return]
+    parts: Any
+    rest: Any
+    kind: Kind | None = None
+    if cls is list or cls is tuple:
         if x and NUMBERS.issuperset(map(type, x)):
             chunks.append(x)
-            return kind, len(x)
-        return kind, None, tuple([read(name, part, chunks) for part in x])
-    if isinstance(x, tuple) and hasattr(kind, "_fields"):
-        return kind, None, tuple([read(name, part, chunks) for part in x])
-    if kind is dict:
-        keys = _in_order(tuple(x))
-        parts = [x[key] for key in keys]
+            return cls, len(x)
+        rest, parts = (), x
+    elif cls is dict:
+        rest = _in_order(tuple(x))
+        parts = [x[key] for key in rest]
         shapes = tuple([part.shape for part in parts if type(part) is np.ndarray and part.dtype is FLOAT])
         if len(shapes) == len(parts) and () not in shapes:  # the usual case, of a model's weights
             chunks += parts
-            return dict, keys, shapes
-        return dict, keys, tuple([read(name, part, chunks) for part in parts])
-    if isinstance(x, Module):
-        parameters = tuple(x.parameters())
-        chunks.append([parameter.data for parameter in parameters])
-        return x, parameters
+            return dict, rest, shapes
+    else:
+        kind = kind_of(cls)
+        if kind is None:
+            return _read_leaf(name, x, chunks)
+        parts, rest = kind.flatten(x)
+        if kind.owner:
+            chunks.append([parameter.data for parameter in parts])
+            return rest  # type: ignore[no-any-return]
+        cls = kind.type
+    if depth > DEEPEST:
+        raise ValueError(f"{name}: {TOO_DEEP}")
+    keys = tuple([read(name, part, chunks, depth + 1) for part in parts])
+    return (cls, rest, keys) if kind is None else (cls, rest, keys, typed(rest))
+
+
+_in_order: Callable[[tuple[Any, ...]], tuple[Any, ...]] = lru_cache(maxsize=1024)(in_order)
+
+
+def _read_leaf(name: str, x: Any, chunks: list[Any]) -> Key:
+    """Read a number of another type, or an array of objects, or say why it is neither."""
     leaves, structure = flatten(x)
     for leaf in leaves:
         if isinstance(leaf, Value):
@@ -73,11 +96,11 @@ def read(name: str, x: Any, chunks: list[Any]) -> Any:
             f"{name}: cannot use {wrong!r} of type {type(wrong).__name__}; give numbers, arrays, lists and dicts of "
             "them, or modules, and name other arguments in static_argnums"
         ) from None
-    if structure.kind is None:  # a number of another type
+    if structure.kind is None:
         chunks.append(plain[0])
         return None
-    chunks.append(plain)
-    return "leaves", structure
+    chunks.append(np.array(plain).reshape(structure.keys))
+    return structure.keys  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=1024)
@@ -91,6 +114,21 @@ def parted(static: tuple[int, ...], n: int) -> tuple[list[int], list[int]]:
     return places, [k for k in range(n) if k not in places]
 
 
+def typed(x: Any) -> Any:
+    """Return a static argument with the types of its parts: 1, True and 1.0 are equal, and not the same."""
+    if isinstance(x, tuple):
+        return type(x), *map(typed, x)
+    if isinstance(x, frozenset):
+        return type(x), frozenset(map(typed, x))
+    if isinstance(x, float):
+        return type(x), x.hex()  # in which 0.0 and -0.0 differ, and nan is nan
+    if isinstance(x, complex):
+        return type(x), repr(x)
+    if is_dataclass(x) and not isinstance(x, type) and type(x).__eq__ is not object.__eq__:
+        return type(x), x, *(typed(getattr(x, field.name)) for field in fields(x) if field.compare)
+    return type(x), x
+
+
 def _is_number(x: Any) -> bool:
     try:
         number("", x)
@@ -99,179 +137,145 @@ def _is_number(x: Any) -> bool:
     return True
 
 
-@lru_cache(maxsize=1024)
-def _in_order(keys: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return a dict's keys, names by the alphabet, so that dicts that are equal have one order."""
-    return tuple(sorted(keys)) if all(isinstance(key, str) for key in keys) else keys
+class Chunk(NamedTuple):
+    """A number, an array, a list or tuple of numbers, or the parameters of an owner: a leaf of a layout."""
+
+    name: str
+    key: Key
+    span: slice  # in a flat array
+    shape: tuple[int, ...]
+
+    def view(self, numbers: Numbers) -> Numbers:
+        """Return its place in a flat array, in its shape."""
+        return numbers[self.span].reshape(self.shape)
+
+    def reader(self, numbers: Numbers) -> Callable[[], Any]:
+        """Return the function that reads it from a flat array, as it was given; an owner as its state."""
+        view = self.view(numbers)
+        if self.key is None:
+            return view.item
+        if self.owned is not None:
+            unflatten, key = self.owned.unflatten, self.key
+            return lambda: unflatten(key, view.tolist())
+        if self.key[0] is list:
+            return view.tolist
+        return (lambda: tuple(view.tolist())) if self.key[0] is tuple else view.copy
+
+    def of(self, leaves: list[Any]) -> Any:
+        """Return it made of leaves, as it was given; an owner as it is."""
+        mine = leaves[self.span]
+        if self.key is None:
+            return mine[0]
+        if self.owned is not None:
+            return self.key[0]
+        if self.key[0] is list:
+            return mine
+        return tuple(mine) if self.key[0] is tuple else array(mine, self.shape)
+
+    def leaves(self, numbers: Numbers) -> list[Value]:
+        """Return a leaf for each of its numbers, named as in the text, $W_{21}$; of an owner its own parameters."""
+        if self.owned is not None:
+            assert self.key is not None
+            return list(self.key[1])
+        comma = "," if max(self.shape, default=0) > 9 else ""  # where an index has two digits
+        labels = [f"{self.name}_{{{comma.join(str(i + 1) for i in place)}}}" for place in np.ndindex(self.shape)]
+        return list(map(Value, numbers[self.span].tolist(), labels if self.shape else [self.name]))
+
+    @property
+    def owned(self) -> Kind | None:
+        """Return the kind of the owner that it has the parameters of, or None."""
+        return None if self.key is None or isinstance(self.key[0], (int, type)) else kind_of(type(self.key[0]))
 
 
 class Layout:
     """Where the numbers of some arguments are in a flat array, from the keys that `read` gives and the chunks."""
 
-    def __init__(self, names: list[str], keys: tuple[Any, ...], chunks: list[Any]) -> None:
-        self.keys = keys
+    def __init__(self, names: list[str], keys: tuple[Key, ...], chunks: list[Any]) -> None:
+        self.count = len(keys)
         self.scalars = all(key is None for key in keys)
         shapes = [np.shape(chunk) for chunk in chunks]
         ends = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)]).tolist()
-        self.size = ends[-1]
-        self._chunks = [list(_chunks(name, key)) for name, key in zip(names, keys, strict=True)]
-        self.modules = any(_is_module(key) for chunks in self._chunks for _, key in chunks)
-        places = iter([(slice(a, b), shape) for a, b, shape in zip(ends, ends[1:], shapes, strict=False)])
-        self._places = [[next(places) for _ in found] for found in self._chunks]
-
-    def views(self, numbers: Any) -> list[Any]:
-        """Return the places of the chunks in a flat array, in the chunks' shapes."""
-        return [numbers[span].reshape(shape) for places in self._places for span, shape in places]
-
-    def arrays(self, numbers: Any) -> list[Any]:
-        """Return the places of each argument that is made of arrays alone, None for the others."""
-        return [
-            _assembled(key, iter([(numbers[span], shape) for span, shape in places]), in_place=True)
-            if _of_arrays(key)
-            else None
-            for key, places in zip(self.keys, self._places, strict=True)
+        self.size: int = ends[-1]
+        places = iter(zip(map(slice, ends, ends[1:]), shapes, strict=False))
+        self._structures = [_over_chunks(key) for key in keys]
+        self._chunks = [
+            [Chunk(name, inner, *next(places)) for name, inner in _named(name, key)]
+            for name, key in zip(names, keys, strict=True)
         ]
+        self.owners = any(chunk.owned is not None for chunk in self._all())
+
+    def _all(self) -> list[Chunk]:
+        return [chunk for chunks in self._chunks for chunk in chunks]
+
+    def views(self, numbers: Numbers) -> list[Numbers]:
+        """Return the places of the chunks in a flat array, in the chunks' shapes."""
+        return [chunk.view(numbers) for chunk in self._all()]
 
     def span(self, k: int) -> slice:
         """Return the place of argument k in a flat array."""
-        places = self._places[k]
-        return slice(places[0][0].start, places[-1][0].stop) if places else slice(0, 0)
+        chunks = self._chunks[k]
+        return slice(chunks[0].span.start, chunks[-1].span.stop) if chunks else slice(0, 0)
 
-    def leaves(self, numbers: Any) -> list[Value]:
-        """Return a leaf for each number, named after its argument; of a module its own parameters."""
-        found: list[Value] = []
-        for chunks, places in zip(self._chunks, self._places, strict=True):
-            for (name, key), (span, shape) in zip(chunks, places, strict=True):
-                if _is_module(key):
-                    found += key[1]
-                else:
-                    found += map(Value, numbers[span].tolist(), _labels(name, shape))
-        return found
+    def leaves(self, numbers: Numbers) -> list[Value]:
+        """Return a leaf for each number, named after its argument; of an owner its own parameters."""
+        return [leaf for chunk in self._all() for leaf in chunk.leaves(numbers)]
 
-    def structure(self) -> Structure:
-        """Return the structure of the arguments, in which a module is the list of its parameters, in order."""
-        return flatten(tuple(self._made(np.zeros(self.size), lambda key, numbers: numbers)))[1]
+    def structure(self, leaves: list[Any]) -> Structure:
+        """Return the structure of the arguments, in which an owner is the list of its parameters, in order."""
+        made = self._made(lambda chunk: chunk.of(leaves) if chunk.owned is None else leaves[chunk.span])
+        return flatten(tuple(made))[1]
 
     def arguments(self, leaves: list[Any]) -> list[Any]:
-        """Return the arguments, made of the leaves; a module is there as it is."""
-        return self._made(leaves, lambda key, _: key[0])
+        """Return the arguments, made of the leaves; an owner is there as it is."""
+        return self._made(lambda chunk: chunk.of(leaves))
 
-    def _made(self, numbers: Any, module: Callable[[Any, list[Any]], Any]) -> list[Any]:
-        return [
-            _assembled(key, iter([(numbers[span], shape) for span, shape in places]), module)
-            for key, places in zip(self.keys, self._places, strict=True)
-        ]
-
-    def in_place(self, numbers: Any) -> list[Any]:
+    def in_place(self, numbers: Numbers) -> list[Any]:
         """Return the arguments with a view of a flat array for each array, list of numbers and number."""
+        return self._made(lambda chunk: chunk.view(numbers))
+
+    def _made(self, f: Callable[[Chunk], Any]) -> list[Any]:
         return [
-            _assembled(key, iter([(numbers[span], shape) for span, shape in places]), in_place=True)
-            for key, places in zip(self.keys, self._places, strict=True)
+            structure.rebuild(map(f, chunks)) for structure, chunks in zip(self._structures, self._chunks, strict=True)
         ]
 
-    def part(self, k: int, numbers: Any) -> Any:
-        """Return numbers of a flat array in the structure of argument k; of a module, as its `state_dict`."""
-        return _assembled(self.keys[k], iter([(numbers[span], shape) for span, shape in self._places[k]]))
+    def reader(self, k: int, numbers: Numbers) -> Callable[[], Any]:
+        """Return the function that reads argument k from a flat array, as it was given; an owner as its state."""
+        return reader(self._structures[k], iter([chunk.reader(numbers) for chunk in self._chunks[k]]))
 
 
-def each(x: Any, f: Callable[[Any], Any]) -> Any:
-    """Apply a function to each array or number of a structure."""
-    if isinstance(x, dict):
-        return {key: each(part, f) for key, part in x.items()}
-    if isinstance(x, (list, tuple)):
-        parts = [each(part, f) for part in x]
-        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
-    return None if x is None else f(x)
+def reader(structure: Structure, readers: Iterator[Callable[[], Any]]) -> Callable[[], Any]:
+    """Return the function that makes a structure, of what other functions return for its leaves."""
+    if structure.kind is None:
+        return next(readers)
+    kind, rest = kind_of(structure.kind), structure.keys
+    assert kind is not None
+    unflatten, inner = kind.unflatten, [reader(part, readers) for part in structure.parts]
+    if structure.kind is dict:  # the usual case, of a model's weights
+        pairs = list(zip(rest, inner, strict=True))
+        return lambda: {key: read() for key, read in pairs}
+    return lambda: unflatten(rest, [read() for read in inner])
 
 
-def at(places: Any, numbers: Any) -> Any:
-    """Return numbers of a flat array in a structure of their places; a float is a number itself.
-
-    >>> at({"a": 1, "b": [2.5, 0]}, np.array([10.0, 20.0]))
-    {'a': 20.0, 'b': [2.5, 10.0]}
-    """
-
-    def one(place: Any) -> Any:
-        if not isinstance(place, np.ndarray):
-            return numbers.item(place) if isinstance(place, int) else place
-        if place.dtype == int:
-            return numbers[place]
-        return array([one(z) for z in place.ravel().tolist()], place.shape)
-
-    return each(places, one)
+def _is_container(key: Key) -> bool:
+    return key is not None and len(key) > 2 and isinstance(key[0], type)
 
 
-def _is_module(key: Any) -> bool:
-    return isinstance(key, tuple) and bool(key) and isinstance(key[0], Module)
+def _over_chunks(key: Key) -> Structure:
+    """Return the structure of an argument, with a leaf for each chunk."""
+    if key is None or not _is_container(key):
+        return LEAF
+    cls, rest, parts = key[:3]
+    return Structure(cls, rest, tuple([_over_chunks(part) for part in parts]))
 
 
-def _is_container(key: Any) -> bool:
-    return isinstance(key, tuple) and len(key) == 3 and isinstance(key[0], type)
-
-
-def _chunks(name: str, key: Any) -> Iterator[tuple[str, Any]]:
-    """Give the name and the key of each chunk of an argument."""
-    if _is_container(key):
-        kind, keys, parts = key
-        for k, part in enumerate(parts):
-            yield from _chunks(str(keys[k]) if kind is dict else f"{name}{k}", part)
-    else:
+def _named(name: str, key: Key) -> Iterator[tuple[str, Key]]:
+    """Yield the name and the key of each chunk of an argument."""
+    if key is None or not _is_container(key):
         yield name, key
-
-
-def _labels(name: str, shape: tuple[int, ...]) -> list[str]:
-    """Name the numbers of an array as the text does, $W_{21}$, with a comma where an index has two digits."""
-    if not shape:
-        return [name]
-    comma = "," if max(shape) > 9 else ""
-    return [f"{name}_{{{comma.join(str(i + 1) for i in place)}}}" for place in np.ndindex(shape)]
-
-
-def _of_arrays(key: Any) -> bool:
-    if _is_container(key):
-        return all(map(_of_arrays, key[2]))
-    return isinstance(key, tuple) and bool(key) and type(key[0]) is int
-
-
-def _state(key: Any, numbers: list[Any]) -> dict[str, Any]:
-    """Return the numbers of a module's parameters as its `state_dict`."""
-    module, parameters = key
-    found = dict(zip(parameters, numbers, strict=True))
-    return {path: _like(tree, found) for path, tree in module._entries()}
-
-
-def _assembled(
-    key: Any,
-    chunks: Iterator[tuple[Any, tuple[int, ...]]],
-    module: Callable[[Any, list[Any]], Any] = _state,
-    in_place: bool = False,
-) -> Any:
-    """Put chunks of numbers together; of a module as its state, unless said otherwise."""
-    if _is_container(key):
-        kind, keys, parts = key
-        found = [_assembled(part, chunks, module, in_place) for part in parts]
-        if kind is dict:
-            return dict(zip(keys, found, strict=True))
-        return kind(*found) if hasattr(kind, "_fields") else kind(found)
-    flat, shape = next(chunks)
-    if in_place:
-        return flat.reshape(shape)
-    if isinstance(flat, np.ndarray):
-        if key is not None and type(key[0]) is int:
-            return flat.reshape(shape).copy()
-        flat = flat.tolist()
-    if key is None:
-        return flat[0]
-    kind = key[0]
-    if type(kind) is int:
-        return array(flat, shape)
-    if kind == "leaves":
-        structure: Structure = key[1]
-        return structure.rebuild(flat)
-    if isinstance(kind, Module):
-        return module(key, flat)
-    return flat if kind is list else tuple(flat)
-
-
-def _like(tree: Any, numbers: dict[Value, float]) -> Any:
-    return numbers[tree] if isinstance(tree, Value) else [_like(part, numbers) for part in tree]
+        return
+    cls, rest, parts = key[:3]
+    kind = kind_of(cls)
+    assert kind is not None
+    names = kind.names(rest) if kind.names is not None else [f"{name}{k}" for k in range(len(parts))]
+    for inner, part in zip(names, parts, strict=True):
+        yield from _named(str(inner), part)

@@ -107,6 +107,10 @@ class Arrays:
 
         return of
 
+    def of(self, program: Program) -> Arrays:
+        """Return the same kind of runner, of another program."""
+        return Arrays(program)
+
     def way(self, steps: Steps, silent: Any) -> Way:
         """Return the steps on the way, with the operands that derivatives go to."""
         return Way([(*self.steps[k], needed) for k, needed in steps], silent, chooses(self.program, steps))

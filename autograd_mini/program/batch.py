@@ -13,17 +13,26 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import accumulate, pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..nn.words import count
+from ..given import count
 from ..ops import TOO_LARGE
-from .arguments import each, parted, read
+from ..structure import is_array, map_leaves
+from .arguments import parted, read
 from .lanes import Lanes
 from .runner import Batch, Blocks, way_back
 
+if TYPE_CHECKING:
+    from .arguments import Numbers
+    from .buffers import Workspace
+    from .programs import Programs
+    from .specialization import GradientRequest, Specialization
+
 __all__ = ["Batched"]
+
+Argnums: TypeAlias = "int | Sequence[int] | None"
 
 ALL = slice(None)  # examples of a batch
 PARTS = 8  # of a batch for each thread, which may have to wait before it begins
@@ -34,10 +43,10 @@ PLANS = 8  # sizes of blocks, and sets of derivatives, whose programs are kept
 
 
 class Batched:
-    """A compiled function, `compiled`, of batches; made by its method `vmap`."""
+    """A compiled function of batches; made by `Compiled.vmap`."""
 
-    def __init__(self, compiled: Any, in_axes: int | Sequence[int | None] | None, threads: int) -> None:
-        self._compiled = compiled
+    def __init__(self, programs: Programs, in_axes: int | Sequence[int | None] | None, threads: int) -> None:
+        self._programs = programs
         self._in_axes = in_axes
         self._threads = count("vmap: threads", threads)
 
@@ -47,7 +56,7 @@ class Batched:
         Raises:
             ValueError: the arrays have not the same number of examples, or none varies.
         """
-        run = _Run(self._compiled, self._axes(args), args)
+        run = _Run(self._programs, self._axes(args), args)
         run(self._threads)
         return run.values()
 
@@ -60,18 +69,19 @@ class Batched:
         >>> compile(lambda w, x: w * x).vmap((None, 0)).value_and_grad(3.0, [1.0, 2.0], argnums=(0, 1))
         (array([3., 6.]), (3.0, array([3., 3.])))
         """
-        run = _Run(self._compiled, self._axes(args), args)
-        asked = run.asked(run.entry, argnums)
+        run = _Run(self._programs, self._axes(args), args)
+        request = run.request(run.specialization, argnums)
+        assert request is not None
         run(self._threads, argnums)
-        return run.values(), asked.of(run.gradient)
+        return run.values(), request.of(run.gradient)
 
     def _axes(self, args: tuple[Any, ...]) -> list[int | None]:
         given = self._in_axes
         axes = [given] * len(args) if given is None or isinstance(given, int) else list(given)
-        name = self._compiled.name
+        name = self._programs.name
         if len(axes) != len(args):
             raise ValueError(f"{name}: in_axes has {len(axes)} entries, but {len(args)} arguments are given")
-        for k in parted(self._compiled._static, len(args))[0]:
+        for k in parted(self._programs.static, len(args))[0]:
             axes[k] = None
         if all(axis is None for axis in axes):
             raise ValueError(f"{name}: in_axes must say of some argument where its examples are counted")
@@ -86,127 +96,131 @@ def _pool(threads: int, process: int) -> ThreadPoolExecutor:
 class _Run:
     """The arrays of one call."""
 
-    def __init__(self, compiled: Any, axes: list[int | None], args: tuple[Any, ...]) -> None:
-        name = compiled.name
+    def __init__(self, programs: Programs, axes: list[int | None], args: tuple[Any, ...]) -> None:
+        name = programs.name
         whole = [x if axis is None else _first_axis(x, axis) for x, axis in zip(args, axes, strict=True)]
         chunks: list[Any] = []
         for x, axis in zip(whole, axes, strict=True):
             if axis is not None:
                 read(name, x, chunks)
-        sizes = {len(chunk) for chunk in chunks}
-        if len(sizes) != 1:
-            raise ValueError(f"{name}: the arguments must have the same number of examples, not {sorted(sizes)}")
-        self.size = sizes.pop()
-        self.compiled = compiled
+        self.programs = programs
+        self.arrays = _in_rows(name, chunks)
+        self.size = len(self.arrays[0])
 
         def one(array: Any, i: int) -> Any:
             return array[i] if self.size else np.ones(array.shape[1:])[()]  # to trace a function of no examples
 
         self.example: Callable[[int], tuple[Any, ...]] = lambda i: tuple(
-            x if axis is None else each(x, lambda array: one(array, i)) for x, axis in zip(whole, axes, strict=True)
+            x if axis is None else map_leaves(lambda array: one(array, i), x, is_array)
+            for x, axis in zip(whole, axes, strict=True)
         )
-        self.static = parted(compiled._static, len(args))[0]
+        self.static = parted(programs.static, len(args))[0]
         self.varies = tuple([axis is not None for k, axis in enumerate(axes) if k not in self.static])
-        self.arrays = [chunk.reshape(self.size, math.prod(chunk.shape[1:])) for chunk in chunks]
-        self.entry = self._entry(0)
-        self.places = self._places(self.entry)
+        self.specialization = self._of_example(0)
+        self.places = self._places()
 
-    def _entry(self, i: int) -> Any:
-        """Return the entry of an example, and keep the inputs, of which shared ones are those of all."""
-        entry, space, _ = self.compiled._run(self.example(i), fill=True)
-        self.numbers = space.inputs.copy()
-        entry.rooms.append(space.room)
-        return entry
+    def _of_example(self, i: int) -> Specialization:
+        """Return the program of an example, and keep its inputs, of which shared ones are those of all examples."""
+        found, self.numbers = self.programs.run(self.example(i), _inputs, fill=True)
+        return found
 
-    def _places(self, entry: Any) -> _Places:
+    def _places(self) -> _Places:
         """Return the places of the arguments' numbers, and keep them."""
-        found: _Places | None = entry.plans.get(self.varies)
+        plans, layout = self.specialization.plans, self.specialization.layout
+        found: _Places | None = plans.get(self.varies)
         if found is None:
-            layout = entry.layout
             varying = np.zeros(layout.size, dtype=bool)
             for k, mapped in enumerate(self.varies):
                 varying[layout.span(k)] = mapped
             slots, tables = np.flatnonzero(varying), []
-            ends = accumulate((array.shape[1] for array in self.arrays), initial=0)
-            for a, b in pairwise(ends):
+            for a, b in pairwise(accumulate((array.shape[1] for array in self.arrays), initial=0)):
                 first = int(slots[a]) if a < b else 0
                 tables.append(slice(first, first + b - a))
-            places: Any = np.flatnonzero(~varying)
-            first, size = int(places[0]) if places.size else 0, places.size
-            if (places == np.arange(first, first + size)).all():  # the usual case, which is faster
-                places = slice(first, first + size)
-            found = entry.plans[self.varies] = _Places(places, size, tables)
+            shared: Any = np.flatnonzero(~varying)
+            first, size = int(shared[0]) if shared.size else 0, shared.size
+            if (shared == np.arange(first, first + size)).all():  # the usual case, which is faster
+                shared = slice(first, first + size)
+            found = plans[self.varies] = _Places(shared, size, tables)
         return found
 
-    def asked(self, entry: Any, argnums: Any) -> Any:
+    def request(self, specialization: Specialization, argnums: Argnums) -> GradientRequest | None:
         """Return the derivatives that argnums asks for, None without any."""
         n = len(self.varies) + len(self.static)
-        return None if argnums is None else entry.asked(self.compiled.name, argnums, n, self.static)
+        return None if argnums is None else specialization.request(self.programs.name, argnums, n, self.static)
 
-    def __call__(self, threads: int, argnums: Any = None) -> None:
+    def __call__(self, threads: int, argnums: Argnums = None) -> None:
         """Run the examples; those that branch alike are run together."""
-        entry = self.entry
-        self.results = np.empty((len(entry.outputs), self.size))
+        found = self.specialization
+        self.results = np.empty((len(found.outputs), self.size))
         self.slopes: list[Any] = []  # for each table its derivatives, None where they are not wanted
         self.total = np.zeros(self.places.size)
-        if not entry.branches:
-            self._run(entry, ALL, threads, argnums)
+        if not found.branches:
+            self._run(found, ALL, threads, argnums)
             return
         left, groups = np.arange(self.size), 0
         while left.size:
             groups += 1
-            group = self._alike(entry, left) if groups <= GROUPS else left[:1]
-            self._run(entry, group, threads, argnums)
+            group = self._alike(found, left) if groups <= GROUPS else left[:1]
+            self._run(found, group, threads, argnums)
             left = np.setdiff1d(left, group, assume_unique=True)
             if left.size:
-                entry = self._entry(int(left[0]))
+                found = self._of_example(int(left[0]))
 
-    def _alike(self, entry: Any, examples: Any) -> Any:
-        """Return the examples that take all branches of an entry, which the first of them has."""
-        sides = [side for _, *pair, _ in entry.branches for side in pair]
+    def _alike(self, specialization: Specialization, examples: Any) -> Any:
+        """Return the examples that take all branches of a program, which the first of them has."""
+        sides = [side for _, *pair, _ in specialization.branches for side in pair]
         slots = [side for side in sides if isinstance(side, int)]
-        rows = iter(self._blocks(entry, examples, slots, 1, None)[0])
+        rows = iter(self._blocks(specialization, examples, slots, 1, None)[0])
         taken = np.ones(len(examples), dtype=bool)
-        for compare, *pair, outcome in entry.branches:
+        for compare, *pair, outcome in specialization.branches:
             left, right = (next(rows) if isinstance(side, int) else side for side in pair)
             taken &= compare(left, right) == outcome
         taken[0] = True  # it does not hold, perhaps, where sums round otherwise than Python's
         return examples[taken]
 
-    def _run(self, entry: Any, examples: Any, threads: int, argnums: Any) -> None:
-        """Run some examples by the program of an entry."""
-        if entry.trace.out != self.entry.trace.out:
-            structures = f"{self.entry.trace.out}, but that of example {examples[0]} is {entry.trace.out}"
-            raise ValueError(f"{self.compiled.name}: the result of example 0 is {structures}")
-        slots = [z for z in entry.outputs if isinstance(z, int)]
-        asked = self.asked(entry, argnums)
-        found, slopes = self._blocks(entry, examples, slots, threads, asked)
-        if examples is ALL and len(slots) == len(entry.outputs):
+    def _run(self, specialization: Specialization, examples: Any, threads: int, argnums: Argnums) -> None:
+        """Run some examples by a program."""
+        out, first = specialization.trace.out, self.specialization.trace.out
+        if out != first:
+            structures = f"{first}, but that of example {examples[0]} is {out}"
+            raise ValueError(f"{self.programs.name}: the result of example 0 is {structures}")
+        outputs = specialization.outputs
+        slots = [z for z in outputs if isinstance(z, int)]
+        request = self.request(specialization, argnums)
+        found, slopes = self._blocks(specialization, examples, slots, threads, request)
+        if examples is ALL and len(slots) == len(outputs):
             self.results = found
         else:
             rows = iter(found)
-            for k, out in enumerate(entry.outputs):
-                self.results[k, examples] = next(rows) if isinstance(out, int) else out
+            for k, z in enumerate(outputs):
+                self.results[k, examples] = next(rows) if isinstance(z, int) else z
         if examples is ALL:
             self.slopes = slopes
-        elif asked is not None:
+        elif request is not None:
             if not self.slopes:
                 self.slopes = [None if part is None else np.zeros((self.size, part.shape[1])) for part in slopes]
             for whole, part in zip(self.slopes, slopes, strict=True):
                 if part is not None:
                     whole[examples] = part
-        if self.compiled._check:
+        if self.programs.check:
             infinite = ~np.isfinite(self.results[:, examples]).all(axis=0)
             for i in np.arange(self.size)[examples][infinite].tolist():
-                self.compiled(*self.example(i))  # which raises
+                self.programs.run(self.example(i), _inputs)  # which raises
 
-    def _blocks(self, entry: Any, examples: Any, slots: list[int], threads: int, asked: Any) -> tuple[Any, list[Any]]:
+    def _blocks(
+        self,
+        specialization: Specialization,
+        examples: Any,
+        slots: list[int],
+        threads: int,
+        request: GradientRequest | None,
+    ) -> tuple[Any, list[Any]]:
         """Run examples block by block; return the numbers at some places, and the derivatives in each table."""
         arrays = [array[examples] for array in self.arrays]
-        m = len(arrays[0])
-        width = _width(entry.program.size - len(self.total) - len(entry.program.constants), m)
+        m, program = len(arrays[0]), specialization.program
+        width = _width(program.size - self.places.size - len(program.constants), m)
         count, rest = divmod(m, width)
-        plan = self._plan(entry, slots, asked, width)
+        plan = self._plan(specialization, slots, request, width)
         results = np.empty((len(slots), m))
         slopes = _tables([array.shape if some else None for array, some in zip(arrays, plan.wanted, strict=True)])
         numbers = self.numbers[self.places.shared]
@@ -216,34 +230,36 @@ class _Run:
         plan.run(tables, totals, numbers, count, threads)
         if rest:
             here = slice(count * width, m)
-            plan = self._plan(entry, slots, asked, rest)
+            plan = self._plan(specialization, slots, request, rest)
             plan.run([table[here] for table in tables], totals[count:], numbers, 1, 1)
-        if asked is not None:
+        if request is not None:
             self.total += totals[0] if len(totals) == 1 else totals.sum(axis=0)
         return results, slopes
 
-    def _plan(self, entry: Any, slots: list[int], asked: Any, width: int) -> _Plan:
+    def _plan(
+        self, specialization: Specialization, slots: list[int], request: GradientRequest | None, width: int
+    ) -> _Plan:
         """Return the plan of a block, and keep it."""
-        key = self.varies, tuple(slots), asked, width
-        found: _Plan | None = entry.plans.get(key)
+        plans, key = specialization.plans, (self.varies, tuple(slots), request, width)
+        found: _Plan | None = plans.get(key)
         if found is None:
-            if len(entry.plans) >= PLANS:
-                entry.plans.pop(next(iter(entry.plans)), None)
-            found = entry.plans[key] = _Plan(entry, self.places.tables, slots, asked, width)
+            if len(plans) >= PLANS:
+                plans.pop(next(iter(plans)), None)
+            found = plans[key] = _Plan(specialization, self.places.tables, slots, request, width)
         return found
 
     def values(self) -> Any:
         """Return the results in the structure of the function's."""
-        places = self.entry.trace.out.rebuild(range(len(self.entry.outputs)))
-        return each(places, lambda place: _examples_first(self.results, place))
+        found = self.specialization
+        return found.out.rebuild([_examples_first(self.results, index) for index in found.indices])
 
     def gradient(self, k: int) -> Any:
         """Return the derivatives in argument k."""
-        layout = self.entry.layout
+        layout = self.specialization.layout
         if not self.varies[k]:
             slopes = np.zeros(layout.size)
             slopes[self.places.shared] = self.total
-            return layout.part(k, slopes)
+            return layout.reader(k, slopes)()
         starts = [table.start for table in self.places.tables]
 
         def of(place: Any) -> Any:
@@ -253,7 +269,21 @@ class _Run:
                 return np.zeros((self.size, *shape))
             return self.slopes[starts.index(int(np.ravel(place)[0]))].reshape(self.size, *shape)
 
-        return each(layout.part(k, np.arange(layout.size)), of)
+        return map_leaves(of, layout.reader(k, np.arange(layout.size))(), is_array)
+
+
+def _inputs(workspace: Workspace, _: GradientRequest | None) -> tuple[Specialization, Numbers]:
+    """Return a program with a copy of its inputs."""
+    return workspace.specialization, workspace.inputs.copy()
+
+
+def _in_rows(name: str, chunks: list[Any]) -> list[Any]:
+    """Return arrays with the examples along the first axis as tables, with a row for each example."""
+    sizes = {len(chunk) for chunk in chunks}
+    if len(sizes) != 1:
+        raise ValueError(f"{name}: the arguments must have the same number of examples, not {sorted(sizes)}")
+    (size,) = sizes
+    return [chunk.reshape(size, math.prod(chunk.shape[1:])) for chunk in chunks]
 
 
 def _tables(shapes: list[Any]) -> list[Any]:
@@ -284,12 +314,20 @@ def _width(numbers: int, examples: int) -> int:
 class _Plan:
     """The program of a block of examples, and the buffers of blocks that have been run."""
 
-    def __init__(self, entry: Any, tables: list[slice], slots: list[int], asked: Any, width: int) -> None:
-        one, z = entry.program, entry.output if asked is not None else None
+    def __init__(
+        self,
+        specialization: Specialization,
+        tables: list[slice],
+        slots: list[int],
+        request: GradientRequest | None,
+        width: int,
+    ) -> None:
+        one, layout = specialization.program, specialization.layout
+        z = specialization.output if request is not None else None
         self.lanes = lanes = Lanes(one, tables, slots if z is None else [*slots, z], width)
-        self.runner = type(entry.runner)(lanes.program)
+        self.runner = specialization.runner.of(lanes.program)
         outputs = [(int(lanes.place[slot]), int(lanes.step[slot]), 0) for slot in slots]
-        spans = [entry.layout.span(k) for k in asked.places] if asked is not None else []
+        spans = [layout.span(k) for k in request.places] if request is not None else []
         self.wanted = [any(span.start <= table.start < span.stop for span in spans) for table in tables]
         slopes = [place for place, wanted in zip(lanes.tables, self.wanted, strict=True) if wanted]
         self.batch = Batch(width, lanes.tables, outputs, slopes, len(lanes.shared))
@@ -344,29 +382,34 @@ class _Plan:
             return d, self.runner.blocks(self.batch, d, grad)
 
 
-def _examples_first(table: Any, place: Any) -> Any:
+def _examples_first(table: Numbers, place: Any) -> Numbers:
     """Return a row of a table, or an array of rows, with the examples along the first axis."""
     if isinstance(place, int):
-        return table[place]
+        return table[place]  # type: ignore[no-any-return]  # a row
     return np.ascontiguousarray(np.moveaxis(table[np.asarray(place, dtype=int)], -1, 0))
 
 
 def _is_table(x: Any) -> bool:
-    """Return whether lists hold nothing but numbers, and so stand for an array."""
-    return all(map(_is_table, x)) if isinstance(x, (list, tuple)) else isinstance(x, (int, float))
+    """Return whether it is an array, or lists that hold nothing but numbers and so stand for one."""
+    return is_array(x) or _is_numbers(x)
+
+
+def _is_numbers(x: Any, axes: int = 64) -> bool:  # more than NumPy's arrays have
+    if isinstance(x, (list, tuple)):
+        return axes > 0 and all(_is_numbers(part, axes - 1) for part in x)
+    return isinstance(x, (int, float))
 
 
 def _first_axis(x: Any, axis: int) -> Any:
     """Return an argument with the examples along the first axis of each of its arrays; a list of numbers is one."""
-    if isinstance(x, dict):
-        return {key: _first_axis(part, axis) for key, part in x.items()}
-    if isinstance(x, (list, tuple)) and not _is_table(x):
-        parts = [_first_axis(part, axis) for part in x]
-        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+    return map_leaves(lambda part: _moved(part, axis), x, _is_table)
+
+
+def _moved(x: Any, axis: int) -> Numbers:
     try:
-        if type(x) is np.ndarray and x.dtype == float and axis == 0 and x.flags.c_contiguous and x.ndim:
+        if type(x) is np.ndarray and x.dtype == float and x.ndim and axis == 0 and x.flags.c_contiguous:
             return x  # the usual case
-        return None if x is None else np.ascontiguousarray(np.moveaxis(np.asarray(x, dtype=float), axis, 0))
+        return np.ascontiguousarray(np.moveaxis(np.asarray(x, dtype=float), axis, 0))
     except OverflowError:
         raise OverflowError(f"vmap: {TOO_LARGE}") from None
     except np.exceptions.AxisError:

@@ -122,6 +122,10 @@ class Kernels:
             dtype=np.int64,
         )  # fmt: skip
 
+    def of(self, program: Program) -> Kernels:
+        """Return the same kind of runner, of another program."""
+        return Kernels(program)
+
     def way(self, steps: Steps, silent: Any) -> Way:
         """Return the code of the instructions on the way, with marks at the operands that derivatives go to."""
         code = self.code[[k for k, _ in steps]]

@@ -25,6 +25,9 @@ class Runner(Protocol):
 
     room: int  # how many numbers more the arrays must have, for its own use
 
+    def of(self, program: Program) -> Runner:
+        """Return the same kind of runner, of another program."""
+
     def way(self, steps: Steps, silent: Any) -> Way:
         """Return the way backward along some steps; the inputs `silent` are wanted, and get no derivative."""
 

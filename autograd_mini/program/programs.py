@@ -1,0 +1,211 @@
+"""The programs of a function: each found by the arguments of a call, or traced, and run.
+
+This module has what is kept between calls. It must not know the ways to call, and not how a program is made or run.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..ops import TOO_LARGE
+from ..structure import flatten
+from ..traces import TraceWarning, trace_call, trace_graph
+from ..value import assignments, by_ieee
+from .arguments import NUMBERS, Key, Layout, parted, read, typed
+from .buffers import Buffer, Workspace
+from .specialization import GradientRequest, Specialization
+
+__all__ = ["Programs"]
+
+T = TypeVar("T")
+WAYS = 64  # the programs that are kept of one structure of arguments, each for other branches
+
+
+class Programs:
+    """The programs of a function, or of a graph that exists, and the buffers that they run in."""
+
+    def __init__(
+        self, name: str, f: Callable[..., Any] | None, static: tuple[int, ...], check: bool, runner: str | None
+    ) -> None:
+        self.name, self.function = name, f
+        self.static, self.check, self.runner = static, check, runner
+        self._kept: dict[Any, list[Specialization]] = {}
+        self._free: list[Buffer] = []  # which no call is using; to pop and to append are safe among threads
+        self._graph: tuple[Any, Any] | None = None  # outputs and inputs, where there is no function
+        self._checked = assignments()  # when the numbers that programs keep of outside were last looked at
+        self._calls = 0  # of functions with several programs
+        self._warned = False
+
+    def run(
+        self,
+        args: tuple[Any, ...],
+        use: Callable[[Workspace, GradientRequest | None], T],
+        argnums: int | Sequence[int] | None = None,
+        *,
+        fill: bool = False,
+    ) -> T:
+        """Run the program for some arguments; with argnums also backward. Return what `use` makes of its workspace.
+
+        With `fill` the numbers of the arguments are put in their places, and nothing is run unless there are branches.
+        """
+        name = self.name
+        if assignments() != self._checked:
+            self.drop_moved()
+        places: list[int] = []  # of static arguments
+        chunks: Any = []
+        keys: tuple[Key, ...]
+        key: Any
+        if self.static:
+            places, others = parted(self.static, len(args))
+            keys = tuple([read(name, args[k], chunks) for k in others])
+            key = keys, tuple([(k, typed(args[k])) for k in places])
+        elif NUMBERS.issuperset(map(type, args)):
+            chunks = args
+            key = keys = (None,) * len(args)
+        else:
+            key = keys = tuple([read(name, x, chunks) for x in args])
+        try:
+            kept = self._kept.get(key)
+        except TypeError:
+            wrong = f"static arguments must be hashable, not {[args[k] for k in places]}"
+            beside = "what a container keeps beside its parts must be hashable"
+            raise TypeError(f"{name}: {wrong if places else beside}") from None
+        if kept is None:
+            kept = self._new(key, args)
+        try:
+            buffer = self._free.pop()
+        except IndexError:
+            buffer = Buffer()
+        request = None
+        for found in kept:
+            if argnums is not None:
+                request = found.request(name, argnums, len(args), places)
+            workspace = buffer.workspace(found)
+            workspace.fill(chunks)
+            if (fill and not found.branches) or workspace.run(request):
+                if len(kept) > 1:
+                    self._calls += 1
+                    found.called = self._calls
+                break
+        else:
+            found = self._keep(self._traced(args, places, keys, chunks), kept)
+            if argnums is not None:
+                request = found.request(name, argnums, len(args), places)
+            workspace = buffer.workspace(found)
+            workspace.fill(chunks)
+            if not fill or found.branches:
+                # Not asked again whether branches hold: where sums round otherwise than Python's, they may not.
+                workspace.run(request, ask=False)
+        if self.check and not fill:
+            found.require_finite(workspace.d)
+        result = use(workspace, request)
+        self._free.append(buffer)  # not where an error was raised on the way: its derivatives may be in disorder
+        return result
+
+    def all(self) -> list[Specialization]:
+        """Return all programs that are kept."""
+        if assignments() != self._checked:
+            self.drop_moved()
+        return [found for kept in self._kept.values() for found in kept]
+
+    def drop_moved(self) -> bool:
+        """Let go of programs with constants that are numbers of Values of outside, where these are others by now."""
+        now = assignments()
+        moved = [key for key, kept in self._kept.items() if any(found.trace.moved() is not None for found in kept)]
+        if moved and self._graph is not None:
+            self.take_graph(*self._graph)  # or an error, at the next call again
+        else:
+            for key in moved:
+                self._kept[key] = [found for found in self._kept[key] if found.trace.moved() is None]
+        self._checked = now
+        return bool(moved)
+
+    def take_graph(self, outputs: Any, inputs: Any) -> None:
+        """Make the program of a graph that exists."""
+        self._graph = outputs, inputs
+        traced = trace_graph(outputs, inputs)
+        chunks: list[Any] = []
+        keys = (read("compile", traced.into.parts[0].rebuild(traced.primals), chunks),)
+        self._kept = {keys: [Specialization(traced, Layout(["x"], keys, chunks), self.runner)]}
+
+    def _new(self, key: Any, args: tuple[Any, ...]) -> list[Specialization]:
+        """Return the list of programs for arguments of a structure that was not met before."""
+        if self.function is None:
+            into = " or ".join(str(found.trace.into) for found in self.all())
+            raise TypeError(f"{self.name}: the inputs must have the structure {into}, not {flatten(args)[1]}")
+        kept: list[Specialization] = []
+        self._kept[key] = kept
+        return kept
+
+    def _keep(self, made: Specialization, kept: list[Specialization]) -> Specialization:
+        """Keep a program beside those of other branches, if it is new, and return the one to run.
+
+        The one that was not called for longest makes room.
+        """
+        for other in kept:
+            if made.branches and other.branches == made.branches:
+                return other
+        if len(kept) == WAYS:
+            kept.remove(min(kept, key=lambda other: other.called))
+            if not self._warned:
+                self._warned = True
+                warnings.warn(
+                    f"{self.name}: its branches have gone more than {WAYS} ways, each of which is traced and kept as a "
+                    "program of its own; from now on programs are dropped and traced again. Branch on fewer numbers, "
+                    "or name in static_argnums what they are compared with",
+                    TraceWarning,
+                    stacklevel=4,
+                )
+        self._calls += 1
+        made.called = self._calls
+        kept.append(made)
+        return made
+
+    def _traced(
+        self, args: tuple[Any, ...], static: list[int], keys: tuple[Key, ...], chunks: list[Any]
+    ) -> Specialization:
+        """Trace the function as it goes with these numbers, and return its program."""
+        f = self.function
+        if f is None:
+            raise ValueError(f"{self.name}: Python code would have taken another branch with these numbers")
+        dynamic = [k for k in range(len(args)) if k not in static]
+        layout = Layout(_names(f, dynamic), keys, chunks)
+        numbers = np.zeros(layout.size)
+        try:
+            for place, chunk in zip(layout.views(numbers), chunks, strict=True):
+                place[...] = chunk
+        except OverflowError:
+            raise OverflowError(f"{self.name}: {TOO_LARGE}") from None
+        leaves = layout.leaves(numbers)
+        if len(set(leaves)) != len(leaves):
+            raise ValueError(f"{self.name}: the same parameter is in two of the modules that are given")
+        whole = dict(zip(dynamic, layout.arguments(leaves), strict=True)) | {k: args[k] for k in static}
+        with by_ieee():
+            made = trace_call(self.name, lambda: f(*(whole[k] for k in range(len(args)))), leaves)
+        made = replace(made if self.check else made.by_rows(), into=layout.structure(leaves))
+        return Specialization(made, layout, self.runner)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {**vars(self), "_free": [], "_graph": None, "_checked": 0}
+        try:
+            pickle.dumps(self.function)
+        except (AttributeError, TypeError, pickle.PicklingError):  # a lambda, a closure
+            state["function"] = None
+        return state
+
+
+def _names(f: Callable[..., Any], places: list[int]) -> list[str]:
+    """Name arguments after the function's parameters."""
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):  # of a function in C
+        parameters = []
+    named = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return [named[place] if place < len(named) else f"x{place}" for place in places]

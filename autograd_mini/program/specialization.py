@@ -1,0 +1,119 @@
+"""A function's program for one structure of arguments and one way through its branches.
+
+This module has what a trace is made into, once: its program, where results stand, and what a gradient request asks for.
+It must not know the arrays of a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..structure import flatten, is_array
+from ..traces import COMPARE, Trace
+from ..value import Value
+from .arguments import Layout, Numbers, reader
+from .kernels import runner as runner_of
+from .lift import lift
+from .runner import Way, way_back
+
+__all__ = ["GradientRequest", "Specialization"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class GradientRequest:
+    """The arguments in which `argnums` asks for derivatives."""
+
+    places: list[int]  # of the arguments that are not static
+    single: bool
+    way: Way | None  # back; None where the result is a constant
+    everything: bool  # all arguments, in order
+
+    def of(self, part: Callable[[int], T]) -> T | tuple[T, ...]:
+        """Return the parts that are asked for."""
+        if self.single:
+            return part(self.places[0])
+        return tuple([part(k) for k in self.places])
+
+
+class Specialization:
+    """A trace with its program, and where arguments go and results come from."""
+
+    def __init__(self, traced: Trace, layout: Layout, runner: str | None) -> None:
+        self.trace = traced.fold_constants().common_subexpressions().dead_code()
+        self.layout = layout
+        self.program = lift(self.trace)
+        self.runner = runner_of(self.program, runner)
+        self.called = 0  # the last call, where there are several programs
+        slots = self.program.slots.tolist()
+        self.outputs: list[int | float] = [slots[z] if isinstance(z, int) else z for z in self.trace.outputs]
+        self.output = self.outputs[0] if self.trace.out.kind is None and isinstance(self.outputs[0], int) else None
+        self.indices, self.out = flatten(self.trace.out.rebuild(range(len(self.outputs))), is_array)  # of outputs
+        self.branches = [
+            (COMPARE[b.sign], slots[b.left], slots[b.right] if isinstance(b.right, int) else b.right, b.outcome)
+            for b in self.trace.branches
+        ]
+        self._requests: dict[int | tuple[int, ...], GradientRequest] = {}
+        self.plans: dict[Any, Any] = {}  # of the module `batch`
+
+    def request(self, name: str, argnums: int | Sequence[int], n: int, static: list[int]) -> GradientRequest:
+        """Return the derivatives that argnums asks for, of n arguments of which those at some places are static."""
+        kind = type(argnums)
+        if kind is not int and kind is not tuple:  # of NumPy, a list
+            argnums = int(argnums) if hasattr(argnums, "__index__") else tuple(argnums)
+        found = self._requests.get(argnums)  # type: ignore[arg-type]  # it is one of the two by now
+        return found or self._new_request(name, argnums, n, static)  # type: ignore[arg-type]
+
+    def _new_request(self, name: str, argnums: int | tuple[int, ...], n: int, static: list[int]) -> GradientRequest:
+        self.trace.require_one_output()
+        dynamic = {k: i for i, k in enumerate(k for k in range(n) if k not in static)}
+        several = argnums if isinstance(argnums, tuple) else (argnums,)
+        for k in several:
+            if not -n <= k < n or k % n not in dynamic:
+                are = "is 1 argument" if n == 1 else f"are {n} arguments"
+                given = f"there {are}" + f", of which {static} are static" * bool(static)
+                raise ValueError(f"{name}: argnums {argnums}, but {given}")
+        places = [dynamic[k % n] for k in several]
+        way = None
+        if self.output is not None:
+            spans = [self.layout.span(k) for k in places]
+            way = self.runner.way(*way_back(self.program, self.output, spans))
+        everything = several is argnums and places == list(range(len(dynamic)))
+        made = self._requests[argnums] = GradientRequest(places, several is not argnums, way, everything)
+        return made
+
+    def holds(self, d: Numbers) -> bool:
+        """Return whether Python code would have taken the branches that were traced."""
+        return all(
+            compare(d[x], d[y] if isinstance(y, int) else y) == outcome for compare, x, y, outcome in self.branches
+        )
+
+    def require_finite(self, d: Numbers) -> None:
+        """Raise Python's own error where a result is nan or inf."""
+        if not all(np.isfinite(d[z]) for z in self.outputs if isinstance(z, int)):
+            named = zip(d[: self.program.inputs].tolist(), self.trace.inputs, strict=True)
+            self.trace._run([Value(x, label) for x, label in named])
+
+    def reader(self, d: Numbers) -> Callable[[], Any]:
+        """Return the function that reads the outputs, in their structure, from the array of a run."""
+        return reader(self.out, iter([self._reader(index, d) for index in self.indices]))
+
+    def _reader(self, index: int | Numbers, d: Numbers) -> Callable[[], Any]:
+        """Return the function that reads an output, or an array of outputs."""
+        if isinstance(index, int):
+            place = self.outputs[index]
+            return partial(d.item, place) if isinstance(place, int) else lambda: place
+        places = [self.outputs[i] for i in index.flat]
+        if all(isinstance(place, int) for place in places):
+            return partial(d.__getitem__, np.array(places, dtype=int).reshape(index.shape))
+        readers = [self._reader(i, d) for i in index.flat]
+        return lambda: np.array([read() for read in readers]).reshape(index.shape)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_requests": {}, "plans": {}}
