@@ -290,7 +290,8 @@ def test_gradients_of_different_shapes_are_not_added() -> None:
     c = ag.compile(lambda w, x: sum(w * w) * x, runner="numpy")
     for w in (np.ones(3), np.ones(1)):  # called here, so that a pickle has both programs
         c.grad(w, 1.0)
-    with ThreadPoolExecutor(1) as pool, pytest.raises(ValueError, match=r"shapes array\(3,\) and array\(1,\) cannot be added"):
+    wrong = r"shapes array\(3,\) and array\(1,\) cannot be added"
+    with ThreadPoolExecutor(1) as pool, pytest.raises(ValueError, match=wrong):
         c.value_and_grad_over([(np.ones(3), 1.0), (np.ones(1), 1.0)], executor=pool)
 
 
