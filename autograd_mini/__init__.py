@@ -37,12 +37,12 @@ from typing import TYPE_CHECKING, Any
 from . import uncompiled as _uncompiled
 
 if _os.environ.get("AUTOGRAD_MINI_COMPILE") == "0":
-    _uncompiled.take_sources(__name__, "ops", "value")
+    _uncompiled.take_sources(__name__, "ops", "value", "edges")
 else:
-    _uncompiled.take_installed(__name__, "ops", "value")
+    _uncompiled.take_installed(__name__, "ops", "value", "edges")
 
 from .check import GradientError as GradientError, audit as audit, check_grads as check_grads
-from .derivation import Explanation as Explanation, Path as Path, Paths as Paths, explain as explain, paths as paths
+from .derivation import Explanation as Explanation, explain as explain
 from .diagnosis import (
     AnomalyError as AnomalyError,
     Blame as Blame,
@@ -141,6 +141,7 @@ from .ops import (
     where as where,
     xlogy as xlogy,
 )
+from .routes import Path as Path, Paths as Paths, paths as paths
 from .structure import register_container as register_container
 from .traces import (
     BranchError as BranchError,

@@ -24,6 +24,7 @@ DIRECTIVES = {
     # The rules are Python's own, to the last error message; in value.py the arithmetic is C's.
     "autograd_mini.ops": {**COMMON, "annotation_typing": False},
     "autograd_mini.value": {**COMMON, "cdivision": True, "cpow": True},
+    "autograd_mini.edges": COMMON,
     # What is done at every call of a compiled function, as it stands.
     **{
         f"autograd_mini.program.{name}": {**COMMON, "annotation_typing": False}

@@ -1,6 +1,6 @@
 """Derivatives checked against differences of the function itself.
 
-This room owns `check_grads` for functions and `audit` for graphs that exist. They name the local
+This module owns `check_grads` for functions and `audit` for graphs that exist. They name the local
 derivative that is wrong, not only the leaf where it shows. It must not know our tests.
 """
 
@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .edges import Edge, derivatives_of, edges_of
 from .given import instead_of_a_value
 from .ops import number
 from .printing import format_number, names_of
 from .stale import require_fresh
 from .structure import flatten
 from .transform import Linear, jvp, vjp
-from .value import Value, derivatives_of, primal, topological_order, weights_of
+from .value import Value, number_of, primal, topological_order
 
 __all__ = ["Audit", "AuditRow", "GradientError", "audit", "check_grads"]
 
@@ -27,7 +28,7 @@ STEP = sys.float_info.epsilon**0.2  # the best step of a difference of fourth or
 
 
 class GradientError(AssertionError):
-    """Say which derivative is wrong: `op`, `node`, `analytic`, `numeric` and `step` as data."""
+    """A derivative is wrong; `op`, `node`, `analytic`, `numeric` and `step` have the facts as data."""
 
     def __init__(
         self,
@@ -137,18 +138,18 @@ def check_grads(
         )
     except ValueError as end:
         raise ValueError(f"check_grads of {name}: {end}") from None
-    found = {}
+    derivatives = {}
     if "fwd" in modes:
-        found["forward"] = math.fsum(w * x for w, x in zip(weights, tangent, strict=True))
+        derivatives["forward"] = math.fsum(w * x for w, x in zip(weights, tangent, strict=True))
     if "rev" in modes:
         value, pullback = vjp(f, *args)
         cotangents = flatten(pullback(flatten(value)[1].rebuild(weights)))[0]
-        found["reverse"] = math.fsum(d * x for d, x in zip(direction, cotangents, strict=True))
+        derivatives["reverse"] = math.fsum(d * x for d, x in zip(direction, cotangents, strict=True))
     start = structure.rebuild(map(Value, numbers))
     outputs = [z for z in flatten(f(*start))[0] if isinstance(z, Value)]
     if (wrong := _wrong_partial(name, outputs, h)) is not None:
         raise wrong
-    for mode, derivative in found.items():
+    for mode, derivative in derivatives.items():
         if not abs(derivative - expected) <= atol + rtol * max(abs(expected), abs(derivative)) + 10 * error:
             summary = (
                 f"{name}: the {mode} derivative is {derivative!r}, differences give {expected!r} (step {used:.1g})"
@@ -173,13 +174,14 @@ def _wrong_partial(name: str, outputs: list[Value], h: float) -> GradientError |
     """Find a node whose local derivative is not the slope of its function."""
     order = topological_order(*outputs)
     for node in order:
-        for i, analytic, numeric, error, step in _local_slopes(node, h):
+        for edge, numeric, error, step in _local_slopes(node, h):
+            analytic = edge.weight
             if abs(analytic - numeric) <= 1e-6 * max(1.0, abs(analytic), abs(numeric)) + 10 * error:
                 continue
             assert node.op is not None
             where = names_of(order, outputs[-1])[node]
             return GradientError(
-                f"{name}: wrong is the partial of {node.op.name} in {node.op.operands[i]} at node {where}: "
+                f"{name}: wrong is the partial of {node.op.name} in {node.op.operands[edge.operand]} at node {where}: "
                 f"the rule says {analytic!r}, differences of its function {numeric!r} (step {step:.1g})",
                 node.op.name,
                 where,
@@ -191,7 +193,7 @@ def _wrong_partial(name: str, outputs: list[Value], h: float) -> GradientError |
 
 
 def _excuse(outputs: list[Value], h: float) -> str:
-    """Say what else makes a derivative differ: a number, a kink, or a way around the graph."""
+    """Return another cause for the difference: a number, a kink, or a way around the graph."""
     order = topological_order(*outputs)
     names = names_of(order, outputs[-1]) if outputs else {}
     bad = next((node for node in order if not math.isfinite(primal(node))), None)
@@ -217,28 +219,24 @@ def _distance_to_kink(node: Value) -> float:
 
 
 def _numbers(node: Value) -> list[float]:
-    return [primal(x) if isinstance(x, Value) else x for x in node.operands]
+    return [number_of(x) for x in node.operands]
 
 
-def _local_slopes(node: Value, h: float) -> Iterable[tuple[int, float, float, float, float]]:
-    """Yield operand, partial, difference, its error and its step, wherever differences can be taken."""
+def _local_slopes(node: Value, h: float) -> Iterable[tuple[Edge, float, float, float]]:
+    """Yield each edge with the difference, its error and its step, wherever differences can be taken."""
     if node.op is None or _distance_to_kink(node) < 10 * h:
         return
-    xs, weights = _numbers(node), iter(weights_of(node))
-    function = node.op.function
-    for i, x in enumerate(node.operands):
-        if not isinstance(x, Value):
-            continue
-        weight = next(weights)
+    xs, function = _numbers(node), node.op.function
+    for edge in edges_of(node):
 
-        def moved(t: float, i: int = i) -> float:
+        def moved(t: float, i: int = edge.operand) -> float:
             return function(*(x + t * (i == j) for j, x in enumerate(xs)))
 
         try:
-            found = settled(moved, h * max(1.0, abs(xs[i])))
+            slope = settled(moved, h * max(1.0, abs(xs[edge.operand])))
         except ValueError:  # the end of the domain
             continue
-        yield i, weight, *found
+        yield edge, *slope
 
 
 @dataclass(frozen=True)
@@ -253,7 +251,7 @@ class AuditRow:
 
     @property
     def agrees(self) -> bool:
-        """Say whether the three are the same, as far as differences can tell."""
+        """Return whether the three are the same, as far as differences can tell."""
         tolerance = 1e-6 * max(1.0, abs(self.reverse)) + 10 * self.error
         same = math.isclose(self.reverse, self.forward, rel_tol=1e-9, abs_tol=1e-12)
         return same and abs(self.reverse - self.numeric) <= tolerance
@@ -304,7 +302,7 @@ def audit(output: Value) -> Audit:
             continue
 
         def moved(t: float, leaf: Value = leaf) -> float:
-            held: dict[Any, float] = {}
+            held: dict[Value, float] = {}
             for node in order:
                 if node.op is None:
                     held[node] = primal(node) + t * (node is leaf)
@@ -317,5 +315,5 @@ def audit(output: Value) -> Audit:
             numeric, error, _ = settled(moved, STEP * max(1.0, abs(primal(leaf))))
         except ValueError:  # the end of a domain
             numeric, error = math.nan, math.inf
-        rows.append(AuditRow(names[leaf], derivatives[leaf], forward, numeric, error))
+        rows.append(AuditRow(names[leaf], derivatives[leaf], number_of(forward), numeric, error))
     return Audit(rows)

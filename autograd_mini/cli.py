@@ -1,6 +1,6 @@
 """The command `autograd-mini`: an expression in, its graph, its derivatives and its picture out.
 
-This room owns arguments, messages and exit codes: 0, 2 for bad input, 1 for what the machine lacks.
+This module owns arguments, messages and exit codes: 0, 2 for bad input, 1 for what the machine lacks.
 """
 
 from __future__ import annotations

@@ -1,99 +1,34 @@
-r"""The chain rule written out: derivations and paths, as data and then as text or LaTeX.
+r"""The chain rule written out: derivations as data, and then as text or LaTeX.
 
-This room owns the explanation of a derivative: `explain` writes
-$\frac{dJ}{dx} = \sum_u \frac{dJ}{du} \frac{du}{dx}$ with symbols and then with numbers, and `paths`
-lists the products of edge weights whose sum it is. It reads a graph and never touches `.grad`. It
-must not know output formats beyond text, Markdown and LaTeX.
+This module owns the explanation of a derivative: `explain` writes
+$\frac{dJ}{dx} = \sum_u \frac{dJ}{du} \frac{du}{dx}$ with symbols and then with numbers. It reads a
+graph and never touches `.grad`. It must not know output formats beyond text, Markdown and LaTeX.
 """
 
 from __future__ import annotations
 
-import heapq
 import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import count, islice, product
+from itertools import islice, product
 from textwrap import indent
 from typing import Any, Generic, TypeVar
 
+from .edges import Edge, derivatives_of, leading_to, reached_edges
 from .given import instead_of_a_value
-from .ops import Unguarded
-from .printing import Tex, Text, Written, format_number, names_of
+from .printing import Tex, Text, Written, json_number, names_of
 from .stale import require_fresh
-from .value import Value, derivatives_of, primal, reached_by, topological_order, weights_of
+from .value import Value, primal, reached_by, topological_order
 
-__all__ = ["Edge", "Explanation", "Line", "Path", "Paths", "Term", "explain", "paths"]
+__all__ = ["Explanation", "Line", "Term", "explain"]
 
 W = TypeVar("W", bound=Written)
 T = TypeVar("T")
 
-WIDEST = 110  # characters of a line of a derivation
-LONGEST = 12  # factors of a product, or terms of a sum, that are written before an ellipsis
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Edge:
-    r"""An edge of the graph: `user` was computed from `parent`, with weight $\partial user / \partial parent$."""
-
-    user: Value
-    parent: Value
-    operand: int
-    weight: float
-
-    @property
-    def passes(self) -> bool:
-        """Return whether derivatives pass: not where the row's rule is the constant 0."""
-        return self.user.op is None or self.operand not in self.user.op.stops
-
-    @property
-    def is_formula(self) -> bool:
-        """Return whether the rule's formula gives the weight: not where the table excepts a point."""
-        try:
-            plain = float(self._applied(lambda node: Unguarded(primal(node))))
-        except (ArithmeticError, ValueError):
-            return True
-        return math.isclose(plain, self.weight, rel_tol=1e-9) or (math.isnan(plain) and math.isnan(self.weight))
-
-    def rule(self, write: Callable[[Value], W], kind: type[W], precision: int = 4) -> W | None:
-        """Write the row's rule over the operands, each written by `write`; None where it is just a number."""
-
-        def written(node: Value) -> W:
-            operand = write(node)
-            operand.precision = precision
-            return operand
-
-        try:
-            rule = self._applied(written)
-        except (ArithmeticError, ValueError):  # a constant at a pole: the weight says inf or nan
-            return None
-        return rule if isinstance(rule, kind) else None
-
-    def symbol(self, names: dict[Value, str], kind: type[W], precision: int = 4) -> W | None:
-        """Write the weight's rule with names; None where the weight is just a number."""
-        return self.rule(lambda node: kind.name(names[node]), kind, precision) if self.is_formula else None
-
-    def substituted(self, kind: type[W], precision: int = 4) -> W | None:
-        """Write the weight's rule with numbers; None where there is no symbol or the weight is not finite."""
-        if not (self.is_formula and math.isfinite(self.weight)):
-            return None
-        return self.rule(lambda node: kind.number(primal(node), precision), kind, precision)
-
-    def _applied(self, read: Callable[[Value], Any]) -> Any:
-        op = self.user.op
-        assert op is not None
-        operands = [read(x) if isinstance(x, Value) else x for x in self.user.operands]
-        return op.rules[self.operand](*operands, read(self.user))
-
-
-def edges(user: Value) -> Iterator[Edge]:
-    """Yield the edges from a node to its parents, in order and with repeats."""
-    weights = iter(weights_of(user))
-    for i, operand in enumerate(user.operands):
-        if isinstance(operand, Value):
-            yield Edge(user, operand, i, next(weights))
+LINE_WIDTH = 110  # characters of a line of a derivation
+MAX_TERMS = 12  # factors of a product, or terms of a sum, that are written before an ellipsis
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +49,7 @@ class Factor:
 
     @property
     def parent(self) -> Value:
-        """Return what the node was computed from."""
+        """Return the parent."""
         return self.edges[0].parent
 
     @property
@@ -140,27 +75,20 @@ class Line:
     terms: tuple[Term, ...]
 
 
+@dataclass(eq=False, repr=False)
 class Explanation:
     """A derivation: `lines` (and, for a whole graph, `steps`) as data; text, Markdown or LaTeX.
 
     `print` it, let Jupyter show it, or ask `text`, `latex`, `markdown` and `as_dict`.
     """
 
-    def __init__(
-        self,
-        output: Value,
-        names: dict[Value, str],
-        steps: tuple[Value, ...],
-        lines: tuple[Line, ...],
-        derivatives: dict[Value, float],
-    ) -> None:
-        self.output = output
-        self.names = names
-        self.steps = steps
-        self.lines = lines
-        self.derivatives = derivatives
+    output: Value
+    names: dict[Value, str]
+    steps: tuple[Value, ...]
+    lines: tuple[Line, ...]
+    derivatives: dict[Value, float]
 
-    def text(self, precision: int = 4, max_lines: int | None = 200, width: int | None = WIDEST) -> str:
+    def text(self, precision: int = 4, max_lines: int | None = 200, width: int | None = LINE_WIDTH) -> str:
         """Write the derivation as plain text, shortened in the middle past `max_lines` a section.
 
         A line of more than `width` characters is broken before `=`, so that the result is in sight.
@@ -176,14 +104,14 @@ class Explanation:
             "\n".join([title, *(indent(_in_text(stages, width), "  ") for stages in rows)]) for title, rows in sections
         )
 
-    def latex(self, precision: int = 4, max_lines: int | None = 200, width: int | None = WIDEST) -> str:
+    def latex(self, precision: int = 4, max_lines: int | None = 200, width: int | None = LINE_WIDTH) -> str:
         r"""Write the derivation as the inside of a LaTeX `aligned` block."""
         forward, backward = self._written(Tex, precision, max_lines)
         rows = [*forward, *backward]
         body = " \\\\\n".join(str(row[0]) + " &" + " \\\\\n&".join(_broken(row[1:], width)) for row in rows)
         return "\\begin{aligned}\n" + body + "\n\\end{aligned}"
 
-    def markdown(self, precision: int = 4, max_lines: int | None = 200, width: int | None = WIDEST) -> str:
+    def markdown(self, precision: int = 4, max_lines: int | None = 200, width: int | None = LINE_WIDTH) -> str:
         """Write the derivation as Markdown with $...$ formulas, one list item a line."""
         forward, backward = self._written(Tex, precision, max_lines)
         sections = ["\n".join(_in_markdown(row, width) for row in rows) for rows in (forward, backward)]
@@ -196,20 +124,20 @@ class Explanation:
         """
         return {
             "output": self.names[self.output],
-            "value": _plain(primal(self.output)),
+            "value": json_number(primal(self.output)),
             "forward": [
                 {
                     "name": self.names[node],
                     "op": node.op.name if node.op else None,
-                    "operands": [self.names[x] if isinstance(x, Value) else _plain(x) for x in node.operands],
-                    "value": _plain(primal(node)),
+                    "operands": [self.names[x] if isinstance(x, Value) else json_number(x) for x in node.operands],
+                    "value": json_number(primal(node)),
                 }
                 for node in self.steps
             ],
             "backward": [
                 {
                     "name": self.names[line.node],
-                    "derivative": _plain(line.value),
+                    "derivative": json_number(line.value),
                     "terms": [
                         {
                             "via": None if term.via is None else self.names[term.via],
@@ -217,7 +145,7 @@ class Explanation:
                                 {
                                     "of": self.names[factor.user],
                                     "in": self.names[factor.parent],
-                                    "value": _plain(factor.value),
+                                    "value": json_number(factor.value),
                                 }
                                 for factor in term.factors
                             ],
@@ -240,24 +168,22 @@ class Explanation:
     def _written(self, kind: type[W], precision: int, most: int | None) -> tuple[list[list[W]], list[list[W]]]:
         """Write the lines of the forward and of the backward pass."""
         writer = Writer(kind, self.output, self.names, self.derivatives, precision)
-        forward = [writer.step(node) for node in _shortened(self.steps, most)]
-        return forward, [writer.line(line) for line in _shortened(self.lines, most)]
+        forward = [writer.step(node) for node in shortened(self.steps, most)]
+        return forward, [writer.line(line) for line in shortened(self.lines, most)]
 
 
+@dataclass(eq=False)
 class Writer(Generic[W]):
     """Write the lines of a derivation in one notation.
 
     A subclass may write values, derivatives and local derivatives as something else than the numbers that they are.
     """
 
-    def __init__(
-        self, kind: type[W], output: Value, names: dict[Value, str], derivatives: dict[Value, float], precision: int
-    ) -> None:
-        self.kind = kind
-        self.output = output
-        self.names = names
-        self.derivatives = derivatives
-        self.precision = precision
+    kind: type[W]
+    output: Value
+    names: dict[Value, str]
+    derivatives: dict[Value, float]
+    precision: int
 
     def value(self, node: Value) -> W:
         """Write the number of a node."""
@@ -306,11 +232,11 @@ class Writer(Generic[W]):
             return kind.derivative(self.names[z], self.names[x], partial)
 
         chain: list[W] = []
-        for term in _shortened(line.terms, LONGEST):
+        for term in shortened(line.terms, MAX_TERMS):
             factors = [name(self.output, term.via)] if term and term.via is not None else []
             factors += [
                 name(factor.user, factor.parent, factor.partial) if factor else dots
-                for factor in (_shortened(term.factors, LONGEST) if term else ())
+                for factor in (shortened(term.factors, MAX_TERMS) if term else ())
             ]
             chain.append(kind.product(factors) if term else dots)
         stages: list[W] = [name(self.output, line.node)]
@@ -318,7 +244,7 @@ class Writer(Generic[W]):
             stages.append(kind.sum(chain))
             terms = line.terms if math.isfinite(line.value) else tuple(_by_edges(line.terms))
             writers = (self.symbol, self.substituted, self.weight)
-            stages += [kind.sum([self._term(x, write) for x in _shortened(terms, LONGEST)]) for write in writers]
+            stages += [kind.sum([self._term(x, write) for x in shortened(terms, MAX_TERMS)]) for write in writers]
         stages.append(self.derivative(line.node))
         return _distinct(stages)
 
@@ -329,7 +255,7 @@ class Writer(Generic[W]):
             return kind(kind.dots)
         factors = [
             kind.sum([write(edge) for edge in factor.edges]) if factor else kind(kind.dots)
-            for factor in _shortened(term.factors, LONGEST)
+            for factor in shortened(term.factors, MAX_TERMS)
         ]
         return kind.product(factors if term.via is None else [self.derivative(term.via), *factors])
 
@@ -337,7 +263,7 @@ class Writer(Generic[W]):
 def _by_edges(terms: Iterable[Term]) -> Iterator[Term]:
     r"""Yield terms of one edge each: $\infty (1 + 0)$ is not $\infty \cdot 1 + \infty \cdot 0$."""
     for term in terms:
-        for run in islice(product(*(factor.edges for factor in term.factors)), 2 * LONGEST):
+        for run in islice(product(*(factor.edges for factor in term.factors)), 2 * MAX_TERMS):
             yield Term(term.via, tuple(Factor((edge,), f.partial) for edge, f in zip(run, term.factors, strict=True)))
 
 
@@ -367,16 +293,12 @@ def _broken(stages: Sequence[Written], width: int | None) -> list[str]:
     return lines
 
 
-def _plain(x: float) -> float | str:
-    return x if math.isfinite(x) else str(x)
-
-
 def _distinct(stages: list[W]) -> list[W]:
     """Drop each stage that reads as the one before it."""
     return [x for i, x in enumerate(stages) if i == 0 or x.string != stages[i - 1].string]
 
 
-def _shortened(items: tuple[T, ...], most: int | None) -> list[T | None]:
+def shortened(items: tuple[T, ...], most: int | None) -> list[T | None]:
     """Return the items, or where there are more than `most` the two ends with None between."""
     if most is None or len(items) <= most:
         return list(items)
@@ -404,26 +326,14 @@ def find(output: Value, node: Value | str) -> Value:
         if any(x is node for x in order):
             return node
         raise ValueError(f"{node!r} is no node of this graph: its derivative is 0; give it a label to have it named")
-    found = [x for x in order if x.label == node != ""]
-    found = found or [x for x, name in names_of(order, output).items() if name == node]
-    if len(found) == 1:
-        return found[0]
+    called = [x for x in order if x.label == node != ""]
+    called = called or [x for x, name in names_of(order, output).items() if name == node]
+    if len(called) == 1:
+        return called[0]
     known = ", ".join(dict.fromkeys(x.label for x in order if x.label)) or "none"
-    if found:
-        raise ValueError(f"{len(found)} nodes have the label {node!r}: give the node itself")
+    if called:
+        raise ValueError(f"{len(called)} nodes have the label {node!r}: give the node itself")
     raise ValueError(f"no node has the label {node!r}; the graph's labels are: {known[:500]}")
-
-
-def _between(order: list[Value], node: Value) -> dict[Value, list[Edge]]:
-    """Return the nodes from which paths lead to `node`, each with the edges that lead on to it and pass derivatives."""
-    onward: dict[Value, list[Edge]] = {}
-    reached = reached_by(order[-1])
-    for user in order:
-        if user is node:
-            onward[user] = []
-        elif user in reached and (leading := [e for e in edges(user) if e.passes and e.parent in onward]):
-            onward[user] = leading
-    return onward
 
 
 def explain(output: Value, node: Value | str | None = None) -> Explanation:
@@ -472,8 +382,7 @@ def explain(output: Value, node: Value | str | None = None) -> Explanation:
     derivatives = derivatives_of(output, order)
     names = names_of(order, output)
     if node is None:
-        reached = reached_by(output)
-        incoming = _factors(edge for user in order if user in reached for edge in edges(user) if edge.passes)
+        incoming = _factors(reached_edges(output, order))
         lines = tuple(
             Line(
                 x,
@@ -489,10 +398,10 @@ def explain(output: Value, node: Value | str | None = None) -> Explanation:
     return Explanation(output, names, (), _derivation(output, target, order, derivatives), derivatives)
 
 
-def _factors(found: Iterable[Edge]) -> dict[Value, list[Factor]]:
+def _factors(edges: Iterable[Edge]) -> dict[Value, list[Factor]]:
     """Return the local derivatives in each parent, one for each user, in the order of the edges."""
     grouped: dict[Value, dict[Value, list[Edge]]] = {}
-    for edge in found:
+    for edge in edges:
         grouped.setdefault(edge.parent, {}).setdefault(edge.user, []).append(edge)
     return {
         parent: [Factor(tuple(same), len(by_user) > 1) for same in by_user.values()]
@@ -501,7 +410,8 @@ def _factors(found: Iterable[Edge]) -> dict[Value, list[Factor]]:
 
 
 def _derivation(output: Value, node: Value, order: list[Value], derivatives: dict[Value, float]) -> tuple[Line, ...]:
-    onward = _between(order, node)
+    reached = reached_by(output)
+    onward = leading_to([node], (x for x in order if x in reached))
     incoming = _factors(edge for leading in onward.values() for edge in leading)
     # Where paths meet, the derivative gets a line, and also where they fork below a run of edges
     # that the branches would repeat; between such landmarks a term runs through.
@@ -525,148 +435,6 @@ def _derivation(output: Value, node: Value, order: list[Value], derivatives: dic
             terms.append(Term(None if via is output else via, tuple(reversed(run))))
         lines.append(Line(x, derivatives[x], tuple(terms)))
     return tuple(lines)
-
-
-@dataclass(frozen=True, eq=False)
-class Path:
-    """One way from the output to a node: its edges, and the product of their weights."""
-
-    edges: tuple[Edge, ...]
-    names: dict[Value, str]
-
-    @property
-    def factors(self) -> tuple[float, ...]:
-        """Return the local derivatives along the path."""
-        return tuple(edge.weight for edge in self.edges)
-
-    @property
-    def product(self) -> float:
-        """Return the product of the factors."""
-        return math.prod(self.factors)
-
-    def __str__(self) -> str:
-        nodes = [self.edges[0].user, *(edge.parent for edge in self.edges)] if self.edges else []
-        way = " → ".join("…" if x is None else self.names[x] for x in _shortened(tuple(nodes), LONGEST))
-        factors = [Text("…") if f is None else Text.number(f, 4) for f in _shortened(self.factors, LONGEST)]
-        product = f"{Text.product(factors)} = " if len(factors) > 1 else ""
-        return f"{way}: {product}{format_number(self.product)}"
-
-    __repr__ = __str__
-
-
-class Paths:
-    """The paths from an output to a node; iterate for all of them, largest product first.
-
-    The iteration is lazy: the first paths cost little even where there are $2^{50}$.
-    """
-
-    def __init__(self, output: Value, node: Value) -> None:
-        self.output = output
-        self.node = node
-        self._order = topological_order(output)
-        self._onward = _between(self._order, node)
-        self._names = names_of(self._order, output)
-
-    @cached_property
-    def count(self) -> int:
-        """Return how many paths there are, counted without listing them."""
-        ways = {self.output: 1} if self.output in self._onward else {}
-        for user in reversed(self._order):
-            if user is self.node:
-                break
-            if user in ways:
-                n = ways.pop(user)  # popped: such integers may be long, and there is one for each node
-                for edge in self._onward[user]:
-                    ways[edge.parent] = ways.get(edge.parent, 0) + n
-        return ways.get(self.node, 0)
-
-    @cached_property
-    def total(self) -> float:
-        r"""Return the sum of all products, which is the derivative $dJ/dx$."""
-        return derivatives_of(self.output, self._order).get(self.node, 0.0)
-
-    def top(self, k: int = 5) -> list[Path]:
-        """Return the k paths whose products are largest in magnitude."""
-        return list(islice(self, k))
-
-    def __iter__(self) -> Iterator[Path]:
-        if self.output not in self._onward:
-            return
-        # Best first: `ahead` is the largest log-product still to come, so that what is popped next
-        # is the best of all that is left.
-        ahead: dict[Value, float] = {}
-        for user in self._order:
-            if user is self.node:
-                ahead[user] = 0.0
-            elif user in self._onward:
-                ahead[user] = max(_log(edge) + ahead[edge.parent] for edge in self._onward[user])
-        ties = count(0, -1)  # among equals the newest, which is the deepest: depth first, not breadth
-        Way = tuple[Edge, Any] | None
-        heap: list[tuple[float, int, float, Value, Way]] = [(0.0, next(ties), 0.0, self.output, None)]
-        while heap:
-            _, _, behind, here, way = heapq.heappop(heap)
-            if here is self.node:
-                run = []
-                while way is not None:
-                    edge, way = way
-                    run.append(edge)
-                yield Path(tuple(reversed(run)), self._names)
-                continue
-            for edge in self._onward[here]:
-                magnitude = behind + _log(edge)
-                # Rounded, so that equal products are equal also when added up in another order.
-                priority = -round(magnitude + ahead[edge.parent], 9)
-                entry = (priority, next(ties), magnitude, edge.parent, (edge, way))
-                heapq.heappush(heap, entry)
-
-    def __str__(self) -> str:
-        n = self.count
-        many = f"{n:,}" if n < 10**15 else f"about 2^{n.bit_length() - 1}"
-        name = self._names.get(self.node, self.node.label or "x")
-        shown = self.top(5)
-        lines = [f"{many} path{'s' * (n != 1)} from {self._names[self.output]} to {name}"]
-        lines += [f"  {path}" for path in shown]
-        if n > len(shown):
-            lines.append("  …")
-        lines.append(
-            f"  sum of all products = {Text.derivative(self._names[self.output], name)} = {format_number(self.total)}"
-        )
-        return "\n".join(lines)
-
-    __repr__ = __str__
-
-
-def _log(edge: Edge) -> float:
-    """Return the log of a weight's magnitude; finite, so that sums stay ordered, for 0, inf and nan."""
-    weight = math.fabs(edge.weight)
-    if weight == 0.0:
-        return -1e12
-    return math.log(weight) if math.isfinite(weight) else 1e12
-
-
-def paths(output: Value, node: Value | str) -> Paths:
-    r"""Return the paths from J to x, with their factors and products, whose sum is $dJ/dx$.
-
-    Raises:
-        ValueError: `node` is a label that no node, or more than one, has.
-        StaleGraphError: a number was assigned after the graph was computed.
-
-    >>> x = Value(3.0, "x")
-    >>> y = x * x + x; y.label = "y"
-    >>> paths(y, x)
-    3 paths from y to x
-      y → t1 → x: 1 · 3 = 3
-      y → t1 → x: 1 · 3 = 3
-      y → x: 1
-      sum of all products = dy/dx = 7
-    >>> for _ in range(49):
-    ...     y = y + y
-    >>> paths(y, x).count
-    1688849860263936
-    """
-    target = find(output, node)
-    require_fresh(output)
-    return Paths(output, target)
 
 
 def report(output: Value, nodes: list[Value] | None, format: str, precision: int) -> str:

@@ -1,6 +1,6 @@
 """Why a derivative is nan, inf or zero: the first cause, and the edge.
 
-This room owns `blame`, which reads a graph that exists, and `detect_anomaly`, which stops a program at
+This module owns `blame`, which reads a graph that exists, and `detect_anomaly`, which stops a program at
 the first bad number. What a row is called where its slope is 0 (closed, saturated) is in the row.
 """
 
@@ -9,20 +9,23 @@ from __future__ import annotations
 import linecache
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 from weakref import WeakKeyDictionary
 
-from .derivation import Edge, edges, find
+from .derivation import find
+from .edges import Edge, derivatives_of, edges_of, leading_to, reached_edges
 from .printing import Text, format_number, names_of
+from .routes import Paths
 from .stale import require_fresh
 from .traces import users_frame
-from .value import Switch, Value, Watch, derivatives_of, primal, reached_by, topological_order, watched_by
+from .value import Switch, Value, Watch, number_of, primal, topological_order, watched_by
 
 __all__ = ["AnomalyError", "Blame", "Finding", "blame", "detect_anomaly", "find_cause"]
 
 Kind = Literal["nan", "inf", "zero", "vanishing", "exploding"]
-MOST = 5  # derivatives that are 0 and explained one by one
-SMALL, LARGE = 1e-8, 1e8  # a derivative beyond these, with all else finite, is said to vanish or explode
+MAX_ZEROS = 5  # derivatives that are 0 and explained one by one
+VANISHING, EXPLODING = 1e-8, 1e8  # a derivative beyond these, with all else finite, is said to vanish or explode
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,21 +91,18 @@ def find_cause(output: Value, node: Value | str | None = None) -> Blame:
     return Blame(output, tuple(findings), healthy)
 
 
+@dataclass(eq=False)
 class _Reader:
-    def __init__(
-        self,
-        output: Value,
-        order: list[Value],
-        names: dict[Value, str],
-        derivatives: dict[Value, float],
-        targets: list[Value],
-    ) -> None:
-        self.output, self.order, self.names = output, order, names
-        self.derivatives, self.targets = derivatives, targets
-        self.toward = set(targets)  # what leads to a target
-        for x in order:
-            if any(parent in self.toward for parent in x.parents):
-                self.toward.add(x)
+    output: Value
+    order: list[Value]
+    names: dict[Value, str]
+    derivatives: dict[Value, float]
+    targets: list[Value]
+
+    @cached_property
+    def toward(self) -> dict[Value, list[Edge]]:
+        """Return the nodes from which derivatives pass to a target, each with its edges toward one."""
+        return leading_to(self.targets, self.order)
 
     def slope(self, edge: Edge) -> str:
         """Write the local derivative of an edge, with its rule."""
@@ -118,10 +118,10 @@ class _Reader:
         return f"{self.names[edge.user]} → {self.names[edge.parent]}"
 
     def convention(self, edge: Edge) -> str:
-        """Cite what the row says of its kink or pole, where this is one."""
+        """Return the row's convention for its kink or pole, where this is one."""
         op = edge.user.op
         assert op is not None
-        numbers = [primal(x) if isinstance(x, Value) else x for x in edge.user.operands]
+        numbers = [number_of(x) for x in edge.user.operands]
         at_kink = op.kink is not None and op.kink(*numbers) == 0.0
         at_pole = op.pole and not math.isfinite(edge.weight)
         return f" ({op.convention})" if at_kink or at_pole else ""
@@ -147,34 +147,19 @@ class _Reader:
 
     def backward(self) -> list[Finding]:
         """Find the first edge of the backward pass whose contribution is not finite."""
-        reached = reached_by(self.output)
-        for user in reversed(self.order):
-            if user not in reached:
+        for edge in reached_edges(self.output, reversed(self.order)):
+            user, upstream = edge.user, self.derivatives[edge.user]
+            product = upstream * edge.weight
+            if edge.parent not in self.toward or not math.isfinite(upstream) or math.isfinite(product):
                 continue
-            upstream = self.derivatives[user]
-            for edge in edges(user):
-                product = upstream * edge.weight
-                if edge.parent not in self.toward or not math.isfinite(upstream) or math.isfinite(product):
-                    continue
-                if not edge.passes:
-                    continue
-                kind = _kind(product)
-                parent = self.names[edge.parent]
-                if upstream == 0.0:
-                    found = f"{format_number(edge.weight)} · 0"
-                    verb = f", times {self.d(self.output, user)} = 0, is nan."
-                else:
-                    found = format_number(product)
-                    verb = (
-                        "."
-                        if user is self.output
-                        else (f", times {self.d(self.output, user)} = {format_number(upstream)}, is {found}.")
-                    )
-                message = (
-                    f"The derivative in {parent} is {found}: at the edge {self.arrow(edge)}, "
-                    f"{self.slope(edge)}{self.convention(edge)}{verb}"
-                )
-                return [Finding(kind, edge.parent, edge, message)]
+            result = format_number(product)
+            shown = f"{format_number(edge.weight)} · 0" if upstream == 0.0 else result
+            times = f", times {self.d(self.output, user)} = {format_number(upstream)}, is {result}"
+            message = (
+                f"The derivative in {self.names[edge.parent]} is {shown}: at the edge {self.arrow(edge)}, "
+                f"{self.slope(edge)}{self.convention(edge)}{'' if user is self.output else times}."
+            )
+            return [Finding(_kind(product), edge.parent, edge, message)]
         for node in reversed(self.order):
             if node in self.toward and not math.isfinite(self.derivatives[node]):
                 kind, shown = _kind(self.derivatives[node]), format_number(self.derivatives[node])
@@ -186,7 +171,7 @@ class _Reader:
         """Find, for each target with derivative 0, the edges at which it is lost."""
         findings: list[Finding] = []
         zeros = [x for x in self.targets if self.derivatives[x] == 0.0]
-        for target in zeros[:MOST]:  # each costs a walk over the graph
+        for target in zeros[:MAX_ZEROS]:  # each costs a walk over the graph
             name = self.names.get(target, target.label or "x")
             lost, cancel = self.lost(target)
             if target not in self.names:
@@ -200,9 +185,9 @@ class _Reader:
                 more = f"; and {len(lost) - 3} more edge{'s' * (len(lost) > 4)}" if len(lost) > 3 else ""
                 message = f"The derivative in {name} is 0: {said}{more}."
                 findings.append(Finding("zero", target, lost[0], message))
-        if len(zeros) > MOST:
-            message = f"The derivatives in {len(zeros) - MOST} more are 0; ask for each by name."
-            findings.append(Finding("zero", zeros[MOST], None, message))
+        if len(zeros) > MAX_ZEROS:
+            message = f"The derivatives in {len(zeros) - MAX_ZEROS} more are 0; ask for each by name."
+            findings.append(Finding("zero", zeros[MAX_ZEROS], None, message))
         return findings
 
     def lost(self, target: Value) -> tuple[list[Edge], bool]:
@@ -210,7 +195,7 @@ class _Reader:
         toward = {target}
         lost, cancel = [], False
         for user in self.order:
-            leading = [edge for edge in edges(user) if edge.parent in toward]
+            leading = [edge for edge in edges_of(user) if edge.parent in toward]
             if leading and user is not target:
                 toward.add(user)
                 for edge in leading:
@@ -224,7 +209,7 @@ class _Reader:
         return lost, cancel
 
     def shut(self, edge: Edge) -> str:
-        """Say why an edge lets nothing through."""
+        """Return the reason why an edge lets nothing through."""
         user = edge.user
         assert user.op is not None
         if edge.weight == 0.0:
@@ -242,15 +227,15 @@ class _Reader:
         """Find the targets whose derivatives vanish or explode most, and the factors on their ways."""
         sizes = {x: abs(self.derivatives[x]) for x in self.targets if x is not self.output}
         findings = []
-        if sizes and min(sizes.values()) < SMALL:
+        if sizes and min(sizes.values()) < VANISHING:
             findings.append(self.extreme("vanishing", min(sizes, key=sizes.__getitem__)))
-        if sizes and max(sizes.values()) > LARGE:
+        if sizes and max(sizes.values()) > EXPLODING:
             findings.append(self.extreme("exploding", max(sizes, key=sizes.__getitem__)))
         return findings
 
     def extreme(self, kind: Kind, target: Value) -> Finding:
         """Describe the path that carries most of a derivative of extreme size."""
-        way = self.largest_way(target)
+        way = Paths(self.output, target).top(1)[0].edges
         exploding = kind == "exploding"
         worst = sorted(way, key=lambda edge: abs(edge.weight), reverse=exploding)[:4]
         message = (
@@ -261,31 +246,11 @@ class _Reader:
         return Finding(kind, target, worst[0], message)
 
     def state(self, edge: Edge, exploding: bool) -> str:
-        """Say in a word why a small factor is small, where the row has one."""
+        """Return the row's word for a small factor, where it has one."""
         op = edge.user.op
         if exploding or op is None or op.flat == "flat" or abs(edge.weight) > 0.1:
             return ""
         return f" ({op.name} is {op.flat} at {self.operands(edge.user)})"
-
-    def largest_way(self, target: Value) -> list[Edge]:
-        """Return the edges of the path to the target whose product is largest in magnitude."""
-        best: dict[Value, tuple[float, Edge | None]] = {target: (0.0, None)}
-        for user in self.order:
-            ways = [
-                (math.log(abs(e.weight)) + best[e.parent][0], e)
-                for e in edges(user)
-                if e.parent in best and e.weight != 0.0
-            ]
-            if ways and user is not target:
-                best[user] = max(ways, key=lambda way: way[0])
-        way = []
-        here = self.output
-        while here is not target and here in best:
-            edge = best[here][1]
-            assert edge is not None
-            way.append(edge)
-            here = edge.parent
-        return way
 
 
 def _kind(x: float) -> Literal["nan", "inf"]:
@@ -293,7 +258,7 @@ def _kind(x: float) -> Literal["nan", "inf"]:
 
 
 class AnomalyError(ArithmeticError):
-    """Say where a number became nan or inf; `node` is the node, `line` the user's line that made it."""
+    """A number became nan or inf; `node` is the node, `line` the user's line that made it."""
 
     def __init__(self, message: str, node: Value, line: str) -> None:
         super().__init__(message)
@@ -340,11 +305,11 @@ class _Lines(Watch):
         raise AnomalyError(f"{node.op.name} gave {_kind(primal(node))}, of {operands}; made at {line}", node, line)
 
     def derived(self, output: Value) -> None:
-        found = [f for f in find_cause(output).findings if f.kind in ("nan", "inf")]
-        if found:
-            user = found[0].edge.user if found[0].edge is not None else found[0].node
+        cause = next((x for x in find_cause(output).findings if x.kind in ("nan", "inf")), None)
+        if cause is not None:
+            user = cause.edge.user if cause.edge is not None else cause.node
             line = self.lines.get(user, "a line outside detect_anomaly")
-            raise AnomalyError(f"{found[0].message} {user.op or 'the leaf'} was made at {line}", user, line)
+            raise AnomalyError(f"{cause.message} {user.op or 'the leaf'} was made at {line}", user, line)
 
 
 def _users_line() -> str:

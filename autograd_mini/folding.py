@@ -1,6 +1,6 @@
 r"""Which nodes of a graph belong together, and what a box that holds several of them computes.
 
-This room owns the reading of neurons from labels: $z_1^{[2](3)}$ and $a_1^{[2](3)}$, with the products
+This module owns the reading of neurons from labels: $z_1^{[2](3)}$ and $a_1^{[2](3)}$, with the products
 and sums between, are neuron 1 of layer 2 for example 3. And it owns folding: a fold's edges carry the
 true derivatives through it, so that the chain rule holds on the folded picture as on the whole. It must
 not know how graphs are drawn.
@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from .edges import edges_of, passing, pull
 from .printing import Label
-from .value import Value, passing, topological_order, weights_of
+from .value import Value, topological_order
 
 __all__ = ["Box", "Place", "boxes_of", "through", "unfold"]
 
@@ -29,7 +30,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Box:
-    """What is drawn as one: `node`, whose value and derivative it shows, and all nodes folded into it."""
+    """A box of a picture: `node`, whose value and derivative it shows, and all nodes folded into it."""
 
     node: Value
     members: tuple[Value, ...]
@@ -92,7 +93,7 @@ def boxes_of(order: Sequence[Value], output: Value, fold: bool) -> list[Box]:
     for node in order:
         group = groups[node]
         place = group if isinstance(group, Place) else None
-        together, edges = [node], list(zip(node.parents, weights_of(node), strict=True))
+        together, edges = [node], [(edge.parent, edge.weight) for edge in edges_of(node)]
         if fold:
             if place and place.shared:
                 continue  # a parameter of the neurons of several examples is part of each of them
@@ -106,7 +107,7 @@ def boxes_of(order: Sequence[Value], output: Value, fold: bool) -> list[Box]:
 
 
 def _group(node: Value, of_users: list[Place | Value]) -> Place | Value:
-    """Return what a node belongs to, from what its users belong to: a neuron, or a node that it ends in."""
+    """Return the group of a node from the groups of its users: a neuron, or a node that it ends in."""
     label = Label.parse(node.label)
     if node.op is not None and label.layer:
         return Place(label.layer, label.sub, label.example)
@@ -124,10 +125,7 @@ def _group(node: Value, of_users: list[Place | Value]) -> Place | Value:
 
 def through(node: Value, members: list[Value]) -> list[tuple[Value, float]]:
     """Return the nodes that enter a fold, in order, with the derivative of its last node in each."""
-    inside = dict.fromkeys(members, 0.0)
-    inside[node] = 1.0
-    entering: dict[Value, float] = {x: 0.0 for member in members for x in member.parents if x not in inside}
-    for user in reversed(members):
-        for _, parent, weight in passing(user):
-            (inside if parent in inside else entering)[parent] += inside[user] * weight
-    return list(entering.items())
+    inside = set(members)  # a set tells nodes apart by identity
+    entering = dict.fromkeys(x for member in members for x in member.parents if x not in inside)
+    derivatives = pull({node: 1.0}, ((user, passing(user)) for user in reversed(members)))
+    return [(x, derivatives.get(x, 0.0)) for x in entering]

@@ -1,6 +1,6 @@
 """Text such as `u = b*c; J = 3*(a + u)` as labelled Values.
 
-This room owns the reading of expressions: parsed by `ast` and walked against a white list, never
+This module owns the reading of expressions: parsed by `ast` and walked against a white list, never
 evaluated by Python. It must not know the command line.
 """
 
@@ -50,7 +50,7 @@ FUNCTIONS = {name: op for op in OPS.values() if not op.infix for name in dict.fr
 
 
 class ExpressionError(ValueError):
-    """Say what is wrong with the text of an expression, with a caret under the place."""
+    """The text of an expression is wrong; the message has a caret under the place."""
 
     def __init__(self, message: str, line: str = "", column: int | None = None) -> None:
         self.message = message

@@ -1,6 +1,6 @@
 r"""Functions composed of rows: of several numbers, and safe from overflow.
 
-This room owns what is no row of its own because it takes a list: $\log\sum e^x$, softmax, and the choice
+This module owns what is no row of its own because it takes a list: $\log\sum e^x$, softmax, and the choice
 among rows. Numbers give floats, a Value among them gives Values. It must not know nets.
 """
 

@@ -111,7 +111,7 @@ SIGNS: dict[type, str] = {
     ast.And: "&&", ast.Or: "||",
 }  # fmt: skip
 MANY = {max: "largest", min: "smallest"}
-TURNS = 1_000_000  # of a `while`, after which it has no result: a page must not hang
+MAX_TURNS = 1_000_000  # of a `while`, after which it has no result: a page must not hang
 
 
 class Script:
@@ -216,7 +216,7 @@ class _Writer:
                 no = f" else {{ {self.block(orelse)} }}" if orelse else ""
                 return f"if ({self.condition(test)}) {{ {self.block(body)} }}{no}"
             case ast.While(test=test, body=body, orelse=[]):
-                head = self.script.used(f"let i = 0; {self.condition(test)}; i++ < {TURNS} || fail()")
+                head = self.script.used(f"let i = 0; {self.condition(test)}; i++ < {MAX_TURNS} || fail()")
                 return f"for ({head}) {{ {self.block(body)} }}"
             case ast.For(target=ast.Name(id=name), iter=over, body=body, orelse=[]):
                 return f"for ({self.over(over)}) {{ ${name} = i; {self.block(body)} }}"

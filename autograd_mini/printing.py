@@ -1,8 +1,8 @@
 r"""Rows, numbers and labels, written as text and as LaTeX.
 
-This room owns notation: brackets, precision, and labels such as `a1[2](3)` for $a_1^{[2](3)}$.
+This module owns notation: brackets, precision, and labels such as `a1[2](3)` for $a_1^{[2](3)}$.
 `Text`, `Code` and `Tex` are recorders like `Value`: apply a row, or a row's derivative rule, to them
-and they write it down. This room must not know any graph algorithm.
+and they write it down. This module must not know any graph algorithm.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 from .ops import OPS, SIZES, Level, Notation, Op, Traced, add, guard, mul
 from .value import Value
 
-__all__ = ["Code", "Label", "Tex", "Text", "format_number", "names_of", "op_list", "op_table"]
+__all__ = ["Code", "Label", "Tex", "Text", "format_number", "json_number", "names_of", "op_list", "op_table"]
 
 W = TypeVar("W", bound="Written")
 P = TypeVar("P", bound="Text")
@@ -60,7 +60,7 @@ class Label(NamedTuple):
 
     @property
     def above(self) -> str:
-        """Return what stands above the line: the layer in [], the example in ()."""
+        """Return the part above the line: the layer in [], the example in ()."""
         return (f"[{self.layer}]" if self.layer else "") + (f"({self.example})" if self.example else "")
 
     @property
@@ -102,7 +102,7 @@ def _tex_base(base: str) -> str:
     if len(composed) == 1 and composed.isalpha():
         return composed
     shown = re.sub("[\u0300-\u036f\u231c-\u231f]", "\ufffd", composed)
-    escaped = re.sub(r"[\\{}$&#^_%~`]", lambda found: SPECIAL.get(found[0], "\\" + found[0]), shown)
+    escaped = re.sub(r"[\\{}$&#^_%~`]", lambda match: SPECIAL.get(match[0], "\\" + match[0]), shown)
     if base.isidentifier():
         return rf"\mathit{{{escaped}}}"
     # Signs of mathematics stand outside \text. A < with a letter after it would begin a tag in Markdown.
@@ -114,12 +114,12 @@ SPECIAL = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textas
 
 
 def printable(name: str) -> str:
-    """Replace what would break a file or turn the text around: control and direction characters."""
+    """Replace characters that would break a file or turn the text around: control and direction characters."""
     return name if name.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in name)
 
 
 def is_formula(label: str) -> bool:
-    """Say whether a label is itself a formula, such as `x1*w1`, and needs brackets inside another.
+    """Return whether a label is itself a formula, such as `x1*w1`, and needs brackets inside another.
 
     >>> is_formula("x1*w1 + b"), is_formula("W_{21}^[1]"), is_formula("learning_rate")
     (True, False, False)
@@ -136,6 +136,11 @@ def format_number(x: float, precision: int = 4) -> str:
     if x.is_integer() and abs(x) < 1e7:
         return f"{x + 0.0:.0f}"
     return f"{x:.{precision}g}"
+
+
+def json_number(x: float) -> float | str:
+    """Return a number as JSON has it: inf and nan, which it has no sign for, as text."""
+    return x if math.isfinite(x) else str(x)
 
 
 class Written(Traced):
@@ -203,7 +208,7 @@ class Written(Traced):
 
     @classmethod
     def of(cls: type[W], x: Any, precision: int = 4) -> W:
-        """Write what a rule gave: itself, or a number."""
+        """Write the result of a rule: itself, or a number."""
         return x if isinstance(x, cls) else cls.number(float(x), precision)
 
     def bracketed(self, at_least: Level) -> str:
@@ -323,7 +328,7 @@ class Tex(Written):
 
 
 def names_of(order: Iterable[Value], output: Value | None = None) -> dict[Value, str]:
-    """Give every node a name of its own: its label, else t1, t2, ..., and f for the output.
+    """Return a name of its own for every node: its label, else t1, t2, ..., and f for the output.
 
     >>> a = Value(1.0, "a")
     >>> t = a * 2
@@ -358,7 +363,7 @@ def labels_of(order: Iterable[Value]) -> dict[Value, str]:
 
 
 def numbers_beside(names: Iterable[str]) -> Iterator[int]:
-    """Give the numbers k for which tk is not among the names.
+    """Return an iterator over the numbers k for which tk is not among the names.
 
     >>> from itertools import islice
     >>> list(islice(numbers_beside(["a", "t2"]), 3))

@@ -1,6 +1,6 @@
 r"""Truncated power series, for derivatives of high order in one variable.
 
-This room owns `Series`, a recorder that runs rows on Taylor coefficients. Sums, products, quotients
+This module owns `Series`, a recorder that runs rows on Taylor coefficients. Sums, products, quotients
 and constant powers have the well-known recurrences (Griewank and Walther, Evaluating Derivatives,
 2008, section 13.2); every other row is integrated from its own rules,
 $\dot z = \sum_i \partial z / \partial x_i \, \dot x_i$, so that no row says anything about series.
@@ -42,7 +42,7 @@ class Series(Traced):
 
     @property
     def constant(self) -> bool:
-        """Say whether only the first coefficient can differ from 0."""
+        """Return whether only the first coefficient can differ from 0."""
         return self.following is None and len(self.coefficients) == 1
 
     # A rule may branch on the number at which it is asked.
@@ -113,7 +113,7 @@ def _first(x: Any) -> Any:
 
 
 class _Integral:
-    """Give the coefficients of z from its row's rules and the slopes of its operands."""
+    """Compute the coefficients of z from its row's rules and the slopes of its operands."""
 
     def __init__(self, op: Op, operands: tuple[Any, ...], xs: list[Series], z: Series) -> None:
         self.op, self.operands, self.xs, self.z = op, operands, xs, z

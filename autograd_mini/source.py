@@ -205,7 +205,7 @@ def assigned_in(tree: ast.AST) -> list[str]:
     return [x.id for x in ast.walk(tree) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)]
 
 
-MOST = 5000  # objects that a content is made of
+MAX_OBJECTS = 5000  # objects that a content is made of
 
 
 def content(functions: Sequence[Any]) -> str:
@@ -252,7 +252,7 @@ def _content(x: Any, seen: dict[tuple[int, frozenset[str]], int], names: frozens
     if isinstance(x, Op) and OPS.get(x.name) is x.row:
         return f"row {x.name}"
     seen[id(x), names] = len(seen)
-    if len(seen) > MOST:
+    if len(seen) > MAX_OBJECTS:
         raise RecursionError
     if type(x) is dict:
         return f"dict({', '.join(f'{key!r}: {_content(value, seen, names)}' for key, value in x.items())})"

@@ -24,10 +24,10 @@ def staleness(output: Value, order: list[Value] | None = None) -> str:
     'y = 1, but w * w is 25 now: w was assigned. y.forward() computes the graph anew'
     """
     order = topological_order(output) if order is None else order
-    found = stale_node(order)
-    if found is None:
+    stale = stale_node(order)
+    if stale is None:
         return ""
-    node, given = found
+    node, given = stale
     names = names_of(order, output)
     assert node.op is not None
     formula = node.op.text.filled(

@@ -1,6 +1,6 @@
 r"""Derivatives as functions, to any order.
 
-This room owns `grad`, `vjp`, `jvp`, `jacobian` and their kin. Each runs the function on fresh leaves
+This module owns `grad`, `vjp`, `jvp`, `jacobian` and their kin. Each runs the function on fresh leaves
 and then walks the recorded graph: backwards with cotangents, or forwards with tangents. On numbers
 the walk multiplies the edges' weights. Where a derivative may itself be differentiated it runs the
 rows' rules on the nodes, so that the result is a graph, and every order comes from the same rule.
@@ -13,24 +13,25 @@ transformation everything stays a Value: that is what makes nesting right.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from functools import cached_property
 from math import factorial
-from operator import index
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast, overload
+from operator import attrgetter, index
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, SupportsFloat, TypeVar, cast, overload
 
+from .edges import Edge, leading_to, pull
 from .given import require_function
 from .ops import identity, number, stop_gradient
 from .series import Series
 from .structure import LEAF, Structure, array, flatten, holds, map_leaves
 from .value import (
+    Number,
     Value,
     differentiating,
     is_differentiating,
     is_recording,
     is_traced,
-    passing,
     primal,
     recording,
     recording_limits,
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
 Mode = Literal["fwd", "rev"]
 P = ParamSpec("P")
 X = TypeVar("X")
-NESTED = 4  # the order up to which gradients of gradients take no longer than a few runs of the function
+MAX_NESTED = 4  # the order up to which gradients of gradients take no longer than a few runs of the function
 
 
 class Linear:
@@ -68,82 +69,72 @@ class Linear:
     `pull` is the chain rule backwards and `push` forwards, over numbers or, with `graph`, over Values.
     """
 
-    def __init__(self, outputs: Sequence[Any], inputs: Sequence[Value], graph: bool) -> None:
+    def __init__(self, outputs: Sequence[Number], inputs: Sequence[Value], graph: bool) -> None:
         self.outputs = outputs  # a plain number among them depends on nothing
         self.inputs = inputs
-        self.active: set[Any] = set(inputs)
-        self.edges: list[tuple[Value, list[tuple[Value, Any]]]] = []
+        self.active = leading_to(inputs, topological_order(*(z for z in outputs if isinstance(z, Value))))
         with recording_limits() if graph else nullcontext():
-            for node in topological_order(*(z for z in outputs if isinstance(z, Value))):
-                if leading := list(_weights(node, self.active, graph)):
-                    self.active.add(node)
-                    self.edges.append((node, leading))
+            weight: Callable[[Edge], Number] = _rule if graph else attrgetter("weight")
+            self.users = [
+                (user, [(edge.parent, weight(edge)) for edge in edges]) for user, edges in self.active.items() if edges
+            ]
 
-    def pull(self, cotangents: Sequence[Any]) -> list[Any]:
+    def pull(self, cotangents: Sequence[Number]) -> list[Number]:
         r"""Return the cotangents of the inputs, $\bar x = \sum_u \bar u \, \partial u / \partial x$."""
         held = self.cotangents(cotangents)
         return [held.get(x, 0.0) for x in self.inputs]
 
-    def cotangents(self, cotangents: Sequence[Any]) -> dict[Value, Any]:
+    def cotangents(self, cotangents: Sequence[Number]) -> dict[Value, Number]:
         """Return the cotangents of all nodes that get one."""
-        held: dict[Value, Any] = {}
+        held: dict[Value, Number] = {}
         for z, cotangent in zip(self.outputs, cotangents, strict=True):
-            if z in self.active and not _is_zero(cotangent):
+            if isinstance(z, Value) and z in self.active and not _is_zero(cotangent):
                 held[z] = held[z] + cotangent if z in held else cotangent
-        for node, leading in reversed(self.edges):
-            if node in held:
-                cotangent = held[node]
-                for parent, weight in leading:
-                    contribution = cotangent * weight
-                    held[parent] = held[parent] + contribution if parent in held else contribution
+        pull(held, reversed(self.users))
         self._tell()
         return held
 
-    def push(self, tangents: Sequence[Any]) -> list[Any]:
+    def push(self, tangents: Sequence[Number]) -> list[Number]:
         r"""Return the tangents of the outputs, $\dot z = \sum_x \partial z / \partial x \, \dot x$."""
-        held: dict[Any, Any] = {
+        held: dict[Value, Number] = {
             x: tangent for x, tangent in zip(self.inputs, tangents, strict=True) if not _is_zero(tangent)
         }
-        for node, leading in self.edges:
-            for parent, weight in leading:
+        for node, parents in self.users:
+            for parent, weight in parents:
                 if parent in held:
                     contribution = weight * held[parent]
                     held[node] = held[node] + contribution if node in held else contribution
         self._tell()
-        return [held.get(z, 0.0) for z in self.outputs]
+        return [held.get(z, 0.0) if isinstance(z, Value) else 0.0 for z in self.outputs]
 
     def _tell(self) -> None:
-        """Tell who watches, if anybody does, that derivatives of the outputs were taken."""
+        """Report to the watch, if there is one, that derivatives of the outputs were taken."""
         for z in self.outputs:
             if isinstance(z, Value):
                 tell_derived(z)
 
 
-def _is_zero(seed: Any) -> bool:
-    """Say whether a seed is a plain 0, which nothing follows from: not even 0 · inf."""
+def _is_zero(seed: Number) -> bool:
+    """Return whether a seed is a plain 0, which nothing follows from: not even 0 · inf."""
     return isinstance(seed, float) and seed == 0.0
 
 
-def _weights(node: Value, active: set[Any], graph: bool) -> Iterator[tuple[Value, Any]]:
-    """Yield the active parents of a node, each with its weight as a number or as a Value."""
-    for i, parent, weight in passing(node):
-        if parent in active:
-            yield parent, _rule(node, i) if graph else weight
-
-
-def _rule(node: Value, i: int) -> Any:
+def _rule(edge: Edge) -> Number:
     """Return the local derivative as its rule computes it on the nodes."""
+    node, i = edge.user, edge.operand
     assert node.op is not None
     rule, operands = node.op.partials[i], node.operands
+    slope: Number
     try:
-        return rule(*operands, node)
+        slope = rule(*operands, node)
     except (ArithmeticError, ValueError):  # a plain number at a pole: as a node it has a limit
-        return rule(*[x if isinstance(x, Value) else Value(x) for x in operands], node)
+        slope = rule(*[x if isinstance(x, Value) else Value(x) for x in operands], node)
     except TypeError:  # it asks for numbers, as math.cos does: a row of its own, whose slope is not known (nan)
         known = node.op.rules[i]
         if known is rule:
             raise
-        return known(*operands, node)
+        slope = known(*operands, node)
+    return slope
 
 
 # Running a function on fresh leaves.
@@ -196,8 +187,8 @@ class _Run:
         self.outputs, self.out_structure = flatten(result)
         self.outputs = [z if isinstance(z, Value) else number(f"{self.name}: its result", z) for z in self.outputs]
 
-    def show(self, x: Any) -> Any:
-        """Return a result as what the caller works with: a Value of the graph, or a float."""
+    def show(self, x: Number) -> Number:
+        """Return a result as the caller works with it: a Value of the graph, or a float."""
         if not isinstance(x, Value):
             return x
         if not self.graph:
@@ -205,7 +196,7 @@ class _Run:
         return x if is_recording() else stop_gradient(x)
 
     def value(self) -> Any:
-        """Return what the function returned."""
+        """Return the result of the function."""
         return self.out_structure.rebuild(self.show(z) for z in self.outputs)
 
     def scalar(self) -> None:
@@ -229,7 +220,7 @@ class _Run:
                 raise ValueError(f"{self.name}: no output depends on input {name} (strict=True)")
 
 
-def _fresh(leaf: Any, name: str) -> Value:
+def _fresh(leaf: SupportsFloat, name: str) -> Value:
     """Return a new node for an argument, so that other uses of the same Value do not count."""
     if isinstance(leaf, Value):
         x = identity(leaf)
@@ -239,7 +230,7 @@ def _fresh(leaf: Any, name: str) -> Value:
     return Value(number(f"{name}: an argument", leaf))
 
 
-def _matched(leaves: Any, structure: Structure, what: str) -> list[Any]:
+def _matched(leaves: object, structure: Structure, what: str) -> list[Number]:
     """Flatten tangents or cotangents, which must have the structure of what they belong to."""
     flat, given = flatten(leaves)
     if given != structure:
@@ -281,12 +272,12 @@ def gradient(output: Value, inputs: Any) -> Any:
     return structure.rebuild(x if isinstance(x, Value) else Value(x) for x in slopes)
 
 
-def adjoints(output: Value, seed: float) -> dict[Value, Any]:
+def adjoints(output: Value, seed: float) -> dict[Value, Number]:
     """Return the derivatives that `output.backward(seed)` leaves in interior nodes and adds to leaves, as Values."""
     order = topological_order(output)
     leaves = [x for x in order if x.op is None]
-    found = Linear([output], leaves, graph=True).cotangents([seed])
-    return {x: found.get(x, 0.0) for x in order}
+    cotangents = Linear([output], leaves, graph=True).cotangents([seed])
+    return {x: cotangents.get(x, 0.0) for x in order}
 
 
 @overload
@@ -458,7 +449,7 @@ def jacobian(
     return cast("Derived[P]", wrapped)
 
 
-def _outer(out: Structure, into: Structure, rows: list[list[Any]]) -> Any:
+def _outer(out: Structure, into: Structure, rows: list[list[Number]]) -> Any:
     """Arrange a matrix, rows for outputs and columns for inputs, as a structure of structures."""
     if out.kind == "array":
         return _columns(out, into, rows)
@@ -471,7 +462,7 @@ def _outer(out: Structure, into: Structure, rows: list[list[Any]]) -> Any:
     return Structure(out.kind, out.keys, (LEAF,) * len(parts)).rebuild(parts)
 
 
-def _columns(out: Structure, into: Structure, rows: list[list[Any]]) -> Any:
+def _columns(out: Structure, into: Structure, rows: list[list[Number]]) -> Any:
     """Arrange the rows of an output array, for each leaf of the input's structure."""
     if into.kind is None or into.kind == "array":
         return array([x for row in rows for x in row], out.keys + (into.keys if into.kind else ()))
@@ -528,25 +519,25 @@ def taylor(f: Callable[[Any], Any], x: Any, order: int) -> list[Any]:
     # some times the one before. A trace may be run there.
     coefficients = []
     nested = f
-    for k in range(min(order, NESTED) + 1):
+    for k in range(min(order, MAX_NESTED) + 1):
         coefficients.append(nested(x) / factorial(k))
         nested = grad(nested)
-    if order > NESTED:
+    if order > MAX_NESTED:
         with recording_limits():
-            more = _taylor(_Run(f, (x if isinstance(x, Value) else Value(x),), {}, 0), order)[NESTED + 1 :]
+            more = _taylor(_Run(f, (x if isinstance(x, Value) else Value(x),), {}, 0), order)[MAX_NESTED + 1 :]
         plain = not isinstance(x, Value) and not is_traced() and not is_differentiating()
         coefficients += [primal(c) if plain and isinstance(c, Value) else c for c in more]
     return coefficients
 
 
-def _require_order(what: str, f: Callable[[Any], Any], order: Any) -> None:
+def _require_order(what: str, f: Callable[[Any], Any], order: object) -> None:
     require_function(what, f)
     if isinstance(order, bool) or not isinstance(order, int) or order < 0:
         name = getattr(f, "__name__", repr(f))
         raise ValueError(f"{what} of {name}: the order must be a whole number from 0, not {order!r}")
 
 
-def _taylor(run: _Run, order: int) -> list[Any]:
+def _taylor(run: _Run, order: int) -> list[Number]:
     if run.structure != LEAF:
         raise TypeError(f"taylor of {run.name}: the argument must be a number, not {run.structure}")
     run.scalar()
@@ -559,8 +550,8 @@ def _taylor(run: _Run, order: int) -> list[Any]:
         if node not in run.linear.active:
             series[node] = Series([run.show(node)])
         elif node.op is not None and node is not point:
-            operands: list[Any] = [series[x] if isinstance(x, Value) else x for x in node.operands]
-            made = series[node] = cast("Series", node.op(*operands))
+            operands: list[Series | float] = [series[x] if isinstance(x, Value) else x for x in node.operands]
+            made = series[node] = node.op(*operands)
             made[order]  # computed here, in order: a coefficient asked for later would recurse
     return [series[z][k] for k in range(order + 1)]
 
@@ -582,9 +573,9 @@ def derivative(f: Callable[[Any], Any], order: int = 1) -> Slope[[Value]]:
     def wrapped(x: Any) -> Any:
         whole = factorial(order)
         beyond = max(whole.bit_length() - 1000, 0)  # from order 171 on it is more than a float holds
-        found = taylor(f, x, order)[order] * float(whole >> beyond)
+        value = taylor(f, x, order)[order] * float(whole >> beyond)
         for _ in range(beyond):
-            found = found * 2.0
-        return found
+            value = value * 2.0
+        return value
 
     return cast("Slope[[Value]]", wrapped)

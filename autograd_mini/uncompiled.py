@@ -1,6 +1,6 @@
 """The package as plain Python, where no compiler is or none is wanted.
 
-This room owns what Cython's decorators are there, which is nothing, and the choice of the sources where
+This module owns what Cython's decorators are there, which is nothing, and the choice of the sources where
 compiled modules stand beside them.
 """
 

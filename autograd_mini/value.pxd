@@ -25,7 +25,7 @@ cdef class Value(Traced):
 
 cdef Value _node(object op, double data, object x, object y, double dx, double dy)
 cdef Value _same(Value node)
-cdef double _number_of(object operand) except? -1.0
+cpdef double number_of(object operand) except? -1.0
 cdef object _sweep(Value output, double seed)
 cdef object _forward(Value output)
 cdef object _compute(Value node)
@@ -42,6 +42,7 @@ cdef object _applied_to_one(object op, Value node)
 cdef object _slope_of_one(object op, double x, object data)
 cdef object _value_of(object op, tuple numbers, tuple operands)
 cpdef double primal(Value node)
+cpdef tuple weights_of(Value node)
 cpdef double primal_grad(Value node)
 cpdef long long assignments()
 cpdef bint is_traced()

@@ -1,9 +1,9 @@
 r"""The node of the graph, and the chain rule.
 
-This room owns `Value`: a number that remembers how it was computed. A node keeps its parents and,
+This module owns `Value`: a number that remembers how it was computed. A node keeps its parents and,
 beside each, the local derivative $\partial z / \partial x$ of the row that made it: these are the
 weights of the graph's edges, and `Value.backward` is one loop that multiplies and adds them. This
-room must not know any op but the few that it writes out for speed (each is tested against its row),
+module must not know any op but the few that it writes out for speed (each is tested against its row),
 nor drawing, nets or compilers.
 
 Nothing here recurses: a graph may be a million nodes deep.
@@ -16,14 +16,14 @@ import math
 import os
 import threading
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ContextDecorator
 from contextvars import ContextVar
 from decimal import Decimal
 from fractions import Fraction
 from inspect import Parameter, Signature
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Never, NoReturn, Self, SupportsFloat, overload
+from typing import TYPE_CHECKING, Any, Never, NoReturn, Self, SupportsFloat, SupportsIndex, overload
 
 from .ops import (
     METHODS,
@@ -59,14 +59,14 @@ COMPILED = bool(cython.compiled)
 
 
 class _Signature:
-    """What calling `Value` takes, for `help` and editors: the compiled class does not say it by itself."""
+    """The signature of `Value`, for `help` and editors: the compiled class does not have it by itself."""
 
     def __get__(self, node: Value | None, kind: type[Value]) -> Signature:
         if node is not None or kind.__init__ is not Value.__init__:  # of a subclass Python finds its own
             raise AttributeError("__signature__")
         parameters = [
             Parameter("data", Parameter.POSITIONAL_OR_KEYWORD, annotation="SupportsFloat"),
-            Parameter("label", Parameter.POSITIONAL_OR_KEYWORD, annotation="Any", default=""),
+            Parameter("label", Parameter.POSITIONAL_OR_KEYWORD, annotation="str", default=""),
         ]
         return Signature(parameters, return_annotation="None")
 
@@ -116,7 +116,7 @@ class Value(Traced):
     _dy: float
     _mark: int  # the last walk that came by; of the compiled class alone, in bytes it would waste
 
-    def __init__(self, data: SupportsFloat, label: Any = "") -> None:
+    def __init__(self, data: SupportsFloat, label: object = "") -> None:
         if isinstance(data, Traced):
             raise TypeError("Value: the data is a Value already; use v.detach() for a new leaf of its number")
         self._data = number("Value", data)
@@ -135,7 +135,7 @@ class Value(Traced):
         return self._data
 
     @data.setter
-    def data(self, data: Any) -> None:
+    def data(self, data: SupportsFloat) -> None:
         global _assignments
         given: float = data if type(data) is float else number("Value.data", data)
         if _switched and (watch := _watching()) is not None:
@@ -149,11 +149,11 @@ class Value(Traced):
     def grad(self) -> float:
         r"""Return the derivative $\partial J / \partial v$ that `J.backward()` left here, 0.0 before."""
         if _switched and (watch := _watching()) is not None:
-            return watch.adjoint(self)  # type: ignore[no-any-return]  # a Value, in a trace
+            return watch.adjoint(self)  # type: ignore[return-value]  # a Value, in a trace
         return self._grad
 
     @grad.setter
-    def grad(self, grad: Any) -> None:
+    def grad(self, grad: SupportsFloat) -> None:
         if _switched and (watch := _watching()) is not None:
             grad = watch.keep_adjoint(self, grad)
         self._grad = grad if type(grad) is float else number("Value.grad", grad)
@@ -164,7 +164,7 @@ class Value(Traced):
         return self._label
 
     @label.setter
-    def label(self, label: Any) -> None:
+    def label(self, label: object) -> None:
         if not isinstance(label, str):
             raise TypeError(f"Value: the label must be a str, not {label!r}")
         self._label = label if type(label) is str else str(label)
@@ -176,7 +176,7 @@ class Value(Traced):
 
     @property
     def operands(self) -> tuple[Value | float, ...]:
-        """Return what the row was applied to, in order: nodes, and constants as floats."""
+        """Return the operands of the row, in order: nodes, and constants as floats."""
         op = self._op_row
         if op is None:
             return ()
@@ -318,7 +318,7 @@ class Value(Traced):
 
     # The recording of operations. The hot ones are written out; all others go through their row.
 
-    def record(self, op: Op, operands: tuple[Any, ...]) -> Value:
+    def record(self, op: Op, operands: tuple[SupportsFloat, ...]) -> Value:
         """Apply `op` to `operands` and return the node: value by its function, edges by its rules."""
         if len(operands) != op.arity:
             raise TypeError(f"{op.name} takes {op.arity} operand{'s' * (op.arity > 1)}, {len(operands)} given")
@@ -894,7 +894,7 @@ class Value(Traced):
         """Format the number, as in `f"{v:.3f}"`; without a format, as `str`."""
         return format(self._data, spec) if spec else str(self)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any] | tuple[Any, Any]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
         """Show the graph in Jupyter, if the package has been told how: see `show_with`."""
         text = {"text/plain": repr(self)}
         return text if _show is None else _show(self, text)
@@ -924,7 +924,7 @@ class Value(Traced):
         copied: Value = memo[id(self)]
         return copied
 
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         """Pickle the graph as a flat list, parents first, so that depth costs no recursion."""
         if _switched and (watch := _watching()) is not None:
             watch.read(self, "pickle")
@@ -938,13 +938,14 @@ class Value(Traced):
         """Return the attributes of a subclass, if any."""
         return getattr(self, "__dict__", None) or None
 
-    def _state(self) -> tuple[Any, ...]:
+    def _state(self) -> tuple[Op | None, float, float, str, Sequence[float], tuple[Number, ...]]:
         # A copy of the array: whoever gets it may change it, and the node's must have a weight for each operand.
         weights = array("d", self._y) if type(self._x) is tuple else (self._dx, self._dy)
         return self._op_row, self._data, self._grad, self._label, weights, self.operands
 
 
-Number = Value | float  # what functions that are differentiated or compiled take and give
+Bundle = dict[str, Any] | tuple[dict[str, Any], dict[str, Any]]  # of a notebook: representations by MIME type
+Number = Value | float  # an argument or a result of functions that are differentiated or compiled
 
 # Derivatives are kept in the nodes, so that one thread at a time may find them; a fork waits until none does.
 _alone = threading.RLock()
@@ -953,9 +954,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_alone.acquire, after_in_parent=_alone.release, after_in_child=_alone.release)
 
 _assignments = 0
-_walks = 0  # so many that each has a number of its own
+_walks = 0  # number of walks so far; each walk marks nodes with its own
 _dots: dict[int, Op] = {}  # the rows asked for, at hand
-_dying: list[Any] = []  # for free_operands
+_dying: list[object] = []  # for free_operands
 _freeing = False
 _waiting: list[Value | None] = [None] * 2048  # spare nodes; their number, the most (9.6 MB), and where the next is
 _spares = 0
@@ -966,7 +967,7 @@ if not COMPILED:
     Value.__hash__ = Traced.__hash__  # type: ignore[method-assign]  # object's own, in C, where sets are fast
 
 
-def _called(x: Any) -> str:
+def _called(x: Number) -> str:
     """Return the name of an operand in a line of Python."""
     if isinstance(x, Value):
         return x.label if x.label.isidentifier() else "v"
@@ -974,7 +975,7 @@ def _called(x: Any) -> str:
 
 
 def _sweep(output: Value, seed: float) -> None:
-    """Give every node that an output uses its derivative, from the output back to the leaves."""
+    """Add the derivatives to all nodes that an output uses, from the output back to the leaves."""
     node: Value
     parent: Value
     order: list[Value] = topological_order(output)
@@ -994,7 +995,7 @@ def _sweep(output: Value, seed: float) -> None:
             elif reached is None:
                 reached = reached_by(output)
         elif type(node._x) is tuple:  # more than two operands
-            operands: tuple[Any, ...] = node._x
+            operands: tuple[Number, ...] = node._x
             stopping: cython.bint = bool(node._op_row.stops)  # type: ignore[union-attr]  # no leaf has operands
             i: cython.Py_ssize_t
             for i in range(len(operands)):
@@ -1020,7 +1021,7 @@ def _forward(output: Value) -> None:
     i: cython.Py_ssize_t
     done: cython.Py_ssize_t = 0
     before = array("d", bytes(24 * len(order)))  # numbers and weights, to be put back
-    weights: list[Any] = []  # of rows of many operands
+    weights: list[array[float]] = []  # of rows of many operands
     try:
         for i in range(len(order)):
             node = order[i]
@@ -1061,7 +1062,7 @@ def topological_order(*outputs: Value) -> list[Value]:
     order: list[Value] = []
     stack: list[Value | None] = list(reversed(outputs))
     seen: set[Value] = set()
-    operands: tuple[Any, ...]
+    operands: tuple[Number, ...]
     i: cython.Py_ssize_t
     # From here on nothing is made that could start the collector, and with it a walk inside this one.
     _walks += 1
@@ -1181,7 +1182,7 @@ def sum(xs: Iterable[Any]) -> Any:
     return _node(sum_of(n), total, tuple(operands), _weights(n), 0.0, 0.0)
 
 
-def _inner(operands: list[Any], n: cython.Py_ssize_t, weights: Any) -> float:
+def _inner(operands: list[Any], n: cython.Py_ssize_t, weights: array[float] | None) -> float:
     """Return the sum of n products, and of what stands behind them; plain numbers become floats in the list."""
     total: float = 0.0
     w: float
@@ -1240,7 +1241,7 @@ def _weights(n: cython.Py_ssize_t) -> array[float]:
 
 
 def compiled() -> bool:
-    """Say whether the engine runs compiled; AUTOGRAD_MINI_COMPILE=0 in the environment chooses the sources.
+    """Return whether the engine runs compiled; AUTOGRAD_MINI_COMPILE=0 in the environment chooses the sources.
 
     >>> compiled() in (True, False)
     True
@@ -1286,52 +1287,21 @@ def _stops(node: Value, place: cython.Py_ssize_t) -> bool:
     return op is not mul and op is not rectifier and place in op.stops  # of which many are 0 at a point
 
 
-def passing(user: Value) -> Iterator[tuple[int, Value, float]]:
-    """Yield the edges that pass derivatives: the operand's place, the parent and the weight.
-
-    >>> from autograd_mini import where
-    >>> x = Value(2.0, "x")
-    >>> list(passing(where(x, x, 1.0)))
-    [(1, Value(2.0, label='x'), 1.0)]
-    """
-    op = user.op
-    if op is None:
-        return
-    weights = iter(weights_of(user))
-    for i, x in enumerate(user.operands):
-        if isinstance(x, Value):
-            weight = next(weights)
-            if i not in op.stops:
-                yield i, x, weight
-
-
 def reached_by(output: Value) -> set[Value]:
     """Return the nodes that a derivative of the output reaches."""
     reached = {output}
     stack = [output]
     while stack:
-        for _, parent, _ in passing(stack.pop()):
-            if parent not in reached:
-                reached.add(parent)
-                stack.append(parent)
+        user = stack.pop()
+        for i, x in enumerate(user.operands):
+            if isinstance(x, Value) and x not in reached and not _stops(user, i):
+                reached.add(x)
+                stack.append(x)
     return reached
 
 
-def derivatives_of(output: Value, order: list[Value]) -> dict[Value, float]:
-    """Return the derivative of the output with respect to every node, as data beside the graph."""
-    derivatives = dict.fromkeys(order, 0.0)
-    derivatives[output] = 1.0
-    reached = {output}
-    for user in reversed(order):
-        if user in reached:
-            for _, parent, weight in passing(user):
-                derivatives[parent] += derivatives[user] * weight
-                reached.add(parent)
-    return derivatives
-
-
-# One switch that costs a look at an int while nobody uses it; who is inside which context is told
-# per thread and task.
+# The number of settings in force, which costs a look at an int while there is none. The settings themselves
+# are kept per thread and task.
 _switched = 0
 
 
@@ -1364,7 +1334,7 @@ class Switch(ContextDecorator, AbstractContextManager[None]):
 
 
 class Watching(Switch):
-    """The setting of who watches: the watches around are told as well, as long as they last."""
+    """The setting of a watch: the watches around hear of events as well, as long as they last."""
 
     def _recreate_cm(self) -> Self:
         return type(self)(self.variable, type(self.state)())
@@ -1401,9 +1371,9 @@ def _watching() -> Watch | None:
 
 
 class Watch:
-    """Be told what happens on this thread inside `watched_by`: subclass and override."""
+    """Hear of the events on this thread inside `watched_by`: subclass and override."""
 
-    traces = False  # whether what happens is written down, to be done again with other numbers
+    traces = False  # whether the events are written down, to be done again with other numbers
 
     def read(self, node: Value, what: str) -> None:
         """Take note that Python code reads the number or the local derivatives of a node."""
@@ -1411,11 +1381,11 @@ class Watch:
     def assigned(self, node: Value) -> None:
         """Take note that Python code will assign a node's number."""
 
-    def adjoint(self, node: Value) -> Any:
+    def adjoint(self, node: Value) -> Number:
         """Return the derivative that `.grad` shows."""
         return primal_grad(node)
 
-    def keep_adjoint(self, node: Value, grad: Any) -> Any:
+    def keep_adjoint(self, node: Value, grad: SupportsFloat) -> SupportsFloat:
         """Take note that `.grad` is assigned, and return the number to keep there."""
         return grad
 
@@ -1423,7 +1393,7 @@ class Watch:
         """Take note of `output.backward(seed)`, before it leaves derivatives."""
 
     def follows(self, node: Value) -> bool:
-        """Return whether a node depends on the inputs of what is written down."""
+        """Return whether a node depends on the inputs of the trace."""
         return False
 
     def entered(self, node: Value) -> None:
@@ -1435,7 +1405,7 @@ class Watch:
     def derived(self, output: Value) -> None:
         """Take note that derivatives of a node were taken, by `backward()` or a transformation."""
 
-    def compared(self, sign: str, x: Value, y: Any, outcome: bool) -> None:
+    def compared(self, sign: str, x: Value, y: object, outcome: bool) -> None:
         """Take note that Python code compared a node, and so may have taken a branch."""
 
 
@@ -1456,52 +1426,36 @@ class _Both(Watch):
         """Return whether one of them writes down what happens."""
         return self.inner.traces or self.outer.traces
 
-    def read(self, node: Value, what: str) -> None:
-        self.outer.read(node, what)
-        self.inner.read(node, what)
-
-    def assigned(self, node: Value) -> None:
-        self.outer.assigned(node)
-        self.inner.assigned(node)
-
-    def adjoint(self, node: Value) -> Any:
+    def adjoint(self, node: Value) -> Number:
         return (self.inner if self.inner.traces else self.outer).adjoint(node)
 
-    def keep_adjoint(self, node: Value, grad: Any) -> Any:
+    def keep_adjoint(self, node: Value, grad: SupportsFloat) -> SupportsFloat:
         return (self.inner if self.inner.traces else self.outer).keep_adjoint(node, grad)
-
-    def swept(self, output: Value, seed: float) -> None:
-        self.outer.swept(output, seed)
-        self.inner.swept(output, seed)
 
     def follows(self, node: Value) -> bool:
         of_outer = self.outer.follows(node)
         return self.inner.follows(node) or of_outer
 
-    def entered(self, node: Value) -> None:
-        self.outer.entered(node)
-        self.inner.entered(node)
 
-    def made(self, node: Value) -> None:
-        self.outer.made(node)
-        self.inner.made(node)
+def _to_both(event: str) -> Callable[..., None]:
+    def tell(both: _Both, *facts: object) -> None:
+        getattr(both.outer, event)(*facts)
+        getattr(both.inner, event)(*facts)
 
-    def derived(self, output: Value) -> None:
-        self.outer.derived(output)
-        self.inner.derived(output)
+    return tell
 
-    def compared(self, sign: str, x: Value, y: Any, outcome: bool) -> None:
-        self.outer.compared(sign, x, y, outcome)
-        self.inner.compared(sign, x, y, outcome)
+
+for _event in ("read", "assigned", "swept", "entered", "made", "derived", "compared"):
+    setattr(_Both, _event, _to_both(_event))
 
 
 def watched_by(watch: Watch) -> Switch:
-    """Tell `watch` what happens inside; outside of it nothing is paid."""
+    """Report all events inside the context to `watch`; outside of it nothing is paid."""
     return Watching(_watch, watch)
 
 
 def tell_derived(output: Value) -> None:
-    """Tell who watches, if anybody does, that derivatives of a node were taken."""
+    """Report to the watch, if there is one, that derivatives of a node were taken."""
     if _switched and (watch := _watching()) is not None:
         watch.derived(output)
 
@@ -1542,7 +1496,7 @@ def _function(op: Op) -> Callable[..., float]:
 
 
 def differentiating() -> Switch:
-    """Tell that inside a function is run to be differentiated; the state is the list of its inputs."""
+    """Mark that a function is run inside to be differentiated; the state is the list of its inputs."""
     return Switch(_differentiating, [])
 
 
@@ -1572,13 +1526,13 @@ def _follows(node: Value) -> bool:
 
 
 def tell_read(node: Value) -> None:
-    """Tell who watches, if anybody does, that a node's number is taken as a constant."""
+    """Report to the watch, if there is one, that a node's number is taken as a constant."""
     if _switched and (watch := _watching()) is not None:
         watch.read(node, "data")
 
 
 def tell_entered(node: Value) -> None:
-    """Tell who watches, if anybody does, that a node stands for an argument: to the function it is a leaf."""
+    """Report to the watch, if there is one, that a node stands for an argument: to the function it is a leaf."""
     if _switched and (watch := _watching()) is not None:
         watch.entered(node)
 
@@ -1594,7 +1548,7 @@ def primal_grad(node: Value) -> float:
 
 
 def is_recording() -> bool:
-    """Say whether operations are recorded here, on this thread."""
+    """Return whether operations are recorded here, on this thread."""
     return not _switched or _setting(_recording, True)
 
 
@@ -1632,7 +1586,7 @@ def _record_unary(op: Op, node: Value) -> Value:
     return _node(op, data, node, None, _slope_of_one(op, x, data), 0.0)
 
 
-def _applied_to_one(op: Op, node: Value) -> Any:
+def _applied_to_one(op: Op, node: Value) -> float:
     try:
         data = op.function(node._data) if not _switched else _function(op)(node._data)
     except (ArithmeticError, ValueError) as error:
@@ -1640,7 +1594,7 @@ def _applied_to_one(op: Op, node: Value) -> Any:
     return data if type(data) is float else number(f"{op}: its result", data)  # of a custom op
 
 
-def _slope_of_one(op: Op, x: float, data: Any) -> Any:
+def _slope_of_one(op: Op, x: float, data: Any) -> float:
     try:
         slope = op.partials[0](x, data)
     except (ArithmeticError, ValueError):  # a pole, of which the row tells the limit
@@ -1665,7 +1619,8 @@ def _raised(x: float, c: float) -> float:
 # A node's number and weights, computed anew from its operands' numbers; the hot rows are written out as above.
 
 
-def _number_of(operand: Any) -> float:
+def number_of(operand: Number | None) -> float:
+    """Return the number of an operand, a node or a float, without telling the watch."""
     if isinstance(operand, Value):
         node: Value = operand
         return node._data
@@ -1678,8 +1633,8 @@ def _compute(node: Value) -> None:
     if type(node._x) is tuple:
         _compute_many(node, op)
         return
-    x: float = _number_of(node._x)
-    y: float = _number_of(node._y)
+    x: float = number_of(node._x)
+    y: float = number_of(node._y)
     if op is add:
         node._data = x + y
     elif op is mul:
@@ -1723,9 +1678,9 @@ def _compute_by_row(node: Value, op: Op) -> None:
 
 
 def _compute_many(node: Value, op: Op) -> None:
-    operands: tuple[Any, ...] = node._x
+    operands: tuple[Number, ...] = node._x
     if op.composed is not None and op.name in ("dot", "sum"):
-        numbers: list[Any] = [_number_of(x) for x in operands]
+        numbers: list[float] = [number_of(x) for x in operands]
         n: cython.Py_ssize_t = len(numbers) // 2
         weights = _weights(len(numbers))
         node._data = _total(numbers) if op.name == "sum" else _inner(numbers, n, weights)
@@ -1736,14 +1691,14 @@ def _compute_many(node: Value, op: Op) -> None:
     node._data = data
 
 
-def _by_row(op: Op, operands: tuple[Any, ...]) -> tuple[float, list[float]]:
+def _by_row(op: Op, operands: tuple[Number, ...]) -> tuple[float, list[float]]:
     """Return the value of a row and its local derivatives, 0 for a constant."""
-    numbers = tuple([_number_of(x) for x in operands])
+    numbers = tuple([number_of(x) for x in operands])
     data = _value_of(op, numbers, operands)
     return data, [op.partial(i, numbers, data) if isinstance(x, Value) else 0.0 for i, x in enumerate(operands)]
 
 
-def _value_of(op: Op, numbers: tuple[float, ...], operands: tuple[Any, ...]) -> Any:
+def _value_of(op: Op, numbers: tuple[float, ...], operands: tuple[object, ...]) -> float:
     """Return the value of a row at numbers, or raise an error that names the operands."""
     try:
         data = _function(op)(*numbers)
@@ -1760,33 +1715,10 @@ def stale_node(order: list[Value]) -> tuple[Value, float] | None:
     """Return the first node whose number its row does not give, to 4 units in the last place, and what it gives."""
     node: Value
     for node in order:
-        op: Any = node._op_row
+        op = node._op_row
         if op is None:
             continue
-        x: float
-        y: float
-        data: float
-        if type(node._x) is tuple:
-            numbers: list[Any] = [_number_of(operand) for operand in node._x]
-            if op.composed is not None and op.name == "dot":
-                data = _inner(numbers, len(numbers) // 2, None)
-            elif op.composed is not None and op.name == "sum":
-                data = _total(numbers)
-            else:
-                data = op.limit.function(*numbers)
-        else:
-            x = _number_of(node._x)
-            y = _number_of(node._y)
-            if op is add:
-                data = x + y
-            elif op is mul:
-                data = x * y
-            elif op is sub:
-                data = x - y
-            elif node._y is None:
-                data = op.limit.function(x)
-            else:
-                data = op.limit.function(x, y)
+        data: float = op.limit.function(*[number_of(x) for x in node.operands])
         if data != node._data and not _is_near(data, node._data):
             return node, data
     return None
@@ -1806,7 +1738,7 @@ def was_assigned(leaf: Value) -> bool:
     return leaf._op_row is None and leaf._dy != 0.0
 
 
-def _comparable(sign: str, other: Any) -> Any:
+def _comparable(sign: str, other: object) -> Any:
     """Return the number that a node is compared with, exact; None leaves the comparison to the other."""
     if isinstance(other, Value):
         return primal(other)
@@ -1829,17 +1761,17 @@ def _comparable(sign: str, other: Any) -> Any:
         raise
 
 
-def _decided(sign: str, x: Value, other: Any, y: Any, outcome: bool) -> bool:
+def _decided(sign: str, x: Value, other: object, y: object, outcome: bool) -> bool:
     if _switched and (watch := _watching()) is not None:
         watch.compared(sign, x, other if isinstance(other, Value) else y, outcome)
     return outcome
 
 
-def _constant(op: Op, other: Any, reflected: str) -> float | None:
+def _constant(op: Op, other: object, reflected: str) -> float | None:
     """Return a plain operand as a float; None leaves the operation to a type that knows Values."""
+    if type(other) is float:
+        return other
     kind = type(other)
-    if kind is float:
-        return other  # type: ignore[no-any-return]  # a float
     if (
         kind.__module__ != "builtins"
         and not isinstance(other, Real)
@@ -1850,7 +1782,7 @@ def _constant(op: Op, other: Any, reflected: str) -> float | None:
     return number(op, other)
 
 
-def _refuse(error: Exception, op: Op, operands: tuple[Any, ...]) -> NoReturn:
+def _refuse(error: Exception, op: Op, operands: tuple[object, ...]) -> NoReturn:
     """Raise an error that names the op and its operands, before any node exists."""
     places = [
         (f"{x.label}={primal(x)!r}" if x.label else repr(primal(x))) if isinstance(x, Value) else repr(x)
@@ -1860,13 +1792,13 @@ def _refuse(error: Exception, op: Op, operands: tuple[Any, ...]) -> NoReturn:
 
 
 def _rebuild(
-    kind: Any,
-    op: Any,
+    kind: object,
+    op: object,
     data: float,
     grad: float,
-    label: Any,
-    weights: Any,
-    operands: Any,
+    label: object,
+    weights: Iterable[float],
+    operands: Iterable[SupportsFloat],
     attributes: dict[str, Any] | None = None,
 ) -> Value:
     """Make a node from its parts, which may come from anywhere: the inverse of `Value._state`.
@@ -1899,12 +1831,12 @@ def _rebuild_last(ancestors: list[Value], kind: type[Value], *state: Any) -> Val
     return _rebuild(kind, *state)
 
 
-# How notebooks show a Value. This room must not know drawing, so that the package says it from above.
-_show: Callable[[Value, dict[str, str]], dict[str, Any] | tuple[Any, Any]] | None = None
+# How notebooks show a Value. This module must not know drawing, so that the package says it from above.
+_show: Callable[[Value, dict[str, str]], Bundle] | None = None
 
 
-def show_with(show: Callable[[Value, dict[str, str]], dict[str, Any] | tuple[Any, Any]] | None) -> None:
-    """Set what makes the MIME bundle of a Value from the Value and its plain text."""
+def show_with(show: Callable[[Value, dict[str, str]], Bundle] | None) -> None:
+    """Set the function that makes the MIME bundle of a Value from the Value and its plain text."""
     global _show
     _show = show
 
@@ -1932,10 +1864,10 @@ class _Flat:
     def __init__(self, nodes: list[Value]) -> None:
         self.nodes = nodes
 
-    def __reduce__(self) -> tuple[type[list[Any]], tuple[()], None, Iterator[Any]]:
+    def __reduce__(self) -> tuple[type[list[object]], tuple[()], None, Iterator[Value | _End]]:
         return list, (), None, self._in_order()
 
-    def _in_order(self) -> Iterator[Any]:
+    def _in_order(self) -> Iterator[Value | _End]:
         flattened = _flattened()
         flattened.update(self.nodes)
         try:

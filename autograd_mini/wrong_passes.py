@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import html
 import math
+import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .derivation import Edge, edges
+from .edges import Edge, derivatives_of, edges_of, pull, reached_edges
 from .given import instead_of_a_value
 from .printing import Text, format_number, names_of
 from .stale import require_fresh
-from .value import Value, derivatives_of, no_grad, reached_by, topological_order
+from .value import Value, no_grad, topological_order
 
 __all__ = ["MISTAKES", "Mistake", "Mistakes", "Pass", "Step", "mistakes"]
 
@@ -47,18 +48,15 @@ class Pass:
 
     def run(self, output: Value) -> Derivatives:
         """Return the derivatives that the pass finds."""
-        found = dict(derivatives_of(output, topological_order(output))) if self.again else {output: 1.0}
-        for step in self.steps:
-            user, parent = step.edge.user, step.edge.parent
-            before = 0.0 if self.assigns else found.get(parent, 0.0)
-            found[parent] = before + found.get(user, 0.0) * step.weight
-        return found
+        order = topological_order(output)
+        left = derivatives_of(output, order) if self.again else dict.fromkeys(order, 0.0) | {output: 1.0}
+        steps = ((step.edge.user, [(step.edge.parent, step.weight)]) for step in self.steps)
+        return pull(left, steps, plus=(lambda _, part: 0.0 + part) if self.assigns else operator.add)
 
 
 def _steps(output: Value, order: Iterable[Value], step: Callable[[Edge], Step]) -> tuple[Step, ...]:
     """Return the steps along all edges that pass derivatives, user by user."""
-    reached = reached_by(output)
-    return tuple(step(edge) for user in order if user in reached for edge in edges(user) if edge.passes)
+    return tuple(map(step, reached_edges(output, order)))
 
 
 def _right(edge: Edge) -> Step:
@@ -95,7 +93,7 @@ def swapped(output: Value) -> Pass:
     """Exchange the local derivatives of two operands."""
 
     def step(edge: Edge) -> Step:
-        both = [x for x in edges(edge.user) if x.passes]
+        both = [x for x in edges_of(edge.user) if x.passes]
         return Step(edge, both[1 - edge.operand] if len(both) == len(edge.user.operands) == 2 else edge)
 
     return Pass(_steps(output, _backward(output), step))
@@ -107,9 +105,8 @@ def wrong_sign(output: Value) -> Pass:
     def step(edge: Edge) -> Step:
         assert edge.user.op is not None
         with no_grad():
-            rule = edge.user.op.rules[edge.operand]
             try:
-                constant = isinstance(rule(*edge.user.operands, edge.user), float)
+                constant = isinstance(edge.apply(), float)
             except (ArithmeticError, ValueError):
                 constant = False
         return Step(edge, edge, -1.0 if constant and edge.weight < 0.0 else 1.0)
@@ -221,13 +218,13 @@ def mistakes(output: Value) -> Mistakes:
     order = topological_order(output)
     require_fresh(output, order)
     right = derivatives_of(output, order)
-    found = []
+    results = []
     for name, run in MISTAKES.items():
         wrong = run(output).run(output)
         first = next((x for x in reversed(order) if not _same(right[x], wrong.get(x, 0.0))), None)
         says = sentence_of(name)
         numbers = (0.0, 0.0) if first is None else (right[first], wrong.get(first, 0.0))
-        found.append(Mistake(name, says, wrong, first, *numbers))
-    table = Mistakes(found)
+        results.append(Mistake(name, says, wrong, first, *numbers))
+    table = Mistakes(results)
     table.output = output
     return table

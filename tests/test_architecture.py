@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
-from collections.abc import Iterator
-from graphlib import TopologicalSorter
 from pathlib import Path
 
+import layers
 import pytest
+from layers import PACKAGE, PATHS, imports, name
 
-PACKAGE = Path(__file__).parent.parent / "autograd_mini"
 THIRD_PARTY = {
     "program.lanes": {"numpy"},
     "program.lift": {"numpy"},
@@ -30,9 +30,9 @@ THIRD_PARTY = {
     "program.notation": {"numpy"},
     "program.adjoint": {"numpy"},
     "program.compiler": {"numpy"},
-    "_build": {"setuptools", "Cython"},
     "ops": {"cython"},  # while it is compiled
     "value": {"cython"},
+    "edges": {"cython"},
     "pages.places": {"graphviz"},
     "pictures.dot": {"graphviz"},
     "pictures.drawing": {"graphviz"},
@@ -44,42 +44,30 @@ THIRD_PARTY = {
     "nn.training": {"numpy", "tqdm"},
     "demo": {"matplotlib"},
 }
-PATHS = sorted(PACKAGE.rglob("*.py"))
-
-
-def name(path: Path) -> str:
-    """Return a room's name: its path in the package, with dots; a folder's `__init__` is the folder."""
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
-
-
-def imports(path: Path) -> Iterator[tuple[str, bool]]:
-    """Yield the modules that a module imports, also in functions but not for types alone; and whether they are ours."""
-    folder = path.relative_to(PACKAGE).parent.parts
-    tree = ast.parse(path.read_text())
-    for_types = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if id(node) in for_types:
-            continue
-        if isinstance(node, ast.ImportFrom) and node.level:
-            start = folder[: len(folder) + 1 - node.level]
-            for imported in [node.module] if node.module else [alias.name for alias in node.names]:
-                yield ".".join((*start, imported)), True
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
-            yield from ((module.split(".")[0], False) for module in modules)
 
 
 def test_imports_have_no_cycle() -> None:
-    graph = {name(path): [module for module, ours in imports(path) if ours] for path in PATHS}
-    assert {module for modules in graph.values() for module in modules} <= graph.keys()
-    order = [*TopologicalSorter(graph).static_order()]  # a CycleError names the modules
-    assert order.index("ops") < order.index("value") < order.index("transform") < order.index("program.compiler")
+    graph = layers.graph()
+    assert {module for imported in graph.values() for module in imported} <= graph.keys()
+    found = layers.layers(graph)  # a CycleError names the modules
+    assert found["ops"] < found["value"] < found["transform"] < found["program.compiler"]
+
+
+def test_no_package_imports_what_stands_above_it() -> None:
+    """Sub-packages, each taken as one module, and the top-level modules have no cycle either."""
+    found = layers.layers(layers.packages())
+    assert found["value"] < min(found[unit] for unit in ("nn", "pages", "pictures", "program"))
+    assert max(found, key=found.__getitem__) == "__main__"
+
+
+def test_the_page_has_the_layers() -> None:
+    page = layers.PAGE.read_text()
+    assert layers.replaced(page) == page, "python tests/layers.py writes them"
+
+
+def test_the_files_that_the_page_names_exist() -> None:
+    names = set(re.findall(r"(\w+\.(?:py|js))\b", layers.PAGE.read_text()))
+    assert names <= {path.name for folder in (PACKAGE, layers.TESTS) for path in folder.rglob("*.*")}
 
 
 @pytest.mark.parametrize("path", PATHS, ids=name)
@@ -89,7 +77,7 @@ def test_other_libraries(path: Path) -> None:
 
 
 def test_only_the_table_knows_ops_by_name() -> None:
-    """No room outside the table may branch on an op, apart from those that write operators or formulas."""
+    """No module outside the table may branch on an op, apart from those that write operators or formulas."""
     for path in PATHS:
         if name(path) in (
             "ops",

@@ -11,7 +11,7 @@ from strategies import Dag, dags, examples
 
 import autograd_mini as ag
 from autograd_mini import AnomalyError, Value
-from autograd_mini.value import derivatives_of
+from autograd_mini.edges import derivatives_of
 
 
 def test_nan_from_a_pole_of_the_slope() -> None:

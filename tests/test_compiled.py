@@ -30,7 +30,7 @@ def run(code: str, variant: str, send: bytes = b"") -> bytes:
 def test_it_is_what_it_says() -> None:
     assert ag.compiled() != str(value.__file__).endswith(".py")
     parts = ["arguments", "specialization", "buffers", "programs", "compiler"]
-    names = ["ops", "value", *(f"program.{name}" for name in parts)]
+    names = ["ops", "value", "edges", *(f"program.{name}" for name in parts)]
     files = f"{{sys.modules['autograd_mini.' + n].__file__.endswith('.py') for n in {names}}}"
     code = f"import sys, autograd_mini as ag; ag.compile; print(ag.compiled(), {files})"
     assert run(code, "0") == b"False {True}\n"
@@ -117,7 +117,7 @@ def test_help_and_introspection() -> None:
     assert list(inspect.signature(ag.dot).parameters) == ["ws", "xs", "bias"]
     assert list(inspect.signature(Value.backward).parameters) == ["self", "seed"]
     assert "tanh" in dir(Value(1.0))
-    assert str(inspect.signature(Value)) == "(data: 'SupportsFloat', label: 'Any' = '') -> 'None'"
+    assert str(inspect.signature(Value)) == "(data: 'SupportsFloat', label: 'str' = '') -> 'None'"
     assert str(inspect.signature(Value.hypot)) == "(self, y: 'SupportsFloat', /) -> 'Value'"
     assert inspect.getdoc(Value.tanh).startswith("Take the hyperbolic tangent")  # type: ignore[union-attr]
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
@@ -133,7 +133,7 @@ def test_a_subclass_has_its_own_signature(variant: str) -> None:
     class Named(Value):
         def __init__(self, data, note): super().__init__(data)
     print(inspect.signature(Plain), inspect.signature(Named))"""
-    assert run(code, variant).decode() == "(data: 'SupportsFloat', label: 'Any' = '') -> 'None' (data, note)\n"
+    assert run(code, variant).decode() == "(data: 'SupportsFloat', label: 'str' = '') -> 'None' (data, note)\n"
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -13,7 +13,7 @@ from strategies import Dag, dags, examples
 
 import autograd_mini as ag
 from autograd_mini import OPS, Value
-from autograd_mini.value import derivatives_of
+from autograd_mini.edges import derivatives_of
 
 
 @pytest.fixture

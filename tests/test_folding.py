@@ -11,8 +11,9 @@ from strategies import Dag, dags
 
 import autograd_mini as ag
 from autograd_mini import Value, nn
+from autograd_mini.edges import derivatives_of
 from autograd_mini.folding import Box, boxes_of, unfold
-from autograd_mini.value import derivatives_of
+from autograd_mini.value import topological_order
 
 
 def derivatives(boxes: list[Box]) -> dict[Value, float]:
@@ -182,3 +183,10 @@ def test_pictures_of_nets() -> None:
     for _ in range(150):
         y = y + 1.0
     assert "not drawn" in ag.draw(y).source  # what is no net is cut off instead
+
+
+def test_a_part_that_passes_no_derivative_counts_in_no_fold() -> None:
+    x = Value(0.0, "x")
+    z = ag.stop_gradient(ag.sqrt(x)) + x  # sqrt'(0) is inf
+    z.label = "z"
+    assert boxes_of(topological_order(z), z, fold=True)[-1].edges == ((x, 1.0),)

@@ -10,7 +10,7 @@ from strategies import Dag, dags, examples
 
 import autograd_mini as ag
 from autograd_mini import Value
-from autograd_mini.value import derivatives_of
+from autograd_mini.edges import derivatives_of
 from autograd_mini.wrong_passes import MISTAKES
 
 

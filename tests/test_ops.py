@@ -14,9 +14,9 @@ from strategies import examples, slope, smooth_operands
 
 import autograd_mini as ag
 from autograd_mini import OPS, Op, Value
+from autograd_mini.edges import derivatives_of
 from autograd_mini.ops import METHODS, REAL, Traced
 from autograd_mini.printing import Code, op_table
-from autograd_mini.value import derivatives_of
 
 inf, nan = math.inf, math.nan
 every_row = pytest.mark.parametrize("op", OPS.values(), ids=list(OPS))

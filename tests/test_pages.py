@@ -23,7 +23,8 @@ from strategies import Dag, dags, examples
 
 import autograd_mini as ag
 from autograd_mini import OPS, Op, Value, nn
-from autograd_mini.derivation import Writer, edges
+from autograd_mini.derivation import Writer
+from autograd_mini.edges import derivatives_of, edges_of
 from autograd_mini.javascript import literal
 from autograd_mini.ops import dot_of, sum_of
 from autograd_mini.pages import explorer
@@ -32,7 +33,6 @@ from autograd_mini.pages.templates import markup
 from autograd_mini.pages.words import WORDS
 from autograd_mini.pictures.typeset import Typeset
 from autograd_mini.printing import format_number, names_of
-from autograd_mini.value import derivatives_of
 from autograd_mini.wrong_passes import MISTAKES
 
 SPECIAL = [0.0, 2.0, -0.0, math.inf, 1.0, -math.inf, -1.0, math.nan, 0.5, 40.0, -3.0, 1e300, -40.0, 5e-324]
@@ -1013,7 +1013,7 @@ def test_a_second_reading_of_typeset_edges() -> None:
     order = ag.topological_order(f)
     names = names_of(order, f)
     found = [plain(edge["partial"]) for edge in facts(ag.explore(f))["edges"]]
-    expected = [f"∂{names[e.user]}/∂{names[e.parent]}" for node in order if node.op for e in edges(node)]
+    expected = [f"∂{names[e.user]}/∂{names[e.parent]}" for node in order if node.op for e in edges_of(node)]
     assert found == expected
 
 

@@ -12,10 +12,10 @@ from pages import fan_out, formula
 
 import autograd_mini as ag
 from autograd_mini import Explorer, Value, nn
+from autograd_mini.edges import derivatives_of
 from autograd_mini.pages.templates import markup
 from autograd_mini.pictures.typeset import Typeset
 from autograd_mini.printing import names_of
-from autograd_mini.value import derivatives_of
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from pages import facts, script
 
 import autograd_mini as ag
 from autograd_mini import Explorer, Value, nn
-from autograd_mini.pages.equations import KINDS
+from autograd_mini.pages.equations import MAX_TARGETS
 from autograd_mini.pages.training import training_page
 
 Make = Callable[[], nn.Module]
@@ -158,7 +158,7 @@ def test_a_function_in_parts_gives_the_same_numbers(name: str, monkeypatch: pyte
     whole = training_page(make(), X, y, loss=loss)
     assert "const t = new Float64Array" not in whole.html
     for longest in (1, 60, 200):
-        monkeypatch.setattr("autograd_mini.pages.equations.LONGEST", longest)
+        monkeypatch.setattr("autograd_mini.pages.equations.MAX_LENGTH", longest)
         parts = training_page(make(), X, y, loss=loss)
         assert "const t = new Float64Array" in parts.html
         assert run_page(parts, body) == run_page(whole, body)
@@ -320,9 +320,9 @@ def test_equal_targets_share_a_function_and_many_targets_are_inputs() -> None:
     assert facts(training_page(net, *THREE, loss="cross_entropy"))["kinds"] == [
         [i for i, y in enumerate(THREE[1]) if y == k] for k in dict.fromkeys(THREE[1])
     ]
-    X, y = line(KINDS + 1)
+    X, y = line(MAX_TARGETS + 1)
     found = facts(training_page(nn.MLP(1, [2, 1]), X, y, loss="mean_squared_error"))
-    assert found["kinds"] == [list(range(KINDS + 1))]
+    assert found["kinds"] == [list(range(MAX_TARGETS + 1))]
 
 
 def test_a_large_net_is_written_in_parts() -> None:

@@ -26,7 +26,7 @@ from strategies import DEEP, Dag, dags, examples, slope
 
 import autograd_mini as ag
 from autograd_mini import Value
-from autograd_mini.value import derivatives_of
+from autograd_mini.edges import derivatives_of
 
 
 def J_of_the_text() -> tuple[Value, ...]:
@@ -165,7 +165,7 @@ def test_data_and_grad_take_numbers_only() -> None:
     x.grad = 1
     assert (x.data, type(x.data), x.grad, type(x.grad)) == (2.0, float, 1.0, float)
     with pytest.raises(TypeError, match=r"Value\.data: cannot use '3'"):
-        x.data = "3"
+        x.data = "3"  # type: ignore[assignment]
     with pytest.raises(TypeError, match="a Value already"):
         Value(x)
     with pytest.raises(TypeError, match="label"):

@@ -1,6 +1,6 @@
 """A net over examples: its cost, its outputs, and how often it is right.
 
-This room owns the checks of data, an example in each row. It must not know training.
+This module owns the checks of data, an example in each row. It must not know training.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def predict(net: Net, X: Any) -> list[Any]:
     [0.5, 0.5]
     """
     with no_grad():
-        return [_plain(net(x)) for x in inputs_of(X)]
+        return [_floats(net(x)) for x in inputs_of(X)]
 
 
 def accuracy(net: Net, X: Any, y: Any, threshold: float | None = None) -> float:
@@ -186,7 +186,8 @@ def _finite(what: str, x: Any) -> float:
     return plain
 
 
-def _plain(output: Any) -> Any:
+def _floats(output: Any) -> Any:
+    """Return the output of a net with floats for its Values."""
     if isinstance(output, (list, tuple)):
-        return [_plain(x) for x in output]
+        return [_floats(x) for x in output]
     return output.data if isinstance(output, Value) else number("predict", output)

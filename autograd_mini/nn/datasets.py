@@ -1,7 +1,7 @@
 """Small data sets for two-dimensional pictures, made in place.
 
 Each returns `(X, y)`: a list of points `[x_1, x_2]`, an example in each row, and the list of their
-classes from 0 on. The same seed gives the same points on every machine. This room must not know nets.
+classes from 0 on. The same seed gives the same points on every machine. This module must not know nets.
 """
 
 from __future__ import annotations

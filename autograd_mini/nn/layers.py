@@ -1,6 +1,6 @@
 r"""Neurons, layers and nets, with every number named as the text names it.
 
-This room owns $z = W a + b$ and $a = g(z)$. Layer l, neuron j and example i show in the labels,
+This module owns $z = W a + b$ and $a = g(z)$. Layer l, neuron j and example i show in the labels,
 $z_j^{[l](i)}$, from which `draw` makes its clusters. It must not know losses or training.
 """
 
@@ -203,7 +203,7 @@ class Sequential(Module):
                 width = 0
 
     def _parts(self) -> Iterator[Any]:
-        """Give what is computed one after the other, also inside of other Sequentials."""
+        """Yield the parts in the order of computation, also those inside of other Sequentials."""
         for layer in self.layers:
             if isinstance(layer, Sequential):
                 yield from layer._parts()

@@ -1,6 +1,6 @@
 r"""Losses: how far an output is from its target. The cost J is their mean over the examples.
 
-Each takes the output for one example, a Value or a list of them, and its target. This room must not
+Each takes the output for one example, a Value or a list of them, and its target. This module must not
 know how an output was made.
 """
 
@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from .. import hints
 from ..functions import log_softmax, take
 from ..ops import log, number, relu, sigmoid, softplus
-from ..value import Value, primal, sum
+from ..value import Value, number_of, primal, sum
 from .words import named
 
 __all__ = [
@@ -52,7 +52,7 @@ def log_loss(yhat: Any, y: Any) -> Any:
 
 
 def _log_likelihood(a: Any, t: float) -> Any:
-    p = primal(a) if isinstance(a, Value) else a
+    p = number_of(a)
     if not 0.0 <= p <= 1.0:
         raise ValueError(
             f"log_loss: an output must be a probability, from 0 to 1, not {p:g}: give the net output='sigmoid', "
@@ -136,7 +136,7 @@ def cross_entropy(logits: Any, y: Any) -> Any:
         raise ValueError("cross_entropy: expected at least 2 logits; for one take binary_cross_entropy")
     if hasattr(y, "__len__"):
         shares = [t if isinstance(t, Value) else number("cross_entropy", t) for t in y]
-        plain = [_plain(t) for t in shares]
+        plain = [number_of(t) for t in shares]
         if len(shares) != len(logits):
             raise ValueError(f"cross_entropy: {len(logits)} logits, but {len(shares)} target probabilities")
         if not all(0.0 <= t <= 1.0 for t in plain) or abs(sum(plain) - 1.0) > 1e-9:
@@ -169,7 +169,7 @@ def hinge(score: Any, y: Any) -> Any:
     1.25
     """
     pairs = _pairs("hinge", score, y)
-    for t in (_plain(t) for _, t in pairs):
+    for t in (number_of(t) for _, t in pairs):
         if t not in (-1.0, 1.0):
             raise ValueError(f"hinge: a target must be -1 or 1, not {t:g}; 2*y - 1 makes it of 0 and 1")
     return sum(relu(1.0 - t * s) for s, t in pairs)
@@ -203,15 +203,11 @@ def _pairs(name: str, outputs: Any, targets: Any, probabilities: bool = False) -
     ours, theirs = _list(outputs), [t if isinstance(t, Value) else number(name, t) for t in _list(targets)]
     if len(ours) != len(theirs) or not ours:
         raise ValueError(f"{name}: {len(ours)} outputs, but {len(theirs)} targets")
-    for t in map(_plain, theirs):
+    for t in map(number_of, theirs):
         if probabilities and not 0.0 <= t <= 1.0:
             hint = "; (y + 1)/2 makes it of -1 and 1" if t == -1.0 else ""
             raise ValueError(f"{name}: a target must be from 0 to 1, not {t:g}{hint}")
     return list(zip(ours, theirs, strict=True))
-
-
-def _plain(t: Value | float) -> float:
-    return primal(t) if isinstance(t, Value) else t
 
 
 def _list(x: Any) -> list[Any]:

@@ -1,6 +1,6 @@
 """Plots of training, with matplotlib (extra `[plot]`); each returns the Axes that it drew on.
 
-This room must not know how nets are trained.
+This module must not know how nets are trained.
 """
 
 from __future__ import annotations

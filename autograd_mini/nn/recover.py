@@ -1,6 +1,6 @@
 r"""The text's gradient formulas, computed with NumPy, beside what the engine finds.
 
-This room owns the six formulas for one example and the six for m. They are written out, not
+This module owns the six formulas for one example and the six for m. They are written out, not
 derived: the engine knows none of them.
 """
 

@@ -1,6 +1,6 @@
 """The training loop.
 
-This room owns epochs, batches, progress and what happens when training goes wrong. It stands above
+This module owns epochs, batches, progress and what happens when training goes wrong. It stands above
 `blame`, which it asks for the cause.
 """
 

@@ -26,11 +26,11 @@ from .rows import JavaScript, Rows, Unwritten
 
 __all__ = ["Recorded", "as_script", "loss_function", "output_function"]
 
-KINDS = 8  # different targets, up to which each has its own function, as they are constants to `nn.fit`
-MOST_EQUATIONS = 20_000  # of all functions; a browser would run longer ones slowly
-MOST_WORK = 2_000_000  # equations of a step over all examples
-CHECKED = 1e-9  # how far the trace may be from the net, relative to it
-LONGEST = 20_000  # characters of a function
+MAX_TARGETS = 8  # different targets, up to which each has its own function, as they are constants to `nn.fit`
+MAX_EQUATIONS = 20_000  # of all functions; a browser would run longer ones slowly
+MAX_WORK = 2_000_000  # equations of a step over all examples
+TOLERANCE = 1e-9  # how far the trace may be from the net, relative to it
+MAX_LENGTH = 20_000  # characters of a function
 
 
 class Kind(NamedTuple):
@@ -70,7 +70,7 @@ class Recorded:
         alike: dict[Any, list[int]] = {}
         for i, target in enumerate(targets):
             alike.setdefault(tuple(target) if isinstance(target, list) else target, []).append(i)
-        given = len(alike) > KINDS
+        given = len(alike) > MAX_TARGETS
         groups = [list(range(len(inputs)))] if given else list(alike.values())
         return [Kind(self._traced(inputs[i[0]], targets[i[0]], given), i, given) for i in groups]
 
@@ -84,14 +84,14 @@ class Recorded:
         return [x / len(inputs) for x in sums]
 
     def _losses(self, inputs: list[list[float]], targets: list[Any]) -> list[float]:
-        found = []
+        losses = []
         with no_grad():
             for i, (x, target) in enumerate(zip(inputs, targets, strict=True)):
                 try:
-                    found.append(loss_of(self.compare, self.net(list(x)), target).data)
+                    losses.append(loss_of(self.compare, self.net(list(x)), target).data)
                 except (ArithmeticError, ValueError) as error:
                     raise ValueError(f"explore: example {i}: {error}") from error
-        return found
+        return losses
 
     def _traced(self, x: list[float], target: Any, given: bool = False) -> Trace:
         """Trace an example's loss and the gradient; without a target its outputs alone."""
@@ -122,16 +122,16 @@ class Recorded:
 
     def _require_small(self, m: int) -> None:
         equations = sum(len(kind.trace.equations) for kind in self.kinds)
-        if equations > MOST_EQUATIONS:
+        if equations > MAX_EQUATIONS:
             raise ValueError(
-                f"explore: the loss and its gradient have {equations:,} equations, and at most {MOST_EQUATIONS:,} fit "
+                f"explore: the loss and its gradient have {equations:,} equations, and at most {MAX_EQUATIONS:,} fit "
                 "a page: take a smaller net"
             )
         work = sum(len(kind.trace.equations) * len(kind.examples) for kind in self.kinds)
-        if work > MOST_WORK:
+        if work > MAX_WORK:
             raise ValueError(
-                f"explore: a step over {m:,} examples computes {work:,} equations, and at most {MOST_WORK:,} are fast "
-                f"enough: take {m * MOST_WORK // work:,} examples, or a smaller net"
+                f"explore: a step over {m:,} examples computes {work:,} equations, and at most {MAX_WORK:,} are fast "
+                f"enough: take {m * MAX_WORK // work:,} examples, or a smaller net"
             )
 
     def _checked(self, kind: Kind, i: int, x: list[float], target: Any, loss: float) -> list[float]:
@@ -142,7 +142,7 @@ class Recorded:
         except (ArithmeticError, ValueError) as error:
             raise ValueError(f"explore: example {i}: {error}") from error
         again, *slopes = [held[z] if isinstance(z, int) else z for z in kind.trace.outputs]
-        if not abs(again - loss) <= CHECKED * (1 + abs(loss)):
+        if not abs(again - loss) <= TOLERANCE * (1 + abs(loss)):
             raise ValueError(
                 f"explore: the loss of example {i} is {loss:.6g}, but {again:.6g} by the graph of example "
                 f"{kind.examples[0]}: the net must do the same with all examples, each time"
@@ -190,7 +190,7 @@ def _in_parts(
     home: dict[int, int] = {}  # the part that computes a variable
     parts: list[list[str]] = [[]]
     for k, text in equations.items():
-        if sum(map(len, parts[-1])) > LONGEST:
+        if sum(map(len, parts[-1])) > MAX_LENGTH:
             parts.append([])
         parts[-1].append(text)
         home[k] = len(parts) - 1

@@ -24,12 +24,12 @@ from ..nn.optimizers import Optimizer
 from ..pictures.graph import picture_of
 from ..pictures.model import Box, Line, Picture
 from ..pictures.net import is_one_box_each
-from ..pictures.typeset import Run, Typeset, plain as plain_text, width
-from ..printing import Label
+from ..pictures.typeset import Run, Typeset, plain, width
+from ..printing import Label, json_number
 from ..stale import require_fresh
 from ..value import Value, primal, topological_order
 from ..wrong_passes import MISTAKES
-from .facts import as_json, facts_of, plain
+from .facts import as_json, facts_of
 from .page import Explorer, colours, filled, part
 from .places import formula_lines, laid_out, on_a_board
 from .rows import Rows
@@ -54,12 +54,12 @@ SCRIPTS = (
     "asking",
     "view",
 )
-MOST = 300  # nodes: beyond it neither the picture nor the list of sliders can be read
-MOST_EDGES = 2_500
-LONGEST_HEADING = 60  # characters
-SMALL = 20  # nodes of a net, up to which it is drawn as one picture
-MOST_NEURONS = 60  # that have a picture of their own
-TALLEST, LOWEST = 1000, 620  # pixels of the frame in a notebook
+MAX_NODES = 300  # nodes: beyond it neither the picture nor the list of sliders can be read
+MAX_EDGES = 2_500
+MAX_HEADING = 60  # characters
+MAX_WHOLE = 20  # nodes of a net, up to which it is drawn as one picture
+MAX_NEURONS = 60  # that have a picture of their own
+MAX_HEIGHT, MIN_HEIGHT = 1000, 620  # pixels of the frame in a notebook
 
 Beside = str | Mapping[Value | str, float] | None
 
@@ -159,7 +159,7 @@ def quiz(output: Value, *, seed: int | None = None, precision: int = 4) -> Explo
     return _page(chosen, precision, "quiz", None, seed, "Quiz")
 
 
-def _check(output: Any, precision: Any, name: str) -> list[Value]:
+def _check(output: object, precision: object, name: str) -> list[Value]:
     """Return the nodes of a graph that a page can show."""
     if not isinstance(output, Value):
         raise TypeError(
@@ -167,15 +167,15 @@ def _check(output: Any, precision: Any, name: str) -> list[Value]:
         )
     order = topological_order(output)
     require_fresh(output, order)
-    if len(order) > MOST:
+    if len(order) > MAX_NODES:
         raise ValueError(
-            f"{name}: the graph has {len(order):,} nodes, and at most {MOST} can be read; explore a node inside "
+            f"{name}: the graph has {len(order):,} nodes, and at most {MAX_NODES} can be read; explore a node inside "
             "it or fewer examples, or draw it, which folds"
         )
     if type(precision) is not int or precision not in range(1, 18):
         raise ValueError(f"{name}: precision must be a whole number from 1 to 17, not {precision!r}")
-    if (many := sum(len(node.parents) for node in order)) > MOST_EDGES:
-        raise ValueError(f"{name}: the graph has {many:,} edges, and at most {MOST_EDGES:,} can be read")
+    if (many := sum(len(node.parents) for node in order)) > MAX_EDGES:
+        raise ValueError(f"{name}: the graph has {many:,} edges, and at most {MAX_EDGES:,} can be read")
     return order
 
 
@@ -203,7 +203,7 @@ def _page(
     leaves = sum(node.op is None for node in order)
     tall = pictures[0]["wide"]["height"] * (1 if beside is None else 2)
     height = 440 + tall + 60 * leaves
-    return Explorer(name, filled(part("explorer.html"), parts), round(min(max(height, LOWEST), TALLEST)), kind)
+    return Explorer(name, filled(part("explorer.html"), parts), round(min(max(height, MIN_HEIGHT), MAX_HEIGHT)), kind)
 
 
 def _heading(output: Value, order: list[Value], names: dict[Value, str]) -> str:
@@ -217,13 +217,13 @@ def _heading(output: Value, order: list[Value], names: dict[Value, str]) -> str:
                 continue
             operands = [written[x] if isinstance(x, Value) else Typeset.constant(x, 4) for x in node.operands]
             written[node] = Typeset.write(node.op, operands)
-            if len(written[node].string) > LONGEST_HEADING:
-                written[node] = Typeset("…" * LONGEST_HEADING)  # so that what is made of it is left out, too
+            if len(written[node].string) > MAX_HEADING:
+                written[node] = Typeset("…" * MAX_HEADING)  # so that what is made of it is left out, too
         return written[output]
 
     name = Typeset.name(names[output])
     for whole in (formula(True), formula(False)):
-        if output.op is not None and "……" not in whole.string and width(whole.runs) <= LONGEST_HEADING:
+        if output.op is not None and "……" not in whole.string and width(whole.runs) <= MAX_HEADING:
             return f"{markup(name.string)} = {markup(whole.string)}"
     return markup(name.string)
 
@@ -249,7 +249,7 @@ def _beside(output: Value, order: list[Value], beside: Beside) -> dict[str, Any]
         if isinstance(x, bool) or not isinstance(x, (int, float)):
             raise TypeError(f"explore: beside gives {key!r} the number {x!r} of type {type(x).__name__}; give a float")
         try:
-            given[places[leaf]] = plain(float(x))
+            given[places[leaf]] = json_number(float(x))
         except OverflowError:
             raise ValueError(f"explore: beside gives {key!r} a number that is too large for a float") from None
     return {"given": given}
@@ -289,8 +289,8 @@ def _other(leaf: Value, roll: random.Random, taken: set[float]) -> float:
         return x
     if not x.is_integer():
         return float(f"{roll.uniform(0.5, 1.5) * x:.2g}")
-    found = {float(k) for k in range(-6 if x < 0 else 1, 10)} - {0.0, x}
-    return roll.choice(sorted(found - taken or found))
+    choices = {float(k) for k in range(-6 if x < 0 else 1, 10)} - {0.0, x}
+    return roll.choice(sorted(choices - taken or choices))
 
 
 def _pictures(output: Value, order: list[Value], names: dict[Value, str], precision: int) -> list[dict[str, Any]]:
@@ -299,10 +299,10 @@ def _pictures(output: Value, order: list[Value], names: dict[Value, str], precis
         name: picture_of(output, precision=precision, max_nodes=None, every=True, rankdir=rankdir, slopes="both")
         for name, rankdir in (("wide", "LR"), ("tall", "TB"))
     }
-    found = _net(output, order, names, precision, layouts["wide"]) if len(order) > SMALL else []
-    if len(order) > SMALL:
+    boards = _net(output, order, names, precision, layouts["wide"]) if len(order) > MAX_WHOLE else []
+    if len(order) > MAX_WHOLE:
         layouts = {name: replace(picture, slopes="number") for name, picture in layouts.items()}
-    return [*found, _picture("All nodes", layouts, range(len(order)))]
+    return [*boards, _picture("All nodes", layouts, range(len(order)))]
 
 
 def _picture(
@@ -343,7 +343,7 @@ def _net(
             boards.append(_board(f"Net, example {example}" if len(examples) > 1 else "Net", picture, places, members))
     folded = (pair for board in boards for pair in zip(board["nodes"], board["members"], strict=True))
     inside = {i: together for i, together in folded if len(together) > 1}
-    if len(inside) > MOST_NEURONS:
+    if len(inside) > MAX_NEURONS:
         return boards
     return [*boards, *(_neuron(whole, together, order[i], names) for i, together in inside.items())]
 
@@ -387,5 +387,5 @@ def _neuron(whole: Picture, members: list[int], node: Value, names: dict[Value, 
     boxes = tuple(replace(box, frame=()) for box in whole.boxes if box.id in shown)
     part = replace(whole, boxes=boxes, arrows=tuple(whole.arrows[k] for k in edges), frames=(), columns=())
     layouts = {"wide": part, "tall": replace(part, rankdir="TB")}
-    title = plain_text(Typeset.name(names[node]).runs)
+    title = plain(Typeset.name(names[node]).runs)
     return {**_picture(title, layouts, [int(box.id[1:]) for box in boxes], edges), "opens": members[-1]}

@@ -11,20 +11,22 @@ import re
 from collections import Counter
 from typing import Any
 
-from ..derivation import Edge, Explanation, edges, explain
+from ..derivation import Explanation, explain
+from ..edges import Edge, edges_of
 from ..ops import Interval, Level
 from ..pictures.typeset import Typeset
+from ..printing import json_number
 from ..value import Value, primal
 from ..wrong_passes import MISTAKES, sentence_of
 from .rows import Rows, Unwritten
-from .templates import Holes, HoleWriter, Template, markup
+from .templates import Holes, HoleWriter, Place, Template, markup
 
 __all__ = ["as_json", "facts_of"]
 
-LONGEST = 200  # lines of a derivation
+MAX_LINES = 200  # lines of a derivation
 
 
-def as_json(facts: Any) -> str:
+def as_json(facts: object) -> str:
     r"""Write data as JSON that can stand inside a script element: nothing in it ends one, or opens a comment.
 
     >>> as_json("</script><!--<b>")
@@ -38,8 +40,8 @@ def as_json(facts: Any) -> str:
 def facts_of(output: Value, order: list[Value], precision: int, rows: Rows) -> dict[str, Any]:
     """Return the facts of a graph; the functions that it needs are added to `rows`."""
     whole = explain(output)
-    found = [edge for node in order if node.op for edge in edges(node)]
-    writer = _Facts(whole, order, found, precision)
+    edges = [edge for node in order for edge in edges_of(node)]
+    writer = _Facts(whole, order, edges, precision)
     frozen = ""
     nodes = []
     for node in order:
@@ -54,7 +56,7 @@ def facts_of(output: Value, order: list[Value], precision: int, rows: Rows) -> d
         "precision": precision,
         "frozen": frozen,
         "nodes": nodes,
-        "edges": [writer.edge(edge) for edge in found],
+        "edges": [writer.edge(edge) for edge in edges],
         "lines": writer.lines,
         "terms": terms(),
         "mistakes": [writer.mistake(name) for name in MISTAKES],
@@ -64,11 +66,11 @@ def facts_of(output: Value, order: list[Value], precision: int, rows: Rows) -> d
 class _Facts(HoleWriter):
     """Write nodes and edges as plain data."""
 
-    def __init__(self, whole: Explanation, order: list[Value], found: list[Edge], precision: int) -> None:
-        places: dict[Any, int] = {node: i for i, node in enumerate(order)}
-        places |= {(edge.user, edge.operand): i for i, edge in enumerate(found)}
-        super().__init__(whole.output, whole.names, whole.derivatives, precision, places)
-        users = Counter(edge.parent for edge in found)
+    def __init__(self, whole: Explanation, order: list[Value], edges: list[Edge], precision: int) -> None:
+        places: dict[Place, int] = {node: i for i, node in enumerate(order)}
+        places |= {(edge.user, edge.operand): i for i, edge in enumerate(edges)}
+        super().__init__(Holes, whole.output, whole.names, whole.derivatives, precision, places)
+        users = Counter(edge.parent for edge in edges)
         self.shared = {parent for parent, n in users.items() if n > 1}
         self.lines: list[list[Template]] = []  # of derivations, each once
         self._known: dict[str, int] = {}
@@ -81,7 +83,7 @@ class _Facts(HoleWriter):
             "bare": markup(name.bracketed(Level.POWER)),
             "plain": self.names[node],
             "leaf": node.op is None,
-            "value": plain(primal(node)),
+            "value": json_number(primal(node)),
             "edges": [self.places[node, i] for i, x in enumerate(node.operands) if isinstance(x, Value)],
             "forward": [stage.template for stage in self.step(node)],
             "derivation": self._derivation(node),
@@ -92,28 +94,30 @@ class _Facts(HoleWriter):
 
     def _derivation(self, node: Value) -> list[int | None]:
         """Return the places of the lines of a derivation; None stands for those that are left out."""
-        found: list[int | None] = []
+        places: list[int | None] = []
         lines = explain(self.output, node).lines
         for k, line in enumerate(lines):
-            if len(lines) > LONGEST and LONGEST // 2 <= k < len(lines) - LONGEST // 2:
-                if found[-1] is not None:
-                    found.append(None)
+            if len(lines) > MAX_LINES and MAX_LINES // 2 <= k < len(lines) - MAX_LINES // 2:
+                if places[-1] is not None:
+                    places.append(None)
                 continue
             stages = [stage.template for stage in self.line(line)]
             key = json.dumps(stages)
             if key not in self._known:
                 self._known[key] = len(self.lines)
                 self.lines.append(stages)
-            found.append(self._known[key])
-        return found
+            places.append(self._known[key])
+        return places
 
     def _conditions(self, node: Value) -> list[str]:
         """Return the conditions on the operands of a node, as in x > 0."""
         if node.op is None:
             return []
         named = zip(node.operands, node.op.domain, strict=True)
-        found = [_condition(markup(Typeset.name(self.names[x]).string), d) for x, d in named if isinstance(x, Value)]
-        return [x for x in found if x]
+        conditions = [
+            _condition(markup(Typeset.name(self.names[x]).string), d) for x, d in named if isinstance(x, Value)
+        ]
+        return [x for x in conditions if x]
 
     def edge(self, edge: Edge) -> dict[str, Any]:
         """Return the facts of an edge."""
@@ -127,7 +131,7 @@ class _Facts(HoleWriter):
         return {
             "user": self.places[edge.user],
             "parent": self.places[edge.parent],
-            "weight": plain(edge.weight),
+            "weight": json_number(edge.weight),
             "passes": edge.passes,
             "name": markup(Typeset.derivative(self.names[edge.user], self.names[edge.parent], partial).string),
             "partial": markup(Typeset.derivative(self.names[edge.user], self.names[edge.parent], True).string),
@@ -184,8 +188,3 @@ def _condition(name: str, domain: Interval) -> str:
     if math.isinf(domain.hi):
         return "" if math.isinf(domain.lo) else f"{name} {'≥' if domain.closed_lo else '&gt;'} {low}"
     return f"{name} {to_high} {high}" if math.isinf(domain.lo) else f"{low} {from_low} {name} {to_high} {high}"
-
-
-def plain(x: float) -> float | str:
-    """Return a number as JSON has it."""
-    return x if math.isfinite(x) else str(x)

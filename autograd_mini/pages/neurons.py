@@ -20,8 +20,8 @@ from .templates import markup_of
 
 __all__ = ["board_facts"]
 
-MOST_DRAWN = 400  # wires that can be told apart
-ROOM = 5  # characters
+MAX_WIRES = 400  # wires that can be told apart
+PLANE_WIDTH = 5  # characters
 MARGIN, BELOW = 4.0, 6.0  # points around the picture
 
 
@@ -48,7 +48,7 @@ def board_facts(net: Module, parameters: list[Value], x: list[float]) -> tuple[d
     kept = [fold for fold in without_parameters(folds, kinds) if fold.node in shown]
     ids = {fold.node: f"n{k}" for k, fold in enumerate(kept)}
     wires = [(parent, fold.node) for fold in kept for parent, _ in fold.edges if parent in ids]
-    if len(wires) > MOST_DRAWN:
+    if len(wires) > MAX_WIRES:
         return None, None
     weights = [inside[node][0].get(parent) for parent, node in wires]
     arrows = [
@@ -67,7 +67,7 @@ def _box(name: str, node: Value, is_neuron: bool, has_plane: bool) -> Box:
     """Return the box of a neuron or an input, with room for a bias and for a small picture of the neuron's plane."""
     lines = [Line("pair", Typeset.name(node.label or "…").runs)]
     if is_neuron:
-        lines.append(Line("note", (Run("b = −0.0000"), Run(" " * ROOM * has_plane))))
+        lines.append(Line("note", (Run("b = −0.0000"), Run(" " * PLANE_WIDTH * has_plane))))
     return Box(name, "result" if is_neuron else "data", name, tuple(lines), "")
 
 

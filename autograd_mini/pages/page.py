@@ -72,14 +72,14 @@ def colours() -> str:
 
     def variables(name: str) -> str:
         theme = THEMES[name]
-        found = {"color-scheme": name}
+        properties = {"color-scheme": name}
         for field, colour in theme._asdict().items():
             key = f"--{field.replace('_', '-')}"
             if isinstance(colour, str):
-                found[key] = colour
+                properties[key] = colour
             else:
-                found[key], found[f"{key}-line"] = colour
-        return " ".join(f"{key}: {value};" for key, value in found.items())
+                properties[key], properties[f"{key}-line"] = colour
+        return " ".join(f"{key}: {value};" for key, value in properties.items())
 
     return (
         f":root {{ {variables('light')} }}\n"

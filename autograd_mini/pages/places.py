@@ -25,11 +25,11 @@ __all__ = ["End", "Layout", "laid_out", "numbers_along", "on_a_board"]
 
 Layout = dict[str, Any]
 FORMULA, NUMBER, PILL = 9.4, 7.8, 7.4  # pixels of a letter of a formula, of a derivative's line and of a pill
-ROOM = 7  # letters of a number that may come
-NARROWEST = 112.0
+NUMBER_WIDTH = 7  # letters of a number that may come
+MIN_WIDTH = 112.0
 LINE, VALUE, BAND = 24.0, 29.0, 27.0  # pixels that a line of a formula, a value and a derivative are high
 PILL_HEIGHT = 25.0
-MOST_LABELLED = 16  # wires between two columns, up to which they have numbers
+MAX_NUMBERED = 16  # wires between two columns, up to which they have numbers
 SHARES = [0.68, 0.6, 0.76, 0.52, 0.82, 0.44, 0.36, 0.28]  # of the length of a wire, where its number may stand
 WIDE, HIGH = 46.0, 18.0  # points of such a number
 End = tuple[float, float]
@@ -47,13 +47,13 @@ def laid_out(picture: Picture) -> Layout:
     graph = _graph(picture, plan)
     groups = _groups(render(graph.source, "svg").decode())
     size = groups.pop(0)[2]
-    found: dict[tuple[str, str], list[ET.Element]] = {}
+    elements_of: dict[tuple[str, str], list[ET.Element]] = {}
     shift = size.pop("shift")
     for kind, title, element in groups:
-        found.setdefault((kind, title), []).append(element)
+        elements_of.setdefault((kind, title), []).append(element)
 
     def box(kind: str, title: str) -> list[float]:
-        return _around(found[kind, title].pop(0), shift)
+        return _around(elements_of[kind, title].pop(0), shift)
 
     boxes = [box("node", x.id) for x in picture.boxes]
     arrows: list[dict[str, Any]] = []
@@ -65,7 +65,7 @@ def laid_out(picture: Picture) -> Layout:
             place["pill"] = box("node", pill)
         else:
             ends = [f"{arrow.source}->{arrow.target}"]
-        elements = [found["edge", end].pop(0) for end in ends]
+        elements = [elements_of["edge", end].pop(0) for end in ends]
         place["paths"] = [_path(element, shift) for element in elements]
         if len(elements) == 2:  # below the pill
             a, b = (_POINT.findall(path)[end] for path, end in zip(place["paths"], (-1, 0), strict=True))
@@ -107,7 +107,7 @@ def numbers_along(ends: list[tuple[End, End]], shown: list[bool]) -> list[End | 
     places: list[End | None] = [None] * len(ends)
     taken: list[End] = []
     between = Counter((start[0], end[0]) for (start, end), one in zip(ends, shown, strict=True) if one)
-    few = [k for k, ((x, _), (to_x, _)) in enumerate(ends) if shown[k] and between[x, to_x] <= MOST_LABELLED]
+    few = [k for k, ((x, _), (to_x, _)) in enumerate(ends) if shown[k] and between[x, to_x] <= MAX_NUMBERED]
     steepest = sorted(few, key=lambda k: -abs(ends[k][1][1] - ends[k][0][1]))
     for k in steepest:
         (x, y), (to_x, to_y) = ends[k]
@@ -148,12 +148,12 @@ def _graph(picture: Picture, plan: Plan) -> graphviz.Digraph:
     for i, arrow in enumerate(picture.arrows):
         if pills and arrow.slope is not None:
             slope = arrow.slope
-            letters = 5 + width((*slope.above, *slope.below, *slope.symbol)) + 3 * bool(slope.symbol) + ROOM / 2
+            letters = 5 + width((*slope.above, *slope.below, *slope.symbol)) + 3 * bool(slope.symbol) + NUMBER_WIDTH / 2
             graph.node(f"pill{i}", width=f"{PILL * letters / 72:.3f}", height=f"{PILL_HEIGHT / 72:.3f}")
             graph.edge(arrow.source, f"pill{i}", weight="2")
             graph.edge(f"pill{i}", arrow.target, weight="2")
         else:
-            graph.edge(arrow.source, arrow.target, **{label: "0" * ROOM})
+            graph.edge(arrow.source, arrow.target, **{label: "0" * NUMBER_WIDTH})
     return graph
 
 
@@ -162,8 +162,8 @@ def _size(box: Box) -> tuple[float, float]:
     formulas = [line.runs for line in box.lines if line.role == "formula"]
     gradient = next((line.runs for line in box.lines if line.role == "gradient"), ())
     equals = max((i for i, run in enumerate(gradient) if run.text == " = "), default=0)
-    letters = width((*gradient[:equals], Run(" = "))) + ROOM
-    across = max(NARROWEST, NUMBER * letters + 20, *(FORMULA * width(runs) + 24 for runs in formulas))
+    letters = width((*gradient[:equals], Run(" = "))) + NUMBER_WIDTH
+    across = max(MIN_WIDTH, NUMBER * letters + 20, *(FORMULA * width(runs) + 24 for runs in formulas))
     return round(across), LINE * len(formulas) + VALUE + BAND + 12
 
 

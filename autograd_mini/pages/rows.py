@@ -6,7 +6,7 @@ A rule is run over a recorder that writes each operation as JavaScript. Nothing 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, SupportsFloat
 
 from ..javascript import Script, literal
 from ..ops import OPS, Op, Traced, guard
@@ -16,7 +16,7 @@ from ..value import Value
 __all__ = ["JavaScript", "Rows", "Unwritten"]
 
 ALIKE = frozenset("add sub mul div neg".split())  # rows whose text is JavaScript, too
-LONGEST = 20_000  # characters of a row as JavaScript; a function of one's own may grow without end
+MAX_LENGTH = 20_000  # characters of a row as JavaScript; a function of one's own may grow without end
 
 
 class Unwritten(Exception):
@@ -40,7 +40,7 @@ class JavaScript(Traced):
         if op is guard and not self.guards:
             return operands[2]
         text = self.rows.applied(op, [_text(x) for x in operands])
-        if len(text) > LONGEST:
+        if len(text) > MAX_LENGTH:
             raise Unwritten(f"{op} is too long as JavaScript")
         return type(self)(self.rows, text)
 
@@ -61,7 +61,7 @@ class _Formula(JavaScript):
     guards = False
 
 
-def _text(x: Any) -> str:
+def _text(x: JavaScript | SupportsFloat) -> str:
     """Write an operand, or what a rule gave, as JavaScript."""
     return x.text if isinstance(x, JavaScript) else literal(float(x))
 
@@ -87,7 +87,7 @@ class Rows:
             entry += f", formulas: [{', '.join(f'({parameters}, z) => {formula}' for formula in formulas)}]"
         return self.entries.setdefault(f"{{{entry}}}", len(self.entries))
 
-    def _slopes(self, op: Op, operands: Sequence[Any], kind: type[JavaScript]) -> list[str]:
+    def _slopes(self, op: Op, operands: Sequence[JavaScript | float], kind: type[JavaScript]) -> list[str]:
         """Write the rules of the operands that are no constants."""
         written = [kind(self, x.text) if isinstance(x, JavaScript) else x for x in operands]
         rules = zip(op.rules, operands, strict=True)
@@ -104,7 +104,7 @@ class Rows:
         except Unreadable as error:
             raise Unwritten(f"{op} has no function in JavaScript: {error}") from error
 
-    def recorded(self, op: Op, function: Callable[..., Any], operands: Sequence[Any]) -> str:
+    def recorded(self, op: Op, function: Callable[..., Any], operands: Sequence[JavaScript | float]) -> str:
         """Write the result of a function of the operands: of a rule, or of a row made of others."""
         try:
             try:

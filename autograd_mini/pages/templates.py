@@ -11,16 +11,18 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
-from ..derivation import Edge, Writer
-from ..ops import Level
+from ..derivation import Writer
+from ..edges import Edge
+from ..ops import Level, Op
 from ..pictures.typeset import BACK, CLOSE, ITALIC, OPEN, SUB, SUP, Run, Typeset
 from ..value import Value
 
 __all__ = ["HoleWriter", "Holes", "Template", "markup", "markup_of"]
 
-Template = list[Any]
+Template = list[str | list[str | int]]  # texts, and holes as [what, which, level]
+Place = Value | tuple[Value, int]  # a node, or an edge as its user and the place of the operand
 MARK = "\ue100"  # before and after a hole; `printable` keeps it out of labels
 TAGS = {ITALIC: "i", SUB: "sub", SUP: "sup"}
 
@@ -35,7 +37,7 @@ class Holes(Typeset):
 
     __slots__ = ("what",)
 
-    def __init__(self, string: str, level: Level = Level.ATOM, op: Any = None, what: str = "") -> None:
+    def __init__(self, string: str, level: Level = Level.ATOM, op: Op | None = None, what: str = "") -> None:
         super().__init__(string, level, op)
         self.what = what
 
@@ -62,19 +64,11 @@ class Holes(Typeset):
         return parts
 
 
+@dataclass(eq=False)
 class HoleWriter(Writer[Holes]):
     """Write derivations with a hole for each number; `places` says which node and which edge it belongs to."""
 
-    def __init__(
-        self,
-        output: Value,
-        names: dict[Value, str],
-        derivatives: dict[Value, float],
-        precision: int,
-        places: Mapping[Any, int],
-    ) -> None:
-        super().__init__(Holes, output, names, derivatives, precision)
-        self.places = places
+    places: Mapping[Place, int]
 
     def value(self, node: Value) -> Holes:
         """Write the number of a node."""

@@ -42,7 +42,7 @@ SCRIPTS = (
     "board",
     "table",
 )
-MOST_NUMBERS = 200_000  # in X and y
+MAX_NUMBERS = 200_000  # in X and y
 HEIGHT = 900  # pixels of the frame in a notebook
 
 
@@ -138,8 +138,8 @@ def _require_few(inputs: list[list[float]], targets: list[Any]) -> None:
     widths = {len(t) if isinstance(t, list) else 0 for t in targets}
     if len(widths) > 1:
         raise ValueError("y: targets of different lengths")
-    if (numbers := len(inputs) * (len(inputs[0]) + max(1, *widths))) > MOST_NUMBERS:
-        raise ValueError(f"explore: X and y have {numbers:,} numbers, and at most {MOST_NUMBERS:,} fit a page")
+    if (numbers := len(inputs) * (len(inputs[0]) + max(1, *widths))) > MAX_NUMBERS:
+        raise ValueError(f"explore: X and y have {numbers:,} numbers, and at most {MAX_NUMBERS:,} fit a page")
 
 
 def _script(recorded: Recorded, neurons: Trace | None, n: int) -> str:

@@ -15,7 +15,7 @@ __all__ = ["Board", "Place", "board_of"]
 
 LETTER = 7.6  # points of a letter of 15 points
 GAP, NARROW_GAP, BETWEEN = 120.0, 46.0, 16.0  # between columns with and without wires, and between boxes
-LABELLED = 20  # wires between two columns, up to which each has its number
+MAX_NUMBERED = 20  # wires between two columns, up to which each has its number
 
 
 class Place(NamedTuple):
@@ -76,7 +76,7 @@ def board_of(picture: Picture) -> Board:
         share = 0.36 if alone else 0.84 if order % 2 else 0.7
         if column_of[arrow.target] - column_of[arrow.source] > 1:  # clear of the boxes between
             share = 1 - 0.2 * GAP / (end[0] - start[0])
-        shown = arrow.role == "wire" and many[column_of[arrow.target]] <= LABELLED
+        shown = arrow.role == "wire" and many[column_of[arrow.target]] <= MAX_NUMBERED
         place = (start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share)
         numbers.append(place if shown else None)
     return Board(places, captions, ends, numbers)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
-from typing import Any
 
+from ..printing import json_number
 from .model import Picture
 from .typeset import plain
 
@@ -42,5 +41,5 @@ def as_json(picture: Picture) -> str:
     return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _exact(x: float | None) -> Any:
-    return x if x is None or math.isfinite(x) else str(x)
+def _exact(x: float | None) -> float | str | None:
+    return None if x is None else json_number(x)

@@ -39,7 +39,7 @@ __all__ = ["FORMATS", "Drawing", "draw"]
 
 WRITERS: dict[str, Callable[[Picture], str]] = {"mmd": mermaid, "tex": tikz, "json": as_json}
 FORMATS = ("svg", "png", "pdf", "dot", "gv", *WRITERS)
-WIDEST = 636  # points, a notebook's cell of 848 pixels
+CELL_WIDTH = 636  # points, a notebook's cell of 848 pixels
 INSTEAD = {"pipe": 'image("svg") returns the bytes', "format": 'image("png") names the format'}
 OF_AN_INSTANCE = {"body", "edge_attr", "graph_attr", "node_attr"}
 
@@ -160,11 +160,11 @@ class Drawing:
         )
 
     def _repr_mimebundle_(
-        self, include: Any = None, exclude: Any = None, **_: Any
+        self, include: object = None, exclude: object = None, **_: object
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Offer svg, and png for the notebooks that are not trusted with svg, and plain text."""
         bundle: dict[str, Any] = {
-            "image/svg+xml": self.svg(max_width=WIDEST),
+            "image/svg+xml": self.svg(max_width=CELL_WIDTH),
             "text/plain": f"{self.title}\n{self.description}",
         }
         try:
@@ -172,7 +172,7 @@ class Drawing:
             width, height = struct.unpack(">II", png[16:24])
         except (ValueError, struct.error):  # a renderer of one's own that makes none
             return bundle, {}
-        scale = min(96 / DOTS_PER_INCH, WIDEST * 4 / 3 / width)
+        scale = min(96 / DOTS_PER_INCH, CELL_WIDTH * 4 / 3 / width)
         bundle["image/png"] = png
         return bundle, {"image/png": {"width": int(width * scale), "height": int(height * scale)}}
 
@@ -180,9 +180,9 @@ class Drawing:
 def _shifted(svg: str) -> str:
     """Place sub- and superscripts with what all viewers know: dy, at the size that they were measured in."""
 
-    def placed(found: re.Match[str]) -> str:
-        dy = "0.26em" if found[1] == "sub" else "-0.52em"
-        return f'dy="{dy}" font-size="{float(found[2]) * 0.83:.2f}"'
+    def placed(match: re.Match[str]) -> str:
+        dy = "0.26em" if match[1] == "sub" else "-0.52em"
+        return f'dy="{dy}" font-size="{float(match[2]) * 0.83:.2f}"'
 
     return re.sub(r'baseline-shift="(sub|super)" font-size="([\d.]+)"', placed, svg)
 

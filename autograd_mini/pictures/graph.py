@@ -14,12 +14,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from ..derivation import Edge, edges
+from ..edges import Edge, derivatives_of, edges_of, pull
 from ..folding import Box as Fold, boxes_of, through, unfold
 from ..ops import Level, add, excess, sub
 from ..printing import names_of, printable
 from ..stale import staleness
-from ..value import Value, derivatives_of, primal, topological_order
+from ..value import Value, number_of, primal, topological_order
 from .model import Arrow, Box, Frame, Kind, Line, Picture, Slope
 from .net import Wires, columns_of, is_one_box_each, neuron, of_example, weights_and_biases, wire, without_parameters
 from .typeset import Run, Typeset, plain, width
@@ -28,9 +28,9 @@ __all__ = ["DIRECTIONS", "Slopes", "picture_of"]
 
 Slopes = Literal["both", "symbol", "number", "none"]
 DIRECTIONS = ("LR", "RL", "TB", "BT")
-SHORT = 26  # characters of a line of a formula, and of a local derivative in symbols
-LONGEST = 40  # characters of a name, and of a formula in two lines
-MANY = 20  # boxes, beyond which arrows have numbers alone
+FORMULA_WIDTH = 26  # characters of a line of a formula, and of a local derivative in symbols
+MAX_NAME = 40  # characters of a name, and of a formula in two lines
+MAX_WITH_SYMBOLS = 20  # boxes, beyond which arrows have numbers alone
 NOISE = 4 * sys.float_info.epsilon  # of what was added: what rounding may leave of it
 
 
@@ -86,7 +86,7 @@ def picture_of(
     if stale := staleness(output, order):
         note = "\n".join([*textwrap.wrap(f"Stale: {stale}", 72), *[note] * bool(note)])
     if slopes is None:
-        slopes = "both" if len(kept) <= MANY and formulas and not fold else "number"
+        slopes = "both" if len(kept) <= MAX_WITH_SYMBOLS and formulas and not fold else "number"
 
     ids = {fold.node: f"n{i}" for i, fold in enumerate(kept)}
     frames = _Frames()
@@ -151,14 +151,14 @@ def _content(
 def _nearest(folds: list[Fold], most: int) -> list[Fold]:
     """Return the folds nearest to the output, which is the last, breadth first; in the graph's own order."""
     by_node = {box.node: box for box in folds}  # without those of other examples
-    found = {folds[-1].node}
+    nearest = {folds[-1].node}
     queue = deque([folds[-1]])
     while queue:
         for parent, _ in queue.popleft().edges:
-            if parent in by_node and parent not in found:
-                if len(found) == most:
-                    return [box for box in folds if box.node in found]
-                found.add(parent)
+            if parent in by_node and parent not in nearest:
+                if len(nearest) == most:
+                    return [box for box in folds if box.node in nearest]
+                nearest.add(parent)
                 queue.append(by_node[parent])
     return folds
 
@@ -213,7 +213,7 @@ class _Frames:
 
 
 class _Writer:
-    """Write what boxes and arrows say."""
+    """Write the text of boxes and arrows."""
 
     def __init__(
         self,
@@ -255,7 +255,7 @@ class _Writer:
             unnamed = [x for x in node.parents if x.op is not None and not x.label and uses[x] == 1]
             for x in unnamed:
                 self.taken[x] = self.formula(x)
-                if any(width(line) > SHORT for line in _broken(self.formula(node).runs)):
+                if any(width(line) > FORMULA_WIDTH for line in _broken(self.formula(node).runs)):
                     del self.taken[x]
                 else:
                     into[x] = node
@@ -270,14 +270,14 @@ class _Writer:
         for node in reversed(self.order):
             roots[node] = roots[into[node]] if node in into else node
             members.setdefault(roots[node], []).append(node)
-        found = []
+        boxes = []
         for box in folds:
             if box.node in into:
                 continue
             together = members[box.node][::-1]
             entering = box.edges if len(together) == 1 else tuple(through(box.node, together))
-            found.append(Fold(box.node, tuple(together), entering, box.place))
-        return found
+            boxes.append(Fold(box.node, tuple(together), entering, box.place))
+        return boxes
 
     def box(self, box: Fold, name: str, kind: Kind, formulas: bool, frame: tuple[str, ...]) -> Box:
         """Return a box: its formula, value and derivative."""
@@ -318,7 +318,7 @@ class _Writer:
         value = primal(node)
         if node.op not in (add, sub, excess) or not math.isfinite(value) or value.is_integer():
             return False
-        largest = max(abs(primal(x) if isinstance(x, Value) else x) for x in node.operands)
+        largest = max(abs(number_of(x)) for x in node.operands)
         return abs(value) <= NOISE * largest
 
     def is_whole(self, box: Fold) -> bool:
@@ -326,12 +326,12 @@ class _Writer:
         return len(box.members) == 1 or all(x in self.taken for x in box.members[:-1])
 
     def arrows(self, box: Fold, symbols: bool, formulas: bool) -> Iterator[tuple[Value, float, Typeset | None]]:
-        """Yield what enters a box: the parent, the local derivative, and its symbol if there is a short one.
+        """Yield the operands of a box: the parent, the local derivative, and its symbol if there is a short one.
 
         Beside a formula there is one arrow from each parent, of x² too; else one for each operand.
         """
         if self.every:
-            for edge in edges(box.node):
+            for edge in edges_of(box.node):
                 yield edge.parent, edge.weight, _if_short(self._rule(edge)) if symbols else None
             return
         if not formulas:
@@ -352,18 +352,11 @@ class _Writer:
     def _through(self, box: Fold, parent: Value) -> Typeset | float:
         """Write the local derivative through all that a formula took in."""
         adjoints: dict[Value, Typeset | float] = {box.node: 1.0}
-        found: Typeset | float = 0.0
-        for user in reversed(box.members):
-            if user not in adjoints or user.op is None:
-                continue
-            for edge in edges(user):
-                if edge.passes:
-                    part = _times(adjoints[user], self._rule(edge))
-                    if edge.parent is parent:
-                        found = _plus(found, part)
-                    else:
-                        adjoints[edge.parent] = _plus(adjoints.get(edge.parent, 0.0), part)
-        return found
+        users = (
+            (user, ((edge.parent, self._rule(edge)) for edge in edges_of(user) if edge.passes))
+            for user in reversed(box.members)
+        )
+        return pull(adjoints, users, _times, _plus).get(parent, 0.0)
 
     def arrow(
         self, source: tuple[str, Value], target: tuple[str, Value], weight: float, symbol: Typeset | None, is_data: bool
@@ -403,7 +396,7 @@ class _Writer:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+    return name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…"
 
 
 def _named(label: str) -> tuple[Run, ...]:
@@ -432,7 +425,7 @@ def _plus(x: Typeset | float, y: Typeset | float) -> Typeset | float:
 
 def _if_short(rule: Typeset | float) -> Typeset | None:
     """Return a local derivative in symbols, where it has some and they are few."""
-    return rule if isinstance(rule, Typeset) and width(rule.runs) <= SHORT else None
+    return rule if isinstance(rule, Typeset) and width(rule.runs) <= FORMULA_WIDTH else None
 
 
 def _sign(node: Value, precision: int) -> str:
@@ -451,7 +444,7 @@ def _sign(node: Value, precision: int) -> str:
 
 def _broken(runs: tuple[Run, ...]) -> list[tuple[Run, ...]]:
     """Break a long formula before a + or −, best outside of brackets and near to its middle."""
-    if width(runs) <= SHORT:
+    if width(runs) <= FORMULA_WIDTH:
         return [runs]
     places, depth, at = [], 0, 0.0
     for i, run in enumerate(runs):

@@ -17,9 +17,9 @@ from .model import Picture
 __all__ = ["Plan", "plan_of", "positions_in_columns"]
 
 Labels = Literal["pills", "labels", "heads"]
-LIMIT = 1.0  # seconds that a layout may take, as predicted
-FEW = 20  # boxes, up to which an arrow's label is a box of its own
-OFTEN = 3  # users of a leaf, from which on it may be copied
+MAX_SECONDS = 1.0  # seconds that a layout may take, as predicted
+MAX_LABELLED = 20  # boxes, up to which an arrow's label is a box of its own
+COPIED_FROM = 3  # users of a leaf, from which on it may be copied
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def plan_of(picture: Picture, copies: bool = True) -> Plan:
     """
     operands, users = _neighbours(picture)
     pairs = [(source, target) for source in users for target in users[source]]
-    few = len(picture.boxes) <= FEW and picture.slopes in ("both", "symbol")
+    few = len(picture.boxes) <= MAX_LABELLED and picture.slopes in ("both", "symbol")
     labels: Labels = "pills" if few else "labels"
     rank = _ranks(operands, users)
     lengths = {pair: rank[pair[1]] - rank[pair[0]] for pair in pairs}
@@ -65,10 +65,10 @@ def plan_of(picture: Picture, copies: bool = True) -> Plan:
             if copies
             and (least := over[pair]) is not None
             and lengths[pair] > least
-            and (len(users[pair[0]]) >= OFTEN or result_over is not None)
+            and (len(users[pair[0]]) >= COPIED_FROM or result_over is not None)
         )
         length = sum(1 if pair in copied else n for pair, n in lengths.items())
-        if _seconds(len(users) + len(copied), len(pairs), length, room) <= LIMIT:
+        if _seconds(len(users) + len(copied), len(pairs), length, room) <= MAX_SECONDS:
             return Plan(labels if room else "heads", copied)
     return Plan("heads", copied, LAST)
 

@@ -1,6 +1,6 @@
 """A picture as data: boxes with lines of typeset text, arrows with a label and a role, frames.
 
-This room owns what a picture consists of. It must not know graphs of Values, nor any file format: functions make a
+This module owns what a picture consists of. It must not know graphs of Values, nor any file format: functions make a
 `Picture`, writers print it.
 """
 

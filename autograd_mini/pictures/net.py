@@ -1,7 +1,7 @@
 r"""A folded net as on a board: inputs, layers and cost in columns, a wire for each weight.
 
-This room owns what a neuron's box and a wire say. The weight of a wire is found by the chain rule: it is the leaf that
-the derivative of a neuron's sum in an input is. It must not know coordinates.
+This module owns the text of a neuron's box and of a wire. The weight of a wire is found by the chain rule: it is the
+leaf that the derivative of a neuron's sum in an input is. It must not know coordinates.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from ..derivation import edges
+from ..edges import edges_of
 from ..folding import Box as Fold
 from ..ops import Op
 from ..printing import Label
@@ -69,7 +69,7 @@ def weights_and_biases(fold: Fold, kinds: Mapping[Value, Kind]) -> tuple[dict[Va
     while total.op is not None and total.op.arity == 1 and total.parents[0] in inside:  # below the activation
         total = total.parents[0]
     entering = Counter(parent for user in fold.members for parent in user.parents)
-    ones, found, biases = {total}, {}, []
+    ones, weights, biases = {total}, {}, []
     for user in reversed(fold.members):
         if user not in ones or user.op is None:
             continue
@@ -77,12 +77,12 @@ def weights_and_biases(fold: Fold, kinds: Mapping[Value, Kind]) -> tuple[dict[Va
             if entering[parent] > 1:
                 continue
             if isinstance(rule, Value) and parent not in inside and kinds.get(rule) == "parameter":
-                found[parent] = rule
+                weights[parent] = rule
             elif isinstance(rule, float) and rule == 1.0:
                 ones.add(parent)
                 if kinds[parent] == "parameter":
                     biases.append(parent)
-    return found, biases
+    return weights, biases
 
 
 def without_parameters(folds: list[Fold], kinds: Mapping[Value, Kind]) -> list[Fold]:
@@ -101,11 +101,10 @@ def without_parameters(folds: list[Fold], kinds: Mapping[Value, Kind]) -> list[F
 
 def _rules(user: Value) -> Iterator[tuple[Value, object]]:
     """Yield the parents of a node with what its rules give of the Values themselves: of a product the other factor."""
-    assert user.op is not None
     with no_grad():
-        for edge in edges(user):
+        for edge in edges_of(user):
             try:
-                yield edge.parent, user.op.rules[edge.operand](*user.operands, user)
+                yield edge.parent, edge.apply()
             except (ArithmeticError, ValueError):  # at a pole, which no product has
                 continue
 
@@ -162,11 +161,11 @@ def columns_of(folds: Sequence[Fold], ids: dict[Value, str]) -> tuple[tuple[str,
             columns[column][1].append((len(columns[column][1]), name))
         place[fold.node] = column
     captions = []
-    for k, (title, found) in enumerate(columns):
+    for k, (title, boxes) in enumerate(columns):
         op, *others = activations.get(k, {None})
         formula = op is not None and op.arity == 1 and not others and plain(Typeset.write(op, [Typeset.name("z")]).runs)
         captions.append(f"{title}: a = {formula}" if formula else title)
         if k in activations:
-            found.sort()
+            boxes.sort()
     named = zip(captions, columns, strict=True)
-    return tuple((title, tuple(name for _, name in found)) for title, (_, found) in named if found)
+    return tuple((title, tuple(name for _, name in boxes)) for title, (_, boxes) in named if boxes)

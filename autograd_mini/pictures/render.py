@@ -1,7 +1,7 @@
 """Graphviz: from DOT text to the bytes of a picture.
 
-This room owns the way to a renderer: the system's `dot`, or where there is none the one inside the pygraphviz wheel, or
-a function of your own. It must not know what a picture shows.
+This module owns the way to a renderer: the system's `dot`, or where there is none the one inside the pygraphviz wheel,
+or a function of your own. It must not know what a picture shows.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 __all__ = ["DOTS_PER_INCH", "laid_out", "render", "render_with"]
 
 DOTS_PER_INCH = 192  # of a png: twice the screen's, shown at half its size
-WIDEST, LARGEST = 6000, 20e6  # pixels across a png, and in all of it; beyond them it has fewer dots per inch
+MAX_WIDTH, MAX_PIXELS = 6000, 20e6  # pixels across a png, and in all of it; beyond them it has fewer dots per inch
 PATIENCE = 60  # seconds that a `dot` program may take; up to 1,000 nodes layouts are planned to take one
 
 _own: Callable[[str, str], bytes] | None = None
@@ -70,7 +70,7 @@ def _with_resolution(source: str, format: str) -> str:
     dots = float(DOTS_PER_INCH)
     if bounds := re.search(r'\bbb="0,0,([\d.]+),([\d.]+)"', source):  # in points, where it is laid out
         width, height = (max(float(x), 1.0) / 72 for x in bounds.groups())
-        dots = min(dots, WIDEST / max(width, height), (LARGEST / (width * height)) ** 0.5)
+        dots = min(dots, MAX_WIDTH / max(width, height), (MAX_PIXELS / (width * height)) ** 0.5)
     return re.sub(r"graph \[", f"graph [dpi={dots:.1f} ", source, count=1)
 
 

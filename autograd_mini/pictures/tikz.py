@@ -86,10 +86,10 @@ def _places(picture: Picture) -> dict[str, tuple[float, float]]:
         text = render(digraph(picture, THEMES["light"]).source, "plain").decode()
     except (ImportError, ValueError):
         return {box: (2.9 * x, -1.6 * y) for box, (x, y) in positions_in_columns(picture).items()}
-    found = {}
+    places = {}
     for name, x, y in re.findall(r"^node (\w+) (\S+) (\S+) ", text, re.MULTILINE):
-        found[name] = (float(x) * PER_INCH, float(y) * PER_INCH)
-    return found
+        places[name] = (float(x) * PER_INCH, float(y) * PER_INCH)
+    return places
 
 
 def _node(box: Box, name: str, place: tuple[float, float]) -> str:
@@ -177,7 +177,7 @@ def _upright(text: str, words: bool = True) -> str:
 
 
 def _foreign(sign: str) -> str:
-    """Write what is not ASCII: letters of the Latin alphabets as text, all else by its number, which pdfLaTeX has."""
+    """Write a character that is not ASCII: a Latin letter as text, all else by its number, which pdfLaTeX has."""
     whole = unicodedata.normalize("NFC", sign)
     if re.fullmatch("[\u00a1-\u017f€]", whole):
         return rf"\mbox{{{whole}}}"

@@ -1,6 +1,6 @@
 r"""Formulas as a person writes them: italic variables, real sub- and superscripts, a true minus.
 
-This room owns typeset text, a row of `Run`s. `Typeset` is a recorder like `Tex`: it reads the LaTeX column
+This module owns typeset text, a row of `Run`s. `Typeset` is a recorder like `Tex`: it reads the LaTeX column
 of a row, so that $\sigma(x)$, $\sqrt{x}$ and a formula of one's own look right without a table here. It must not
 know boxes or file formats.
 """
@@ -180,8 +180,8 @@ SIDE_BY_SIDE = re.compile(rf"((?:{PLAIN}|{LETTER}{SHIFTED}|{CLOSE}){TIMES})(?={L
 def _multiplied(string: str) -> str:
     """Put a dot, a thin space or nothing in the places of a product's signs."""
 
-    def close(found: re.Match[str]) -> str:
-        left = found[1][:-1]
+    def close(match: re.Match[str]) -> str:
+        left = match[1][:-1]
         return left + (SMALL_SPACE if left.endswith(BACK) and (SUB in left or SUP in left) else "")
 
     if TIMES not in string:
@@ -189,7 +189,7 @@ def _multiplied(string: str) -> str:
     string = re.sub(rf" ?{TIMES} ?", TIMES, string)
     string = re.sub(rf"({FUNCTION}){TIMES}(?={OPEN})", r"\1 · ", string)
     string = SIDE_BY_SIDE.sub(close, string).replace(TIMES, " · ")
-    return re.sub(rf" \+ {OPEN}(−[\d.]+){CLOSE}(?= [+−] |$)", lambda found: f" − {found[1][1:]}", string)
+    return re.sub(rf" \+ {OPEN}(−[\d.]+){CLOSE}(?= [+−] |$)", lambda match: f" − {match[1][1:]}", string)
 
 
 @lru_cache(4096)
