@@ -37,9 +37,9 @@ from typing import TYPE_CHECKING, Any
 from . import uncompiled as _uncompiled
 
 if _os.environ.get("AUTOGRAD_MINI_COMPILE") == "0":
-    _uncompiled.take_sources(__name__, "ops", "value", "edges")
+    _uncompiled.take_sources(__name__, "recorder", "op", "ops", "value", "edges")
 else:
-    _uncompiled.take_installed(__name__, "ops", "value", "edges")
+    _uncompiled.take_installed(__name__, "recorder", "op", "ops", "value", "edges")
 
 from .check import GradientError as GradientError, audit as audit, check_grads as check_grads
 from .derivation import Explanation as Explanation, explain as explain

@@ -21,7 +21,9 @@ __all__ = ["BuildExt", "SDist"]
 
 COMMON = {"language_level": 3, "auto_pickle": False, "embedsignature": False}
 DIRECTIVES = {
-    # The rules are Python's own, to the last error message; in value.py the arithmetic is C's.
+    # Rows and rules are Python's own, to the last error message; in value.py the arithmetic is C's.
+    "autograd_mini.recorder": {**COMMON, "annotation_typing": False},
+    "autograd_mini.op": {**COMMON, "annotation_typing": False},
     "autograd_mini.ops": {**COMMON, "annotation_typing": False},
     "autograd_mini.value": {**COMMON, "cdivision": True, "cpow": True},
     "autograd_mini.edges": COMMON,
@@ -42,7 +44,7 @@ class BuildExt(build_ext):  # type: ignore[misc]  # setuptools has no types
         self.parallel: Any = getattr(self, "parallel", None) or os.cpu_count()
 
     def run(self) -> None:
-        """Compile; all modules or none, since `ops` and `value` must be of one kind."""
+        """Compile; all modules or none, since `recorder` and `value` must be of one kind."""
         wanted = _wanted()
         editable = self.inplace or getattr(self, "editable_mode", False)
         paths = [self.get_ext_fullpath(extension.name) for extension in self.extensions]

@@ -179,9 +179,9 @@ def _wrong_partial(name: str, outputs: list[Value], h: float) -> GradientError |
             if abs(analytic - numeric) <= 1e-6 * max(1.0, abs(analytic), abs(numeric)) + 10 * error:
                 continue
             assert node.op is not None
-            where = names_of(order, outputs[-1])[node]
+            where, operand = names_of(order, outputs[-1])[node], node.op.parameters[edge.operand]
             return GradientError(
-                f"{name}: wrong is the partial of {node.op.name} in {node.op.operands[edge.operand]} at node {where}: "
+                f"{name}: wrong is the partial of {node.op.name} in {operand} at node {where}: "
                 f"the rule says {analytic!r}, differences of its function {numeric!r} (step {step:.1g})",
                 node.op.name,
                 where,

@@ -12,7 +12,7 @@ import operator
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .ops import Unguarded
+from .ops import Constant, Unguarded
 from .value import Value, primal, reached_by, weights_of
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ class Edge:
         op = self.user.op
         assert op is not None
         operands = [read(x) if isinstance(x, Value) else x for x in self.user.operands]
-        return op.rules[self.operand](*operands, read(self.user))
+        return op.formulas[self.operand](*operands, read(self.user))
 
     def rule(self, write: Callable[[Value], W], kind: type[W], precision: int = 4) -> W | None:
-        """Write the row's rule over the operands, each written by `write`; None where it is just a number."""
+        """Write the row's rule over the operands, each written by `write`; None for a number without a name."""
 
         def written(node: Value) -> W:
             operand = write(node)
@@ -83,7 +83,7 @@ class Edge:
             rule = self.apply(written)
         except (ArithmeticError, ValueError):  # a constant at a pole: the weight says inf or nan
             return None
-        return rule if isinstance(rule, kind) else None
+        return kind.of(rule, precision) if isinstance(rule, (kind, Constant)) else None
 
     def symbol(self, names: dict[Value, str], kind: type[W], precision: int = 4) -> W | None:
         """Write the weight's rule with names; None where the weight is just a number."""

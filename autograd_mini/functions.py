@@ -14,7 +14,7 @@ from typing import Any, SupportsFloat, TypeVar, overload
 
 from .ops import (
     Op,
-    Traced,
+    Recorder,
     abs,
     equal,
     excess,
@@ -315,7 +315,7 @@ def take(rows: Any, index: Any) -> Any:
 
 def _numbers(name: str, xs: Iterable[Any]) -> list[Any]:
     """Return Values, and plain numbers as floats."""
-    return [x if isinstance(x, Traced) else number(name, x) for x in _some(name, xs)]
+    return [x if isinstance(x, Recorder) else number(name, x) for x in _some(name, xs)]
 
 
 def _deviations(name: str, xs: Iterable[Any], ddof: float) -> tuple[list[Any], float]:

@@ -139,15 +139,18 @@ class Script:
         row, own = source_row(op), OPS.get(op.name) is op
         name = op.name if own and op.name in RUNTIME else MATH.get(row.function)
         if name is None and op not in self._rows:
-            name = self.function(row.function, strict=row.beyond is not None)
+            name = self.function(row.function, op.name, strict=row.beyond is not None)
             if row.raises:
-                beyond = "() => NaN" if row.beyond is None else self.function(row.beyond)
+                beyond = "() => NaN" if row.beyond is None else self.function(row.beyond, f"{op.name}_beyond")
                 name = self.defined(op.name, self.used(f"caught({name}, {beyond})"))
             self._rows[op] = name
         return self.used(f"{name or self._rows[op]}({', '.join(operands)})")
 
-    def function(self, f: Callable[..., Any], *, strict: bool = False) -> str:
-        """Write a Python function and return its name; a strict one throws where Python raises an error."""
+    def function(self, f: Callable[..., Any], name: str = "", *, strict: bool = False) -> str:
+        """Write a Python function and return its name; a strict one throws where Python raises an error.
+
+        A lambda gets a name like the one given.
+        """
         key = f, strict
         if key in self._active:
             raise Unreadable(f"{f.__name__} calls itself")
@@ -155,7 +158,8 @@ class Script:
             source = source_of(f)
             self._active.append(key)
             try:
-                self._names[key] = self.defined(source.name, str(_Writer(self, source, strict)))
+                own = name if name and source.name == "<lambda>" else source.name
+                self._names[key] = self.defined(own, str(_Writer(self, source, strict)))
             finally:
                 self._active.pop()
         return self._names[key]

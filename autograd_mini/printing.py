@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import count
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
-from .ops import OPS, SIZES, Level, Notation, Op, Traced, add, guard, mul
+from .ops import OPS, SIZES, Constant, Level, Notation, Op, Recorder, add, guard, mul
 from .value import Value
 
 __all__ = ["Code", "Label", "Tex", "Text", "format_number", "json_number", "names_of", "op_list", "op_table"]
@@ -143,7 +143,7 @@ def json_number(x: float) -> float | str:
     return x if math.isfinite(x) else str(x)
 
 
-class Written(Traced):
+class Written(Recorder):
     """A piece of notation, with how tightly it holds together."""
 
     __slots__ = ("level", "op", "precision", "string")
@@ -171,6 +171,11 @@ class Written(Traced):
         raise NotImplementedError
 
     @classmethod
+    def named(cls, x: Constant) -> Notation | None:
+        """Return how a number with a name is written, or None where it is written as a number."""
+        raise NotImplementedError
+
+    @classmethod
     def name(cls: type[W], label: str) -> W:
         """Write the name of a node."""
         raise NotImplementedError
@@ -186,7 +191,7 @@ class Written(Traced):
         notation = cls.notation(op)
         parts = {
             name: operand.bracketed(at_least)
-            for name, operand, at_least in zip(op.operands, operands, notation.operands, strict=True)
+            for name, operand, at_least in zip(op.parameters, operands, notation.levels, strict=True)
         }
         return cls(notation.filled(parts), notation.level, op)
 
@@ -208,8 +213,11 @@ class Written(Traced):
 
     @classmethod
     def of(cls: type[W], x: Any, precision: int = 4) -> W:
-        """Write the result of a rule: itself, or a number."""
-        return x if isinstance(x, cls) else cls.number(float(x), precision)
+        """Write what a rule gave: itself, or a number, which may have a name."""
+        if isinstance(x, cls):
+            return x
+        named = cls.named(x) if isinstance(x, Constant) else None
+        return cls.number(float(x), precision) if named is None else cls(named.template, named.level)
 
     def bracketed(self, at_least: Level) -> str:
         """Return the string, in brackets where it is looser than its place asks for."""
@@ -256,6 +264,10 @@ class Text(Written):
         return cls(format_number(x, precision), Level.SUM if x < 0 else Level.ATOM)
 
     @classmethod
+    def named(cls, x: Constant) -> Notation | None:
+        return x.text
+
+    @classmethod
     def name(cls: type[P], label: str) -> P:
         return cls(label, Level.COMPARISON if is_formula(label) else Level.ATOM)
 
@@ -286,6 +298,10 @@ class Code(Text):
     def notation(cls, op: Op) -> Notation:
         return op.text
 
+    @classmethod
+    def named(cls, x: Constant) -> Notation | None:
+        return None
+
 
 class Tex(Written):
     r"""Notation as LaTeX, without the dollar signs.
@@ -313,6 +329,10 @@ class Tex(Written):
         mantissa, _, exponent = format_number(x, precision).partition("e")
         level = Level.SUM if x < 0 else Level.PRODUCT if exponent else Level.ATOM
         return cls(mantissa + (rf" \cdot 10^{{{int(exponent)}}}" if exponent else ""), level)
+
+    @classmethod
+    def named(cls, x: Constant) -> Notation | None:
+        return x.tex
 
     @classmethod
     def name(cls, label: str) -> Tex:
@@ -385,10 +405,10 @@ def op_table() -> str:
         "|---|---|---|---|---|",
     ]
     for op in OPS.values():
-        operands = [Tex.name("c" if name == "condition" else name) for name in op.operands]
+        operands = [Tex.name("c" if name == "condition" else name) for name in op.parameters]
         z = Tex.name("z")
         derivatives = []
-        for name, rule in zip(operands, op.rules, strict=True):
+        for name, rule in zip(operands, op.formulas, strict=True):
             slope = Tex.of(rule(*operands, z))
             derivatives.append(rf"\frac{{\partial z}}{{\partial {name}}} = {slope}")
         domain = r" \times ".join(str(interval) for interval in dict.fromkeys(op.domain))
@@ -411,9 +431,9 @@ def op_list() -> str:
 
     rows = [("op", "z", ["derivatives, and what holds where"])]
     for op in OPS.values():
-        operands = [Text.name("c" if name == "condition" else name) for name in op.operands]
+        operands = [Text.name("c" if name == "condition" else name) for name in op.parameters]
         z = Text.name("z")
-        lines = [f"dz/d{x} = {Text.of(rule(*operands, z))}" for x, rule in zip(operands, op.rules, strict=True)]
+        lines = [f"dz/d{x} = {Text.of(rule(*operands, z))}" for x, rule in zip(operands, op.formulas, strict=True)]
         if notes := [note for note in (_domain(op), op.convention) if note]:
             lines += wrap(f"({'; '.join(notes)})", 60)
         rows.append((op.name, str(Text.write(op, operands)), lines))
@@ -430,7 +450,7 @@ def op_list() -> str:
 def _domain(op: Op) -> str:
     """Return where a row is defined, in words, "" where it is everywhere."""
     told = []
-    for name, interval in zip(op.operands, op.domain, strict=True):
+    for name, interval in zip(op.parameters, op.domain, strict=True):
         if not math.isnan(interval.hole):
             told.append(f"{name} ≠ {interval.hole:g}")
         elif math.inf in (-interval.lo, interval.hi):

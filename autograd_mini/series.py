@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
-from .ops import Op, Traced, add, div, excess, mul, neg, pow as pow_row, sub, where
+from .ops import Op, Recorder, add, div, excess, mul, neg, pow as pow_row, sub, where
 
 __all__ = ["Series"]
 
 
-class Series(Traced):
+class Series(Recorder):
     r"""A power series $\sum_k c_k t^k$, each coefficient computed when asked for.
 
     >>> t = Series([2.0, 1.0])
@@ -62,7 +62,7 @@ class Series(Traced):
     def __eq__(self, other: object) -> bool:
         return bool(self[0] == _first(other))
 
-    __hash__ = Traced.__hash__
+    __hash__ = Recorder.__hash__
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> Series:
         """Apply a row to series; other operands are constants.
@@ -121,7 +121,7 @@ class _Integral:
     @cached_property
     def terms(self) -> list[tuple[Any, Series]]:
         """Pair the local derivatives, as series or numbers, with their operands."""
-        pairs = zip(self.op.partials, self.xs, strict=True)
+        pairs = zip(self.op.rules, self.xs, strict=True)
         return [(rule(*self.operands, self.z), x) for rule, x in pairs if not x.constant]
 
     def __call__(self, k: int) -> Any:
@@ -148,6 +148,6 @@ def _sum(terms: Iterable[Any]) -> Any:
     """Add up, passing over plain zeros: most series of a program end early."""
     total: Any = 0.0
     for term in terms:
-        if isinstance(term, Traced) or term != 0.0:
+        if isinstance(term, Recorder) or term != 0.0:
             total = total + term
     return total

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, SupportsFloat, TypeVar, overload
 
-from .ops import Op, Traced
+from .ops import Op, Recorder
 from .program.compiler import Compiled
 from .value import Number, Value
 
@@ -22,7 +22,7 @@ Q = ParamSpec("Q")
 R_co = TypeVar("R_co", covariant=True)
 X = TypeVar("X")
 Key = TypeVar("Key")
-T = TypeVar("T", bound=Traced)
+T = TypeVar("T", bound=Recorder)
 
 # A Value has __float__, which raises: lines overlap, as mypy says. The first that fits is taken, the right one.
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from .ops import OPS, Op, Traced
+from .ops import OPS, Op, Recorder
 from .uncompiled import source_module
 
 __all__ = [
@@ -80,9 +80,7 @@ def source_of(function: Callable[..., Any]) -> Source:
 
 def source_row(op: Op) -> Op:
     """Return a row with functions that have a source: of a row of the table its twin, for `ops` may be compiled."""
-    if OPS.get(op.name) is not op.row:
-        return op.row
-    found: Op = source_module("ops").OPS[op.name]
+    found: Op = getattr(source_module("ops"), op.name) if OPS.get(op.name) is op.row else op.row
     return found
 
 
@@ -104,19 +102,17 @@ def _tree_of(code: CodeType) -> tuple[ast.arguments, list[ast.stmt]]:
     lines = linecache.getlines(code.co_filename)
     if not lines:
         raise Unreadable(f"{code.co_name} has no source")
+    is_right = code.co_filename.startswith(PACKAGE)  # whose files are those that were imported
     try:
-        if code.co_filename.startswith(PACKAGE):  # whose files are those that were imported
+        if is_right and code.co_name != "<lambda>":
             block = lines[code.co_firstlineno - 1 :]
             last = max(end or 0 for _, end, _, _ in code.co_positions())  # which Python may have been told not to keep
             block = block[: last - code.co_firstlineno + 1] if last else inspect.getblock(block)
             text, first = textwrap.dedent("".join(block)), 1
-            is_right = True
         else:
             text, first = "".join(lines), code.co_firstlineno
-            positions = [*code.co_positions()]  # by which lambdas on one line differ
-            others = [other for other in _codes(text).get(_key(code), []) if [*other.co_positions()] == positions]
-            is_right = any(_same(code, other) for other in others)
-        found = [node for node in _functions_at(ast.parse(text), first) if _is_of(node, code)]
+            is_right = is_right or any(_same(code, other) for other in _codes_at(text, code))
+        found = [node for node in _functions_at(_parsed(text), first) if _is_of(node, code)]
     except (SyntaxError, ValueError) as error:
         raise Unreadable(f"{code.co_name} has no source: {error}") from None
     without_columns = len(found) > 1 and all(start is None for _, _, start, _ in code.co_positions())
@@ -140,12 +136,27 @@ def _functions_at(node: ast.AST, line: int) -> Iterator[ast.FunctionDef | ast.La
 
 
 def _is_of(node: ast.FunctionDef | ast.Lambda, code: CodeType) -> bool:
-    """Return whether a function's tree is of some code, by its name or its place."""
-    return _stands_in(node, code) if isinstance(node, ast.Lambda) else node.name == code.co_name
+    """Return whether a function's tree is of some code, by its name, or by its parameters and its place."""
+    if isinstance(node, ast.FunctionDef):
+        return node.name == code.co_name
+    names = tuple(x.arg for x in [*node.args.posonlyargs, *node.args.args])
+    return names == code.co_varnames[: code.co_argcount] and _stands_in(node, code)
 
 
 def _key(code: CodeType) -> tuple[str, int]:
     return code.co_name, code.co_firstlineno
+
+
+def _codes_at(text: str, code: CodeType) -> list[CodeType]:
+    """Return the code of a module's functions that have the name and the place of some code."""
+    positions = [*code.co_positions()]  # by which lambdas on one line differ
+    return [other for other in _codes(text).get(_key(code), []) if [*other.co_positions()] == positions]
+
+
+@cache
+def _parsed(text: str) -> ast.AST:
+    """Return the tree of a module, or of a function."""
+    return ast.parse(text)
 
 
 @cache
@@ -257,7 +268,7 @@ def _content(x: Any, seen: dict[tuple[int, frozenset[str]], int], names: frozens
     if type(x) is dict:
         return f"dict({', '.join(f'{key!r}: {_content(value, seen, names)}' for key, value in x.items())})"
     if isinstance(x, Op):
-        return f"op({', '.join(_content(f, seen, names) for f in [x.row.function, *x.partials])})"
+        return f"op({', '.join(_content(f, seen, names) for f in [x.row.function, *x.rules])})"
     if isinstance(x, CodeType):
         return f"{x.co_code!r} {x.co_names} {_content(x.co_consts, seen, names)}"
     if isinstance(x, FunctionType):
@@ -295,7 +306,7 @@ def _is_data(x: Any) -> bool:
 _PINNED: dict[int, Any] = {}  # objects that are known by their number
 
 
-class _Collector(Traced):
+class _Collector(Recorder):
     """A recorder that collects the rows which rules apply."""
 
     __slots__ = ("rows",)
@@ -318,7 +329,7 @@ def called_back(op: Op) -> list[Op]:
     ([], [<op digamma>])
     """
     rows: dict[Op, None] = {op.row: None}
-    for rule in op.rules:
+    for rule in op.formulas:
         rule(*[_Collector(rows)] * (op.arity + 1))
     return [row for row in rows if OPS.get(row.name) is not row or row.name in ("digamma", "polygamma")]
 

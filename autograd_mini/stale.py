@@ -33,7 +33,7 @@ def staleness(output: Value, order: list[Value] | None = None) -> str:
     formula = node.op.text.filled(
         {
             name: names[x] if isinstance(x, Value) else format_number(x)
-            for name, x in zip(node.op.operands, node.operands, strict=True)
+            for name, x in zip(node.op.parameters, node.operands, strict=True)
         }
     )
     formula = formula if len(formula) <= 60 else f"{node.op} of its operands"

@@ -123,14 +123,14 @@ def _rule(edge: Edge) -> Number:
     """Return the local derivative as its rule computes it on the nodes."""
     node, i = edge.user, edge.operand
     assert node.op is not None
-    rule, operands = node.op.partials[i], node.operands
+    rule, operands = node.op.rules[i], node.operands
     slope: Number
     try:
         slope = rule(*operands, node)
     except (ArithmeticError, ValueError):  # a plain number at a pole: as a node it has a limit
         slope = rule(*[x if isinstance(x, Value) else Value(x) for x in operands], node)
     except TypeError:  # it asks for numbers, as math.cos does: a row of its own, whose slope is not known (nan)
-        known = node.op.rules[i]
+        known = node.op.formulas[i]
         if known is rule:
             raise
         slope = known(*operands, node)

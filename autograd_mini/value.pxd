@@ -4,7 +4,7 @@ from cpython cimport array
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 
-from .ops cimport Traced
+from .recorder cimport Recorder
 
 cdef int _switched
 cdef long long _walks, _assignments
@@ -16,7 +16,7 @@ cdef bint COMPILED
 cdef object add, sub, mul, div, negation, power, rectifier, identity, stopper, _recording, _watch, _arithmetic, _alone, _claim, _free
 cdef double inf
 
-cdef class Value(Traced):
+cdef class Value(Recorder):
     cdef double _data, _grad, _dx, _dy
     cdef object _op_row, _x, _y
     cdef str _label
@@ -51,7 +51,7 @@ cdef Value _record_unary(object op, Value node)
 cpdef bint is_recording()
 cdef double _read(str name, list operands, Py_ssize_t i) except? -1.0
 cdef object _weights(Py_ssize_t n)
-cdef bint _traced(list operands)
+cdef bint _holds_value(list operands)
 
 # The partials of a row of many operands, an array of doubles.
 cdef inline double entry(object weights, Py_ssize_t i) noexcept:

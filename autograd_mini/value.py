@@ -22,20 +22,18 @@ from contextvars import ContextVar
 from decimal import Decimal
 from fractions import Fraction
 from inspect import Parameter, Signature
+from math import inf
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Never, NoReturn, Self, SupportsFloat, SupportsIndex, overload
 
 from .ops import (
-    METHODS,
     SIZES,
     Op,
-    Traced,
     add,
     div,
     dot_of,
     floordiv,
     identity,
-    inf,
     mod,
     mul,
     neg as negation,
@@ -47,6 +45,7 @@ from .ops import (
     sub,
     sum_of,
 )
+from .recorder import METHODS, Recorder
 
 if TYPE_CHECKING:
     import cython
@@ -73,7 +72,7 @@ class _Signature:
 
 @cython.no_gc  # a graph has no cycles: the collector, which would look at every node, need not
 @cython.cclass
-class Value(Traced):
+class Value(Recorder):
     """Hold a number and record what is computed from it.
 
     Python's operators, the functions of the package (`ag.tanh(v)`, or as a method `v.tanh()`) and
@@ -117,7 +116,7 @@ class Value(Traced):
     _mark: int  # the last walk that came by; of the compiled class alone, in bytes it would waste
 
     def __init__(self, data: SupportsFloat, label: object = "") -> None:
-        if isinstance(data, Traced):
+        if isinstance(data, Recorder):
             raise TypeError("Value: the data is a Value already; use v.detach() for a new leaf of its number")
         self._data = number("Value", data)
         self._grad = 0.0
@@ -460,7 +459,7 @@ class Value(Traced):
     def __abs__(self) -> Value:
         return METHODS["abs"](self)
 
-    # The rows of the table as methods, as tests/methods.py writes them.
+    # The rows of the table as methods, as `python tests/generate.py` writes them.
 
     def neg(self, /) -> Value:
         """Negate, $-x$."""
@@ -964,7 +963,7 @@ SPARES = int(os.environ.get("AUTOGRAD_MINI_SPARES", "100000"))  # 0 where a tool
 _near = 0
 
 if not COMPILED:
-    Value.__hash__ = Traced.__hash__  # type: ignore[method-assign]  # object's own, in C, where sets are fast
+    Value.__hash__ = Recorder.__hash__  # type: ignore[method-assign]  # object's own, in C, where sets are fast
 
 
 def _called(x: Number) -> str:
@@ -1139,7 +1138,7 @@ def dot(ws: Iterable[Any], xs: Iterable[Any], bias: Any = None) -> Any:
         operands.append(bias)
     weights = _weights(len(operands))
     total: float = _inner(operands, n, weights)
-    if not _traced(operands):
+    if not _holds_value(operands):
         return total
     arity = len(operands)
     row = _dots.get(arity)
@@ -1177,7 +1176,7 @@ def sum(xs: Iterable[Any]) -> Any:
             _read("sum", operands, i)
         return operands[0] if n == 1 else operands[0] + operands[1]
     total: float = _total(operands)
-    if not _traced(operands):
+    if not _holds_value(operands):
         return total
     return _node(sum_of(n), total, tuple(operands), _weights(n), 0.0, 0.0)
 
@@ -1225,7 +1224,7 @@ def _read(name: str, operands: list[Any], i: cython.Py_ssize_t) -> float:
     return plain
 
 
-def _traced(operands: list[Any]) -> bool:
+def _holds_value(operands: list[Any]) -> bool:
     for operand in operands:  # noqa: SIM110  # a generator is slow in C
         if isinstance(operand, Value):
             return True
@@ -1596,10 +1595,12 @@ def _applied_to_one(op: Op, node: Value) -> float:
 
 def _slope_of_one(op: Op, x: float, data: Any) -> float:
     try:
-        slope = op.partials[0](x, data)
+        slope = op.rules[0](x, data)
     except (ArithmeticError, ValueError):  # a pole, of which the row tells the limit
         slope = None
-    return slope if type(slope) is float else op.partial(0, (x,), data)
+    if type(slope) is float:
+        return slope
+    return float(slope) if isinstance(slope, float) else op.partial(0, (x,), data)
 
 
 def _is_plain_power(x: float, c: float) -> bool:

@@ -22,8 +22,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+ROWS = ["test_ops.py", "test_limits.py", "test_ways.py", "test_transform.py", "test_value.py", "test_nary.py"]
 TESTS = {
-    "ops.py": ["test_ops.py", "test_limits.py", "test_ways.py", "test_transform.py", "test_value.py", "test_nary.py"],
+    "ops.py": ROWS,
+    "op.py": ROWS,
+    "special.py": ROWS,
     "value.py": [
         "test_value.py",
         "test_limits.py",

@@ -12,6 +12,7 @@ from hypothesis import settings, strategies as st
 
 from autograd_mini import OPS, Op, Value, sum as total
 from autograd_mini.ops import Interval
+from autograd_mini.printing import Text
 
 # A new user's run draws the same examples every time, fewer than ours; with "explore" a seed is drawn anew.
 PROFILES = {"default": 0.4, "explore": 1.0, "quick": 0.2}  # the shares of a test's examples that are drawn
@@ -40,6 +41,12 @@ def inside(interval: Interval, reach: float = 3.0) -> st.SearchStrategy[float]:
     hi = min(interval.hi - MARGIN, max(lo, 0.0) + reach)
     numbers = st.floats(lo, hi)
     return numbers if math.isnan(interval.hole) else numbers.filter(lambda x: abs(x - interval.hole) > MARGIN)
+
+
+def differentiable(op: Op) -> list[int]:
+    """Return the places of a row's operands but its orders, in which the slope is the constant nan."""
+    slopes = [rule(*[Text.name("x")] * (op.arity + 1)) for rule in op.formulas]
+    return [i for i, slope in enumerate(slopes) if isinstance(slope, Text) or not math.isnan(slope)]
 
 
 def smooth_operands(op: Op) -> st.SearchStrategy[tuple[float, ...]]:

@@ -30,7 +30,7 @@ def run(code: str, variant: str, send: bytes = b"") -> bytes:
 def test_it_is_what_it_says() -> None:
     assert ag.compiled() != str(value.__file__).endswith(".py")
     parts = ["arguments", "specialization", "buffers", "programs", "compiler"]
-    names = ["ops", "value", "edges", *(f"program.{name}" for name in parts)]
+    names = ["recorder", "op", "ops", "value", "edges", *(f"program.{name}" for name in parts)]
     files = f"{{sys.modules['autograd_mini.' + n].__file__.endswith('.py') for n in {names}}}"
     code = f"import sys, autograd_mini as ag; ag.compile; print(ag.compiled(), {files})"
     assert run(code, "0") == b"False {True}\n"
@@ -104,7 +104,7 @@ def test_a_class_as_python_has_them() -> None:
     y.backward()
     assert (x.shout(), x.grad, type(y)) == ("HELLO", 3.0, Value)
     assert copy.copy(x).note == copy.deepcopy(x).note == "hello"
-    assert isinstance(Value(1.0), ag.ops.Traced)
+    assert isinstance(Value(1.0), ag.ops.Recorder)
     assert Value.__name__ == "Value"
     assert Value.__module__ == "autograd_mini.value"
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from strategies import Dag, dags, examples
 
 import autograd_mini as ag
-from autograd_mini import OPS, Value
+from autograd_mini import OPS, Value, ops
 from autograd_mini.edges import derivatives_of
 
 
@@ -85,6 +85,14 @@ def test_every_line_adds_up(dag: Dag) -> None:
     assert len(data["forward"]) == len(data["backward"]) == len(nodes)
 
 
+def as_python(stage: str) -> str:
+    """Return a stage as Python: with its sign of products, and the constants of the table as numbers."""
+    constants = [x for x in vars(ops).values() if isinstance(x, ops.Constant)]
+    for x in sorted(constants, key=lambda x: -len(x.text.template)):
+        stage = stage.replace(x.text.template, f"({float(x)!r})")
+    return stage.replace("·", "*")
+
+
 @given(dag=dags())
 @settings(max_examples=examples(60))
 def test_every_stage_that_is_written_is_true(dag: Dag) -> None:
@@ -103,7 +111,7 @@ def test_every_stage_that_is_written_is_true(dag: Dag) -> None:
         name, *stages = line.split(" = ")
         for stage in stages:
             if not re.search(r"[d∂]\w+/[d∂]", stage) and "…" not in stage:
-                found = float(eval(stage.replace("·", "*"), {"inf": math.inf, "nan": math.nan}, known))
+                found = float(eval(as_python(stage), {"inf": math.inf, "nan": math.nan}, known))
                 assert found == pytest.approx(values[name], rel=1e-6, abs=1e-9, nan_ok=True), line
 
 
@@ -115,6 +123,17 @@ def test_the_step_with_numbers_is_not_skipped() -> None:
     assert str(ag.explain(y, "x")) == (
         "dy/dx = dy/ds · ds/dx = 5 · (s · (1 - s)) = 5 · (0.5 · (1 - 0.5)) = 5 · 0.25 = 1.25"
     )
+
+
+def test_constants_of_rules_are_written_by_their_names() -> None:
+    x = Value(1.0, "x")
+    assert str(ag.explain(named(ag.log2(x)), x)).startswith("dy/dx = 1 / (x · ln 2) = 1 / (1 · ln 2) = ")
+    assert str(ag.explain(named(ag.erf(x)), x)).startswith("dy/dx = 2/√π · exp(-x**2) = ")
+    assert str(ag.explain(named(ag.degrees(x)), x)) == "dy/dx = 180/π = 57.3"
+    assert r"\frac{x \cdot e^{\frac{-x^{2}}{2}}}{\sqrt{2 \pi}}" in ag.explain(named(ag.gelu(x)), x)._repr_latex_()
+    assert str(ag.explain(named(x * math.log(2.0)), x)) == "dy/dx = 0.6931"  # a number of the user's
+    second = ag.gradient(ag.exp2(x), x)
+    assert "0.6931" in str(ag.explain(second))  # the graph of a derivative has plain numbers
 
 
 def test_a_quotient_in_a_product_has_brackets() -> None:

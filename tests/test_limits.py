@@ -61,7 +61,7 @@ def test_a_limit_is_the_row_where_the_row_has_a_value(op: Op) -> None:
             assert same(op.limit(*xs), z), xs
     assert op.limit.row is op.row is op
     assert op.limit.limit is op.limit
-    assert (op.limit.name, op.limit.text, op.limit.partials) == (op.name, op.text, op.partials)
+    assert (op.limit.name, op.limit.text, op.limit.rules) == (op.name, op.text, op.rules)
 
 
 @pytest.mark.parametrize(

@@ -135,8 +135,8 @@ def test_rows_of_many_operands_are_light() -> None:
     assert y.op is rows[0]
     y.backward()
     assert x.grad == 2.0 * n
-    assert [len(op.operands) for op in rows] == [len(op.partials) for op in rows] == [2 * n, n, n]
-    assert rows[0].operands[n - 1 : n + 1] == (f"w{n}", "x1")
-    assert rows[0].partials[0](*map(float, range(2 * n)), 0.0) == n
+    assert [len(op.parameters) for op in rows] == [len(op.rules) for op in rows] == [2 * n, n, n]
+    assert rows[0].parameters[n - 1 : n + 1] == (f"w{n}", "x1")
+    assert rows[0].rules[0](*map(float, range(2 * n)), 0.0) == n
     assert sum_of.cache_info().maxsize == dot_of.cache_info().maxsize == take_of.cache_info().maxsize
     assert pickle.loads(pickle.dumps(rows[0])) is rows[0]

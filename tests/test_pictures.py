@@ -93,7 +93,7 @@ def test_formulas_are_written_as_by_hand(formula: Any, expected: str) -> None:
 
 @pytest.mark.parametrize("op", OPS.values(), ids=list(OPS))
 def test_every_row_is_typeset(op: Op) -> None:
-    runs = Typeset.write(op, [Typeset.name(name[:1]) for name in op.operands]).runs
+    runs = Typeset.write(op, [Typeset.name(name[:1]) for name in op.parameters]).runs
     assert runs
     assert not any(0xE000 <= ord(c) <= 0xF8FF or c in "\\{}" for run in runs for c in run.text)
 
@@ -119,6 +119,7 @@ def value_of(runs: tuple[Run, ...], known: dict[str, float]) -> float:
     shown = re.sub(r"\)\^\(", ")^(", shown.replace(")^(", "\x01").replace("\x01", ")^("))
     shown = re.sub(r"\^\(([^()]*)\)\^\(([^()]*)\)", r"^(\1\2)", shown)  # one superscript of several runs
     shown = re.sub(r"\|([^|]+)\|", r"abs(\1)", shown)
+    shown = shown.replace("√π", f"√({math.pi!r})")
     parts: list[str] = []
     for found in TOKEN.finditer(shown.replace("\u2009", "")):
         token = found[0]

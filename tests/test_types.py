@@ -12,7 +12,6 @@ import sys
 from functools import cache
 from pathlib import Path
 
-import methods
 import pytest
 
 import autograd_mini as ag
@@ -132,11 +131,10 @@ def test_wrong_lines_are_errors(checker: str, tmp_path: Path) -> None:
     assert {line: said[line] for line, code in expected.items() if code not in said[line]} == {}
 
 
-def test_methods_are_those_of_the_table() -> None:
-    assert methods.standing(methods.SOURCE.read_text()) == methods.written(), "python tests/methods.py writes them"
+def test_methods_have_the_operands_of_their_rows() -> None:
     for name, row in METHODS.items():
         found = [*inspect.signature(getattr(Value(1.0), name)).parameters.values()]
-        assert [p.name for p in found] == list(row.operands[1:])
+        assert [p.name for p in found] == list(row.parameters[1:])
         assert tuple(p.default for p in found if p.default is not p.empty) == row.defaults
         operands = [Value(0.5), *[Value(2.0)] * (row.arity - 1)]
         if name not in ("acosh", "arccosh", "lgamma", "digamma"):  # of 0.5, or with SciPy
@@ -145,7 +143,7 @@ def test_methods_are_those_of_the_table() -> None:
 
 def test_rows_are_told_with_their_number_of_operands() -> None:
     source = Path(ag.ops.__file__).with_name("ops.py").read_text()
-    told = dict(re.findall(r"^(\w+): (\w+) = _row\(", source, re.MULTILINE))
+    told = dict(re.findall(r"^(\w+): (\w+) += _row\(", source, re.MULTILINE))
     kinds = {(1, 0): "Unary", (2, 0): "Binary", (2, 1): "UnarySloped", (3, 0): "Ternary"}
     assert told == {name: kinds[row.arity, len(row.defaults)] for name, row in OPS.items()}
     assert all(issubclass(getattr(signatures, kind), Op) for kind in kinds.values())

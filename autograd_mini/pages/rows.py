@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NoReturn, SupportsFloat
 
 from ..javascript import Script, literal
-from ..ops import OPS, Op, Traced, guard
+from ..ops import OPS, Op, Recorder, guard
 from ..source import Unreadable
 from ..value import Value
 
@@ -23,7 +23,7 @@ class Unwritten(Exception):
     """A row that JavaScript cannot have; the message is for the reader of the page."""
 
 
-class JavaScript(Traced):
+class JavaScript(Recorder):
     """A recorder that writes what is done with it as a JavaScript expression."""
 
     __slots__ = ("rows", "text")
@@ -51,7 +51,7 @@ class JavaScript(Traced):
     def __eq__(self, other: object) -> NoReturn:
         raise Unwritten("a branch")
 
-    __hash__ = Traced.__hash__
+    __hash__ = Recorder.__hash__
 
 
 class _Formula(JavaScript):
@@ -90,13 +90,13 @@ class Rows:
     def _slopes(self, op: Op, operands: Sequence[JavaScript | float], kind: type[JavaScript]) -> list[str]:
         """Write the rules of the operands that are no constants."""
         written = [kind(self, x.text) if isinstance(x, JavaScript) else x for x in operands]
-        rules = zip(op.rules, operands, strict=True)
+        rules = zip(op.formulas, operands, strict=True)
         return [self.recorded(op, rule, [*written, kind(self, "z")]) for rule, x in rules if isinstance(x, JavaScript)]
 
     def applied(self, op: Op, parts: list[str]) -> str:
         """Write a row applied to operands: as its own text where that is arithmetic, else as a call."""
         if OPS.get(op.name) is op.row and op.name in ALIKE:
-            return f"({op.text.filled(dict(zip(op.operands, parts, strict=True)))})"
+            return f"({op.text.filled(dict(zip(op.parameters, parts, strict=True)))})"
         if op.composed is not None:
             return self.recorded(op, op.function, [JavaScript(self, part) for part in parts])
         try:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any, NamedTuple, Self
 
-from ..ops import SIZES, Level, Notation, Op, add, mul
+from ..ops import SIZES, Constant, Level, Notation, Op, add, mul
 from ..printing import GREEK, Label, Written, format_number, is_formula
 
 __all__ = ["Run", "Typeset", "plain", "width"]
@@ -103,13 +103,22 @@ class Typeset(Written):
         template, level, least = op.text
         least = (least[0], Level.ATOM) if "**" in template else least
         parts = [x.bracketed(at) for x, at in zip(operands, least, strict=True)]
-        filled = Notation(template.replace("**", "^"), level, least).filled(dict(zip(op.operands, parts, strict=True)))
+        filled = Notation(template.replace("**", "^"), level, least).filled(
+            dict(zip(op.parameters, parts, strict=True))
+        )
         return cls(filled, level, op)
 
     @classmethod
     def of(cls, x: Any, precision: int = 4) -> Typeset:
         """Write an operand or a rule: itself, or a number, π and its like by name."""
+        if isinstance(x, Constant) and x not in NAMED:
+            return super().of(x, precision)
         return x if isinstance(x, cls) else cls.constant(float(x), precision)
+
+    @classmethod
+    def named(cls, x: Constant) -> Notation | None:
+        """Return how a number with a name is written."""
+        return x.text._replace(template=x.text.template.replace("-", "−"))
 
     @classmethod
     def product(cls, factors: Sequence[Self]) -> Self:
@@ -238,16 +247,16 @@ def _notation(op: Op) -> Notation:
         template, tight, loose = _Reader(op.tex.template).read()
     except (KeyError, StopIteration, IndexError):
         template = re.sub(r" ?(?<!\*)\*(?!\*) ?", TIMES, op.text.template).replace("-", "−")
-        return Notation(template, op.text.level, op.text.operands)
+        return Notation(template, op.text.level, op.text.levels)
     if op.composed is not None:
-        return Notation(template, op.text.level, op.text.operands)
+        return Notation(template, op.text.level, op.text.levels)
     template = re.sub("(?<=[⌊⌈]) | (?=[⌋⌉])", "", template)
     if template == "−<x>":  # −xy and −x/y need no brackets
         return Notation(template, op.text.level, (Level.QUOTIENT,))
     written = op.text if r"\frac" in op.tex.template else op.tex  # in one line a fraction is a quotient
     levels = [
         Level.ATOM if name in tight else Level.COMPARISON if name in loose else least
-        for name, least in zip(op.operands, written.operands, strict=True)
+        for name, least in zip(op.parameters, written.levels, strict=True)
     ]
     level = Level.SUM if " mod " in template else Level.ATOM if template[-1] in "⌋⌉" else written.level
     return Notation(template, level, levels)

@@ -198,7 +198,7 @@ class Backward:
         found = [np.empty(x.shape, dtype=object) for x in line.operands]
         result = self._held(line.block.slots)
         for slopes, k in zip(found, range(len(found)), strict=True):
-            rule = None if line.op is None else line.op.rules[k]
+            rule = None if line.op is None else line.op.formulas[k]
             for place in np.ndindex(slopes.shape):
                 own = [x[place] for x in operands]
                 slope = 1.0 if rule is None else rule(*own, result[place])

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias
 
-from ..ops import Op, Traced, add, div, mul, neg, pow, sigmoid, sub
+from ..ops import Op, Recorder, add, div, mul, neg, pow, sigmoid, sub
 
 __all__ = ["Algebra", "Factor", "Monomial", "Polynomial", "Ratio"]
 
@@ -25,7 +25,7 @@ Factor: TypeAlias = tuple[tuple[Monomial, Fraction], ...]  # a polynomial that c
 ONE: Polynomial = {(): Fraction(1)}
 
 
-class Ratio(Traced):
+class Ratio(Recorder):
     """A rational function; made by `Algebra.symbol` and `Algebra.of`, and by arithmetic.
 
     >>> algebra = Algebra(first=10)

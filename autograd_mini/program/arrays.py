@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ..ops import OPS, Op, Traced
+from ..ops import OPS, Op, Recorder
 from .lift import Instruction, Program
 from .runner import Batch, Blocks, Place, Steps, Task, Way, addresses, chooses
 
@@ -136,7 +136,7 @@ class Arrays:
                             np.add.at(grad, place[:, :, : term.shape[2]], term)
                 elif i.op is not None:
                     xs = [Array(d[place][:, :, 0]) for place in operands]
-                    for rule, place, asked in zip(i.op.rules, operands, needed, strict=True):
+                    for rule, place, asked in zip(i.op.formulas, operands, needed, strict=True):
                         if asked:
                             slope = rule(*xs, Array(d[out]))
                             np.add.at(grad, place[:, :, 0], g * (slope.x if isinstance(slope, Array) else slope))
@@ -154,7 +154,7 @@ def _along(table: Any, at: Any) -> Any:
     return np.take_along_axis(table, at[:, :, None], axis=2)[:, :, 0]
 
 
-class Array(Traced):
+class Array(Recorder):
     """A recorder that computes a rule on arrays."""
 
     __slots__ = ("x",)

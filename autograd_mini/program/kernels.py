@@ -237,7 +237,8 @@ def _version() -> str:
     """Return a text that is the same where machine code is made in the same way."""
     here = Path(__file__).parent
     found = hashlib.sha256(sys.version.encode())
-    for source in [here.parent / "ops.py", here.parent / "source.py", *sorted(here.glob("*.py"))]:
+    rows = [here.parent / f"{name}.py" for name in ("op", "ops", "source", "special")]
+    for source in [*rows, *sorted(here.glob("*.py"))]:
         found.update(source.read_bytes())
     return found.hexdigest()
 

@@ -232,7 +232,7 @@ def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad
                 z, g = get(d, out + c), taken(grad, out + c)
                 places = [slot(x, r, c) for x in xs]
                 ys = [get(d, at) for at in places]
-                for rule, x, at in zip(op.rules, xs, places, strict=True):
+                for rule, x, at in zip(op.formulas, xs, places, strict=True):
                     if x.wanted:
                         add_to(grad, at, g * slope(rule, ys, z))
             out += columns
@@ -243,7 +243,7 @@ def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad
             z, g = load(d, out + c), taken_vector(grad, out + c)
             places = [slot(x, r, c) for x in xs]
             ys = [near(d, at, x.inner) for x, at in zip(xs, places, strict=True)]
-            for rule, x, at in zip(op.rules, xs, places, strict=True):
+            for rule, x, at in zip(op.formulas, xs, places, strict=True):
                 if x.wanted and x.inner == 0:
                     add_to(grad, at, total(g * slope(rule, ys, z)))
                 elif x.wanted:
@@ -254,7 +254,7 @@ def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad
             write(grad, out + c, spread(-0.0), count)
             places = [slot(x, r, c) for x in xs]
             ys = [read(d, at, x.inner, count) for x, at in zip(xs, places, strict=True)]
-            for rule, x, at in zip(op.rules, xs, places, strict=True):
+            for rule, x, at in zip(op.formulas, xs, places, strict=True):
                 if x.wanted:
                     give(grad, at, x.inner, g * slope(rule, ys, z), count)
         out += columns

@@ -1,6 +1,6 @@
 """Values that are known only when machine code runs, and the arithmetic between them.
 
-`Number` is such a value. It inherits `Traced`, so that the rules of rows can be run on it as they stand. `Values`
+`Number` is such a value. It inherits `Recorder`, so that the rules of rows can be run on it as they stand. `Values`
 builds the instructions of arithmetic, with Python's meaning: an int and a float give a float, `/` of ints is a float,
 `%` has the sign of the divisor.
 """
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from llvmlite import ir
 
 from .. import ops
-from ..ops import OPS, Op, Traced
+from ..ops import OPS, Op, Recorder
 from ..source import Unreadable, source_row
 from .machine import OF_MATH, WIDTH
 from .primitives import BOOL, FLOAT, FUSED, INT, MASK, NONE, VECTOR, lanes, of_llvm, spread_out
@@ -51,7 +51,7 @@ class Failed(Exception):
     """An expression raises an error whenever it is reached."""
 
 
-class Number(Traced):
+class Number(Recorder):
     """A value that is known when machine code runs: an address, a truth, an int, a float, or a vector."""
 
     __slots__ = ("of", "value")
@@ -75,7 +75,7 @@ class Number(Traced):
     def __eq__(self, other: object) -> bool:
         raise Unreadable("a list is searched for a number that is not known before the machine code runs")
 
-    __hash__ = Traced.__hash__
+    __hash__ = Recorder.__hash__
 
 
 class Values:
@@ -393,7 +393,7 @@ COMPARISONS: dict[type, tuple[Callable[..., Any], str]] = {
 }  # fmt: skip
 
 
-class _Vectorial(Traced):
+class _Vectorial(Recorder):
     """A recorder that asks whether vectors have all the rows of a rule."""
 
     __slots__ = ()
@@ -412,7 +412,7 @@ def is_vectorial(op: Op, backward: bool) -> bool:
     x = _Vectorial()
     try:
         if backward:
-            [rule(*[x] * op.arity, x) for rule in op.rules]
+            [rule(*[x] * op.arity, x) for rule in op.formulas]
         else:
             x.record(op, (x,) * op.arity)
     except LookupError:

@@ -1,0 +1,122 @@
+"""Functions of floats by IEEE arithmetic: what divides by zero or overflows is infinite, or nan, and no error.
+
+`by_limits` calls a function with floats that have such arithmetic, and has its `math` follow it, too. The module must
+not know any row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Any
+
+from .recorder import METHODS, OPS, Recorder
+
+if TYPE_CHECKING:
+    from .op import Op
+
+__all__ = ["Extended", "by_limits"]
+
+
+class Extended(Recorder):
+    """A float that divides by zero and overflows as IEEE 754 says, instead of raising."""
+
+    __slots__ = ("x",)
+    first_order = True
+
+    def __init__(self, x: float) -> None:
+        self.x = x
+
+    @staticmethod
+    def unwrap(x: Any) -> float:
+        """Return the float of a number."""
+        return x.x if isinstance(x, Extended) else float(x)
+
+    def record(self, op: Op, operands: tuple[Any, ...]) -> Extended:
+        """Compute a row by its limit."""
+        return type(self)(op.limit.function(*map(self.unwrap, operands)))
+
+    def __lt__(self, other: Any) -> bool:
+        return self.x < self.unwrap(other)
+
+    def __le__(self, other: Any) -> bool:
+        return self.x <= self.unwrap(other)
+
+    def __gt__(self, other: Any) -> bool:
+        return self.x > self.unwrap(other)
+
+    def __ge__(self, other: Any) -> bool:
+        return self.x >= self.unwrap(other)
+
+    def __eq__(self, other: object) -> bool:
+        return self.x == self.unwrap(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        return self.x != 0.0
+
+    def __float__(self) -> float:
+        return self.x
+
+    # Python's ints, and its errors: not the rows.
+
+    def __int__(self) -> int:
+        return int(self.x)
+
+    def __floor__(self) -> int:
+        return math.floor(self.x)
+
+    def __ceil__(self) -> int:
+        return math.ceil(self.x)
+
+    def __trunc__(self) -> int:
+        return math.trunc(self.x)
+
+    def __round__(self, digits: Any = None) -> Any:
+        return round(self.x, digits)
+
+
+def by_limits(function: Callable[..., Any], numbers: tuple[float, ...]) -> float:
+    """Return a function's value by IEEE arithmetic."""
+    if isinstance(function, FunctionType):  # of the user: its `math` must not raise either
+        names = {name: function.__globals__[name] for name in _names_in(function.__code__) & {*function.__globals__}}
+        scope = {"__builtins__": function.__globals__["__builtins__"], **{k: _limited(x) for k, x in names.items()}}
+        limited = FunctionType(function.__code__, scope, function.__name__, function.__defaults__, function.__closure__)
+        limited.__kwdefaults__ = function.__kwdefaults__
+        function = limited
+    return Extended.unwrap(function(*map(Extended, numbers)))
+
+
+def _names_in(code: CodeType) -> set[str]:
+    """Return the names that code and the functions within it look up."""
+    inner = [_names_in(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
+    return set(code.co_names).union(*inner)
+
+
+def _limited(x: Any) -> Any:
+    """Return the module `math` and its functions as rows, all else as it is."""
+    if x is math:
+        return _Math()
+    return _Math().__getattr__(x.__name__) if getattr(x, "__module__", "") == "math" else x
+
+
+class _Math:
+    """The module `math` on `Extended` numbers."""
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(math, name)
+        row = (
+            METHODS.get(name, OPS["pow"] if name == "pow" else None) if name not in ("floor", "ceil", "trunc") else None
+        )
+        if not callable(found):
+            return found
+
+        def called(*xs: Any) -> Any:
+            if row is not None and len(xs) == row.arity:
+                return row(*[x if isinstance(x, Extended) else Extended(x) for x in xs])
+            result = found(*map(Extended.unwrap, xs))
+            return Extended(result) if type(result) is float else result
+
+        return called

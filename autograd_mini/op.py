@@ -1,0 +1,521 @@
+"""A row of the table: `Op`, with the columns that it has.
+
+The module owns what every row can do: it is called with numbers and with recorders, it has partial derivatives and a
+limit, it is pickled by its name. It must not know any row of the table.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import cache, cached_property
+from inspect import Parameter, Signature, signature
+from numbers import Real
+from typing import Any, Final, NamedTuple, NoReturn, SupportsFloat, TypedDict, TypeVar, Unpack, overload
+
+from .limits import by_limits
+from .recorder import OPS, Recorder
+
+__all__ = [
+    "TOO_LARGE",
+    "Columns",
+    "Constant",
+    "Guard",
+    "Interval",
+    "Level",
+    "Notation",
+    "Op",
+    "custom_rule",
+    "number",
+    "refuse",
+]
+
+T = TypeVar("T", bound=Recorder)
+
+inf: Final = math.inf
+nan: Final = math.nan
+
+
+class Level(IntEnum):
+    """The tightness of a piece of notation; an operand looser than its place is bracketed."""
+
+    COMPARISON = 0
+    SUM = 1
+    QUOTIENT = 2
+    PRODUCT = 3
+    POWER = 4
+    ATOM = 5
+
+
+class Notation(NamedTuple):
+    """The text or the LaTeX of a row: a template with a place for each operand, such as `<x> + <y>`, and its level.
+
+    An operand that is looser than the level of its place is bracketed there.
+    """
+
+    template: str
+    level: Level = Level.ATOM
+    levels: Sequence[Level] = ()  # of the places, in the order of the operands
+
+    def filled(self, parts: Mapping[str, str]) -> str:
+        """Return the template with the operands, by their names, at their places."""
+        return re.sub(r"<(\w+)>", lambda place: parts[place[1]], self.template)
+
+
+class Constant(float):
+    r"""A number of a rule that is written by its name, which may hold together more loosely than a number.
+
+    >>> half_turn = Constant(math.pi, "π", r"\pi")
+    >>> half_turn, half_turn.text.template, 2 * half_turn
+    (3.141592653589793, 'π', 6.283185307179586)
+    """
+
+    text: Notation
+    tex: Notation
+
+    def __new__(cls, x: float, text: Notation | str, tex: Notation | str) -> Constant:
+        self = super().__new__(cls, x)
+        self.text = Notation(text) if isinstance(text, str) else text
+        self.tex = Notation(tex) if isinstance(tex, str) else tex
+        return self
+
+
+class Interval(NamedTuple):
+    """The numbers an operand may be: from `lo` to `hi`, each end in or out, less one `hole`."""
+
+    lo: float = -inf
+    hi: float = inf
+    closed_lo: bool = False
+    closed_hi: bool = False
+    hole: float = nan
+
+    def __str__(self) -> str:
+        if not math.isnan(self.hole):
+            return rf"\mathbb{{R}} \setminus \{{{self.hole:g}\}}"
+        lo = r"-\infty" if self.lo == -inf else f"{self.lo:g}"
+        hi = r"\infty" if self.hi == inf else f"{self.hi:g}"
+        return f"{'[' if self.closed_lo else '('}{lo}, {hi}{']' if self.closed_hi else ')'}"
+
+
+class Columns(TypedDict, total=False):
+    """The columns of a row beside its name, its function and its rules; all but `doc` may be left out."""
+
+    doc: str
+    parameters: Sequence[str]
+    text: Notation | str
+    tex: Notation | str
+    symbol: str
+    domain: Sequence[Interval]
+    kink: Callable[..., float] | None
+    convention: str
+    pole: bool
+    defaults: tuple[float, ...]
+    methods: tuple[str, ...]
+    flat: str
+    neutral: tuple[float | None, float] | None
+    beyond: Callable[..., float] | None
+    raises: bool
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Op:
+    """Everything about one operation; call it to apply it.
+
+    Operands that are plain numbers give a float, and one `Recorder` operand is enough for the result
+    to be recorded. Raise what Python's `math` raises outside the domain.
+
+    >>> from autograd_mini import hypot, tanh
+    >>> tanh(0.0), hypot(3, 4)
+    (0.0, 5.0)
+    """
+
+    name: str
+    function: Callable[..., float]  # plain Python over floats: what a compiler compiles
+    rules: Sequence[Callable[..., Any]]  # one for each operand, over (*operands, z)
+    parameters: Sequence[str]  # what the notation and messages call the operands
+    text: Notation
+    tex: Notation
+    symbol: str  # the sign between two operands or, for a function, its name
+    domain: Sequence[Interval]
+    doc: str
+    kink: Callable[..., float] | None = None  # zero just where the rules are no slopes
+    convention: str = ""  # what the partials are there
+    pole: bool = False  # whether the convention tells of an infinite slope
+    defaults: tuple[float, ...] = ()
+    methods: tuple[str, ...] = ()
+    flat: str = "flat"  # what one says of the row where its slope is 0
+    neutral: tuple[float | None, float] | None = None  # a constant on the left or right that changes nothing
+    beyond: Callable[..., float] | None = None  # the value by IEEE arithmetic where the function raises
+    raises: bool = True  # whether the function can raise at all
+    composed: Callable[..., Any] | None = None  # the same of other rows, for a row that is several in one
+    family: Callable[[int], Op] | None = None  # makes the row for another number of operands, if there are such
+    arity: int = field(init=False)  # the number of operands
+
+    @classmethod
+    def of(
+        cls, name: str, function: Callable[..., float], *rules: Callable[..., Any], **columns: Unpack[Columns]
+    ) -> Op:
+        """Make a row; what its columns do not say follows from its name and its number of rules."""
+        if unknown := columns.keys() - Columns.__annotations__.keys():
+            raise TypeError(f"{name}: a row has no column {min(unknown)!r}, but {', '.join(Columns.__annotations__)}")
+        n = len(rules)
+        parameters = columns.get("parameters") or (("x", "y")[:n] if n < 3 else tuple(f"x{i + 1}" for i in range(n)))
+        places = ", ".join(f"<{parameter}>" for parameter in parameters)
+        text = columns.get("text") or f"{name}({places})"
+        if isinstance(text, str):
+            text = Notation(text, Level.ATOM, (Level.COMPARISON,) * n)
+        tex = columns.get("tex") or rf"\operatorname{{{name.replace('_', ' ')}}}({places})"
+        if isinstance(tex, str):  # a function call in LaTeX is bracketed under a power: (sin(x))^2
+            tex = Notation(tex, min(text.level, Level.POWER), text.levels)
+        filled: dict[str, Any] = {"symbol": name, "domain": (Interval(),) * n, "doc": f"Apply {name}.", **columns}
+        return cls(name, function, rules, **{**filled, "parameters": parameters, "text": text, "tex": tex})
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "arity", len(self.rules))
+        n = self.arity - len(self.defaults)
+        parameters = [Parameter("operands", Parameter.VAR_POSITIONAL)]
+        if self.composed is None:
+            parameters = [
+                Parameter(name, Parameter.POSITIONAL_ONLY, default=self.defaults[i - n] if i >= n else Parameter.empty)
+                for i, name in enumerate(self.parameters)
+            ]
+        shown = {
+            "__doc__": self.doc + (f"\n\nConvention: {self.convention}." if self.convention else ""),
+            "__name__": self.name,
+            "__qualname__": self.name,
+            "__signature__": Signature(parameters),
+        }
+        for name, value in shown.items():  # what help() and completion ask for
+            object.__setattr__(self, name, value)
+
+    @property
+    def infix(self) -> bool:
+        """Return whether the row is written with a sign, as `x + y` and `-x`, not as a call."""
+        return self.text.level < Level.ATOM and self.arity <= 2
+
+    @overload
+    def __call__(  # type: ignore[overload-overlap]  # no operand at all is an error in both
+        self, *operands: float
+    ) -> float: ...
+    @overload
+    def __call__(self, x: T, /, *operands: T | SupportsFloat) -> T: ...
+    @overload
+    def __call__(self, *operands: T | float) -> T: ...
+    def __call__(self, *operands: Any) -> Any:
+        """Apply the row."""
+        missing = self.arity - len(operands)
+        if missing:
+            if not 0 < missing <= len(self.defaults):
+                raise TypeError(
+                    f"{self.name}({', '.join(self.parameters)}) takes {self.arity} "
+                    f"operand{'s' * (self.arity > 1)}, {len(operands)} given"
+                )
+            operands += self.defaults[-missing:]
+        plain = True
+        for operand in operands:
+            if isinstance(operand, Recorder):
+                return operand.record(self, operands)
+            plain = plain and type(operand) is float
+        numbers = operands if plain else [number(self, operand) for operand in operands]
+        try:
+            result = self.function(*numbers)
+        except (ArithmeticError, ValueError) as error:
+            refuse(error, self, map(repr, numbers))
+        return result if type(result) is float else number(f"{self}: its result", result)
+
+    @property
+    def is_custom(self) -> bool:
+        """Return whether the row is not of the table but made by `custom_rule`."""
+        return self.composed is None and OPS.get(self.name) is not self.row
+
+    def partial(self, index: int, operands: tuple[float, ...], z: float) -> float:
+        r"""Return the local derivative $\partial z / \partial x_{index}$ as a float.
+
+        Where the rule meets a pole it has the limit of IEEE arithmetic, so that the function keeps
+        its value and the edge says what is wrong with it: the slope of sqrt at 0 is inf.
+
+        >>> from autograd_mini import sqrt
+        >>> sqrt.partial(0, (4.0,), 2.0), sqrt.partial(0, (0.0,), 0.0)
+        (0.25, inf)
+        """
+        rule = self.rules[index]
+        try:
+            slope = rule(*operands, z)
+            if isinstance(slope, float):
+                return slope if type(slope) is float else float(slope)
+            if type(slope) is not complex:  # Python's answer for a power of a negative float
+                return number(f"{self}: its rule for {self.parameters[index]}", slope)
+            error: Exception = ValueError("a complex number")
+        except (ArithmeticError, ValueError) as raised:
+            error = raised
+        try:
+            return by_limits(rule, (*operands, z))
+        except (ArithmeticError, ValueError, TypeError, AttributeError):  # the rule's own error
+            places = ", ".join(f"{name}={x!r}" for name, x in zip(self.parameters, operands, strict=True))
+            raise type(error)(f"{error}: the derivative of {self.name}({places}) in {self.parameters[index]}") from None
+
+    @property
+    def row(self) -> Op:
+        """Return the row itself, of a row or of its `limit`.
+
+        >>> from autograd_mini import sqrt
+        >>> sqrt.limit.row is sqrt.row is sqrt
+        True
+        """
+        return self
+
+    @cached_property
+    def limit(self) -> Op:
+        """Return the row as a derivative's rule uses it: by IEEE arithmetic where the function raises.
+
+        It is the row in all else. A row that cannot raise is its own limit.
+
+        >>> from autograd_mini import add, div, log
+        >>> div.limit(1.0, 0.0), log.limit(0.0), add.limit is add
+        (inf, -inf, True)
+        """
+        return _Limit(self) if self.raises else self
+
+    @cached_property
+    def stops(self) -> frozenset[int]:
+        """Return the places of the operands whose rule is the constant 0: no derivative passes there.
+
+        >>> from autograd_mini import mul, where
+        >>> sorted(where.stops), sorted(mul.stops)
+        ([0], [])
+        """
+        places = range(self.arity if self.composed is None else 1)  # of many operands only the first may choose
+        return frozenset(i for i in places if _is_constant_zero(self.rules[i], self.arity))
+
+    @property
+    def formulas(self) -> Sequence[Callable[..., Any]]:
+        """Return the rules for recorders that know no numbers: a rule that asks for them is a row of its own.
+
+        >>> from autograd_mini import exp
+        >>> step = custom_rule(lambda x, z: 1.0 if x > 0 else 0.5)(lambda x: max(x, x / 2))
+        >>> step.formulas, exp.formulas == exp.rules
+        ((<op dlambda_dx>,), True)
+        """
+        if self.composed is not None:
+            return self.rules
+        return tuple(_opaque(self, i) if _asks(self, i) else rule for i, rule in enumerate(self.rules))
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Write the short form where a printer would list the fields: in IPython, and in Hypothesis."""
+        printer.text(repr(self))
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        if self.family is not None:
+            return self.family, (self.arity,)
+        return str(vars(self)["__qualname__"])  # pickled by reference, as functions are
+
+
+class _Twin(Op):
+    """A row as another row: the same in all but what a subclass says."""
+
+    def __init__(self, row: Op) -> None:
+        vars(self).update(vars(row), original=row)
+
+    @property
+    def row(self) -> Op:
+        row: Op = vars(self)["original"]
+        return row
+
+
+class _Limit(_Twin):
+    """The twin of a row, whose function follows IEEE arithmetic where the row's raises an error."""
+
+    def __init__(self, row: Op) -> None:
+        super().__init__(row)
+        vars(self).update(function=self._function, limit=self)
+
+    def _function(self, *numbers: float) -> float:
+        row = self.row
+        try:
+            result = row.function(*numbers)
+            if type(result) is not complex:
+                return result
+        except (ArithmeticError, ValueError):
+            pass
+        if row.beyond is not None:
+            return row.beyond(*numbers)
+        try:
+            return by_limits(row.function, numbers)
+        except (ArithmeticError, ValueError, TypeError, AttributeError):  # the function's own error
+            return nan
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self.row, "limit")
+
+
+class Guard(_Twin):
+    """The twin of `where` that a rule of the table uses to except a point; formulas leave it out."""
+
+    def __reduce__(self) -> str:
+        return "guard"
+
+
+class _Unknown(Recorder):
+    """An operand of which nothing is known."""
+
+    def record(self, op: Op, operands: tuple[Any, ...]) -> _Unknown:
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("this number is not known")
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        raise TypeError("this number is not known")
+
+
+def _is_constant_zero(rule: Callable[..., Any], arity: int) -> bool:
+    """Return whether a rule is the constant 0, whatever the operands are."""
+    try:
+        slope = rule(*[_Unknown()] * (arity + 1))
+    except Exception:  # it asks for numbers, and so is no constant
+        return False
+    return isinstance(slope, (int, float)) and slope == 0
+
+
+@cache
+def _asks(op: Op, index: int) -> bool:
+    """Return whether a rule asks for numbers: `if x > 0`, `math.cos(x)`."""
+    try:
+        op.rules[index](*[_Unknown()] * (op.arity + 1))
+    except (TypeError, AttributeError):
+        return True
+    return False
+
+
+@cache
+def _opaque(op: Op, index: int) -> Op:
+    """Return a rule as a row, of the operands and the result."""
+    x, parameters = op.parameters[index], (*op.parameters, "z")
+    return Op.of(
+        f"d{op.name}_d{x}",
+        op.rules[index],
+        *[lambda *_: nan] * len(parameters),
+        tex=rf"\frac{{\partial \operatorname{{{op.name.replace('_', ' ')}}}}}{{\partial {x}}}"
+        rf"({', '.join(f'<{name}>' for name in parameters)})",
+        doc=f"The derivative of {op.name} in {x}.",
+        parameters=parameters,
+    )
+
+
+WORDS: Final = {
+    ZeroDivisionError: "division by zero",
+    OverflowError: "math range error",
+    ValueError: "math domain error",
+}
+
+
+def refuse(error: Exception, op: Op, places: Iterable[str]) -> NoReturn:
+    """Raise the error again, with the name of the row and the operands for which it has no value.
+
+    The words for the table's rows are the same on every Python; a row of one's own keeps its words.
+
+    >>> from autograd_mini import log
+    >>> refuse(ValueError("expected a positive input"), log, ["a=-1.0"])
+    Traceback (most recent call last):
+        ...
+    ValueError: math domain error in log(a=-1.0)
+    """
+    words = WORDS.get(type(error)) if not op.is_custom else None
+    if words is None:
+        words = str(error.args[-1]) if error.args else type(error).__name__
+    message = f"{words} in {op.name}({', '.join(places)})"
+    try:
+        raise type(error)(message) from error if op.is_custom else None
+    except type(error):
+        raise
+    except Exception:  # its type takes other arguments, as json.JSONDecodeError
+        error.add_note(message)
+    raise error
+
+
+TOO_LARGE: Final = "a number is too large for a float, the largest of which is 1.8e308"
+
+
+def number(op: Op | str, operand: object) -> float:
+    """Return a plain number as a float, or raise a TypeError that names the op and the operand."""
+    if type(operand) is float:
+        return operand
+    if getattr(getattr(operand, "dtype", None), "kind", "") in ("m", "M"):  # NumPy says that such are integers
+        raise TypeError(f"{op}: cannot use {operand!r}, which is a time; give a number of a unit")
+    if isinstance(operand, Real):
+        try:
+            return float(operand)
+        except OverflowError:
+            raise OverflowError(f"{op}: {TOO_LARGE}") from None
+    if getattr(operand, "ndim", None) == 0:  # an array or tensor that holds one number
+        if getattr(operand, "mask", False):
+            raise TypeError(f"{op}: cannot use {operand!r}, which is masked and so no number")
+        inner = operand.item()  # type: ignore[attr-defined]  # what has ndim 0 has item
+        if isinstance(inner, Real):
+            return number(op, inner)
+    if hasattr(operand, "to_numpy"):
+        raise TypeError(f"{op}: cannot use a {type(operand).__name__}; give its numbers, .to_numpy()")
+    hint = (
+        "; on an array, np.exp and its like ask each element, and so does np.vectorize(f, otypes=[object])"
+        if hasattr(operand, "ndim")
+        else "; use a number" + " or a Value" * (op != "Value")
+    )
+    raise TypeError(f"{op}: cannot use {operand!r} of type {type(operand).__name__}{hint}")
+
+
+def custom_rule(*rules: Callable[..., Any], **columns: Unpack[Columns]) -> Callable[[Callable[..., float]], Op]:
+    r"""Make an op of your own of a function of floats and its partial derivatives.
+
+    Like a row of the table it takes numbers and Values and works in everything; it is a function,
+    not a method. Derivatives of higher order come from the rules if these are written with operators
+    and the package's functions. A rule that calls `math` serves the first order in everything; its own slope is not
+    known, so that second derivatives are nan: write `ag.cos(x)` for `math.cos(x)`.
+
+    Args:
+        rules: one for each operand, of the operands and the result z.
+        columns: what a row may say besides: `text` and `tex` over the parameters' names, as `<x>`, `domain`, `kink`,
+            `convention`, ...
+
+    Raises:
+        TypeError: the function does not have as many parameters as there are rules, or a row has no such column.
+
+    >>> @custom_rule(lambda x, z: 3 * x**2)
+    ... def cube(x):
+    ...     return x**3
+    >>> cube(2.0), cube.partial(0, (2.0,), 8.0)
+    (8.0, 12.0)
+    """
+
+    def decorate(function: Callable[..., float]) -> Op:
+        parameters = tuple(signature(function).parameters)
+        if not all(map(callable, rules)):
+            raise TypeError(f"custom_rule: the rules must be functions, not {rules!r}")
+        if not rules or len(parameters) != len(rules):
+            raise TypeError(
+                f"custom_rule: {function.__name__}({', '.join(parameters)}) needs one rule for each operand, "
+                f"{len(rules)} given"
+            )
+        name = function.__name__.strip("<>")
+        given: Columns = {
+            "doc": function.__doc__ or f"Apply {name}.",
+            "parameters": parameters,
+            "defaults": function.__defaults__ or (),
+            **columns,
+        }
+        op = Op.of(name, function, *rules, **given)
+        object.__setattr__(op, "__module__", function.__module__)
+        object.__setattr__(op, "__qualname__", function.__qualname__)
+        return op
+
+    return decorate

@@ -1,0 +1,135 @@
+"""The hook that records operations: operators and methods for a class that says what applying a row means.
+
+`Value` makes a node of it, `printing.Text` writes a string, `program.values.Number` builds an instruction. The module
+knows the table by its two dictionaries, which `ops` fills, and must not know any recorder.
+"""
+
+from __future__ import annotations
+
+from types import MethodType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+if TYPE_CHECKING:
+    import cython
+
+    from .op import Op
+else:
+    from . import uncompiled as cython
+
+__all__ = ["METHODS", "OPS", "Recorder"]
+
+T = TypeVar("T", bound="Recorder")
+
+OPS: dict[str, Op] = {}  # every row of the table by its name
+METHODS: dict[str, Op] = {}  # the rows that are methods, by these names
+ASKED: Final = frozenset(["dtype", "ndim", "ravel", "to_numpy"])  # of arrays and tables, to tell them from others
+
+
+@cython.no_gc  # so that a compiled Value can be without the collector
+@cython.cclass
+class Recorder:
+    """Arithmetic, and a method for every row of the table, for a class that records operations.
+
+    A subclass says in `record` what applying a row to operands means: `Value` makes a node,
+    `printing.Text` writes a string.
+    """
+
+    __slots__ = ()
+    # Above NumPy's scalars (-1e6), so that np.float64(2) * v asks v; below its arrays (0), so that
+    # array * v goes through the elements and gives an object array.
+    __array_priority__ = -1.0
+    first_order = False  # whether only the numbers of rules are asked for, not their own derivatives
+
+    def record(self, op: Op, operands: tuple[Any, ...]) -> Any:
+        """Return what applying `op` to `operands`, of which `self` is one, means here."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how to record {op.name}")
+
+    def __add__(self, other: Any) -> Any:
+        return self.record(OPS["add"], (self, other))
+
+    def __radd__(self, other: Any) -> Any:
+        return self.record(OPS["add"], (other, self))
+
+    def __sub__(self, other: Any) -> Any:
+        return self.record(OPS["sub"], (self, other))
+
+    def __rsub__(self, other: Any) -> Any:
+        return self.record(OPS["sub"], (other, self))
+
+    def __mul__(self, other: Any) -> Any:
+        return self.record(OPS["mul"], (self, other))
+
+    def __rmul__(self, other: Any) -> Any:
+        return self.record(OPS["mul"], (other, self))
+
+    def __truediv__(self, other: Any) -> Any:
+        return self.record(OPS["div"], (self, other))
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self.record(OPS["div"], (other, self))
+
+    def __mod__(self, other: Any) -> Any:
+        return self.record(OPS["mod"], (self, other))
+
+    def __rmod__(self, other: Any) -> Any:
+        return self.record(OPS["mod"], (other, self))
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self.record(OPS["floordiv"], (self, other))
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return self.record(OPS["floordiv"], (other, self))
+
+    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+        return other // self, other % self
+
+    def __pow__(self, other: Any) -> Any:
+        return self.record(OPS["pow"], (self, other))
+
+    def __rpow__(self, other: Any) -> Any:
+        return self.record(OPS["pow"], (other, self))
+
+    def __neg__(self) -> Any:
+        return self.record(OPS["neg"], (self,))
+
+    def __pos__(self: T) -> T:
+        return self
+
+    def __abs__(self) -> Any:
+        return self.record(OPS["abs"], (self,))
+
+    def __floor__(self) -> Any:
+        return self.record(OPS["floor"], (self,))
+
+    def __ceil__(self) -> Any:
+        return self.record(OPS["ceil"], (self,))
+
+    def __trunc__(self) -> Any:
+        return self.record(OPS["trunc"], (self,))
+
+    def __round__(self, digits: Any = None) -> Any:
+        if digits is not None:
+            raise TypeError(
+                f"round({type(self).__name__}, {digits!r}): it rounds to whole numbers; write "
+                f"round(v * 10**n) / 10**n for n digits, or round(v.data, n) for the number"
+            )
+        return self.record(OPS["round"], (self,))
+
+    if not TYPE_CHECKING:  # for which a misspelt name is an error
+
+        def __getattr__(self, name: str) -> Any:
+            """Return a row of the table as a method: `v.tanh()` is `tanh(v)`."""
+            row = METHODS.get(name)
+            if row is None:
+                if not name.startswith("__") and name not in ASKED:  # else a protocol asks
+                    from .hints import missing
+
+                    raise missing(self, name)
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            return MethodType(row, self)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *METHODS})

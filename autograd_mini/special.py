@@ -1,0 +1,241 @@
+"""Special functions of floats, in plain Python that compilers read: machine code and JavaScript are made of them.
+
+The module has those functions of the table that `math` has not and that are longer than a line, and the values by IEEE
+arithmetic where functions raise an error. It must not know any row. It is not compiled; what is called for every node
+of a net, such as the sigmoid, stands beside its row.
+"""
+
+from __future__ import annotations
+
+import math
+from importlib import import_module
+from math import inf, nan
+from typing import Any
+
+# Powers and logarithms.
+
+
+def powlog(x: float, y: float, k: float) -> float:
+    if k < 0.0:  # no term of a derivative
+        return 0.0
+    z = math.pow(x, y)
+    if k == 0.0:
+        return z
+    return 0.0 if z == 0.0 else z * math.pow(math.log(x), k)  # the power is stronger
+
+
+def logaddexp(x: float, y: float) -> float:
+    if x == y:  # infinite ones too
+        return x + math.log(2.0)
+    return x + math.log1p(math.exp(y - x)) if x > y else y + math.log1p(math.exp(x - y))
+
+
+def logit(x: float) -> float:
+    if x <= 0.0 or x >= 1.0:
+        raise ValueError("math domain error")
+    if 0.25 < x < 0.75:  # where 2x - 1 is exact
+        return 2.0 * math.atanh(2.0 * x - 1.0)
+    return math.log(x) - math.log1p(-x)
+
+
+# The error and gamma functions.
+
+
+def erfinv(x: float) -> float:
+    if x <= -1.0 or x >= 1.0:
+        raise ValueError("math domain error")
+    a = math.fabs(x)
+    t = 0.5 * math.log1p(-a * a)
+    b = 2.0 / (math.pi * 0.147) + t
+    z = math.sqrt(math.sqrt(b * b - t * (2.0 / 0.147)) - b)  # to 0.2 % (Winitzki, 2008)
+    for _ in range(3):  # Halley's steps, each with three times as many digits
+        error = a - math.erf(z) if a < 0.5 else math.erfc(z) - (1.0 - a)
+        step = 0.5 * math.sqrt(math.pi) * math.exp(z * z) * error
+        z = z + step / (1.0 - z * step)
+    return math.copysign(z, x)
+
+
+def beyond_stirling(x: float) -> float:
+    """Return the rest of Stirling's formula for log Γ(x), for x from 10 on."""
+    t = 1.0 / x / x
+    rest = ((t / 156.0 - 691.0 / 360360.0) * t + 1.0 / 1188.0) * t - 1.0 / 1680.0
+    return (((rest * t + 1.0 / 1260.0) * t - 1.0 / 360.0) * t + 1.0 / 12.0) / x
+
+
+def betaln(x: float, y: float) -> float:
+    if x != x or y != y:
+        return x + y
+    if x <= 0.0 or y <= 0.0:
+        raise ValueError("math domain error")
+    a = min(x, y)
+    b = max(x, y)
+    if b == inf:
+        return -inf
+    if b < 10.0:
+        return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+    # The logarithms of large gammas nearly cancel: Stirling's formula, in which their large parts have cancelled.
+    rest = beyond_stirling(b) - beyond_stirling(a + b)
+    if a < 10.0:
+        return math.lgamma(a) + (a - (b - 0.5) * math.log1p(a / b)) - a * math.log(a + b) + rest
+    ends = beyond_stirling(a) + rest + 0.5 * (math.log(2.0 * math.pi) - math.log(b))
+    h = a / b
+    return ends + (a - 0.5) * math.log(h / (1.0 + h)) - b * math.log1p(h)
+
+
+def digamma(x: float) -> float:
+    if x == -inf or (x <= 0.0 and x % 1.0 == 0.0):
+        raise ValueError("math domain error")
+    return float(_scipy_special().digamma(x))
+
+
+def polygamma(order: float, x: float) -> float:
+    if order == 0.0:
+        return digamma(x)
+    if order % 1.0 != 0.0 or order < 0.0 or x == -inf or (x <= 0.0 and x % 1.0 == 0.0):
+        raise ValueError("math domain error")
+    special = _scipy_special()
+    with import_module("numpy").errstate(all="ignore"):
+        if not x < 0.0:
+            return float(special.polygamma(int(order), x))
+        # The sum of (x + k)**-s over all k from 0 on; below 0 those are the numbers -u, -u - 1, ... up to x.
+        s = order + 1.0
+        k = -math.floor(x)
+        u = -(x + k - 1.0)
+        total = special.zeta(s, x + k) + (-1.0) ** s * (special.zeta(s, u) - special.zeta(s, u + k))
+        return float((-1.0) ** s * special.gamma(s) * total)
+
+
+def _scipy_special() -> Any:
+    try:
+        return import_module("scipy.special")
+    except ImportError as error:
+        raise ImportError(
+            "digamma and polygamma, and so the derivatives of lgamma, gamma and betaln, need SciPy: "
+            'pip install ".[scipy]"'
+        ) from error
+
+
+# The cardinal sine.
+
+
+def sine_of_quarters(x: float, k: float) -> float:
+    """Return sin(πx + kπ/2), exactly 0 where it is."""
+    n = nearest(2.0 * x)
+    r = math.pi * (x - 0.5 * n)
+    q = (n % 4.0 + k) % 4.0
+    z = math.sin(r) if q % 2.0 == 0.0 else math.cos(r)
+    return z if q < 2.0 else 0.0 - z
+
+
+def sinc(x: float) -> float:
+    u = math.pi * x
+    if u == 0.0:
+        return 1.0
+    return 0.0 if math.isinf(u) else sine_of_quarters(x, 0.0) / u
+
+
+def sinc_derivative(k: float, x: float) -> float:
+    # S_k, the k-th derivative of sin(u)/u, has u S_k + k S_(k-1) = sin(u + kπ/2): upwards where u is large, else
+    # downwards from a k so large that S_k does not matter (Miller).
+    if not k >= 0.0 or k % 1.0 != 0.0:
+        raise ValueError("math domain error")
+    if k > 600.0:  # past which powers of π overflow
+        raise OverflowError("math range error")
+    u = math.pi * x
+    if math.isinf(u):
+        return 0.0
+    n = int(k)
+    sine = sine_of_quarters(x, 0.0)
+    cosine = sine_of_quarters(x, 1.0)
+    if math.fabs(u) > k:
+        s = sine / u
+        for j in range(1, n + 1):
+            s = (cosine - j * s) / u
+            sine, cosine = cosine, -sine
+    else:
+        s = 0.0
+        if n % 2 == 1:
+            sine, cosine = -sine, -cosine
+        for j in range(2 * n + 40, n, -1):
+            s = (sine - u * s) / j
+            sine, cosine = -cosine, sine
+    return s * math.pow(math.pi, k)
+
+
+# Whole numbers, with the signs of zeros. What is infinite or nan stays so: a float may be, where Python's int may not.
+
+
+def floor(x: float) -> float:
+    return math.copysign(math.floor(x), x) if math.isfinite(x) else x
+
+
+def ceil(x: float) -> float:
+    return math.copysign(math.ceil(x), x) if math.isfinite(x) else x
+
+
+def trunc(x: float) -> float:
+    return math.copysign(math.trunc(x), x) if math.isfinite(x) else x
+
+
+def nearest(x: float) -> float:
+    return math.copysign(round(x), x) if math.isfinite(x) else x
+
+
+def to_next_whole(x: float) -> float:
+    return x - nearest(x)
+
+
+def to_next_step(x: float) -> float:
+    """Return how far a step of trunc is; it has none at 0."""
+    return x - nearest(x) if math.fabs(x) > 0.5 else 1.0 - math.fabs(x)
+
+
+def to_next_multiple(x: float, y: float) -> float:
+    return math.remainder(x, y) if y != 0.0 and math.isfinite(x) else nan
+
+
+# The values of IEEE arithmetic where functions raise an error.
+
+
+def infinite(x: float) -> float:
+    return inf
+
+
+def undefined(x: float) -> float:
+    return nan
+
+
+def undefined_of_two(x: float, y: float) -> float:
+    return nan
+
+
+def div_beyond(x: float, y: float) -> float:
+    return nan if x == 0.0 or x != x else math.copysign(inf, x) * math.copysign(1.0, y)
+
+
+def pow_beyond(x: float, y: float) -> float:
+    odd = math.isfinite(y) and y % 2.0 == 1.0
+    if x == 0.0 or y == math.floor(y):  # a pole, or an overflow
+        return math.copysign(inf, x) if odd else inf
+    return nan if x < 0.0 else inf
+
+
+def powlog_beyond(x: float, y: float, k: float) -> float:
+    if y != y or (x < 0.0 and k != 0.0) or k % 1.0 != 0.0:
+        return nan
+    z = 1.0 if y == 0.0 else pow_beyond(x, y)
+    if k == 0.0:
+        return z
+    log_of_x = -inf if x == 0.0 else math.log(x)
+    size = math.fabs(log_of_x)
+    if size > 1.0 and k * math.log(size) > 709.78:  # its power overflows
+        return z * pow_beyond(log_of_x, k)
+    return z * math.pow(log_of_x, k)
+
+
+def log_beyond(x: float) -> float:
+    return -inf if x == 0.0 else nan
+
+
+def infinite_at_one(x: float) -> float:
+    return math.copysign(inf, x) if math.fabs(x) == 1.0 else nan

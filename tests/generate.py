@@ -1,0 +1,82 @@
+"""What is made from the table and kept: `python tests/generate.py` writes it anew.
+
+These are the methods of `Value` in value.py, and the pages docs/ops.md and docs/api/ops.md.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+from autograd_mini import value
+from autograd_mini.ops import METHODS, OPS, SECTIONS, Op
+from autograd_mini.printing import op_table
+
+COMMAND = "python tests/generate.py"
+SOURCE = Path(value.__file__).with_name("value.py")
+DOCS = Path(__file__).parent.parent / "docs"
+BEGIN = f"    # The rows of the table as methods, as `{COMMAND}` writes them.\n"
+END = "    # Here they end.\n"
+INTRODUCTION = """\
+Each takes numbers and Values: with numbers alone it gives a float, else a node. Each is a method of `Value` too, such
+as `v.tanh()`, but for {}, and those [of many numbers](#of-many-numbers), which are functions only. The derivatives
+stand in [the table](../ops.md)."""
+
+
+def files() -> dict[Path, str]:
+    """Return the files of which all or a part is made from the table, as they must be."""
+    api = DOCS / "api" / "ops.md"
+    return {
+        SOURCE: with_methods(SOURCE.read_text()),
+        DOCS / "ops.md": op_table(),
+        api: with_rows(api.read_text()),
+    }
+
+
+def with_methods(source: str) -> str:
+    """Return the source of `Value` with the table's methods."""
+    before, _, rest = source.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    methods = "\n".join([method(name, row) for name, row in METHODS.items()])
+    return f"{before}{BEGIN}\n{methods}\n{END}{after}"
+
+
+def method(name: str, row: Op) -> str:
+    """Write one method."""
+    rest = row.parameters[1:]
+    given = dict.fromkeys(rest[: len(rest) - len(row.defaults)], "")
+    given |= {y: f" = {default!r}" for y, default in zip(rest[len(given) :], row.defaults, strict=True)}
+    parameters = ", ".join(["self", *(f"{y}: SupportsFloat{default}" for y, default in given.items()), "/"])
+    about = row.doc if name == row.name else f"Do as `{row.name}`, under the name of NumPy, which calls it."
+    lines = [about, "", f"Convention: {row.convention}.", ""] if row.convention and name == row.name else [about]
+    if len(about) > 105:
+        lines[:1] = textwrap.wrap(about, 105)
+    quote = 'r"""' if "\\" in about else '"""'
+    doc = textwrap.indent("\n".join([quote + lines[0], *lines[1:]]), " " * 8, lambda line: line != "\n")
+    doc = (doc.rstrip() + '\n        """') if len(lines) > 1 else doc + '"""'
+    return (
+        f"    def {name}({parameters}) -> Value:\n{doc}\n"
+        f'        return METHODS["{name}"]({", ".join(["self", *rest])})\n'
+    )
+
+
+def with_rows(page: str) -> str:
+    """Return the page of the functions with the table's rows under its headings; what else stands there stays."""
+    title, _, *sections = page.split("\n\n", 2)
+    functions_only = ", ".join(f"`{name}`" for name, row in OPS.items() if row not in METHODS.values())
+    introduction = textwrap.fill(INTRODUCTION.format(functions_only), 120, break_on_hyphens=False)
+    page = "\n\n".join([title, introduction, *sections])
+    for heading, rows in SECTIONS.items():
+        before, found, rest = page.partition(f"\n## {heading}\n")
+        assert found, f"docs/api/ops.md has no heading {heading!r}"
+        text, _, after = rest.partition("\n```\n")
+        first, *names = text.split("\n\n.. autofunction:: ")
+        names = [*(row.name for row in rows), *(name for name in names if name not in OPS)]
+        listed = "".join(f"\n\n.. autofunction:: {name}" for name in names)
+        page = f"{before}{found}{first}{listed}\n```\n{after}"
+    return page
+
+
+if __name__ == "__main__":
+    for path, text in files().items():
+        path.write_text(text)
