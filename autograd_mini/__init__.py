@@ -143,11 +143,11 @@ from .ops import (
 )
 from .routes import Path as Path, Paths as Paths, paths as paths
 from .structure import register_container as register_container
+from .tracer import TraceWarning as TraceWarning
 from .traces import (
     BranchError as BranchError,
     BranchWarning as BranchWarning,
     Trace as Trace,
-    TraceWarning as TraceWarning,
     trace as trace,
     trace_graph as trace_graph,
 )

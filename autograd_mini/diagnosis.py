@@ -18,7 +18,7 @@ from .edges import Edge, derivatives_of, edges_of, leading_to, reached_edges
 from .printing import Text, format_number, names_of
 from .routes import Paths
 from .stale import require_fresh
-from .traces import users_frame
+from .tracer import users_frame
 from .value import Switch, Value, Watch, number_of, primal, topological_order, watched_by
 
 __all__ = ["AnomalyError", "Blame", "Finding", "blame", "detect_anomaly", "find_cause"]

@@ -368,17 +368,18 @@ def names_of(order: Iterable[Value], output: Value | None = None) -> dict[Value,
 
 def labels_of(order: Iterable[Value]) -> dict[Value, str]:
     """Return the labels of those nodes that have one; a second x is x′, a third x′2."""
-    labels: dict[Value, str] = {}
+    labels = {node: printable(node.label) for node in order if node.label}
     taken: set[str] = set()
     again: dict[str, int] = {}
-    for node in order:
-        if label := printable(node.label):
-            name = label
-            while name in taken:
-                again[label] = k = again.get(label, 0) + 1
-                name = f"{label}′{k if k > 1 else ''}"
-            labels[node] = name
-            taken.add(name)
+    if len(set(labels.values())) == len(labels):
+        return labels
+    for node, label in labels.items():
+        name = label
+        while name in taken:
+            again[label] = k = again.get(label, 0) + 1
+            name = f"{label}′{k if k > 1 else ''}"
+        labels[node] = name
+        taken.add(name)
     return labels
 
 
@@ -389,7 +390,7 @@ def numbers_beside(names: Iterable[str]) -> Iterator[int]:
     >>> list(islice(numbers_beside(["a", "t2"]), 3))
     [1, 3, 4]
     """
-    taken = {name for name in names if name.startswith("t")}
+    taken = {name for name in names if name.startswith("t") and name[1:].isdecimal()}
     return (k for k in count(1) if f"t{k}" not in taken) if taken else count(1)
 
 

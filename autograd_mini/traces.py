@@ -1,168 +1,41 @@
-"""A graph as straight-line equations, printable, and evaluable with new inputs.
+"""Straight-line equations, printable, and evaluable with new inputs.
 
-This room owns `Trace`: what a function did with its inputs, one equation a line. It also keeps what a
-graph alone forgets: the branches that Python code took on the numbers. It must not know how it will
-be run otherwise, as by a compiler.
+This module owns `Trace`: what a function did with its inputs, one equation a line, and the branches that Python code
+took on the numbers. It must not know how it will be run otherwise, as by a compiler.
 """
 
 from __future__ import annotations
 
-import functools
 import math
-import os
-import sys
 import warnings
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from itertools import accumulate, chain, compress, count, islice, repeat
-from operator import eq, ge, gt, le, lt, ne
-from pathlib import Path
-from types import FrameType
-from typing import Any, Literal, NamedTuple, overload
+from operator import eq
+from typing import Any, Literal
 
+from .equations import COMPARE, Branch, Equations
 from .given import require_function
-from .ops import Op, identity, number, stop_gradient
-from .printing import Code, Tex, format_number, labels_of, numbers_beside
+from .ops import Op, identity, number
+from .printing import Code, Tex, format_number
 from .structure import Structure, flatten
-from .transform import adjoints, gradient
-from .value import (
-    StaleGraphError,
-    Value,
-    Watch,
-    primal,
-    primal_grad,
-    recording,
-    stale_node,
-    tell_read,
-    topological_order,
-    watched_by,
-)
+from .tracer import Tracer, TraceWarning, recorded
+from .transform import gradient
+from .value import StaleGraphError, Value, primal, recording, stale_node, tell_read, topological_order, watched_by
 
-__all__ = [
-    "BranchError",
-    "BranchWarning",
-    "Decision",
-    "Equation",
-    "Equations",
-    "Trace",
-    "TraceWarning",
-    "trace",
-    "trace_graph",
-]
+__all__ = ["BranchError", "BranchWarning", "Decision", "Trace", "trace", "trace_call", "trace_graph"]
 
 TYPESET = 40  # equations, at most, that Jupyter shows as formulas
-
-COMPARE: dict[str, Callable[[float, float], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge, "==": eq, "!=": ne}
 
 
 class BranchError(ValueError):
     """A re-evaluation would have taken another branch than the trace did."""
 
 
-class TraceWarning(UserWarning):
-    """A trace may be wrong at other inputs."""
-
-
 class BranchWarning(TraceWarning):
     """A re-evaluation would have taken another branch than the trace did."""
-
-
-class Equation(NamedTuple):
-    """One line: the variable `name` is `op` of `operands`, each the place of a variable or a number."""
-
-    name: str
-    op: Op
-    operands: tuple[int | float, ...]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Equations(Sequence[Equation]):
-    """Equations in columns of four-byte numbers; each is an `Equation` when somebody asks.
-
-    An operand below zero is a constant, `constants[~x]`. So a list of what belongs to each variable finds
-    that of the constants, in reverse, at its end.
-    """
-
-    rows: tuple[Op, ...]  # each once
-    codes: array[int]  # of each equation its row
-    operands: array[int]  # one after the other: a row knows how many it has
-    constants: tuple[float, ...]
-    names: array[int]  # k is tk, and below zero a label
-    labels: tuple[str, ...]
-
-    @property
-    def arities(self) -> Iterator[int]:
-        """Give the number of operands of each equation."""
-        return map([op.arity for op in self.rows].__getitem__, self.codes)
-
-    @cached_property
-    def _starts(self) -> array[int]:
-        return array("q", accumulate(self.arities, initial=0))
-
-    def name(self, k: int) -> str:
-        """Return the name of equation k."""
-        name = self.names[k]
-        return self.labels[~name] if name < 0 else f"t{name}"
-
-    def __len__(self) -> int:
-        return len(self.codes)
-
-    def __iter__(self) -> Iterator[Equation]:
-        read = iter(self.operands)
-        return (self._made(k, islice(read, arity)) for k, arity in enumerate(self.arities))
-
-    @overload
-    def __getitem__(self, k: int) -> Equation: ...
-    @overload
-    def __getitem__(self, k: slice) -> tuple[Equation, ...]: ...
-    def __getitem__(self, k: Any) -> Any:
-        places = range(len(self))[k]
-        if isinstance(places, range):
-            return tuple([self[place] for place in places])
-        return self._made(places, self.operands[self._starts[places] : self._starts[places + 1]])
-
-    def _made(self, k: int, operands: Iterable[int]) -> Equation:
-        found = tuple([self.constants[~x] if x < 0 else x for x in operands])
-        return Equation(self.name(k), self.rows[self.codes[k]], found)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Equations):
-            return NotImplemented
-        return self is other or (len(self) == len(other) and all(map(eq, self, other)))
-
-    def __hash__(self) -> int:
-        return hash(tuple(self))
-
-
-class _Constants:
-    """Numbers, each once, in places that count down from -1."""
-
-    def __init__(self, numbers: Iterable[float] = ()) -> None:
-        self.places: dict[float | str, int] = {}
-        self.numbers: list[float] = []
-        for x in numbers:
-            self.place(x)
-
-    def place(self, x: float) -> int:
-        """Return a number's place; 0 and -0 are not the same, and nan is."""
-        key = x if x and x == x else x.hex()
-        place = self.places.get(key)
-        if place is None:
-            self.numbers.append(x)
-            place = self.places[key] = -len(self.numbers)
-        return place
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """A comparison that Python code made on a traced number, and how it came out."""
-
-    sign: str
-    left: int
-    right: int | float
-    outcome: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,13 +233,12 @@ class Trace:
             held = self._run(inputs)
             output = _get(held, self.outputs[0])
             slopes = gradient(output, inputs) if isinstance(output, Value) else [0.0] * len(inputs)
-        compared = [(b.sign, held[b.left], _get(held, b.right), b.outcome) for b in self.branches]
         # Of one argument the gradient has the structure; of several it is the tuple.
         out = self.into.parts[0] if len(self.into.parts) == 1 else self.into
-        recorder = _Recorder(self.name, inputs)
-        recorder.made_on = compared
-        made = replace(_equations(slopes, inputs, recorder), into=self.into, out=out, frozen=self.frozen)
-        return replace(made, name=f"the gradient of {self.name}").optimize()
+        tracer = Tracer(self.name, inputs)
+        tracer.comparisons = [(b.sign, held[b.left], _get(held, b.right), b.outcome) for b in self.branches]
+        name, columns = f"the gradient of {self.name}", recorded(slopes, inputs, tracer)._replace(frozen=self.frozen)
+        return Trace(name, **columns._asdict(), into=self.into, out=out).optimize()
 
     def require_one_output(self) -> None:
         """Raise a TypeError where there is no gradient, because the output is a structure."""
@@ -394,6 +266,8 @@ class Trace:
     def dead_code(self) -> Trace:
         """Drop the equations that no output and no branch depends on."""
         n, end = len(self.inputs), len(self.inputs) + len(self.equations)
+        if {*self.equations.operands, *self.ends}.issuperset(range(n, end)):
+            return self  # the last dead equation would have no use
         used = bytearray(end + len(self.equations.constants))
         for x in self.ends:
             used[x] = True
@@ -402,32 +276,45 @@ class Trace:
             mark = used[i]
             for x in islice(read, arity):
                 used[x] |= mark
-        return self._rewritten(used[n:end], self._places(), self.equations.constants)
+        return self._rewritten(self._places(), used[n:end])
 
     def common_subexpressions(self) -> Trace:
         """Compute once what is computed more than once."""
+        equations = self.equations
+        size, packed = equations.operands.itemsize, equations.operands.tobytes()
+        bounds = [size * start for start in equations.starts]
+        if len(set(map(packed.__getitem__, map(slice, bounds, bounds[1:])))) == len(equations):
+            return self  # no two equations have the same operands, and so none is computed again
         same = self._places()
-        read = map(same.__getitem__, self.equations.operands)
-        firsts = [(op.arity, dict[tuple[int, ...], int]().setdefault) for op in self.equations.rows]
-        for i, code in enumerate(self.equations.codes, len(self.inputs)):
+        read = map(same.__getitem__, equations.operands)
+        firsts = [(op.arity, dict[tuple[int, ...], int]().setdefault) for op in equations.rows]
+        for i, code in enumerate(equations.codes, len(self.inputs)):
             arity, first = firsts[code]
             same[i] = first(tuple(islice(read, arity)), i)
-        return self._rewritten(self._kept(same), same, self.equations.constants)
+        return self._rewritten(same)
 
     def fold_constants(self) -> Trace:
-        """Compute now what depends on no input, and drop products with 1 and their like."""
+        """Drop products with 1 and their like; what depends on no input is a constant from the start."""
+        n, equations = len(self.inputs), self.equations
+        starts, operands = equations.starts, equations.operands
+        neutral = {x for op in equations.rows if op.neutral for x in op.neutral}
+        places = {~k for k, x in enumerate(equations.constants) if x in neutral}
+        looked_at = {bisect_right(starts, k) - 1 for k, x in enumerate(operands) if x in places} if places else set()
+        if identity in equations.rows:
+            copies = equations.rows.index(identity)
+            looked_at.update(k for k, code in enumerate(equations.codes) if code == copies)
+        found: dict[int, int] = {}  # of a variable the one that it comes down to
+        for k in sorted(looked_at):
+            read = [found.get(x, x) for x in operands[starts[k] : starts[k + 1]]]
+            simple = _simplified(equations.rows[equations.codes[k]], read, equations.constants)
+            if simple is not None:
+                found[n + k] = simple
+        if not found:
+            return self
         same = self._places()
-        read = map(same.__getitem__, self.equations.operands)
-        constants = _Constants(self.equations.constants)
-        rows = [(op, op.arity, op is identity) for op in self.equations.rows]
-        for i, code in enumerate(self.equations.codes, len(self.inputs)):
-            op, arity, always = rows[code]
-            operands = tuple(islice(read, arity))
-            if min(operands) < 0 or always:
-                simple = _simplified(op, [constants.numbers[~x] if x < 0 else x for x in operands])
-                if simple is not None:
-                    same[i] = simple if isinstance(simple, int) else constants.place(simple)
-        return self._rewritten(self._kept(same), same, constants.numbers)
+        for i, simple in found.items():
+            same[i] = simple
+        return self._rewritten(same)
 
     def optimize(self, show: bool = False) -> Trace:
         """Run all passes until nothing changes; with `show`, print each that changed something.
@@ -441,10 +328,10 @@ class Trace:
             before = current
             for step in (Trace.fold_constants, Trace.common_subexpressions, Trace.dead_code):
                 after = step(current)
-                if show and after != current:
+                if show and after is not current:
                     print(f"{step.__name__}: before\n{current}\n{step.__name__}: after\n{after}\n")
                 current = after
-            if current == before:
+            if current is before:
                 return current
 
     def _places(self) -> array[int]:
@@ -452,37 +339,30 @@ class Trace:
         end = len(self.inputs) + len(self.equations)
         return array("i", chain(range(end), range(-len(self.equations.constants), 0)))
 
-    def _kept(self, same: array[int]) -> bytes:
-        """Say of each equation whether it stands for itself."""
-        n = len(self.inputs)
-        return bytes(map(eq, islice(same, n, n + len(self.equations)), count(n)))
-
-    def _rewritten(self, kept: bytes | bytearray, same: array[int], constants: Sequence[float]) -> Trace:
-        """Return a trace of the equations that are kept, with all places counted anew."""
+    def _rewritten(self, same: array[int], kept: bytes | bytearray | None = None) -> Trace:
+        """Return a trace without the equations that do not stand for themselves, with all places counted anew."""
+        n, old = len(self.inputs), self.equations
+        if kept is None:
+            kept = bytes(map(eq, islice(same, n, n + len(old)), count(n)))
         if all(kept):
             return self
-        n, old = len(self.inputs), self.equations
         counted = array("i", chain(range(n), accumulate(kept, initial=n)))
-        counted[-1:] = array("i", range(-len(constants), 0))
+        counted[-1:] = array("i", range(-len(old.constants), 0))
         places = array("i", map(counted.__getitem__, same))
         operands = compress(old.operands, chain.from_iterable(map(repeat, kept, old.arities)))
         equations = replace(
             old,
             codes=array("i", compress(old.codes, kept)),
             operands=array("i", map(places.__getitem__, operands)),
-            constants=tuple(constants),
             names=array("i", compress(old.names, kept)),
         )
 
         def moved(x: Any) -> Any:
-            x = places[x] if isinstance(x, int) else x
-            return constants[~x] if isinstance(x, int) and x < 0 else x
+            return places[x] if isinstance(x, int) else x
 
         outputs = tuple(map(moved, self.outputs))
-        branches = [replace(b, left=moved(b.left), right=moved(b.right)) for b in self.branches]
-        # A comparison of two constants cannot flip any more.
-        branches = [b for b in branches if isinstance(b.left, int)]
-        return replace(self, equations=equations, outputs=outputs, branches=tuple(branches))
+        branches = tuple([replace(b, left=moved(b.left), right=moved(b.right)) for b in self.branches])
+        return replace(self, equations=equations, outputs=outputs, branches=branches)
 
 
 def _is(x: float, y: float) -> bool:
@@ -494,168 +374,20 @@ def _get(held: Sequence[Any], x: int | float) -> Any:
     return held[x] if isinstance(x, int) else x
 
 
-def _simplified(op: Op, operands: Sequence[int | float]) -> int | float | None:
-    """Return the number or the operand that an equation comes down to, None where it does not.
+def _simplified(op: Op, operands: Sequence[int], constants: Sequence[float]) -> int | None:
+    """Return the place of the operand that an equation comes down to, None where it does not.
 
     Only what holds for every number: x * 0 is not 0 for inf, and 0 + x would turn -0 into 0.
     """
-    if all(isinstance(x, float) for x in operands):
-        try:
-            return op(*operands)
-        except (ArithmeticError, ValueError):
-            return None  # it raises when it is run
     if op is identity:
         return operands[0]
     if op.neutral:
         x, y = operands
-        if isinstance(y, float) and y == op.neutral[1]:
+        if y < 0 and constants[~y] == op.neutral[1]:
             return x
-        if isinstance(x, float) and x == op.neutral[0]:
+        if x < 0 and constants[~x] == op.neutral[0]:
             return y
     return None
-
-
-class _Recorder(Watch):
-    """Keep what Python code does with Values beyond computing: comparisons, numbers it reads, derivatives."""
-
-    traces = True
-
-    def __init__(self, name: str, inputs: Sequence[Value]) -> None:
-        self.name = name
-        self.made_on: list[tuple[str, Value, Any, bool]] = []
-        self._made: list[Value] = []
-        self.made = self._made.append  # type: ignore[assignment, method-assign]  # every node takes this way
-        self._own: set[Value] = set()
-        self._counted = 0
-        self.frozen: dict[Value, float] = {}  # the nodes of outside whose numbers are constants
-        self.adjoints: dict[Value, Any] = {}  # what `.grad` is, as nodes
-        self._depends = dict.fromkeys(inputs, True)
-        self._entered: set[Value] = set()  # nodes that are leaves to a function that is differentiated
-        self._walked: set[Value] = set()  # constants of which the nodes of outside are known
-        self._said: set[str] = set()
-
-    @property
-    def own(self) -> set[Value]:
-        """Return the nodes that were made in the trace."""
-        self._own.update(islice(self._made, self._counted, None))
-        self._counted = len(self._made)
-        return self._own
-
-    def graph(self, order: list[Value]) -> None:
-        """Count the nodes of a graph that exists as made here: constants come from its leaves."""
-        self._made += order
-
-    def follows(self, node: Value) -> bool:
-        """Return whether a node has to be followed, because it depends on the inputs; if not, it is a constant."""
-        if self.depends(node):
-            return True
-        self.freeze(node)
-        return False
-
-    def depends(self, node: Value) -> bool:
-        """Return whether a node was computed from the inputs."""
-        stack = [node]
-        while stack:
-            top = stack[-1]
-            if top in self._depends:
-                stack.pop()
-            elif unknown := [x for x in top.parents if x not in self._depends]:
-                stack += unknown
-            else:
-                self._depends[top] = any(self._depends[x] for x in top.parents)
-        return self._depends[node]
-
-    def freeze(self, node: Value) -> None:
-        """Take note that a node's number is a constant: it is that of the nodes of outside that it comes from."""
-        own, stack = self.own, [node]
-        while stack:
-            top = stack.pop()
-            if top in self._walked:
-                continue
-            self._walked.add(top)
-            if top.op is not None and top in own:
-                stack += top.parents
-            else:
-                self.frozen[top] = primal(top)
-                tell_read(top)  # a trace around this one keeps it as well
-
-    def read(self, node: Value, what: str) -> None:
-        if self.depends(node):
-            value = repr(node.label) if node.label else f"a result of {node.op}" if node.op else "an input"
-            told = "the graph" if what == "pickle" else f".{what}"
-            self._warn(f"{told} of {value} is read: at other inputs it stays what it is here")
-        else:
-            self.freeze(node)
-
-    def assigned(self, node: Value) -> None:
-        value = node.label or repr(node)
-        raise TypeError(
-            f"{self.name}: the number of {value} cannot be assigned while it is traced: a run of the trace would not "
-            "do it again. Step parameters outside of the function, with the gradient that it returns"
-        )
-
-    def swept(self, output: Value, seed: float) -> None:
-        for node, found in adjoints(output, seed).items():
-            slope = stop_gradient(found)  # a number, to whoever reads it
-            before = self.adjoint(node) if node.op is None or node in self._entered else 0.0
-            self.adjoints[node] = slope if isinstance(before, float) and before == 0.0 else before + slope
-
-    def entered(self, node: Value) -> None:
-        self._entered.add(node)
-
-    def adjoint(self, node: Value) -> Any:
-        if node in self.adjoints:
-            return self.adjoints[node]
-        if node in self.own or node in self._depends:  # which had none before
-            return 0.0
-        outside = primal_grad(node)
-        if outside:
-            self._warn(f".grad of {node.label or repr(node)} was left by a backward() outside of the trace")
-        return outside
-
-    def keep_adjoint(self, node: Value, grad: Any) -> Any:
-        self.adjoints[node] = grad if isinstance(grad, Value) else number("Value.grad", grad)
-        return primal(grad) if isinstance(grad, Value) else grad
-
-    def _warn(self, message: str) -> None:
-        frame = users_frame()
-        path, line = frame.f_code.co_filename, frame.f_lineno
-        if f"{path}:{line}:{message}" not in self._said:
-            self._said.add(f"{path}:{line}:{message}")
-            warnings.warn_explicit(
-                f"{self.name}: {message}. Use the Value itself, or v.detach() for its number without a derivative",
-                TraceWarning,
-                path,
-                line,
-            )
-
-    def compared(self, sign: str, x: Value, y: Any, outcome: bool) -> None:
-        if not isinstance(y, (Value, float)):
-            at = _float_of(y)
-            if at != y and at == at:  # between two floats: no float is equal, and x < y is x <= the one below
-                if sign in ("==", "!="):
-                    return
-                sign, at = ("<=" if sign in ("<", "<=") else ">"), at if at < y else math.nextafter(at, -math.inf)
-            y = at
-        self.made_on.append((sign, x, y, outcome))
-
-
-def users_frame() -> FrameType:
-    """Return the innermost frame that is not this package's own."""
-    here = f"{Path(__file__).parent}{os.sep}"
-    frame = sys._getframe(1)
-    skipped = (here, functools.__file__)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(skipped):
-        frame = frame.f_back
-    return frame
-
-
-def _float_of(x: Any) -> float:
-    """Return the float that is next to an exact number."""
-    try:
-        return float(x)
-    except OverflowError:
-        return math.inf if x > 0 else -math.inf
 
 
 def trace(f: Callable[..., Any], *args: Any) -> Trace:
@@ -688,14 +420,12 @@ def trace(f: Callable[..., Any], *args: Any) -> Trace:
 
 def trace_call(name: str, call: Callable[[], Any], inputs: list[Value]) -> Trace:
     """Return what a call does with given leaves, which are the inputs."""
-    recorder = _Recorder(name, inputs)
-    with recording(), watched_by(recorder):
+    tracer = Tracer(name, inputs)
+    with recording(), watched_by(tracer):
         result = call()
     outputs, out = flatten(result)
-    made = _equations(
-        [z if isinstance(z, Value) else number(f"{name}: its result", z) for z in outputs], inputs, recorder
-    )
-    return replace(made, name=name, out=out)
+    numbers = [z if isinstance(z, Value) else number(f"{name}: its result", z) for z in outputs]
+    return Trace(name, **recorded(numbers, inputs, tracer)._asdict(), into=Structure(None), out=out)
 
 
 def _plain(name: str, x: Any) -> float:
@@ -726,76 +456,12 @@ def trace_graph(outputs: Any, inputs: Any) -> Trace:
             raise TypeError(f"trace_graph: give Values, not {x!r} of type {type(x).__name__}")
     if len(set(leaves)) != len(leaves):
         raise ValueError("trace_graph: the same node is among the inputs twice")
-    recorder = _Recorder("graph", leaves)
+    tracer = Tracer("graph", leaves)
     order = topological_order(*nodes)
-    recorder.graph(order)
-    if (stale := stale_node([x for x in order if not recorder.depends(x)])) is not None:
+    tracer.graph(order)
+    if (stale := stale_node([x for x in order if not tracer.depends(x)])) is not None:
         raise StaleGraphError(
             f"trace_graph: {stale[0].label or repr(stale[0])} is {format_number(stale[1])} by now, since a number "
             "below it was assigned: call forward() of the output first"
         )
-    return replace(_equations(nodes, leaves, recorder), into=into, out=out)
-
-
-def _equations(outputs: list[Any], inputs: list[Value], recorder: _Recorder) -> Trace:
-    compared = recorder.made_on
-    roots = [z for z in outputs if isinstance(z, Value)]
-    sides = [x for _, left, right, _ in compared for x in (left, right) if isinstance(x, Value)]
-    places: dict[Any, int] = {x: i for i, x in enumerate(inputs)}
-    order = [node for node in topological_order(*roots, *sides) if node not in places]
-    labels = labels_of(chain(inputs, order))
-    numbers = numbers_beside(labels.values())
-    named = tuple([labels.pop(x, "") or f"t{next(numbers)}" for x in inputs])
-    of_label = {name: ~k for k, name in enumerate(labels.values())}
-
-    def constant(x: Any) -> float:
-        if not isinstance(x, Value):
-            return float(x)
-        recorder.freeze(x)
-        return primal(x)
-
-    rows: dict[Op, int] = {}
-    codes, operands, names = array("i"), array("i"), array("i")
-    constants = _Constants()
-    for node in order:
-        name = of_label[labels[node]] if node in labels else next(numbers)
-        op = node.op
-        if op is None:
-            continue
-        found: list[Any] = list(map(places.get, node.operands))
-        if None in found:
-            if not any(place is not None for place in found):  # so it is a constant itself
-                continue
-            found = [
-                constants.place(constant(x)) if place is None else place
-                for x, place in zip(node.operands, found, strict=True)
-            ]
-        places[node] = len(places)
-        codes.append(rows.setdefault(op, len(rows)))
-        operands.extend(found)
-        names.append(name)
-
-    def place(x: Any) -> int | float:
-        return places[x] if x in places else constant(x)
-
-    branches = []
-    for sign, left, right, outcome in compared:
-        a, b = place(left), place(right)
-        if isinstance(a, int):
-            branches.append(Branch(sign, a, b, outcome))
-        elif isinstance(b, int):
-            branches.append(Branch(_MIRRORED[sign], b, a, outcome))
-    return Trace(
-        "graph",
-        named,
-        Equations(tuple(rows), codes, operands, tuple(constants.numbers), names, tuple(labels.values())),
-        tuple(place(z) for z in outputs),
-        Structure(None),
-        Structure(None),
-        tuple(dict.fromkeys(branches)),
-        tuple(map(primal, inputs)),
-        tuple(recorder.frozen.items()),
-    )
-
-
-_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+    return Trace("graph", **recorded(nodes, leaves, tracer)._asdict(), into=into, out=out)

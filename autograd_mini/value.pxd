@@ -61,6 +61,10 @@ cdef inline int put(object weights, Py_ssize_t i, double weight) noexcept:
     (<array.array>weights).data.as_doubles[i] = weight
     return 0
 
+# The hash of a node: as `object` has it, without an int of Python's on the way.
+cdef inline Py_hash_t address(Value node) noexcept:
+    return <Py_hash_t>((<size_t><PyObject*>node) >> 4)
+
 # Operands that die with a node are put on a list, which the first node that dies empties: nothing
 # recurses, however deep the graph.
 cdef list _dying

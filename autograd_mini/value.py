@@ -862,7 +862,7 @@ class Value(Recorder):
         raise TypeError(f"{_called(other)} ^ {_called(self)}: write {_called(other)}**{_called(self)} for a power")
 
     def __hash__(self) -> int:
-        return id(self) >> 4
+        return address(self)  # type: ignore[name-defined,no-any-return]  # noqa: F821  # of value.pxd
 
     def __dealloc__(self) -> None:
         # Of the compiled class alone, which would recurse where Python's own frees deep chains.

@@ -14,6 +14,7 @@ from layers import PACKAGE, PATHS, imports, name
 THIRD_PARTY = {
     "program.lanes": {"numpy"},
     "program.lift": {"numpy"},
+    "program.columns": {"numpy"},
     "program.arguments": {"numpy"},
     "program.batch": {"numpy"},
     "program.specialization": {"numpy"},
@@ -91,7 +92,7 @@ def test_only_the_table_knows_ops_by_name() -> None:
             "nn.losses",
             "nn.recover",
             "program.algebra",
-            "program.lift",
+            "program.columns",
             "program.notation",
             "program.values",
             "program.vectors",

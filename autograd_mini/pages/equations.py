@@ -19,7 +19,8 @@ from ..nn.losses import Loss
 from ..nn.module import Module
 from ..ops import Op
 from ..structure import flatten
-from ..traces import Trace, TraceWarning, trace_call
+from ..tracer import TraceWarning
+from ..traces import Trace, trace_call
 from ..transform import gradient
 from ..value import Value, no_grad, primal
 from .rows import JavaScript, Rows, Unwritten

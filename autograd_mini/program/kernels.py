@@ -23,7 +23,7 @@ import numpy as np
 
 from ..ops import Op
 from ..source import called_back, content, is_lasting
-from ..traces import users_frame
+from ..tracer import users_frame
 from . import cache as files
 from .arrays import Arrays
 from .code import FIELDS, HEAD, TABLE, Frame, code_of

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ops import identity
-from .lift import Access, Instruction, Program, grid
+from .lift import Access, Instruction, Program, access_of
 
 __all__ = ["Lanes"]
 
@@ -140,18 +140,14 @@ class Lanes:
         """Return the addresses of an operand; where they are irregular, those of a copy."""
         a = i.operands[n]
         terms = 1 if (i.kind, n) in (("dot", 2), ("take", 1)) else i.length
-        r, c, j = grid(i.rows, i.columns, terms)
-        slots = a.base + a.outer * r + a.inner * c + a.along * j
-        place, step = self.place[slots], self.step[slots]
-        base, lane = int(place[0, 0, 0]), int(step[0, 0, 0])
-        outer = int(place[1, 0, 0]) - base if i.rows > 1 else 0
-        inner = int(place[0, 1, 0]) - base if i.columns > 1 else 0
-        along = int(place[0, 0, 1]) - base if terms > 1 else a.along
-        if (step == lane).all() and (place == base + outer * r + inner * c + along * j).all():
-            return _Operand(Access(base, outer, inner, along), lane)
+        slots = a.places(i.rows, i.columns, terms)
+        step = self.step[slots]
+        access, lane = access_of(self.place[slots].reshape(-1, terms), i.rows), int(step[0, 0, 0])
+        if access is not None and (step == lane).all():
+            return _Operand(access, lane)
         copy = self._copied(k, n, slots.ravel())
         (base, _, one, _), lane = copy
-        return _Operand(Access(base, one * i.columns * terms, one * terms, one if terms > 1 else a.along), lane)
+        return _Operand(Access(base, one * i.columns * terms, one * terms, one if terms > 1 else 0), lane)
 
     def _copied(self, k: int, n: int, slots: Any) -> _Operand:
         """Copy numbers side by side, for operand n of instruction k; return the addresses of the copies."""

@@ -16,7 +16,8 @@ import numpy as np
 
 from ..ops import TOO_LARGE
 from ..structure import flatten
-from ..traces import TraceWarning, trace_call, trace_graph
+from ..tracer import TraceWarning
+from ..traces import trace_call, trace_graph
 from ..value import assignments, by_ieee
 from .arguments import NUMBERS, Key, Layout, parted, read, typed
 from .buffers import Buffer, Workspace

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from .lift import Instruction, Program, grid
+from .lift import Instruction, Program
 
 __all__ = ["Batch", "Blocks", "Runner", "Steps", "Task", "Way", "addresses", "way_back"]
 
@@ -113,7 +113,6 @@ def chooses(program: Program, steps: Steps) -> bool:
 
 def addresses(i: Instruction) -> tuple[Any, list[Any]]:
     """Return the slots of the results, rows by columns, and of each operand, with its terms as a third axis."""
-    r, c, j = grid(i.rows, i.columns, i.length)
-    places = [a.base + a.outer * r + a.inner * c + a.along * j for a in i.operands]
     shape = (i.count,) if i.kind == "gather" else (i.rows, i.columns)
+    places = [access.places(i.rows, i.columns, i.length) for access in i.operands]
     return i.start + np.arange(i.count).reshape(shape), places

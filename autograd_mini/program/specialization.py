@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ..equations import COMPARE
 from ..structure import flatten, is_array
-from ..traces import COMPARE, Trace
+from ..traces import Trace
 from ..value import Value
 from .arguments import Layout, Numbers, reader
 from .kernels import runner as runner_of

@@ -1,0 +1,455 @@
+r"""The nodes of a graph in columns, and the passes over them: what comes before instructions.
+
+This module owns the passes that find sums and dots, and that put nodes of one kind and one depth side by side. Each is
+a function from columns to columns; `lift` runs them in order. It knows additions and products, of which sums are made,
+and the rows of many operands. It must not know how addresses are found.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeAlias
+
+import numpy as np
+
+from ..ops import Op, add, mul
+from ..traces import Trace
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray  # which takes long to import
+
+__all__ = [
+    "Columns",
+    "Ints",
+    "Kind",
+    "Scheduled",
+    "changes",
+    "columns_of",
+    "distinct",
+    "fold_sums",
+    "group",
+    "schedule",
+    "set_apart",
+    "split_wide_rows",
+]
+
+Ints: TypeAlias = "NDArray[np.int64]"
+
+
+class Kind(NamedTuple):
+    """What a node does: nodes of one kind and one level are one instruction."""
+
+    name: str  # "row", "dot", "sum" or "take"
+    op: Op | None = None  # of a row
+    length: int = 1  # terms
+    started: bool = False  # of a dot: with a number that its products are added to
+    passing: bool = True  # whether a derivative of the trace's outputs reaches the results
+
+    @property
+    def stops(self) -> frozenset[int]:
+        """Return the places of the operands that no derivative goes to."""
+        return frozenset([self.length]) if self.name == "take" else self.op.stops if self.op else frozenset()
+
+    @property
+    def cuts(self) -> Sequence[int]:
+        """Return where operands begin and end: a row's each by itself, a dot's w, its x, and what it begins with."""
+        n = self.length
+        if self.op is not None:
+            return range(self.op.arity + 1)
+        return {"sum": (0, n), "take": (0, n, n + 1), "dot": (0, n, 2 * n, 2 * n + 1)[: 3 + self.started]}[self.name]
+
+    def __str__(self) -> str:
+        return self.op.name if self.op is not None else self.name
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Nodes in columns, each after its operands. `print` shows a node a line.
+
+    An operand is a variable or, below zero, a constant, `constants[~x]`: a table of all variables has them at its end.
+    """
+
+    kinds: tuple[Kind, ...]  # each once
+    kind: Ints  # of each node the place of its kind
+    variable: Ints  # of each node the variable that it computes
+    start: Ints  # of each node the place of its first operand
+    width: Ints  # of each node how many operands it has
+    operands: Ints  # of all nodes, in any order
+    size: int  # of a table of all variables, with all constants at its end
+    per_node: ClassVar[tuple[str, ...]] = ("kind", "variable", "start", "width")
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    def __str__(self) -> str:
+        """Write a node a line, the constant k as ck."""
+        lines = []
+        for kind, variable, start, width in zip(self.kind, self.variable, self.start, self.width, strict=True):
+            names = [f"v{x}" if x >= 0 else f"c{~x}" for x in self.operands[start : start + width].tolist()]
+            lines.append(f"v{variable} = {self.kinds[kind]}({', '.join(names)})")
+        return "\n".join(lines)
+
+    def chosen(self, nodes: Ints) -> Self:
+        """Return some of the nodes, in a given order."""
+        return replace(self, **{name: getattr(self, name)[nodes] for name in self.per_node})
+
+    def doing(self, *kinds: Kind) -> Ints:
+        """Return the nodes of some kinds."""
+        return np.flatnonzero(np.isin(self.kind, [k for k, kind in enumerate(self.kinds) if kind in kinds]))
+
+    def with_each_kind_once(self) -> Columns:
+        """Return the columns without kinds that stand there twice."""
+        kinds = tuple(dict.fromkeys(self.kinds))
+        return replace(self, kinds=kinds, kind=np.array([kinds.index(kind) for kind in self.kinds])[self.kind])
+
+    @property
+    def owner(self) -> Ints:
+        """Return for each operand in `read` its node."""
+        return np.repeat(np.arange(len(self)), self.width)
+
+    @property
+    def read(self) -> Ints:
+        """Return the operands of all nodes, one after the other."""
+        return self.operands[_runs(self.start, self.width)]
+
+    @property
+    def maker(self) -> Ints:
+        """Return for each variable the node that computes it, -1 for inputs and constants."""
+        maker = np.full(self.size, -1)
+        maker[self.variable] = np.arange(len(self))
+        return maker
+
+
+@dataclass(frozen=True)
+class Scheduled(Columns):
+    """Columns with levels: nodes of one level and one kind are an instruction."""
+
+    early: Ints  # of each node the first level after those of its operands
+    level: Ints  # of each node the level of its instruction
+    per_node: ClassVar[tuple[str, ...]] = (*Columns.per_node, "early", "level")
+
+
+def columns_of(trace: Trace) -> Columns:
+    """Return the equations in columns, with rows for their limits.
+
+    >>> from autograd_mini import trace
+    >>> print(columns_of(trace(lambda x, y: (x + 2.0) * y, 3.0, 4.0)))
+    v2 = add(v0, c0)
+    v3 = mul(v2, v1)
+    """
+    n, equations = len(trace.inputs), trace.by_rows().equations
+    kind = np.array(equations.codes, dtype=np.int64)
+    width = np.array([op.arity for op in equations.rows], dtype=np.int64)[kind]
+    return Columns(
+        kinds=tuple([Kind("row", op) for op in equations.rows]),
+        kind=kind,
+        variable=n + np.arange(len(kind)),
+        start=width.cumsum() - width,
+        width=width,
+        operands=np.array(equations.operands, dtype=np.int64),
+        size=n + len(kind) + len(equations.constants),
+    )
+
+
+def fold_sums(nodes: Columns, ends: Sequence[int]) -> Columns:
+    """Return the columns with sums of products that nothing else uses as dots, and other long sums as sums.
+
+    A dot begins with two products, or with something else, such as a bias, which is its last operand then.
+
+    >>> from autograd_mini import trace
+    >>> t = trace(lambda a, b, c: [a + b * c + c * c, a + b + c], 1.0, 2.0, 3.0)
+    >>> print(fold_sums(columns_of(t), t.ends))
+    v6 = dot(v1, v2, v2, v2, v0)
+    v8 = sum(v0, v1, v2)
+
+    Args:
+        ends: the variables that are used outside of the nodes, once for each time.
+    """
+    added, maker = nodes.doing(Kind("row", add)), nodes.maker
+    chains = _chains(nodes, added, ends)
+    dotted, begun, terms = chains.dotted, chains.begun, chains.terms
+    summed = ~dotted & (terms > 2)
+    started = dotted & ~chains.begun_there
+    made = np.flatnonzero((dotted | summed) & chains.last)  # the additions that become a dot or a sum
+    width = (np.where(dotted, 2 * terms, terms) + started)[made]
+    start = np.zeros(len(added), dtype=np.int64)
+    start[made] = width.cumsum() - width
+    found = np.empty(width.sum(), dtype=np.int64)
+
+    def put(some: Any, place: Any, operands: Ints) -> None:
+        """Let some additions put operands at places of what their chain becomes."""
+        found[(start[chains.whole] + place)[some]] = operands
+
+    put(summed & chains.first, 0, chains.left[summed & chains.first])
+    put(summed, 1 + chains.rank, chains.right[summed])
+    for some, products, place in ((begun, chains.left, 0), (dotted, chains.right, chains.rank + chains.begun_there)):
+        factors = nodes.start[maker[products[some]]]
+        put(some, place, nodes.operands[factors])
+        put(some, place + terms, nodes.operands[factors + 1])
+    put(started & chains.first, 2 * terms, chains.left[started & chains.first])
+
+    sign, _, number = distinct(4 * terms[made] + 2 * started[made] + dotted[made])
+    kinds = [Kind("dot" if k & 1 else "sum", None, k >> 2, bool(k & 2)) for k in sign.tolist()]
+    columns = {name: getattr(nodes, name).copy() for name in ("kind", "start", "width")}
+    columns["kind"][added[made]] = len(nodes.kinds) + number
+    columns["start"][added[made]] = len(nodes.operands) + start[made]
+    columns["width"][added[made]] = width
+    kept = np.ones(len(nodes), dtype=bool)
+    kept[added] = chains.last
+    kept[maker[chains.right[dotted]]] = kept[maker[chains.left[begun]]] = False
+    order = 2 * np.arange(len(nodes)) + 1
+    order[maker[chains.right[chains.single]]] = 2 * added[chains.single]  # just before it is added
+    left = np.flatnonzero(kept)
+    operands = np.concatenate([nodes.operands, found])
+    folded = replace(nodes, kinds=(*nodes.kinds, *kinds), operands=operands, **columns)
+    return folded.chosen(left[np.argsort(order[left], kind="stable")])
+
+
+class _Chains(NamedTuple):
+    """Additions, in columns: one goes on with the one that is its left operand, if nothing else uses that.
+
+    All additions of a chain add products that nothing else uses, or none does.
+    """
+
+    left: Ints
+    right: Ints
+    dotted: Any  # whether it adds a product, and its chain is a dot
+    begun: Any  # whether it begins a dot with two products
+    begun_there: Any  # whether its chain does
+    single: Any  # whether it adds one product to something, which is no dot
+    first: Any
+    last: Any
+    rank: Ints  # how many additions of the chain come before it
+    whole: Ints  # the last addition of the chain
+    terms: Ints  # of the chain
+
+
+def _chains(nodes: Columns, added: Ints, ends: Sequence[int]) -> _Chains:
+    """Return the chains that some additions form."""
+    left, right = (nodes.operands[nodes.start[added] + k] for k in (0, 1))
+    used = nodes.read
+    uses = np.bincount(np.concatenate([used[used >= 0], np.array(ends, dtype=np.int64)]), minlength=nodes.size)
+    product = np.zeros(nodes.size, dtype=bool)
+    product[nodes.variable[nodes.doing(Kind("row", mul))]] = True
+    product &= uses == 1
+    dotted = product[right]
+    begun = dotted & product[left]
+    every = np.arange(len(added))
+    place, sort = np.zeros(nodes.size, dtype=np.int64), np.zeros(nodes.size, dtype=np.int8)
+    place[nodes.variable[added]], sort[nodes.variable[added]] = every, 1 + dotted
+    linked = (uses[left] == 1) & (sort[left] == 1 + dotted)
+    before = place[left]
+    head, rank = _ranked(np.where(linked, before, every))
+    last = np.ones(len(added), dtype=bool)
+    last[before[linked]] = False
+    whole = np.empty_like(every)  # of a head the addition that ends the chain
+    whole[head[last]] = every[last]
+    whole = whole[head]
+    terms = rank[whole] + 1 + (begun[head] | ~dotted)
+    single = terms == 1
+    terms[single] = 2
+    return _Chains(left, right, dotted & ~single, begun, begun[head], single, ~linked, last, rank, whole, terms)
+
+
+def _ranked(before: Ints) -> tuple[Ints, Ints]:
+    """Return the head of each one's chain, and its rank there; before a head there is itself."""
+    rank = (before != np.arange(len(before))).astype(np.int64)
+    while (before[before] != before).any():
+        rank += rank[before]  # doubles what is known of each, so that a chain may be long
+        before = before[before]
+    return before, rank
+
+
+def split_wide_rows(nodes: Columns) -> Columns:
+    """Return the columns with rows of many operands as sums, dots and takes.
+
+    The place that a take is given comes last. A dot's bias is an addition of its own: it is added last.
+
+    >>> from autograd_mini import dot, take, trace
+    >>> print(split_wide_rows(columns_of(trace(lambda a, b, k: dot([a, b], [b, b], take([a, b], k)), 1.0, 2.0, 0.0))))
+    v3 = take(v0, v1, v2)
+    v5 = dot(v0, v1, v1, v1)
+    v4 = add(v5, v3)
+    """
+    wide = {k: kind.op for k, kind in enumerate(nodes.kinds) if kind.op is not None and kind.op.composed is not None}
+    if not wide:
+        return nodes
+    terms = {"sum": lambda n: n, "take": lambda n: n - 1, "dot": lambda n: n // 2}
+    kinds = [*nodes.kinds, Kind("row", add)]
+    for k, op in wide.items():
+        kinds[k] = Kind(op.name, None, terms[op.name](op.arity))
+    takes = np.flatnonzero(np.isin(nodes.kind, [k for k, op in wide.items() if op.name == "take"]))
+    biased = np.flatnonzero(np.isin(nodes.kind, [k for k, op in wide.items() if op.name == "dot" and op.arity % 2]))
+    operands, last = nodes.operands.copy(), nodes.start + nodes.width - 1
+    moved = _runs(nodes.start[takes], nodes.width[takes])
+    operands[moved[:-1]] = nodes.operands[moved[1:]]
+    operands[last[takes]] = nodes.operands[nodes.start[takes]]
+    # A biased dot stands there twice, as a dot of a new variable and as the addition of its bias.
+    new = nodes.variable.max() + 1 + np.arange(len(biased))
+    pairs = np.stack([new, operands[last[biased]]], axis=1).ravel()
+    split = replace(
+        nodes, kinds=tuple(kinds), operands=np.concatenate([operands, pairs]), size=nodes.size + len(biased)
+    ).chosen(np.sort(np.concatenate([np.arange(len(nodes)), biased])))
+    dots = biased + np.arange(len(biased))
+    split.variable[dots] = new
+    split.width[dots] -= 1
+    split.kind[dots + 1] = len(nodes.kinds)
+    split.start[dots + 1] = len(operands) + 2 * np.arange(len(biased))
+    split.width[dots + 1] = 2
+    return split.with_each_kind_once()
+
+
+def set_apart(nodes: Columns, outputs: Sequence[int | float]) -> Columns:
+    """Return the columns with other kinds for nodes that no derivative of an output reaches.
+
+    A branch alone asks for them, or a node that they lead to passes no derivative. They are instructions of their own,
+    so that the way back leaves them out: their slopes may be infinite, and 0 times that is nan.
+
+    >>> from autograd_mini import trace
+    >>> t = trace(lambda x: x * 2.0 if x * 3.0 > 1.0 else x, 1.0)
+    >>> nodes = set_apart(columns_of(t), t.outputs)
+    >>> [nodes.kinds[k].passing for k in nodes.kind]
+    [True, False]
+    """
+    read, first = nodes.read, nodes.width.cumsum() - nodes.width
+    passes = read >= 0
+    for k, kind in enumerate(nodes.kinds):
+        for place in kind.stops:
+            passes[first[nodes.kind == k] + place] = False
+    ends = np.array([z for z in outputs if isinstance(z, int)], dtype=np.int64)
+    uses = np.bincount(np.concatenate([read[passes], ends]), minlength=nodes.size)
+    alone = np.flatnonzero(uses[nodes.variable] == 0).tolist()  # and operands that only such nodes use
+    if not alone:
+        return nodes
+    left, maker = uses.tolist(), nodes.maker.tolist()
+    for node in alone:
+        some = slice(first[node], first[node] + nodes.width[node])
+        for x in read[some][passes[some]].tolist():
+            left[x] -= 1
+            if left[x] == 0 and maker[x] >= 0:
+                alone.append(maker[x])
+    kinds = (*nodes.kinds, *[kind._replace(passing=False) for kind in nodes.kinds])
+    number = nodes.kind.copy()
+    number[alone] += len(nodes.kinds)
+    return replace(nodes, kinds=kinds, kind=number)
+
+
+def schedule(nodes: Columns) -> Scheduled:
+    """Return the columns with levels: as early as the operands allow, but a shorter branch waits for longer ones.
+
+    Nodes with one early level and one kind, a group, move to the deepest level that holds others of their kind with
+    the same consumers. But operands of one node, if it is no sum, stay apart.
+
+    >>> from autograd_mini import exp, sin, trace
+    >>> nodes = schedule(columns_of(trace(lambda x, y: [sin(x), sin(exp(x)), sin(exp(y))], 1.0, 2.0)))
+    >>> [f"{nodes.kinds[k]} {level}" for k, level in zip(nodes.kind, nodes.level)]
+    ['sin 2', 'exp 1', 'sin 2', 'exp 1', 'sin 2']
+    """
+    early = _early(nodes)
+    return Scheduled(**vars(nodes), early=early, level=_late(nodes, early))
+
+
+def _early(nodes: Columns) -> Ints:
+    """Return for each node the first level that is after those of its operands."""
+    below = nodes.maker[nodes.read]
+    inner = below >= 0  # inputs and constants are there before all levels
+    counts = np.bincount(nodes.owner[inner], minlength=len(nodes))
+    levels: list[int] = []
+    read = map(levels.__getitem__, below[inner].tolist())
+    for count in counts.tolist():
+        levels.append(1 + max(islice(read, count)) if count else 1)  # noqa: PERF401  # it reads what it has made
+    return np.array(levels, dtype=np.int64)
+
+
+def _late(nodes: Columns, early: Ints) -> Ints:
+    """Return the levels of nodes after groups have moved: see `schedule`."""
+    _, first_of, group = distinct(early * len(nodes.kinds) + nodes.kind)
+    if len(first_of) == len(nodes):  # nothing is beside anything else
+        return early
+    levels, kinds = early[first_of].tolist(), nodes.kind[first_of].tolist()
+    after, taking, takers_of = _takers(nodes, group, len(levels))
+    there: dict[Any, list[int]] = {}  # of a role the levels, below zero, the last one first
+    first: dict[Any, int] = {}  # of a role and a level the group that is there without having moved
+    taken: dict[Any, set[int]] = {}  # and the takers of all that are there, once they are asked for
+    end = max(levels) + 1
+    for g in range(len(levels) - 1, -1, -1):
+        role = kinds[g], frozenset(taking[g])
+        latest = min([levels[h] for h in after[g]], default=end) - 1
+        alike = there.setdefault(role, [])
+        at = bisect_left(alike, -latest)
+        if at < len(alike):
+            place = role, -alike[at]
+            if place not in taken:
+                taken[place] = takers_of(first[place])
+            mine = takers_of(g)
+            if mine.isdisjoint(taken[place]):
+                taken[place] |= mine
+                levels[g] = place[1]
+                continue
+        alike.append(-levels[g])
+        first[role, levels[g]] = g
+    return np.array(levels)[group]
+
+
+def _takers(
+    nodes: Columns, group: Ints, count: int
+) -> tuple[list[set[int]], list[set[int]], Callable[[int], set[int]]]:
+    """Return for each group the groups and the kinds that take its results, and a function for the nodes but sums."""
+    n, maker = len(group), nodes.maker[nodes.read]
+    made, taker = group[maker[maker >= 0]], nodes.owner[maker >= 0]
+
+    def sets(of_taker: Ints) -> list[set[int]]:
+        found: list[set[int]] = [set() for _ in range(count)]
+        pairs = np.divmod(distinct(made * n + of_taker[taker])[0], n)
+        for g, by in zip(*(column.tolist() for column in pairs), strict=True):
+            found[g].add(by)
+        return found
+
+    others = ~np.array([kind.name == "sum" for kind in nodes.kinds])[nodes.kind[taker]]
+    sort = np.argsort(made[others], kind="stable")
+    bounds, takers = np.searchsorted(made[others][sort], np.arange(count + 1)), taker[others][sort]
+    return sets(group), sets(nodes.kind), lambda g: set(takers[bounds[g] : bounds[g + 1]].tolist())
+
+
+def group(nodes: Scheduled) -> Scheduled:
+    """Return nodes in the order of their instructions; those of one stand in the order of their early levels.
+
+    >>> from autograd_mini import exp, trace
+    >>> print(group(schedule(columns_of(trace(lambda x, y: [exp(x), x * y, exp(y)], 1.0, 2.0)))))
+    v2 = exp(v0)
+    v4 = exp(v1)
+    v3 = mul(v0, v1)
+    """
+    _, first, of_node = distinct(nodes.level * len(nodes.kinds) + nodes.kind)
+    return nodes.chosen(np.lexsort((nodes.early, first[of_node], nodes.level)))
+
+
+def distinct(column: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return the numbers of a column in rising order, the first place of each, and for each place which one is there.
+
+    `np.unique` imports `numpy.ma` at its first call, which takes longer than to lift a graph.
+
+    >>> distinct(np.array([7, 5, 7]))
+    (array([5, 7]), array([1, 0]), array([1, 0, 1]))
+    """
+    order = np.argsort(column, kind="stable")
+    starts = changes(column[order])
+    number = np.empty(len(column), dtype=np.int64)
+    number[order] = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(column)))
+    return column[order[starts]], order[starts], number
+
+
+def changes(*columns: Ints) -> Ints:
+    """Return the places where a column has another number than before, the first place among them."""
+    changed = np.ones(len(columns[0]), dtype=bool)
+    changed[1:] = np.logical_or.reduce([np.diff(column) != 0 for column in columns])
+    return np.flatnonzero(changed)
+
+
+def _runs(starts: Ints, lengths: Ints) -> Ints:
+    """Return the numbers from each start on, as many as its length, one after the other."""
+    steps: Ints = np.repeat(starts - (lengths.cumsum() - lengths), lengths)
+    return steps + np.arange(len(steps))

@@ -1,0 +1,256 @@
+"""What a function does with its inputs, recorded while it runs.
+
+This module owns the record: which nodes depend on the inputs, what Python code does with their numbers beyond
+computing, and the equations that come of it. It must not know how equations are run.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import sys
+import warnings
+from array import array
+from collections.abc import Sequence
+from itertools import chain, compress, count, islice
+from operator import attrgetter
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+
+from .equations import MIRRORED, Branch, Constants, Equations
+from .ops import number, stop_gradient
+from .printing import labels_of, numbers_beside
+from .transform import adjoints
+from .value import Value, Watch, primal, primal_grad, tell_read, topological_order
+
+__all__ = ["Recorded", "TraceWarning", "Tracer", "recorded", "users_frame"]
+
+OURS = (f"{Path(__file__).parent}{os.sep}", functools.__file__)  # the code that is not the user's
+
+
+class TraceWarning(UserWarning):
+    """A trace may be wrong at other inputs."""
+
+
+class Tracer(Watch):
+    """Keep what Python code does with Values beyond computing: comparisons, numbers it reads, derivatives."""
+
+    traces = True
+
+    def __init__(self, name: str, inputs: Sequence[Value]) -> None:
+        self.name = name
+        self.comparisons: list[tuple[str, Value, Any, bool]] = []
+        self._made: list[Value] = []
+        self.made = self._made.append  # type: ignore[assignment, method-assign]  # every node takes this way
+        self._own: set[Value] = set()
+        self._counted = 0
+        self.frozen: dict[Value, float] = {}  # the nodes of outside whose numbers are constants
+        self.adjoints: dict[Value, Any] = {}  # what `.grad` is, as nodes
+        self._depends = dict.fromkeys(inputs, True)
+        self._entered: set[Value] = set()  # nodes that are leaves to a function that is differentiated
+        self._walked: set[Value] = set()  # constants of which the nodes of outside are known
+        self._said: set[str] = set()
+
+    @property
+    def own(self) -> set[Value]:
+        """Return the nodes that were made in the trace."""
+        self._own.update(islice(self._made, self._counted, None))
+        self._counted = len(self._made)
+        return self._own
+
+    def graph(self, order: list[Value]) -> None:
+        """Count the nodes of a graph that exists as made here: constants come from its leaves."""
+        self._made += order
+
+    def follows(self, node: Value) -> bool:
+        """Return whether a node has to be followed, because it depends on the inputs; if not, it is a constant."""
+        if self.depends(node):
+            return True
+        self.freeze(node)
+        return False
+
+    def depends(self, node: Value) -> bool:
+        """Return whether a node was computed from the inputs.
+
+        The first way found down to an input is enough: all nodes on it depend on that input.
+        """
+        known = self._depends
+        path = [(node, iter(node.parents))] if node not in known else []
+        while path:
+            top, parents = path[-1]
+            below = next((x for x in parents if known.get(x) is not False), None)
+            if below is None:
+                known[top] = False
+                path.pop()
+            elif below in known:
+                known.update((x, True) for x, _ in path)
+                break
+            else:
+                path.append((below, iter(below.parents)))
+        return known[node]
+
+    def freeze(self, node: Value) -> None:
+        """Take note that a node's number is a constant: it is that of the nodes of outside that it comes from."""
+        own, stack = self.own, [node]
+        while stack:
+            top = stack.pop()
+            if top in self._walked:
+                continue
+            self._walked.add(top)
+            if top.op is not None and top in own:
+                stack += top.parents
+            else:
+                self.frozen[top] = primal(top)
+                tell_read(top)  # a trace around this one keeps it as well
+
+    def read(self, node: Value, what: str) -> None:
+        if self.depends(node):
+            value = repr(node.label) if node.label else f"a result of {node.op}" if node.op else "an input"
+            told = "the graph" if what == "pickle" else f".{what}"
+            self._warn(f"{told} of {value} is read: at other inputs it stays what it is here")
+        else:
+            self.freeze(node)
+
+    def assigned(self, node: Value) -> None:
+        value = node.label or repr(node)
+        raise TypeError(
+            f"{self.name}: the number of {value} cannot be assigned while it is traced: a run of the trace would not "
+            "do it again. Step parameters outside of the function, with the gradient that it returns"
+        )
+
+    def swept(self, output: Value, seed: float) -> None:
+        for node, found in adjoints(output, seed).items():
+            slope = stop_gradient(found)  # a number, to whoever reads it
+            before = self.adjoint(node) if node.op is None or node in self._entered else 0.0
+            self.adjoints[node] = slope if isinstance(before, float) and before == 0.0 else before + slope
+
+    def entered(self, node: Value) -> None:
+        self._entered.add(node)
+
+    def adjoint(self, node: Value) -> Any:
+        if node in self.adjoints:
+            return self.adjoints[node]
+        if node in self.own or node in self._depends:  # which had none before
+            return 0.0
+        outside = primal_grad(node)
+        if outside:
+            self._warn(f".grad of {node.label or repr(node)} was left by a backward() outside of the trace")
+        return outside
+
+    def keep_adjoint(self, node: Value, grad: Any) -> Any:
+        self.adjoints[node] = grad if isinstance(grad, Value) else number("Value.grad", grad)
+        return primal(grad) if isinstance(grad, Value) else grad
+
+    def _warn(self, message: str) -> None:
+        frame = users_frame()
+        path, line = frame.f_code.co_filename, frame.f_lineno
+        if f"{path}:{line}:{message}" not in self._said:
+            self._said.add(f"{path}:{line}:{message}")
+            warnings.warn_explicit(
+                f"{self.name}: {message}. Use the Value itself, or v.detach() for its number without a derivative",
+                TraceWarning,
+                path,
+                line,
+            )
+
+    def compared(self, sign: str, x: Value, y: Any, outcome: bool) -> None:
+        if not isinstance(y, (Value, float)):
+            at = _float_of(y)
+            if at != y and at == at:  # between two floats: no float is equal, and x < y is x <= the one below
+                if sign in ("==", "!="):
+                    return
+                sign, at = ("<=" if sign in ("<", "<=") else ">"), at if at < y else math.nextafter(at, -math.inf)
+            y = at
+        self.comparisons.append((sign, x, y, outcome))
+
+
+def users_frame() -> FrameType:
+    """Return the innermost frame that is not this package's own."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(OURS):
+        frame = frame.f_back
+    return frame
+
+
+def _float_of(x: Any) -> float:
+    """Return the float that is next to an exact number."""
+    try:
+        return float(x)
+    except OverflowError:
+        return math.inf if x > 0 else -math.inf
+
+
+class Recorded(NamedTuple):
+    """Equations from inputs to outputs, and the assumptions under which they hold: see `Trace`."""
+
+    inputs: tuple[str, ...]
+    equations: Equations
+    outputs: tuple[int | float, ...]
+    branches: tuple[Branch, ...]
+    primals: tuple[float, ...]
+    frozen: tuple[tuple[Value, float], ...]
+
+
+def recorded(outputs: Sequence[Any], inputs: Sequence[Value], tracer: Tracer) -> Recorded:
+    """Return the equations that compute some outputs, nodes or numbers, from the inputs.
+
+    Nodes that do not depend on the inputs are constants. All columns are made by loops of the interpreter's own, `map`
+    and its like: a loop over the nodes in Python takes four times as long.
+    """
+    compared = tracer.comparisons
+    sides = chain.from_iterable((left, right) for _, left, right, _ in compared)
+    given = set(inputs)
+    ends = [x for x in chain(outputs, sides) if isinstance(x, Value)]
+    nodes = [node for node in topological_order(*ends) if node not in given]
+    labels = labels_of(chain(inputs, nodes))
+    numbers = numbers_beside(labels.values())
+    named = tuple([labels.pop(x, "") or f"t{next(numbers)}" for x in inputs])
+    of_label = {label: ~k for k, label in enumerate(labels.values())}
+    names = array("i", [of_label[labels[x]] if x in labels else next(numbers) for x in nodes] if labels else [])
+    names.extend(islice(numbers, len(nodes) - len(names)))
+
+    ops = list(map(attrgetter("op"), nodes))
+    if None in ops:  # leaves of outside
+        fixed: set[Value] = set()
+        for node in nodes:
+            if fixed.issuperset(node.parents):
+                fixed.add(node)
+        follows = [node not in fixed for node in nodes]
+        nodes, ops = list(compress(nodes, follows)), list(compress(ops, follows))
+        names = array("i", compress(names, follows))
+    rows = dict(zip(dict.fromkeys(ops), count()))
+    places = dict(zip(chain(inputs, nodes), count()))
+
+    def constant(x: Any) -> float:
+        if not isinstance(x, Value):
+            return float(x)
+        tracer.freeze(x)
+        return primal(x)
+
+    constants = Constants()
+    operands = list(chain.from_iterable(map(attrgetter("operands"), nodes)))
+    found: list[Any] = list(map(places.get, operands))
+    for k in [k for k, x in enumerate(found) if x is None]:
+        found[k] = constants.place(constant(operands[k]))
+
+    def place(x: Any) -> int | float:
+        return places[x] if x in places else constant(x)
+
+    branches = []
+    for sign, left, right, outcome in compared:
+        a, b = place(left), place(right)
+        if isinstance(a, int):
+            branches.append(Branch(sign, a, b, outcome))
+        elif isinstance(b, int):
+            branches.append(Branch(MIRRORED[sign], b, a, outcome))
+    codes = array("i", map(rows.__getitem__, ops))
+    return Recorded(
+        named,
+        Equations(tuple(rows), codes, array("i", found), tuple(constants.numbers), names, tuple(of_label)),
+        tuple(place(z) for z in outputs),
+        tuple(dict.fromkeys(branches)),
+        tuple(map(primal, inputs)),
+        tuple(tracer.frozen.items()),
+    )
