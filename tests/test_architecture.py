@@ -30,6 +30,7 @@ THIRD_PARTY = {
     "program.values": {"llvmlite"},
     "program.notation": {"numpy"},
     "program.adjoint": {"numpy"},
+    "program.forms": {"numpy"},
     "program.compiler": {"numpy"},
     "recorder": {"cython"},  # while it is compiled
     "value": {"cython"},
@@ -94,6 +95,7 @@ def test_only_the_table_knows_ops_by_name() -> None:
             "program.algebra",
             "program.columns",
             "program.notation",
+            "program.terms",
             "program.values",
             "program.vectors",
             "__init__",

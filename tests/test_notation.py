@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from autograd_mini import Value, nn
 from autograd_mini.program import Program, lift
 from autograd_mini.program.adjoint import Backward, written_backward
 from autograd_mini.program.notation import written
+from autograd_mini.program.picture import drawn
 from autograd_mini.traces import Trace, trace_graph
 
 NUMPY = {name: getattr(np, name) for name in ("sum", "ones", "zeros", "empty", "inf", "nan")}
@@ -50,7 +52,7 @@ def run(t: Trace) -> tuple[float | None, list[float] | None]:
     exec("\n".join(lines), space)
     slopes = np.zeros(program.inputs)
     for block in notation.inputs:
-        slopes[block.slots] = space[f"d{block.name}"]
+        slopes[block.slots] = space[backward.names[block.name]]
     return value, slopes.tolist()
 
 
@@ -95,14 +97,15 @@ def arrays(n_x: int, n_h: int, n_y: int, m: int, seed: int) -> dict[str, Any]:
     return {name: rng.normal(size=shape) for name, shape in shapes.items()} | {"Y": rng.uniform(size=(n_y, m))}
 
 
+def labelled(name: str, x: Any) -> Any:
+    count = iter(range(1, 10**6))
+    return np.vectorize(lambda k: Value(k, f"{name}_{{{next(count)}}}"), otypes=[object])(x)
+
+
 def traced_cost(given: dict[str, Any], act: Callable[[Any], Any] = ag.sigmoid) -> Trace:
     def f(W1: Any, b1: Any, W2: Any, b2: Any, X: Any, Y: Any) -> Any:
         return cost(W1, b1, W2, b2, X, Y, act)
 
-    def labelled(name: str, x: Any) -> Any:
-        return np.vectorize(lambda k: Value(k, f"{name}_{{{next(count)}}}"), otypes=[object])(x)
-
-    count = iter(range(1, 10**6))
     return ag.trace(f, *(labelled(name, x) for name, x in given.items()))
 
 
@@ -225,6 +228,66 @@ def test_names() -> None:
     a, b = Value(2.0, "lambda"), Value(3.0, "sum")
     t = trace_graph(ag.sin(a) * b, [a, b])
     assert lines(t)[-2:] == ["dsum_2 = v1", "dlambda_2 = sum_2 * cos(lambda_2)"]
+    check(t)
+
+
+WORDS = [*"axis np T sum reshape keepdims inf nan ones empty constants gathered True v1 x dx dx_ x_".split()]
+WORDS += ["x.T", "f(x)", "x[0:1]", "\u00b5", "\u03bc"]
+
+
+@given(names=st.lists(st.sampled_from(WORDS), min_size=4, max_size=8), whole=st.booleans())
+@settings(max_examples=examples(150))
+def test_inputs_may_have_any_names(names: list[str], whole: bool) -> None:
+    """Words of the text, names of adjoints, one letter in two of Unicode's forms: the lines are still the program."""
+    leaves = [Value(0.3 + 0.1 * k, name) for k, name in enumerate(names)]
+    a, b, *others = leaves
+    z = ag.sum([ag.sin(x * a) for x in others]) * b + (ag.sum([x * x for x in others]) if whole else ag.exp(b))
+    check(trace_graph(z, list(dict.fromkeys(leaves))), forward=False, backward=False)
+
+
+def test_a_function_of_ones_own_and_an_input_of_its_name() -> None:
+    @ag.custom_rule(lambda x, z: 2 * x, text="cubic(<x>)")
+    def square_of(x: float) -> float:
+        return x * x
+
+    text = written(*prepared(trace_graph(square_of(x := Value(2.0, "cubic")) * x, [x])))
+    assert "v1 = cubic(cubic_2)" in text
+
+
+def arrows(axis: Any, T: Any, constants: Any, keepdims: Any) -> Any:
+    rows = [ag.sum([ag.tanh(x) * y for x, y in zip(row, T[0], strict=True)]) for row in axis @ T]
+    return ag.sum([row * keepdims[0, 0] for row in rows]) + constants.sum() * keepdims[1, 0]
+
+
+def test_the_pictures_arrows_are_the_names_in_the_text() -> None:
+    """Python's own parser finds the names that a line reads: no word of NumPy is one, no function."""
+    shapes = {"axis": (3, 3), "T": (3, 3), "constants": (3, 1), "keepdims": (2, 1)}
+    named = [labelled(name, np.arange(float(n * m)).reshape(n, m) / 9) for name, (n, m) in shapes.items()]
+    for t, words in (
+        (traced_cost(arrays(2, 3, 1, 5, 0)), {"W1"}),
+        (ag.trace(arrows, *named), {"axis", "T", "keepdims"}),
+    ):
+        picture = drawn(*prepared(t)).picture
+        names = {box.id: box.name for box in picture.boxes}
+        assert words <= {*names.values()}
+        for box in picture.boxes:
+            nodes = [*ast.walk(ast.parse(box.operation))]
+            functions = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+            read = {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in functions}
+            assert {names[arrow.source] for arrow in picture.arrows if arrow.target == box.id} == read - {"constants"}
+
+
+@pytest.mark.parametrize("signs", [(-1, 0), (1, 1), (1, -1), (-1, -1), (1, 0)])
+def test_truth_values_are_numbers(signs: tuple[int, int]) -> None:
+    """NumPy neither negates nor subtracts truth values, and True + True is True."""
+    a, b = signs
+    t = ag.trace(lambda xs: ag.sum([a * ag.relu(x) + b * ag.relu(x - 1.0) for x in xs]), [0.5, 2.0, 3.0, -1.0])
+    check(t)
+
+
+def test_numbers_are_written_in_full() -> None:
+    t = ag.trace(lambda x: x * 12345678.0 + 2.0**53, 3.0)
+    assert "12345678.0" in written(*prepared(t))
     check(t)
 
 

@@ -68,6 +68,14 @@ class Ratio(Recorder):
         above = [(factor, n) for factor, n in self.factors.items() if n > 0]
         return _expanded(self.k, above), {factor: -n for factor, n in self.factors.items() if n < 0}
 
+    def renamed(self, names: Mapping[int, int]) -> Ratio:
+        """Return the function with other symbols."""
+        factors = {
+            tuple(sorted((tuple(names[x] for x in reversed(monomial)), k) for monomial, k in factor)): n
+            for factor, n in self.factors.items()
+        }
+        return Ratio(self.algebra, self.k, factors)
+
     def record(self, op: Op, operands: tuple[Any, ...]) -> Ratio:
         """Apply a row: compute with arithmetic, and make a symbol of any other call."""
         xs = [self.algebra.of(x) for x in operands]
@@ -192,7 +200,7 @@ def _product(p: Polynomial, q: Polynomial) -> Polynomial:
 
 
 def _expanded(k: Fraction, powers: Iterable[tuple[Factor, int]]) -> Polynomial:
-    found: Polynomial = {(): k}
+    found: Polynomial = {(): k} if k else {}
     for factor, n in powers:
         for _ in range(n):
             found = _product(found, dict(factor))

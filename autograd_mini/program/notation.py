@@ -1,29 +1,52 @@
-r"""A vector program, written out as lines of NumPy.
+r"""A vector program as lines over matrices.
 
-This room owns how results stand as matrices, and what these are called. A matrix has a neuron in each row
-and an example in each column where labels such as $z_j^{[l](i)}$ say so; else it stands so that few products
-need a transpose. Names come from labels where these agree: $z_1^{[1](3)}$ and its like are Z1. It must not
-know how programs are run.
+This module owns how results stand as matrices, and their names. A matrix has a neuron in each row and an example in
+each column where labels such as $z_j^{[l](i)}$ say so; else it stands so that few products need a transpose. Names
+come from labels where these agree: $z_1^{[1](3)}$ and its like are Z1. It must not know how programs are run.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from keyword import kwlist
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
 import numpy as np
 
-from ..ops import OPS, Level, Op, add, mul
-from ..printing import Code, Label, format_number
+from ..ops import OPS, Op, add, mul, sub
+from ..printing import Label
 from ..structure import Structure
 from ..traces import Trace
 from .lift import Program, grid
+from .terms import (
+    Assignment,
+    Call,
+    Elementwise,
+    Gathered,
+    MatMul,
+    Matrix,
+    Naming,
+    Number,
+    Product,
+    Reshape,
+    Slice,
+    Sum,
+    Summed,
+    Term,
+    Transpose,
+    cost,
+    is_gathered,
+    number,
+    shape_of,
+)
 
-__all__ = ["Block", "Line", "Notation", "commented", "constant", "written"]
+__all__ = ["Block", "Line", "Notation", "written"]
 
 FEW = 4  # terms that are written one by one
+RESERVED = {*kwlist, *OPS, *"sum dot ones zeros empty inf nan gathered constants take scattered".split()}
 
 
 class Block(NamedTuple):
@@ -38,9 +61,14 @@ class Block(NamedTuple):
         rows, columns = self.slots.shape
         return rows, columns
 
+    @property
+    def matrix(self) -> Matrix:
+        """Return it as a term."""
+        return Matrix(self.name, self.shape)
+
 
 class Line(NamedTuple):
-    """An instruction on matrices, with the slots that its operands read.
+    """An instruction on matrices: the slots that its operands read, and the term that is written.
 
     Of a product they are the two matrices, and what is added to it. Else they have the shape of the results,
     and of a sum, or a dot that is no product of matrices, the terms as a third axis.
@@ -50,6 +78,7 @@ class Line(NamedTuple):
     kind: str  # "row", "product", "dot", "sum" or "take"
     op: Op | None
     operands: list[Any]
+    term: Term
 
 
 class _Step(NamedTuple):
@@ -74,27 +103,10 @@ def written(trace: Trace, program: Program) -> str:
       return v1
     """
     notation = Notation(trace, program)
-    pairs = zip(notation.lines, notation.texts, strict=True)
-    lines = [commented(f"{line.block.name} = {text}", line.block) for line, text in pairs]
+    lines = [str(Assignment(line.block.matrix, line.term)) for line in notation.lines]
     n = len(program.instructions)
     head = f"{program.name}: {program.equations:,} equations, {n} instruction{'s' * (n != 1)}"
     return "\n".join([head, *notation.givens(), *lines, f"  return {notation.returned()}"])
-
-
-def commented(text: str, block: Block, remark: str = "") -> str:
-    """Return a line with the shape of its matrix, and a remark, as a comment.
-
-    >>> commented("b1 = Z1 @ A1", Block("b1", np.zeros((3, 1))))
-    '  b1 = Z1 @ A1  # 3×1'
-    """
-    rows, columns = block.shape
-    remarks = [f"{rows}×{columns}"] * (rows * columns > 1) + [remark] * bool(remark)
-    return f"  {text}{'  # ' * bool(remarks)}{', '.join(remarks)}"
-
-
-def constant(x: float) -> str:
-    """Write a number in full, as Python reads it."""
-    return format_number(x) if x.is_integer() else repr(x)
 
 
 class Notation:
@@ -105,18 +117,8 @@ class Notation:
         self.constants: dict[str, Any] = {}  # those that are matrices
         self.blocks: list[Block] = []
         self.place = np.full((3, program.size), -1)  # of each slot its block, and its row and column there
-        self.names = {
-            *kwlist,
-            *OPS,
-            "sum",
-            "dot",
-            "ones",
-            "zeros",
-            "empty",
-            "gathered",
-            "take",
-            "scattered",
-        }  # that are taken
+        templates = "".join(i.op.text.template for i in program.instructions if i.op is not None)
+        self.names = RESERVED | {*re.findall(r"(?<![<\w])[^\W\d]\w*", templates)}  # that are taken: also by own rows
         named = zip(program.slots.tolist(), trace.names, strict=True)
         self.labels = {slot: name for slot, name in named if slot >= 0}
         self.origin = np.arange(program.size)  # of a slot that is a copy
@@ -124,8 +126,9 @@ class Notation:
         for part in trace.into.parts:
             self.inputs += [self._block(slots) for slots in _inputs(part, trace.inputs, first)]
             first += part.size
-        self.lines = [self._line(step) for step in self._steps()]
-        self.texts = [self._written(line.kind, line.op, line.operands, name=True) for line in self.lines]
+        lines = [self._line(step) for step in self._with_biases(self._steps())]
+        # Constants get their names after the results.
+        self.lines = [x._replace(term=self._term(x.kind, x.op, x.operands, self.constant)) for x in lines]
 
     def _block(self, slots: Any) -> Block:
         """Name a matrix, and remember where its slots are."""
@@ -141,6 +144,7 @@ class Notation:
 
     def name(self, name: str, number: int = 0) -> str:
         """Return a name that is not taken, and take it: with a number if it is, or from a number on."""
+        name = normalize("NFKC", name)  # as Python reads names
         found = f"{name}{number or ''}"
         while found in self.names:
             number = max(number, 1) + 1
@@ -148,8 +152,8 @@ class Notation:
         self.names.add(found)
         return found
 
-    def _steps(self) -> Iterator[_Step]:
-        """Give the instructions with all slots spelled out: without copies, a dot and its bias in one."""
+    def _steps(self) -> list[_Step]:
+        """Return the instructions with all slots spelled out, without copies."""
         steps: list[_Step] = []
         for i in self.program.instructions:
             if i.kind == "gather":
@@ -163,42 +167,43 @@ class Notation:
             operands = [self.origin[slots].reshape(i.count, -1) for slots in read]
             operands[2:] = [slots[:, :1] for slots in operands[2:]]  # what a dot begins with is one number
             steps.append(_Step(i.kind, i.op, np.arange(i.start, i.start + i.count), operands))
+        return steps
+
+    def _with_biases(self, steps: list[_Step]) -> Iterator[_Step]:
+        """Yield steps: one for a dot and the addition of a bias, if nothing else uses the dot."""
         kept = [self.program.slots[z] for z in self.trace.outputs if isinstance(z, int)]
         uses = np.zeros(self.program.size, dtype=int)
-        np.add.at(uses, self.origin[kept], 1)
-        for step in steps:
-            for slots in step.operands:
-                np.add.at(uses, slots, 1)
+        for slots in (self.origin[kept], *(slots for step in steps for slots in step.operands)):
+            np.add.at(uses, slots, 1)
         dots = {tuple(s.out): s for s in steps if s.kind == "dot" and len(s.operands) == 2 and (uses[s.out] == 1).all()}
-        merged: dict[int, _Step] = {}
+        merged: dict[int, _Step | None] = {}
         for step in steps:
             for own, other in (step.operands, step.operands[::-1]) if step.op is add else ():
                 dot = dots.pop(tuple(np.sort(own[:, 0])), None)
                 if dot is not None:
-                    order = own[:, 0] - dot.out[0]
-                    merged[int(dot.out[0])] = dot
-                    merged[int(step.out[0])] = _Step("dot", None, step.out, [*(x[order] for x in dot.operands), other])
+                    factors = [x[own[:, 0] - dot.out[0]] for x in dot.operands]
+                    merged[int(dot.out[0])] = None
+                    merged[int(step.out[0])] = _Step("dot", None, step.out, [*factors, other])
                     break
-        for step in steps:
-            found = merged.get(int(step.out[0]), step)
-            if found is not step or int(step.out[0]) not in merged:
-                yield found
+        yield from (found for step in steps if (found := merged.get(int(step.out[0]), step)) is not None)
 
     def _line(self, step: _Step) -> Line:
         """Let a step's results stand so that its line is simple."""
-        best: tuple[int, Any, str, list[Any]] | None = None
+        best: tuple[int, Any, str, list[Any], Term] | None = None
         for order in self._orders(step):
             for kind, operands in _readings(step, order):
-                text = self._written(kind, step.op, operands, name=False)
-                cost = text.count(".T") + 3 * (kind == "dot") + 3 * text.count(".reshape") + 99 * text.count("gathered")
-                if best is None or cost < best[0]:
-                    best = cost, order, kind, operands
+                term = self._term(kind, step.op, operands, _unnamed)
+                found = cost(term) + 3 * (kind == "dot")
+                if best is None or found < best[0]:
+                    best = found, order, kind, operands, term
+            if best is not None and not best[0]:
+                break  # no line is simpler
         assert best is not None
-        _, order, kind, operands = best
-        return Line(self._block(step.out[order]), kind, step.op, operands)
+        _, order, kind, operands, term = best
+        return Line(self._block(step.out[order]), kind, step.op, operands, term)
 
     def _orders(self, step: _Step) -> Iterator[Any]:
-        """Give ways for results to stand: by labels, as an operand stands, by a dot's factors, in a column or row."""
+        """Yield ways for results to stand: by labels, as an operand stands, by a dot's factors, in a column or row."""
         n = len(step.out)
         by_label = _by_label([self.labels.get(slot, "") for slot in step.out])
         if by_label is not None:
@@ -209,47 +214,46 @@ class Notation:
                 order = _grid(place[1], place[2])
                 if order is not None:
                     yield order
-        first, last = (
-            np.unique(x, axis=0, return_inverse=True)[1].ravel() for x in (step.operands[0], step.operands[-1])
-        )
-        if step.kind == "dot":
-            last = np.unique(step.operands[1], axis=0, return_inverse=True)[1].ravel()
-        order = _grid(first, last)
+        factors = step.operands[0], step.operands[1 if step.kind == "dot" else -1]
+        order = _grid(*(np.unique(x, axis=0, return_inverse=True)[1].ravel() for x in factors))
         if order is not None:
             yield from (order, order.T)
         yield from (np.arange(n)[:, None], np.arange(n)[None])
 
-    def view(self, slots: Any) -> str | None:
-        """Write a matrix of slots as a part of one block, None where it is none; equal rows or columns are one."""
+    # What a line reads, as terms.
+
+    def view(self, slots: Any) -> Term | None:
+        """Return the term of a part of one block, None where it is none; equal rows or columns are one."""
         slots = slots[:, :1] if (slots == slots[:, :1]).all() else slots
         slots = slots[:1] if (slots == slots[:1]).all() else slots
         place, row, column = self.place[:, slots]
         k = int(place[0, 0])
         if k < 0 or (place != k).any():
             return None
-        block = self.blocks[k]
-        for transposed in (False, True):
-            if transposed:
-                row, column = row.T, column.T
-            if (row == row[:, :1]).all() and (column == column[:1]).all():
-                parts = [_slice(row[:, 0], block.shape[0]), _slice(column[0], block.shape[1])]
-                if all(parts):
-                    index = f"[{', '.join(parts if parts[1] != ':' else parts[:1])}]" if parts != [":", ":"] else ""
-                    return block.name + index + ".T" * transposed
-        flat = self.place[1, slots.ravel()]
-        if block.shape[1] == 1 and (np.diff(flat) == 1).all():
-            return f"{block.name}[{flat[0]}:{flat[-1] + 1}].reshape{slots.shape}"
+        matrix = self.blocks[k].matrix
+        for turned, (rows, columns) in ((False, (row, column)), (True, (row.T, column.T))):
+            if (rows == rows[:, :1]).all() and (columns == columns[:1]).all():
+                parts = [_range(x, n) for x, n in zip((rows[:, 0], columns[0]), matrix.shape, strict=True)]
+                if None not in parts:
+                    index = tuple(None if x == range(n) else x for x, n in zip(parts, matrix.shape, strict=True))
+                    part = matrix if index == (None, None) else Slice(matrix, index if index[1] else index[:1])
+                    return Transpose(part) if turned else part
+        flat = self.place[1, slots.ravel()].tolist()
+        if matrix.shape[1] == 1 and flat == [*range(flat[0], flat[-1] + 1)]:
+            return Reshape(Slice(matrix, (range(flat[0], flat[-1] + 1),)), slots.shape)
         return None
 
-    def matrix(self, numbers: Any, letter: str) -> tuple[str, str]:
-        """Return the name of a matrix of constants, and how it is read, such as `{}.T`; a new one gets a letter."""
-        for name, there in self.constants.items():
-            for how, array in (("{}", there), ("{}.T", there.T), ("(1 - {})", 1.0 - there)):
+    def constant(self, numbers: Any, letter: str) -> Term:
+        """Return the term that reads a matrix of constants: a known one, its transpose, 1 less it, or a new one."""
+        for name, known in self.constants.items():
+            matrix = Matrix(name, known.shape)
+            less = Elementwise(sub, (Number(1.0), matrix))
+            for term, array in ((matrix, known), (Transpose(matrix), known.T), (less, 1.0 - known)):
                 if np.array_equal(array, numbers):
-                    return name, how
+                    return term
         name = self.name(letter if numbers.shape[1] > 1 else letter.lower())
         self.constants[name] = numbers
-        return name, "{}"
+        return Matrix(name, numbers.shape)
 
     def numbers(self, slots: Any) -> Any:
         """Return the constants that slots hold, None where one is no constant."""
@@ -257,59 +261,60 @@ class Notation:
         inside = ((places >= 0) & (places < len(self.program.constants))).all()
         return self.program.constants[places] if inside else None
 
-    def read(self, slots: Any, letter: str = "Y", name: bool = True) -> Code:
-        """Write what an operand reads; constants are a number, or a matrix, which gets a letter for its name.
+    def read(self, slots: Any, naming: Naming) -> Term:
+        """Return what is read; it may have fewer rows or columns if these are equal."""
+        numbers = self.numbers(slots)
+        if numbers is None:
+            return self.view(slots) or self._gathered([slots], slots.shape)
+        return Number(float(numbers.flat[0])) if (numbers == numbers.flat[0]).all() else naming(numbers, "Y")
 
-        It may have less rows or columns if these are equal; not for the letter X, which a factor of a product has.
-        """
+    def factor(self, slots: Any, naming: Naming) -> Term:
+        """Return what a product of matrices reads, with all rows and columns."""
         numbers = self.numbers(slots)
         if numbers is not None:
-            if letter != "X" and (numbers == numbers.flat[0]).all():
-                x = float(numbers.flat[0])
-                return Code(constant(x), Level.SUM if x < 0 else Level.ATOM)
-            if not name:
-                return Code(letter)
-            known, how = self.matrix(numbers, letter)
-            return Code(how.format(known))
-        found = None if letter == "X" and not _full([slots]) else self.view(slots)
-        return Code(found or f"gathered({', '.join(self._sources([slots]))})")
+            return naming(numbers, "X")
+        found = self.view(slots)
+        return found if found and shape_of(found) == slots.shape else self._gathered([slots], slots.shape)
 
-    def _written(self, kind: str, op: Op | None, operands: list[Any], name: bool) -> str:
+    def _term(self, kind: str, op: Op | None, operands: list[Any], naming: Naming) -> Term:
+        """Return the right side of a line."""
         if kind == "row" and op is not None:
-            written = str(Code.write(op, [self.read(x, name=name) for x in operands]))
-            return written if _full(operands) else f"gathered({written})"
-        if kind == "product":
-            left, right = (self.read(x, "X", name) for x in operands[:2])
-            return " + ".join([f"{left} @ {right}", *(str(self.read(x, name=name)) for x in operands[2:])])
+            return _whole(Elementwise(op, tuple(self.read(x, naming) for x in operands)), operands[0].shape)
         if kind == "take":
-            table, at = (", ".join(self._sources([x])) for x in operands)
-            return f"take({table}, {at})"
-        factors = operands[:2] if kind == "dot" else operands[:1]
+            sources = (source for x in operands for source in self._sources([x]))
+            return Call("take", tuple(sources), operands[0].shape[:2])
+        factors = operands[:2] if kind in {"product", "dot"} else operands[:1]
+        added = [self.read(x, naming) for x in operands[len(factors) :]]
+        if kind == "product":
+            return Sum.of(MatMul(*(self.factor(x, naming) for x in factors)), *added)
+        return Sum.of(*self._summed(kind, factors, naming), *added)
+
+    def _summed(self, kind: str, factors: list[Any], naming: Naming) -> list[Term]:
+        """Return the terms of sums of products, whose factors have a third axis: one sum, or few terms one by one."""
         rows, columns, terms = factors[0].shape
-        if rows == columns == 1:  # in the order of a block, if it is the sum of all of one
-            order = _grid(*self.place[1:, factors[0][0, 0]])
-            order = np.arange(terms)[None] if order is None else order
-            summed, options = [x[0, 0][order] for x in factors], ""
-        elif columns == 1:
-            summed, options = [x[:, 0] for x in factors], ", axis=1, keepdims=True"
-        else:
-            summed, options = [x[0].T for x in factors], ", axis=0, keepdims=True"
         spread = min(rows, columns) > 1
-        if terms <= FEW and (spread or "gathered" in self._product(summed, name=False)):
-            found = " + ".join(self._product([x[..., j] for x in factors], name) for j in range(terms))
-        elif spread:
-            found = f"{kind}(gathered({', '.join(self._sources(factors))}))"
+        axis = None if rows == columns == 1 else 1 if columns == 1 else 0
+        if axis is None:  # in the order of a block, if it is the sum of all of one
+            order = _grid(*self.place[1:, factors[0][0, 0]])
+            summed = [x[0, 0][np.arange(terms)[None] if order is None else order] for x in factors]
         else:
-            found = f"sum({self._product(summed, name)}{options})"
-        return " + ".join([found, *(str(self.read(x, name=name)) for x in operands[2:])])
+            summed = [x[:, 0] if axis else x[0].T for x in factors]
+        if terms <= FEW and (spread or is_gathered(self._product(summed, _unnamed))):
+            return [self._product([x[..., j] for x in factors], naming) for j in range(terms)]
+        if spread:
+            return [Call(kind, (self._gathered(factors, (rows, columns)),), (rows, columns))]
+        return [Summed(self._product(summed, naming), axis, keepdims=axis is not None)]
 
-    def _product(self, factors: list[Any], name: bool) -> str:
-        written = " * ".join(str(self.read(x, name=name)) for x in factors)
-        return written if _full(factors) else f"gathered({written})"
+    def _product(self, factors: list[Any], naming: Naming) -> Term:
+        read = tuple(self.read(x, naming) for x in factors)
+        return _whole(Product(Fraction(1), read) if len(read) > 1 else read[0], factors[0].shape)
 
-    def _sources(self, factors: list[Any]) -> list[str]:
-        numbers = dict.fromkeys(k for x in factors for k in self.place[0, x.ravel()].tolist())
-        return [self.blocks[k].name if k >= 0 else "constants" for k in numbers]
+    def _gathered(self, parts: list[Any], shape: tuple[int, int]) -> Term:
+        return Gathered(tuple(self._sources(parts)), shape)
+
+    def _sources(self, parts: list[Any]) -> list[Matrix]:
+        numbers = dict.fromkeys(k for x in parts for k in self.place[0, x.ravel()].tolist())
+        return [self.blocks[k].matrix if k >= 0 else Matrix("constants", (0, 0)) for k in numbers]
 
     def givens(self) -> list[str]:
         """Return comments with the shapes of what must be there: the inputs and the matrices of constants."""
@@ -324,21 +329,31 @@ class Notation:
         ]
 
     def returned(self) -> str:
-        """Write the outputs: whole blocks by their names, others one by one."""
+        """Return the outputs as text: whole blocks by their names, others one by one."""
         slots = np.array([self.origin[self.program.slots[z]] if isinstance(z, int) else -1 for z in self.trace.outputs])
         if slots.size and slots[0] >= 0:
             block = self.blocks[self.place[0, slots[0]]]
             if np.array_equal(slots, block.slots.ravel()):
                 return str(block.name)
         texts = [
-            self.read(np.array([[slot]])) if isinstance(z, int) else constant(z)
+            str(self.read(np.array([[slot]]), self.constant)) if isinstance(z, int) else number(z)
             for slot, z in zip(slots[:8], self.trace.outputs, strict=False)
         ]
-        return ", ".join(map(str, texts)) + f", … ({slots.size} numbers)" * (slots.size > 8)
+        return ", ".join(texts) + f", … ({slots.size} numbers)" * (slots.size > 8)
+
+
+def _unnamed(numbers: Any, letter: str) -> Term:
+    """Return a matrix of constants before it has a name."""
+    return Matrix(letter, numbers.shape)
+
+
+def _whole(term: Term, shape: tuple[int, int]) -> Term:
+    """Return a term that gathers its numbers if it has less rows or columns than it should have."""
+    return term if shape_of(term) == shape else Gathered((term,), shape)
 
 
 def _readings(step: _Step, order: Any) -> Iterator[tuple[str, list[Any]]]:
-    """Give the ways to read a step whose results stand in an order: as a product of matrices, or place by place."""
+    """Yield the ways to read a step whose results stand in an order: as a product of matrices, or place by place."""
     read = [slots[order] for slots in step.operands]
     shared = all(len(np.unique(slots)) < order.size for slots in step.operands)
     if step.kind == "dot" or (step.op is mul and shared):
@@ -351,20 +366,13 @@ def _readings(step: _Step, order: Any) -> Iterator[tuple[str, list[Any]]]:
         yield step.kind, [*read[:2], *(slots[..., 0] for slots in read[2:])]
 
 
-def _full(operands: list[Any]) -> bool:
-    """Say whether what is computed with operands, of which each may have equal rows or columns, has all of them."""
-    return all(operands[0].shape[axis] == 1 or any((x != x.take([0], axis)).any() for x in operands) for axis in (0, 1))
-
-
-def _slice(places: Any, size: int) -> str:
-    """Write places in the rows or columns of a block as a slice, "" if there is none; the only one stands for all."""
-    steps = set(np.diff(places).tolist())
-    if size == 1 or (len(places) == size and steps <= {1} and places[0] == 0):
-        return ":"
-    if len(places) > 1 and (len(steps) > 1 or min(steps) < 1):
-        return ""
-    step = steps.pop() if steps else 1
-    return f"{places[0]}:{places[-1] + 1}" + f":{step}" * (step > 1)
+def _range(places: Any, size: int) -> range | None:
+    """Return places along an axis of a block as a range, None if they are none; the only one stands for all."""
+    if size == 1:
+        return range(1)
+    first, *others = places.tolist()
+    found = range(first, first + 1) if not others else range(first, places[-1] + 1, max(others[0] - first, 1))
+    return found if [*found] == places.tolist() else None
 
 
 def _grid(rows: Any, columns: Any) -> Any:
@@ -423,7 +431,7 @@ def _common(labels: list[str]) -> str:
 
 
 def _inputs(structure: Structure, labels: Sequence[str], first: int) -> Iterator[Any]:
-    """Give the inputs as matrices: arrays as they are, lists by labels, and else in a column."""
+    """Yield the inputs as matrices: arrays as they are, lists by labels, and else in a column."""
     places = range(first, first + structure.size)
     numbers = np.array(places)
     own = [labels[k] for k in places]

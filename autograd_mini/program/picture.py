@@ -1,12 +1,10 @@
 """The picture of a vector program.
 
-This room owns what a program's picture shows: a box for each matrix, with the line that makes it and its shape. It
-must not know how lines are written.
+This module owns what a program's picture shows: a box for each matrix, with the line that makes it and its shape, and
+an arrow from each matrix that the line reads. It must not know how lines are written.
 """
 
 from __future__ import annotations
-
-import re
 
 from ..pictures.drawing import Drawing
 from ..pictures.graph import DIRECTIONS
@@ -15,6 +13,7 @@ from ..pictures.typeset import Run
 from ..traces import Trace
 from .lift import Program
 from .notation import Notation
+from .terms import matrices
 
 __all__ = ["drawn"]
 
@@ -54,12 +53,11 @@ def drawn(trace: Trace, program: Program, rankdir: str = "LR") -> Drawing:
         box(block.name, "", block.shape, "parameter")
     for name, numbers in notation.constants.items():
         box(name, "", numbers.shape, "data")
-    for line, text in zip(notation.lines, notation.texts, strict=True):
+    for line in notation.lines:
         last = bool(outputs & set(line.block.slots.ravel().tolist()))
-        before = list(boxes)
-        box(line.block.name, text, line.block.shape, "output" if last else "result")
-        named = dict.fromkeys(re.findall(r"[^\W\d]\w*", text))  # the matrices that the line names
-        arrows += [Arrow(boxes[x].id, boxes[line.block.name].id, "forward") for x in named if x in before]
+        box(line.block.name, str(line.term), line.block.shape, "output" if last else "result")
+        read = (boxes[x.name].id for x in matrices(line.term) if x.name in boxes)
+        arrows += [Arrow(x, boxes[line.block.name].id, "forward") for x in read]
     title = f"Vector program of {program.name}"
     return Drawing(Picture(title, tuple(boxes.values()), tuple(arrows), rankdir=rankdir, slopes="none"))
 
