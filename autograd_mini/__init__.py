@@ -14,6 +14,7 @@ What to reach for, each with a `help` of its own:
                    expression: a graph from text; label_all: names from your variables; no_grad: numbers alone
     differentiate  v.backward(): leaves the derivatives in `.grad`; gradient: returns them as a graph
                    grad, value_and_grad, derivative, taylor, jacobian, hessian, jvp, vjp, hvp: of functions
+                   sparsity: which derivatives can be nonzero; work, eliminate: the order of the chain rule
     explain        explain: the chain rule written out; paths: one term for each path; mistakes: the wrong ways
     draw           draw: the picture, in a notebook or a file
     explore        explore: a page to step through a graph or a net; quiz: a page that asks
@@ -37,9 +38,9 @@ from typing import TYPE_CHECKING, Any
 from . import uncompiled as _uncompiled
 
 if _os.environ.get("AUTOGRAD_MINI_COMPILE") == "0":
-    _uncompiled.take_sources(__name__, "recorder", "op", "ops", "value", "edges")
+    _uncompiled.take_sources(__name__, "recorder", "op", "ops", "value", "edges", "edge_pushing", "accumulation")
 else:
-    _uncompiled.take_installed(__name__, "recorder", "op", "ops", "value", "edges")
+    _uncompiled.take_installed(__name__, "recorder", "op", "ops", "value", "edges", "edge_pushing", "accumulation")
 
 from .check import GradientError as GradientError, audit as audit, check_grads as check_grads
 from .derivation import Explanation as Explanation, explain as explain
@@ -49,6 +50,7 @@ from .diagnosis import (
     blame as blame,
     detect_anomaly as detect_anomaly,
 )
+from .elimination import Elimination as Elimination, Work as Work, eliminate as eliminate, work as work
 from .folding import unfold as unfold
 from .formulas import ExpressionError as ExpressionError, expression as expression, label_all as label_all
 from .functions import (
@@ -142,6 +144,8 @@ from .ops import (
     xlogy as xlogy,
 )
 from .routes import Path as Path, Paths as Paths, paths as paths
+from .sparse import Pattern as Pattern, SparseMatrix as SparseMatrix
+from .sparsity import sparsity as sparsity, sparsity_graph as sparsity_graph
 from .structure import register_container as register_container
 from .tracer import TraceWarning as TraceWarning
 from .traces import (
@@ -194,6 +198,7 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "BranchError",
     "BranchWarning",
     "Drawing",
+    "Elimination",
     "Explanation",
     "Explorer",
     "ExpressionError",
@@ -204,10 +209,13 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "Op",
     "Path",
     "Paths",
+    "Pattern",
+    "SparseMatrix",
     "StaleGraphError",
     "Trace",
     "TraceWarning",
     "Value",
+    "Work",
     "amax",
     "amin",
     "audit",
@@ -220,6 +228,7 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "detect_anomaly",
     "dot",
     "draw",
+    "eliminate",
     "explain",
     "explore",
     "expression",
@@ -244,6 +253,8 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "register_container",
     "render_with",
     "softmax",
+    "sparsity",
+    "sparsity_graph",
     "std",
     "taylor",
     "topological_order",
@@ -253,6 +264,7 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "value_and_grad",
     "var",
     "vjp",
+    "work",
     *(name for name in OPS if name not in ("abs", "pow", "round")),
 ]
 

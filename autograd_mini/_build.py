@@ -27,6 +27,9 @@ DIRECTIVES = {
     "autograd_mini.ops": {**COMMON, "annotation_typing": False},
     "autograd_mini.value": {**COMMON, "cdivision": True, "cpow": True},
     "autograd_mini.edges": COMMON,
+    # Loops over all nodes of a graph, as they stand.
+    "autograd_mini.edge_pushing": {**COMMON, "annotation_typing": False},
+    "autograd_mini.accumulation": {**COMMON, "annotation_typing": False},
     # What is done at every call of a compiled function, as it stands.
     **{
         f"autograd_mini.program.{name}": {**COMMON, "annotation_typing": False}

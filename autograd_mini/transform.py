@@ -20,11 +20,15 @@ from math import factorial
 from operator import attrgetter, index
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, SupportsFloat, TypeVar, cast, overload
 
+from .accumulation import Order, jacobian_rows
+from .arrangement import arranged
+from .edge_pushing import local_derivative, second_derivatives
 from .edges import Edge, leading_to, pull
 from .given import require_function
 from .ops import identity, number, stop_gradient
 from .series import Series
-from .structure import LEAF, Structure, array, flatten, holds, map_leaves
+from .sparse import SparseMatrix, csc_array, mirrored, require_scipy
+from .structure import LEAF, Structure, flatten, holds, map_leaves
 from .value import (
     Number,
     Value,
@@ -60,6 +64,7 @@ if TYPE_CHECKING:
 Mode = Literal["fwd", "rev"]
 P = ParamSpec("P")
 X = TypeVar("X")
+_ORDERS: dict[Mode | None, Order] = {"fwd": "forward", "rev": "reverse"}
 MAX_NESTED = 4  # the order up to which gradients of gradients take no longer than a few runs of the function
 
 
@@ -121,26 +126,16 @@ def _is_zero(seed: Number) -> bool:
 
 def _rule(edge: Edge) -> Number:
     """Return the local derivative as its rule computes it on the nodes."""
-    node, i = edge.user, edge.operand
+    node = edge.user
     assert node.op is not None
-    rule, operands = node.op.rules[i], node.operands
-    slope: Number
-    try:
-        slope = rule(*operands, node)
-    except (ArithmeticError, ValueError):  # a plain number at a pole: as a node it has a limit
-        slope = rule(*[x if isinstance(x, Value) else Value(x) for x in operands], node)
-    except TypeError:  # it asks for numbers, as math.cos does: a row of its own, whose slope is not known (nan)
-        known = node.op.formulas[i]
-        if known is rule:
-            raise
-        slope = known(*operands, node)
+    slope: Number = local_derivative(node.op, edge.operand, node.operands, node, Value)
     return slope
 
 
 # Running a function on fresh leaves.
 
 
-class _Run:
+class Run:
     """A function's run on fresh leaves in place of its arguments, and the graph that it made."""
 
     def __init__(
@@ -314,7 +309,7 @@ def value_and_grad(
 
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        run = _Run(f, args, kwargs, argnums, has_aux)
+        run = Run(f, args, kwargs, argnums, has_aux)
         run.scalar()
         if strict:
             run.insist_on_dependence()
@@ -370,7 +365,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     (6.0, (2.0, 3.0))
     """
     require_function("vjp", f)
-    run = _Run(f, primals, {}, range(len(primals)))
+    run = Run(f, primals, {}, range(len(primals)))
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         seeds = _matched(cotangent, run.out_structure, f"vjp of {run.name}: the cotangent")
@@ -388,7 +383,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
     (6.0, 2.0, 3.0)
     """
     require_function("linearize", f)
-    run = _Run(f, primals, {}, range(len(primals)))
+    run = Run(f, primals, {}, range(len(primals)))
 
     def pushforward(*tangents: Any) -> Any:
         seeds = _matched(tangents, run.structure, f"jvp of {run.name}: the tangents")
@@ -412,7 +407,12 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
 
 
 def jacobian(
-    f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, mode: Mode | None = None, strict: bool = False
+    f: Callable[P, Any],
+    argnums: int | Sequence[int] = 0,
+    *,
+    mode: Mode | None = None,
+    strict: bool = False,
+    sparse: bool = False,
 ) -> Derived[P]:
     r"""Return the function that gives all $\partial z_i / \partial x_j$.
 
@@ -420,69 +420,82 @@ def jacobian(
     argument; an array of shape s in an array of shape t gives an array of shape s + t.
 
     Args:
-        mode: "fwd" walks once for each input, "rev" once for each output; without it, whichever
-            is fewer.
+        mode: "fwd" walks once for each input, "rev" once for each output; without it, whichever is fewer.
+        sparse: return a `scipy.sparse.csc_array` of shape (number of outputs, number of inputs), both counted from left
+            to right through nested structures. It has the entries that the graph's edges lead to, those that are 0 in
+            numbers too. The graph is walked once, forward, in reverse or in Markowitz's order: without `mode` in an
+            order that takes at most two multiplications for each edge, or twice those of the best; `work` counts
+            them. Where results are Values it is a `SparseMatrix`.
 
     Raises:
         ValueError: `mode` is another.
+        ImportError: `sparse`, and SciPy is missing.
 
     >>> jacobian(lambda x: [x[0] * x[1], x[0] ** 2])([3.0, 2.0])
     [[2.0, 3.0], [6.0, 0.0]]
+    >>> J = jacobian(lambda x: [x[0] * x[1], x[0] ** 2], sparse=True)([3.0, 2.0])
+    >>> J.nnz, J.toarray().tolist()
+    (3, [[2.0, 3.0], [6.0, 0.0]])
     """
     require_function("jacobian", f)
     if mode not in (None, "fwd", "rev"):
         raise ValueError(f'jacobian: mode must be "fwd", "rev" or None, not {mode!r}')
+    if sparse:
+        require_scipy("jacobian with sparse=True")
 
     @functools.wraps(f)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> Any:
-        run = _Run(f, args, kwargs, argnums)
+        run = Run(f, args, kwargs, argnums)
         if strict:
             run.insist_on_dependence()
+        if sparse:
+            entries = jacobian_rows(run.outputs, run.inputs, _ORDERS.get(mode), run.graph)
+            return SparseMatrix(entries, len(run.inputs)) if run.graph else csc_array(entries, len(run.inputs))
         n, m = len(run.inputs), len(run.outputs)
         if (mode or ("fwd" if n < m else "rev")) == "fwd":
             columns = [run.linear.push([float(i == j) for i in range(n)]) for j in range(n)]
             rows = [[column[i] for column in columns] for i in range(m)]
         else:
             rows = [run.linear.pull([float(i == j) for j in range(m)]) for i in range(m)]
-        return _outer(run.out_structure, run.structure, rows)
+        return arranged(run.out_structure, run.structure, rows)
 
     return cast("Derived[P]", wrapped)
 
 
-def _outer(out: Structure, into: Structure, rows: list[list[Number]]) -> Any:
-    """Arrange a matrix, rows for outputs and columns for inputs, as a structure of structures."""
-    if out.kind == "array":
-        return _columns(out, into, rows)
-    if out.kind is None:
-        return into.rebuild(rows[0])
-    parts, start = [], 0
-    for part in out.parts:
-        parts.append(_outer(part, into, rows[start : start + part.size]))
-        start += part.size
-    return Structure(out.kind, out.keys, (LEAF,) * len(parts)).rebuild(parts)
-
-
-def _columns(out: Structure, into: Structure, rows: list[list[Number]]) -> Any:
-    """Arrange the rows of an output array, for each leaf of the input's structure."""
-    if into.kind is None or into.kind == "array":
-        return array([x for row in rows for x in row], out.keys + (into.keys if into.kind else ()))
-    parts, start = [], 0
-    for part in into.parts:
-        parts.append(_columns(out, part, [row[start : start + part.size] for row in rows]))
-        start += part.size
-    return Structure(into.kind, into.keys, (LEAF,) * len(parts)).rebuild(parts)
-
-
-def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Derived[P]:
+def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, sparse: bool = False) -> Derived[P]:
     r"""Return the function that gives all $\partial^2 f / \partial x_i \partial x_j$.
 
-    The graph of the gradient is made once, and walked once for each input.
+    The graph of the gradient is made once, and walked once for each input; with `sparse` the graph of f is walked once,
+    and second derivatives are pushed along its edges (Gower and Mello, 2012).
+
+    Args:
+        sparse: return a symmetric `scipy.sparse.csc_array` of shape (n, n), for n numbers counted from left to right
+            through nested structures. It has the entries that the graph's edges lead to, those that are 0 in numbers
+            too. Where results are Values it is a `SparseMatrix`.
+
+    Raises:
+        TypeError: the output is not one number.
+        ImportError: `sparse`, and SciPy is missing.
 
     >>> hessian(lambda x: x[0] ** 2 * x[1])([3.0, 2.0])
     [[4.0, 6.0], [6.0, 0.0]]
+    >>> H = hessian(lambda x: x[0] ** 2 * x[1], sparse=True)([3.0, 2.0])
+    >>> H.nnz, H.toarray().tolist()
+    (3, [[4.0, 6.0], [6.0, 0.0]])
     """
     require_function("hessian", f)
-    return jacobian(grad(f, argnums), argnums)
+    if not sparse:
+        return jacobian(grad(f, argnums), argnums)
+    require_scipy("hessian with sparse=True")
+
+    @functools.wraps(f)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> Any:
+        run = Run(f, args, kwargs, argnums)
+        run.scalar()
+        lower, n = second_derivatives(run.outputs, run.inputs, run.graph), len(run.inputs)
+        return SparseMatrix(mirrored(lower), n) if run.graph else csc_array(lower, n, symmetric=True)
+
+    return cast("Derived[P]", wrapped)
 
 
 def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -514,7 +527,7 @@ def taylor(f: Callable[[Any], Any], x: Any, order: int) -> list[Any]:
     _require_order("taylor", f, order)
     if not is_traced():
         with suppress(ArithmeticError, ValueError, TypeError):
-            return _taylor(_Run(f, (x,), {}, 0), order)
+            return _taylor(Run(f, (x,), {}, 0), order)
     # Where a series divides by 0 its rules may still have limits, so that nested gradients answer, of which each costs
     # some times the one before. A trace may be run there.
     coefficients = []
@@ -524,7 +537,7 @@ def taylor(f: Callable[[Any], Any], x: Any, order: int) -> list[Any]:
         nested = grad(nested)
     if order > MAX_NESTED:
         with recording_limits():
-            more = _taylor(_Run(f, (x if isinstance(x, Value) else Value(x),), {}, 0), order)[MAX_NESTED + 1 :]
+            more = _taylor(Run(f, (x if isinstance(x, Value) else Value(x),), {}, 0), order)[MAX_NESTED + 1 :]
         plain = not isinstance(x, Value) and not is_traced() and not is_differentiating()
         coefficients += [primal(c) if plain and isinstance(c, Value) else c for c in more]
     return coefficients
@@ -537,7 +550,7 @@ def _require_order(what: str, f: Callable[[Any], Any], order: object) -> None:
         raise ValueError(f"{what} of {name}: the order must be a whole number from 0, not {order!r}")
 
 
-def _taylor(run: _Run, order: int) -> list[Number]:
+def _taylor(run: Run, order: int) -> list[Number]:
     if run.structure != LEAF:
         raise TypeError(f"taylor of {run.name}: the argument must be a number, not {run.structure}")
     run.scalar()

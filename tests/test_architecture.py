@@ -39,6 +39,7 @@ THIRD_PARTY = {
     "pictures.dot": {"graphviz"},
     "pictures.drawing": {"graphviz"},
     "pictures.render": {"pygraphviz"},
+    "sparse": {"numpy", "scipy"},
     "structure": {"numpy"},
     "nn.optimizers": {"scipy"},
     "nn.plots": {"matplotlib"},

@@ -11,6 +11,7 @@ import first_calls
 import numpy as np
 import programs
 import pytest
+import sparse
 from engines import Plain
 from gpt import GPT, Adam, Functions, names, tokens, train
 
@@ -120,3 +121,20 @@ def test_a_table_has_every_peer(capsys: pytest.CaptureFixture[str], monkeypatch:
     assert all(line.strip().startswith(peer) for line, peer in zip(lines, work, strict=True))
     assert lines[0].endswith("1.00")
     assert "ready" in ready
+
+
+@pytest.mark.parametrize("peer", sparse.PEERS)
+def test_peers_find_the_same_sparse_matrices(peer: str) -> None:
+    if peer in ("CasADi", "asdex"):
+        pytest.importorskip(peer.lower())
+    theirs, here = sparse.PEERS[peer](scale=20), sparse.ours(scale=20)
+    for title, work in theirs.items():
+        if "10,000" in title or "again" in title:
+            continue
+        found, expected = work(), here[title]()
+        assert expected.nnz < expected.shape[0] * 6
+        if peer == "ours by colouring":  # sums of columns that share no row
+            assert found.sum(axis=0) == pytest.approx(expected.sum(axis=1))
+            continue
+        dense = np.asarray(found.todense())
+        assert dense == pytest.approx(expected.toarray(), rel=1e-9, abs=1e-9)

@@ -1,0 +1,202 @@
+r"""The Jacobian of a graph by the elimination of its nodes, in any order.
+
+This module owns the local derivatives of a graph as numbers on edges, and one step on them: a node goes, and each
+edge into it, times each edge out of it, is a new edge or adds to one. When inputs and outputs alone are left, the edges
+are the Jacobian. From the inputs on, the order is that of forward mode; from the outputs on, that of reverse mode;
+Markowitz's order removes next the node that takes the fewest products (Griewank and Walther, Evaluating Derivatives,
+2008, chapters 9 and 10). This module must not know how steps are shown.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from math import inf
+from typing import Any, Literal, NamedTuple, get_args
+
+from .edge_pushing import Row, active_nodes, placed_edges, rules_of
+from .value import Value, recording_limits, tell_derived
+
+__all__ = ["ORDERS", "Accumulation", "LinearGraph", "Order", "Product", "accumulate", "cheapest", "jacobian_rows"]
+
+Order = Literal["reverse", "forward", "markowitz"]  # from the one that asks for the least besides
+ORDERS: tuple[Order, ...] = get_args(Order)
+
+
+class LinearGraph:
+    """The edges from inputs to outputs, with their local derivatives; nodes are known by their places.
+
+    Inputs come first, then nodes that lie on a path from an input to an output, each after its parents. With `graph`
+    local derivatives are Values, and so is all that comes of them.
+    """
+
+    def __init__(self, outputs: Sequence[Any], inputs: Sequence[Value], graph: bool = False) -> None:
+        place = active_nodes([z for z in outputs if isinstance(z, Value)], inputs)
+        self.nodes = list(place)
+        self.inputs = range(len(inputs))
+        self.edges: dict[int, Row] = {}  # into each node that is computed, by the parent
+        reached = set(self.inputs)
+        with recording_limits() if graph else nullcontext():
+            for v in range(len(inputs), len(place)):
+                state: Any = self.nodes[v]._state()
+                op, _, _, _, weights, operands = state
+                if graph:
+                    weights = rules_of(self.nodes[v], place)
+                edges = {p: x for p, x in placed_edges(op, operands, weights, place).items() if p in reached}
+                if edges:
+                    reached.add(v)
+                    self.edges[v] = edges
+        self.outputs = [place[z] if z in place and place[z] in reached else None for z in outputs]
+        leading = {v for v in self.outputs if v is not None}
+        for v in reversed(list(self.edges)):
+            if v in leading:
+                leading.update(self.edges[v])
+            else:
+                del self.edges[v]
+        for z in outputs:
+            if isinstance(z, Value):
+                tell_derived(z)
+
+    @property
+    def interior(self) -> list[int]:
+        """Return the nodes to remove: those that another node uses, inputs apart."""
+        used = {p for edges in self.edges.values() for p in edges}
+        return [v for v in self.edges if v in used]
+
+    @property
+    def size(self) -> int:
+        """Return the number of edges."""
+        return sum(map(len, self.edges.values()))
+
+
+class Product(NamedTuple):
+    """One multiplication of a step: the edge from `parent` to `user` was `before`, None for a new one."""
+
+    parent: int
+    user: int
+    before: float | None
+    outer: float
+    inner: float
+
+    @property
+    def after(self) -> float:
+        """Return the local derivative on the edge after the step."""
+        product = self.outer * self.inner
+        return product if self.before is None else self.before + product
+
+
+class Accumulation:
+    """The edges of a graph of which nodes are removed one after the other, and the work that it took."""
+
+    def __init__(self, graph: LinearGraph) -> None:
+        self.graph = graph
+        self.into = {v: dict(edges) for v, edges in graph.edges.items()}
+        self.users: dict[int, dict[int, None]] = {v: {} for v in (*graph.inputs, *self.into)}  # in the graph's order
+        for v, edges in self.into.items():
+            for p in edges:
+                self.users[p][v] = None
+        self.kept = {v for v in graph.outputs if v is not None}
+        self.multiplications = self.additions = 0
+
+    def degree(self, v: int) -> int:
+        """Return the number of multiplications that removing a node takes."""
+        return len(self.into[v]) * len(self.users[v])
+
+    def products(self, v: int) -> list[Product]:
+        """Return the multiplications that removing a node will take."""
+        return [
+            Product(p, user, self.into[user].get(p), self.into[user][v], weight)
+            for user in self.users[v]
+            for p, weight in self.into[v].items()
+        ]
+
+    def remove(self, v: int) -> None:
+        """Remove a node: its edges become edges from its parents to its users. Of an output the edges into it stay."""
+        kept = v in self.kept
+        inner = self.into[v] if kept else self.into.pop(v)
+        users, self.users[v] = self.users[v], {}
+        for user in users:
+            edges = self.into[user]
+            outer = edges.pop(v)
+            for p, weight in inner.items():
+                if p in edges:
+                    edges[p] += outer * weight
+                    self.additions += 1
+                else:
+                    edges[p] = outer * weight
+                    self.users[p][user] = None
+        self.multiplications += len(inner) * len(users)
+        if not kept:
+            for p in inner:
+                del self.users[p][v]
+
+    def in_order(self, order: Order) -> Iterator[int]:
+        """Yield the nodes to remove, of which each is removed before the next is asked for."""
+        interior = self.graph.interior
+        if order != "markowitz":
+            yield from interior if order == "forward" else reversed(interior)
+            return
+        left = set(interior)
+        degrees = {v: self.degree(v) for v in interior}
+        heap = [(degree, v) for v, degree in degrees.items()]
+        heapq.heapify(heap)
+        while heap:
+            degree, v = heapq.heappop(heap)
+            if v not in left or degree != degrees[v]:
+                continue
+            left.remove(v)
+            near = {*self.into[v], *self.users[v]} & left
+            yield v
+            for u in near:
+                degrees[u] = self.degree(u)
+                heapq.heappush(heap, (degrees[u], u))
+
+    def run(self, order: Order, most: float = inf) -> bool:
+        """Remove all nodes in an order; return False, unfinished, once it took more than `most` multiplications."""
+        for v in self.in_order(order):
+            self.remove(v)
+            if self.multiplications > most:
+                return False
+        return True
+
+    @property
+    def rows(self) -> list[Row]:
+        """Return the Jacobian, once all nodes are removed: a row for each output, by the input."""
+        n = len(self.graph.inputs)
+        return [{} if v is None else {v: 1.0} if v < n else self.into[v] for v in self.graph.outputs]
+
+
+def accumulate(graph: LinearGraph, order: Order) -> Accumulation:
+    """Remove all nodes in an order."""
+    work = Accumulation(graph)
+    work.run(order)
+    return work
+
+
+def cheapest(graph: LinearGraph) -> tuple[Order, Accumulation]:
+    """Remove all nodes in the first order of `ORDERS` that is cheap.
+
+    Each may take two multiplications for each edge of the graph; where none is done by then, four, and so on. So the
+    order takes no more than that, or than twice the multiplications of the best.
+    """
+    most = 2 * graph.size
+    while True:
+        for order in ORDERS:
+            work = Accumulation(graph)
+            if work.run(order, most):
+                return order, work
+        most *= 2
+
+
+def jacobian_rows(outputs: Sequence[Any], inputs: Sequence[Value], order: Order | None, graph: bool) -> list[Row]:
+    """Return the Jacobian, a row for each output, by the input: of numbers or, with `graph`, of Values.
+
+    Args:
+        order: of the nodes to remove; None takes a cheap one.
+    """
+    if order is None:
+        order, work = cheapest(LinearGraph(outputs, inputs))
+        if not graph:
+            return work.rows
+    return accumulate(LinearGraph(outputs, inputs, graph), order).rows

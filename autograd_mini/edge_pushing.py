@@ -1,0 +1,279 @@
+r"""All second derivatives of one number in one sweep back over its graph: edge pushing.
+
+This module owns the algorithm of Gower and Mello (A new framework for the computation of Hessians, 2012). The sweep
+keeps the first derivatives, the adjoints, and beside them a sparse symmetric map of second derivatives with respect to
+pairs of nodes. A node hands both to its parents, and adds the second partials of its own row. Entries that no edge
+leads to never exist; entries that are 0 in numbers do. Where second derivatives shall be differentiated, the same
+sweep runs on Values. This module must not know matrices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
+from functools import lru_cache
+from typing import Any
+
+from .ops import Op, Recorder, number
+from .value import Value, primal, recording_limits, tell_derived, topological_order
+
+__all__ = ["Row", "active_nodes", "local_derivative", "placed_edges", "rules_of", "second_derivatives"]
+
+Row = dict[int, Any]  # numbers, or Values, by places: second derivatives with respect to a node and others
+
+
+def second_derivatives(outputs: Sequence[Any], inputs: Sequence[Value], graph: bool = False) -> list[Row]:
+    r"""Return $\partial^2 J / \partial x_i \partial x_j$ for $j \le i$: for each input i a row, by the input j.
+
+    Args:
+        outputs: nodes, of which J is the sum; a plain number among them depends on nothing.
+        inputs: nodes none of which is computed from another.
+        graph: give Values, not numbers.
+    """
+    with recording_limits() if graph else nullcontext():
+        return _swept(outputs, inputs, graph)
+
+
+def _swept(outputs: Sequence[Any], inputs: Sequence[Value], graph: bool) -> list[Row]:
+    n = len(inputs)
+    rows: dict[int, Row] = {i: {} for i in range(n)}
+    roots = [z for z in outputs if isinstance(z, Value)]
+    place = active_nodes(roots, inputs)
+    nodes = list(place)
+    adjoints: list[Any] = [None] * len(nodes)  # None where no derivative of the output arrives
+    for root in roots:
+        if root in place:
+            adjoints[place[root]] = (adjoints[place[root]] or 0.0) + 1.0
+    for i in range(len(nodes) - 1, n - 1, -1):
+        adjoint, node = adjoints[i], nodes[i]
+        if adjoint is None:
+            continue
+        state: Any = node._state()  # one call, because most of the time goes here
+        op, result, _, _, weights, operands = state
+        if graph:
+            result, weights = node, rules_of(node, place)
+        edges = placed_edges(op, operands, weights, place)
+        if (row := rows.pop(i, None)) is not None:
+            _push(row, i, edges, rows)
+        if (pairs := _known_pairs(op) if op.composed is None else _pairs_of_many(op)) != ():
+            places = {k: place[x] for k, x in enumerate(operands) if x in place and k not in op.stops}
+            for a, b, second in _second_partials(op, pairs, operands, weights, result, places):
+                p, q = places[a], places[b]
+                _add(rows, p, q, adjoint * second if a == b or p != q else 2.0 * (adjoint * second))
+        for p, weight in edges.items():
+            before = adjoints[p]
+            adjoints[p] = adjoint * weight if before is None else before + adjoint * weight
+    for root in roots:
+        tell_derived(root)
+    return [rows[i] for i in range(n)]
+
+
+def active_nodes(outputs: Sequence[Value], inputs: Sequence[Value]) -> dict[Value, int]:
+    """Return the places of the inputs, then of the nodes that are computed from them, each after its parents."""
+    place = {x: i for i, x in enumerate(inputs)}
+    is_active = place.__contains__
+    for node in topological_order(*outputs):
+        if any(map(is_active, node.operands)) and node not in place:
+            place[node] = len(place)
+    return place
+
+
+def placed_edges(op: Op, operands: Sequence[Any], weights: Sequence[Any], place: dict[Value, int]) -> dict[int, Any]:
+    """Return the edges of a node that pass derivatives to nodes with places: the weights, by the parents' places.
+
+    A parent that is an operand twice has one edge, with the sum of both weights.
+    """
+    stops, place_of = op.stops, place.get
+    edges: dict[int, Any] = {}
+    for k, x in enumerate(operands):
+        p = place_of(x)
+        if p is not None and k not in stops:
+            edges[p] = edges[p] + weights[k] if p in edges else weights[k]
+    return edges
+
+
+def rules_of(node: Value, place: dict[Value, int]) -> list[Any]:
+    """Return the local derivatives of a node as Values where its operands have places, else 0."""
+    op: Any = node.op
+    operands = node.operands
+    return [
+        local_derivative(op, k, operands, node, Value) if x in place and k not in op.stops else 0.0
+        for k, x in enumerate(operands)
+    ]
+
+
+def local_derivative(op: Op, i: int, operands: Sequence[Any], z: Any, wrap: Callable[[float], Any]) -> Any:
+    """Return a local derivative as its rule computes it on what records; `wrap` makes such a thing of a number."""
+    rule = op.rules[i]
+    try:
+        return rule(*operands, z)
+    except (ArithmeticError, ValueError):  # a plain number at a pole: wrapped it has a limit
+        return rule(*[x if isinstance(x, Recorder) else wrap(x) for x in operands], z)
+    except TypeError:  # it asks for numbers, as math.cos does: a row of its own, whose slope is not known (nan)
+        known = op.formulas[i]
+        if known is rule:
+            raise
+        return known(*operands, z)
+
+
+def _push(row: Row, i: int, edges: dict[int, Any], rows: dict[int, Row]) -> None:
+    """Hand the second derivatives with respect to a node and others to the node's parents."""
+    square = row.pop(i, None)
+    for u, second in row.items():
+        for p, weight in edges.items():
+            _add(rows, p, u, second * weight if p != u else 2.0 * (second * weight))
+    if square is not None:
+        ends = list(edges.items())
+        for k, (p, weight) in enumerate(ends):
+            half = square * weight
+            for q, other in ends[: k + 1]:
+                _add(rows, p, q, half * other)
+
+
+def _add(rows: dict[int, Row], p: int, q: int, second: Any) -> None:
+    """Add to the second derivative with respect to two places; the row of the later one has it."""
+    if p < q:
+        p, q = q, p
+    row = rows.get(p)
+    if row is None:
+        rows[p] = {q: second}
+    else:
+        row[q] = row[q] + second if q in row else second
+
+
+# The second partials of a row, from its own rules.
+
+
+class Dual(Recorder):
+    r"""A number and its derivatives with respect to some variables: $x + \sum_k \dot x_k \varepsilon_k$.
+
+    Variables on which it does not depend have no entry. The number and the derivatives may be Values.
+
+    >>> x, y = Dual(3.0, {0: 1.0}), Dual(2.0, {1: 1.0})
+    >>> z = x * x * y
+    >>> z.x, z.slopes
+    (18.0, {0: 12.0, 1: 9.0})
+    """
+
+    __slots__ = ("slopes", "x")
+
+    def __init__(self, x: Any, slopes: Row) -> None:
+        self.x, self.slopes = x, slopes
+
+    def record(self, op: Op, operands: tuple[Any, ...]) -> Dual:
+        """Compute a row by IEEE arithmetic, with the chain rule."""
+        parts = tuple([x.x if isinstance(x, Dual) else x for x in operands])
+        graph = any(isinstance(x, Value) for x in parts)
+        if graph:
+            z = op(*parts)
+        else:
+            parts = tuple([number(op, x) for x in parts])
+            z = number(op, op.limit.function(*parts))
+        slopes: Row = {}
+        for i, operand in enumerate(operands):
+            if isinstance(operand, Dual) and operand.slopes and i not in op.stops:
+                weight = local_derivative(op, i, parts, z, Value) if graph else op.partial(i, parts, z)
+                for k, slope in operand.slopes.items():
+                    slopes[k] = slopes[k] + weight * slope if k in slopes else weight * slope
+        return Dual(z, slopes)
+
+    def __mul__(self, other: Any) -> Any:
+        if type(other) is not float:
+            return super().__mul__(other)
+        # Written out: many rules are a number times something. It equals the row.
+        return Dual(self.x * other, {k: other * slope for k, slope in self.slopes.items()})
+
+    def __rmul__(self, other: Any) -> Any:
+        return self * other if type(other) is float else super().__rmul__(other)
+
+    # A rule may branch on the number at which it is asked.
+
+    def __lt__(self, other: Any) -> bool:
+        return bool(self.x < _number_of(other))
+
+    def __le__(self, other: Any) -> bool:
+        return bool(self.x <= _number_of(other))
+
+    def __gt__(self, other: Any) -> bool:
+        return bool(self.x > _number_of(other))
+
+    def __ge__(self, other: Any) -> bool:
+        return bool(self.x >= _number_of(other))
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.x == _number_of(other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _number_of(x: Any) -> Any:
+    return x.x if isinstance(x, Dual) else x
+
+
+def _second_partials(
+    op: Op,
+    pairs: Iterable[tuple[int, int]] | None,
+    operands: Sequence[Any],
+    weights: Sequence[Any],
+    result: Any,
+    places: Iterable[int],
+) -> Iterable[tuple[int, int, Any]]:
+    """Return the second partials of a row with respect to operands that have places, for each pair of these once."""
+    if pairs is not None:
+        return [(i, k, 1.0) for i, k in pairs if i in places and k in places]
+    graph = isinstance(result, Value)
+    duals = [primal(x) if isinstance(x, Value) and not graph else x for x in operands]
+    for k in places:
+        duals[k] = Dual(duals[k], {k: 1.0})
+    z = Dual(result, {k: weights[k] for k in places})
+    found: dict[tuple[int, int], Any] = {}
+    for i in places:
+        slope = local_derivative(op, i, duals, z, _constant)
+        if isinstance(slope, Dual):
+            for k, second in slope.slopes.items():
+                found.setdefault((i, k) if i < k else (k, i), second)
+    return [(i, k, second) for (i, k), second in found.items()]
+
+
+def _constant(x: float) -> Dual:
+    return Dual(x, {})
+
+
+def _pairs_of_many(op: Op) -> tuple[tuple[int, int], ...]:
+    """Return the pairs of operands of which the second partials are 1: of dot each w and its x, else none."""
+    n = op.arity // 2 if op.name == "dot" else 0
+    return tuple(zip(range(n), range(n, 2 * n), strict=True))
+
+
+@lru_cache(1024)
+def _known_pairs(op: Op) -> tuple[tuple[int, int], ...] | None:
+    """Return the pairs of operands of which the second partials are 1, all others being 0; None for another row."""
+    symbols = [_Symbol() for _ in range(op.arity + 1)]
+    pairs: set[tuple[int, int]] = set()
+    for i, rule in enumerate(op.rules):
+        try:
+            slope = rule(*symbols)
+        except Exception:  # it asks for numbers
+            return None
+        same = [k for k in range(op.arity) if slope is symbols[k]]
+        if isinstance(slope, Recorder) and not same:
+            return None
+        pairs.update((min(i, k), max(i, k)) for k in same)
+    return tuple(pairs)
+
+
+class _Symbol(Recorder):
+    """An operand of which nothing is known; all that is computed from it is another."""
+
+    __slots__ = ()
+
+    def record(self, op: Op, operands: tuple[Any, ...]) -> _Symbol:
+        return _Symbol()
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("this number is not known")
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        raise TypeError("this number is not known")

@@ -1,0 +1,127 @@
+r"""Which derivatives can be nonzero: the structure of Jacobians and Hessians.
+
+This module owns the patterns of the derivatives of functions and graphs. It must not know how derivatives are computed:
+the places at which these have entries are the pattern.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Any, Literal
+
+from .accumulation import LinearGraph, cheapest
+from .edge_pushing import second_derivatives
+from .given import instead_of_a_value, require_function
+from .sparse import Pattern
+from .structure import Structure, flatten
+from .transform import Run
+from .value import Value, topological_order
+
+__all__ = ["ends_of", "sparsity", "sparsity_graph"]
+
+
+def sparsity(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, order: Literal[1, 2] = 1
+) -> Callable[..., Pattern]:
+    r"""Return the function that gives the places at which derivatives of f can be nonzero.
+
+    Of order 1 these are the places (i, j) with $\partial z_i / \partial x_j$; of order 2 those with
+    $\partial^2 z / \partial x_i \partial x_j$, for any output z. A place is left out where no path of edges leads from
+    the input to the output or, of order 2, where the rules of the rows on the way are linear. Values that cancel, and
+    are 0 at all numbers, have their places. The pattern is that of the run at these arguments: of the branches that
+    `if` takes there, and of the elements that are chosen there.
+
+    Args:
+        f: a function of numbers, arrays or nested structures, to such; places count numbers from left to right.
+        argnums: the argument to differentiate in, or several.
+        order: of the derivatives.
+
+    Raises:
+        ValueError: `order` is neither 1 nor 2.
+
+    >>> sparsity(lambda x: [x[0] * x[1], x[1] + x[2], x[2] ** 2])([1.0, 2.0, 3.0])
+    3 × 3, 5 of 9 can be nonzero (55.6%)
+    [⠙⠆]
+    >>> list(sparsity(lambda x: x[0] * x[1] + x[2], order=2)([1.0, 2.0, 3.0]))
+    [(0, 1), (1, 0)]
+    """
+    require_function("sparsity", f)
+    _require_order(order)
+
+    @functools.wraps(f)
+    def wrapped(*args: Any, **kwargs: Any) -> Pattern:
+        run = Run(f, args, kwargs, argnums)
+        return _pattern(run.outputs, run.inputs, order)
+
+    return wrapped
+
+
+def sparsity_graph(outputs: Any, inputs: Any = None, *, order: Literal[1, 2] = 1) -> Pattern:
+    """Return the places at which derivatives of a graph that exists can be nonzero; see `sparsity`.
+
+    Args:
+        outputs: a Value or a structure of Values.
+        inputs: nodes of the graph, one or a structure of them, none computed from another; all leaves if not given.
+        order: of the derivatives.
+
+    Raises:
+        TypeError: an output or an input is not a Value.
+        ValueError: an input is given twice, or computed from another; `order` is neither 1 nor 2.
+
+    >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+    >>> list(sparsity_graph([a * b, b + 1], [a, b]))
+    [(0, 0), (0, 1), (1, 1)]
+    """
+    _require_order(order)
+    nodes, leaves, _, _ = ends_of("sparsity_graph", outputs, inputs)
+    return _pattern(nodes, leaves, order)
+
+
+def _require_order(order: Any) -> None:
+    if order not in (1, 2):
+        raise ValueError(f"sparsity: order must be 1 or 2, not {order!r}")
+
+
+def _pattern(outputs: Sequence[Any], inputs: Sequence[Value], order: int) -> Pattern:
+    if order == 1:
+        rows = cheapest(LinearGraph(outputs, inputs))[1].rows
+        return Pattern((len(outputs), len(inputs)), tuple(tuple(sorted(row)) for row in rows))
+    whole: list[set[int]] = [set() for _ in inputs]
+    for i, row in enumerate(second_derivatives(outputs, inputs)):
+        for j in row:
+            whole[i].add(j)
+            whole[j].add(i)
+    return Pattern((len(inputs), len(inputs)), tuple(tuple(sorted(row)) for row in whole))
+
+
+def ends_of(what: str, outputs: Any, inputs: Any) -> tuple[list[Value], list[Value], Structure, Structure]:
+    """Return the outputs and the inputs of a graph, flat, and their structures; all leaves where inputs are None.
+
+    Raises:
+        TypeError: an output or an input is not a Value.
+        ValueError: an input is given twice, or computed from another.
+    """
+    nodes, out = flatten(outputs)
+    if inputs is None:
+        _require_values(what, nodes)
+        inputs = [x for x in topological_order(*nodes) if x.op is None]
+    leaves, into = flatten(inputs)
+    _require_values(what, [*nodes, *leaves])
+    given = set(leaves)
+    if len(given) != len(leaves):
+        raise ValueError(f"{what}: the same node is among the inputs twice")
+    for x in topological_order(*chain.from_iterable(x.parents for x in leaves)):
+        if x in given:
+            user = next(u for u in leaves if u.op is not None and x in topological_order(*u.parents))
+            raise ValueError(
+                f"{what}: {user.label or repr(user)} is computed from {x.label or repr(x)}: give one of them"
+            )
+    return nodes, leaves, out, into
+
+
+def _require_values(what: str, nodes: Sequence[Any]) -> None:
+    for x in nodes:
+        if not isinstance(x, Value):
+            raise TypeError(f"{what}: give Values, not {x!r} of type {type(x).__name__}{instead_of_a_value(x)}")
