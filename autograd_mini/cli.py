@@ -21,7 +21,7 @@ from .formulas import ExpressionError, expression
 from .printing import op_list, op_table
 from .value import Value
 
-__all__ = ["main"]
+__all__ = ["Refused", "compute", "main"]
 
 EXAMPLES = """\
 examples:
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _parser().print_help()
             return 0
         return _derive(words)
-    except _Refused as error:
+    except Refused as error:
         print(f"autograd-mini: {error}", file=sys.stderr)
         return 2
     except (ImportError, OSError) as error:
@@ -60,13 +60,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-class _Refused(Exception):
+class Refused(Exception):
     """Bad input; the message is for the person who typed it."""
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise _Refused(f"{message}\nTry: {self.prog} --help")
+        raise Refused(f"{message}\nTry: {self.prog} --help")
 
 
 class _Version(argparse.Action):
@@ -114,11 +114,11 @@ def _derive(words: list[str]) -> int:
     option = re.compile(r"-h|--[a-z]{2,}(=.*)?")
     words = [f" {w}" if w.startswith("-") and w != "--" and not option.fullmatch(w) else w for w in words]
     given = _parser().parse_intermixed_args(words)
-    output = _compute(given.expression.strip(), given.variables)
+    output = compute(given.expression.strip(), given.variables)
     try:
         nodes = [find(output, name) for name in given.wrt] if given.wrt else None
     except ValueError as error:
-        raise _Refused(f"--wrt: {error}") from None
+        raise Refused(f"--wrt: {error}") from None
     pictures = _pictures(output, [Path(name) for name in given.render], given.precision)
     text = report(output, nodes, given.format, given.precision)
     _write(pictures)
@@ -126,25 +126,33 @@ def _derive(words: list[str]) -> int:
     return 0
 
 
-def _compute(text: str, assignments: Sequence[str]) -> Value:
+def compute(text: str, assignments: Sequence[str]) -> Value:
+    """Return the output of an expression with values such as `a=5`, and derive it.
+
+    Raises:
+        Refused: the expression or a value cannot be read.
+
+    >>> compute("J = a*b", ["a=2", "b=pi/4"])
+    Value(1.5707963267948966, label='J', op='mul', grad=1.0)
+    """
     variables: dict[str, float] = {}
     for word in assignments:
         name, equals, value = (part.strip() for part in word.partition("="))
         if not equals or not name.isidentifier():
-            raise _Refused(f"{word.strip()!r} is not of the form name=value, such as a=5")
+            raise Refused(f"{word.strip()!r} is not of the form name=value, such as a=5")
         if name in variables:
-            raise _Refused(f"{name} is given twice")
+            raise Refused(f"{name} is given twice")
         hint = "a value is made of numbers, pi, e and functions; each name=value is a word of its own"
         if re.search(r"(?<![<>=])=(?!=)|[;\n]", value):
-            raise _Refused(f"the value of {name} is no number: {value!r}\n{hint}")
+            raise Refused(f"the value of {name} is no number: {value!r}\n{hint}")
         try:
             variables[name] = expression(value).data
         except ExpressionError as error:
-            raise _Refused(f"the value of {name}: {error}\n{hint}") from None
+            raise Refused(f"the value of {name}: {error}\n{hint}") from None
     try:
         output = expression(text, **variables)
     except ExpressionError as error:
-        raise _Refused(str(error)) from None
+        raise Refused(str(error)) from None
     output.backward()
     return output
 
@@ -160,17 +168,17 @@ def _pictures(output: Value, files: list[Path], precision: int) -> list[tuple[Pa
     pictures = []
     for file in files:
         if file.suffix.lower()[1:] not in (*FORMATS, "html"):
-            raise _Refused(f"--render {file}: the name must end in one of .{', .'.join(FORMATS)}, .html")
+            raise Refused(f"--render {file}: the name must end in one of .{', .'.join(FORMATS)}, .html")
         try:
             page = file.suffix.lower() == ".html"
             content = explore(output, precision=precision).html.encode() if page else drawing.image(file.suffix[1:])
             pictures.append((file, content))
         except ValueError as error:
-            raise _Refused(f"--render {file}: {error}") from None
+            raise Refused(f"--render {file}: {error}") from None
         if file.is_dir():
-            raise _Refused(f"--render {file}: this is a folder")
+            raise Refused(f"--render {file}: this is a folder")
         if not file.parent.is_dir():
-            raise _Refused(f"--render {file}: there is no folder {file.parent}")
+            raise Refused(f"--render {file}: there is no folder {file.parent}")
     return pictures
 
 

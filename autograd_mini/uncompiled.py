@@ -13,13 +13,25 @@ from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
-__all__ = ["cclass", "compiled", "load_file", "no_gc", "show_source", "source_module", "take_installed", "take_sources"]
+__all__ = [
+    "cclass",
+    "compiled",
+    "free_in_turn",
+    "load_file",
+    "no_gc",
+    "show_source",
+    "source_module",
+    "take_installed",
+    "take_sources",
+]
 
 C = TypeVar("C", bound=type)
 
 compiled = False
+_dying: list[Any] = []
+_freeing = False
 
 
 def cclass(kind: C) -> C:
@@ -30,6 +42,18 @@ def cclass(kind: C) -> C:
 def no_gc(kind: C) -> C:
     """Leave a class to the collector, which a compiled one opts out of."""
     return kind
+
+
+def free_in_turn(node: Any) -> None:
+    """Free the operands of a dying node one after the other, without recursion: its `__del__` on small stacks."""
+    global _freeing
+    _dying.extend((getattr(node, "_x", None), getattr(node, "_y", None)))
+    node._x = node._y = None
+    if not _freeing:
+        _freeing = True
+        while _dying:  # who dies here adds its operands
+            _dying.pop()
+        _freeing = False
 
 
 def take_sources(package: str, *names: str) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 import math
 import os
+import sys
 import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -964,6 +965,10 @@ _near = 0
 
 if not COMPILED:
     Value.__hash__ = Recorder.__hash__  # type: ignore[method-assign]  # object's own, in C, where sets are fast
+    if sys.platform == "emscripten":  # whose stack is too small for Python's own freeing of a chain of 5,000 nodes
+        from .uncompiled import free_in_turn
+
+        Value.__del__ = free_in_turn  # type: ignore[attr-defined]
 
 
 def _called(x: Number) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +16,8 @@ from types import ModuleType
 from typing import Any
 
 from docutils import nodes
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -22,6 +25,7 @@ os.environ["AUTOGRAD_MINI_COMPILE"] = "0"  # the sources know more of their sign
 
 import autograd_mini  # noqa: E402
 from autograd_mini import nn  # noqa: E402
+from autograd_mini.cli import compute  # noqa: E402
 
 project = "autograd_mini"
 author = "the contributors"
@@ -49,6 +53,14 @@ nb_execution_mode = "off"  # the tests run the notebooks, and compare
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 myst_links_external_new_tab = False
+
+# The playground, where it was built; the files of `extra/` go into the site as they are.
+EXTRA = Path(__file__).parent / "_build" / "extra"
+html_js_files: list[Any] = []
+if (EXTRA / "play" / "index.html").exists():
+    tags.add("play")  # type: ignore[name-defined]  # noqa: F821  # Sphinx's own
+    html_extra_path = [str(EXTRA)]
+    html_js_files.append(("try.js", {"defer": "defer"}))
 
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True
@@ -138,8 +150,27 @@ def tidy(_app: Any, page: Any) -> None:
             formula["classes"].append("long")
 
 
+class Explored(SphinxDirective):
+    """Show the page that explores an expression; where nothing renders pictures, what stands in the directive."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """Return the page in a frame. The argument is that of the command: an expression in quotes, and numbers."""
+        text, *numbers = shlex.split(self.arguments[0])
+        try:
+            page = autograd_mini.explore(compute(text, numbers))
+        except ImportError as error:
+            logging.getLogger(__name__).info("no explorer of %s: %s", text, error)
+            return self.parse_content_to_nodes()
+        return [nodes.raw("", page._repr_html_(), format="html")]
+
+
 def setup(app: Any) -> None:
     """Say when Sphinx shall call these; the docstrings are rewritten before napoleon reads their sections."""
+    app.add_directive("explorer", Explored)
     app.connect("autodoc-process-docstring", as_rst, priority=400)
     app.connect("autodoc-process-signature", without_arguments)
     app.connect("doctree-read", tidy)

@@ -146,6 +146,27 @@ def test_graphs_are_built_and_freed(shape: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "freed\n", "")
 
 
+@pytest.mark.parametrize("shape", [shape for shape, code in SHAPES.items() if "threading" not in code])
+def test_the_same_as_in_a_browser(shape: str) -> None:
+    """Where the stack is small, plain Python frees operands one by one; a recursion would be an error, on stderr."""
+    body = "\n".join(line[8:] for line in SHAPES[shape].splitlines())
+    code = f"""
+import sys
+real, sys.platform = sys.platform, "emscripten"
+import autograd_mini as ag
+sys.platform = real
+assert hasattr(ag.Value, "__del__")
+x = ag.Value(0.5)
+y = x
+{body}
+y.backward()
+del y, x
+print('freed')"""
+    environment = {**os.environ, "AUTOGRAD_MINI_COMPILE": "0"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "freed\n", "")
+
+
 def test_nothing_is_left_behind() -> None:
     x = Value(0.5)
     y = x

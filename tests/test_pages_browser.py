@@ -920,6 +920,13 @@ def test_the_notebooks_theme_is_followed(opened: Any) -> None:
     page.frame_locator("iframe").locator("html[data-theme=dark]").wait_for(state="attached")
 
 
+def test_a_quiz_in_a_notebooks_frame_is_answered(opened: Any) -> None:
+    page = opened(f"<!doctype html><body>{ag.quiz(formula())._repr_html_()}</body>").frame_locator("iframe")
+    page.locator("#answer").fill("u")
+    page.locator("#answer").press("Enter")
+    page.locator("#verdict.right").wait_for()
+
+
 def test_a_page_that_is_loaded_out_of_sight(opened: Any) -> None:
     page = opened(f"<!doctype html><body><div id=cell hidden>{ag.explore(formula())._repr_html_()}</div></body>")
     inside = page.frame_locator("iframe")

@@ -43,8 +43,8 @@ class Explorer:
     def _repr_html_(self) -> str:
         # A frame keeps the page's styles, keys and names apart from the notebook's.
         return (
-            f'<iframe srcdoc="{html.escape(self.html)}" sandbox="allow-scripts allow-modals" loading="lazy" '
-            f'allow="fullscreen" title="{html.escape(f"{self._kind} of {self.name}")}" '
+            f'<iframe srcdoc="{html.escape(self.html)}" sandbox="allow-scripts allow-forms allow-modals" '
+            f'loading="lazy" allow="fullscreen" title="{html.escape(f"{self._kind} of {self.name}")}" '
             f'style="width: 100%; height: {self.height}px; border: 0"></iframe><script>{part("follow.js")}</script>'
         )
 
