@@ -18,6 +18,7 @@ from strategies import examples
 
 import autograd_mini as ag
 from autograd_mini import Value, nn
+from autograd_mini.nn.cost import pairs_of
 from autograd_mini.structure import flatten
 
 SMOOTH = ["sigmoid", "tanh", "softplus", "gelu", "silu", "linear"]
@@ -388,3 +389,21 @@ def test_a_file_says_its_version_once(tmp_path: Path) -> None:
             net.load(path)
     path.write_text(text)
     net.load(path)
+
+
+def test_data_in_arrays_is_read_as_in_lists() -> None:
+    X, y = np.arange(6.0).reshape(3, 2), np.array([0, 1, 1])
+    for kind in (float, int, np.float32, np.uint8):
+        assert pairs_of(X.astype(kind), y.astype(kind)) == pairs_of(X.tolist(), y.tolist())
+    assert pairs_of(X, y[:, None]) == pairs_of(X.tolist(), y.tolist())
+    assert pairs_of(X, X) == pairs_of(X.tolist(), X.tolist())
+    assert {type(x) for row in pairs_of(X.astype(int), y)[0] for x in row} == {float}
+    for bad in (np.nan, np.inf, -np.inf):
+        with pytest.raises(ValueError, match=r"X, row 1: expected finite numbers"):
+            pairs_of(np.where(X == 3.0, bad, X), y)
+        with pytest.raises(ValueError, match=r"y, row 0: expected finite numbers"):
+            pairs_of(X, np.where(y == 0, bad, 1.0))
+    with pytest.raises(ValueError, match="there are no examples"):
+        pairs_of(np.zeros((0, 2)), [])
+    with pytest.raises(ValueError, match="expected a row of inputs for each example"):
+        pairs_of(np.zeros(3), y)

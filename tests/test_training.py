@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -191,3 +193,127 @@ def test_plots(tmp_path: Path) -> None:
         nn.plot_history({"cost": []})
     with pytest.raises(TypeError, match="a net of layers"):
         nn.plot_weights(nn.Neuron(2))  # type: ignore[arg-type]
+
+
+OPTIMIZERS: dict[str, Callable[[Any], nn.Optimizer]] = {
+    "SGD": lambda net: nn.SGD(net, lr=0.1),
+    "momentum": lambda net: nn.SGD(net, lr=nn.exponential(0.05, 0.99), momentum=0.9, weight_decay=0.01),
+    "Nesterov": lambda net: nn.SGD(net, lr=0.05, momentum=0.9, nesterov=True),
+    "RMSProp": lambda net: nn.RMSProp(net, weight_decay=0.01),
+    "Adam": lambda net: nn.Adam(net, lr=0.02, weight_decay=0.01),
+    "AdamW": lambda net: nn.AdamW(net, lr=0.02),
+    "some of the parameters": lambda net: nn.Adam(net.parameters()[3:], lr=0.02),
+}
+
+
+def trained(name: str, compiled: bool, **options: Any) -> tuple[nn.MLP, nn.Optimizer, Any]:
+    """Train a small net, and return it with its optimizer and history."""
+    X, y = nn.datasets.moons(30, rng=1)
+    net = nn.MLP(2, [5, 1], "tanh", "sigmoid", rng=3)
+    optimizer = OPTIMIZERS[name](net)
+    options = {"epochs": 4, "batch_size": 8, "rng": 0, "progress": False} | options
+    history = nn.fit(net, X, [(t + 1) / 2 for t in y], optimizer=optimizer, compiled=compiled, **options)
+    return net, optimizer, history
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_compiled_training_is_the_same(name: str) -> None:
+    (net, optimizer, history), (other, its, expected) = trained(name, compiled=True), trained(name, compiled=False)
+    assert history["cost"] == pytest.approx(expected["cost"], rel=1e-10)
+    assert history["lr"] == expected["lr"]
+    for p, q in zip(net.parameters(), other.parameters(), strict=True):
+        assert p.data == pytest.approx(q.data, rel=1e-9, abs=1e-12)
+    for p, q in zip(optimizer.parameters, its.parameters, strict=True):
+        assert p.grad == pytest.approx(q.grad, rel=1e-8, abs=1e-12)
+    assert (optimizer.taken, optimizer.used) == (its.taken, its.used) == (16, expected["lr"][-1])
+    assert [len(v) for v in optimizer.state()] == [len(v) for v in its.state()]
+    for v, w in zip(optimizer.state(), its.state(), strict=True):
+        assert v == pytest.approx(w, rel=1e-8, abs=1e-14)
+    optimizer.step()  # goes on from where it was left, with the numbers of Python
+    assert all(type(p.data) is float for p in net.parameters())
+
+
+def test_whoever_looks_at_parameters_in_training_sees_them() -> None:
+    seen: list[list[float]] = []
+    nets: list[nn.MLP] = []
+
+    class Net(nn.MLP):
+        def __init__(self) -> None:
+            super().__init__(2, [5, 1], "tanh", "sigmoid", rng=3)
+            nets.append(self)
+
+    def look(history: Any) -> bool:
+        seen.append([p.data for p in nets[-1].parameters()])
+        nets[-1].parameters()[0].data += 0.25  # and may move them
+        return False
+
+    X, y = nn.datasets.moons(20, rng=1)
+    for compiled in (True, False):
+        net = Net()
+        options: dict[str, Any] = {"epochs": 3, "batch_size": 6, "rng": 0, "progress": False, "stop": look}
+        nn.fit(net, X, [(t + 1) / 2 for t in y], optimizer=nn.Adam(net, lr=0.02), compiled=compiled, **options)
+    for one, other in zip(seen[:3], seen[3:], strict=True):
+        assert one == pytest.approx(other, rel=1e-9)
+    assert seen[0] != seen[1]
+
+
+def test_an_interrupt_keeps_the_whole_steps_of_compiled_training() -> None:
+    steps = 0
+
+    def rate(t: int) -> float:
+        nonlocal steps
+        steps = t
+        if t == 6:
+            raise KeyboardInterrupt
+        return 0.1
+
+    X, y = nn.datasets.moons(30, rng=1)
+    found = []
+    for compiled in (True, False):
+        net = nn.MLP(2, [3, 1], "tanh", "sigmoid", rng=3)
+        optimizer = nn.SGD(net, lr=rate, momentum=0.5)
+        options: dict[str, Any] = {"epochs": 4, "batch_size": 8, "rng": 0, "progress": False}
+        history = nn.fit(net, X, [(t + 1) / 2 for t in y], optimizer=optimizer, compiled=compiled, **options)
+        assert history["stopped"] == "interrupted"
+        assert len(history["cost"]) == len(history["lr"]) == 1
+        assert optimizer.taken == 6
+        found.append([p.data for p in net.parameters()])
+    assert found[0] == pytest.approx(found[1], rel=1e-10)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_parameters_are_as_before_the_step_that_failed(compiled: bool) -> None:
+    w = Value(3.0, "w")
+    before = []
+
+    def net(x: Any) -> Any:
+        return w * x[0]
+
+    optimizer = nn.SGD([w], lr=lambda t: 0.1 if t < 3 else 1e308)
+    with pytest.raises(nn.TrainingError, match="epoch 4, step 1: SGD: the next value of w"):
+        nn.fit(
+            net, [[1.0]], [0.5], loss="mean_squared_error", optimizer=optimizer, epochs=9, progress=False,
+            stop=lambda _: before.append(w.data), compiled=compiled,
+        )  # fmt: skip
+    assert w.data == before[-1] != 3.0
+    assert (optimizer.taken, len(before)) == (3, 3)
+
+
+def test_what_a_loss_closes_over_may_move_between_epochs() -> None:
+    weight, costs = Value(1.0, "weight"), []
+
+    def times(w: Value, x: Any) -> Any:
+        return w * x[0]
+
+    def move(history: Any) -> None:
+        costs.append(history["cost"][-1])
+        weight.data *= 2.0
+
+    for compiled in (True, False):
+        w = Value(1.0, "w")
+        weight.data = 1.0
+        nn.fit(
+            partial(times, w), [[1.0], [2.0]], [0.5, 1.5], loss=lambda z, t: weight * (z - t) ** 2,
+            optimizer=nn.SGD([w], lr=0.01), epochs=3, progress=False, stop=move, compiled=compiled,
+        )  # fmt: skip
+    assert costs[:3] == pytest.approx(costs[3:], rel=1e-12)

@@ -6,6 +6,7 @@ This module owns the checks of data, an example in each row. It must not know tr
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from inspect import signature
 from typing import Any
@@ -133,6 +134,8 @@ def inputs_of(X: Any) -> list[list[float]]:
         ValueError: there are none, or rows of different lengths; the message gives the row.
         TypeError: an input is no number.
     """
+    if (numbers := _numbers_of(X)) is not None and numbers.ndim == 2:
+        return numbers.tolist()  # type: ignore[no-any-return]
     rows: list[list[float]] = []
     for i, row in enumerate(_rows("X", X)):
         if not _is_row(row):
@@ -152,14 +155,29 @@ def pairs_of(X: Any, y: Any) -> tuple[list[list[float]], list[Any]]:
         ValueError: as `inputs_of`, or there are not as many targets.
     """
     inputs = inputs_of(X)
-    targets: list[Any] = [
-        [_finite(f"y, row {i}", t) for t in row] if _is_row(row) else _finite(f"y, row {i}", row)
-        for i, row in enumerate(_rows("y", y))
-    ]
+    numbers = _numbers_of(y)
+    targets: list[Any]
+    if numbers is not None and numbers.ndim in (1, 2):
+        targets = numbers.tolist()
+    else:
+        targets = [
+            [_finite(f"y, row {i}", t) for t in row] if _is_row(row) else _finite(f"y, row {i}", row)
+            for i, row in enumerate(_rows("y", y))
+        ]
     targets = [t[0] if isinstance(t, list) and len(t) == 1 else t for t in targets]
     if len(targets) != len(inputs):
         raise ValueError(f"y: {len(targets)} targets for {len(inputs)} examples; an example is a row of X")
     return inputs, targets
+
+
+def _numbers_of(data: Any) -> Any:
+    """Return a NumPy array of finite numbers as floats, None for anything else, which is read number by number."""
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and type(data) is numpy.ndarray and data.dtype.kind in "fiu" and data.size:
+        floats = data.astype(float)
+        if math.isfinite(floats.min()) and math.isfinite(floats.max()):
+            return floats
+    return None
 
 
 def _rows(name: str, data: Any) -> Any:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from ..diagnosis import find_cause
 from ..given import count
@@ -93,7 +94,10 @@ def fit(
     def eager(chosen: list[int]) -> Value:
         return mean_loss(net, [inputs[i] for i in chosen], [targets[i] for i in chosen], compare)
 
-    cost = _compiled(net, inputs, targets, compare, optimizer.parameters, eager) if compiled else eager
+    cost: Callable[[list[int]], Value] = eager
+    arrays: _Arrays | None = None
+    if compiled:
+        cost, arrays = _compiled(net, inputs, targets, compare, optimizer, eager)
     order = list(range(m))
     history = History(cost=[], lr=[], stopped="epochs")
     with _bar(epochs, progress) as bar:
@@ -102,10 +106,15 @@ def fit(
                 if size < m:
                     source.shuffle(order)
                 total = 0.0
-                for first in range(0, m, size):
-                    chosen = order[first : first + size]
-                    where = f"fit: epoch {epoch}, step {first // size + 1}"
-                    total += _step(partial(cost, chosen), optimizer, where) * len(chosen)
+                with arrays or nullcontext():
+                    for first in range(0, m, size):
+                        chosen = order[first : first + size]
+                        J = arrays.step(chosen) if arrays is not None else None
+                        if J is None:
+                            where = f"fit: epoch {epoch}, step {first // size + 1}"
+                            with arrays.aside() if arrays is not None else nullcontext():
+                                J = _step(partial(cost, chosen), optimizer, where)
+                        total += J * len(chosen)
                 history["cost"].append(total / m)
                 history["lr"].append(optimizer.used)
                 bar.set_postfix(cost=f"{total / m:.4g}", refresh=False)
@@ -159,17 +168,68 @@ class _Held(Module):
         return [("held", self.held)]
 
 
+class _Arrays:
+    """The parameters and the optimizer's state in arrays, while an epoch of compiled training runs.
+
+    In a `with` block they are in the arrays; at its end, also by an error or Ctrl-C, they are written back.
+    """
+
+    def __init__(self, optimizer: Optimizer, held: list[Value], X: Any, Y: Any, repeated: Any) -> None:
+        import numpy as np
+
+        self._np, self._optimizer, self._held = np, optimizer, held
+        self._X, self._Y, self._repeated = X, Y, repeated
+
+    def __enter__(self) -> Self:
+        array, optimizer = self._np.array, self._optimizer
+        self._others = array([parameter.data for parameter in self._held[len(optimizer.parameters) :]], dtype=float)
+        self._g: Any = None
+        x = array([parameter.data for parameter in optimizer.parameters], dtype=float)
+        self._now: tuple[Any, ...] = x, [array(v) for v in optimizer.state()], optimizer.taken, optimizer.used
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._g is None:  # nothing was done
+            return
+        x, state, taken, used = self._now
+        self._optimizer._assign(x.tolist(), tuple([v.tolist() for v in state]), taken, used)
+        for parameter, slope in zip(self._optimizer.parameters, self._g.tolist(), strict=True):
+            parameter.grad = slope
+
+    def step(self, chosen: list[int]) -> float | None:
+        """Take a step, and return the cost before it; None where a number is not finite, and nothing has changed."""
+        np, optimizer = self._np, self._optimizer
+        x, state, optimizer.taken, optimizer.used = self._now
+        rate = optimizer.rate()
+        losses, total = self._repeated(np.concatenate([x, self._others]), self._X[chosen], self._Y[chosen])
+        J, g = float(losses.sum()) / len(chosen), total[: len(x)] / len(chosen)
+        with np.errstate(all="ignore"):
+            moved, *after = optimizer.rule(rate, np.sqrt)(x, g, *state)
+        if not (math.isfinite(J) and all(np.isfinite(v).all() for v in (g, moved, *after))):
+            return None
+        self._g, self._now = g, (moved, after, optimizer.taken + 1, rate)
+        return J
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Write all back for a step on Values, and read them again after it."""
+        self.__exit__()
+        self._g = None
+        yield
+        self.__enter__()
+
+
 def _compiled(
     net: Callable[[Any], Any],
     inputs: list[list[float]],
     targets: list[Any],
     compare: Loss,
-    parameters: list[Value],
+    optimizer: Optimizer,
     eager: Callable[[list[int]], Value],
-) -> Callable[[list[int]], Value]:
-    """Return what computes the cost of chosen examples by a program for one example, run on all of them.
+) -> tuple[Callable[[list[int]], Value], _Arrays | None]:
+    """Return two ways to train by a program for one example: on Values, and on arrays where this is possible.
 
-    The node that it returns is the cost made linear, with the program's gradient as its partials.
+    The node that the first returns is the cost made linear, with the program's gradient as its partials.
     """
     try:
         import numpy as np
@@ -177,13 +237,15 @@ def _compiled(
         raise ImportError('fit: compiled=True needs NumPy: pip install ".[fast]"', name="numpy") from error
 
     from ..program import compile
+    from ..program.batch import Repeated
 
     def of_example(held: _Held, x: Any, target: Any) -> Any:
         return loss_of(compare, net(list(x)), list(target) if hasattr(target, "__len__") else target)
 
+    parameters = optimizer.parameters
     # Those that the optimizer does not hold may move as well.
-    every = [*parameters, *(net.parameters() if isinstance(net, Module) else ())]
-    held, X, Y = _Held(list(dict.fromkeys(every))), np.array(inputs, dtype=float), np.array(targets, dtype=float)
+    every = list(dict.fromkeys([*parameters, *(net.parameters() if isinstance(net, Module) else ())]))
+    held, X, Y = _Held(every), np.array(inputs, dtype=float), np.array(targets, dtype=float)
     batched = compile(of_example).vmap((None, 0, 0))
 
     def cost(chosen: list[int]) -> Value:
@@ -195,7 +257,13 @@ def _compiled(
         J.data = mean
         return J
 
-    return cost
+    if type(optimizer) not in (SGD, RMSProp, Adam, AdamW):
+        return cost, None
+    try:
+        repeated = Repeated(batched, held, X[:1], Y[:1])
+    except ValueError:  # it branches on numbers, or has no value there: Values say why
+        return cost, None
+    return cost, _Arrays(optimizer, every, X, Y, repeated)
 
 
 def _optimizer(net: Any, optimizer: Optimizer | None) -> Optimizer:
@@ -219,7 +287,11 @@ def _check_targets(net: Any, x: list[float], targets: list[Any], compare: Loss) 
     outputs, structure = flatten(net(x))
     if compare in LOSSES.values():
         neutral = structure.rebuild(Value(0.5) for _ in outputs)
+        firsts: dict[Any, int] = {}  # of equal targets
         for i, target in enumerate(targets):
+            firsts.setdefault(tuple(target) if isinstance(target, list) else target, i)
+        for i in firsts.values():
+            target = targets[i]
             try:
                 compare(neutral, target)
             except ValueError as error:

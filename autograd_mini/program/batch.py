@@ -20,6 +20,7 @@ import numpy as np
 from ..given import count
 from ..ops import TOO_LARGE
 from ..structure import is_array, map_leaves
+from ..value import assignments
 from .arguments import parted, read
 from .lanes import Lanes
 from .runner import Batch, Blocks, way_back
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from .programs import Programs
     from .specialization import GradientRequest, Specialization
 
-__all__ = ["Batched"]
+__all__ = ["Batched", "Repeated"]
 
 Argnums: TypeAlias = "int | Sequence[int] | None"
 
@@ -86,6 +87,45 @@ class Batched:
         if all(axis is None for axis in axes):
             raise ValueError(f"{name}: in_axes must say of some argument where its examples are counted")
         return axes
+
+
+class Repeated:
+    """Values and gradients of batch after batch, where the shared numbers come in an array: for a training loop.
+
+    It takes the structure of the arguments, and the program, from a first batch.
+
+    Raises:
+        ValueError: the function branches on numbers, so that a batch may need several programs.
+    """
+
+    def __init__(self, batched: Batched, *args: Any, argnums: int = 0) -> None:
+        self._batched, self._args, self._argnums = batched, args, argnums
+        self._begin()
+
+    def _begin(self) -> None:
+        batched = self._batched
+        self._run = _Run(batched._programs, batched._axes(self._args), self._args)
+        self._checked = assignments()
+        if self._run.specialization.branches:
+            raise ValueError(f"{batched._programs.name}: it branches on numbers")
+
+    def __call__(self, shared: Numbers, *varying: Numbers) -> tuple[Numbers, Numbers]:
+        """Return the values of the examples, and the derivatives of their sum with respect to the shared numbers.
+
+        Args:
+            shared: all shared numbers, in the order of the arguments.
+            varying: the arrays of the other arguments, with the examples along the first axis.
+        """
+        if assignments() != self._checked:
+            if self._run.specialization.trace.moved() is not None:  # a Value that the function closes over
+                self._begin()
+            self._checked = assignments()
+        run = self._run
+        run.arrays = _in_rows("", list(varying))
+        run.size = len(run.arrays[0])
+        run.numbers[run.places.shared] = shared
+        run(self._batched._threads, self._argnums)
+        return run.results[0], run.total
 
 
 @cache
