@@ -142,9 +142,9 @@ class Unit:
 
 
 def text_of(name: str, *static: Any) -> str:
-    """Return the text of a kernel, such as `loops.row_forward` of a row, as LLVM gets it.
+    """Return the text of a kernel, such as `row_forward` of a row, as LLVM gets it.
 
-    >>> "define external void" in text_of("loops.row_forward", OPS["exp"])
+    >>> "define external void" in text_of("row_forward", OPS["exp"])
     True
     """
     unit = Unit()
