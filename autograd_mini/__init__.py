@@ -50,7 +50,6 @@ from .diagnosis import (
     blame as blame,
     detect_anomaly as detect_anomaly,
 )
-from .elimination import Elimination as Elimination, Work as Work, eliminate as eliminate, work as work
 from .folding import unfold as unfold
 from .formulas import ExpressionError as ExpressionError, expression as expression, label_all as label_all
 from .functions import (
@@ -183,6 +182,7 @@ from .wrong_passes import Mistake as Mistake, Mistakes as Mistakes, mistakes as 
 
 if TYPE_CHECKING:
     from . import nn as nn
+    from .elimination import Elimination as Elimination, Work as Work, eliminate as eliminate, work as work
     from .pages.explorer import Explorer as Explorer, explore as explore, quiz as quiz
     from .pictures.drawing import Drawing as Drawing, draw as draw
     from .pictures.render import render_with as render_with
@@ -268,15 +268,19 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     *(name for name in OPS if name not in ("abs", "pow", "round")),
 ]
 
-# Graphviz is imported when the first picture is drawn, NumPy when the first program is compiled, nn when it is used.
+# Modules that few programs use are imported when they are used: so are Graphviz, NumPy and nn.
 _LATER = {
     "Drawing": "pictures.drawing",
+    "Elimination": "elimination",
     "Explorer": "pages.explorer",
+    "Work": "elimination",
     "compile": "program",
     "draw": "pictures.drawing",
+    "eliminate": "elimination",
     "render_with": "pictures.render",
     "explore": "pages.explorer",
     "quiz": "pages.explorer",
+    "work": "elimination",
 }
 
 
