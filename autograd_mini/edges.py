@@ -99,6 +99,7 @@ class Edge:
 def edges_of(user: Value) -> list[Edge]:
     """Return the edges from a node to its parents, in order and with repeats.
 
+    >>> from autograd_mini import Value
     >>> x = Value(3.0, "x")
     >>> [(edge.operand, edge.weight) for edge in edges_of(x * x)]
     [(0, 3.0), (1, 3.0)]
@@ -127,6 +128,7 @@ def reached_edges(output: Value, order: Iterable[Value]) -> Iterator[Edge]:
 def leading_to(targets: Collection[Value], order: Iterable[Value]) -> dict[Value, list[Edge]]:
     """Return the nodes that depend on a target, parents first, each with its edges that pass derivatives on toward one.
 
+    >>> from autograd_mini import Value
     >>> x = Value(3.0, "x")
     >>> y = x * x
     >>> z = y + Value(1.0)
@@ -157,6 +159,7 @@ def pull(
     `users` come before their parents. With each stand its parents and the weights of their edges, which are read only
     where the user has a cotangent.
 
+    >>> from autograd_mini import Value
     >>> x = Value(3.0, "x")
     >>> y = x * x
     >>> pull({y: 1.0}, [(y, y.edges)])[x]

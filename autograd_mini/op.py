@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from inspect import Parameter, Signature, signature
 from numbers import Real
 from typing import Any, Final, NamedTuple, NoReturn, SupportsFloat, TypedDict, TypeVar, Unpack, overload
@@ -388,7 +388,7 @@ def _is_constant_zero(rule: Callable[..., Any], arity: int) -> bool:
     return isinstance(slope, (int, float)) and slope == 0
 
 
-@cache
+@lru_cache(1024)  # rows of users come and go
 def _asks(op: Op, index: int) -> bool:
     """Return whether a rule asks for numbers: `if x > 0`, `math.cos(x)`."""
     try:
@@ -398,7 +398,7 @@ def _asks(op: Op, index: int) -> bool:
     return False
 
 
-@cache
+@lru_cache(1024)  # rows of users come and go
 def _opaque(op: Op, index: int) -> Op:
     """Return a rule as a row, of the operands and the result."""
     x, parameters = op.parameters[index], (*op.parameters, "z")

@@ -177,7 +177,10 @@ def test_lanes(i: Instruction, shared: slice) -> None:
         d, grad = np.zeros(size), np.full(size, -0.0)
         d[every] = x
         runner.task(d)()
-        np.testing.assert_allclose(d[lanes.lanes_of(outputs)], want[INPUTS:], rtol=1e-13, atol=1e-14)
+        name = type(runner).__name__
+        np.testing.assert_allclose(
+            d[lanes.lanes_of(outputs)], want[INPUTS:], rtol=1e-13, atol=1e-14, err_msg=f"{name}, forward"
+        )
         steps, silent = way_back(of, INPUTS, [slice(0, INPUTS)])
         for k, z in enumerate(outputs):
             if not lanes.step[z]:
@@ -189,7 +192,7 @@ def test_lanes(i: Instruction, shared: slice) -> None:
             got = grad[every]
             total = slopes[k].copy()
             total[shared] = total[shared].sum(axis=1, keepdims=True)
-            np.testing.assert_allclose(got, total, rtol=1e-11, atol=1e-12)
+            np.testing.assert_allclose(got, total, rtol=1e-11, atol=1e-12, err_msg=f"{name}, result {k}, backward")
             assert not grad[lanes.program.inputs :].any()
 
 

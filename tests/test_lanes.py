@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import operator
+import sys
+import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -148,6 +151,12 @@ def test_examples_that_branch_differently(runner: str) -> None:
     assert dw == pytest.approx(sum(slope for _, (slope, _) in found), rel=1e-9)
 
 
+def test_no_examples_of_a_function_that_branches() -> None:
+    f = ag.compile(lambda w, x: w * x if x > 0 else -x)
+    values, (dw, dx) = f.vmap((None, 0)).value_and_grad(2.0, np.zeros(0), argnums=(0, 1))
+    assert (values.shape, dw, dx.shape) == ((0,), 0.0, (0,))
+
+
 def test_every_example_may_go_its_own_way() -> None:
     """More ways than are run as groups."""
 
@@ -192,3 +201,49 @@ def test_results_that_examples_share() -> None:
     constant = ag.compile(lambda w, x: 2.0)
     values, (dw, dx) = constant.vmap((None, 0)).value_and_grad(3.0, [1.0, 2.0], argnums=(0, 1))
     assert (values.tolist(), dw, dx.tolist()) == ([2.0] * 2, 0.0, [0.0] * 2)
+
+
+def test_arrays_without_numbers() -> None:
+    X = np.arange(6.0).reshape(2, 3)
+    f = ag.compile(lambda e, x: (x * x).sum() + sum(e))
+    values, (de, dx) = f.vmap().value_and_grad(np.zeros((2, 0)), X, argnums=(0, 1))
+    assert values.tolist() == [5.0, 50.0]
+    assert de.shape == (2, 0)
+    assert (dx == 2 * X).all()
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_batches_in_batches_on_the_same_threads(runner: str) -> None:
+    """A row's Python function runs on a thread of the pool, and asks the same pool."""
+    inner = ag.compile(lambda x: x * x, runner=runner)
+
+    @ag.custom_rule(lambda x, z: 2.0 * x)
+    def square(x: float) -> float:
+        return float(inner.vmap(threads=2)(np.full(20000, x))[0])
+
+    X = np.linspace(0.0, 1.0, 300)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python computes it number by number
+        values = ag.compile(lambda x: square(x) + 1.0, runner=runner).vmap(threads=2)(X)
+    np.testing.assert_allclose(values, X * X + 1.0)
+
+
+def test_sizes_of_batches_come_and_go() -> None:
+    f = ag.compile(lambda w, x: w * x)
+    batched = f.vmap((None, 0))
+    rng = np.random.default_rng(0)
+    for m in rng.integers(1, 200, 60).tolist():
+        assert batched(2.0, np.ones(m)).shape == (m,)
+    (specialization,) = f._programs.all()
+    assert len(specialization.plans) <= 16
+
+    def call(m: int) -> bool:
+        return bool((batched(2.0, np.ones(m)) == 2.0).all())
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(call, rng.integers(1, 200, 200).tolist()))
+    finally:
+        sys.setswitchinterval(before)

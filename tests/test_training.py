@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -302,9 +303,6 @@ def test_parameters_are_as_before_the_step_that_failed(compiled: bool) -> None:
 def test_what_a_loss_closes_over_may_move_between_epochs() -> None:
     weight, costs = Value(1.0, "weight"), []
 
-    def times(w: Value, x: Any) -> Any:
-        return w * x[0]
-
     def move(history: Any) -> None:
         costs.append(history["cost"][-1])
         weight.data *= 2.0
@@ -313,7 +311,48 @@ def test_what_a_loss_closes_over_may_move_between_epochs() -> None:
         w = Value(1.0, "w")
         weight.data = 1.0
         nn.fit(
-            partial(times, w), [[1.0], [2.0]], [0.5, 1.5], loss=lambda z, t: weight * (z - t) ** 2,
+            partial(_times, w), [[1.0], [2.0]], [0.5, 1.5], loss=lambda z, t: weight * (z - t) ** 2,
             optimizer=nn.SGD([w], lr=0.01), epochs=3, progress=False, stop=move, compiled=compiled,
         )  # fmt: skip
     assert costs[:3] == pytest.approx(costs[3:], rel=1e-12)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_options_of_an_optimizer_may_change(compiled: bool) -> None:
+    w = Value(3.0, "w")
+    optimizer = nn.SGD([w], lr=0.1, momentum=0.9)
+    for momentum in (0.9, 0.0, 0.5):
+        optimizer.momentum = momentum
+        nn.fit(
+            partial(_times, w), [[1.0]], [0.0], loss="mean_squared_error", optimizer=optimizer, epochs=2,
+            progress=False, compiled=compiled,
+        )  # fmt: skip
+    assert abs(w.data) < 3.0
+
+
+def _times(w: Value, x: Any) -> Any:
+    return w * x[0]
+
+
+def test_a_net_that_begins_to_branch() -> None:
+    """The program on arrays is for one way alone; then training goes on with Values."""
+    gain, found = Value(1.0, "gain"), []
+
+    def lower(history: Any) -> None:
+        gain.data -= 0.2
+
+    def net(w: Value, x: Any) -> Any:
+        y = w * x[0] * gain
+        return y if gain.data >= 0.7 or y > 0.5 else y * 0.5
+
+    for compiled in (True, False):
+        w = Value(1.0, "w")
+        gain.data = 1.0
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ag.TraceWarning)  # of gain.data
+            history = nn.fit(
+                partial(net, w), [[1.0], [2.0]], [0.5, 1.5], loss="mean_squared_error",
+                optimizer=nn.SGD([w], lr=0.01), epochs=6, progress=False, stop=lower, compiled=compiled,
+            )  # fmt: skip
+        found.append(history["cost"])
+    assert found[0] == pytest.approx(found[1], rel=1e-12)

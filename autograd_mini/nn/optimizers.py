@@ -24,7 +24,7 @@ __all__ = ["LBFGS", "SGD", "Adam", "AdamW", "Optimizer", "RMSProp", "cosine", "e
 Schedule = Callable[[int], float]
 Vector = list[float]
 State = tuple[Vector, ...]
-Rule = Callable[..., tuple[Any, ...]]  # x, g and the state's entries to the next x and the next entries
+Rule = Callable[..., tuple[Any, ...]]  # from x, g and the entries of the state it makes the next x and entries
 
 
 class Optimizer:
@@ -38,6 +38,8 @@ class Optimizer:
         ValueError: there are no parameters, or the learning rate is negative or not finite.
         TypeError: a parameter is not a leaf Value.
     """
+
+    elementwise = False  # whether the rule takes arrays of all parameters as well as the numbers of one
 
     def __init__(self, parameters: Module | Iterable[Value], lr: float | Schedule) -> None:
         name = type(self).__name__
@@ -97,7 +99,7 @@ class Optimizer:
         moved, state = self._moved(x, g, rate)
         self._require_finite(moved, "the next value of")
         for vector in state:
-            self._require_finite(vector, "the average of the gradient of")
+            self._require_finite(vector, "the optimizer's state for")
         after = self.taken + 1
         try:
             self._assign(moved, state, after, rate)
@@ -126,9 +128,11 @@ class Optimizer:
 
     def state(self) -> State:
         """Return the state of the parameters, which is zeros before the first step."""
-        return self._state or tuple([0.0] * len(self.parameters) for _ in range(self._entries()))
+        if len(self._state) == self.entries():  # else an option was changed since, such as the momentum
+            return self._state
+        return tuple([0.0] * len(self.parameters) for _ in range(self.entries()))
 
-    def _entries(self) -> int:
+    def entries(self) -> int:
         """Return how many numbers the state has for each parameter."""
         return 0
 
@@ -168,6 +172,8 @@ class SGD(Optimizer):
     2.4
     """
 
+    elementwise = True
+
     @keywords(OPTIMIZER)
     def __init__(
         self,
@@ -185,7 +191,8 @@ class SGD(Optimizer):
         if nesterov and not momentum:
             raise ValueError("SGD: nesterov needs a momentum")
 
-    def _entries(self) -> int:
+    def entries(self) -> int:
+        """Return 1 with a momentum, else 0."""
         return 1 if self.momentum else 0
 
     def rule(self, rate: float, sqrt: Callable[[Any], Any]) -> Rule:
@@ -214,6 +221,8 @@ class RMSProp(Optimizer):
     2.0
     """
 
+    elementwise = True
+
     @keywords(OPTIMIZER)
     def __init__(
         self,
@@ -228,7 +237,8 @@ class RMSProp(Optimizer):
         self.rho, self.eps = _share("RMSProp: rho", rho), _positive("RMSProp: eps", eps)
         self.weight_decay = _share("RMSProp: weight_decay", weight_decay)
 
-    def _entries(self) -> int:
+    def entries(self) -> int:
+        """Return 1: the mean of the squares."""
         return 1
 
     def rule(self, rate: float, sqrt: Callable[[Any], Any]) -> Rule:
@@ -259,6 +269,8 @@ class Adam(Optimizer):
     2.9
     """
 
+    elementwise = True
+
     decoupled = False
 
     @keywords(OPTIMIZER)
@@ -278,7 +290,8 @@ class Adam(Optimizer):
         self.eps = _positive(f"{name}: eps", eps)
         self.weight_decay = _share(f"{name}: weight_decay", weight_decay)
 
-    def _entries(self) -> int:
+    def entries(self) -> int:
+        """Return 2: the means of the gradients and of their squares."""
         return 2
 
     def rule(self, rate: float, sqrt: Callable[[Any], Any]) -> Rule:

@@ -1,7 +1,7 @@
 """The training loop.
 
 This module owns epochs, batches, progress and what happens when training goes wrong. It stands above
-`blame`, which it asks for the cause.
+`diagnosis`, which it asks for the cause.
 """
 
 from __future__ import annotations
@@ -201,7 +201,10 @@ class _Arrays:
         np, optimizer = self._np, self._optimizer
         x, state, optimizer.taken, optimizer.used = self._now
         rate = optimizer.rate()
-        losses, total = self._repeated(np.concatenate([x, self._others]), self._X[chosen], self._Y[chosen])
+        try:
+            losses, total = self._repeated(np.concatenate([x, self._others]), self._X[chosen], self._Y[chosen])
+        except ValueError:  # it branches on numbers, since a Value that it closes over was assigned
+            return None
         J, g = float(losses.sum()) / len(chosen), total[: len(x)] / len(chosen)
         with np.errstate(all="ignore"):
             moved, *after = optimizer.rule(rate, np.sqrt)(x, g, *state)
@@ -257,7 +260,7 @@ def _compiled(
         J.data = mean
         return J
 
-    if type(optimizer) not in (SGD, RMSProp, Adam, AdamW):
+    if not optimizer.elementwise:
         return cost, None
     try:
         repeated = Repeated(batched, held, X[:1], Y[:1])

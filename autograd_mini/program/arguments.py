@@ -18,7 +18,7 @@ from ..ops import number
 from ..structure import LEAF, TOO_DEEP, Kind, Structure, array, flatten, in_order, kind_of
 from ..value import Value
 
-__all__ = ["NUMBERS", "Key", "Layout", "Numbers", "parted", "read", "reader", "typed"]
+__all__ = ["NUMBERS", "GivenValue", "Key", "Layout", "Numbers", "parted", "read", "reader", "typed"]
 
 NUMBERS: Final = frozenset((float, int, np.float64))
 Numbers = np.ndarray[Any, np.dtype[Any]]  # an array of floats, or of their places
@@ -80,12 +80,18 @@ def read(name: str, x: Any, chunks: list[Any], depth: int = 0) -> Key:
 _in_order: Callable[[tuple[Any, ...]], tuple[Any, ...]] = lru_cache(maxsize=1024)(in_order)
 
 
+class GivenValue(TypeError):
+    """A Value is among arguments that must be numbers."""
+
+
 def _read_leaf(name: str, x: Any, chunks: list[Any]) -> Key:
     """Read a number of another type, or an array of objects, or say why it is neither."""
     leaves, structure = flatten(x)
     for leaf in leaves:
         if isinstance(leaf, Value):
-            raise TypeError(f"{name}: give numbers, not {leaf!r}: a compiled function records no graph")
+            raise GivenValue(
+                f"{name}: give numbers, not {leaf!r}: `ag.grad` and its like differentiate a compiled function"
+            )
     try:
         plain = [number(name, leaf) for leaf in leaves]
     except TypeError:

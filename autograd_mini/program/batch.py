@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -40,7 +41,8 @@ PARTS = 8  # of a batch for each thread, which may have to wait before it begins
 NEAR = 1 << 15  # numbers of a block, which are near a processor
 FEWEST = 64  # examples of a block, unless there are fewer
 GROUPS = 64  # of examples that branch alike; examples that are left then are run one by one
-PLANS = 8  # sizes of blocks, and sets of derivatives, whose programs are kept
+PLANS = 16  # sizes of blocks, and sets of derivatives, whose programs are kept
+KEPT = 1 << 19  # numbers of a buffer that is kept for the next call
 
 
 class Batched:
@@ -104,10 +106,11 @@ class Repeated:
 
     def _begin(self) -> None:
         batched = self._batched
-        self._run = _Run(batched._programs, batched._axes(self._args), self._args)
-        self._checked = assignments()
-        if self._run.specialization.branches:
+        checked = assignments()
+        run = _Run(batched._programs, batched._axes(self._args), self._args)
+        if run.specialization.branches:
             raise ValueError(f"{batched._programs.name}: it branches on numbers")
+        self._run, self._checked = run, checked
 
     def __call__(self, shared: Numbers, *varying: Numbers) -> tuple[Numbers, Numbers]:
         """Return the values of the examples, and the derivatives of their sum with respect to the shared numbers.
@@ -115,6 +118,9 @@ class Repeated:
         Args:
             shared: all shared numbers, in the order of the arguments.
             varying: the arrays of the other arguments, with the examples along the first axis.
+
+        Raises:
+            ValueError: a Value that the function closes over was assigned, and now the function branches on numbers.
         """
         if assignments() != self._checked:
             if self._run.specialization.trace.moved() is not None:  # a Value that the function closes over
@@ -126,6 +132,11 @@ class Repeated:
         run.numbers[run.places.shared] = shared
         run(self._batched._threads, self._argnums)
         return run.results[0], run.total
+
+
+_LOCK = threading.Lock()
+if hasattr(os, "register_at_fork"):  # a child must not begin while another thread holds it
+    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
 
 
 @cache
@@ -151,7 +162,7 @@ class _Run:
             return array[i] if self.size else np.ones(array.shape[1:])[()]  # to trace a function of no examples
 
         self.example: Callable[[int], tuple[Any, ...]] = lambda i: tuple(
-            x if axis is None else map_leaves(lambda array: one(array, i), x, is_array)
+            x if axis is None else one(x, i) if is_array(x) else map_leaves(lambda array: one(array, i), x, is_array)
             for x, axis in zip(whole, axes, strict=True)
         )
         self.static = parted(programs.static, len(args))[0]
@@ -166,8 +177,8 @@ class _Run:
 
     def _places(self) -> _Places:
         """Return the places of the arguments' numbers, and keep them."""
-        plans, layout = self.specialization.plans, self.specialization.layout
-        found: _Places | None = plans.get(self.varies)
+        places, layout = self.specialization.places, self.specialization.layout
+        found: _Places | None = places.get(self.varies)
         if found is None:
             varying = np.zeros(layout.size, dtype=bool)
             for k, mapped in enumerate(self.varies):
@@ -180,7 +191,7 @@ class _Run:
             first, size = int(shared[0]) if shared.size else 0, shared.size
             if (shared == np.arange(first, first + size)).all():  # the usual case, which is faster
                 shared = slice(first, first + size)
-            found = plans[self.varies] = _Places(shared, size, tables)
+            found = places[self.varies] = _Places(shared, size, tables)
         return found
 
     def request(self, specialization: Specialization, argnums: Argnums) -> GradientRequest | None:
@@ -193,7 +204,7 @@ class _Run:
         found = self.specialization
         self.results = np.empty((len(found.outputs), self.size))
         self.slopes: list[Any] = []  # for each table its derivatives, None where they are not wanted
-        self.total = np.zeros(self.places.size)
+        self.total: Any = None  # the derivatives in shared numbers
         if not found.branches:
             self._run(found, ALL, threads, argnums)
             return
@@ -273,7 +284,8 @@ class _Run:
             plan = self._plan(specialization, slots, request, rest)
             plan.run([table[here] for table in tables], totals[count:], numbers, 1, 1)
         if request is not None:
-            self.total += totals[0] if len(totals) == 1 else totals.sum(axis=0)
+            total = totals[0] if len(totals) == 1 else totals.sum(axis=0)
+            self.total = total if self.total is None else self.total + total
         return results, slopes
 
     def _plan(
@@ -281,12 +293,17 @@ class _Run:
     ) -> _Plan:
         """Return the plan of a block, and keep it."""
         plans, key = specialization.plans, (self.varies, tuple(slots), request, width)
-        found: _Plan | None = plans.get(key)
-        if found is None:
-            if len(plans) >= PLANS:
-                plans.pop(next(iter(plans)), None)
-            found = plans[key] = _Plan(specialization, self.places.tables, slots, request, width)
-        return found
+        with _LOCK:
+            found: _Plan | None = plans.pop(key, None)
+            if found is not None:
+                plans[key] = found  # the last in the order in which plans are dropped
+                return found
+        made = _Plan(specialization, self.places.tables, slots, request, width)
+        with _LOCK:
+            plans[key] = made
+            while len(plans) > PLANS:
+                del plans[next(iter(plans))]
+        return made
 
     def values(self) -> Any:
         """Return the results in the structure of the function's."""
@@ -297,10 +314,13 @@ class _Run:
         """Return the derivatives in argument k."""
         layout = self.specialization.layout
         if not self.varies[k]:
-            slopes = np.zeros(layout.size)
-            slopes[self.places.shared] = self.total
+            shared = self.places.shared
+            slopes = np.zeros(self.places.size) if self.total is None else self.total
+            if not (isinstance(shared, slice) and shared.start == 0):  # else an argument has its place there, too
+                slopes, found = np.zeros(layout.size), slopes
+                slopes[shared] = found
             return layout.reader(k, slopes)()
-        starts = [table.start for table in self.places.tables]
+        starts = [table.start if table.stop > table.start else -1 for table in self.places.tables]
 
         def of(place: Any) -> Any:
             """Return the derivatives in one of the user's arrays, which is one of the tables."""
@@ -393,15 +413,21 @@ class _Plan:
             blocks = prepared(tables, totals)
             for first, last in parts:  # the next thread that is free takes the next blocks
                 blocks(first, last)
-            self._idle.append((d, prepared))
+            if len(d) <= KEPT:
+                self._idle.append((d, prepared))
 
         # This thread works too. Others are kept, but not for a process that was forked meanwhile.
         others = [_pool(threads - 1, os.getpid()).submit(work) for _ in range(threads - 1)]
         try:
             work()
+        except BaseException:
+            for _ in parts:  # the others end after the blocks that they have begun
+                pass
+            raise
         finally:
             for other in others:
-                other.result()
+                if not other.cancel():  # one that has not begun has nothing to do, and may wait for this thread
+                    other.result()
         width, _, outputs, _, _, _, lanes, way = self.batch
         if lanes < width:  # a result that all examples share
             totals[:count] *= width

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, overload
 
 import numpy as np
 
-from ..structure import flatten, is_array, kind_of
-from ..transform import hvp, jvp
-from ..value import assignments
+from ..structure import flatten, holds, is_array, kind_of
+from ..transform import grad, hessian, hvp, jacobian, jvp
+from ..value import Value, assignments
 from .adjoint import written_backward
-from .arguments import Numbers
+from .arguments import GivenValue, Numbers
 from .batch import Batched
 from .buffers import Buffer, Workspace
 from .lift import Program
@@ -116,8 +116,21 @@ class Compiled:
             functools.update_wrapper(self, f, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the results of the function for numbers."""
-        return self._programs.run(self._positional(args, kwargs) if kwargs else args, _value)
+        """Return the results of the function for numbers; with a Value among the arguments record them as a graph.
+
+        So a compiled function can be differentiated, explained, and called in a function that is compiled.
+
+        >>> from autograd_mini import grad
+        >>> grad(grad(compile(lambda x: x**3)))(2.0)
+        12.0
+        """
+        given = self._positional(args, kwargs) if kwargs else args
+        try:
+            return self._programs.run(given, _value)
+        except GivenValue:
+            if not holds(given, Value):  # but a function within has been given one
+                raise
+            return self._original()(*given)
 
     def value_and_grad(self, *args: Any, argnums: int | Sequence[int] = 0, **kwargs: Any) -> tuple[Any, Any]:
         """Return the value and the gradient, in the structure of the argument, or a tuple for several.
@@ -188,7 +201,8 @@ class Compiled:
         >>> compile(lambda x, y: x * y).jvp((3.0, 4.0), (1.0, 0.5))
         (12.0, 5.5)
         """
-        return self._derive("jvp", jvp)(tuple(primals), tuple(tangents))  # type: ignore[no-any-return]
+        derived = self._derive("jvp", lambda f: lambda primals, tangents: jvp(f, primals, tangents))
+        return derived(tuple(primals), tuple(tangents))  # type: ignore[no-any-return]
 
     def hvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
         r"""Return the Hessian of the one output times the tangents, $H t$, by a program of its own.
@@ -196,7 +210,40 @@ class Compiled:
         >>> compile(lambda x, y: x * x * y).hvp((3.0, 4.0), (1.0, 0.5))
         (11.0, 6.0)
         """
-        return self._derive("hvp", hvp)(tuple(primals), tuple(tangents))
+        derived = self._derive("hvp", lambda f: lambda primals, tangents: hvp(f, primals, tangents))
+        return derived(tuple(primals), tuple(tangents))
+
+    def jacobian(self, *args: Any, argnums: int | Sequence[int] = 0) -> Any:
+        r"""Return all $\partial z_i / \partial x_j$, by a program of its own; see `autograd_mini.jacobian`.
+
+        >>> compile(lambda x: [x[0] * x[1], x[0] ** 2]).jacobian([3.0, 2.0])
+        [[2.0, 3.0], [6.0, 0.0]]
+        """
+        return self._derive(f"jacobian {argnums}", lambda f: jacobian(f, argnums))(*args)
+
+    def hessian(self, *args: Any, argnums: int | Sequence[int] = 0) -> Any:
+        r"""Return all $\partial^2 f / \partial x_i \partial x_j$, by a program of its own.
+
+        >>> compile(lambda x: x[0] ** 2 * x[1]).hessian([3.0, 2.0])
+        [[4.0, 6.0], [6.0, 0.0]]
+        """
+        return self._derive(f"hessian {argnums}", lambda f: hessian(f, argnums))(*args)
+
+    def value_grad_hessian(self, *args: Any, argnums: int | Sequence[int] = 0) -> tuple[Any, Any, Any]:
+        """Return the value, the gradient and the Hessian, by one program, which computes what they share once.
+
+        >>> compile(lambda x: x[0] ** 2 * x[1]).value_grad_hessian([3.0, 2.0])
+        (18.0, [12.0, 9.0], [[4.0, 6.0], [6.0, 0.0]])
+        """
+
+        def derive(f: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(f)
+            def all_three(*args: Any) -> tuple[Any, Any, Any]:
+                return f(*args), grad(f, argnums)(*args), hessian(f, argnums)(*args)
+
+            return all_three
+
+        return self._derive(f"Hessian and gradient {argnums}", derive)(*args)  # type: ignore[no-any-return]
 
     def vmap(self, in_axes: int | Sequence[int | None] | None = 0, threads: int = 1) -> Batched:
         """Return the function of batches of arguments, of which examples are run side by side.
@@ -320,18 +367,20 @@ class Compiled:
             raise LookupError(f"there are {len(found)} programs: give arguments to choose by, or call it first")
         return found[0]
 
-    def _derive(self, name: str, transform: Callable[..., Any]) -> Compiled:
-        """Return the compiled form of a transformation of the function."""
+    def _original(self) -> Callable[..., Any]:
+        """Return the function, or where it was not pickled or is a graph its trace."""
+        programs = self._programs
+        return programs.function or programs.all()[0].trace
+
+    def _derive(self, name: str, derive: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Compiled:
+        """Return the compiled form of a function that is derived from the function."""
         programs = self._programs
         if programs.static:
             raise ValueError(f"{name}: there are static arguments; bind them first, by functools.partial")
-        f = programs.function or programs.all()[0].trace
+        f = self._original()
         of, made = self._derived.get(name, (None, None))
         if made is None or of is not f:
-
-            def derived(primals: Any, tangents: Any) -> Any:
-                return transform(f, primals, tangents)
-
+            derived: Any = derive(f)
             derived.__name__ = f"{name} of {self.name}"
             made = Compiled(derived, check=programs.check, runner=programs.runner)
             self._derived[name] = f, made

@@ -20,12 +20,11 @@ import numpy as np
 
 from ..ops import identity
 from .lift import Access, Instruction, Program, access_of
+from .runner import Steps
 
 __all__ = ["Lanes"]
 
 FEW = 8  # stretches that are copied by an instruction each; more are gathered number by number
-
-Steps = list[tuple[int, list[bool]]]  # instructions on the way back, each with the operands that get a derivative
 
 
 class _Operand(NamedTuple):

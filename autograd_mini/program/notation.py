@@ -20,7 +20,7 @@ from ..ops import OPS, Op, add, mul, sub
 from ..printing import Label
 from ..structure import Structure
 from ..traces import Trace
-from .lift import Program, grid
+from .lift import Program
 from .terms import (
     Assignment,
     Call,
@@ -159,11 +159,8 @@ class Notation:
             if i.kind == "gather":
                 self.origin[i.start : i.start + i.count] = self.origin[i.index]
                 continue
-            r, c, j = grid(i.rows, i.columns, i.length)
-            read = [
-                np.broadcast_to(a.base + a.outer * r + a.inner * c + a.along * j, (i.rows, i.columns, i.length))
-                for a in i.operands
-            ]
+            shape = i.rows, i.columns, i.length
+            read = [np.broadcast_to(a.places(*shape), shape) for a in i.operands]
             operands = [self.origin[slots].reshape(i.count, -1) for slots in read]
             operands[2:] = [slots[:, :1] for slots in operands[2:]]  # what a dot begins with is one number
             steps.append(_Step(i.kind, i.op, np.arange(i.start, i.start + i.count), operands))

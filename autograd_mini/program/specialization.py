@@ -61,7 +61,8 @@ class Specialization:
             for b in self.trace.branches
         ]
         self._requests: dict[int | tuple[int, ...], GradientRequest] = {}
-        self.plans: dict[Any, Any] = {}  # of the module `batch`
+        self.places: dict[Any, Any] = {}  # this and the next are of the module `batch`
+        self.plans: dict[Any, Any] = {}
 
     def request(self, name: str, argnums: int | Sequence[int], n: int, static: list[int]) -> GradientRequest:
         """Return the derivatives that argnums asks for, of n arguments of which those at some places are static."""
@@ -117,4 +118,4 @@ class Specialization:
         return lambda: np.array([read() for read in readers]).reshape(index.shape)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_requests": {}, "plans": {}}
+        return {**vars(self), "_requests": {}, "places": {}, "plans": {}}
