@@ -274,7 +274,7 @@ class Audit(tuple[AuditRow, ...]):
 
 
 def audit(output: Value) -> Audit:
-    """Show the derivative in every leaf of a graph by reverse mode, forward mode and differences.
+    """Show the derivative with respect to every leaf of a graph by reverse mode, forward mode and differences.
 
     The differences run the graph again from its leaves; `.grad` is not touched.
 

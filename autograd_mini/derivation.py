@@ -60,7 +60,7 @@ class Factor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Term:
-    """A product: the derivative in `via` (None for the output's own, 1) times the factors below it."""
+    """A product: the derivative with respect to `via` (None for the output's own, 1) times the factors below it."""
 
     via: Value | None
     factors: tuple[Factor, ...]
@@ -351,7 +351,7 @@ def explain(output: Value, node: Value | str | None = None) -> Explanation:
 
     Raises:
         ValueError: no node, or more than one, has that label.
-        StaleGraphError: a number was assigned after the graph was computed; `forward()` computes it anew.
+        StaleGraphError: a number was assigned after the graph was computed; `forward()` computes it again.
 
     >>> a, b, c = Value(5, "a"), Value(3, "b"), Value(2, "c")
     >>> u = b * c; u.label = "u"
@@ -399,7 +399,7 @@ def explain(output: Value, node: Value | str | None = None) -> Explanation:
 
 
 def _factors(edges: Iterable[Edge]) -> dict[Value, list[Factor]]:
-    """Return the local derivatives in each parent, one for each user, in the order of the edges."""
+    """Return the local derivatives with respect to each parent, one for each user, in the order of the edges."""
     grouped: dict[Value, dict[Value, list[Edge]]] = {}
     for edge in edges:
         grouped.setdefault(edge.parent, {}).setdefault(edge.user, []).append(edge)

@@ -63,12 +63,12 @@ def blame(output: Value, node: Value | str | None = None) -> Blame:
 
     Args:
         output: J. `backward()` need not have been called, and `.grad` is not touched.
-        node: ask for the derivative in this node, or label, alone; else for all leaves.
+        node: ask for the derivative with respect to this node, or label, alone; else for all leaves.
 
     >>> x = Value(0.0, "x")
     >>> y = x.sqrt() * x; y.label = "y"
     >>> print(blame(y))  # doctest: +NORMALIZE_WHITESPACE
-    The derivative in x is inf · 0: at the edge t1 → x, ∂t1/∂x = 0.5 / t1 = inf (sqrt'(0) = inf),
+    The derivative with respect to x is inf · 0: at the edge t1 → x, ∂t1/∂x = 0.5 / t1 = inf (sqrt'(0) = inf),
     times dy/dt1 = 0, is nan.
     """
     find(output, output)  # a TypeError for what is no Value
@@ -156,14 +156,15 @@ class _Reader:
             shown = f"{format_number(edge.weight)} · 0" if upstream == 0.0 else result
             times = f", times {self.d(self.output, user)} = {format_number(upstream)}, is {result}"
             message = (
-                f"The derivative in {self.names[edge.parent]} is {shown}: at the edge {self.arrow(edge)}, "
+                f"The derivative with respect to {self.names[edge.parent]} is {shown}: at the edge {self.arrow(edge)}, "
                 f"{self.slope(edge)}{self.convention(edge)}{'' if user is self.output else times}."
             )
             return [Finding(_kind(product), edge.parent, edge, message)]
         for node in reversed(self.order):
             if node in self.toward and not math.isfinite(self.derivatives[node]):
                 kind, shown = _kind(self.derivatives[node]), format_number(self.derivatives[node])
-                message = f"The derivative in {self.names[node]} is {shown}: its finite contributions add up to it."
+                name = self.names[node]
+                message = f"The derivative with respect to {name} is {shown}: its finite contributions add up to it."
                 return [Finding(kind, node, None, message)]
         return []
 
@@ -178,15 +179,15 @@ class _Reader:
                 message = f"The output does not depend on {name}."
                 findings.append(Finding("zero", target, None, message))
             elif not lost or cancel:
-                message = f"The derivative in {name} is 0: contributions that are not 0 cancel."
+                message = f"The derivative with respect to {name} is 0: contributions that are not 0 cancel."
                 findings.append(Finding("zero", target, None, message))
             else:
                 said = "; ".join(self.shut(edge) for edge in lost[:3])
                 more = f"; and {len(lost) - 3} more edge{'s' * (len(lost) > 4)}" if len(lost) > 3 else ""
-                message = f"The derivative in {name} is 0: {said}{more}."
+                message = f"The derivative with respect to {name} is 0: {said}{more}."
                 findings.append(Finding("zero", target, lost[0], message))
         if len(zeros) > MAX_ZEROS:
-            message = f"The derivatives in {len(zeros) - MAX_ZEROS} more are 0; ask for each by name."
+            message = f"The derivatives with respect to {len(zeros) - MAX_ZEROS} more are 0; ask for each by name."
             findings.append(Finding("zero", zeros[MAX_ZEROS], None, message))
         return findings
 
@@ -239,7 +240,8 @@ class _Reader:
         exploding = kind == "exploding"
         worst = sorted(way, key=lambda edge: abs(edge.weight), reverse=exploding)[:4]
         message = (
-            f"The derivative in {self.names[target]} is {kind}: {format_number(self.derivatives[target])}. "
+            f"The derivative with respect to {self.names[target]} is {kind}: "
+            f"{format_number(self.derivatives[target])}. "
             f"On its largest path, of {len(way)} factors, the {'largest' if exploding else 'smallest'} are "
             f"{'; '.join(self.slope(edge) + self.state(edge, exploding) for edge in worst)}."
         )

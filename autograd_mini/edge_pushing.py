@@ -117,7 +117,7 @@ def local_derivative(op: Op, i: int, operands: Sequence[Any], z: Any, wrap: Call
 
 
 def _push(row: Row, i: int, edges: dict[int, Any], rows: dict[int, Row]) -> None:
-    """Hand the second derivatives with respect to a node and others to the node's parents."""
+    """Pass the second derivatives with respect to a node and others on to the node's parents."""
     square = row.pop(i, None)
     for u, second in row.items():
         for p, weight in edges.items():

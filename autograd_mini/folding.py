@@ -41,7 +41,7 @@ class Box:
 def unfold(output: Value) -> Value:
     """Return a graph that computes the same, with the products and sums of `dot` and `sum` as nodes of their own.
 
-    Leaves are shared with the graph that was; nodes made anew have the labels and derivatives of theirs.
+    Leaves are shared with the graph that was; nodes that are made again have the labels and derivatives of theirs.
 
     >>> from autograd_mini import dot
     >>> z = dot([Value(2.0, "w1"), Value(3.0, "w2")], [1.0, 4.0], 0.5)

@@ -41,7 +41,7 @@ class Recorder:
     first_order = False  # whether only the numbers of rules are asked for, not their own derivatives
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> Any:
-        """Return what applying `op` to `operands`, of which `self` is one, means here."""
+        """Return the result of applying `op` to `operands`, of which `self` is one, as this class records it."""
         raise NotImplementedError(f"{type(self).__name__} does not say how to record {op.name}")
 
     def __add__(self, other: Any) -> Any:

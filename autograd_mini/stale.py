@@ -21,7 +21,7 @@ def staleness(output: Value, order: list[Value] | None = None) -> str:
     >>> y = w * w; y.label = "y"
     >>> w.data = 5.0
     >>> staleness(y)
-    'y = 1, but w * w is 25 now: w was assigned. y.forward() computes the graph anew'
+    'y = 1, but w * w is 25 now: w was assigned. y.forward() computes the graph again'
     """
     order = topological_order(output) if order is None else order
     stale = stale_node(order)
@@ -49,7 +49,9 @@ def staleness(output: Value, order: list[Value] | None = None) -> str:
     value = names[node], format_number(primal(node)), formula
     if math.isnan(given) and not any(math.isnan(primal(x)) for x in node.parents):
         return "{} = {}, but {} has no value now: {}".format(*value, cause)
-    return "{} = {}, but {} is {} now: {}. {} computes the graph anew".format(*value, format_number(given), cause, call)
+    return "{} = {}, but {} is {} now: {}. {} computes the graph again".format(
+        *value, format_number(given), cause, call
+    )
 
 
 def require_fresh(output: Value, order: list[Value] | None = None) -> None:

@@ -340,7 +340,7 @@ class Trace:
         return array("i", chain(range(end), range(-len(self.equations.constants), 0)))
 
     def _rewritten(self, same: array[int], kept: bytes | bytearray | None = None) -> Trace:
-        """Return a trace without the equations that do not stand for themselves, with all places counted anew."""
+        """Return a trace without the equations that do not stand for themselves, with all places counted again."""
         n, old = len(self.inputs), self.equations
         if kept is None:
             kept = bytes(map(eq, islice(same, n, n + len(old)), count(n)))
@@ -419,7 +419,7 @@ def trace(f: Callable[..., Any], *args: Any) -> Trace:
 
 
 def trace_call(name: str, call: Callable[[], Any], inputs: list[Value]) -> Trace:
-    """Return what a call does with given leaves, which are the inputs."""
+    """Trace a call, whose inputs are the given leaves."""
     tracer = Tracer(name, inputs)
     with recording(), watched_by(tracer):
         result = call()

@@ -208,7 +208,7 @@ class Value(Recorder):
 
     @property
     def edges(self) -> tuple[tuple[Value, float], ...]:
-        r"""Return the edges to the parents, in order and with repeats: each a parent and the local derivative in it.
+        r"""Return the edges to the parents, in order and with repeats, each a parent and its local derivative.
 
         >>> x, y = Value(3.0, "x"), Value(2.0, "y")
         >>> for parent, slope in (x * y).edges:
@@ -240,7 +240,7 @@ class Value(Recorder):
         local derivative on the edge; a node with several users gets the sum,
         $\frac{\partial J}{\partial x} = \sum_u \frac{\partial J}{\partial u} \frac{\partial u}{\partial x}$.
 
-        Interior nodes are set anew, so calling it twice is right; leaves accumulate, so several
+        Interior nodes are reset, so calling it twice is right; leaves accumulate, so several
         outputs can be summed. Clear them between steps with `zero_grad`. An edge whose rule is the constant 0,
         such as that of `stop_gradient`, passes no derivative, not even $0 \cdot \infty$.
 
@@ -261,12 +261,12 @@ class Value(Recorder):
         tell_derived(self)
 
     def forward(self) -> None:
-        r"""Compute the graph of this node anew from its leaves: every number, and every local derivative.
+        r"""Compute the graph of this node again from its leaves: every number, and every local derivative.
 
         Assign leaves and call it, instead of building the graph again. Derivatives of interior nodes become 0,
         those of leaves stay. All or nothing: where an operation has no value, an error is raised, and all is as it was.
         Nodes that other outputs share change too. What Python's `if` decided when the graph was built is no part of
-        it: the graph is computed anew, not the function that built it.
+        it: the graph is computed again, not the function that built it.
 
         Raises:
             ValueError, ArithmeticError: an operation has no value at these numbers; the message names it.
@@ -467,7 +467,7 @@ class Value(Recorder):
         return METHODS["neg"](self)
 
     def negative(self, /) -> Value:
-        """Do as `neg`, under the name of NumPy, which calls it."""
+        """Return the same as `neg`: NumPy calls it by this name."""
         return METHODS["negative"](self)
 
     def abs(self, /) -> Value:
@@ -478,11 +478,11 @@ class Value(Recorder):
         return METHODS["abs"](self)
 
     def absolute(self, /) -> Value:
-        """Do as `abs`, under the name of NumPy, which calls it."""
+        """Return the same as `abs`: NumPy calls it by this name."""
         return METHODS["absolute"](self)
 
     def fabs(self, /) -> Value:
-        """Do as `abs`, under the name of NumPy, which calls it."""
+        """Return the same as `abs`: NumPy calls it by this name."""
         return METHODS["fabs"](self)
 
     def sqrt(self, /) -> Value:
@@ -575,7 +575,7 @@ class Value(Recorder):
         return METHODS["asin"](self)
 
     def arcsin(self, /) -> Value:
-        """Do as `asin`, under the name of NumPy, which calls it."""
+        """Return the same as `asin`: NumPy calls it by this name."""
         return METHODS["arcsin"](self)
 
     def acos(self, /) -> Value:
@@ -586,7 +586,7 @@ class Value(Recorder):
         return METHODS["acos"](self)
 
     def arccos(self, /) -> Value:
-        """Do as `acos`, under the name of NumPy, which calls it."""
+        """Return the same as `acos`: NumPy calls it by this name."""
         return METHODS["arccos"](self)
 
     def atan(self, /) -> Value:
@@ -594,7 +594,7 @@ class Value(Recorder):
         return METHODS["atan"](self)
 
     def arctan(self, /) -> Value:
-        """Do as `atan`, under the name of NumPy, which calls it."""
+        """Return the same as `atan`: NumPy calls it by this name."""
         return METHODS["arctan"](self)
 
     def atan2(self, y: SupportsFloat, /) -> Value:
@@ -605,7 +605,7 @@ class Value(Recorder):
         return METHODS["atan2"](self, y)
 
     def arctan2(self, y: SupportsFloat, /) -> Value:
-        """Do as `atan2`, under the name of NumPy, which calls it."""
+        """Return the same as `atan2`: NumPy calls it by this name."""
         return METHODS["arctan2"](self, y)
 
     def degrees(self, /) -> Value:
@@ -613,7 +613,7 @@ class Value(Recorder):
         return METHODS["degrees"](self)
 
     def rad2deg(self, /) -> Value:
-        """Do as `degrees`, under the name of NumPy, which calls it."""
+        """Return the same as `degrees`: NumPy calls it by this name."""
         return METHODS["rad2deg"](self)
 
     def radians(self, /) -> Value:
@@ -621,7 +621,7 @@ class Value(Recorder):
         return METHODS["radians"](self)
 
     def deg2rad(self, /) -> Value:
-        """Do as `radians`, under the name of NumPy, which calls it."""
+        """Return the same as `radians`: NumPy calls it by this name."""
         return METHODS["deg2rad"](self)
 
     def sinc(self, /) -> Value:
@@ -645,7 +645,7 @@ class Value(Recorder):
         return METHODS["asinh"](self)
 
     def arcsinh(self, /) -> Value:
-        """Do as `asinh`, under the name of NumPy, which calls it."""
+        """Return the same as `asinh`: NumPy calls it by this name."""
         return METHODS["arcsinh"](self)
 
     def acosh(self, /) -> Value:
@@ -656,7 +656,7 @@ class Value(Recorder):
         return METHODS["acosh"](self)
 
     def arccosh(self, /) -> Value:
-        """Do as `acosh`, under the name of NumPy, which calls it."""
+        """Return the same as `acosh`: NumPy calls it by this name."""
         return METHODS["arccosh"](self)
 
     def atanh(self, /) -> Value:
@@ -664,7 +664,7 @@ class Value(Recorder):
         return METHODS["atanh"](self)
 
     def arctanh(self, /) -> Value:
-        """Do as `atanh`, under the name of NumPy, which calls it."""
+        """Return the same as `atanh`: NumPy calls it by this name."""
         return METHODS["arctanh"](self)
 
     def erf(self, /) -> Value:
@@ -732,7 +732,7 @@ class Value(Recorder):
         return METHODS["silu"](self)
 
     def conjugate(self, /) -> Value:
-        """Do as `identity`, under the name of NumPy, which calls it."""
+        """Return the same as `identity`: NumPy calls it by this name."""
         return METHODS["conjugate"](self)
 
     def stop_gradient(self, /) -> Value:
@@ -785,7 +785,7 @@ class Value(Recorder):
         return METHODS["round"](self)
 
     def rint(self, /) -> Value:
-        """Do as `round`, under the name of NumPy, which calls it."""
+        """Return the same as `round`: NumPy calls it by this name."""
         return METHODS["rint"](self)
 
     def trunc(self, /) -> Value:
@@ -1019,7 +1019,7 @@ def _sweep(output: Value, seed: float) -> None:
 
 
 def _forward(output: Value) -> None:
-    """Compute the nodes that an output uses anew, or leave them as they were and raise."""
+    """Compute the nodes that an output uses again, or leave them as they were and raise."""
     order: list[Value] = topological_order(output)
     node: Value
     i: cython.Py_ssize_t
@@ -1622,7 +1622,7 @@ def _raised(x: float, c: float) -> float:
     return z
 
 
-# A node's number and weights, computed anew from its operands' numbers; the hot rows are written out as above.
+# A node's number and weights, computed again from its operands' numbers; the hot rows are written out as above.
 
 
 def number_of(operand: Number | None) -> float:

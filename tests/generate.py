@@ -47,7 +47,7 @@ def method(name: str, row: Op) -> str:
     given = dict.fromkeys(rest[: len(rest) - len(row.defaults)], "")
     given |= {y: f" = {default!r}" for y, default in zip(rest[len(given) :], row.defaults, strict=True)}
     parameters = ", ".join(["self", *(f"{y}: SupportsFloat{default}" for y, default in given.items()), "/"])
-    about = row.doc if name == row.name else f"Do as `{row.name}`, under the name of NumPy, which calls it."
+    about = row.doc if name == row.name else f"Return the same as `{row.name}`: NumPy calls it by this name."
     lines = [about, "", f"Convention: {row.convention}.", ""] if row.convention and name == row.name else [about]
     if len(about) > 105:
         lines[:1] = textwrap.wrap(about, 105)

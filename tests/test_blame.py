@@ -32,7 +32,9 @@ def test_inf_from_a_pole_of_the_slope() -> None:
 
 
 def test_the_sign_of_an_infinite_derivative_is_said() -> None:
-    assert str(ag.blame(ag.expression("y = acos(x)", x=1))).startswith("The derivative in x is -inf: at the edge y → x")
+    assert str(ag.blame(ag.expression("y = acos(x)", x=1))).startswith(
+        "The derivative with respect to x is -inf: at the edge y → x"
+    )
     assert str(ag.blame(ag.expression("t = acos(x); y = t*2", x=1))).endswith("times dy/dt = 2, is -inf.")
     assert str(ag.blame(Value(-math.inf, "x") * 2)) == "The leaf x is -inf before anything is computed."
 
@@ -151,7 +153,7 @@ def test_detect_anomaly_watches_transformations() -> None:
 def test_blame_of_one_node_looks_at_its_own_ways() -> None:
     J = ag.expression("J = sqrt(a) + relu(b)", a=0, b=-1)
     assert str(ag.blame(J, "b")) == (
-        "The derivative in b is 0: relu is closed at b = -1 (edge t2 → b, ∂t2/∂b = b > 0 = 0)."
+        "The derivative with respect to b is 0: relu is closed at b = -1 (edge t2 → b, ∂t2/∂b = b > 0 = 0)."
     )
     with pytest.raises(TypeError, match="the output must be a Value, not 3"):
         ag.blame(3)  # type: ignore[arg-type]  # as a user might

@@ -205,7 +205,7 @@ def test_no_false_arithmetic_is_shown(show: Callable[[Value], Any]) -> None:
     w.data = 5.0
     with pytest.raises(StaleGraphError) as caught:
         show(y)
-    assert str(caught.value) == ("s = 1, but w * w is 25 now: w was assigned. y.forward() computes the graph anew")
+    assert str(caught.value) == ("s = 1, but w * w is 25 now: w was assigned. y.forward() computes the graph again")
     y.forward()
     show(y)
     b.data = 2.0  # the number that it had
@@ -250,7 +250,7 @@ def test_training_leaves_a_graph_that_says_so() -> None:
     J.label = "J"
     J.backward()
     nn.SGD(net, lr=0.1).step()
-    with pytest.raises(StaleGraphError, match=r"J\.forward\(\) computes the graph anew"):
+    with pytest.raises(StaleGraphError, match=r"J\.forward\(\) computes the graph again"):
         ag.explain(J)
     J.forward()
     assert J.data == (net([1.0, 2.0]) ** 2).data

@@ -407,3 +407,26 @@ def test_data_in_arrays_is_read_as_in_lists() -> None:
         pairs_of(np.zeros((0, 2)), [])
     with pytest.raises(ValueError, match="expected a row of inputs for each example"):
         pairs_of(np.zeros(3), y)
+
+
+def test_predictions_by_program() -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)), rng.integers(0, 2, 40)
+    w = Value(0.5, "w")
+    nets: list[Any] = [
+        nn.MLP(3, [4, 1], "tanh", "sigmoid", rng=0),
+        nn.MLP(3, [4, 3], "relu", rng=0),
+        lambda x: [w * x[0], (x[1], 2.0)],
+        lambda x: w * x[0] if x[1] > 0 else x[2],
+    ]
+    for net in nets:
+        plain, fast = nn.predict(net, X), nn.predict(net, X, compiled=True)
+        assert flatten(fast)[1] == flatten(plain)[1]
+        assert flatten(fast)[0] == pytest.approx(flatten(plain)[0], rel=1e-12)
+    for net in nets[:2]:
+        assert nn.accuracy(net, X, y, compiled=True) == nn.accuracy(net, X, y)
+    nets[0].parameters()[0].data += 1.0
+    assert nn.predict(nets[0], X, compiled=True) == pytest.approx(nn.predict(nets[0], X), rel=1e-12)
+    assert nn.predict(nets[1], X[:1], compiled=True)[0] == pytest.approx(nn.predict(nets[1], X[:1])[0], rel=1e-12)
+    with pytest.raises(ValueError, match="there are no examples"):
+        nn.predict(nets[0], [], compiled=True)

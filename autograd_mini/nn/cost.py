@@ -12,6 +12,7 @@ from inspect import signature
 from typing import Any
 
 from ..ops import number
+from ..structure import flatten
 from ..value import Value, no_grad, sum
 from .layers import index
 from .losses import Loss, loss_named
@@ -81,18 +82,44 @@ def _mean(losses: list[Value]) -> Value:
     return losses[0] if len(losses) == 1 else sum(losses) / len(losses)
 
 
-def predict(net: Net, X: Any) -> list[Any]:
+def predict(net: Net, X: Any, *, compiled: bool = False) -> list[Any]:
     """Return the net's output for each example as floats: probabilities or scores, as the net gives them.
+
+    Args:
+        compiled: run the net as a program on all examples, see `autograd_mini.compile`: faster for many examples, and
+            the same except for rounding.
 
     >>> from autograd_mini import nn
     >>> nn.predict(nn.two_layer_net(2, 3, init="zeros"), [[1.0, 2.0], [3.0, 4.0]])
     [0.5, 0.5]
     """
+    inputs = inputs_of(X)
+    if compiled:
+        return _by_program(net, inputs)
     with no_grad():
-        return [_floats(net(x)) for x in inputs_of(X)]
+        return [_floats(net(x)) for x in inputs]
 
 
-def accuracy(net: Net, X: Any, y: Any, threshold: float | None = None) -> float:
+def _by_program(net: Net, inputs: list[list[float]]) -> list[Any]:
+    """Return the outputs for all examples by one program, of which a module's parameters are inputs, too."""
+    try:
+        import numpy as np
+    except ModuleNotFoundError as error:
+        raise ImportError('predict: compiled=True needs NumPy: pip install ".[fast]"', name="numpy") from error
+
+    from ..program import compile
+
+    X = np.array(inputs, dtype=float)
+    if isinstance(net, Module):
+        outputs = compile(lambda net, x: net(list(x))).vmap((None, 0))(net, X)
+    else:
+        outputs = compile(lambda x: net(list(x))).vmap()(X)
+    columns, structure = flatten(outputs, lambda part: isinstance(part, np.ndarray))
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [_floats(structure.rebuild(row)) for row in rows]
+
+
+def accuracy(net: Net, X: Any, y: Any, threshold: float | None = None, *, compiled: bool = False) -> float:
     """Return the share of examples, from 0 to 1, whose class the net finds.
 
     Of several outputs the largest counts; one is compared with the threshold.
@@ -100,6 +127,7 @@ def accuracy(net: Net, X: Any, y: Any, threshold: float | None = None) -> float:
     Args:
         y: classes: from 0 on for several outputs; 0 and 1 for one, or others where the threshold parts them.
         threshold: 0.5 for probabilities of classes 0 and 1; give 0 for logits, and for scores of -1 and 1.
+        compiled: run the net as a program on all examples; see `predict`.
 
     Raises:
         ValueError: a target is no class.
@@ -109,7 +137,7 @@ def accuracy(net: Net, X: Any, y: Any, threshold: float | None = None) -> float:
     0.6666666666666666
     """
     inputs, targets = pairs_of(X, y)
-    outputs = predict(net, inputs)
+    outputs = predict(net, inputs, compiled=compiled)
     right = 0
     for i, (output, target) in enumerate(zip(outputs, targets, strict=True)):
         if isinstance(output, list):

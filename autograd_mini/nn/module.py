@@ -58,7 +58,7 @@ class Module:
         return list(dict.fromkeys(parameter for _, parameter in self.named_parameters()))
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
-        """Give each parameter with its path, such as `layers.0.neurons.1.w.0`.
+        """Yield each parameter with its path, such as `layers.0.neurons.1.w.0`.
 
         >>> from autograd_mini import nn
         >>> [name for name, _ in nn.Neuron(2).named_parameters()]

@@ -281,7 +281,7 @@ def _optimizer(net: Any, optimizer: Optimizer | None) -> Optimizer:
         given = "LBFGS(net)" if kind == "LBFGS" else f"{kind}(net, lr=0.05)"
         raise TypeError(f"fit: the optimizer must be one, such as nn.{given}, not {optimizer!r}")
     if isinstance(net, Module) and not set(net.parameters()) & set(optimizer.parameters):
-        raise ValueError("fit: the optimizer holds no parameter of this net: was the net made anew after it?")
+        raise ValueError("fit: the optimizer holds no parameter of this net: was the net made again after it?")
     return optimizer
 
 

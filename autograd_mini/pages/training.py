@@ -78,7 +78,7 @@ def training_page(
     >>> training_page(nn.two_layer_net(2, 2, rng=1), X, y, optimizer=nn.SGD(nn.two_layer_net(2, 2), lr=0.5))
     Traceback (most recent call last):
         ...
-    ValueError: explore: the optimizer must hold the parameters of this net: was the net made anew after it?
+    ValueError: explore: the optimizer must hold the parameters of this net: was the net made again after it?
     >>> training_page(nn.two_layer_net(2, 2, rng=1), X, y)
     <Explorer of net: save('net.html')>
     """
@@ -165,7 +165,9 @@ def _descent(net: Module, parameters: list[Value], optimizer: Optimizer | None) 
     if callable(optimizer.lr):
         raise ValueError("explore: the learning rate is set in the page: give the optimizer a number as lr")
     if {*optimizer.parameters} != {*parameters}:
-        raise ValueError("explore: the optimizer must hold the parameters of this net: was the net made anew after it?")
+        raise ValueError(
+            "explore: the optimizer must hold the parameters of this net: was the net made again after it?"
+        )
     return optimizer.rate(), optimizer.weight_decay
 
 

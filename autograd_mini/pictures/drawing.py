@@ -222,7 +222,7 @@ def draw(
     and `?` until `backward()` has reached it. Arrows stand in the order of the operands. Layers and neurons, known by
     labels such as `a_1^[2](3)`, are framed. Beside weights, leaves called x or y are data, with dashed lines. What
     Python's `if` decided is not drawn. A note stands below a graph of which a number was assigned after it was
-    computed, such as a parameter after a training step; `forward()` computes it anew.
+    computed, such as a parameter after a training step; `forward()` computes it again.
 
     Args:
         fold: True draws a neuron as one box, layers as columns, and what has no label as part of what it is computed

@@ -132,7 +132,7 @@ def wire(
 
 
 def neuron(box: Box, biases: Sequence[Value], name: tuple[Run, ...], value: tuple[Run, ...]) -> Box:
-    """Return the box of a neuron: its output, its bias and the derivative in it."""
+    """Return the box of a neuron: its output, its bias and its derivative."""
     lines = [Line("pair", (*name, Run(" = "), *value))]
     for bias in biases[:2]:
         letter = Typeset.name(Label.parse(bias.label).base or "b").runs

@@ -176,7 +176,7 @@ class Backward:
     # Backward: the adjoint of each kind of line.
 
     def _backward(self, line: Line) -> None:
-        """Give a line's adjoint on to what it reads; it has a line of its own where sums of products enter."""
+        """Pass a line's adjoint on to the matrices that the line reads; sums of products get a line of their own."""
         grads = self._adjoints(line.block)
         if not self._is_active(line.block.slots) or not any(g.k for g in grads.flat):
             return
@@ -213,12 +213,12 @@ class Backward:
         return found
 
     def _adjoints(self, block: Block) -> Any:
-        """Return what the adjoints of a matrix are so far."""
+        """Return the adjoints of a matrix so far."""
         zero = self._algebra.of(0.0)
         return _objects(block.shape, [self._grads.get(slot, zero) for slot in block.slots.flat])
 
     def _backward_product(self, line: Line, grads: Any) -> None:
-        """Give $dZ X^T$ to W and $W^T dZ$ to X, for $Z = W X$."""
+        """Add $dZ X^T$ to W and $W^T dZ$ to X, for $Z = W X$."""
         left, right, *added = line.operands
         adjoint, scale = self._adjoint(line.block), grads.flat[0].k
         product = next(part for part in walk(line.term) if isinstance(part, MatMul))
@@ -231,7 +231,7 @@ class Backward:
             self._give(slots, grads)
 
     def _backward_take(self, line: Line, grads: Any) -> None:
-        """Give adjoints to what was chosen: no line of NumPy, and said to be none."""
+        """Pass adjoints on to the chosen terms, in a comment: no line of NumPy does it."""
         places = self.notation.place[0, line.operands[0]]
         for k in np.unique(places[places >= 0]):  # constants have none
             block = self.notation.blocks[k]

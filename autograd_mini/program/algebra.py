@@ -1,6 +1,6 @@
 r"""Rational functions of numbered symbols, with exact cancellation.
 
-This room owns the form $k \prod_i q_i^{n_i}$: k is a fraction, the q are polynomials with 1 before their leading
+This module owns the form $k \prod_i q_i^{n_i}$: k is a fraction, the q are polynomials with 1 before their leading
 term, and a power may be negative. A sum is multiplied out but for the factors that all its terms have, and then
 divided by those below it. `Ratio` is a recorder: a row's rule applied to Ratios gives a Ratio, in which a call that
 is no arithmetic is a symbol. It must not know what symbols stand for.
@@ -44,7 +44,7 @@ class Ratio(Recorder):
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """Return what is equal where the functions are."""
+        """Return a key that is equal if the functions are equal."""
         return self.k, frozenset(self.factors.items())
 
     def __eq__(self, other: object) -> bool:
@@ -64,7 +64,7 @@ class Ratio(Recorder):
         return {x for factor in self.factors for monomial, _ in factor for x in monomial}
 
     def split(self) -> tuple[Polynomial, dict[Factor, int]]:
-        """Return what is above the line, multiplied out, and the factors below it."""
+        """Return the numerator, multiplied out, and the factors of the denominator."""
         above = [(factor, n) for factor, n in self.factors.items() if n > 0]
         return _expanded(self.k, above), {factor: -n for factor, n in self.factors.items() if n < 0}
 

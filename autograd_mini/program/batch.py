@@ -78,6 +78,15 @@ class Batched:
         run(self._threads, argnums)
         return run.values(), request.of(run.gradient)
 
+    def grad(self, *args: Any, argnums: int | Sequence[int] = 0) -> Any:
+        """Return the gradient alone; see `value_and_grad`.
+
+        >>> from autograd_mini import compile
+        >>> compile(lambda w, x: w * x).vmap((None, 0)).grad(3.0, [1.0, 2.0])
+        3.0
+        """
+        return self.value_and_grad(*args, argnums=argnums)[1]
+
     def _axes(self, args: tuple[Any, ...]) -> list[int | None]:
         given = self._in_axes
         axes = [given] * len(args) if given is None or isinstance(given, int) else list(given)
@@ -204,7 +213,7 @@ class _Run:
         found = self.specialization
         self.results = np.empty((len(found.outputs), self.size))
         self.slopes: list[Any] = []  # for each table its derivatives, None where they are not wanted
-        self.total: Any = None  # the derivatives in shared numbers
+        self.total: Any = None  # the derivatives with respect to shared numbers
         if not found.branches:
             self._run(found, ALL, threads, argnums)
             return
@@ -311,7 +320,7 @@ class _Run:
         return found.out.rebuild([_examples_first(self.results, index) for index in found.indices])
 
     def gradient(self, k: int) -> Any:
-        """Return the derivatives in argument k."""
+        """Return the derivatives with respect to argument k."""
         layout = self.specialization.layout
         if not self.varies[k]:
             shared = self.places.shared
@@ -323,7 +332,7 @@ class _Run:
         starts = [table.start if table.stop > table.start else -1 for table in self.places.tables]
 
         def of(place: Any) -> Any:
-            """Return the derivatives in one of the user's arrays, which is one of the tables."""
+            """Return the derivatives with respect to one of the user's arrays, which is a table."""
             shape = np.shape(place)
             if 0 in shape or not self.slopes:
                 return np.zeros((self.size, *shape))

@@ -16,7 +16,7 @@ NOTHING = object()  # the value of a name that has none on some way
 
 
 class Promote(Exception):
-    """A variable of a loop is of another kind after the loop's body: the function is built anew with that kind."""
+    """A variable of a loop is of another kind after the loop's body: the function is built again with that kind."""
 
 
 class Blocks(Values):

@@ -74,7 +74,7 @@ class BoundCall:
         self._run()
         if self._checks:
             if not self._specialization.holds(self._d):
-                raise ValueError(f"{self._name}: another branch is taken with these numbers; call it, or bind it anew")
+                raise ValueError(f"{self._name}: another branch is taken with these numbers; call it, or bind it again")
             if self._check:
                 self._specialization.require_finite(self._d)
 

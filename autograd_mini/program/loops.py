@@ -222,7 +222,7 @@ def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad:
 
 
 def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
-    """Hand the derivative of each result on to the operands, times the partial derivative."""
+    """Pass the derivative of each result on to the operands, times the partial derivative."""
     out, rows, columns, first = line(code, k)
     callbacks(op, index, first)
     xs = [operand(code, k, i) for i in range(op.arity)]
@@ -271,7 +271,7 @@ def gather_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers,
 
 
 def gather_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
-    """Hand the derivative of each copy on."""
+    """Pass the derivative of each copy on."""
     out, _, columns, first = line(code, k)
     for c in range(columns):
         add_to(grad, word(index, first + c), taken(grad, out + c))
@@ -304,7 +304,7 @@ def sum_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, ro
 
 
 def sum_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
-    """Hand the derivative of each sum on to its terms."""
+    """Pass the derivative of each sum on to its terms."""
     out, rows, columns, n = line(code, k)
     x = operand(code, k, 0)
     whole = columns - columns % WIDTH if x.inner == 1 else 0
@@ -337,7 +337,7 @@ def take_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, r
 
 
 def take_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
-    """Hand the derivative of each choice on to the chosen term."""
+    """Pass the derivative of each choice on to the chosen term."""
     out, rows, columns, n = line(code, k)
     x, choice = operand(code, k, 0), operand(code, k, 1)
     for r in range(rows):

@@ -259,14 +259,14 @@ class Notation:
         return self.program.constants[places] if inside else None
 
     def read(self, slots: Any, naming: Naming) -> Term:
-        """Return what is read; it may have fewer rows or columns if these are equal."""
+        """Return the term that is read; it may have fewer rows or columns if these are equal."""
         numbers = self.numbers(slots)
         if numbers is None:
             return self.view(slots) or self._gathered([slots], slots.shape)
         return Number(float(numbers.flat[0])) if (numbers == numbers.flat[0]).all() else naming(numbers, "Y")
 
     def factor(self, slots: Any, naming: Naming) -> Term:
-        """Return what a product of matrices reads, with all rows and columns."""
+        """Return the term that a product of matrices reads, with all rows and columns."""
         numbers = self.numbers(slots)
         if numbers is not None:
             return naming(numbers, "X")

@@ -193,7 +193,7 @@ def unpack(M: Matrix, n: int, columns: int, at: int) -> None:
 def single(
     d: Numbers, grad: Numbers, M: Matrix, b: int, step: int, out: int, columns: int, n: int, wanted: int
 ) -> None:
-    """Hand on the derivatives of one row of results: where `wanted` is 1 to the matrix, 2 to its factor, 3 to both."""
+    """Pass on the derivatives of one row of results: where `wanted` is 1 to the matrix, 2 to its factor, 3 to both."""
     for j in range(n):
         x, z, at = spread(get(d, b + j * step)), spread(-0.0), M.at + j * M.row
         for c in range(0, columns, WIDTH):
@@ -268,7 +268,7 @@ def dot_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, ro
 
 
 def dot_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
-    """Hand on the derivatives of products to both factors, and to the numbers that they begin with."""
+    """Pass on the derivatives of products to both factors, and to the numbers that they begin with."""
     out, rows, columns, n = line(code, k)
     first, start = out, operand(code, k, 2)
     if start.along and start.wanted:

@@ -81,7 +81,7 @@ def main() -> int:
 
 
 def build(to: Path, wheel: Path | None = None, offline: bool = False) -> None:
-    """Write the folder anew."""
+    """Write the folder from nothing."""
     archives = {name: fetched(name, sha, offline) for name, (sha, _) in NPM.items()}
     wheels = [fetched_wheel(name, sha, offline) for name, sha in WHEELS.items()]
     shutil.rmtree(to, ignore_errors=True)

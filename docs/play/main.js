@@ -9,7 +9,7 @@ import {copied, png, save} from "./take.js";
 
 const LIMIT = 15, // seconds for an expression and its view
   CELL_LIMIT = 120, // seconds for a cell
-  PAUSE = 600; // milliseconds after the last key, before a whole page is made anew
+  PAUSE = 600; // milliseconds after the last key, before a whole page is made again
 const OF_A_NODE = {derivation: true, blame: true, paths: false, slope: false}; // whether all leaves are a choice, too
 
 const $ = id => document.getElementById(id);
