@@ -11,7 +11,7 @@ import first_calls
 import numpy as np
 import programs
 import pytest
-import sparse
+import sparse_derivatives
 from engines import Plain
 from gpt import GPT, Adam, Functions, names, tokens, train
 
@@ -123,11 +123,11 @@ def test_a_table_has_every_peer(capsys: pytest.CaptureFixture[str], monkeypatch:
     assert "ready" in ready
 
 
-@pytest.mark.parametrize("peer", sparse.PEERS)
+@pytest.mark.parametrize("peer", sparse_derivatives.PEERS)
 def test_peers_find_the_same_sparse_matrices(peer: str) -> None:
     if peer in ("CasADi", "asdex"):
         pytest.importorskip(peer.lower())
-    theirs, here = sparse.PEERS[peer](scale=20), sparse.ours(scale=20)
+    theirs, here = sparse_derivatives.PEERS[peer](scale=20), sparse_derivatives.ours(scale=20)
     for title, work in theirs.items():
         if "10,000" in title or "again" in title:
             continue

@@ -1,4 +1,4 @@
-"""Time sparse derivatives beside CasADi and asdex: `python tests/benchmarks/sparse.py`.
+"""Time sparse derivatives beside CasADi and asdex: `python tests/benchmarks/sparse_derivatives.py`.
 
 Each piece of work goes from a function and a point to the numbers of the sparse matrix, the building of graphs
 included; "again" is one more call of a compiled function, to the numbers of the entries. The peers' times are printed
