@@ -142,7 +142,8 @@ def test_the_text_is_the_term(term: Term) -> None:
     with np.errstate(all="ignore"):
         try:
             expected = value(term)
-            found = np.atleast_2d(eval(str(numeric(term)), {**NUMPY, **ROWS, **SPACE}))
+            made = eval(str(numeric(term)), {**NUMPY, **ROWS, **SPACE})
+            found = np.atleast_2d(np.asarray(made, dtype=float))  # whole numbers may have more digits than NumPy's
         except (ArithmeticError, ValueError):  # a row outside its domain, or a division of numbers by 0
             assume(False)
     assert found.shape == shape_of(term) == expected.shape
@@ -217,3 +218,15 @@ def test_lines(line: Assignment, text: str) -> None:
 def test_numbers_are_what_they_are(x: Fraction | float) -> None:
     read: Callable[[str], Any] = eval
     assert read(number(x)) == pytest.approx(float(x), rel=1e-15, abs=0.0)
+
+
+def test_a_sign_before_truth_values() -> None:
+    A, T = MATRICES["axis"], MATRICES["axis"]
+    truth = Elementwise(ag.equal, (A, T))
+    for term in (
+        Product(Fraction(-1), (truth,), (A,)),
+        Product(Fraction(-1), (truth, A), ()),
+        Sum.of(Product(Fraction(-1), (truth, A), ()), A),
+        Sum.of(Product(Fraction(-1), (truth,), (A,)), A),
+    ):
+        assert np.allclose(eval(str(term), {**NUMPY, **ROWS, **SPACE}), value(term))

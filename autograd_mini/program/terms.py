@@ -330,7 +330,7 @@ def code(term: Term) -> Code:
 
 def _product(product: Product) -> Code:
     above, below = product.above, product.below
-    if product.scale < 0 and is_boolean(product):
+    if product.scale == -1 and _begins_boolean(product):
         above = (Number(1.0), *above)
     if product.scale == 1 and len(above) == 1 and not below:
         return Code(_part(above[0], Level.ATOM)) if isinstance(above[0], Elementwise) else code(above[0])
@@ -344,10 +344,17 @@ def _product(product: Product) -> Code:
     return Code(text, Level.SUM if product.scale < 0 else Level.PRODUCT)
 
 
+def _begins_boolean(product: Product) -> bool:
+    """Return whether a sign before a product would negate truth values, which NumPy refuses."""
+    return bool(product.above) and is_boolean(product.above[0])
+
+
 def _sum(terms: tuple[Term, ...]) -> Code:
     text, first = "", terms[0]
     is_negative = isinstance(first, Product) and first.scale < 0
-    if all(map(is_boolean, terms[: 1 if is_negative else 2])):
+    if isinstance(first, Product) and first.scale == -1 and _begins_boolean(first):
+        terms = (replace(first, above=(Number(1.0), *first.above)), *terms[1:])
+    elif all(map(is_boolean, terms[: 1 if is_negative else 2])):
         terms = (numeric(first), *terms[1:])
     for term in terms:
         sign, part = "+" if text else "", term
