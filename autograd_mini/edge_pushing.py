@@ -103,7 +103,7 @@ def rules_of(node: Value, place: dict[Value, int]) -> list[Any]:
 
 
 def local_derivative(op: Op, i: int, operands: Sequence[Any], z: Any, wrap: Callable[[float], Any]) -> Any:
-    """Return a local derivative as its rule computes it on what records; `wrap` makes such a thing of a number."""
+    """Return a local derivative as its rule computes it on recorders; `wrap` makes a recorder of a number."""
     rule = op.rules[i]
     try:
         return rule(*operands, z)

@@ -1,4 +1,4 @@
-r"""The order of the chain rule: what each order costs on a graph, and one of them step by step.
+r"""The order of the chain rule: the cost of each order on a graph, and one order step by step.
 
 A step removes a node: each edge into it, times each edge out of it, is a new edge or adds to one. In the end the edges
 are the Jacobian. Forward and reverse mode are two of the orders. This module owns their costs and the steps as text.

@@ -1,7 +1,7 @@
 r"""Functions composed of rows: of several numbers, and safe from overflow.
 
-This module owns what is no row of its own because it takes a list: $\log\sum e^x$, softmax, and the choice
-among rows. Numbers give floats, a Value among them gives Values. It must not know nets.
+This module owns functions that take a list, and so are no rows: $\log\sum e^x$, softmax, and the choice among
+rows. Numbers give floats, a Value among them gives Values. It must not know nets.
 """
 
 from __future__ import annotations
@@ -319,7 +319,7 @@ def _numbers(name: str, xs: Iterable[Any]) -> list[Any]:
 
 
 def _deviations(name: str, xs: Iterable[Any], ddof: float) -> tuple[list[Any], float]:
-    """Return how far numbers are from their mean, and what the sum of the squares is divided by."""
+    """Return how far numbers are from their mean, and the divisor of the sum of the squares."""
     xs = _numbers(name, xs)
     n = len(xs) - number(name, ddof)
     if not n > 0.0:

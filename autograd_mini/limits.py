@@ -1,4 +1,4 @@
-"""Functions of floats by IEEE arithmetic: what divides by zero or overflows is infinite, or nan, and no error.
+"""Functions of floats by IEEE arithmetic: a division by zero or an overflow gives inf or nan, and no error.
 
 `by_limits` calls a function with floats that have such arithmetic, and has its `math` follow it, too. The module must
 not know any row.

@@ -158,7 +158,7 @@ class Op:
     def of(
         cls, name: str, function: Callable[..., float], *rules: Callable[..., Any], **columns: Unpack[Columns]
     ) -> Op:
-        """Make a row; what its columns do not say follows from its name and its number of rules."""
+        """Make a row; columns that are not given follow from its name and its number of rules."""
         if unknown := columns.keys() - Columns.__annotations__.keys():
             raise TypeError(f"{name}: a row has no column {min(unknown)!r}, but {', '.join(Columns.__annotations__)}")
         n = len(rules)
@@ -320,7 +320,7 @@ class Op:
 
 
 class _Twin(Op):
-    """A row as another row: the same in all but what a subclass says."""
+    """A row as another row, the same except for the attributes that a subclass changes."""
 
     def __init__(self, row: Op) -> None:
         vars(self).update(vars(row), original=row)

@@ -457,7 +457,7 @@ def _many(
     level: Level,
     **columns: Any,
 ) -> Op:
-    """Make a row of n operands; `rule` and `parameter` return what stands at a place, and `place` is its level."""
+    """Make a row of n operands; `rule` and `parameter` return those of a place, and `place` is its level."""
     return Op(
         function=function,
         rules=_Places(n, rule),

@@ -213,7 +213,7 @@ class Written(Recorder):
 
     @classmethod
     def of(cls: type[W], x: Any, precision: int = 4) -> W:
-        """Write what a rule gave: itself, or a number, which may have a name."""
+        """Write the result of a rule: itself, or a number, which may have a name."""
         if isinstance(x, cls):
             return x
         named = cls.named(x) if isinstance(x, Constant) else None

@@ -1,4 +1,4 @@
-"""The hook that records operations: operators and methods for a class that says what applying a row means.
+"""The hook that records operations: operators and methods for a class that defines how a row is applied.
 
 `Value` makes a node of it, `printing.Text` writes a string, `program.values.Number` builds an instruction. The module
 knows the table by its two dictionaries, which `ops` fills, and must not know any recorder.
@@ -30,7 +30,7 @@ ASKED: Final = frozenset(["dtype", "ndim", "ravel", "to_numpy"])  # of arrays an
 class Recorder:
     """Arithmetic, and a method for every row of the table, for a class that records operations.
 
-    A subclass says in `record` what applying a row to operands means: `Value` makes a node,
+    A subclass defines in `record` how a row is applied to operands: `Value` makes a node,
     `printing.Text` writes a string.
     """
 

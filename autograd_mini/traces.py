@@ -163,10 +163,14 @@ class Trace:
         """Return the names of all variables."""
         return [*self.inputs, *map(self.equations.name, range(len(self.equations)))]
 
+    def _name(self, x: int) -> str:
+        """Return the name of a variable."""
+        n = len(self.inputs)
+        return self.inputs[x] if x < n else self.equations.name(x - n)
+
     def _text(self, branch: Branch) -> str:
-        names = self.names
-        right = names[branch.right] if isinstance(branch.right, int) else format_number(branch.right)
-        return f"{names[branch.left]} {branch.sign} {right}"
+        right = self._name(branch.right) if isinstance(branch.right, int) else format_number(branch.right)
+        return f"{self._name(branch.left)} {branch.sign} {right}"
 
     def __str__(self) -> str:
         names = self.names
@@ -279,7 +283,7 @@ class Trace:
         return self._rewritten(self._places(), used[n:end])
 
     def common_subexpressions(self) -> Trace:
-        """Compute once what is computed more than once."""
+        """Compute equal equations once."""
         equations = self.equations
         size, packed = equations.operands.itemsize, equations.operands.tobytes()
         bounds = [size * start for start in equations.starts]
@@ -294,7 +298,7 @@ class Trace:
         return self._rewritten(same)
 
     def fold_constants(self) -> Trace:
-        """Drop products with 1 and their like; what depends on no input is a constant from the start."""
+        """Drop products with 1 and their like; results that depend on no input are constants from the start."""
         n, equations = len(self.inputs), self.equations
         starts, operands = equations.starts, equations.operands
         neutral = {x for op in equations.rows if op.neutral for x in op.neutral}
@@ -335,7 +339,7 @@ class Trace:
                 return current
 
     def _places(self) -> array[int]:
-        """Return all places, of which passes say what else stands there; those of constants are at the end."""
+        """Return every place as itself, for a pass to redirect; the places of constants are at the end."""
         end = len(self.inputs) + len(self.equations)
         return array("i", chain(range(end), range(-len(self.equations.constants), 0)))
 

@@ -121,7 +121,7 @@ def as_rst(_app: Any, what: str, name: str, _thing: Any, _options: Any, lines: l
 def without_arguments(
     _app: Any, what: str, name: str, _object: Any, _options: Any, signature: str | None, _returns: Any
 ) -> tuple[str, None] | None:
-    """Leave out the signature of what users do not call."""
+    """Leave out the signature of a class that users do not call."""
     made = what == "exception" or (what == "class" and name.rpartition(".")[2] in MADE)
     return ("", None) if made and signature else None
 

@@ -1,4 +1,4 @@
-"""What is made from the table and kept: `python tests/generate.py` writes it anew.
+"""The files made from the table: `python tests/generate.py` writes them again.
 
 These are the methods of `Value` in value.py, and the pages docs/ops.md and docs/api/ops.md.
 """

@@ -234,7 +234,7 @@ class _Writer:
         return Typeset.number(x, self.precision).runs
 
     def write(self, node: Value) -> Typeset:
-        """Write a node in a formula: its name, or what it was computed from."""
+        """Write a node in a formula: its name, or the formula of its operands."""
         return self.taken[node] if node in self.taken else Typeset.name(_short(self.names[node]))
 
     def formula(self, node: Value) -> Typeset:

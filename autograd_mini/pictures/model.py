@@ -93,5 +93,5 @@ class Picture:
 
     @property
     def description(self) -> str:
-        """Return the picture in words, for who cannot see it."""
+        """Return the picture in words, for a reader who cannot see it."""
         return "; ".join([*(box.sentence for box in self.boxes), *[self.note] * bool(self.note)])

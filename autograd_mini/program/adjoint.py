@@ -239,7 +239,7 @@ class Backward:
             self._give_matrix(block.slots, term, grads.flat[0].k)
 
     def _give(self, slots: Any, terms: Any) -> None:
-        """Add to the adjoints of what was read; what was read repeatedly gets the sum over the repeats."""
+        """Add to the adjoints of the matrices read; one that was read repeatedly gets the sum over the repeats."""
         if not self._is_active(slots):
             return
         for axis, part in ((1, slots[:, :1]), (0, slots[:1]), (None, slots[:1, :1])):
@@ -254,7 +254,7 @@ class Backward:
             self._add(slot, term)
 
     def _give_matrix(self, slots: Any, term: Term, scale: Fraction) -> None:
-        """Add a factor times a matrix to the adjoints of what was read."""
+        """Add a factor times a matrix to the adjoints of the matrices that were read."""
         for slot, symbol in zip(slots.flat, self._forms.symbols(term).flat, strict=True):
             self._add(slot, self._algebra.symbol(symbol, scale))
 
@@ -265,7 +265,7 @@ class Backward:
     # Lines: what the numbers of a matrix have in common.
 
     def _named(self, block: Block, grads: Any) -> Any:
-        """Write the line of an adjoint, but for a factor that is carried along, and return what stands for it."""
+        """Write the line of an adjoint, except a factor that is carried along, and return its term."""
         scale = Fraction(1)
         try:
             scale, term = self._forms.common(grads, scaled=True)

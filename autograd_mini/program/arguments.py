@@ -250,7 +250,7 @@ class Layout:
 
 
 def reader(structure: Structure, readers: Iterator[Callable[[], Any]]) -> Callable[[], Any]:
-    """Return the function that makes a structure, of what other functions return for its leaves."""
+    """Return the function that makes a structure from the results of other functions, one for each leaf."""
     if structure.kind is None:
         return next(readers)
     kind, rest = kind_of(structure.kind), structure.keys

@@ -97,7 +97,7 @@ def _nothing() -> None:
 
 
 class Buffer:
-    """The arrays of a run. All programs of a function take turns in one, threads in some: what was used last is near.
+    """The arrays of a run. All programs of a function take turns in one, threads in some, the last used first.
 
     Derivatives are -0.0 but for those of the last program's inputs and constants.
     """

@@ -1,4 +1,4 @@
-r"""The nodes of a graph in columns, and the passes over them: what comes before instructions.
+r"""The nodes of a graph in columns, and the passes over them that come before instructions.
 
 This module owns the passes that find sums and dots, and that put nodes of one kind and one depth side by side. Each is
 a function from columns to columns; `lift` runs them in order. It knows additions and products, of which sums are made,
@@ -55,7 +55,7 @@ class Kind(NamedTuple):
 
     @property
     def cuts(self) -> Sequence[int]:
-        """Return where operands begin and end: a row's each by itself, a dot's w, its x, and what it begins with."""
+        """Return where operands begin and end: of a row each; of a dot w, x, and the number it begins with."""
         n = self.length
         if self.op is not None:
             return range(self.op.arity + 1)
@@ -180,7 +180,7 @@ def fold_sums(nodes: Columns, ends: Sequence[int]) -> Columns:
     found = np.empty(width.sum(), dtype=np.int64)
 
     def put(some: Any, place: Any, operands: Ints) -> None:
-        """Let some additions put operands at places of what their chain becomes."""
+        """Let some additions put operands at places of the node that their chain becomes."""
         found[(start[chains.whole] + place)[some]] = operands
 
     put(summed & chains.first, 0, chains.left[summed & chains.first])

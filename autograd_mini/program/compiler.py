@@ -230,7 +230,7 @@ class Compiled:
         return self._derive(f"hessian {argnums}", lambda f: hessian(f, argnums))(*args)
 
     def value_grad_hessian(self, *args: Any, argnums: int | Sequence[int] = 0) -> tuple[Any, Any, Any]:
-        """Return the value, the gradient and the Hessian, by one program, which computes what they share once.
+        """Return the value, the gradient and the Hessian, by one program, which computes common parts once.
 
         >>> compile(lambda x: x[0] ** 2 * x[1]).value_grad_hessian([3.0, 2.0])
         (18.0, [12.0, 9.0], [[4.0, 6.0], [6.0, 0.0]])

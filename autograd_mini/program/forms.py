@@ -193,7 +193,7 @@ class _Writer:
         return self.product(k, [((((x,), ONE),), n) for x, n in powers.items() if n], extra)
 
     def product(self, k: Fraction, powers: Iterable[tuple[Factor, int]], extra: tuple[Term, ...] = ()) -> Product:
-        """Return a product of powers, and of what else there is: later matrices stand before earlier ones."""
+        """Return a product of powers and of the other factors: later matrices stand before earlier ones."""
         powers = [*powers]
         turned = _turned(powers) if k < 0 else None
         ranked = []
@@ -248,7 +248,7 @@ def _turned(powers: Sequence[tuple[Factor, int]]) -> Factor | None:
 
 
 def _beside(i: int, r: int, size: int, rows: int) -> range | None:
-    """Return which rows of a matrix with size rows stand beside rows, if its row i stands beside row r."""
+    """Return the rows of a matrix of `size` rows that stand beside `rows` rows, if its row i stands beside row r."""
     if size == 1 or (size == rows and i == r):
         return range(size)
     return range(i - r, i - r + rows) if 0 <= i - r <= size - rows else None

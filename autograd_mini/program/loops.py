@@ -368,7 +368,7 @@ def run(place: int) -> None:
 
 
 def blocks(place: int, first: int, last: int) -> None:
-    """Run blocks of a batch: read the numbers of their examples, do the instructions, and write what comes out."""
+    """Run blocks of a batch: read their examples, do the instructions, and write results and derivatives."""
     f = frame_at(place)
     d, grad, totals = numbers_at(f.numbers), numbers_at(f.slopes), numbers_at(f.totals)
     for block in range(first, last):

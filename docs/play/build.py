@@ -61,7 +61,7 @@ UNUSED = r",url\([^)]*\.(woff|ttf)\) format\([^)]*\)|@font-face\{[^}]*KaTeX_(Cal
 
 
 class MissingError(Exception):
-    """Name what is not there, and what would bring it."""
+    """A file or a program is missing; the message names it."""
 
 
 def main() -> int:
@@ -149,7 +149,7 @@ def built_wheel() -> Path:
 
 
 def command(words: list[str], folder: Path) -> None:
-    """Run a command, and say what it complained of."""
+    """Run a command; a failure raises an error with its last output."""
     environment = {**os.environ, "AUTOGRAD_MINI_COMPILE": "0", "SOURCE_DATE_EPOCH": "1577836800"}
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -182,7 +182,7 @@ def colours() -> str:
 
 def write_manifest(to: Path) -> None:
     """Write the list of files with sizes and hashes, and the service worker's copy of it."""
-    paths = sorted(path for path in to.rglob("*") if path.is_file() and path.name != "offline.js")
+    paths = [path for path in files_of(to) if path.name != "offline.js"]
     files = {path.relative_to(to).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in paths}
     digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]
     (to / "manifest.json").write_text(json.dumps({"version": digest, "files": files}, indent=1))

@@ -117,7 +117,7 @@ def output() -> Value:
 
 
 def show(tab: str, name: str, is_narrow: bool) -> dict[str, Any]:
-    """Return what a tab shows: the graph, or its derivative with respect to the node of a name."""
+    """Return the content of a tab, of the graph or of its derivative with respect to the named node."""
     state["rankdir"] = "TB" if is_narrow else "LR"
     if (n := len(ag.topological_order(output()))) > MOST:
         raise ValueError(
@@ -169,7 +169,7 @@ def blame(graph: Value, name: str) -> dict[str, Any]:
 def slope(graph: Value, name: str) -> dict[str, Any]:
     """Draw the graph of a derivative."""
     found = ag.gradient(graph, chosen(graph, name))
-    found.label = found.label or f"d{graph.label or 'J'}/d{name}"
+    found.label = found.label or f"d{names_of(ag.topological_order(graph), graph)[graph]}/d{name}"
     found.backward()
     return drawn(ag.draw(found, rankdir=state["rankdir"]))
 
