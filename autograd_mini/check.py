@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .edges import Edge, derivatives_of, edges_of
-from .given import instead_of_a_value
+from .given import require_value
 from .ops import number
 from .printing import format_number, names_of
 from .stale import require_fresh
@@ -288,10 +288,7 @@ def audit(output: Value) -> Audit:
     a     4        4        4
     b     2        2        2
     """
-    if not isinstance(output, Value):
-        raise TypeError(
-            f"audit: give a Value, not {output!r} of type {type(output).__name__}{instead_of_a_value(output)}"
-        )
+    require_value("audit", output)
     order = topological_order(output)
     require_fresh(output, order)
     names = names_of(order, output)

@@ -224,9 +224,9 @@ class Writer(Generic[W]):
     def line(self, line: Line | None) -> list[W]:
         """Write one line of the backward pass: derivatives, rules, numbers, the result."""
         kind = self.kind
-        if line is None:
-            return [kind(kind.dots), kind(kind.dots)]
         dots = kind(kind.dots)
+        if line is None:
+            return [dots, dots]
 
         def name(z: Value, x: Value, partial: bool = False) -> W:
             return kind.derivative(self.names[z], self.names[x], partial)

@@ -39,7 +39,7 @@ class Finding:
 
 
 class Blame:
-    """What `blame` found: `findings` as data, and one paragraph as text."""
+    """The causes that `blame` found: `findings` as data, and one paragraph as text."""
 
     def __init__(self, output: Value, findings: tuple[Finding, ...], healthy: str) -> None:
         self.output = output

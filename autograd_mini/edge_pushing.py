@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any
 
+from .op import Unknown
 from .ops import Op, Recorder, number
 from .value import Value, primal, recording_limits, tell_derived, topological_order
 
@@ -248,7 +249,7 @@ def _pairs_of_many(op: Op) -> tuple[tuple[int, int], ...]:
 @lru_cache(1024)
 def _known_pairs(op: Op) -> tuple[tuple[int, int], ...] | None:
     """Return the pairs of operands of which the second partials are 1, all others being 0; None for another row."""
-    symbols = [_Symbol() for _ in range(op.arity + 1)]
+    symbols = [Unknown() for _ in range(op.arity + 1)]
     pairs: set[tuple[int, int]] = set()
     for i, rule in enumerate(op.rules):
         try:
@@ -260,20 +261,3 @@ def _known_pairs(op: Op) -> tuple[tuple[int, int], ...] | None:
             return None
         pairs.update((min(i, k), max(i, k)) for k in same)
     return tuple(pairs)
-
-
-class _Symbol(Recorder):
-    """An operand of which nothing is known; all that is computed from it is another."""
-
-    __slots__ = ()
-
-    def record(self, op: Op, operands: tuple[Any, ...]) -> _Symbol:
-        return _Symbol()
-
-    def __eq__(self, other: object) -> bool:
-        raise TypeError("this number is not known")
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __bool__(self) -> bool:
-        raise TypeError("this number is not known")

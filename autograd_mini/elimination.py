@@ -217,7 +217,7 @@ def _arranged(rows: list[dict[int, float]], out: Structure, into: Structure) -> 
 
 
 def _names(outputs: Sequence[Value], inputs: Sequence[Value]) -> dict[Value, str]:
-    order = [*inputs, *(x for x in topological_order(*outputs) if x not in set(inputs))]
+    order = dict.fromkeys([*inputs, *topological_order(*outputs)])
     return names_of(order, outputs[0] if len(outputs) == 1 else None)
 
 

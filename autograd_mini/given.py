@@ -1,4 +1,4 @@
-"""What was given in the place of a Value, a function or a whole number, and what to give instead."""
+"""Checks of arguments: a Value, a function, a whole number. Each error names the argument to give instead."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import operator
 import re
 from typing import Any
 
-__all__ = ["count", "instead_of_a_value", "require_function"]
+from .value import Value
+
+__all__ = ["count", "instead_of_a_value", "require_function", "require_value"]
 
 
 def instead_of_a_value(given: Any) -> str:
-    """Return how to make a Value of what was given in the place of one, "" where nobody knows.
+    """Return advice on making a Value of an argument that is none; "" where there is no advice.
 
     >>> instead_of_a_value("J = a*b + sin(a)")
     "; write ag.expression('J = a*b + sin(a)', a=..., b=...)"
@@ -27,6 +29,17 @@ def instead_of_a_value(given: Any) -> str:
     if callable(given):
         return "; give what it returns"
     return ""
+
+
+def require_value(name: str, x: object, wanted: str = "a Value") -> Value:
+    """Return a Value, or insist on one, with advice on making one.
+
+    Raises:
+        TypeError: x is not a Value.
+    """
+    if not isinstance(x, Value):
+        raise TypeError(f"{name}: give {wanted}, not {x!r} of type {type(x).__name__}{instead_of_a_value(x)}")
+    return x
 
 
 def require_function(name: str, f: Any) -> None:

@@ -28,6 +28,7 @@ __all__ = [
     "Level",
     "Notation",
     "Op",
+    "Unknown",
     "custom_rule",
     "number",
     "refuse",
@@ -364,11 +365,14 @@ class Guard(_Twin):
         return "guard"
 
 
-class _Unknown(Recorder):
-    """An operand of which nothing is known."""
+class Unknown(Recorder):
+    """An operand of which nothing is known; every result computed from it is another."""
 
-    def record(self, op: Op, operands: tuple[Any, ...]) -> _Unknown:
-        return self
+    __slots__ = ()
+
+    def record(self, op: Op, operands: tuple[Any, ...]) -> Unknown:
+        """Return another unknown."""
+        return Unknown()
 
     def __eq__(self, other: object) -> bool:
         raise TypeError("this number is not known")
@@ -382,7 +386,7 @@ class _Unknown(Recorder):
 def _is_constant_zero(rule: Callable[..., Any], arity: int) -> bool:
     """Return whether a rule is the constant 0, whatever the operands are."""
     try:
-        slope = rule(*[_Unknown()] * (arity + 1))
+        slope = rule(*[Unknown()] * (arity + 1))
     except Exception:  # it asks for numbers, and so is no constant
         return False
     return isinstance(slope, (int, float)) and slope == 0
@@ -392,7 +396,7 @@ def _is_constant_zero(rule: Callable[..., Any], arity: int) -> bool:
 def _asks(op: Op, index: int) -> bool:
     """Return whether a rule asks for numbers: `if x > 0`, `math.cos(x)`."""
     try:
-        op.rules[index](*[_Unknown()] * (op.arity + 1))
+        op.rules[index](*[Unknown()] * (op.arity + 1))
     except (TypeError, AttributeError):
         return True
     return False

@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
-from .value import Value, primal, sum as total
+from .value import Value, sum as total
 
 __all__ = ["Pattern", "SparseMatrix", "csc_array", "mirrored", "require_scipy"]
 
@@ -212,7 +212,7 @@ class SparseMatrix:
         Raises:
             ImportError: SciPy is missing.
         """
-        return self.pattern.csc_array([primal(x) if isinstance(x, Value) else x for x in self.values])
+        return self.pattern.csc_array([x.data if isinstance(x, Value) else x for x in self.values])
 
     def __repr__(self) -> str:
         return f"SparseMatrix, {self.pattern}"

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from .accumulation import LinearGraph, cheapest
 from .edge_pushing import second_derivatives
-from .given import instead_of_a_value, require_function
-from .sparse import Pattern
+from .given import require_function, require_value
+from .sparse import Pattern, mirrored
 from .structure import Structure, flatten
 from .transform import Run
 from .value import Value, topological_order
@@ -87,13 +87,9 @@ def _require_order(order: Any) -> None:
 def _pattern(outputs: Sequence[Any], inputs: Sequence[Value], order: int) -> Pattern:
     if order == 1:
         rows = cheapest(LinearGraph(outputs, inputs))[1].rows
-        return Pattern((len(outputs), len(inputs)), tuple(tuple(sorted(row)) for row in rows))
-    whole: list[set[int]] = [set() for _ in inputs]
-    for i, row in enumerate(second_derivatives(outputs, inputs)):
-        for j in row:
-            whole[i].add(j)
-            whole[j].add(i)
-    return Pattern((len(inputs), len(inputs)), tuple(tuple(sorted(row)) for row in whole))
+    else:
+        rows = mirrored(second_derivatives(outputs, inputs))
+    return Pattern((len(rows), len(inputs)), tuple(tuple(sorted(row)) for row in rows))
 
 
 def ends_of(what: str, outputs: Any, inputs: Any) -> tuple[list[Value], list[Value], Structure, Structure]:
@@ -105,23 +101,20 @@ def ends_of(what: str, outputs: Any, inputs: Any) -> tuple[list[Value], list[Val
     """
     nodes, out = flatten(outputs)
     if inputs is None:
-        _require_values(what, nodes)
+        for z in nodes:
+            require_value(what, z, "Values")
         inputs = [x for x in topological_order(*nodes) if x.op is None]
     leaves, into = flatten(inputs)
-    _require_values(what, [*nodes, *leaves])
+    for x in (*nodes, *leaves):
+        require_value(what, x, "Values")
     given = set(leaves)
     if len(given) != len(leaves):
         raise ValueError(f"{what}: the same node is among the inputs twice")
     for x in topological_order(*chain.from_iterable(x.parents for x in leaves)):
         if x in given:
-            user = next(u for u in leaves if u.op is not None and x in topological_order(*u.parents))
+            # A set tells nodes apart by identity; `in` of a list compares numbers.
+            user = next(u for u in leaves if u.op is not None and x in set(topological_order(*u.parents)))
             raise ValueError(
                 f"{what}: {user.label or repr(user)} is computed from {x.label or repr(x)}: give one of them"
             )
     return nodes, leaves, out, into
-
-
-def _require_values(what: str, nodes: Sequence[Any]) -> None:
-    for x in nodes:
-        if not isinstance(x, Value):
-            raise TypeError(f"{what}: give Values, not {x!r} of type {type(x).__name__}{instead_of_a_value(x)}")

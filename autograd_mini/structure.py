@@ -199,9 +199,10 @@ class Structure(NamedTuple):
         parts = [str(part) for part in self.parts]
         if len(parts) > 12 and not issubclass(self.kind, dict):  # shortened, for messages
             parts = [*parts[:3], f"… {len(parts) - 4:,} more", parts[-1]]
-        if issubclass(self.kind, dict):
-            keys = self.keys[1:] if self.kind is defaultdict else self.keys
-            return "{" + ", ".join(f"{k!r}: {part}" for k, part in zip(keys, parts, strict=True)) + "}"
+        kind = kind_of(self.kind)
+        if issubclass(self.kind, dict) and kind is not None and kind.names is not None:
+            names = kind.names(self.keys)
+            return "{" + ", ".join(f"{k!r}: {part}" for k, part in zip(names, parts, strict=True)) + "}"
         if self.kind is list:
             return f"[{', '.join(parts)}]"
         if issubclass(self.kind, tuple):

@@ -17,7 +17,7 @@ from operator import eq
 from typing import Any, Literal
 
 from .equations import COMPARE, Branch, Equations
-from .given import require_function
+from .given import require_function, require_value
 from .ops import Op, identity, number
 from .printing import Code, Tex, format_number
 from .structure import Structure, flatten
@@ -456,8 +456,7 @@ def trace_graph(outputs: Any, inputs: Any) -> Trace:
     leaves, into = flatten((inputs,))
     nodes, out = flatten(outputs)
     for x in (*leaves, *nodes):
-        if not isinstance(x, Value):
-            raise TypeError(f"trace_graph: give Values, not {x!r} of type {type(x).__name__}")
+        require_value("trace_graph", x, "Values")
     if len(set(leaves)) != len(leaves):
         raise ValueError("trace_graph: the same node is among the inputs twice")
     tracer = Tracer("graph", leaves)

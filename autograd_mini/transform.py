@@ -24,7 +24,7 @@ from .accumulation import Order, jacobian_rows
 from .arrangement import arranged
 from .edge_pushing import local_derivative, second_derivatives
 from .edges import Edge, leading_to, pull
-from .given import require_function
+from .given import require_function, require_value
 from .ops import identity, number, stop_gradient
 from .series import Series
 from .sparse import SparseMatrix, csc_array, mirrored, require_scipy
@@ -261,8 +261,7 @@ def gradient(output: Value, inputs: Any) -> Any:
     """
     leaves, structure = flatten(inputs)
     for x in (output, *leaves):
-        if not isinstance(x, Value):
-            raise TypeError(f"gradient: give Values, not {x!r} of type {type(x).__name__}")
+        require_value("gradient", x, "Values")
     slopes = Linear([output], leaves, graph=True).pull([1.0])
     return structure.rebuild(x if isinstance(x, Value) else Value(x) for x in slopes)
 

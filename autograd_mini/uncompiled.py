@@ -1,7 +1,7 @@
 """The package as plain Python, where no compiler is or none is wanted.
 
-This module owns what Cython's decorators are there, which is nothing, and the choice of the sources where
-compiled modules stand beside them.
+This module owns stand-ins for Cython's decorators, which do nothing, and the choice of the sources where compiled
+modules stand beside them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def free_in_turn(node: Any) -> None:
     node._x = node._y = None
     if not _freeing:
         _freeing = True
-        while _dying:  # who dies here adds its operands
+        while _dying:  # a node that dies here adds its operands
             _dying.pop()
         _freeing = False
 
@@ -64,7 +64,7 @@ def take_sources(package: str, *names: str) -> None:
 
 
 def take_installed(package: str, *names: str) -> None:
-    """Import modules of a package as they are installed; where they cannot be, say how the sources can."""
+    """Import modules of a package as they are installed; a second interpreter is told how to take the sources."""
     for name in names:
         try:
             show_source(import_module(f"{package}.{name}"))

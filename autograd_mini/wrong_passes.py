@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .edges import Edge, derivatives_of, edges_of, pull, reached_edges
-from .given import instead_of_a_value
+from .given import require_value
 from .printing import Text, format_number, names_of
 from .stale import require_fresh
 from .value import Value, no_grad, topological_order
@@ -211,10 +211,7 @@ def mistakes(output: Value) -> Mistakes:
     as they come - 0.0 0.0
     no local derivative b 2.0 1.0
     """
-    if not isinstance(output, Value):
-        raise TypeError(
-            f"mistakes: give a Value, not {output!r} of type {type(output).__name__}{instead_of_a_value(output)}"
-        )
+    require_value("mistakes", output)
     order = topological_order(output)
     require_fresh(output, order)
     right = derivatives_of(output, order)

@@ -363,3 +363,13 @@ def test_results_of_threads_do_not_mix() -> None:
     for k, out in enumerate(found):
         assert (out["s"], out["p"][1]) == (10.0 * k, 2.0)
         assert (out["p"][0] == k * np.arange(5.0)).all()
+
+
+def test_a_class_of_dicts_whose_rest_is_no_keys_is_printed() -> None:
+    class Sized(dict[str, Any]):
+        pass
+
+    ag.register_container(
+        Sized, lambda d: (list(d.values()), len(d)), lambda n, parts: Sized(zip("abc"[:n], parts, strict=True))
+    )
+    assert str(flatten(Sized(a=1.0, b=2.0))[1]) == "Sized(*, *)"

@@ -16,6 +16,7 @@ from hypothesis import given, settings, strategies as st
 from strategies import examples
 
 import autograd_mini as ag
+from autograd_mini.program.batch import Repeated
 from autograd_mini.program.lanes import Lanes
 
 RUNNERS = ["numpy", "llvm"]
@@ -247,3 +248,9 @@ def test_sizes_of_batches_come_and_go() -> None:
             assert all(pool.map(call, rng.integers(1, 200, 200).tolist()))
     finally:
         sys.setswitchinterval(before)
+
+
+def test_batches_again_and_again_ask_for_no_check() -> None:
+    f = ag.compile(lambda w, x: ag.log(w * x), check=True)
+    with pytest.raises(ValueError, match="use vmap"):
+        Repeated(f.vmap((None, 0)), 1.0, np.ones(1))

@@ -415,3 +415,19 @@ def test_grads_are_left_alone() -> None:
     (x * x).backward()
     ag.hessian(lambda v: v * v * x, sparse=True)(3.0)
     assert x.grad == 4.0
+
+
+def test_nodes_of_equal_numbers_are_told_apart() -> None:
+    x, y = ag.Value(3.0, "x"), ag.Value(3.0, "y")
+    p, q = y * 1, x * 2
+    p.label, q.label = "p", "q"
+    with pytest.raises(ValueError, match="q is computed from x"):
+        ag.sparsity_graph(p + q, [p, q, x])
+
+
+def test_numbers_of_a_sparse_matrix_in_a_trace_are_warned_of() -> None:
+    def f(x: Any) -> Any:
+        return ag.hessian(lambda v: v[0] ** 3 * v[1], sparse=True)([x, x]).csc_array().toarray().sum() * x
+
+    with pytest.warns(ag.TraceWarning):
+        ag.trace(f, 2.0)

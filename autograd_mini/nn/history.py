@@ -1,4 +1,4 @@
-"""What training was like: numbers for each epoch, as a short table and a small plot.
+"""The course of a training: numbers for each epoch, as a short table and a small plot.
 
 This module has `History` and the way it is shown. It must not know how nets are trained.
 """

@@ -1,4 +1,4 @@
-"""What every part of a net is: something that holds parameters.
+"""The base class of all parts of a net: it holds parameters.
 
 This module has the finding, zeroing, saving and loading of parameters. It must not know what a
 module computes.

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..derivation import find
 from ..folding import boxes_of
-from ..given import instead_of_a_value
+from ..given import require_value
 from ..hints import EXPLORE, keywords
 from ..nn.losses import Loss
 from ..nn.module import Module
@@ -161,10 +161,7 @@ def quiz(output: Value, *, seed: int | None = None, precision: int = 4) -> Explo
 
 def _check(output: object, precision: object, name: str) -> list[Value]:
     """Return the nodes of a graph that a page can show."""
-    if not isinstance(output, Value):
-        raise TypeError(
-            f"{name}: give a Value, not {output!r} of type {type(output).__name__}{instead_of_a_value(output)}"
-        )
+    output = require_value(name, output)
     order = topological_order(output)
     require_fresh(output, order)
     if len(order) > MAX_NODES:

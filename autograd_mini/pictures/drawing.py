@@ -21,7 +21,7 @@ import graphviz
 
 from ..derivation import find
 from ..files import write_whole
-from ..given import instead_of_a_value
+from ..given import require_value
 from ..hints import DRAW, keywords
 from ..value import Value
 from .data import as_json
@@ -254,10 +254,7 @@ def draw(
     >>> print(draw(J).description)
     b = 3, dJ/db = 6; c = 2, dJ/dc = 9; u = bc = 6, dJ/du = 3; J = 3(5 + u) = 33, dJ/dJ = 1
     """
-    if not isinstance(output, Value):
-        raise TypeError(
-            f"draw: give a Value, not {output!r} of type {type(output).__name__}{instead_of_a_value(output)}"
-        )
+    require_value("draw", output)
     if max_nodes is not None and not (type(max_nodes) is int and max_nodes >= 1):
         raise ValueError(f"draw: max_nodes must be at least 1, not {max_nodes!r}")
     if type(precision) is not int or precision not in range(1, 18):

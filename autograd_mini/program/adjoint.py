@@ -31,6 +31,7 @@ from .terms import (
     Summed,
     Term,
     Transpose,
+    matrices,
     number,
     transposed,
     walk,
@@ -73,7 +74,7 @@ class Backward:
         trace.require_one_output()
         self.notation = Notation(trace, program)
         self.lines: list[Assignment] = []
-        self.names = {block.name: self._adjoint_name(block.name) for block in self.notation.blocks}
+        self.names = {block.name: self.notation.name(f"d{block.name}") for block in self.notation.blocks}
         self._algebra = Algebra(program.size)
         self._forms = Forms(self._algebra, self.notation.constant)
         self._grads: dict[int, Ratio] = {}
@@ -95,14 +96,6 @@ class Backward:
 
     def __str__(self) -> str:
         return "\n".join([f"{self.notation.program.name}, backward", *self.notation.givens(), *map(str, self.lines)])
-
-    def _adjoint_name(self, name: str) -> str:
-        """Return the name of an adjoint, and take it."""
-        name = f"d{name}"
-        while name in self.notation.names:
-            name += "_"
-        self.notation.names.add(name)
-        return name
 
     def _adjoint(self, block: Block) -> Matrix:
         return Matrix(self.names[block.name], block.shape)
@@ -167,7 +160,7 @@ class Backward:
         if numbers is None or (numbers == numbers.flat[0]).all():
             return _objects(slots.shape, [self._values[slot] for slot in slots.flat])
         term = self.notation.constant(numbers, "Y")
-        (matrix,) = (part for part in walk(term) if isinstance(part, Matrix))
+        (matrix,) = matrices(term)
         symbols = self._forms.symbols(matrix)
         symbols = symbols.T if isinstance(term, Transpose) else symbols
         held = _objects(slots.shape, [self._algebra.symbol(symbol) for symbol in symbols.flat])
@@ -205,7 +198,7 @@ class Backward:
             return operands[1::-1]
         found = [np.empty(x.shape, dtype=object) for x in line.operands]
         result = self._held(line.block.slots)
-        for slopes, k in zip(found, range(len(found)), strict=True):
+        for k, slopes in enumerate(found):
             rule = None if line.op is None else line.op.formulas[k]
             for place in np.ndindex(slopes.shape):
                 slope = 1.0 if rule is None else rule(*(x[place] for x in operands), result[place])

@@ -133,7 +133,7 @@ class Arrays:
                     terms = (g[:, :, None] * b, g[:, :, None] * a, g[:, :, None])
                     for place, term, asked in zip(operands, terms, needed, strict=False):
                         if asked:
-                            np.add.at(grad, place[:, :, : term.shape[2]], term)
+                            np.add.at(grad, place, term)
                 elif i.op is not None:
                     xs = [Array(d[place][:, :, 0]) for place in operands]
                     for rule, place, asked in zip(i.op.formulas, operands, needed, strict=True):

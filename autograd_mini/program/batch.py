@@ -106,7 +106,7 @@ class Repeated:
     It takes the structure of the arguments, and the program, from a first batch.
 
     Raises:
-        ValueError: the function branches on numbers, so that a batch may need several programs.
+        ValueError: the function branches on numbers, so that a batch may need several programs, or has check=True.
     """
 
     def __init__(self, batched: Batched, *args: Any, argnums: int = 0) -> None:
@@ -117,6 +117,8 @@ class Repeated:
         batched = self._batched
         checked = assignments()
         run = _Run(batched._programs, batched._axes(self._args), self._args)
+        if batched._programs.check:
+            raise ValueError(f"{batched._programs.name}: check=True needs the arguments of each call; use vmap")
         if run.specialization.branches:
             raise ValueError(f"{batched._programs.name}: it branches on numbers")
         self._run, self._checked = run, checked
@@ -437,11 +439,11 @@ class _Plan:
             for other in others:
                 if not other.cancel():  # one that has not begun has nothing to do, and may wait for this thread
                     other.result()
-        width, _, outputs, _, _, _, lanes, way = self.batch
-        if lanes < width:  # a result that all examples share
-            totals[:count] *= width
-        if way is None:  # or that is a constant
-            for slopes in tables[len(self.batch.inputs) + len(outputs) :]:
+        batch = self.batch
+        if batch.lanes < batch.width:  # a result that all examples share
+            totals[:count] *= batch.width
+        if batch.way is None:  # or that is a constant
+            for slopes in tables[len(batch.inputs) + len(batch.outputs) :]:
                 slopes.fill(0.0)
 
     def _taken(self) -> tuple[Any, Callable[[list[Any], Any], Blocks]]:

@@ -51,7 +51,7 @@ class Kind(NamedTuple):
     @property
     def stops(self) -> frozenset[int]:
         """Return the places of the operands that no derivative goes to."""
-        return frozenset([self.length]) if self.name == "take" else self.op.stops if self.op else frozenset()
+        return frozenset([1]) if self.name == "take" else self.op.stops if self.op else frozenset()
 
     @property
     def cuts(self) -> Sequence[int]:
@@ -318,7 +318,7 @@ def set_apart(nodes: Columns, outputs: Sequence[int | float]) -> Columns:
     passes = read >= 0
     for k, kind in enumerate(nodes.kinds):
         for place in kind.stops:
-            passes[first[nodes.kind == k] + place] = False
+            passes[first[nodes.kind == k] + kind.cuts[place]] = False
     ends = np.array([z for z in outputs if isinstance(z, int)], dtype=np.int64)
     uses = np.bincount(np.concatenate([read[passes], ends]), minlength=nodes.size)
     alone = np.flatnonzero(uses[nodes.variable] == 0).tolist()  # and operands that only such nodes use

@@ -44,10 +44,6 @@ class Kernels:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self._begin()
-
-    def _begin(self) -> None:
-        program = self.program
         self.first = program.inputs + len(program.constants)
         self.room = max((i.columns * i.length for i in program.instructions if i.kind == "dot"), default=0)
         self.code, self.index, self.kinds = code_of(program)
@@ -133,12 +129,8 @@ class Kernels:
             line[HEAD + FIELDS - 1 : HEAD + FIELDS * len(needed) : FIELDS] = needed
         return Way(code, silent, chooses(self.program, steps))
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"program": self.program}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._begin()
+    def __reduce__(self) -> tuple[type[Kernels], tuple[Program]]:
+        return Kernels, (self.program,)
 
 
 def _place(array: Any) -> int:

@@ -62,10 +62,7 @@ class Lanes:
         self._origins: list[tuple[int, int | None]] = []  # of each: an instruction of one example, an operand
         self.place = np.full(one.size, -1)  # of the first example's number
         self.step = np.zeros(one.size, dtype=int)  # from one example's number to the next one's, 0 of a shared number
-        varies = np.zeros(one.size, dtype=bool)
-        for table in tables:
-            varies[table] = True
-        self._lay_out(tables, _lying(one, tables, varies, outputs))
+        self._lay_out(tables, _lying(one, tables, outputs))
         inputs = self._free - len(one.constants)
         for k, i in enumerate(one.instructions):
             self._add(k, i)
@@ -137,9 +134,8 @@ class Lanes:
 
     def _operand(self, k: int, n: int, i: Instruction) -> _Operand:
         """Return the addresses of an operand; where they are irregular, those of a copy."""
-        a = i.operands[n]
-        terms = 1 if (i.kind, n) in (("dot", 2), ("take", 1)) else i.length
-        slots = a.places(i.rows, i.columns, terms)
+        slots = i.places(n)
+        terms = slots.shape[2]
         step = self.step[slots]
         access, lane = access_of(self.place[slots].reshape(-1, terms), i.rows), int(step[0, 0, 0])
         if access is not None and (step == lane).all():
@@ -187,13 +183,13 @@ def _stretches(place: Any, step: Any) -> Iterator[tuple[int, int]]:
     yield first, len(place)
 
 
-def _lying(one: Program, tables: Sequence[slice], varies: Any, outputs: Sequence[int]) -> list[bool]:
+def _lying(one: Program, tables: Sequence[slice], outputs: Sequence[int]) -> list[bool]:
     """Return for each table whether nothing but products of it with shared numbers reads it, along its examples."""
     table_of = np.full(one.size, -1)
     for k, table in enumerate(tables):
         table_of[table] = k
     lying = np.array([table.stop - table.start >= FEW for table in tables])
-    varies = varies.copy()
+    varies = table_of >= 0
 
     def stand(slots: Any) -> None:
         found = np.unique(table_of[slots])

@@ -86,14 +86,17 @@ class Instruction:
     @property
     def stops(self) -> frozenset[int]:
         """Return the places of the operands that no derivative goes to: see `Op.stops`."""
-        if self.kind == "take":
-            return frozenset([1])  # which one is taken
-        return self.op.stops if self.op is not None else frozenset()
+        return Kind(self.kind, self.op).stops
 
     @property
     def count(self) -> int:
         """Return the number of results."""
         return self.rows * self.columns
+
+    def places(self, n: int) -> Ints:
+        """Return the places of operand n, by rows, columns and terms: one term of a dot's start and a take's choice."""
+        terms = 1 if (self.kind, n) in (("dot", 2), ("take", 1)) else self.length
+        return self.operands[n].places(self.rows, self.columns, terms)
 
     def span(self, access: Access) -> tuple[int, int]:
         """Return the stretch that an operand's numbers are in."""

@@ -159,10 +159,7 @@ class Notation:
             if i.kind == "gather":
                 self.origin[i.start : i.start + i.count] = self.origin[i.index]
                 continue
-            shape = i.rows, i.columns, i.length
-            read = [np.broadcast_to(a.places(*shape), shape) for a in i.operands]
-            operands = [self.origin[slots].reshape(i.count, -1) for slots in read]
-            operands[2:] = [slots[:, :1] for slots in operands[2:]]  # what a dot begins with is one number
+            operands = [self.origin[i.places(n)].reshape(i.count, -1) for n in range(len(i.operands))]
             steps.append(_Step(i.kind, i.op, np.arange(i.start, i.start + i.count), operands))
         return steps
 

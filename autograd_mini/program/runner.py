@@ -87,9 +87,6 @@ def way_back(program: Program, z: int, wanted: list[slice]) -> tuple[Steps, Any]
     places, needed = [], []
     for i in program.instructions:
         places.append([i.index] if i.kind == "gather" else addresses(i)[1])
-        if i.kind in ("dot", "take"):  # the number that a dot begins with, or which one is taken, has no terms
-            last = len(places[-1]) - 1 if i.kind == "take" else 2
-            places[-1][last:] = [place[:, :, :1] for place in places[-1][last:]]
         needed.append([k not in i.stops and bool(active[place].any()) for k, place in enumerate(places[-1])])
         if any(needed[-1]):
             active[i.start : i.start + i.count] = True
@@ -114,5 +111,5 @@ def chooses(program: Program, steps: Steps) -> bool:
 def addresses(i: Instruction) -> tuple[Any, list[Any]]:
     """Return the slots of the results, rows by columns, and of each operand, with its terms as a third axis."""
     shape = (i.count,) if i.kind == "gather" else (i.rows, i.columns)
-    places = [access.places(i.rows, i.columns, i.length) for access in i.operands]
+    places = [i.places(n) for n in range(len(i.operands))]
     return i.start + np.arange(i.count).reshape(shape), places

@@ -351,10 +351,9 @@ def _begins_boolean(product: Product) -> bool:
 
 def _sum(terms: tuple[Term, ...]) -> Code:
     text, first = "", terms[0]
-    is_negative = isinstance(first, Product) and first.scale < 0
     if isinstance(first, Product) and first.scale == -1 and _begins_boolean(first):
         terms = (replace(first, above=(Number(1.0), *first.above)), *terms[1:])
-    elif all(map(is_boolean, terms[: 1 if is_negative else 2])):
+    elif all(map(is_boolean, terms[:2])):
         terms = (numeric(first), *terms[1:])
     for term in terms:
         sign, part = "+" if text else "", term
