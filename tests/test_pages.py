@@ -791,7 +791,7 @@ def test_what_is_written_as_equal_is(graphs: list[Dag]) -> None:
 def equal_stages(sentence: str) -> int:
     """Check that the stages of a sentence that are arithmetic have the same value; return how many were compared."""
     text = re.sub(r" so far$|\.$|^[^=]*: ", "", sentence)
-    code = text.replace("−", "-").replace("·", "*").replace("^", "**").split(" = ")
+    code = re.sub(r"(?<=[\d)])\(", "*(", text.replace("−", "-").replace("·", "*").replace("^", "**")).split(" = ")
     stages = [x for x in code if re.fullmatch(r"[-+*/() \d.]+", x) and re.search(r"\d", x)]
     numbers = [eval(x) for stage in stages for x in re.findall(r"\d[\d.]*(?:\*10\*\*-?\d+)?", stage)]
     values = [eval(stage) for stage in stages]
@@ -804,7 +804,8 @@ def test_unequal_stages_are_found() -> None:
     assert equal_stages("dJ/db = 3 · c = 3 · (−2) = −6") == 1
     assert equal_stages("dz/dx = −6 + (−6) = −12 so far") == 1
     assert equal_stages("u = bc = x") == 0
-    for wrong in ("u = 3 · 2 = 7", "u = 3 · 2 = 6 = 6.1", "s = 2 + 2 = 5 so far"):
+    assert equal_stages("df/dx = 1 · 2(1 + 1)(1 + 1) = 8") == 1
+    for wrong in ("u = 3 · 2 = 7", "u = 3 · 2 = 6 = 6.1", "s = 2 + 2 = 5 so far", "t = 2(1 + 1) = 3"):
         with pytest.raises(AssertionError):
             equal_stages(wrong)
 
