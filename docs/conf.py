@@ -61,6 +61,8 @@ if (EXTRA / "play" / "index.html").exists():
     tags.add("play")  # type: ignore[name-defined]  # noqa: F821  # Sphinx's own
     html_extra_path = [str(EXTRA)]
     html_js_files.append(("try.js", {"defer": "defer"}))
+if (EXTRA / "lite" / "index.html").exists():
+    tags.add("lite")  # type: ignore[name-defined]  # noqa: F821
 
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True

@@ -537,3 +537,36 @@ def test_requests_without_a_browser() -> None:
         assert "KeyError" in json.loads(play.call("nothing", "[]"))["error"]
     finally:
         ag.render_with(None)
+
+
+# The lessons in JupyterLite.
+
+CELLS = """() => [...document.querySelectorAll(".jp-CodeCell")].map(cell => [
+    cell.querySelector(".jp-InputPrompt").textContent,
+    cell.querySelectorAll("[data-mime-type='image/svg+xml'] svg, [data-mime-type='image/svg+xml'] img").length,
+    cell.querySelector("[data-mime-type='application/vnd.jupyter.stderr']")?.textContent ?? ""])"""
+# The first cell is folded, and a folded cell shows no number.
+RAN = f"() => ({CELLS})().every(([prompt]) => /^$|\\d/.test(prompt)) && document.querySelector('.jp-CodeCell')"
+FIRST = "01-computation-graph.ipynb"
+
+
+def test_a_lesson_runs_in_jupyterlite(browser: Any, address: str, site: Path) -> None:
+    if not (site / "lite").exists():
+        pytest.skip("no JupyterLite: `python docs/play/lite.py` builds it")
+    source = json.loads((ROOT / "notebooks" / FIRST).read_text())["cells"]
+    drawn = [any("image/svg+xml" in output.get("data", {}) for output in cell.get("outputs", [])) for cell in source]
+    context = browser.new_context(viewport={"width": 1280, "height": 20_000})  # all cells are on the page
+    requests: list[str] = []
+    page = context.new_page()
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(f"{address}lite/notebooks/index.html?path={FIRST}")
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=2 * PATIENCE)
+    page.click("text=Run >> nth=0")
+    page.click("text=Run All Cells")
+    page.wait_for_function(RAN, timeout=4 * PATIENCE)
+    cells = page.evaluate(CELLS)
+    context.close()
+    assert len(cells) == 1 + sum(cell["cell_type"] == "code" for cell in source)
+    assert [error for _, _, error in cells if error] == []
+    assert sum(pictures > 0 for _, pictures, _ in cells) == sum(drawn)
+    assert [url for url in requests if not url.startswith((address, "data:", "blob:"))] == []

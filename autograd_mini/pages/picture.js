@@ -1,4 +1,12 @@
 "use strict";
+// Set or remove the head at an end of a line. WebKit draws a head only if the line has it when it enters the page.
+function setHead(path, end, head) {
+  if (path.getAttribute(end) === head) return;
+  if (head === null) path.removeAttribute(end);
+  else path.setAttribute(end, head);
+  path.parentNode.insertBefore(path, path.nextSibling);
+}
+
 // The picture of a graph or of a part of it; `places` is one of its layouts.
 function makePicture(holder, picture, places, engine, on) {
   const {nodes, edges} = engine;
@@ -180,13 +188,9 @@ function makePicture(holder, picture, places, engine, on) {
         rect.setAttribute("x", x - length / 2 - 7);
       }
       const back = current && phase === "reverse";
-      paths.forEach(path => {
-        path.removeAttribute("marker-end");
-        path.removeAttribute("marker-start");
-      });
       const head = `url(#${unique}${current ? "gradient" : "line"})`;
-      if (back) paths[0].setAttribute("marker-start", head);
-      else paths.at(-1).setAttribute("marker-end", head);
+      setHead(paths[0], "marker-start", back ? head : null);
+      setHead(paths.at(-1), "marker-end", back ? null : head);
       for (const [key, value] of Object.entries({
         now: current,
         onward: current && phase === "forward",

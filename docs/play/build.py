@@ -121,12 +121,13 @@ def fetched(name: str, integrity: str, offline: bool) -> Path:
 
 def fetched_wheel(name: str, sha: str, offline: bool) -> Path:
     """Return a wheel of PyPI, which has the hash."""
-    path = PACKAGES / f"{name.replace('==', '-')}-py3-none-any.whl"
-    if not path.exists():
+    pattern = f"{name.replace('-', '_').replace('==', '-')}-*-none-any.whl"
+    if not any(PACKAGES.glob(pattern)):
         if offline:
-            raise MissingError(f"{path.name} is not in {PACKAGES}")
-        download = ["download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", str(PACKAGES), name]
-        command([sys.executable, "-m", "pip", *download], ROOT)
+            raise MissingError(f"{pattern} is not in {PACKAGES}")
+        pure = ["--no-deps", "--only-binary", ":all:", "--python-version", "3.14"]
+        command([sys.executable, "-m", "pip", "download", "--quiet", *pure, "--dest", str(PACKAGES), name], ROOT)
+    path = next(PACKAGES.glob(pattern))
     if (found := sha256(path)) != sha:
         raise MissingError(f"{path} has the hash {found}, not {sha}")
     return path
