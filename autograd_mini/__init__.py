@@ -143,6 +143,7 @@ from .ops import (
     xlogy as xlogy,
 )
 from .routes import Path as Path, Paths as Paths, paths as paths
+from .settings import no_grad as no_grad
 from .sparse import Pattern as Pattern, SparseMatrix as SparseMatrix
 from .sparsity import sparsity as sparsity, sparsity_graph as sparsity_graph
 from .structure import register_container as register_container
@@ -173,7 +174,6 @@ from .value import (
     Value as Value,
     compiled as compiled,
     dot as dot,
-    no_grad as no_grad,
     show_with as _show_with,
     sum as sum,
     topological_order as topological_order,

@@ -25,6 +25,8 @@ DIRECTIVES = {
     "autograd_mini.recorder": {**COMMON, "annotation_typing": False},
     "autograd_mini.op": {**COMMON, "annotation_typing": False},
     "autograd_mini.ops": {**COMMON, "annotation_typing": False},
+    "autograd_mini.settings": {**COMMON, "annotation_typing": False},
+    "autograd_mini.methods": {**COMMON, "annotation_typing": False},
     "autograd_mini.value": {**COMMON, "cdivision": True, "cpow": True},
     "autograd_mini.edges": COMMON,
     # Loops over all nodes of a graph, as they stand.

@@ -16,7 +16,8 @@ from math import inf
 from typing import Any, Literal, NamedTuple, get_args
 
 from .edge_pushing import Row, active_nodes, placed_edges, rules_of
-from .value import Value, recording_limits, tell_derived
+from .settings import recording_limits, tell_derived
+from .value import Value
 
 __all__ = ["ORDERS", "Accumulation", "LinearGraph", "Order", "Product", "accumulate", "cheapest", "jacobian_rows"]
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from .op import Unknown
 from .ops import Op, Recorder, number
-from .value import Value, primal, recording_limits, tell_derived, topological_order
+from .settings import recording_limits, tell_derived
+from .value import Value, primal, topological_order
 
 __all__ = ["Row", "active_nodes", "local_derivative", "placed_edges", "rules_of", "second_derivatives"]
 

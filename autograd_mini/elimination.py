@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from .accumulation import ORDERS, Accumulation, LinearGraph, Order, Product
 from .arrangement import arranged
 from .printing import Text, names_of
+from .settings import tell_read
 from .sparsity import ends_of
 from .structure import Structure
-from .value import Value, tell_read, topological_order
+from .value import Value, topological_order
 
 if TYPE_CHECKING:
     from .pictures.drawing import Drawing

@@ -22,8 +22,9 @@ from typing import Any, NamedTuple
 from .equations import MIRRORED, Branch, Constants, Equations
 from .ops import number, stop_gradient
 from .printing import labels_of, numbers_beside
+from .settings import Watch, tell_read
 from .transform import adjoints
-from .value import Value, Watch, primal, primal_grad, tell_read, topological_order
+from .value import Value, primal, primal_grad, topological_order
 
 __all__ = ["Recorded", "TraceWarning", "Tracer", "recorded", "users_frame"]
 
@@ -123,21 +124,20 @@ class Tracer(Watch):
     def swept(self, output: Value, seed: float) -> None:
         for node, found in adjoints(output, seed).items():
             slope = stop_gradient(found)  # a number, to whoever reads it
-            before = self.adjoint(node) if node.op is None or node in self._entered else 0.0
+            before = self.adjoint(node, primal_grad(node)) if node.op is None or node in self._entered else 0.0
             self.adjoints[node] = slope if isinstance(before, float) and before == 0.0 else before + slope
 
     def entered(self, node: Value) -> None:
         self._entered.add(node)
 
-    def adjoint(self, node: Value) -> Any:
+    def adjoint(self, node: Value, grad: float) -> Any:
         if node in self.adjoints:
             return self.adjoints[node]
         if node in self.own or node in self._depends:  # which had none before
             return 0.0
-        outside = primal_grad(node)
-        if outside:
+        if grad:
             self._warn(f".grad of {node.label or repr(node)} was left by a backward() outside of the trace")
-        return outside
+        return grad
 
     def keep_adjoint(self, node: Value, grad: Any) -> Any:
         self.adjoints[node] = grad if isinstance(grad, Value) else number("Value.grad", grad)

@@ -20,10 +20,11 @@ from .equations import COMPARE, Branch, Equations
 from .given import require_function, require_value
 from .ops import Op, identity, number
 from .printing import Code, Tex, format_number
+from .settings import recording, tell_read, watched_by
 from .structure import Structure, flatten
 from .tracer import Tracer, TraceWarning, recorded
 from .transform import gradient
-from .value import StaleGraphError, Value, primal, recording, stale_node, tell_read, topological_order, watched_by
+from .value import StaleGraphError, Value, primal, stale_node, topological_order
 
 __all__ = ["BranchError", "BranchWarning", "Decision", "Trace", "trace", "trace_call", "trace_graph"]
 

@@ -27,22 +27,19 @@ from .edges import Edge, leading_to, pull
 from .given import require_function, require_value
 from .ops import identity, number, stop_gradient
 from .series import Series
-from .sparse import SparseMatrix, csc_array, mirrored, require_scipy
-from .structure import LEAF, Structure, flatten, holds, map_leaves
-from .value import (
-    Number,
-    Value,
+from .settings import (
     differentiating,
     is_differentiating,
     is_recording,
     is_traced,
-    primal,
     recording,
     recording_limits,
     tell_derived,
     tell_entered,
-    topological_order,
 )
+from .sparse import SparseMatrix, csc_array, mirrored, require_scipy
+from .structure import LEAF, Structure, flatten, holds, map_leaves
+from .value import Number, Value, primal, topological_order
 
 __all__ = [
     "derivative",

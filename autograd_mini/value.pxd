@@ -4,19 +4,18 @@ from cpython cimport array
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 
+from .methods cimport Methods
 from .recorder cimport Recorder
+from .settings cimport Settings, active, is_recording, is_traced, setting, watching
 
-cdef int _switched
+cdef Settings in_force
 cdef long long _walks, _assignments
-cpdef object _active(object switch)
-cdef object _setting(object variable, object default)
-cdef object _watching()
 cdef dict _dots
 cdef bint COMPILED
-cdef object add, sub, mul, div, negation, power, rectifier, identity, stopper, _recording, _watch, _arithmetic, _alone, _claim, _free
+cdef object add, sub, mul, div, negation, power, rectifier, identity, stopper, RECORDING, ARITHMETIC, DIFFERENTIATING, _alone, _claim, _free
 cdef double inf
 
-cdef class Value(Recorder):
+cdef class Value(Methods):
     cdef double _data, _grad, _dx, _dy
     cdef object _op_row, _x, _y
     cdef str _label
@@ -45,10 +44,8 @@ cpdef double primal(Value node)
 cpdef tuple weights_of(Value node)
 cpdef double primal_grad(Value node)
 cpdef long long assignments()
-cpdef bint is_traced()
 cdef object _constant(object op, object other, str reflected)
 cdef Value _record_unary(object op, Value node)
-cpdef bint is_recording()
 cdef double _read(str name, list operands, Py_ssize_t i) except? -1.0
 cdef object _weights(Py_ssize_t n)
 cdef bint _holds_value(list operands)

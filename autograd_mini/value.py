@@ -18,15 +18,14 @@ import sys
 import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ContextDecorator
-from contextvars import ContextVar
 from decimal import Decimal
 from fractions import Fraction
 from inspect import Parameter, Signature
 from math import inf
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Never, NoReturn, Self, SupportsFloat, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, Never, NoReturn, SupportsFloat, SupportsIndex, overload
 
+from .methods import Methods
 from .ops import (
     SIZES,
     Op,
@@ -47,13 +46,26 @@ from .ops import (
     sum_of,
 )
 from .recorder import METHODS, Recorder
+from .settings import (
+    ARITHMETIC,
+    DIFFERENTIATING,
+    RECORDING,
+    active,
+    in_force,
+    is_differentiating,
+    is_recording,
+    is_traced,
+    setting,
+    tell_derived,
+    watching,
+)
 
 if TYPE_CHECKING:
     import cython
 else:
     from . import uncompiled as cython
 
-__all__ = ["Number", "StaleGraphError", "Value", "compiled", "dot", "no_grad", "sum", "topological_order"]
+__all__ = ["Number", "StaleGraphError", "Value", "compiled", "dot", "sum", "topological_order"]
 
 COMPILED = bool(cython.compiled)
 
@@ -73,7 +85,7 @@ class _Signature:
 
 @cython.no_gc  # a graph has no cycles: the collector, which would look at every node, need not
 @cython.cclass
-class Value(Recorder):
+class Value(Methods):
     """Hold a number and record what is computed from it.
 
     Python's operators, the functions of the package (`ag.tanh(v)`, or as a method `v.tanh()`) and
@@ -130,7 +142,7 @@ class Value(Recorder):
     @property
     def data(self) -> float:
         """Return the number; assigning one changes this node alone, not what was computed from it."""
-        if _switched and (watch := _watching()) is not None:
+        if in_force.count and (watch := watching()) is not None:
             watch.read(self, "data")
         return self._data
 
@@ -138,7 +150,7 @@ class Value(Recorder):
     def data(self, data: SupportsFloat) -> None:
         global _assignments
         given: float = data if type(data) is float else number("Value.data", data)
-        if _switched and (watch := _watching()) is not None:
+        if in_force.count and (watch := watching()) is not None:
             watch.assigned(self)
         self._data = given
         _assignments += 1
@@ -148,13 +160,13 @@ class Value(Recorder):
     @property
     def grad(self) -> float:
         r"""Return the derivative $\partial J / \partial v$ that `J.backward()` left here, 0.0 before."""
-        if _switched and (watch := _watching()) is not None:
-            return watch.adjoint(self)  # type: ignore[return-value]  # a Value, in a trace
+        if in_force.count and (watch := watching()) is not None:
+            return watch.adjoint(self, self._grad)  # type: ignore[return-value]  # a Value, in a trace
         return self._grad
 
     @grad.setter
     def grad(self, grad: SupportsFloat) -> None:
-        if _switched and (watch := _watching()) is not None:
+        if in_force.count and (watch := watching()) is not None:
             grad = watch.keep_adjoint(self, grad)
         self._grad = grad if type(grad) is float else number("Value.grad", grad)
 
@@ -202,7 +214,7 @@ class Value(Recorder):
         >>> (x * x).partials, (x / 2).partials
         ((3.0, 3.0), (0.5,))
         """
-        if _switched and (watch := _watching()) is not None:
+        if in_force.count and (watch := watching()) is not None:
             watch.read(self, "partials")
         return weights_of(self)
 
@@ -251,7 +263,7 @@ class Value(Recorder):
         27.0
         """
         first: float = number("backward", seed)
-        if _switched and (watch := _watching()) is not None:
+        if in_force.count and (watch := watching()) is not None:
             watch.swept(self, first)
         _claim()
         try:
@@ -298,7 +310,7 @@ class Value(Recorder):
         """
         node: Value
         for node in topological_order(self):
-            if _switched:
+            if in_force.count:
                 node.grad = 0.0
             node._grad = 0.0
 
@@ -460,364 +472,6 @@ class Value(Recorder):
     def __abs__(self) -> Value:
         return METHODS["abs"](self)
 
-    # The rows of the table as methods, as `python tests/generate.py` writes them.
-
-    def neg(self, /) -> Value:
-        """Negate, $-x$."""
-        return METHODS["neg"](self)
-
-    def negative(self, /) -> Value:
-        """Return the same as `neg`: NumPy calls it by this name."""
-        return METHODS["negative"](self)
-
-    def abs(self, /) -> Value:
-        """Take the absolute value, $|x|$.
-
-        Convention: abs'(0) = 0.
-        """
-        return METHODS["abs"](self)
-
-    def absolute(self, /) -> Value:
-        """Return the same as `abs`: NumPy calls it by this name."""
-        return METHODS["absolute"](self)
-
-    def fabs(self, /) -> Value:
-        """Return the same as `abs`: NumPy calls it by this name."""
-        return METHODS["fabs"](self)
-
-    def sqrt(self, /) -> Value:
-        r"""Take the square root, $\sqrt{x}$.
-
-        Convention: sqrt'(0) = inf.
-        """
-        return METHODS["sqrt"](self)
-
-    def cbrt(self, /) -> Value:
-        r"""Take the cube root, $\sqrt[3]{x}$.
-
-        Convention: cbrt'(0) = inf.
-        """
-        return METHODS["cbrt"](self)
-
-    def hypot(self, y: SupportsFloat, /) -> Value:
-        r"""Take the length of the hypotenuse, $\sqrt{x^2 + y^2}$.
-
-        Convention: both partials are 0 at the origin.
-        """
-        return METHODS["hypot"](self, y)
-
-    def exp(self, /) -> Value:
-        """Raise e to a power, $e^x$."""
-        return METHODS["exp"](self)
-
-    def exp2(self, /) -> Value:
-        """Raise 2 to a power, $2^x$."""
-        return METHODS["exp2"](self)
-
-    def expm1(self, /) -> Value:
-        """Take the exponential less one, $e^x - 1$, exact near 0."""
-        return METHODS["expm1"](self)
-
-    def log(self, /) -> Value:
-        r"""Take the natural logarithm, $\log x$."""
-        return METHODS["log"](self)
-
-    def log1p(self, /) -> Value:
-        r"""Take the logarithm of one more, $\log(1 + x)$, exact near 0."""
-        return METHODS["log1p"](self)
-
-    def log2(self, /) -> Value:
-        r"""Take the logarithm to base 2, $\log_2 x$."""
-        return METHODS["log2"](self)
-
-    def log10(self, /) -> Value:
-        r"""Take the logarithm to base 10, $\log_{10} x$."""
-        return METHODS["log10"](self)
-
-    def xlogy(self, y: SupportsFloat, /) -> Value:
-        r"""Multiply by a logarithm, $x \log y$, which is 0 at $x = 0$ (the entropy's convention).
-
-        Convention: 0 log 0 = 0.
-        """
-        return METHODS["xlogy"](self, y)
-
-    def logaddexp(self, y: SupportsFloat, /) -> Value:
-        r"""Add in logarithms, $\log(e^x + e^y)$, without overflow.
-
-        Convention: two infinite numbers share the derivative equally.
-        """
-        return METHODS["logaddexp"](self, y)
-
-    def logit(self, /) -> Value:
-        r"""Take the logarithm of the odds, $\log \frac{x}{1 - x}$, the inverse of the sigmoid."""
-        return METHODS["logit"](self)
-
-    def sin(self, /) -> Value:
-        r"""Take the sine of an angle in radians, $\sin x$."""
-        return METHODS["sin"](self)
-
-    def cos(self, /) -> Value:
-        r"""Take the cosine of an angle in radians, $\cos x$."""
-        return METHODS["cos"](self)
-
-    def tan(self, /) -> Value:
-        r"""Take the tangent of an angle in radians, $\tan x$.
-
-        Convention: a pole at the odd multiples of pi/2, which no float is.
-        """
-        return METHODS["tan"](self)
-
-    def asin(self, /) -> Value:
-        r"""Take the angle whose sine is x, $\arcsin x$, in radians.
-
-        Convention: asin'(±1) = inf.
-        """
-        return METHODS["asin"](self)
-
-    def arcsin(self, /) -> Value:
-        """Return the same as `asin`: NumPy calls it by this name."""
-        return METHODS["arcsin"](self)
-
-    def acos(self, /) -> Value:
-        r"""Take the angle whose cosine is x, $\arccos x$, in radians.
-
-        Convention: acos'(±1) = -inf.
-        """
-        return METHODS["acos"](self)
-
-    def arccos(self, /) -> Value:
-        """Return the same as `acos`: NumPy calls it by this name."""
-        return METHODS["arccos"](self)
-
-    def atan(self, /) -> Value:
-        r"""Take the angle whose tangent is x, $\arctan x$, in radians."""
-        return METHODS["atan"](self)
-
-    def arctan(self, /) -> Value:
-        """Return the same as `atan`: NumPy calls it by this name."""
-        return METHODS["arctan"](self)
-
-    def atan2(self, y: SupportsFloat, /) -> Value:
-        r"""Take the angle of the point with ordinate x and abscissa y, $\operatorname{atan2}(x, y)$, in radians.
-
-        Convention: the partials are nan at the origin, where the angle has no slope.
-        """
-        return METHODS["atan2"](self, y)
-
-    def arctan2(self, y: SupportsFloat, /) -> Value:
-        """Return the same as `atan2`: NumPy calls it by this name."""
-        return METHODS["arctan2"](self, y)
-
-    def degrees(self, /) -> Value:
-        r"""Turn radians into degrees, $180 x / \pi$."""
-        return METHODS["degrees"](self)
-
-    def rad2deg(self, /) -> Value:
-        """Return the same as `degrees`: NumPy calls it by this name."""
-        return METHODS["rad2deg"](self)
-
-    def radians(self, /) -> Value:
-        r"""Turn degrees into radians, $\pi x / 180$."""
-        return METHODS["radians"](self)
-
-    def deg2rad(self, /) -> Value:
-        """Return the same as `radians`: NumPy calls it by this name."""
-        return METHODS["deg2rad"](self)
-
-    def sinc(self, /) -> Value:
-        r"""Take NumPy's sinc, $\frac{\sin \pi x}{\pi x}$, which is 1 at 0, with all its derivatives there."""
-        return METHODS["sinc"](self)
-
-    def sinh(self, /) -> Value:
-        r"""Take the hyperbolic sine, $\sinh x$."""
-        return METHODS["sinh"](self)
-
-    def cosh(self, /) -> Value:
-        r"""Take the hyperbolic cosine, $\cosh x$."""
-        return METHODS["cosh"](self)
-
-    def tanh(self, /) -> Value:
-        r"""Take the hyperbolic tangent, $\tanh x$."""
-        return METHODS["tanh"](self)
-
-    def asinh(self, /) -> Value:
-        r"""Take the inverse hyperbolic sine, $\operatorname{arsinh} x$."""
-        return METHODS["asinh"](self)
-
-    def arcsinh(self, /) -> Value:
-        """Return the same as `asinh`: NumPy calls it by this name."""
-        return METHODS["arcsinh"](self)
-
-    def acosh(self, /) -> Value:
-        r"""Take the inverse hyperbolic cosine, $\operatorname{arcosh} x$.
-
-        Convention: acosh'(1) = inf.
-        """
-        return METHODS["acosh"](self)
-
-    def arccosh(self, /) -> Value:
-        """Return the same as `acosh`: NumPy calls it by this name."""
-        return METHODS["arccosh"](self)
-
-    def atanh(self, /) -> Value:
-        r"""Take the inverse hyperbolic tangent, $\operatorname{artanh} x$."""
-        return METHODS["atanh"](self)
-
-    def arctanh(self, /) -> Value:
-        """Return the same as `atanh`: NumPy calls it by this name."""
-        return METHODS["arctanh"](self)
-
-    def erf(self, /) -> Value:
-        r"""Take the error function, $\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt$."""
-        return METHODS["erf"](self)
-
-    def erfc(self, /) -> Value:
-        r"""Take the complementary error function, $1 - \operatorname{erf} x$."""
-        return METHODS["erfc"](self)
-
-    def erfinv(self, /) -> Value:
-        r"""Take the inverse of the error function, the z with $\operatorname{erf} z = x$."""
-        return METHODS["erfinv"](self)
-
-    def gamma(self, /) -> Value:
-        r"""Take the gamma function, $\Gamma(x)$; its derivative needs SciPy."""
-        return METHODS["gamma"](self)
-
-    def lgamma(self, /) -> Value:
-        r"""Take the logarithm of the gamma function, $\log\Gamma(x)$; its derivative needs SciPy."""
-        return METHODS["lgamma"](self)
-
-    def betaln(self, y: SupportsFloat, /) -> Value:
-        r"""Take the logarithm of the beta function, $\log \frac{\Gamma(x) \Gamma(y)}{\Gamma(x + y)}$; its
-        derivatives need SciPy.
-        """
-        return METHODS["betaln"](self, y)
-
-    def digamma(self, /) -> Value:
-        r"""Take the logarithmic derivative of the gamma function, $\psi(x)$; needs SciPy."""
-        return METHODS["digamma"](self)
-
-    def sigmoid(self, /) -> Value:
-        r"""Squash into (0, 1), $\sigma(x) = 1 / (1 + e^{-x})$, without overflow on either side."""
-        return METHODS["sigmoid"](self)
-
-    def softplus(self, /) -> Value:
-        r"""Smooth the rectifier, $\log(1 + e^x)$, without overflow on either side."""
-        return METHODS["softplus"](self)
-
-    def log_sigmoid(self, /) -> Value:
-        r"""Take the logarithm of the sigmoid, $\log \sigma(x) = -\log(1 + e^{-x})$, without overflow on either side."""
-        return METHODS["log_sigmoid"](self)
-
-    def relu(self, /) -> Value:
-        r"""Rectify, $\max(0, x)$.
-
-        Convention: relu'(0) = 0.
-        """
-        return METHODS["relu"](self)
-
-    def leaky_relu(self, y: SupportsFloat = 0.01, /) -> Value:
-        """Rectify with slope y (0.01 unless given) on the left: $x$ for $x > 0$, else $y x$.
-
-        Convention: the slope y holds at 0.
-        """
-        return METHODS["leaky_relu"](self, y)
-
-    def gelu(self, /) -> Value:
-        r"""Weigh by the normal distribution, $x \Phi(x)$, exactly (Hendrycks and Gimpel, 2016)."""
-        return METHODS["gelu"](self)
-
-    def silu(self, /) -> Value:
-        r"""Weigh by the sigmoid, $x \sigma(x)$ (Elfwing et al., 2017)."""
-        return METHODS["silu"](self)
-
-    def conjugate(self, /) -> Value:
-        """Return the same as `identity`: NumPy calls it by this name."""
-        return METHODS["conjugate"](self)
-
-    def stop_gradient(self, /) -> Value:
-        """Pass a value on and let no derivative through, $x$ with slope 0.
-
-        Convention: the derivative is 0 everywhere.
-        """
-        return METHODS["stop_gradient"](self)
-
-    def maximum(self, y: SupportsFloat, /) -> Value:
-        r"""Take the larger, $\max(x, y)$; nan if either is.
-
-        Convention: a tie shares the derivative equally.
-        """
-        return METHODS["maximum"](self, y)
-
-    def minimum(self, y: SupportsFloat, /) -> Value:
-        r"""Take the smaller, $\min(x, y)$; nan if either is.
-
-        Convention: a tie shares the derivative equally.
-        """
-        return METHODS["minimum"](self, y)
-
-    def sign(self, /) -> Value:
-        """Take the sign, $-1$, $0$ or $1$.
-
-        Convention: sign(0) = 0, sign'(x) = 0.
-        """
-        return METHODS["sign"](self)
-
-    def floor(self, /) -> Value:
-        r"""Take the whole number below, $\lfloor x \rfloor$, as a float.
-
-        Convention: the derivative is 0 everywhere.
-        """
-        return METHODS["floor"](self)
-
-    def ceil(self, /) -> Value:
-        r"""Take the whole number above, $\lceil x \rceil$, as a float.
-
-        Convention: the derivative is 0 everywhere.
-        """
-        return METHODS["ceil"](self)
-
-    def round(self, /) -> Value:
-        r"""Take the nearest whole number, $\operatorname{round}(x)$, halves to even, as a float.
-
-        Convention: halves to even; the derivative is 0 everywhere.
-        """
-        return METHODS["round"](self)
-
-    def rint(self, /) -> Value:
-        """Return the same as `round`: NumPy calls it by this name."""
-        return METHODS["rint"](self)
-
-    def trunc(self, /) -> Value:
-        r"""Leave out the fraction, $\operatorname{trunc}(x)$, as a float.
-
-        Convention: the derivative is 0 everywhere.
-        """
-        return METHODS["trunc"](self)
-
-    def greater(self, y: SupportsFloat, /) -> Value:
-        """Return 1 where $x > y$ and 0 elsewhere.
-
-        Convention: the derivative is 0 everywhere.
-        """
-        return METHODS["greater"](self, y)
-
-    def greater_equal(self, y: SupportsFloat, /) -> Value:
-        r"""Return 1 where $x \ge y$ and 0 elsewhere.
-
-        Convention: the derivative is 0 everywhere.
-        """
-        return METHODS["greater_equal"](self, y)
-
-    def equal(self, y: SupportsFloat, /) -> Value:
-        """Return 1 where $x = y$ and 0 elsewhere.
-
-        Convention: the derivative is 0 everywhere.
-        """
-        return METHODS["equal"](self, y)
-
-    # Here they end.
-
     # Comparisons are of the numbers, as a Python `if` on them wants; the hash is the object's.
 
     def __lt__(self, other: SupportsFloat) -> bool:
@@ -926,7 +580,7 @@ class Value(Recorder):
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         """Pickle the graph as a flat list, parents first, so that depth costs no recursion."""
-        if _switched and (watch := _watching()) is not None:
+        if in_force.count and (watch := watching()) is not None:
             watch.read(self, "pickle")
         if self in _flattened():
             _flattened().discard(self)  # its parents stand before it in the list being pickled
@@ -1304,209 +958,9 @@ def reached_by(output: Value) -> set[Value]:
     return reached
 
 
-# The number of settings in force, which costs a look at an int while there is none. The settings themselves
-# are kept per thread and task.
-_switched = 0
-
-
-class Switch(ContextDecorator, AbstractContextManager[None]):
-    """A setting inside a `with` block. It ends with the block, in whatever order and thread blocks end."""
-
-    def __init__(self, variable: ContextVar[Switch | None], state: Any) -> None:
-        self.variable, self.state = variable, state
-        self.outer: Switch | None = None
-        self.active = False
-
-    def _recreate_cm(self) -> Self:  # for a function that it decorates
-        return type(self)(self.variable, self.state)
-
-    def __enter__(self) -> None:
-        global _switched
-        if self.active:
-            raise RuntimeError("this context is entered already: make another one")
-        self.outer = _active(self.variable.get())
-        self.variable.set(self)
-        _switched += 1
-        self.active = True  # in the end: an interrupt before leaves a setting that does not count
-
-    def __exit__(self, *_: object) -> None:
-        global _switched
-        self.active = False
-        if self.variable.get() is self:
-            self.variable.set(self.outer)
-        _switched -= 1
-
-
-class Watching(Switch):
-    """The setting of a watch: the watches around hear of events as well, as long as they last."""
-
-    def _recreate_cm(self) -> Self:
-        return type(self)(self.variable, type(self.state)())
-
-    def __enter__(self) -> None:
-        around = _active(self.variable.get())
-        if around is not None:
-            self.state = _Both(around, self.state)
-        super().__enter__()
-
-
-_recording: ContextVar[Switch | None] = ContextVar("recording", default=None)
-_arithmetic: ContextVar[Switch | None] = ContextVar("arithmetic", default=None)
-_differentiating: ContextVar[Switch | None] = ContextVar("differentiating", default=None)
-_watch: ContextVar[Switch | None] = ContextVar("watch", default=None)
-
-
-def _active(switch: Switch | None) -> Switch | None:
-    """Return the innermost of the settings that holds; one that ended before those inside of it does not."""
-    while switch is not None and not switch.active:
-        switch = switch.outer
-    return switch
-
-
-def _setting(variable: ContextVar[Switch | None], default: Any) -> Any:
-    switch = _active(variable.get())
-    return default if switch is None else switch.state
-
-
-def _watching() -> Watch | None:
-    """Return the watch in force here."""
-    watch: Watch | None = _setting(_watch, None)
-    return watch
-
-
-class Watch:
-    """Hear of the events on this thread inside `watched_by`: subclass and override."""
-
-    traces = False  # whether the events are written down, to be done again with other numbers
-
-    def read(self, node: Value, what: str) -> None:
-        """Take note that Python code reads the number or the local derivatives of a node."""
-
-    def assigned(self, node: Value) -> None:
-        """Take note that Python code will assign a node's number."""
-
-    def adjoint(self, node: Value) -> Number:
-        """Return the derivative that `.grad` shows."""
-        return primal_grad(node)
-
-    def keep_adjoint(self, node: Value, grad: SupportsFloat) -> SupportsFloat:
-        """Take note that `.grad` is assigned, and return the number to keep there."""
-        return grad
-
-    def swept(self, output: Value, seed: float) -> None:
-        """Take note of `output.backward(seed)`, before it leaves derivatives."""
-
-    def follows(self, node: Value) -> bool:
-        """Return whether a node depends on the inputs of the trace."""
-        return False
-
-    def entered(self, node: Value) -> None:
-        """Take note of a node that stands for an argument of a function that is differentiated."""
-
-    def made(self, node: Value) -> None:
-        """Take note of a new node."""
-
-    def derived(self, output: Value) -> None:
-        """Take note that derivatives of a node were taken, by `backward()` or a transformation."""
-
-    def compared(self, sign: str, x: Value, y: object, outcome: bool) -> None:
-        """Take note that Python code compared a node, and so may have taken a branch."""
-
-
-class _Both(Watch):
-    """Two watches, one inside the other."""
-
-    def __init__(self, around: Switch, inner: Watch) -> None:
-        self.around, self.inner = around, inner
-
-    @property
-    def outer(self) -> Watch:
-        """Return the watch around, or one that takes note of nothing where that has ended."""
-        switch = _active(self.around)
-        return Watch() if switch is None else switch.state
-
-    @property
-    def traces(self) -> bool:  # type: ignore[override]
-        """Return whether one of them writes down what happens."""
-        return self.inner.traces or self.outer.traces
-
-    def adjoint(self, node: Value) -> Number:
-        return (self.inner if self.inner.traces else self.outer).adjoint(node)
-
-    def keep_adjoint(self, node: Value, grad: SupportsFloat) -> SupportsFloat:
-        return (self.inner if self.inner.traces else self.outer).keep_adjoint(node, grad)
-
-    def follows(self, node: Value) -> bool:
-        of_outer = self.outer.follows(node)
-        return self.inner.follows(node) or of_outer
-
-
-def _to_both(event: str) -> Callable[..., None]:
-    def tell(both: _Both, *facts: object) -> None:
-        getattr(both.outer, event)(*facts)
-        getattr(both.inner, event)(*facts)
-
-    return tell
-
-
-for _event in ("read", "assigned", "swept", "entered", "made", "derived", "compared"):
-    setattr(_Both, _event, _to_both(_event))
-
-
-def watched_by(watch: Watch) -> Switch:
-    """Report all events inside the context to `watch`; outside of it nothing is paid."""
-    return Watching(_watch, watch)
-
-
-def tell_derived(output: Value) -> None:
-    """Report to the watch, if there is one, that derivatives of a node were taken."""
-    if _switched and (watch := _watching()) is not None:
-        watch.derived(output)
-
-
-def no_grad() -> Switch:
-    """Compute without recording: inside, every result is a leaf. Works per thread and per task.
-
-    >>> x = Value(2.0)
-    >>> with no_grad():
-    ...     y = x * x
-    >>> y, y.parents
-    (Value(4.0), ())
-    """
-    return Switch(_recording, False)
-
-
-def recording() -> AbstractContextManager[None]:
-    """Record, also where `no_grad` is in force around: a transformation needs its graph."""
-    return Switch(_recording, True)
-
-
-def by_ieee() -> AbstractContextManager[None]:
-    """Compute by IEEE arithmetic where a row would raise an error, and record the row."""
-    return Switch(_arithmetic, "IEEE's")
-
-
-def recording_limits() -> AbstractContextManager[None]:
-    """Compute by IEEE arithmetic, and record each row as its limit: what a derivative's rule is made of.
-
-    A derivative has a value where its rule meets a pole, and a graph of it is run at other numbers.
-    """
-    return Switch(_arithmetic, "limits")
-
-
 def _function(op: Op) -> Callable[..., float]:
     """Return the float function that applying a row calls here."""
-    return op.function if not _switched or _setting(_arithmetic, "Python's") == "Python's" else op.limit.function
-
-
-def differentiating() -> Switch:
-    """Mark that a function is run inside to be differentiated; the state is the list of its inputs."""
-    return Switch(_differentiating, [])
-
-
-def is_differentiating() -> bool:
-    """Return whether a function that is differentiated runs here."""
-    return bool(_switched) and _setting(_differentiating, None) is not None
+    return op.function if not in_force.count or setting(ARITHMETIC, "Python's") == "Python's" else op.limit.function
 
 
 def _is_followed() -> bool:
@@ -1516,34 +970,17 @@ def _is_followed() -> bool:
 
 def _follows(node: Value) -> bool:
     """Return whether a node depends on an input, of a trace or of a function that is differentiated here."""
-    if not _switched:
+    if not in_force.count:
         return False
-    watch = _watching()
+    watch = watching()
     if watch is not None and watch.traces and watch.follows(node):
         return True
     inputs: list[Value] = []
-    switch = _active(_differentiating.get())
+    switch = active(DIFFERENTIATING.get())
     while switch is not None:
         inputs += switch.state
-        switch = _active(switch.outer)
+        switch = active(switch.outer)
     return bool(inputs) and not set(inputs).isdisjoint(topological_order(node))
-
-
-def tell_read(node: Value) -> None:
-    """Report to the watch, if there is one, that a node's number is taken as a constant."""
-    if _switched and (watch := _watching()) is not None:
-        watch.read(node, "data")
-
-
-def tell_entered(node: Value) -> None:
-    """Report to the watch, if there is one, that a node stands for an argument: to the function it is a leaf."""
-    if _switched and (watch := _watching()) is not None:
-        watch.entered(node)
-
-
-def is_traced() -> bool:
-    """Return whether operations are written down here, to be done again with other numbers."""
-    return bool(_switched) and (watch := _watching()) is not None and watch.traces
 
 
 def primal_grad(node: Value) -> float:
@@ -1551,31 +988,26 @@ def primal_grad(node: Value) -> float:
     return node._grad
 
 
-def is_recording() -> bool:
-    """Return whether operations are recorded here, on this thread."""
-    return not _switched or _setting(_recording, True)
-
-
 def _node(op: Op | None, data: float, x: Any, y: Any, dx: float, dy: float) -> Value:
     node: Value = new_node() if COMPILED else Value.__new__(Value)  # type: ignore[name-defined]  # noqa: F821
     node._data = data
     node._grad = 0.0
     node._label = ""
-    if _switched:
-        if op is not None and not _setting(_recording, True):
+    if in_force.count:
+        if op is not None and not setting(RECORDING, True):
             if not is_traced():
                 op = x = y = None
                 dx = dy = 0.0
             elif op is not stopper:  # a run of the trace follows the number, and passes no derivative
                 x, y = _stopped(x), y if op.arity > 2 else _stopped(y)
-        if op is not None and _setting(_arithmetic, "Python's") == "limits":
+        if op is not None and setting(ARITHMETIC, "Python's") == "limits":
             op = op.limit
     node._op_row = op
     node._x = x
     node._y = y
     node._dx = dx
     node._dy = dy
-    if _switched and (watch := _watching()) is not None:
+    if in_force.count and (watch := watching()) is not None:
         watch.made(node)
     return node
 
@@ -1592,7 +1024,7 @@ def _record_unary(op: Op, node: Value) -> Value:
 
 def _applied_to_one(op: Op, node: Value) -> float:
     try:
-        data = op.function(node._data) if not _switched else _function(op)(node._data)
+        data = op.function(node._data) if not in_force.count else _function(op)(node._data)
     except (ArithmeticError, ValueError) as error:
         _refuse(error, op, (node,))
     return data if type(data) is float else number(f"{op}: its result", data)  # of a custom op
@@ -1768,7 +1200,7 @@ def _comparable(sign: str, other: object) -> Any:
 
 
 def _decided(sign: str, x: Value, other: object, y: object, outcome: bool) -> bool:
-    if _switched and (watch := _watching()) is not None:
+    if in_force.count and (watch := watching()) is not None:
         watch.compared(sign, x, other if isinstance(other, Value) else y, outcome)
     return outcome
 

@@ -17,8 +17,9 @@ from typing import NamedTuple
 from .edges import Edge, derivatives_of, edges_of, pull, reached_edges
 from .given import require_value
 from .printing import Text, format_number, names_of
+from .settings import no_grad
 from .stale import require_fresh
-from .value import Value, no_grad, topological_order
+from .value import Value, topological_order
 
 __all__ = ["MISTAKES", "Mistake", "Mistakes", "Pass", "Step", "mistakes"]
 

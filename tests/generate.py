@@ -1,6 +1,6 @@
 """The files made from the table: `python tests/generate.py` writes them again.
 
-These are the methods of `Value` in value.py, and the pages docs/ops.md and docs/api/ops.md.
+These are the methods of `Value` in methods.py, and the pages docs/ops.md and docs/api/ops.md.
 """
 
 from __future__ import annotations
@@ -8,15 +8,13 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
-from autograd_mini import value
+import autograd_mini
 from autograd_mini.ops import METHODS, OPS, SECTIONS, Op
 from autograd_mini.printing import op_table
 
-COMMAND = "python tests/generate.py"
-SOURCE = Path(value.__file__).with_name("value.py")
+SOURCE = Path(autograd_mini.__file__).with_name("methods.py")
 DOCS = Path(__file__).parent.parent / "docs"
-BEGIN = f"    # The rows of the table as methods, as `{COMMAND}` writes them.\n"
-END = "    # Here they end.\n"
+BEGIN = "    __slots__ = ()\n"
 INTRODUCTION = """\
 Each takes numbers and Values: with numbers alone it gives a float, else a node. Each is a method of `Value` too, such
 as `v.tanh()`, but for {}, and those [of many numbers](#of-many-numbers), which are functions only. The derivatives
@@ -35,10 +33,9 @@ def files() -> dict[Path, str]:
 
 def with_methods(source: str) -> str:
     """Return the source of `Value` with the table's methods."""
-    before, _, rest = source.partition(BEGIN)
-    _, _, after = rest.partition(END)
+    before, _, _ = source.partition(BEGIN)
     methods = "\n".join([method(name, row) for name, row in METHODS.items()])
-    return f"{before}{BEGIN}\n{methods}\n{END}{after}"
+    return f"{before}{BEGIN}\n{methods}"
 
 
 def method(name: str, row: Op) -> str:

@@ -358,7 +358,7 @@ def test_every_row_says_what_it_does() -> None:
 
 @pytest.mark.parametrize("path", generate.files(), ids=lambda path: path.name)
 def test_files_are_those_that_the_table_makes(path: Path) -> None:
-    assert path.read_text() == generate.files()[path], f"run: {generate.COMMAND}"
+    assert path.read_text() == generate.files()[path], "run: python tests/generate.py"
 
 
 def test_derivatives_as_data_equal_backward() -> None:

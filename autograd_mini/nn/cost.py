@@ -12,8 +12,9 @@ from inspect import signature
 from typing import Any
 
 from ..ops import number
+from ..settings import no_grad
 from ..structure import flatten
-from ..value import Value, no_grad, sum
+from ..value import Value, sum
 from .layers import index
 from .losses import Loss, loss_named
 from .module import Module

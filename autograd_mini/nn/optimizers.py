@@ -16,7 +16,8 @@ from typing import Any
 from ..given import count
 from ..hints import OPTIMIZER, keywords
 from ..ops import number
-from ..value import Value, is_traced
+from ..settings import is_traced
+from ..value import Value
 from .module import Module
 
 __all__ = ["LBFGS", "SGD", "Adam", "AdamW", "Optimizer", "RMSProp", "cosine", "exponential", "steps", "warmup"]

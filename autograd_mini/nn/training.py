@@ -17,8 +17,9 @@ from typing import Any, Self
 from ..diagnosis import find_cause
 from ..given import count
 from ..hints import FIT, keywords
+from ..settings import is_recording
 from ..structure import flatten
-from ..value import Value, dot, is_recording
+from ..value import Value, dot
 from .cost import loss_of, mean_loss, pairs_of
 from .history import History
 from .initializers import generator

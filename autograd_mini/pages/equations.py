@@ -18,11 +18,12 @@ from ..nn.layers import index
 from ..nn.losses import Loss
 from ..nn.module import Module
 from ..ops import Op
+from ..settings import no_grad
 from ..structure import flatten
 from ..tracer import TraceWarning
 from ..traces import Trace, trace_call
 from ..transform import gradient
-from ..value import Value, no_grad, primal
+from ..value import Value, primal
 from .rows import JavaScript, Rows, Unwritten
 
 __all__ = ["Recorded", "as_script", "loss_function", "output_function"]

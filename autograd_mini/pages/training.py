@@ -17,8 +17,9 @@ from ..nn.losses import Loss, loss_named
 from ..nn.module import Module
 from ..nn.optimizers import SGD, Optimizer
 from ..pictures.typeset import Typeset
+from ..settings import is_recording
 from ..traces import Trace
-from ..value import Value, is_recording, primal
+from ..value import Value, primal
 from .equations import Recorded, as_script, loss_function, output_function
 from .facts import as_json
 from .neurons import board_facts

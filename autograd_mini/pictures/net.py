@@ -15,7 +15,8 @@ from ..edges import edges_of
 from ..folding import Box as Fold
 from ..ops import Op
 from ..printing import Label
-from ..value import Value, no_grad, primal
+from ..settings import no_grad
+from ..value import Value, primal
 from .model import Arrow, Box, Kind, Line
 from .typeset import Run, Typeset, plain
 

@@ -15,10 +15,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..ops import TOO_LARGE
+from ..settings import by_ieee
 from ..structure import flatten
 from ..tracer import TraceWarning
 from ..traces import trace_call, trace_graph
-from ..value import assignments, by_ieee
+from ..value import assignments
 from .arguments import NUMBERS, Key, Layout, parted, read, typed
 from .buffers import Buffer, Workspace
 from .specialization import GradientRequest, Specialization

@@ -1,0 +1,274 @@
+"""Settings that hold inside a `with` block, on one thread and in one task, and the watch.
+
+The module owns the settings: whether operations are recorded, by which arithmetic, whether a function is being
+differentiated, and the watch that hears of what happens to nodes. `Value` asks for them. The module must not know how
+a node is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ContextDecorator
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Self, SupportsFloat
+
+if TYPE_CHECKING:
+    import cython
+
+    from .value import Number, Value
+else:
+    from . import uncompiled as cython
+
+__all__ = [
+    "ARITHMETIC",
+    "DIFFERENTIATING",
+    "RECORDING",
+    "Settings",
+    "Switch",
+    "Watch",
+    "active",
+    "by_ieee",
+    "differentiating",
+    "in_force",
+    "is_differentiating",
+    "is_recording",
+    "is_traced",
+    "no_grad",
+    "recording",
+    "recording_limits",
+    "setting",
+    "tell_derived",
+    "tell_entered",
+    "tell_read",
+    "watched_by",
+    "watching",
+]
+
+
+@cython.cclass
+class Settings:
+    """The number of settings in force, on all threads. While there is none, a look at an int is all that it costs."""
+
+    count: int
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+in_force = Settings()
+
+
+class Switch(ContextDecorator, AbstractContextManager[None]):
+    """A setting inside a `with` block. It ends with the block, in whatever order and thread blocks end."""
+
+    def __init__(self, variable: ContextVar[Switch | None], state: Any) -> None:
+        self.variable, self.state = variable, state
+        self.outer: Switch | None = None
+        self.active = False
+
+    def _recreate_cm(self) -> Self:  # for a function that it decorates
+        return type(self)(self.variable, self.state)
+
+    def __enter__(self) -> None:
+        if self.active:
+            raise RuntimeError("this context is entered already: make another one")
+        self.outer = active(self.variable.get())
+        self.variable.set(self)
+        in_force.count += 1
+        self.active = True  # in the end: an interrupt before leaves a setting that does not count
+
+    def __exit__(self, *_: object) -> None:
+        self.active = False
+        if self.variable.get() is self:
+            self.variable.set(self.outer)
+        in_force.count -= 1
+
+
+class Watching(Switch):
+    """The setting of a watch: the watches around hear of events as well, as long as they last."""
+
+    def _recreate_cm(self) -> Self:
+        return type(self)(self.variable, type(self.state)())
+
+    def __enter__(self) -> None:
+        around = active(self.variable.get())
+        if around is not None:
+            self.state = _Both(around, self.state)
+        super().__enter__()
+
+
+RECORDING: ContextVar[Switch | None] = ContextVar("recording", default=None)
+ARITHMETIC: ContextVar[Switch | None] = ContextVar("arithmetic", default=None)
+DIFFERENTIATING: ContextVar[Switch | None] = ContextVar("differentiating", default=None)
+WATCH: ContextVar[Switch | None] = ContextVar("watch", default=None)
+
+
+def active(switch: Switch | None) -> Switch | None:
+    """Return the innermost of the settings that holds; one that ended before those inside of it does not."""
+    while switch is not None and not switch.active:
+        switch = switch.outer
+    return switch
+
+
+def setting(variable: ContextVar[Switch | None], default: Any) -> Any:
+    """Return the state of a setting, or the default where there is none."""
+    switch = active(variable.get())
+    return default if switch is None else switch.state
+
+
+def watching() -> Watch | None:
+    """Return the watch in force here."""
+    watch: Watch | None = setting(WATCH, None)
+    return watch
+
+
+class Watch:
+    """Hear of the events on this thread inside `watched_by`: subclass and override."""
+
+    traces = False  # whether the events are written down, to be done again with other numbers
+
+    def read(self, node: Value, what: str) -> None:
+        """Take note that Python code reads the number or the local derivatives of a node."""
+
+    def assigned(self, node: Value) -> None:
+        """Take note that Python code will assign a node's number."""
+
+    def adjoint(self, node: Value, grad: float) -> Number:
+        """Return the derivative that `.grad` shows; the number that `backward()` left there is `grad`."""
+        return grad
+
+    def keep_adjoint(self, node: Value, grad: SupportsFloat) -> SupportsFloat:
+        """Take note that `.grad` is assigned, and return the number to keep there."""
+        return grad
+
+    def swept(self, output: Value, seed: float) -> None:
+        """Take note of `output.backward(seed)`, before it leaves derivatives."""
+
+    def follows(self, node: Value) -> bool:
+        """Return whether a node depends on the inputs of the trace."""
+        return False
+
+    def entered(self, node: Value) -> None:
+        """Take note of a node that stands for an argument of a function that is differentiated."""
+
+    def made(self, node: Value) -> None:
+        """Take note of a new node."""
+
+    def derived(self, output: Value) -> None:
+        """Take note that derivatives of a node were taken, by `backward()` or a transformation."""
+
+    def compared(self, sign: str, x: Value, y: object, outcome: bool) -> None:
+        """Take note that Python code compared a node, and so may have taken a branch."""
+
+
+class _Both(Watch):
+    """Two watches, one inside the other."""
+
+    def __init__(self, around: Switch, inner: Watch) -> None:
+        self.around, self.inner = around, inner
+
+    @property
+    def outer(self) -> Watch:
+        """Return the watch around, or one that takes note of nothing where that has ended."""
+        switch = active(self.around)
+        return Watch() if switch is None else switch.state
+
+    @property
+    def traces(self) -> bool:  # type: ignore[override]
+        """Return whether one of them writes down what happens."""
+        return self.inner.traces or self.outer.traces
+
+    def adjoint(self, node: Value, grad: float) -> Number:
+        return (self.inner if self.inner.traces else self.outer).adjoint(node, grad)
+
+    def keep_adjoint(self, node: Value, grad: SupportsFloat) -> SupportsFloat:
+        return (self.inner if self.inner.traces else self.outer).keep_adjoint(node, grad)
+
+    def follows(self, node: Value) -> bool:
+        of_outer = self.outer.follows(node)
+        return self.inner.follows(node) or of_outer
+
+
+def _to_both(event: str) -> Callable[..., None]:
+    def tell(both: _Both, *facts: object) -> None:
+        getattr(both.outer, event)(*facts)
+        getattr(both.inner, event)(*facts)
+
+    return tell
+
+
+for _event in ("read", "assigned", "swept", "entered", "made", "derived", "compared"):
+    setattr(_Both, _event, _to_both(_event))
+
+
+def watched_by(watch: Watch) -> Switch:
+    """Report all events inside the context to `watch`; outside of it nothing is paid."""
+    return Watching(WATCH, watch)
+
+
+def tell_derived(output: Value) -> None:
+    """Report to the watch, if there is one, that derivatives of a node were taken."""
+    if in_force.count and (watch := watching()) is not None:
+        watch.derived(output)
+
+
+def no_grad() -> Switch:
+    """Compute without recording: inside, every result is a leaf. Works per thread and per task.
+
+    >>> x = Value(2.0)
+    >>> with no_grad():
+    ...     y = x * x
+    >>> y, y.parents
+    (Value(4.0), ())
+    """
+    return Switch(RECORDING, False)
+
+
+def recording() -> AbstractContextManager[None]:
+    """Record, also where `no_grad` is in force around: a transformation needs its graph."""
+    return Switch(RECORDING, True)
+
+
+def by_ieee() -> AbstractContextManager[None]:
+    """Compute by IEEE arithmetic where a row would raise an error, and record the row."""
+    return Switch(ARITHMETIC, "IEEE's")
+
+
+def recording_limits() -> AbstractContextManager[None]:
+    """Compute by IEEE arithmetic, and record each row as its limit: what a derivative's rule is made of.
+
+    A derivative has a value where its rule meets a pole, and a graph of it is run at other numbers.
+    """
+    return Switch(ARITHMETIC, "limits")
+
+
+def differentiating() -> Switch:
+    """Mark that a function is run inside to be differentiated; the state is the list of its inputs."""
+    return Switch(DIFFERENTIATING, [])
+
+
+def is_differentiating() -> bool:
+    """Return whether a function that is differentiated runs here."""
+    return bool(in_force.count) and setting(DIFFERENTIATING, None) is not None
+
+
+def tell_read(node: Value) -> None:
+    """Report to the watch, if there is one, that a node's number is taken as a constant."""
+    if in_force.count and (watch := watching()) is not None:
+        watch.read(node, "data")
+
+
+def tell_entered(node: Value) -> None:
+    """Report to the watch, if there is one, that a node stands for an argument: to the function it is a leaf."""
+    if in_force.count and (watch := watching()) is not None:
+        watch.entered(node)
+
+
+def is_traced() -> bool:
+    """Return whether operations are written down here, to be done again with other numbers."""
+    return bool(in_force.count) and (watch := watching()) is not None and watch.traces
+
+
+def is_recording() -> bool:
+    """Return whether operations are recorded here, on this thread."""
+    return not in_force.count or setting(RECORDING, True)
