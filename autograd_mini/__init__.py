@@ -38,9 +38,13 @@ from typing import TYPE_CHECKING, Any
 from . import uncompiled as _uncompiled
 
 if _os.environ.get("AUTOGRAD_MINI_COMPILE") == "0":
-    _uncompiled.take_sources(__name__, "recorder", "op", "ops", "value", "edges", "edge_pushing", "accumulation")
+    _uncompiled.take_sources(
+        __name__, "recorder", "op", "ops", "settings", "methods", "value", "edges", "edge_pushing", "accumulation"
+    )
 else:
-    _uncompiled.take_installed(__name__, "recorder", "op", "ops", "value", "edges", "edge_pushing", "accumulation")
+    _uncompiled.take_installed(
+        __name__, "recorder", "op", "ops", "settings", "methods", "value", "edges", "edge_pushing", "accumulation"
+    )
 
 from .check import GradientError as GradientError, audit as audit, check_grads as check_grads
 from .derivation import Explanation as Explanation, explain as explain

@@ -2,8 +2,7 @@
 cdef class Settings:
     cdef public int count
 
-cdef Settings in_force
-cdef object RECORDING, ARITHMETIC, DIFFERENTIATING, WATCH
+cdef Settings _in_force
 cpdef object active(object switch)
 cpdef object setting(object variable, object default)
 cpdef object watching()

@@ -56,6 +56,7 @@ class Settings:
 
 
 in_force = Settings()
+_in_force = in_force  # for this module, in C where it is compiled
 
 
 class Switch(ContextDecorator, AbstractContextManager[None]):
@@ -74,14 +75,14 @@ class Switch(ContextDecorator, AbstractContextManager[None]):
             raise RuntimeError("this context is entered already: make another one")
         self.outer = active(self.variable.get())
         self.variable.set(self)
-        in_force.count += 1
+        _in_force.count += 1
         self.active = True  # in the end: an interrupt before leaves a setting that does not count
 
     def __exit__(self, *_: object) -> None:
         self.active = False
         if self.variable.get() is self:
             self.variable.set(self.outer)
-        in_force.count -= 1
+        _in_force.count -= 1
 
 
 class Watching(Switch):
@@ -208,7 +209,7 @@ def watched_by(watch: Watch) -> Switch:
 
 def tell_derived(output: Value) -> None:
     """Report to the watch, if there is one, that derivatives of a node were taken."""
-    if in_force.count and (watch := watching()) is not None:
+    if _in_force.count and (watch := watching()) is not None:
         watch.derived(output)
 
 
@@ -249,26 +250,26 @@ def differentiating() -> Switch:
 
 def is_differentiating() -> bool:
     """Return whether a function that is differentiated runs here."""
-    return bool(in_force.count) and setting(DIFFERENTIATING, None) is not None
+    return bool(_in_force.count) and setting(DIFFERENTIATING, None) is not None
 
 
 def tell_read(node: Value) -> None:
     """Report to the watch, if there is one, that a node's number is taken as a constant."""
-    if in_force.count and (watch := watching()) is not None:
+    if _in_force.count and (watch := watching()) is not None:
         watch.read(node, "data")
 
 
 def tell_entered(node: Value) -> None:
     """Report to the watch, if there is one, that a node stands for an argument: to the function it is a leaf."""
-    if in_force.count and (watch := watching()) is not None:
+    if _in_force.count and (watch := watching()) is not None:
         watch.entered(node)
 
 
 def is_traced() -> bool:
     """Return whether operations are written down here, to be done again with other numbers."""
-    return bool(in_force.count) and (watch := watching()) is not None and watch.traces
+    return bool(_in_force.count) and (watch := watching()) is not None and watch.traces
 
 
 def is_recording() -> bool:
     """Return whether operations are recorded here, on this thread."""
-    return not in_force.count or setting(RECORDING, True)
+    return not _in_force.count or setting(RECORDING, True)
