@@ -7,7 +7,7 @@
 >>> a.grad, b.grad, c.grad
 (3.0, 6.0, 9.0)
 
-What to reach for, each with a `help` of its own:
+The names by subject; each has its own `help`:
 
     record         Value, the node: operators, `v.tanh()` and functions such as `tanh(v)` make graphs of nodes
                    dot, sum, softmax, logsumexp, log_softmax, take: of several numbers; custom_rule: an op of your own
@@ -15,36 +15,30 @@ What to reach for, each with a `help` of its own:
     differentiate  v.backward(): leaves the derivatives in `.grad`; gradient: returns them as a graph
                    grad, value_and_grad, derivative, taylor, jacobian, hessian, jvp, vjp, hvp: of functions
                    sparsity: which derivatives can be nonzero; work, eliminate: the order of the chain rule
-    explain        explain: the chain rule written out; paths: one term for each path; mistakes: the wrong ways
+    explain        explain: the chain rule written out; paths: one term for each path; mistakes: common wrong passes
     draw           draw: the picture, in a notebook or a file
     explore        explore: a page to step through a graph or a net; quiz: a page that asks
-    check          check_grads, audit: derivatives against differences; blame, detect_anomaly: where nan comes from
+    check          check_grads, audit: derivatives against differences; blame, detect_anomaly: the cause of a nan
     compile        compile: a function as a vector program; trace: its equations
     nets           nn: neurons, layers, losses, optimizers, fit
 
-`Number` is a Value or a float: what a function takes and gives that is differentiated or compiled. `OPS` is the table
-of ops. Exceptions and results have names, too: `TraceWarning`, `Explanation`, ...
+`Number` is a Value or a float: the type of the arguments and results of functions that you differentiate or compile.
+`OPS` is the table of ops. Exceptions and results have names, too, such as `TraceWarning` and `Explanation`.
 
-What `help` writes below is by the alphabet, classes first; `help(ag.grad)` tells of one name.
+`help` lists all names below in alphabetical order, classes first. `help(ag.grad)` explains one name.
 """
 
 from __future__ import annotations
 
-import os as _os
 import sys as _sys
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
 from . import uncompiled as _uncompiled
 
-if _os.environ.get("AUTOGRAD_MINI_COMPILE") == "0":
-    _uncompiled.take_sources(
-        __name__, "recorder", "op", "ops", "settings", "methods", "value", "edges", "edge_pushing", "accumulation"
-    )
-else:
-    _uncompiled.take_installed(
-        __name__, "recorder", "op", "ops", "settings", "methods", "value", "edges", "edge_pushing", "accumulation"
-    )
+_uncompiled.take(
+    __name__, "recorder", "op", "ops", "settings", "methods", "value", "edges", "edge_pushing", "accumulation"
+)
 
 from .check import GradientError as GradientError, audit as audit, check_grads as check_grads
 from .derivation import Explanation as Explanation, explain as explain
@@ -272,7 +266,7 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     *(name for name in OPS if name not in ("abs", "pow", "round")),
 ]
 
-# Modules that few programs use are imported when they are used: so are Graphviz, NumPy and nn.
+# Few programs use these modules, so they are imported when they are used. So are Graphviz, NumPy and nn.
 _LATER = {
     "Drawing": "pictures.drawing",
     "Elimination": "elimination",
@@ -288,7 +282,7 @@ _LATER = {
 }
 
 
-if not TYPE_CHECKING:  # for which a misspelt name is an error
+if not TYPE_CHECKING:  # type checkers report a misspelt name as an error
 
     def __getattr__(name: str) -> Any:
         if name in _LATER:
@@ -306,7 +300,7 @@ if not TYPE_CHECKING:  # for which a misspelt name is an error
             try:
                 return version(__name__)
             except PackageNotFoundError:
-                raise AttributeError(f"no version: {__name__} is not installed; pip install -e . does") from None
+                raise AttributeError(f"no version: {__name__} is not installed; type pip install -e .") from None
         from .hints import PACKAGE, missing
 
         raise missing(_sys.modules[__name__], name, PACKAGE)
@@ -320,7 +314,7 @@ def __dir__() -> list[str]:
 
 
 def _show(value: Value, text: dict[str, str]) -> dict[str, Any] | tuple[Any, Any]:
-    """Show a Value in Jupyter as its picture, or where nothing can render one as text."""
+    """Show a Value in Jupyter as its picture, or as text if there is no renderer."""
     from .pictures.drawing import draw
 
     try:

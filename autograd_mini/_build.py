@@ -1,4 +1,4 @@
-"""How the package is built: compiled by Cython where a C compiler is, else as it is. Not imported by it.
+"""The build of the package: Cython compiles some modules if there is a C compiler. The package does not import this.
 
 AUTOGRAD_MINI_COMPILE=0 compiles nothing, =1 compiles or fails. Without it an ordinary installation
 compiles if it can, and an editable one does not, so that edits count at once. A wheel without compiled
@@ -41,15 +41,15 @@ DIRECTIVES = {
 
 
 class BuildExt(build_ext):  # type: ignore[misc]  # setuptools has no types
-    """Compile the extensions with the directives that each needs, or say in one line why not."""
+    """Compile the extensions with the directives of each, or print the reason in one line if this is not possible."""
 
     def finalize_options(self) -> None:
-        """Compile as many extensions at a time as there are processors, where no `--parallel` says how many."""
+        """Compile as many extensions at a time as there are processors, unless `--parallel` gives a number."""
         super().finalize_options()
         self.parallel: Any = getattr(self, "parallel", None) or os.cpu_count()
 
     def run(self) -> None:
-        """Compile; all modules or none, since `recorder` and `value` must be of one kind."""
+        """Compile all modules or none, because `recorder` and `value` must be of one kind."""
         wanted = _wanted()
         editable = self.inplace or getattr(self, "editable_mode", False)
         paths = [self.get_ext_fullpath(extension.name) for extension in self.extensions]
@@ -59,7 +59,7 @@ class BuildExt(build_ext):  # type: ignore[misc]  # setuptools has no types
         elif wanted == "" and editable:
             self._leave_out("not compiled; AUTOGRAD_MINI_COMPILE=1 compiles")
         elif sysconfig.get_config_var("Py_GIL_DISABLED"):
-            # Cython's code for a class that is freed by hand needs `ob_refcnt`, which is not there.
+            # Cython's code for a class with a `__dealloc__` needs `ob_refcnt`, which free-threaded Pythons do not have.
             if wanted == "1":
                 raise RuntimeError("a free-threaded Python cannot compile it: set AUTOGRAD_MINI_COMPILE=0")
             self._leave_out("this Python is free-threaded, so it is installed as plain Python")
@@ -75,7 +75,7 @@ class BuildExt(build_ext):  # type: ignore[misc]  # setuptools has no types
                 self._leave_out(f"compiling failed ({shorten(str(error), 120)}), so it is installed as plain Python")
 
     def _leave_out(self, why: str) -> None:
-        """Go on as a package without extensions."""
+        """Continue as a package without extensions."""
         self.extensions: list[Any] = []
         self.distribution.ext_modules = []
         wheel = self.distribution.get_command_obj("bdist_wheel", create=False)
@@ -85,10 +85,10 @@ class BuildExt(build_ext):  # type: ignore[misc]  # setuptools has no types
 
 
 class SDist(sdist):  # type: ignore[misc]
-    """Pack tests, docs and notebooks too, so that the archive tests itself."""
+    """Pack tests, docs and notebooks too, so that the archive can test itself."""
 
     def make_distribution(self) -> None:
-        """Add them to the files that setuptools found; a list in MANIFEST.in would be a file more."""
+        """Add tests, docs and notebooks to the files that setuptools found. A MANIFEST.in would be another file."""
         for folder in ("tests", "docs", "notebooks"):
             self.filelist.graft(folder)
         self.filelist.prune("docs/_build")
@@ -98,15 +98,15 @@ class SDist(sdist):  # type: ignore[misc]
 
 
 def _wanted() -> str:
-    """Return the wish of the environment: "0", "1", or "" for none."""
+    """Return the value of `AUTOGRAD_MINI_COMPILE`: "0", "1", or "" if it is not set."""
     wanted = os.environ.get("AUTOGRAD_MINI_COMPILE", "")
     if wanted not in ("", "0", "1"):
-        raise ValueError(f"AUTOGRAD_MINI_COMPILE={wanted} means nothing: 0 compiles nothing, 1 compiles or fails")
+        raise ValueError(f"AUTOGRAD_MINI_COMPILE must be 0 (compile nothing) or 1 (compile, or fail), not {wanted}")
     return wanted
 
 
 def _translate(extension: Any) -> None:
-    """Make C of an extension's Python."""
+    """Translate an extension's Python to C."""
     cythonize: Any = import_module("Cython.Build").cythonize
     directives = DIRECTIVES[extension.name]
     (made,) = cythonize([extension], compiler_directives=directives, build_dir="build", force=True, quiet=True)

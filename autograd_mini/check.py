@@ -1,7 +1,7 @@
-"""Derivatives checked against differences of the function itself.
+"""Derivatives compared with finite differences of the function.
 
-This module owns `check_grads` for functions and `audit` for graphs that exist. They name the local
-derivative that is wrong, not only the leaf where it shows. It must not know our tests.
+This module owns `check_grads` for functions and `audit` for graphs. They name the wrong local derivative, and not
+only the leaf whose derivative is wrong. The module must not know our tests.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .ops import number
 from .printing import format_number, names_of
 from .stale import require_fresh
 from .structure import flatten
+from .tables import as_text
 from .transform import Linear, jvp, vjp
 from .value import Value, number_of, primal, topological_order
 
@@ -28,7 +29,7 @@ STEP = sys.float_info.epsilon**0.2  # the best step of a difference of fourth or
 
 
 class GradientError(AssertionError):
-    """A derivative is wrong; `op`, `node`, `analytic`, `numeric` and `step` have the facts as data."""
+    """A derivative is wrong. The attributes `op`, `node`, `analytic`, `numeric` and `step` have the facts."""
 
     def __init__(
         self,
@@ -44,7 +45,7 @@ class GradientError(AssertionError):
 
 
 def difference(f: Callable[[float], float], h: float) -> tuple[float, float]:
-    """Return the slope of f at 0 by central differences of fourth order, and what rounding adds to it.
+    """Return the slope of f at 0 by central differences of fourth order, and an estimate of its rounding error.
 
     >>> slope, rounding = difference(lambda t: math.sin(1 + t), 1e-3)
     >>> abs(slope - math.cos(1)) <= rounding + 1e-12
@@ -57,7 +58,7 @@ def difference(f: Callable[[float], float], h: float) -> tuple[float, float]:
 
 
 def settled(f: Callable[[float], float], h: float) -> tuple[float, float, float]:
-    """Return the slope of f at 0, its error and the step, at the step where its digits change least.
+    """Return the slope of f at 0, its error and the step. Choose the step with the smallest relative error.
 
     Raises:
         ValueError: f cannot be computed on both sides of 0.
@@ -77,7 +78,7 @@ def settled(f: Callable[[float], float], h: float) -> tuple[float, float, float]
             break
         before = slope
     if best is None:
-        raise ValueError("differences need numbers on both sides, and this is the end of the domain")
+        raise ValueError("differences need numbers on both sides, and the point is at an end of the domain; move it")
     return best
 
 
@@ -93,21 +94,18 @@ def check_grads(
 ) -> None:
     r"""Check the derivatives of f up to `order` against differences, along one direction.
 
-    In forward mode the tangent $J \dot x$ is compared with the central difference along $\dot x$;
-    in reverse mode $\bar z^T J \dot x$ must be the same from both sides. For higher orders the
-    derivative itself is checked as a function.
+    In forward mode, compare the tangent $J \dot x$ with the central difference along $\dot x$. In reverse mode, compute
+    $\bar z^T J$ and compare its product with $\dot x$. For higher orders, check the derivative as a function.
 
     Args:
         args: the arguments, as a tuple: numbers, arrays and nested structures.
         modes: "fwd", "rev" or both.
-        step: of the differences, for arguments of size 1; 7e-4 unless given.
+        step: the step of the differences for arguments of size 1. None is 7e-4.
 
     Raises:
-        GradientError: a derivative is wrong. The message names the op whose local derivative is, or
-            says that a kink is near, or that the output moves with an input that the graph does
-            not see.
-        ValueError: an unknown mode, an order below 1, or the end of the domain, where no difference
-            can be taken.
+        GradientError: a derivative is wrong. The message names the op with the wrong local derivative. Or it says that
+            a kink is near, or that the output depends on an input in a way that the graph does not record.
+        ValueError: a mode is unknown, `order` is below 1, or the point is at an end of the domain.
 
     >>> from autograd_mini import sin
     >>> check_grads(lambda x, y: x * sin(y), (2.0, 0.5), order=3)
@@ -181,8 +179,8 @@ def _wrong_partial(name: str, outputs: list[Value], h: float) -> GradientError |
             assert node.op is not None
             where, operand = names_of(order, outputs[-1])[node], node.op.parameters[edge.operand]
             return GradientError(
-                f"{name}: wrong is the partial of {node.op.name} in {operand} at node {where}: "
-                f"the rule says {analytic!r}, differences of its function {numeric!r} (step {step:.1g})",
+                f"{name}: the partial of {node.op.name} with respect to {operand} is wrong at node {where}: "
+                f"its rule gives {analytic!r}, and differences give {numeric!r} (step {step:.1g})",
                 node.op.name,
                 where,
                 analytic,
@@ -193,7 +191,7 @@ def _wrong_partial(name: str, outputs: list[Value], h: float) -> GradientError |
 
 
 def _excuse(outputs: list[Value], h: float) -> str:
-    """Return another cause for the difference: a number, a kink, or a way around the graph."""
+    """Return another cause of the difference: a nan, a kink, or an input that the graph does not record."""
     order = topological_order(*outputs)
     names = names_of(order, outputs[-1]) if outputs else {}
     bad = next((node for node in order if not math.isfinite(primal(node))), None)
@@ -205,10 +203,10 @@ def _excuse(outputs: list[Value], h: float) -> str:
         if (distance := _distance_to_kink(node)) < 10 * h and node.op is not None
     ]
     if kinks:
-        return f"near a kink, where differences mean nothing: {', '.join(kinks)}"
+        return f"differences mean nothing near a kink: {', '.join(kinks)}"
     return (
-        "every partial of the graph is right, so that the function must use an input in a way that the graph "
-        "does not see (its .data, float(), stop_gradient, detach, no_grad, or a branch that flips here)"
+        "every partial of the graph is right, so the function must use an input in a way that the graph does not "
+        "record (.data, float(), stop_gradient, detach, no_grad, or a branch that flips here)"
     )
 
 
@@ -223,7 +221,7 @@ def _numbers(node: Value) -> list[float]:
 
 
 def _local_slopes(node: Value, h: float) -> Iterable[tuple[Edge, float, float, float]]:
-    """Yield each edge with the difference, its error and its step, wherever differences can be taken."""
+    """Yield each edge with its slope by differences, the error and the step; skip edges at an end of the domain."""
     if node.op is None or _distance_to_kink(node) < 10 * h:
         return
     xs, function = _numbers(node), node.op.function
@@ -241,7 +239,7 @@ def _local_slopes(node: Value, h: float) -> Iterable[tuple[Edge, float, float, f
 
 @dataclass(frozen=True)
 class AuditRow:
-    """The derivative of the output in one leaf, found in three ways."""
+    """The derivative of the output with respect to one leaf, computed in three ways."""
 
     name: str
     reverse: float
@@ -251,7 +249,7 @@ class AuditRow:
 
     @property
     def agrees(self) -> bool:
-        """Return whether the three are the same, as far as differences can tell."""
+        """Return whether the three agree within the error of the differences."""
         tolerance = 1e-6 * max(1.0, abs(self.reverse)) + 10 * self.error
         same = math.isclose(self.reverse, self.forward, rel_tol=1e-9, abs_tol=1e-12)
         return same and abs(self.reverse - self.numeric) <= tolerance
@@ -267,8 +265,7 @@ class Audit(tuple[AuditRow, ...]):
         for row in self:
             numbers = (format_number(x, 8) for x in (row.reverse, row.forward, row.numeric))
             cells.append((row.name, *numbers, "" if row.agrees else "differs"))
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
+        return as_text(cells)
 
     __repr__ = __str__
 
@@ -276,7 +273,7 @@ class Audit(tuple[AuditRow, ...]):
 def audit(output: Value) -> Audit:
     """Show the derivative with respect to every leaf of a graph by reverse mode, forward mode and differences.
 
-    The differences run the graph again from its leaves; `.grad` is not touched.
+    The differences compute the graph again from moved leaves. `.grad` does not change.
 
     Raises:
         TypeError: `output` is not a Value.

@@ -1,6 +1,6 @@
-"""The command `autograd-mini`: an expression in, its graph, its derivatives and its picture out.
+"""The command `autograd-mini`, which prints the derivatives of an expression and draws its graph.
 
-This module owns arguments, messages and exit codes: 0, 2 for bad input, 1 for what the machine lacks.
+This module owns arguments, messages and exit codes: 0 for success, 2 for bad input, 1 if the machine lacks something.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .formulas import ExpressionError, expression
 from .printing import op_list, op_table
 from .value import Value
 
-__all__ = ["Refused", "compute", "main"]
+__all__ = ["Refused", "compute", "main", "values_of"]
 
 EXAMPLES = """\
 examples:
@@ -30,7 +30,7 @@ examples:
   autograd-mini "y = sigmoid(w*x + b)" w=2 x=pi/4 b=-1 --format latex
   autograd-mini "y = tanh(w*x + b)" w=2 x=1 b=-1 --render y.html   steps and sliders, in a browser
   autograd-mini demo            the worked example, with its pictures
-  autograd-mini ops             every function there is, with its derivatives
+  autograd-mini ops             all functions with their derivatives
 """
 
 
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError):  # a stream that tests put there may have none
+        with contextlib.suppress(AttributeError):  # a test may put another kind of stream there
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a dot on an ASCII terminal
     try:
         if words[:1] == ["demo"]:
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class Refused(Exception):
-    """Bad input; the message is for the person who typed it."""
+    """An input is wrong. The message is for the person who typed it."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -70,7 +70,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Version(argparse.Action):
-    """Look the version up when it is asked for: a checkout that is not installed has none."""
+    """Look up the version only for `--version`, because a package that is not installed has none."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         try:
@@ -87,9 +87,10 @@ def _parser() -> _Parser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("expression", help="assignments parted by ; such as 'u = b*c; J = 3*(a + u)'")
-    parser.add_argument("variables", nargs="*", metavar="name=value", help="a value for each free name")
-    parser.add_argument("--wrt", action="append", metavar="NAME", help="derive only in this name (repeatable)")
+    parser.add_argument("expression", help="assignments, separated by ; such as 'u = b*c; J = 3*(a + u)'")
+    parser.add_argument("variables", nargs="*", metavar="name=value", help="the number of each leaf, such as a=5")
+    only = "derive only with respect to this name (repeatable)"
+    parser.add_argument("--wrt", action="append", metavar="NAME", help=only)
     parser.add_argument(
         "--render",
         action="append",
@@ -110,7 +111,7 @@ def _digits(word: str) -> int:
 
 
 def _derive(words: list[str]) -> int:
-    # An expression may begin with a minus; argparse takes what holds a blank for no option.
+    # An expression may begin with a minus. A blank before it tells argparse that it is no option.
     option = re.compile(r"-h|--[a-z]{2,}(=.*)?")
     words = [f" {w}" if w.startswith("-") and w != "--" and not option.fullmatch(w) else w for w in words]
     given = _parser().parse_intermixed_args(words)
@@ -127,7 +128,7 @@ def _derive(words: list[str]) -> int:
 
 
 def compute(text: str, assignments: Sequence[str]) -> Value:
-    """Return the output of an expression with values such as `a=5`, and derive it.
+    """Compute an expression with assignments such as `a=5`, run the backward pass, and return the output.
 
     Raises:
         Refused: the expression or a value cannot be read.
@@ -135,20 +136,7 @@ def compute(text: str, assignments: Sequence[str]) -> Value:
     >>> compute("J = a*b", ["a=2", "b=pi/4"])
     Value(1.5707963267948966, label='J', op='mul', grad=1.0)
     """
-    variables: dict[str, float] = {}
-    for word in assignments:
-        name, equals, value = (part.strip() for part in word.partition("="))
-        if not equals or not name.isidentifier():
-            raise Refused(f"{word.strip()!r} is not of the form name=value, such as a=5")
-        if name in variables:
-            raise Refused(f"{name} is given twice")
-        hint = "a value is made of numbers, pi, e and functions; each name=value is a word of its own"
-        if re.search(r"(?<![<>=])=(?!=)|[;\n]", value):
-            raise Refused(f"the value of {name} is no number: {value!r}\n{hint}")
-        try:
-            variables[name] = expression(value).data
-        except ExpressionError as error:
-            raise Refused(f"the value of {name}: {error}\n{hint}") from None
+    variables = values_of(assignments)
     try:
         output = expression(text, **variables)
     except ExpressionError as error:
@@ -157,8 +145,34 @@ def compute(text: str, assignments: Sequence[str]) -> Value:
     return output
 
 
+def values_of(assignments: Sequence[str]) -> dict[str, float]:
+    """Return the number of each name in assignments such as `a=5`.
+
+    Raises:
+        Refused: an assignment cannot be read.
+
+    >>> values_of(["a=2", "b=pi/4"])
+    {'a': 2.0, 'b': 0.7853981633974483}
+    """
+    variables: dict[str, float] = {}
+    for word in assignments:
+        name, equals, value = (part.strip() for part in word.partition("="))
+        if not equals or not name.isidentifier():
+            raise Refused(f"{word.strip()!r} is not of the form name=value, such as a=5")
+        if name in variables:
+            raise Refused(f"{name} is given twice")
+        hint = "a value consists of numbers, pi, e and functions; separate one name=value from the next by a blank"
+        if re.search(r"(?<![<>=])=(?!=)|[;\n]", value):
+            raise Refused(f"the value of {name} must be a number, not {value!r}\n{hint}")
+        try:
+            variables[name] = expression(value).data
+        except ExpressionError as error:
+            raise Refused(f"the value of {name}: {error}\n{hint}") from None
+    return variables
+
+
 def _pictures(output: Value, files: list[Path], precision: int) -> list[tuple[Path, bytes]]:
-    """Return each file with its content, so that nothing is written before all of it is there."""
+    """Return each file with its content. Nothing is written before all pictures are drawn."""
     if not files:
         return []
     from .pages.explorer import explore
@@ -189,7 +203,7 @@ def _write(pictures: list[tuple[Path, bytes]]) -> None:
 
 
 def _ops(words: list[str]) -> int:
-    parser = _Parser(prog="autograd-mini ops", description="List every function, with its derivatives.")
+    parser = _Parser(prog="autograd-mini ops", description="List all functions with their derivatives.")
     parser.add_argument("--format", choices=("text", "markdown"), default="text")
     print(op_list() if parser.parse_args(words).format == "text" else op_table(), end="")
     return 0

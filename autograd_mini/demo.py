@@ -1,6 +1,6 @@
-"""The demonstration: both results of the text, computed, printed and drawn.
+"""The demonstration: compute, print and draw the two examples of the text.
 
-This module has the examples' numbers and the report. It must not know arguments or exit codes.
+This module owns the numbers of the examples and the report. It must not know arguments or exit codes.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ __all__ = ["demo"]
 
 EXAMPLE = "u = b*c; v = a + u; J = 3*v"
 HIDDEN, EPOCHS, STEPS = 4, 80, 20
-RATE = 1.2  # of the page, where the net learns the flower in some 500 steps
+RATE = 1.2  # the learning rate of the page; the net learns the flower in about 500 steps
 
 
 def demo(folder: Path) -> list[str]:
-    """Write the pictures, pages and reports into a folder, print what they show, and return what could not be made."""
+    """Write pictures, pages and reports into a folder, print a summary, and return messages on the missing ones."""
     folder.mkdir(parents=True, exist_ok=True)
     files = _Folder(folder)
     _example(files)
@@ -39,7 +39,7 @@ def demo(folder: Path) -> list[str]:
 
 
 class _Folder:
-    """The files that the demo writes, and the reasons why some are missing."""
+    """The files that the demo writes, and the reasons if some are missing."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -47,7 +47,7 @@ class _Folder:
         self.pages: dict[Path, str] = {}  # with their purposes
 
     def attempt(self, make: Callable[[], Any]) -> Any:
-        """Make something that an extra may be missing for."""
+        """Call `make`. If a package is missing for it, remember the message."""
         try:
             return make()
         except ImportError as error:
@@ -80,7 +80,7 @@ def _example(files: _Folder) -> None:
 
 
 def _net(files: _Folder) -> None:
-    """Train the two-layer net, and lay its gradients beside the text's formulas."""
+    """Train the two-layer net, and compare its gradients with the text's formulas."""
     X, y = nn.datasets.flower(400, rng=1)
     net = nn.two_layer_net(2, HIDDEN, rng=2)
     page = explore(net, X, y, optimizer=nn.SGD(net, lr=RATE))
@@ -105,7 +105,7 @@ def _net(files: _Folder) -> None:
     sys.stdout.flush()
 
     unsure = min(enumerate(nn.predict(net, X)), key=lambda place: abs(place[1] - 0.5))[0]
-    J = nn.cost(net, [X[unsure]], [y[unsure]])  # where no neuron is saturated
+    J = nn.cost(net, [X[unsure]], [y[unsure]])  # no neuron is saturated there
     J.backward()
     files.attempt(lambda: files.picture(J, "net", fold=True))
     files.attempt(lambda: files.write("cost.png", _plot(lambda ax: nn.plot_history(history, ax))))

@@ -27,16 +27,16 @@ __all__ = ["Explanation", "Line", "Term", "explain"]
 W = TypeVar("W", bound=Written)
 T = TypeVar("T")
 
-LINE_WIDTH = 110  # characters of a line of a derivation
+LINE_WIDTH = 110  # characters in a line of a derivation
 MAX_TERMS = 12  # factors of a product, or terms of a sum, that are written before an ellipsis
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Factor:
-    r"""The local derivative of a node in a parent: of `x*x` in x it has two edges, which add up.
+    r"""The local derivative of a node with respect to a parent. For `x*x` and x, it is the sum of two edges.
 
-    `partial` says that other ways may lead from the node to the parent, so that the local derivative
-    is not the whole one: it is written with ∂.
+    `partial` means that other paths may lead from the parent to the node, so that this is only a part of the
+    derivative. Then it is written with ∂.
     """
 
     edges: tuple[Edge, ...]
@@ -60,7 +60,7 @@ class Factor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Term:
-    """A product: the derivative with respect to `via` (None for the output's own, 1) times the factors below it."""
+    """A product: the derivative with respect to `via` times the factors below it. None as `via` is the output."""
 
     via: Value | None
     factors: tuple[Factor, ...]
@@ -68,7 +68,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """The derivative of the output in one node, as a sum of products."""
+    """The derivative of the output with respect to one node, as a sum of products."""
 
     node: Value
     value: float
@@ -89,9 +89,9 @@ class Explanation:
     derivatives: dict[Value, float]
 
     def text(self, precision: int = 4, max_lines: int | None = 200, width: int | None = LINE_WIDTH) -> str:
-        """Write the derivation as plain text, shortened in the middle past `max_lines` a section.
+        """Write the derivation as plain text. A section of more than `max_lines` lines is shortened in the middle.
 
-        A line of more than `width` characters is broken before `=`, so that the result is in sight.
+        A line of more than `width` characters is broken before `=`.
         """
         forward, backward = self._written(Text, precision, max_lines)
         if not self.steps:
@@ -120,7 +120,7 @@ class Explanation:
     def as_dict(self) -> dict[str, Any]:
         """Return the derivation as plain data, ready for `json.dumps`; numbers are exact.
 
-        Numbers that JSON has no sign for, inf and nan, are strings.
+        The numbers inf and nan, which JSON does not have, are strings.
         """
         return {
             "output": self.names[self.output],
@@ -176,7 +176,7 @@ class Explanation:
 class Writer(Generic[W]):
     """Write the lines of a derivation in one notation.
 
-    A subclass may write values, derivatives and local derivatives as something else than the numbers that they are.
+    A subclass may write something else in place of the numbers, such as holes of a template.
     """
 
     kind: type[W]
@@ -198,15 +198,15 @@ class Writer(Generic[W]):
         return self.kind.number(edge.weight, self.precision)
 
     def symbol(self, edge: Edge) -> W:
-        """Write a local derivative by its rule with names; as its number where it has none."""
+        """Write a local derivative by its rule with names. Write its number if it has no such rule."""
         return edge.symbol(self.names, self.kind, self.precision) or self.weight(edge)
 
     def substituted(self, edge: Edge) -> W:
-        """Write a local derivative by its rule with numbers; as its number where it has none."""
+        """Write a local derivative by its rule with numbers. Write its number if it has no such rule."""
         return edge.substituted(self.kind, self.precision) or self.weight(edge)
 
     def step(self, node: Value | None) -> list[W]:
-        """Write one line of the forward pass: the name, the row with names, with numbers, the value."""
+        """Write one line of the forward pass: name = operation with names = operation with numbers = value."""
         kind = self.kind
         if node is None:
             return [kind(kind.dots), kind(kind.dots)]
@@ -222,7 +222,7 @@ class Writer(Generic[W]):
         return _distinct(stages)
 
     def line(self, line: Line | None) -> list[W]:
-        """Write one line of the backward pass: derivatives, rules, numbers, the result."""
+        """Write one line of the backward pass: derivative = chain rule = rules with names = with numbers = result."""
         kind = self.kind
         dots = kind(kind.dots)
         if line is None:
@@ -294,12 +294,12 @@ def _broken(stages: Sequence[Written], width: int | None) -> list[str]:
 
 
 def _distinct(stages: list[W]) -> list[W]:
-    """Drop each stage that reads as the one before it."""
+    """Drop each stage that is equal to the one before it."""
     return [x for i, x in enumerate(stages) if i == 0 or x.string != stages[i - 1].string]
 
 
 def shortened(items: tuple[T, ...], most: int | None) -> list[T | None]:
-    """Return the items, or where there are more than `most` the two ends with None between."""
+    """Return the items. If there are more than `most`, return both ends with None between them."""
     if most is None or len(items) <= most:
         return list(items)
     half = max(most // 2, 1)
@@ -307,9 +307,9 @@ def shortened(items: tuple[T, ...], most: int | None) -> list[T | None]:
 
 
 def find(output: Value, node: Value | str) -> Value:
-    """Return a node of the graph by its label, or by the name that derivations give it, as t1.
+    """Return a node of the graph by its label, or by its name in derivations, such as t1.
 
-    A Value is returned as it is; one that the graph does not use must have a label, to be named by.
+    Return a Value as it is. If it is not in the graph, it must have a label.
 
     Raises:
         TypeError: `output` is not a Value.
@@ -325,25 +325,24 @@ def find(output: Value, node: Value | str) -> Value:
     if isinstance(node, Value):
         if any(x is node for x in order):
             return node
-        raise ValueError(f"{node!r} is no node of this graph: its derivative is 0; give it a label to have it named")
+        raise ValueError(f"{node!r} is not in this graph, so its derivative is 0; give it a label to name it here")
     called = [x for x in order if x.label == node != ""]
     called = called or [x for x, name in names_of(order, output).items() if name == node]
     if len(called) == 1:
         return called[0]
     known = ", ".join(dict.fromkeys(x.label for x in order if x.label)) or "none"
     if called:
-        raise ValueError(f"{len(called)} nodes have the label {node!r}: give the node itself")
+        raise ValueError(f"{len(called)} nodes have the label {node!r}: pass the node and not its label")
     raise ValueError(f"no node has the label {node!r}; the graph's labels are: {known[:500]}")
 
 
 def explain(output: Value, node: Value | str | None = None) -> Explanation:
     r"""Derive $dJ/dx$ by the chain rule, or with no x every derivative of the graph of J.
 
-    Local derivatives are written with ∂ where a parent has several users, so that dz/da, all of it,
-    and ∂z/∂a, along one edge, are told apart.
+    If a parent has several users, ∂z/∂a is the local derivative along one edge, and dz/da is the whole derivative.
 
-    A node that several paths share is derived once, on a line of its own, and named from then on:
-    the derivation has at most twice as many factors as the graph has edges.
+    If several paths share a node, the derivation has one line for this node, and other lines use its result. So the
+    derivation has at most twice as many factors as the graph has edges.
 
     Args:
         output: J.
@@ -413,8 +412,8 @@ def _derivation(output: Value, node: Value, order: list[Value], derivatives: dic
     reached = reached_by(output)
     onward = leading_to([node], (x for x in order if x in reached))
     incoming = _factors(edge for leading in onward.values() for edge in leading)
-    # Where paths meet, the derivative gets a line, and also where they fork below a run of edges
-    # that the branches would repeat; between such landmarks a term runs through.
+    # A node gets a line if several paths meet at it, or if paths fork at it below a run of edges, which each branch
+    # would repeat. A term runs through all other nodes.
     landmarks = []
     named = {output}
     for x in reversed(order):
@@ -438,7 +437,7 @@ def _derivation(output: Value, node: Value, order: list[Value], derivatives: dic
 
 
 def report(output: Value, nodes: list[Value] | None, format: str, precision: int) -> str:
-    """Write the table of the whole graph and a derivation for each leaf, or only those asked for."""
+    """Write the table of the whole graph and a derivation for each leaf, or only the derivations for `nodes`."""
     table = explain(output) if nodes is None else None
     if nodes is None:
         nodes = [node for node in topological_order(output) if node.op is None and node is not output]
@@ -459,7 +458,7 @@ def report(output: Value, nodes: list[Value] | None, format: str, precision: int
 
 
 def _once(derivations: Sequence[Explanation]) -> Explanation:
-    """Return derivations of one output as one, in which each derivative is derived once."""
+    """Join derivations of one output. Each derivative is derived once."""
     lines: dict[Value, Line] = {}
     for line in (line for derivation in derivations for line in derivation.lines):
         lines.setdefault(line.node, line)

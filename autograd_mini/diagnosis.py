@@ -1,7 +1,7 @@
-"""Why a derivative is nan, inf or zero: the first cause, and the edge.
+"""The first cause of a derivative that is nan, inf or zero.
 
-This module owns `blame`, which reads a graph that exists, and `detect_anomaly`, which stops a program at
-the first bad number. What a row is called where its slope is 0 (closed, saturated) is in the row.
+This module owns `blame`, which reads a graph, and `detect_anomaly`, which stops a program at the first bad number. The
+row has the word for an operation whose slope is 0, such as "closed" or "saturated".
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from .value import Value, number_of, primal, topological_order
 __all__ = ["AnomalyError", "Blame", "Finding", "blame", "detect_anomaly", "find_cause"]
 
 Kind = Literal["nan", "inf", "zero", "vanishing", "exploding"]
-MAX_ZEROS = 5  # derivatives that are 0 and explained one by one
-VANISHING, EXPLODING = 1e-8, 1e8  # a derivative beyond these, with all else finite, is said to vanish or explode
+MAX_ZEROS = 5  # derivatives of 0 that get a sentence each
+VANISHING, EXPLODING = 1e-8, 1e8  # a finite derivative outside this range vanishes or explodes
 
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """One cause: in the forward pass a node, in the backward pass an edge."""
+    """One cause: a node in the forward pass, or an edge in the backward pass."""
 
     kind: Kind
     node: Value
@@ -59,12 +59,12 @@ class Blame:
 def blame(output: Value, node: Value | str | None = None) -> Blame:
     r"""Find why derivatives of a graph are nan, inf, 0, vanishing or exploding.
 
-    In the forward pass the first bad number counts, since all later ones follow from it; in the
-    backward pass the first edge at which $\bar u \cdot \partial u / \partial x$ goes bad.
+    In the forward pass, the cause is the first node that is nan or inf, because all later ones follow from it. In the
+    backward pass, it is the first edge whose product $\bar u \cdot \partial u / \partial x$ is nan or inf.
 
     Args:
-        output: J. `backward()` need not have been called, and `.grad` is not touched.
-        node: ask for the derivative with respect to this node, or label, alone; else for all leaves.
+        output: J. You need not call `backward()` before. `.grad` does not change.
+        node: the node x of the derivative dJ/dx, or its label. None asks for all leaves.
 
     >>> x = Value(0.0, "x")
     >>> y = x.sqrt() * x; y.label = "y"
@@ -72,13 +72,13 @@ def blame(output: Value, node: Value | str | None = None) -> Blame:
     The derivative with respect to x is inf · 0: at the edge t1 → x, ∂t1/∂x = 0.5 / t1 = inf (sqrt'(0) = inf),
     times dy/dt1 = 0, is nan.
     """
-    find(output, output)  # a TypeError for what is no Value
+    find(output, output)  # raises a TypeError if the output is not a Value
     require_fresh(output)
     return find_cause(output, node)
 
 
 def find_cause(output: Value, node: Value | str | None = None) -> Blame:
-    """Find why derivatives are nan, inf or 0, in the numbers as they stand: those of before an assignment, too."""
+    """Find the cause of derivatives that are nan, inf or 0. The graph may be stale."""
     order = topological_order(output)
     names = names_of(order, output)
     derivatives = derivatives_of(output, order)
@@ -119,7 +119,7 @@ class _Reader:
         return f"{self.names[edge.user]} → {self.names[edge.parent]}"
 
     def convention(self, edge: Edge) -> str:
-        """Return the row's convention for its kink or pole, where this is one."""
+        """Return the row's convention if the node is at a kink or pole, else nothing."""
         op = edge.user.op
         assert op is not None
         numbers = [number_of(x) for x in edge.user.operands]
@@ -170,7 +170,7 @@ class _Reader:
         return []
 
     def zeros(self) -> list[Finding]:
-        """Find, for each target with derivative 0, the edges at which it is lost."""
+        """Find the edges at which the derivative becomes 0, for each target with derivative 0."""
         findings: list[Finding] = []
         zeros = [x for x in self.targets if self.derivatives[x] == 0.0]
         for target in zeros[:MAX_ZEROS]:  # each costs a walk over the graph
@@ -193,7 +193,7 @@ class _Reader:
         return findings
 
     def lost(self, target: Value) -> tuple[list[Edge], bool]:
-        """Return the edges on ways to the target where a derivative that is not 0 becomes 0."""
+        """Return the edges on paths to the target at which a derivative becomes 0."""
         toward = {target}
         lost, cancel = [], False
         for user in self.order:
@@ -211,7 +211,7 @@ class _Reader:
         return lost, cancel
 
     def shut(self, edge: Edge) -> str:
-        """Return the reason why an edge lets nothing through."""
+        """Return the reason why an edge passes no derivative."""
         user = edge.user
         assert user.op is not None
         if edge.weight == 0.0:
@@ -226,7 +226,7 @@ class _Reader:
         )
 
     def sizes(self) -> list[Finding]:
-        """Find the targets whose derivatives vanish or explode most, and the factors on their ways."""
+        """Find the targets whose derivatives vanish or explode most, and the factors on their paths."""
         sizes = {x: abs(self.derivatives[x]) for x in self.targets if x is not self.output}
         findings = []
         if sizes and min(sizes.values()) < VANISHING:
@@ -249,7 +249,7 @@ class _Reader:
         return Finding(kind, target, worst[0], message)
 
     def state(self, edge: Edge, exploding: bool) -> str:
-        """Return the row's word for a small factor, where it has one."""
+        """Return the row's word for a small factor, or nothing."""
         op = edge.user.op
         if exploding or op is None or op.flat == "flat" or abs(edge.weight) > 0.1:
             return ""
@@ -261,7 +261,7 @@ def _kind(x: float) -> Literal["nan", "inf"]:
 
 
 class AnomalyError(ArithmeticError):
-    """A number became nan or inf; `node` is the node, `line` the user's line that made it."""
+    """A number became nan or inf. `node` is its node, and `line` is the line of the user's code that made it."""
 
     def __init__(self, message: str, node: Value, line: str) -> None:
         super().__init__(message)
@@ -270,10 +270,10 @@ class AnomalyError(ArithmeticError):
 
 
 def detect_anomaly() -> Switch:
-    """Raise at the first nan or inf, with the op, its operands and the line that made the node.
+    """Raise an error at the first nan or inf. It names the op, its operands and the line that made the node.
 
-    Forward, a node raises as it is made; backward, `backward()` raises when it has ended, and says
-    which edge and which line. Lines are recorded in this context only.
+    In the forward pass, the error comes as soon as the node is made. In the backward pass, it comes at the end of
+    `backward()` and names the edge and the line. Only nodes that are made inside this context have a line.
 
     Raises:
         AnomalyError: a number is not finite.
@@ -283,7 +283,7 @@ def detect_anomaly() -> Switch:
     ...     y = x * x  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    autograd_mini.diagnosis.AnomalyError: mul gave inf, of x = 1e+200, x = 1e+200; made at ..., line 2: y = x * x...
+    autograd_mini.diagnosis.AnomalyError: mul gave inf for x = 1e+200, x = 1e+200; made at ..., line 2: y = x * x...
     """
     return watched_by(_Lines())
 
@@ -305,7 +305,7 @@ class _Lines(Watch):
             else format_number(x)
             for x in node.operands
         )
-        raise AnomalyError(f"{node.op.name} gave {_kind(primal(node))}, of {operands}; made at {line}", node, line)
+        raise AnomalyError(f"{node.op.name} gave {_kind(primal(node))} for {operands}; made at {line}", node, line)
 
     def derived(self, output: Value) -> None:
         cause = next((x for x in find_cause(output).findings if x.kind in ("nan", "inf")), None)
@@ -316,7 +316,7 @@ class _Lines(Watch):
 
 
 def _users_line() -> str:
-    """Return the innermost line of the stack that is not this package's own, with its text."""
+    """Return the innermost line of the stack that is not in this package, with its text."""
     frame = users_frame()
     name, line = frame.f_code.co_filename, frame.f_lineno
     text = linecache.getline(name, line, frame.f_globals).strip()

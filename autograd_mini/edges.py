@@ -1,8 +1,8 @@
 r"""The edges of a graph, and the chain rule along them.
 
-This module owns `Edge` and the one function that yields edges, `edges_of`. `pull` is the reverse sweep: whatever a
-cotangent is, a number, a node or a formula, it is carried from users to their parents here. The module reads a graph
-and never touches `.grad`. It must not know notations, pictures or transformations.
+This module owns `Edge` and `edges_of`, the only function that makes edges. `pull` is the reverse sweep: it passes
+cotangents, which may be numbers, nodes or formulas, from users to their parents. The module reads a graph and never
+changes `.grad`. It must not know notations, pictures or transformations.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Equations in columns, and the branches that hold beside them: the data of a trace.
+"""The data of a trace: equations in columns, and the branches that the computation took.
 
-This module owns the form in which a computation is kept. It must not know how it was recorded, nor how it is run.
+This module owns the form of a recorded computation. It must not know how it was recorded or how it is run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="} 
 
 
 class Equation(NamedTuple):
-    """One line: the variable `name` is `op` of `operands`, each the place of a variable or a number."""
+    """One line: the variable `name` is `op` of `operands`. An operand is the place of a variable, or a number."""
 
     name: str
     op: Op
@@ -31,7 +31,7 @@ class Equation(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Equations(Sequence[Equation]):
-    """Equations in columns of four-byte numbers; each is an `Equation` when somebody asks.
+    """Equations in columns of four-byte numbers. An item or a loop makes `Equation` objects.
 
     An operand below zero is a constant, `constants[~x]`. So a list of what belongs to each variable finds
     that of the constants, in reverse, at its end.
@@ -41,7 +41,7 @@ class Equations(Sequence[Equation]):
     codes: array[int]  # of each equation its row
     operands: array[int]  # one after the other: a row knows how many it has
     constants: tuple[float, ...]
-    names: array[int]  # k is tk, and below zero a label
+    names: array[int]  # k is the name tk; a number below zero is a label
     labels: tuple[str, ...]
 
     @property
@@ -90,7 +90,7 @@ class Equations(Sequence[Equation]):
 
 
 class Constants:
-    """Numbers, each once, in places that count down from -1."""
+    """The constants of equations. Each number has one place, and places count down from -1."""
 
     def __init__(self, numbers: Iterable[float] = ()) -> None:
         self.places: dict[float | str, int] = {}
@@ -99,7 +99,7 @@ class Constants:
             self.place(x)
 
     def place(self, x: float) -> int:
-        """Return a number's place; 0 and -0 are not the same, and nan is."""
+        """Return a number's place. 0.0 and -0.0 have different places, and all nans have the same."""
         key = x if x and x == x else x.hex()
         place = self.places.get(key)
         if place is None:
@@ -110,7 +110,7 @@ class Constants:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A comparison that Python code made on a traced number, and how it came out."""
+    """A comparison that Python code made on a traced number, and its result."""
 
     sign: str
     left: int

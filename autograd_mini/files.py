@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all."""
+"""Write files completely or not at all."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from uuid import uuid4
 
 __all__ = ["SCRATCH", "write_whole"]
 
-SCRATCH = ".autograd_mini."  # how the names of files begin that are not whole yet
+SCRATCH = ".autograd_mini."  # the names of unfinished files begin with this
 
 
 def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
-    """Write a file in one step: it is there as a whole or, where writing fails, as it was.
+    """Write a file in one step. If writing fails, the old file stays as it was.
 
-    A link stays a link, and what it leads to is written; a file keeps its mode, unless one is given. A device or a pipe
-    is written to.
+    If the path is a link, replace the file that it leads to. Keep the mode of an old file, unless one is given. Write
+    directly to a device or a pipe.
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "this is a folder", str(path))

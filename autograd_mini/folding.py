@@ -1,9 +1,8 @@
-r"""Which nodes of a graph belong together, and what a box that holds several of them computes.
+r"""Groups of nodes that a picture draws as one box, and the derivatives through such a box.
 
-This module owns the reading of neurons from labels: $z_1^{[2](3)}$ and $a_1^{[2](3)}$, with the products
-and sums between, are neuron 1 of layer 2 for example 3. And it owns folding: a fold's edges carry the
-true derivatives through it, so that the chain rule holds on the folded picture as on the whole. It must
-not know how graphs are drawn.
+This module reads neurons from labels: the nodes $z_1^{[2](3)}$ and $a_1^{[2](3)}$, with the products and sums between
+them, are neuron 1 of layer 2 for example 3. It also folds: an edge into a folded box has the derivative through the box
+as its weight, so the chain rule holds on the folded picture. The module must not know how graphs are drawn.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ __all__ = ["Box", "Place", "boxes_of", "through", "unfold"]
 
 
 class Place(NamedTuple):
-    """A neuron: its layer, its number there, and the example; `shared` marks parameters that examples share."""
+    """A neuron: its layer, its number there, and the example. `shared` marks parameters that all examples use."""
 
     layer: str
     neuron: str
@@ -30,18 +29,18 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Box:
-    """A box of a picture: `node`, whose value and derivative it shows, and all nodes folded into it."""
+    """A box of a picture: the `node` whose value and derivative it shows, and all nodes that are folded into it."""
 
     node: Value
     members: tuple[Value, ...]
-    edges: tuple[tuple[Value, float], ...]  # from other boxes' nodes, with the derivative of `node` in each
+    edges: tuple[tuple[Value, float], ...]  # other boxes' nodes, with the derivatives of `node` with respect to them
     place: Place | None
 
 
 def unfold(output: Value) -> Value:
-    """Return a graph that computes the same, with the products and sums of `dot` and `sum` as nodes of their own.
+    """Return an equal graph in which each product and sum of `dot` and `sum` is a separate node.
 
-    Leaves are shared with the graph that was; nodes that are made again have the labels and derivatives of theirs.
+    Both graphs have the same leaves. New nodes get the labels and derivatives of the nodes that they replace.
 
     >>> from autograd_mini import dot
     >>> z = dot([Value(2.0, "w1"), Value(3.0, "w2")], [1.0, 4.0], 0.5)
@@ -62,10 +61,10 @@ def unfold(output: Value) -> Value:
 
 
 def boxes_of(order: Sequence[Value], output: Value, fold: bool) -> list[Box]:
-    """Return the boxes of a graph, parents first: one for each node or, folded, for what belongs together.
+    """Return the boxes of a graph, parents first: one for each node or, with `fold`, for each group.
 
-    Folded, an unlabelled node is part of what it is computed for, if that is one thing; and so is all that
-    a neuron consists of. What is used in two ways outside stays unfolded.
+    An unlabelled node joins the group of its users if they are all in one group. All nodes of a neuron are one group. A
+    group stays unfolded if nodes outside it use two of its nodes.
 
     >>> a, b = Value(2.0, "a"), Value(3.0, "b")
     >>> y = (a * b + 1) * a
@@ -83,7 +82,7 @@ def boxes_of(order: Sequence[Value], output: Value, fold: bool) -> list[Box]:
         groups[node] = group = _group(node, list(dict.fromkeys(groups[user] for user in users[node])))
         members.setdefault(group, []).append(node)
 
-    leaving: dict[Place | Value, list[Value]] = {}  # what of a group is used outside of it
+    leaving: dict[Place | Value, list[Value]] = {}  # the nodes of a group that other groups use
     for group, together in members.items():
         together.reverse()
         own = {group}  # a set tells nodes apart by identity
@@ -96,7 +95,7 @@ def boxes_of(order: Sequence[Value], output: Value, fold: bool) -> list[Box]:
         together, edges = [node], [(edge.parent, edge.weight) for edge in edges_of(node)]
         if fold:
             if place and place.shared:
-                continue  # a parameter of the neurons of several examples is part of each of them
+                continue  # the neuron of each example includes a parameter that examples share
             if len(leaving[group]) == 1:
                 if node is not leaving[group][0]:
                     continue
@@ -107,7 +106,7 @@ def boxes_of(order: Sequence[Value], output: Value, fold: bool) -> list[Box]:
 
 
 def _group(node: Value, of_users: list[Place | Value]) -> Place | Value:
-    """Return the group of a node from the groups of its users: a neuron, or a node that it ends in."""
+    """Return the group of a node, from the groups of its users. A group is a neuron, or is named by its last node."""
     label = Label.parse(node.label)
     if node.op is not None and label.layer:
         return Place(label.layer, label.sub, label.example)
@@ -124,7 +123,7 @@ def _group(node: Value, of_users: list[Place | Value]) -> Place | Value:
 
 
 def through(node: Value, members: list[Value]) -> list[tuple[Value, float]]:
-    """Return the nodes that enter a fold, in order, with the derivative of its last node in each."""
+    """Return the nodes whose edges enter a fold, each with the derivative of the fold's last node, in order."""
     inside = set(members)  # a set tells nodes apart by identity
     entering = dict.fromkeys(x for member in members for x in member.parents if x not in inside)
     derivatives = pull({node: 1.0}, ((user, passing(user)) for user in reversed(members)))

@@ -1,7 +1,7 @@
 """Text such as `u = b*c; J = 3*(a + u)` as labelled Values.
 
-This module owns the reading of expressions: parsed by `ast` and walked against a white list, never
-evaluated by Python. It must not know the command line.
+This module reads expressions: `ast` parses them, and a walk accepts only the constructs on a list. Python never
+evaluates them. The module must not know the command line.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from .value import Value
 __all__ = ["ExpressionError", "expression", "label_all"]
 
 MAX_LENGTH = 10_000  # characters
-MAX_DEPTH = 400  # of nested operators, a sum of n terms counting n; below Python's recursion limit
+MAX_DEPTH = 400  # nested operators; a sum of n terms counts as n; this is below Python's recursion limit
 
 CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan}
-OTHER_NAMES = {"ln": "log", "lg": "log10"}  # what mathematics calls some functions
+OTHER_NAMES = {"ln": "log", "lg": "log10"}  # names that mathematics has for some functions
 PRODUCT = "a product is written with *, as in 3*(a + v)"
 ADVICE: dict[type[ast.AST], str] = {
     ast.IfExp: "a choice is written where(condition, x, y)",
@@ -39,7 +39,7 @@ ADVICE: dict[type[ast.AST], str] = {
 BINARY: dict[type[ast.operator], Op] = {
     ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.Div: div, ast.FloorDiv: floordiv, ast.Mod: mod, ast.Pow: pow,
 }  # fmt: skip
-COMPARE: dict[type[ast.cmpop], tuple[Op, bool]] = {  # with whether the sides change places
+COMPARE: dict[type[ast.cmpop], tuple[Op, bool]] = {  # with a flag: whether the sides are exchanged
     ast.Gt: (greater, False),
     ast.Lt: (greater, True),
     ast.GtE: (greater_equal, False),
@@ -50,7 +50,7 @@ FUNCTIONS = {name: op for op in OPS.values() if not op.infix for name in dict.fr
 
 
 class ExpressionError(ValueError):
-    """The text of an expression is wrong; the message has a caret under the place."""
+    """The text of an expression is wrong. The message has a caret under the place."""
 
     def __init__(self, message: str, line: str = "", column: int | None = None) -> None:
         self.message = message
@@ -71,19 +71,19 @@ def _pointed(line: str, column: int) -> str:
 
 
 def expression(text: str, /, **variables: Any) -> Value:
-    r"""Compute a text of assignments and return the last value, every name being a label.
+    r"""Compute a text of assignments and return the last value. Each name becomes the label of its node.
 
-    Statements are parted by `;` or line ends; the last may be a bare expression. There are
-    `+ - * / // % **`, comparisons, the functions of the table, and the constants `pi` and `e`. Each name
-    is assigned once.
+    Separate statements by `;` or line ends. The last may be an expression without a name. The text may use
+    `+ - * / // % **`, comparisons, the functions of the table, and the constants `pi` and `e`. Assign each name only
+    once.
 
     Args:
         text: such as `"u = b*c; v = a + u; J = 3*v"`.
-        variables: a number, or a Value, for each free name.
+        variables: a number or a Value for each name that the text does not assign.
 
     Raises:
-        ExpressionError: the text is no such expression, a variable is missing or unknown, or the
-            numbers leave a function's domain; the message has a caret under the place.
+        ExpressionError: the text is not such an expression, a variable is missing or unknown, or a number is outside a
+            function's domain. The message has a caret under the place.
         TypeError: a variable is not a number.
 
     >>> J = expression("u = b*c; v = a + u; J = 3*v", a=5, b=3, c=2)
@@ -126,7 +126,7 @@ class _Reader:
         unused = [name for name in self.names if name not in self.used | self.assigned]
         if unused:
             raise ExpressionError(f"{', '.join(unused)}: given a value, but the text does not use it")
-        for name, x in self.names.items():  # only now: text that is refused leaves labels alone
+        for name, x in self.names.items():  # only now, so that an error changes no label
             x.label = x.label or name
         return result if isinstance(result, Value) else Value(result)
 
@@ -243,7 +243,7 @@ class _Reader:
 
 
 def _sign_of(node: ast.BinOp, lines: list[str]) -> ast.AST:
-    """Return a place at the operator's sign, which ast does not keep."""
+    """Return the place of the operator's sign, which ast does not keep."""
     line = lines[(node.left.end_lineno or 1) - 1].encode()
     place = ast.Pass()
     place.lineno = node.left.end_lineno or 1
@@ -257,10 +257,10 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def label_all(variables: Mapping[str, Any]) -> None:
-    """Label the Values among variables, such as `locals()`, after the names that hold them.
+    """Label the Values of a dict, such as `locals()`, with its names.
 
-    A Value that has a label keeps it; in lists, tuples and arrays the label gets the index, as `w_1`
-    or `W_{01}`. Names that begin with an underscore are passed over.
+    A Value that has a label keeps it. In lists, tuples and arrays the label gets the index, such as `w_1` or `W_{01}`.
+    Names that begin with an underscore give no label.
 
     Raises:
         TypeError: `variables` is not a mapping.

@@ -1,7 +1,7 @@
-r"""Functions composed of rows: of several numbers, and safe from overflow.
+r"""Functions of several numbers that are composed of rows, without overflow.
 
-This module owns functions that take a list, and so are no rows: $\log\sum e^x$, softmax, and the choice among
-rows. Numbers give floats, a Value among them gives Values. It must not know nets.
+This module owns functions that take a list, such as $\log\sum e^x$, softmax and `take`. If all arguments are numbers,
+the result is a float. If one is a Value, the result is a Value. The module must not know nets.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def logsumexp(xs: Iterable[SupportsFloat]) -> Value | float: ...
 def logsumexp(xs: Iterable[Any]) -> Any:
     r"""Return $\log \sum_i e^{x_i}$, a smooth maximum, without overflow.
 
-    The largest x is taken out, $m + \log \sum_i e^{x_i - m}$; the derivative does not depend on m.
+    Compute it as $m + \log \sum_i e^{x_i - m}$, where m is the largest x. The derivative does not depend on m.
 
     Raises:
         ValueError: there are no numbers.
@@ -75,7 +75,7 @@ def logsumexp(xs: Iterable[Any]) -> Any:
     True
     """
     xs = _some("logsumexp", xs)
-    top = maximum(-LARGEST, _largest(xs))  # above -inf, less which -inf would be nan
+    top = maximum(-LARGEST, _largest(xs))  # above -inf, because -inf - -inf is nan
     return log.limit(sum(exp(excess(x, top)) for x in xs)) + top
 
 
@@ -88,8 +88,8 @@ def softmax(xs: Iterable[SupportsFloat]) -> list[Any]: ...
 def softmax(xs: Iterable[Any]) -> list[Any]:
     r"""Return $e^{x_i} / \sum_j e^{x_j}$ for each of the numbers, which are logits.
 
-    A logit of -inf masks its class: the share is 0 and so are its derivatives. A logit of inf takes the whole, and
-    several share it equally. Nothing but -inf leaves the shares undefined: nan.
+    A logit of -inf masks its class: its result and its derivatives are 0. A logit of inf has the result 1, and several
+    of them share it equally. If all logits are -inf, the results are nan.
 
     Raises:
         ValueError: there are no numbers.
@@ -113,7 +113,7 @@ def log_softmax(xs: Iterable[SupportsFloat]) -> list[Any]: ...
 def log_softmax(xs: Iterable[Any]) -> list[Any]:
     r"""Return $x_i - \log \sum_j e^{x_j}$ for each of the numbers: finite where softmax underflows.
 
-    Logits of inf and -inf give the logarithms of the shares that softmax gives, 0 and -inf where these are 1 and 0.
+    For logits of inf and -inf, the results are the logarithms of those of `softmax`: 0 for 1, and -inf for 0.
 
     Raises:
         ValueError: there are no numbers.
@@ -129,7 +129,7 @@ def log_softmax(xs: Iterable[Any]) -> list[Any]:
 
 
 def divmod(x: Any, y: Any) -> tuple[Any, Any]:
-    r"""Return $\lfloor x / y \rfloor$ and the rest, as Python's `divmod` does: `x // y` and `x % y`.
+    r"""Return $\lfloor x / y \rfloor$ and the remainder, `x // y` and `x % y`, as Python's `divmod` does.
 
     Raises:
         ZeroDivisionError: y is 0.
@@ -141,9 +141,9 @@ def divmod(x: Any, y: Any) -> tuple[Any, Any]:
 
 
 def clip(x: Any, lo: Any = None, hi: Any = None) -> Any:
-    r"""Return the number in $[lo, hi]$ that is nearest to x, $\min(\max(x, lo), hi)$; an end that is None is not there.
+    r"""Return the number in $[lo, hi]$ that is nearest to x, $\min(\max(x, lo), hi)$. None is no limit.
 
-    An end that x is equal to shares the derivative with it. Where lo > hi, the result is hi, as NumPy has it.
+    If x equals an end, both share the derivative. If lo > hi, the result is hi, as in NumPy.
 
     >>> clip(5.0, 0, 1), clip(-0.5, lo=0), clip(0.25, 0, 1)
     (1.0, 0.0, 0.25)
@@ -154,7 +154,7 @@ def clip(x: Any, lo: Any = None, hi: Any = None) -> Any:
 
 
 def mean(xs: Iterable[Any]) -> Any:
-    r"""Return the mean of numbers, $\frac{1}{n} \sum_i x_i$; infinite where the sum overflows.
+    r"""Return the mean of numbers, $\frac{1}{n} \sum_i x_i$. It is infinite if the sum overflows.
 
     Raises:
         ValueError: there are no numbers.
@@ -167,7 +167,7 @@ def mean(xs: Iterable[Any]) -> Any:
 
 
 def var(xs: Iterable[Any], ddof: float = 0) -> Any:
-    r"""Return the variance of numbers, $\frac{1}{n - d} \sum_i (x_i - \bar x)^2$, exactly 0 where they are equal.
+    r"""Return the variance of numbers, $\frac{1}{n - d} \sum_i (x_i - \bar x)^2$. It is exactly 0 if they are equal.
 
     Args:
         xs: the numbers.
@@ -186,7 +186,7 @@ def var(xs: Iterable[Any], ddof: float = 0) -> Any:
 def std(xs: Iterable[Any], ddof: float = 0) -> Any:
     r"""Return the standard deviation of numbers, $\sqrt{\frac{1}{n - d} \sum_i (x_i - \bar x)^2}$, without overflow.
 
-    Where all numbers are equal, it is 0 and has a kink: the slopes are 0 there, and second derivatives nan.
+    If all numbers are equal, it is 0 and has a kink: the slopes are 0, and second derivatives are nan.
 
     Args:
         xs: the numbers.
@@ -205,7 +205,7 @@ def std(xs: Iterable[Any], ddof: float = 0) -> Any:
 def norm(xs: Iterable[Any]) -> Any:
     r"""Return the length of a vector, $\sqrt{\sum_i x_i^2}$, without overflow.
 
-    At 0 it has a kink: the slopes are 0 there, and second derivatives nan. For the second derivatives of its square
+    At 0 it has a kink: the slopes are 0, and second derivatives are nan. If you need second derivatives of its square
     at 0, write `dot(xs, xs)`.
 
     Raises:
@@ -224,7 +224,7 @@ def norm(xs: Iterable[Any]) -> Any:
 
 
 def prod(xs: Iterable[Any]) -> Any:
-    r"""Return the product of numbers, $\prod_i x_i$, from left to right; its slopes are right at 0 too.
+    r"""Return the product of numbers, $\prod_i x_i$, from left to right. Its slopes are right also if a number is 0.
 
     Raises:
         ValueError: there are no numbers.
@@ -236,9 +236,9 @@ def prod(xs: Iterable[Any]) -> Any:
 
 
 def amax(xs: Iterable[Any]) -> Any:
-    r"""Return the largest of numbers, $\max_i x_i$; nan if one is. Those that are it share the derivative equally.
+    r"""Return the largest of numbers, $\max_i x_i$, or nan if one is nan. Equal largest numbers share the derivative.
 
-    Where three or more are all -inf, the slopes are 0.
+    If three or more are all -inf, the slopes are 0.
 
     Raises:
         ValueError: there are no numbers.
@@ -258,9 +258,9 @@ def amax(xs: Iterable[Any]) -> Any:
 
 
 def amin(xs: Iterable[Any]) -> Any:
-    r"""Return the smallest of numbers, $\min_i x_i$; nan if one is. Those that are it share the derivative equally.
+    r"""Return the smallest of numbers, $\min_i x_i$, or nan if one is nan. Equal smallest numbers share the derivative.
 
-    Where three or more are all inf, the slopes are 0.
+    If three or more are all inf, the slopes are 0.
 
     Raises:
         ValueError: there are no numbers.
@@ -283,16 +283,16 @@ def take(rows: Sequence[SupportsFloat], index: Value) -> Value: ...
 @overload
 def take(rows: Any, index: SupportsFloat) -> Any: ...
 def take(rows: Any, index: Any) -> Any:
-    r"""Return `rows[index]` where the index may be a Value: an input of a compiled program, such as a token.
+    r"""Return `rows[index]`. The index may be a Value, such as a token that is an input of a compiled program.
 
-    The derivative goes to what was chosen, and none to the index.
+    The chosen row gets the derivative. The index gets none.
 
     Args:
-        rows: numbers, or rows of them of one structure.
-        index: a whole number from 0 on.
+        rows: numbers, or rows of numbers that all have the same structure.
+        index: a whole number, counted from 0.
 
     Raises:
-        IndexError: there is no such row.
+        IndexError: no row has this index.
 
     >>> take([10.0, 20.0, 30.0], 1.0)
     20.0
@@ -314,24 +314,24 @@ def take(rows: Any, index: Any) -> Any:
 
 
 def _numbers(name: str, xs: Iterable[Any]) -> list[Any]:
-    """Return Values, and plain numbers as floats."""
+    """Return Values as they are, and plain numbers as floats."""
     return [x if isinstance(x, Recorder) else number(name, x) for x in _some(name, xs)]
 
 
 def _deviations(name: str, xs: Iterable[Any], ddof: float) -> tuple[list[Any], float]:
-    """Return how far numbers are from their mean, and the divisor of the sum of the squares."""
+    """Return the differences of numbers from their mean, and the divisor of the sum of their squares."""
     xs = _numbers(name, xs)
     n = len(xs) - number(name, ddof)
     if not n > 0.0:
         raise ValueError(f"{name}: there must be more than ddof = {ddof} numbers, not {len(xs)}")
-    first = stop_gradient(xs[0])  # which all differences are taken from, so that those of equal numbers are 0
+    first = stop_gradient(xs[0])  # subtracted first, so that the differences of equal numbers are exactly 0
     differences = [x - first for x in xs]
     middle = mean(differences)
     return [x - middle for x in differences], n
 
 
 def _share(xs: list[Any], found: Any) -> Any:
-    """Return by how much a tie's half must be multiplied, where several share."""
+    """Return the factor that turns the halves of a tie into equal shares."""
     return 2.0 / maximum(sum(equal(x, found) for x in xs), 1.0)
 
 
@@ -343,8 +343,8 @@ def _some(name: str, xs: Iterable[Any]) -> list[Any]:
 
 
 def _largest(xs: list[Any], larger: Op = maximum) -> Any:
-    """Return the largest, found pair by pair: lists of different lengths differ by few levels, not by many."""
+    """Return the largest number by comparing pairs, then pairs of results, and so on: a graph of few levels."""
     while len(xs) > 1:
         pairs = [larger(x, y) for x, y in zip(xs[::2], xs[1::2], strict=False)]
         xs = pairs + xs[2 * len(pairs) :]
-    return stop_gradient(xs[0])  # a node, so that a trace run on other numbers finds theirs
+    return stop_gradient(xs[0])  # a node, so that a trace finds the largest of other numbers, too

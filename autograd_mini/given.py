@@ -1,4 +1,4 @@
-"""Checks of arguments: a Value, a function, a whole number. Each error names the argument to give instead."""
+"""Checks of arguments: a Value, a function, a whole number. Each error names the argument to type instead."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["count", "instead_of_a_value", "require_function", "require_value"]
 
 
 def instead_of_a_value(given: Any) -> str:
-    """Return advice on making a Value of an argument that is none; "" where there is no advice.
+    """Return advice on how to make a Value of an argument, or "" if there is no advice.
 
     >>> instead_of_a_value("J = a*b + sin(a)")
     "; write ag.expression('J = a*b + sin(a)', a=..., b=...)"
@@ -32,7 +32,7 @@ def instead_of_a_value(given: Any) -> str:
 
 
 def require_value(name: str, x: object, wanted: str = "a Value") -> Value:
-    """Return a Value, or insist on one, with advice on making one.
+    """Return a Value. For another argument, raise an error with advice on how to make one.
 
     Raises:
         TypeError: x is not a Value.
@@ -43,7 +43,7 @@ def require_value(name: str, x: object, wanted: str = "a Value") -> Value:
 
 
 def require_function(name: str, f: Any) -> None:
-    """Insist on a function, where a number or a result of one may be given by mistake.
+    """Raise an error if the argument is not a function but, for example, a number or a result.
 
     Raises:
         TypeError: f cannot be called.
@@ -54,10 +54,10 @@ def require_function(name: str, f: Any) -> None:
 
 
 def count(name: str, n: Any, least: int = 1) -> int:
-    """Return a whole number, Python's or NumPy's.
+    """Return a whole number of Python or NumPy as an int.
 
     Raises:
-        ValueError: it is none, or less than `least`.
+        ValueError: n is not a whole number, or is less than `least`.
 
     >>> count("Layer: n_in", 3)
     3

@@ -1,7 +1,7 @@
-"""What to type instead: the names that other libraries use, and the ones here.
+"""Names that other libraries use, and the names to type here instead.
 
-This module has one table for each place that is asked for a name: the package, nn, a Value, a net, and the arguments
-of functions. It is imported when somebody asks for a name that is not there. It must not know any other module.
+This module has one table for each place where a user types a name: the package, nn, a Value, a net, and the arguments
+of functions. It is imported only when a name is missing. It must not know any other module.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Table = Mapping[str, str]
 
-ALIKE: Final = 0.7  # how alike a name must be to be offered
+ALIKE: Final = 0.7  # the similarity from which on a name is offered
 
 
 def _each(names: str, hint: str) -> dict[str, str]:
-    """Return the same hint for several names; {} in it is the name."""
+    """Return the same hint for several names. {} in the hint stands for the name."""
     return {name: hint.format(name) for name in names.split()}
 
 
@@ -229,7 +229,7 @@ OPTIMIZER: Table = {
     **_each("decay l2", "give weight_decay={{}}"),
 }
 
-# What others call the losses and the activations that go by a name.
+# Other libraries' names of the losses and activations that can be chosen by a name.
 LOSSES: Table = {
     **_each("mse l2 squared_error mse_loss mseloss quadratic", "mean_squared_error"),
     **_each("bce bceloss binary_crossentropy", "binary_cross_entropy"),
@@ -247,10 +247,10 @@ ACTIVATIONS: Table = {
 
 
 def closest(word: str, words: Iterable[str], others: Table | None = None) -> str:
-    """Return a question after the known word that a misspelt one is like, "" if there is none.
+    """Return a question that offers the known word most similar to a misspelt one, or "" if none is similar.
 
     Args:
-        others: what other libraries call the known words, in lower case.
+        others: other libraries' names of the known words, in lower case.
 
     >>> closest("ReLU", ["tanh", "relu"]), closest("x", ["tanh"]), closest("MSE", [], LOSSES)
     (" (did you mean 'relu'?)", '', " (did you mean 'mean_squared_error'?)")
@@ -269,7 +269,7 @@ def _alike(word: str, words: Iterable[str], least: float) -> list[str]:
 
 
 def missing(owner: Any, name: str, table: Table = VALUE) -> AttributeError:
-    """Return the error for an attribute that is not there, with what to type instead.
+    """Return the error for a missing attribute, with the name to type instead.
 
     >>> import autograd_mini as ag
     >>> missing(ag, "ln", PACKAGE)
@@ -285,7 +285,7 @@ def missing(owner: Any, name: str, table: Table = VALUE) -> AttributeError:
     return AttributeError(plain + hint, obj=owner)  # without the name, or Python would add a guess of its own
 
 
-_hints: dict[tuple[str, str], str] = {}  # of objects, whose attributes protocols ask for again and again
+_hints: dict[tuple[str, str], str] = {}  # for objects; protocols look up the same attributes many times
 
 
 def _hint_of(kind: type, name: str, owner: Any, table: Table) -> str:
@@ -312,7 +312,7 @@ def _hint(name: str, table: Table, known: Iterable[str]) -> str:
 
 
 def keywords(table: Table) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Let a function say what to give instead of an argument that it does not have.
+    """Let a function's errors on unknown arguments name the argument to type instead.
 
     >>> keywords({"verbose": "give progress=False"})(lambda progress=True: None)(verbose=0)
     Traceback (most recent call last):
@@ -341,23 +341,23 @@ def keywords(table: Table) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def _short(x: Any) -> str:
-    """Return the name of a thing, or its repr, on one short line."""
+    """Return the name of an object, or its repr, on one short line."""
     text = getattr(x, "__name__", None) if callable(x) else None
     text = text or repr(x)
     return text if len(text) < 60 else f"{text[:57]}..."
 
 
-# A step that moves nothing: w -= 0.1 * w.grad.
+# A step that changes no parameter: w -= 0.1 * w.grad.
 
 _left: WeakSet[Any] = WeakSet()  # the leaves of such steps
 HERE: Final = str(Path(__file__).parent)
 
 
 def tell_how_to_step(v: Any) -> None:
-    """Warn of the second `w -= 0.1 * w.grad`, which makes a node each time and moves no parameter.
+    """Warn of the second `w -= 0.1 * w.grad`, which makes a new node each time and changes no parameter.
 
-    It is certain where the statement meets the node that it made before, so that the graph grows, or the leaf that it
-    left as it was. A loop that makes a new leaf of each result is right, and is not warned of.
+    Warn only if the statement gets the node that it made before, so that the graph grows, or the leaf that it did not
+    change. A loop that makes a new leaf of each result is right, and gets no warning.
     """
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(HERE):
@@ -379,9 +379,9 @@ def tell_how_to_step(v: Any) -> None:
 
 @lru_cache(64)
 def _own_step(code: CodeType, place: int) -> tuple[str, str]:
-    """Return T, and the right step, where code is at a statement `T -= ... T.grad ...`; else two empty texts.
+    """Return T and the right step if code is at a statement `T -= ... T.grad ...`, else two empty texts.
 
-    The source tells: bytecode does not say which names are the same.
+    Read the source, because bytecode does not show which names are the same.
     """
     nothing = "", ""
     first, last, start, end = next(islice(code.co_positions(), place // 2, None))

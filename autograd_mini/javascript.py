@@ -1,9 +1,9 @@
 """Python functions of floats as JavaScript, written from their sources.
 
-A `Script` collects functions: each is written once, after those that it calls. JavaScript's numbers stand for floats,
-bools and ints, which are exact up to 2**53. Arithmetic follows IEEE, as in `op.limit`: where its function raises an
-error, a row has the value of its column `beyond`, or without one goes on with infinities, and is nan where a function
-says `raise`. All other constructs are refused.
+A `Script` collects functions. Each is written once, after the functions that it calls. JavaScript's numbers stand for
+floats, bools and ints, which are exact up to 2**53. Arithmetic follows IEEE, as in `op.limit`. If a row's function
+raises an error, the result is the value of its column `beyond`. A row without this column continues with infinities,
+and its result is nan at a `raise` statement. All other constructs are refused.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from .source import Source, Unreadable, in_order, source_of, source_row
 
 __all__ = ["Script", "literal"]
 
-# The functions that JavaScript lacks: those of Python's arithmetic, and those of `math` and the rows by their names.
+# Functions that JavaScript lacks: Python's arithmetic, and functions of `math` and of rows under their names.
 RUNTIME = {
     "caught": "(f, beyond) => (...xs) => { try { return Number(f(...xs)); } catch { return beyond(...xs); } }",
     "fail": "() => { throw 0; }",
-    # As in C, nan of numbers and infinity of finite ones tell an error.
+    # As in C: nan as the result of numbers, or infinity as the result of finite numbers, means an error.
     "checked": """(f, ...xs) => {
     const z = f(...xs);
     return (z !== z ? !xs.some(Number.isNaN) : Math.abs(z) === Infinity && xs.every(Number.isFinite)) ? fail() : z;

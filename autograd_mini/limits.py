@@ -1,7 +1,7 @@
 """Functions of floats by IEEE arithmetic: a division by zero or an overflow gives inf or nan, and no error.
 
-`by_limits` calls a function with floats that have such arithmetic, and has its `math` follow it, too. The module must
-not know any row.
+`by_limits` calls a function with floats that have this arithmetic, and lets its `math` functions follow it, too. The
+module must not know any row.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Extended", "by_limits"]
 
 
 class Extended(Recorder):
-    """A float that divides by zero and overflows as IEEE 754 says, instead of raising."""
+    """A float whose division by zero and overflow follow IEEE 754 and raise no error."""
 
     __slots__ = ("x",)
     first_order = True
@@ -80,7 +80,7 @@ class Extended(Recorder):
 
 def by_limits(function: Callable[..., Any], numbers: tuple[float, ...]) -> float:
     """Return a function's value by IEEE arithmetic."""
-    if isinstance(function, FunctionType):  # of the user: its `math` must not raise either
+    if isinstance(function, FunctionType):  # the user's function: its `math` must not raise an error either
         names = {name: function.__globals__[name] for name in _names_in(function.__code__) & {*function.__globals__}}
         scope = {"__builtins__": function.__globals__["__builtins__"], **{k: _limited(x) for k, x in names.items()}}
         limited = FunctionType(function.__code__, scope, function.__name__, function.__defaults__, function.__closure__)
@@ -90,20 +90,20 @@ def by_limits(function: Callable[..., Any], numbers: tuple[float, ...]) -> float
 
 
 def _names_in(code: CodeType) -> set[str]:
-    """Return the names that code and the functions within it look up."""
+    """Return the names that code, and the functions inside it, look up."""
     inner = [_names_in(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
     return set(code.co_names).union(*inner)
 
 
 def _limited(x: Any) -> Any:
-    """Return the module `math` and its functions as rows, all else as it is."""
+    """Return the IEEE version of the module `math` or of one of its functions. Return other objects as they are."""
     if x is math:
         return _Math()
     return _Math().__getattr__(x.__name__) if getattr(x, "__module__", "") == "math" else x
 
 
 class _Math:
-    """The module `math` on `Extended` numbers."""
+    """The module `math` for `Extended` numbers."""
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(math, name)

@@ -1,8 +1,8 @@
 r"""Rows, numbers and labels, written as text and as LaTeX.
 
-This module owns notation: brackets, precision, and labels such as `a1[2](3)` for $a_1^{[2](3)}$.
-`Text`, `Code` and `Tex` are recorders like `Value`: apply a row, or a row's derivative rule, to them
-and they write it down. This module must not know any graph algorithm.
+This module owns notation: brackets, precision, and labels such as `a1[2](3)` for $a_1^{[2](3)}$. `Text`, `Code` and
+`Tex` are recorders like `Value`. If a row or a derivative rule is applied to them, they write it as text. This module
+must not know any graph algorithm.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ GREEK = {
 class Label(NamedTuple):
     r"""A name in the notation of neural nets: $base_{sub}^{[layer](example)}$.
 
-    `a1[2](3)`, `a_1[2](3)` and `a_1^[2](3)` are the same label; any subscript may stand in braces
-    after an underscore, as in `W_{21}[1]`. A name of another shape is a base on its own.
+    `a1[2](3)`, `a_1[2](3)` and `a_1^[2](3)` are the same label. Any subscript may stand in braces after an underscore,
+    as in `W_{21}[1]`. A name of another shape is a base without other parts.
 
     >>> Label.parse("a1[2](3)")
     Label(base='a', sub='1', layer='2', example='3')
@@ -51,7 +51,7 @@ class Label(NamedTuple):
 
     @classmethod
     def parse(cls, label: str) -> Label:
-        """Read a label; whatever is not in the notation is taken as it stands."""
+        """Read a label. A name that does not follow the notation becomes the base, unchanged."""
         match = _LABEL.fullmatch(label)
         if match is None:
             return cls(label)
@@ -60,12 +60,12 @@ class Label(NamedTuple):
 
     @property
     def above(self) -> str:
-        """Return the part above the line: the layer in [], the example in ()."""
+        """Return the superscript: the layer in [], the example in ()."""
         return (f"[{self.layer}]" if self.layer else "") + (f"({self.example})" if self.example else "")
 
     @property
     def symbol(self) -> str:
-        """Return the base, a Greek letter where it is the name of one."""
+        """Return the base. If it is the name of a Greek letter, return the letter."""
         return GREEK.get(self.base, self.base)
 
     def tex(self) -> str:
@@ -93,7 +93,7 @@ ACCENTS = {
 def _tex_base(base: str) -> str:
     """Write the base of a label as LaTeX: a letter, perhaps with an accent, a word, or any other text."""
     if base in GREEK:
-        return rf"\{base}" if base != "omicron" else "o"  # which TeX has no name for
+        return rf"\{base}" if base != "omicron" else "o"  # TeX has no name for these letters
     apart = unicodedata.normalize("NFD", base)
     letter, mark = apart[:1], apart[1:]
     if letter.isalpha() and mark in ACCENTS:
@@ -114,7 +114,7 @@ SPECIAL = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textas
 
 
 def printable(name: str) -> str:
-    """Replace characters that would break a file or turn the text around: control and direction characters."""
+    """Replace characters that would break a file or reverse the text: control and direction characters."""
     return name if name.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in name)
 
 
@@ -128,7 +128,7 @@ def is_formula(label: str) -> bool:
 
 
 def format_number(x: float, precision: int = 4) -> str:
-    """Write a number with `precision` significant digits, whole ones in full, and never as -0.
+    """Write a number with `precision` significant digits, a whole number with all its digits, and -0 as 0.
 
     >>> format_number(33.0), format_number(16384.0), format_number(1 / 3), format_number(-1.5e-9, 2)
     ('33', '16384', '0.3333', '-1.5e-09')
@@ -139,12 +139,12 @@ def format_number(x: float, precision: int = 4) -> str:
 
 
 def json_number(x: float) -> float | str:
-    """Return a number as JSON has it: inf and nan, which it has no sign for, as text."""
+    """Return a number for JSON. JSON has no inf and nan, so they become text."""
     return x if math.isfinite(x) else str(x)
 
 
 class Written(Recorder):
-    """A piece of notation, with how tightly it holds together."""
+    """A piece of notation, and the tightness of its outermost sign."""
 
     __slots__ = ("level", "op", "precision", "string")
 
@@ -156,7 +156,7 @@ class Written(Recorder):
         self.string = string
         self.level = level
         self.op = op
-        self.precision = 4  # of the numbers that a rule brings in
+        self.precision = 4  # digits of numbers in rules
 
     def __str__(self) -> str:
         return self.string
@@ -172,7 +172,7 @@ class Written(Recorder):
 
     @classmethod
     def named(cls, x: Constant) -> Notation | None:
-        """Return how a number with a name is written, or None where it is written as a number."""
+        """Return the notation of a number that has a name, or None if it has no name."""
         raise NotImplementedError
 
     @classmethod
@@ -182,12 +182,12 @@ class Written(Recorder):
 
     @classmethod
     def derivative(cls: type[W], z: str, x: str, partial: bool = False) -> W:
-        """Write the derivative of the node named z in the node named x, with d or with ∂."""
+        """Write the derivative of the node named z with respect to the node named x, with d or with ∂."""
         raise NotImplementedError
 
     @classmethod
     def write(cls: type[W], op: Op, operands: Sequence[W]) -> W:
-        """Write a row applied to operands, as it is."""
+        """Write a row applied to operands, without simplification."""
         notation = cls.notation(op)
         parts = {
             name: operand.bracketed(at_least)
@@ -196,9 +196,9 @@ class Written(Recorder):
         return cls(notation.filled(parts), notation.level, op)
 
     def record(self: W, op: Op, operands: tuple[Any, ...]) -> Any:
-        """Write a row as part of a rule: without the ones and zeros that a textbook leaves out."""
+        """Write a row as part of a rule. Leave out ones and zeros, as a textbook does."""
         if op is guard:
-            return operands[2]  # a rule that excepts a point is written as it is elsewhere
+            return operands[2]  # a rule with an exception at a point is written without the exception
         plain = [None if isinstance(x, Written) else float(x) for x in operands]
         left, right = (0.0, 0.0) if op is add else op.neutral or (None, None)
         if left is not None and plain[0] == left:
@@ -213,14 +213,14 @@ class Written(Recorder):
 
     @classmethod
     def of(cls: type[W], x: Any, precision: int = 4) -> W:
-        """Write the result of a rule: itself, or a number, which may have a name."""
+        """Write the result of a rule: notation, or a number, which may have a name."""
         if isinstance(x, cls):
             return x
         named = cls.named(x) if isinstance(x, Constant) else None
         return cls.number(float(x), precision) if named is None else cls(named.template, named.level)
 
     def bracketed(self, at_least: Level) -> str:
-        """Return the string, in brackets where it is looser than its place asks for."""
+        """Return the string, in brackets if it is looser than its place allows."""
         if self.level >= at_least:
             return self.string
         return self.brackets[0] + self.string + self.brackets[1]
@@ -243,7 +243,7 @@ class Written(Recorder):
 
 
 class Text(Written):
-    """Notation as plain text, for people: a product has a dot.
+    """Notation as plain text for readers. A product has a dot.
 
     >>> x, y = Text.name("x"), Text.name("y")
     >>> str((x + y) * -x ** 2), str(x / y * x)
@@ -284,7 +284,7 @@ def _dotted(op: Op) -> Notation:
 
 
 class Code(Text):
-    """Notation as Python's own text.
+    """Notation as Python code.
 
     >>> x, y = Code.name("x"), Code.name("y")
     >>> str((x + y) * -x ** 2)
@@ -348,7 +348,7 @@ class Tex(Written):
 
 
 def names_of(order: Iterable[Value], output: Value | None = None) -> dict[Value, str]:
-    """Return a name of its own for every node: its label, else t1, t2, ..., and f for the output.
+    """Return a different name for each node: its label, or else f for the output and t1, t2, ... for other nodes.
 
     >>> a = Value(1.0, "a")
     >>> t = a * 2
@@ -367,7 +367,7 @@ def names_of(order: Iterable[Value], output: Value | None = None) -> dict[Value,
 
 
 def labels_of(order: Iterable[Value]) -> dict[Value, str]:
-    """Return the labels of those nodes that have one; a second x is x′, a third x′2."""
+    """Return the labels of all labelled nodes. A second x is called x′, and a third x′2."""
     labels = {node: printable(node.label) for node in order if node.label}
     taken: set[str] = set()
     again: dict[str, int] = {}
@@ -427,7 +427,7 @@ def op_table() -> str:
 
 
 def op_list() -> str:
-    """Write the table of ops as text for a terminal: each op with its derivatives, and what holds where, below."""
+    """Write the table of ops as text for a terminal: each op, and below it its derivatives, domain and convention."""
     from textwrap import wrap
 
     rows = [("op", "z", ["derivatives, and what holds where"])]
@@ -449,7 +449,7 @@ def op_list() -> str:
 
 
 def _domain(op: Op) -> str:
-    """Return where a row is defined, in words, "" where it is everywhere."""
+    """Return the domain of a row in words, or "" if it is all numbers."""
     told = []
     for name, interval in zip(op.parameters, op.domain, strict=True):
         if not math.isnan(interval.hole):

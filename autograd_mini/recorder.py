@@ -118,7 +118,7 @@ class Recorder:
             )
         return self.record(OPS["round"], (self,))
 
-    if not TYPE_CHECKING:  # for which a misspelt name is an error
+    if not TYPE_CHECKING:  # type checkers report a misspelt name as an error
 
         def __getattr__(self, name: str) -> Any:
             """Return a row of the table as a method: `v.tanh()` is `tanh(v)`."""

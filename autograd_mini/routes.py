@@ -1,8 +1,8 @@
 r"""The paths from an output to a node, each a product of local derivatives.
 
-This module owns `paths`: the derivative is the sum over all paths of the product of the weights along each. There may
-be $2^{50}$ of them, so that they are counted without being listed, and listed from the largest on. It must not know
-how a derivation is written.
+This module owns `paths`. The derivative is a sum over all paths. The term of a path is the product of the weights along
+it. There may be $2^{50}$ paths, so the module counts them without a list, and lists the largest terms first. It must
+not know the form of derivations.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .value import Value, reached_by, topological_order
 
 __all__ = ["Path", "Paths", "paths"]
 
-Way: TypeAlias = "tuple[Edge, Way] | None"  # the edges from the output on, the last one first
+Way: TypeAlias = "tuple[Edge, Way] | None"  # the edges in reverse: the one at the output is last
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class Path:
 class Paths:
     """The paths from an output to a node; iterate for all of them, largest product first.
 
-    The iteration is lazy: the first paths cost little even where there are $2^{50}$.
+    The iteration is lazy: the first paths take little time, even if there are $2^{50}$.
     """
 
     def __init__(self, output: Value, node: Value) -> None:
@@ -69,13 +69,13 @@ class Paths:
 
     @cached_property
     def count(self) -> int:
-        """Return how many paths there are, counted without listing them."""
+        """Return the number of paths, without a list of them."""
         ways = {self.output: 1} if self.output in self._onward else {}
         for user in reversed(self._order):
             if user is self.node:
                 break
             if user in ways:
-                n = ways.pop(user)  # popped: such integers may be long, and there is one for each node
+                n = ways.pop(user)  # removed when used: such integers may be long
                 for edge in self._onward[user]:
                     ways[edge.parent] = ways.get(edge.parent, 0) + n
         return ways.get(self.node, 0)
@@ -92,15 +92,15 @@ class Paths:
     def __iter__(self) -> Iterator[Path]:
         if self.output not in self._onward:
             return
-        # Best first: `ahead` is the largest log-product still to come, so that what is popped next
-        # is the best of all that is left.
+        # Best first: `ahead` is the largest log-product that can follow. So the next path popped is the best of those
+        # that are left.
         ahead: dict[Value, float] = {}
         for user in self._order:
             if user is self.node:
                 ahead[user] = 0.0
             elif user in self._onward:
                 ahead[user] = max(_log(edge) + ahead[edge.parent] for edge in self._onward[user])
-        ties = count(0, -1)  # among equals the newest, which is the deepest: depth first, not breadth
+        ties = count(0, -1)  # of equal paths take the newest, which is the deepest: this is depth first
         heap: list[tuple[float, int, float, Value, Way]] = [(0.0, next(ties), 0.0, self.output, None)]
         while heap:
             _, _, behind, here, way = heapq.heappop(heap)
@@ -147,7 +147,7 @@ def paths(output: Value, node: Value | str) -> Paths:
     r"""Return the paths from J to x, with their factors and products, whose sum is $dJ/dx$.
 
     Raises:
-        ValueError: `node` is a label that no node, or more than one, has.
+        ValueError: `node` is a label of no node or of several nodes.
         StaleGraphError: a number was assigned after the graph was computed.
 
     >>> x = Value(3.0, "x")

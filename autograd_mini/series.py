@@ -1,11 +1,10 @@
 r"""Truncated power series, for derivatives of high order in one variable.
 
-This module owns `Series`, a recorder that runs rows on Taylor coefficients. Sums, products, quotients
-and constant powers have the well-known recurrences (Griewank and Walther, Evaluating Derivatives,
-2008, section 13.2); every other row is integrated from its own rules,
-$\dot z = \sum_i \partial z / \partial x_i \, \dot x_i$, so that no row says anything about series.
-Order n costs $O(n^2)$ an operation, where nested gradients grow exponentially. It must not know where
-the coefficients come from: they are floats, or Values where a derivative shall be differentiated.
+This module owns `Series`, a recorder that runs rows on Taylor coefficients. Sums, products, quotients and constant
+powers follow the well-known recurrences (Griewank and Walther, Evaluating Derivatives, 2008, section 13.2). The series
+of every other row comes from its rules by integration of $\dot z = \sum_i \partial z / \partial x_i \, \dot x_i$. So no
+row has a rule for series. Order n takes $O(n^2)$ steps for each operation, while nested gradients grow exponentially.
+The coefficients are floats, or Values if the result will be differentiated.
 """
 
 from __future__ import annotations
@@ -30,8 +29,8 @@ class Series(Recorder):
 
     def __init__(self, coefficients: Sequence[Any], following: Callable[[int], Any] | None = None) -> None:
         self.coefficients = list(coefficients)
-        self.following = following  # gives coefficient k from those below; without it all the rest are 0
-        self.made: dict[Any, tuple[Series, tuple[Any, ...]]] = {}  # of this series, with the operands
+        self.following = following  # returns coefficient k from the lower ones; None means that all further ones are 0
+        self.made: dict[Any, tuple[Series, tuple[Any, ...]]] = {}  # results of rows on this series, with their operands
 
     def __getitem__(self, k: int) -> Any:
         if self.constant:
@@ -45,7 +44,7 @@ class Series(Recorder):
         """Return whether only the first coefficient can differ from 0."""
         return self.following is None and len(self.coefficients) == 1
 
-    # A rule may branch on the number at which it is asked.
+    # A rule may branch on its number.
 
     def __lt__(self, other: Any) -> bool:
         return bool(self[0] < _first(other))
@@ -67,7 +66,8 @@ class Series(Recorder):
     def record(self, op: Op, operands: tuple[Any, ...]) -> Series:
         """Apply a row to series; other operands are constants.
 
-        What a row made of these operands before is returned again: the rule of sin asks for cos, and that for sin.
+        Return an earlier result of the same row and operands again, because the rule of sin needs cos, whose rule needs
+        sin.
         """
         key = (op, *(x.hex() if isinstance(x, float) else id(x) for x in operands))
         made = self.made.get(key)
@@ -80,7 +80,7 @@ class Series(Recorder):
         y = rest[0] if rest else x
         row = op.row
         if row is where:
-            # Values compare by their number; nan holds, as it does for Python.
+            # Values compare by their numbers. nan counts as true, as in Python.
             return rest[1] if x[0] >= 0.0 and x[0] <= 0.0 else rest[0]
         z = Series([op(*(x[0] for x in xs))])
         if all(x.constant for x in xs):
@@ -97,7 +97,7 @@ class Series(Recorder):
         elif row is div:
             z.following = lambda k: (x[k] - _sum(y[j] * z[k - j] for j in range(1, k + 1))) / y[0]
         elif isinstance(exponent, (int, float)) and exponent >= 0 and float(exponent).is_integer():
-            # As a product: the recurrence divides by x[0], which may be 0 or nearly so.
+            # As a product, because the recurrence divides by x[0], which may be 0 or nearly 0.
             z.following = _whole_power(x, int(exponent)).__getitem__
         elif exponent is not None:
             z.following = lambda k: (
@@ -113,7 +113,7 @@ def _first(x: Any) -> Any:
 
 
 class _Integral:
-    """Compute the coefficients of z from its row's rules and the slopes of its operands."""
+    """Compute the coefficients of z from the rules of its row and the derivatives of its operands."""
 
     def __init__(self, op: Op, operands: tuple[Any, ...], xs: list[Series], z: Series) -> None:
         self.op, self.operands, self.xs, self.z = op, operands, xs, z
@@ -135,7 +135,7 @@ class _Integral:
 
 
 def _whole_power(x: Series, n: int) -> Series:
-    """Multiply n factors, by squares."""
+    """Multiply n equal factors by repeated squaring."""
     power = Series([1.0])
     while n:
         if n % 2:
@@ -145,7 +145,7 @@ def _whole_power(x: Series, n: int) -> Series:
 
 
 def _sum(terms: Iterable[Any]) -> Any:
-    """Add up, passing over plain zeros: most series of a program end early."""
+    """Add the terms. Skip zeros that are plain numbers, because most series have few coefficients."""
     total: Any = 0.0
     for term in terms:
         if isinstance(term, Recorder) or term != 0.0:

@@ -1,9 +1,8 @@
-"""What type checkers are told beyond the code, which imports nothing of it at run time.
+"""Types for type checkers only. The package does not import this module at run time.
 
-This module has types: of the rows of the table, with their numbers of operands, and of the functions that
-`grad`, `value_and_grad` and `compile` return, with the parameters of the function that was given. A parameter that is
-annotated as a Value, or as a Value or a float, may be given a float there: a function is written over Values and called
-with numbers.
+This module has the types of rows, with their numbers of operands. It also has the types of the functions that `grad`,
+`value_and_grad` and `compile` return; they have the parameters of the given function. If a parameter is annotated as a
+Value, or as a Value or a float, the returned function takes a float, too.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ X = TypeVar("X")
 Key = TypeVar("Key")
 T = TypeVar("T", bound=Recorder)
 
-# A Value has __float__, which raises: lines overlap, as mypy says. The first that fits is taken, the right one.
+# A Value has a __float__, which raises an error, so mypy says that overloads overlap. The first that fits is right.
 
 
 class Unary(Op):
@@ -58,7 +57,7 @@ class Binary(Op):
 
 
 class UnarySloped(Op):
-    """A row of two operands, of which the second need not be given."""
+    """A row of two operands. The second has a default."""
 
     @overload
     def __call__(self, x: Value, y: SupportsFloat = ..., /) -> Value: ...
@@ -96,7 +95,7 @@ class Ternary(Op):
 
 
 class Slope(Generic[P]):
-    """The gradient function of a function with parameters P, in the first of them."""
+    """The gradient function of a function with parameters P, with respect to the first of them."""
 
     __name__: str
 
@@ -171,7 +170,7 @@ class Slope(Generic[P]):
 
 
 class Derived(Generic[P]):
-    """A function that gives derivatives of a function with parameters P, in some structure."""
+    """A function that returns derivatives of a function with parameters P in a structure."""
 
     __name__: str
 
@@ -198,7 +197,7 @@ class Derived(Generic[P]):
 
 
 class ValueSlope(Generic[P]):
-    """The function that gives value and gradient of a function with parameters P, in the first of them."""
+    """A function that returns value and gradient of a function with parameters P, with respect to the first of them."""
 
     __name__: str
 
@@ -287,10 +286,10 @@ class ValueSlope(Generic[P]):
 if TYPE_CHECKING:
 
     class _Unknown:
-        """What no function gives: Any alone is taken for it."""
+        """A type that no function returns, so that only Any matches it."""
 
     class CompiledFunction(Compiled, Generic[P, R_co]):
-        """A compiled function of parameters P; what f gives as a Value it gives as a float."""
+        """A compiled function of parameters P. It returns a float for each Value that f returns."""
 
         @overload
         def __call__(self: CompiledFunction[P, _Unknown], *args: P.args, **kwargs: P.kwargs) -> Any: ...
@@ -332,4 +331,4 @@ if TYPE_CHECKING:
             """Return the results of the function for numbers."""
 
     class Outputs(Value, list[Value]):
-        """What a net answers: one Value, or a list of them, which its shape says and its type does not."""
+        """The outputs of a net: one Value or a list of Values, as its shape says. Its type does not show its shape."""

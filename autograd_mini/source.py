@@ -1,8 +1,8 @@
 """The source of a Python function as a tree, with the meanings of its names.
 
-This module finds the syntax tree of a function, also of one lambda among several on a line, and makes sure that it is
-the tree of the code that runs: a file that was edited after its import is noticed. Printers and builders for other
-languages walk over the tree; they ask `Source.names` for the object that a name stands for.
+This module finds the syntax tree of a function, also of one lambda among several on a line. It checks that the tree
+belongs to the code that runs, because a file may change after its import. Printers and builders for other languages
+walk over the tree. `Source.names` has the object of each name.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ __all__ = [
 
 
 class Unreadable(Exception):
-    """The source of a function is not there, or has a construct that cannot be written in another language."""
+    """The source of a function is missing, or has a construct that cannot be written in another language."""
 
     def at(self, node: ast.stmt) -> Unreadable:
-        """Return the error with the statement in which it has come up, if it does not name one yet."""
+        """Return the error with the statement that caused it, unless it already has one."""
         if not hasattr(self, "statement"):
             self.statement = ast.unparse(node).splitlines()[0]
         return self
@@ -62,8 +62,8 @@ def source_of(function: Callable[..., Any]) -> Source:
     """Return the source of a Python function.
 
     Raises:
-        Unreadable: it is no Python function, its source is not to be found or has changed, or its parameters are
-            not plain.
+        Unreadable: it is not a Python function, its source is missing or has changed, or it has parameters such as
+            `*args`.
 
     >>> source_of(lambda x: 2 * x).parameters
     ('x',)
@@ -72,14 +72,14 @@ def source_of(function: Callable[..., Any]) -> Source:
         raise Unreadable(f"{function!r} is not a Python function")
     arguments, body = _tree_of(function.__code__)
     if arguments.vararg or arguments.kwonlyargs or arguments.kwarg:
-        raise Unreadable(f"{function.__name__} takes any number of arguments, or some by name only")
+        raise Unreadable(f"{function.__name__} has a parameter such as *args or one that is given only by name")
     parameters = tuple(x.arg for x in [*arguments.posonlyargs, *arguments.args])
     own = frozenset([*function.__code__.co_varnames, *function.__code__.co_cellvars])
     return Source(function.__name__, parameters, body, own, _names_of(function))
 
 
 def source_row(op: Op) -> Op:
-    """Return a row with functions that have a source: of a row of the table its twin, for `ops` may be compiled."""
+    """Return a row whose functions have a source. For a row of the table, this is a twin, as `ops` may be compiled."""
     found: Op = getattr(source_module("ops"), op.name) if OPS.get(op.name) is op.row else op.row
     return found
 
@@ -90,7 +90,7 @@ def _names_of(function: FunctionType) -> Mapping[str, Any]:
     for name, cell in cells.items():
         try:
             closed[name] = cell.cell_contents
-        except ValueError:  # it is not bound yet
+        except ValueError:  # the name has no value yet
             raise Unreadable(f"{function.__name__} uses {name} before it has a value") from None
     return ChainMap(closed, function.__globals__, getattr(function, "__builtins__"))  # noqa: B009  # that mypy does not know
 
@@ -102,11 +102,11 @@ def _tree_of(code: CodeType) -> tuple[ast.arguments, list[ast.stmt]]:
     lines = linecache.getlines(code.co_filename)
     if not lines:
         raise Unreadable(f"{code.co_name} has no source")
-    is_right = code.co_filename.startswith(PACKAGE)  # whose files are those that were imported
+    is_right = code.co_filename.startswith(PACKAGE)  # the files of the package do not change after the import
     try:
         if is_right and code.co_name != "<lambda>":
             block = lines[code.co_firstlineno - 1 :]
-            last = max(end or 0 for _, end, _, _ in code.co_positions())  # which Python may have been told not to keep
+            last = max(end or 0 for _, end, _, _ in code.co_positions())  # Python may run without it
             block = block[: last - code.co_firstlineno + 1] if last else inspect.getblock(block)
             text, first = textwrap.dedent("".join(block)), 1
         else:
@@ -116,9 +116,9 @@ def _tree_of(code: CodeType) -> tuple[ast.arguments, list[ast.stmt]]:
     except (SyntaxError, ValueError) as error:
         raise Unreadable(f"{code.co_name} has no source: {error}") from None
     without_columns = len(found) > 1 and all(start is None for _, _, start, _ in code.co_positions())
-    if not found or not is_right or without_columns:  # of lambdas on one line none can be told
+    if not found or not is_right or without_columns:  # several lambdas on one line cannot be told apart
         raise Unreadable(f"the source of {code.co_name} is not that of the function that runs")
-    node = found[-1]  # of lambdas in one another the inner one
+    node = found[-1]  # of nested lambdas take the inner one
     return node.args, node.body if isinstance(node, ast.FunctionDef) else [ast.Return(node.body, lineno=node.lineno)]
 
 
@@ -136,7 +136,7 @@ def _functions_at(node: ast.AST, line: int) -> Iterator[ast.FunctionDef | ast.La
 
 
 def _is_of(node: ast.FunctionDef | ast.Lambda, code: CodeType) -> bool:
-    """Return whether a function's tree is of some code, by its name, or by its parameters and its place."""
+    """Return whether a function's tree belongs to the code: by its name, or by its parameters and its place."""
     if isinstance(node, ast.FunctionDef):
         return node.name == code.co_name
     names = tuple(x.arg for x in [*node.args.posonlyargs, *node.args.args])
@@ -148,8 +148,8 @@ def _key(code: CodeType) -> tuple[str, int]:
 
 
 def _codes_at(text: str, code: CodeType) -> list[CodeType]:
-    """Return the code of a module's functions that have the name and the place of some code."""
-    positions = [*code.co_positions()]  # by which lambdas on one line differ
+    """Return the code of those functions of a module that have the same name and place as the given code."""
+    positions = [*code.co_positions()]  # lambdas on one line differ by this
     return [other for other in _codes(text).get(_key(code), []) if [*other.co_positions()] == positions]
 
 
@@ -173,7 +173,7 @@ def _codes(text: str) -> dict[tuple[str, int], list[CodeType]]:
 
 
 def _stands_in(node: ast.Lambda, code: CodeType) -> bool:
-    """Return whether code comes from the columns in which a lambda stands, where Python keeps these."""
+    """Return whether code comes from the columns of a lambda, if Python keeps the columns of code."""
     for first, last, start, end in code.co_positions():
         if None in (first, last, start, end) or end == 0:
             continue
@@ -184,7 +184,7 @@ def _stands_in(node: ast.Lambda, code: CodeType) -> bool:
 
 
 def _same(one: CodeType, other: CodeType) -> bool:
-    """Return whether two pieces of code do the same."""
+    """Return whether two pieces of code are the same."""
     consts = [[repr(x) for x in code.co_consts if not isinstance(x, CodeType)] for code in (one, other)]
     inner = [_codes_in(code) for code in (one, other)]
     return (
@@ -216,14 +216,14 @@ def assigned_in(tree: ast.AST) -> list[str]:
     return [x.id for x in ast.walk(tree) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)]
 
 
-MAX_OBJECTS = 5000  # objects that a content is made of
+MAX_OBJECTS = 5000  # objects that are part of a content
 
 
 def content(functions: Sequence[Any]) -> str:
     """Return a text that is the same for functions that compute the same: their code and the values it refers to.
 
-    It is a key: two functions of the same content may stand for one another, in another process, too. An object
-    of which the content is not known makes the text one of this process alone.
+    The text is a key: a function may replace another one with the same content, also in another process. If the content
+    of an object is not known, the text is valid only in this process.
 
     >>> def scaled(k):
     ...     return lambda x: k * x
@@ -238,7 +238,7 @@ def content(functions: Sequence[Any]) -> str:
 
 
 def is_plain(x: Any) -> bool:
-    """Return whether an object is a number or a text, and not of a class of a user's that may do anything."""
+    """Return whether an object is a number or a text of Python's own classes, and not of a user's class."""
     return (
         x is None
         or type(x) in (bool, int, float, str, bytes)
@@ -252,7 +252,7 @@ def is_lasting(text: str) -> bool:
 
 
 def _content(x: Any, seen: dict[tuple[int, frozenset[str]], int], names: frozenset[str]) -> str:
-    """Return the content of an object, of which a function uses the attributes of some names."""
+    """Return the content of an object. The function uses its attributes with the given names."""
     if is_plain(x):
         return repr(x)
     if (id(x), names) in seen:  # a function that calls itself
@@ -287,7 +287,7 @@ def _content(x: Any, seen: dict[tuple[int, frozenset[str]], int], names: frozens
         return f"module {x.__name__} { ({name: _content(value, seen, names) for name, value in own.items()}) }"
     if inspect.isclass(x) and x.__module__ == "builtins":
         return f"class {x.__name__}"
-    _PINNED[id(x)] = x  # so that no other object gets its number
+    _PINNED[id(x)] = x  # kept alive, so that no other object gets its id
     attributes = {name: inspect.getattr_static(x, name, None) for name in sorted(names)}
     if not inspect.isclass(x):
         attributes |= {name: value for name, value in getattr(x, "__dict__", {}).items() if _is_data(value)}
@@ -303,11 +303,11 @@ def _is_data(x: Any) -> bool:
     return is_plain(x) or (type(x) in (tuple, list, dict) and all(map(_is_data, parts)))
 
 
-_PINNED: dict[int, Any] = {}  # objects that are known by their number
+_PINNED: dict[int, Any] = {}  # objects that are known by their id
 
 
 class _Collector(Recorder):
-    """A recorder that collects the rows which rules apply."""
+    """A recorder that collects the rows that rules apply."""
 
     __slots__ = ("rows",)
     first_order = True
@@ -322,7 +322,7 @@ class _Collector(Recorder):
 
 
 def called_back(op: Op) -> list[Op]:
-    """Return the rows that a row and its rules apply and that are not made of Python's and C's functions alone.
+    """Return the rows that a row and its rules apply, without those that call only functions of Python and C.
 
     >>> from autograd_mini.ops import lgamma, mul
     >>> called_back(mul), called_back(lgamma)

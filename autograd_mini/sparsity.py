@@ -1,7 +1,6 @@
-r"""Which derivatives can be nonzero: the structure of Jacobians and Hessians.
+r"""The pattern of Jacobians and Hessians: the places of derivatives that can be nonzero.
 
-This module owns the patterns of the derivatives of functions and graphs. It must not know how derivatives are computed:
-the places at which these have entries are the pattern.
+This module owns the patterns of functions and graphs. It must not know how derivatives are computed.
 """
 
 from __future__ import annotations
@@ -27,16 +26,15 @@ def sparsity(
 ) -> Callable[..., Pattern]:
     r"""Return the function that gives the places at which derivatives of f can be nonzero.
 
-    Of order 1 these are the places (i, j) with $\partial z_i / \partial x_j$; of order 2 those with
-    $\partial^2 z / \partial x_i \partial x_j$, for any output z. A place is left out where no path of edges leads from
-    the input to the output or, of order 2, where the rules of the rows on the way are linear. Values that cancel, and
-    are 0 at all numbers, have their places. The pattern is that of the run at these arguments: of the branches that
-    `if` takes there, and of the elements that are chosen there.
+    For order 1, these are the places (i, j) of $\partial z_i / \partial x_j$. For order 2, they are the places of
+    $\partial^2 z / \partial x_i \partial x_j$ for any output z. A place is left out if no path leads from the input to
+    the output or, for order 2, if all rows on the way are linear. A place stays if its value cancels to 0. The pattern
+    belongs to the run at these arguments: to the branches that `if` takes and the elements that are chosen there.
 
     Args:
-        f: a function of numbers, arrays or nested structures, to such; places count numbers from left to right.
-        argnums: the argument to differentiate in, or several.
-        order: of the derivatives.
+        f: a function from numbers, arrays or nested structures to such. A place counts the numbers from left to right.
+        argnums: the argument to differentiate with respect to, or several.
+        order: the order of the derivatives, 1 or 2.
 
     Raises:
         ValueError: `order` is neither 1 nor 2.
@@ -59,12 +57,12 @@ def sparsity(
 
 
 def sparsity_graph(outputs: Any, inputs: Any = None, *, order: Literal[1, 2] = 1) -> Pattern:
-    """Return the places at which derivatives of a graph that exists can be nonzero; see `sparsity`.
+    """Return the places at which derivatives of a graph can be nonzero; see `sparsity`.
 
     Args:
         outputs: a Value or a structure of Values.
-        inputs: nodes of the graph, one or a structure of them, none computed from another; all leaves if not given.
-        order: of the derivatives.
+        inputs: a node or a structure of nodes of the graph, none computed from another. None is all leaves.
+        order: the order of the derivatives, 1 or 2.
 
     Raises:
         TypeError: an output or an input is not a Value.
@@ -93,7 +91,7 @@ def _pattern(outputs: Sequence[Any], inputs: Sequence[Value], order: int) -> Pat
 
 
 def ends_of(what: str, outputs: Any, inputs: Any) -> tuple[list[Value], list[Value], Structure, Structure]:
-    """Return the outputs and the inputs of a graph, flat, and their structures; all leaves where inputs are None.
+    """Return the outputs and the inputs of a graph as lists, and their structures. None as `inputs` is all leaves.
 
     Raises:
         TypeError: an output or an input is not a Value.

@@ -1,7 +1,8 @@
-"""Graphs whose numbers were assigned after they were computed.
+"""Stale graphs: a number was assigned after the graph was computed.
 
-This module owns the sentence that says so: which node first disagrees with its operands, and which leaves below it
-were assigned. `value` finds the node; whatever shows arithmetic asks here first, so that none of it is false.
+This module owns the sentence about such a graph. It names the first node that does not agree with its operands, and the
+assigned leaves below it. `value` finds the node. Every function that shows arithmetic asks here first, so that it shows
+no wrong arithmetic.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ __all__ = ["require_fresh", "staleness"]
 
 
 def staleness(output: Value, order: list[Value] | None = None) -> str:
-    """Return a sentence on the first node that is not what its operation gives, and why; "" where there is none.
+    """Return a sentence on the first node that does not agree with its operands, and the cause, or "" if all do.
 
     >>> w = Value(1.0, "w")
     >>> y = w * w; y.label = "y"
@@ -55,6 +56,6 @@ def staleness(output: Value, order: list[Value] | None = None) -> str:
 
 
 def require_fresh(output: Value, order: list[Value] | None = None) -> None:
-    """Raise a StaleGraphError where a node is not what its operation gives of its operands' numbers."""
+    """Raise a StaleGraphError if a node does not agree with the numbers of its operands."""
     if told := staleness(output, order):
         raise StaleGraphError(told)

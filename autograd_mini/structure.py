@@ -1,8 +1,8 @@
-"""Containers: the registry of their kinds, and nested arguments, flat and back.
+"""Containers: the registry of their kinds, and conversion between nested arguments and flat lists.
 
-This module has one table: how a container of each kind is taken apart into its parts, and made of parts again. All that
-walks over arguments reads this table. It must not know what is done with the leaves, and imports NumPy only where an
-array is there already.
+This module has one table with two functions for each kind of container: one takes it apart into parts, and one makes a
+container of parts. All code that walks over arguments reads this table. It must not know the use of the leaves. It
+imports NumPy only after the user has made an array.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TOO_DEEP: Final = "the arguments are nested too deeply, or a container holds its
 
 
 class Kind(NamedTuple):
-    """How the containers of a kind are taken apart and put together."""
+    """The functions that take containers of a kind apart and put them together."""
 
     type: type  # of the containers that `unflatten` makes
     flatten: Callable[[Any], tuple[Sequence[Any], Any]]  # the parts, and the rest: what is no part, such as keys
@@ -57,11 +57,11 @@ _kinds: dict[type, Kind] = {
         lambda keys: keys,
     ),
 }
-_BUILT_IN = tuple(_kinds)  # classes that inherit from these are taken as these
+_BUILT_IN = tuple(_kinds)  # classes that inherit from these are treated as these
 
 
 def in_order(keys: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return a dict's keys, names by the alphabet as in JAX, so that dicts that are equal have one order."""
+    """Return a dict's keys, names in alphabetical order as in JAX, so that equal dicts have the same order."""
     return tuple(sorted(keys)) if all(isinstance(key, str) for key in keys) else keys
 
 
@@ -70,19 +70,19 @@ def register_container(
     flatten: Callable[[T], tuple[Iterable[Any], Any]],
     unflatten: Callable[[Any, list[Any]], T],
 ) -> None:
-    """Let objects of a class be arguments and results, as lists and dicts are: containers of numbers.
+    """Register a class of containers of numbers, so that its objects may be arguments and results, as lists may.
 
-    Derivatives in such an argument are an object of the class too. Lists, tuples, named tuples, dicts and dataclasses
-    need no registration; of a dataclass those fields are parts that its constructor takes, but for
-    `field(metadata={"static": True})`. A class that inherits from `cls` is registered by itself.
+    Derivatives with respect to such an argument are an object of the class, too. Lists, tuples, named tuples, dicts and
+    dataclasses need no registration. The parts of a dataclass are the fields that its constructor takes, without those
+    with `field(metadata={"static": True})`. Register a class that inherits from `cls` separately.
 
     Args:
-        flatten: takes an object and returns its parts, and the rest: a hashable Python value, such as a size.
-        unflatten: takes the rest and a list of other parts, and returns an object. Parts may be Values, floats or
-            arrays, so it should not check them.
+        flatten: a function that takes an object and returns its parts and the rest, a hashable value such as a size.
+        unflatten: a function that takes the rest and a list of other parts, and returns an object. The parts may be
+            Values, floats or arrays, so it should not check them.
 
     Raises:
-        TypeError: `cls` is no class, or one of the others no function.
+        TypeError: `cls` is not a class, or `flatten` or `unflatten` is not a function.
         ValueError: `cls` is registered already.
 
     >>> from autograd_mini import grad
@@ -105,10 +105,10 @@ def register_container(
 
 
 def register(kind: Kind) -> None:
-    """Enter a kind of containers.
+    """Register a kind of containers.
 
-    Of an owner, such as a module, `flatten` returns its Values, and for the rest the owner and its Values; `unflatten`
-    returns their derivatives. Objects that inherit from its class are owners, too.
+    An owner, such as a module, has Values of its own. Its `flatten` returns these Values, and as the rest the owner and
+    the Values. Its `unflatten` returns their derivatives. Classes that inherit from the class are of this kind, too.
     """
     if kind.type in _kinds:
         raise ValueError(f"register_container: {kind.type.__name__} is registered already")
@@ -118,7 +118,7 @@ def register(kind: Kind) -> None:
 
 @lru_cache(maxsize=1024)
 def _kind_of(cls: Any) -> Kind | None:
-    """Return how objects of a class are taken apart; None for leaves, and for arrays.
+    """Return the kind of the objects of a class, or None for leaves and arrays.
 
     >>> kind_of(dict).flatten({"b": 3.0, "a": 2.0})
     ([2.0, 3.0], ('a', 'b'))
@@ -128,7 +128,7 @@ def _kind_of(cls: Any) -> Kind | None:
     for base in cls.__mro__:
         if base in _kinds and (base in _BUILT_IN or _kinds[base].owner):
             return _named_tuple(cls) if base is tuple and hasattr(cls, "_fields") else _kinds[base]
-    own = cls.__module__.startswith(f"{__package__}.")  # such as a Trace, which has Values and is no container
+    own = cls.__module__.startswith(f"{__package__}.")  # such as a Trace: it has Values and is not a container
     return _dataclass(cls) if is_dataclass(cls) and not own else None
 
 
@@ -143,7 +143,7 @@ def _dataclass(cls: Any) -> Kind:
     parts: list[str] = []
     rest: list[str] = []
     for field in fields(cls):
-        if field.init:  # others are for the class to compute
+        if field.init:  # the class computes the others
             (rest if field.metadata.get("static") else parts).append(field.name)
     return Kind(
         cls,
@@ -154,7 +154,7 @@ def _dataclass(cls: Any) -> Kind:
 
 
 class Structure(NamedTuple):
-    """The shape of nested arguments: two are equal if leaves of one fit into the other."""
+    """The shape of nested arguments. Two are equal if the leaves of one fit into the other."""
 
     kind: Any  # None for a leaf, the type of a container, or "array"
     keys: Any = ()  # the rest of a container, such as a dict's keys, or the shape of an array
@@ -176,7 +176,7 @@ class Structure(NamedTuple):
             return array([next(leaves) for _ in range(self.size)], self.keys)
         kind = kind_of(self.kind)
         if kind is None:  # it was registered in another process
-            raise TypeError(f"{self.kind.__name__} is no container here: call register_container first")
+            raise TypeError(f"{self.kind.__name__} is not registered in this process: call register_container first")
         parts = [next(leaves) if part is LEAF else part._rebuild(leaves) for part in self.parts]
         return kind.unflatten(self.keys, parts)
 
@@ -249,7 +249,7 @@ def _flatten(tree: Any, leaves: list[Any], is_leaf: Callable[[Any], bool] | None
 
 
 def map_leaves(f: Callable[[Any], Any], tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
-    """Return a structure with f of each of its leaves.
+    """Return the structure with f applied to each leaf.
 
     >>> map_leaves(abs, {"a": -1.0, "b": (2.0, None)})
     {'a': 1.0, 'b': (2.0, None)}
@@ -261,7 +261,7 @@ def map_leaves(f: Callable[[Any], Any], tree: Any, is_leaf: Callable[[Any], bool
 
 
 def holds(tree: Any, wanted: type) -> bool:
-    """Return whether a structure has a leaf of a class; it may be of any depth, and hold itself."""
+    """Return whether a structure has a leaf of a class. It may have any depth, and may contain itself."""
     waiting, seen = [tree], {}
     while waiting:
         x = waiting.pop()
@@ -271,7 +271,7 @@ def holds(tree: Any, wanted: type) -> bool:
             return True
         kind = kind_of(type(x))
         if kind is not None and not kind.owner and id(x) not in seen:
-            seen[id(x)] = x  # kept, for another object would get its id
+            seen[id(x)] = x  # kept alive, or another object could get its id
             waiting += kind.flatten(x)[0]
         elif is_array(x) and getattr(x.dtype, "kind", "O") == "O":
             waiting += x.ravel().tolist() if x.ndim else [x.item()]
@@ -279,14 +279,14 @@ def holds(tree: Any, wanted: type) -> bool:
 
 
 def is_array(x: Any) -> bool:
-    """Return whether it is an array, NumPy's or another library's; a table of pandas has `ndim`, and is none."""
+    """Return whether it is an array of NumPy or another library. A table of pandas has `ndim` and is not an array."""
     return hasattr(type(x), "ravel") and hasattr(x, "ndim")  # of np.float64 itself the type is `type`
 
 
 def array(leaves: list[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """Return a NumPy array of floats, or of objects where a leaf is no number."""
+    """Return a NumPy array of floats, or of objects if a leaf is not a number."""
     import numpy as np
 
     if all(type(x) is float for x in leaves):
         return np.array(leaves, dtype=float).reshape(shape)
-    return np.fromiter(leaves, dtype=object, count=len(leaves)).reshape(shape)  # which asks no leaf for its items
+    return np.fromiter(leaves, dtype=object, count=len(leaves)).reshape(shape)  # this does not look for items of a leaf

@@ -1,7 +1,7 @@
-"""What a function does with its inputs, recorded while it runs.
+"""The recorder of a function: it observes the function's run and makes equations of it.
 
-This module owns the record: which nodes depend on the inputs, what Python code does with their numbers beyond
-computing, and the equations that come of it. It must not know how equations are run.
+This module records the nodes that depend on the inputs, other uses of their numbers by Python code, and the resulting
+equations. It must not know how equations are run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .value import Value, primal, primal_grad, topological_order
 
 __all__ = ["Recorded", "TraceWarning", "Tracer", "recorded", "users_frame"]
 
-OURS = (f"{Path(__file__).parent}{os.sep}", functools.__file__)  # the code that is not the user's
+OURS = (f"{Path(__file__).parent}{os.sep}", functools.__file__)  # the folder of code that is not the user's
 
 
 class TraceWarning(UserWarning):
@@ -36,7 +36,7 @@ class TraceWarning(UserWarning):
 
 
 class Tracer(Watch):
-    """Keep what Python code does with Values beyond computing: comparisons, numbers it reads, derivatives."""
+    """Record the uses of Values by Python code that make no nodes: comparisons, numbers that it reads, derivatives."""
 
     traces = True
 
@@ -47,11 +47,11 @@ class Tracer(Watch):
         self.made = self._made.append  # type: ignore[assignment, method-assign]  # every node takes this way
         self._own: set[Value] = set()
         self._counted = 0
-        self.frozen: dict[Value, float] = {}  # the nodes of outside whose numbers are constants
-        self.adjoints: dict[Value, Any] = {}  # what `.grad` is, as nodes
+        self.frozen: dict[Value, float] = {}  # nodes from outside the trace whose numbers are constants
+        self.adjoints: dict[Value, Any] = {}  # the nodes of `.grad`
         self._depends = dict.fromkeys(inputs, True)
-        self._entered: set[Value] = set()  # nodes that are leaves to a function that is differentiated
-        self._walked: set[Value] = set()  # constants of which the nodes of outside are known
+        self._entered: set[Value] = set()  # nodes that are leaves of a function that is differentiated
+        self._walked: set[Value] = set()  # constants whose nodes from outside the trace are known
         self._said: set[str] = set()
 
     @property
@@ -62,11 +62,11 @@ class Tracer(Watch):
         return self._own
 
     def graph(self, order: list[Value]) -> None:
-        """Count the nodes of a graph that exists as made here: constants come from its leaves."""
+        """Treat the nodes of an existing graph as made in the trace, so that constants come from its leaves."""
         self._made += order
 
     def follows(self, node: Value) -> bool:
-        """Return whether a node has to be followed, because it depends on the inputs; if not, it is a constant."""
+        """Return whether a node becomes an equation because it depends on the inputs. If not, it is a constant."""
         if self.depends(node):
             return True
         self.freeze(node)
@@ -75,7 +75,7 @@ class Tracer(Watch):
     def depends(self, node: Value) -> bool:
         """Return whether a node was computed from the inputs.
 
-        The first way found down to an input is enough: all nodes on it depend on that input.
+        One path down to an input is enough: all nodes on it depend on that input.
         """
         known = self._depends
         path = [(node, iter(node.parents))] if node not in known else []
@@ -93,7 +93,7 @@ class Tracer(Watch):
         return known[node]
 
     def freeze(self, node: Value) -> None:
-        """Take note that a node's number is a constant: it is that of the nodes of outside that it comes from."""
+        """Record that a node's number is a constant, which comes from nodes outside the trace."""
         own, stack = self.own, [node]
         while stack:
             top = stack.pop()
@@ -104,13 +104,13 @@ class Tracer(Watch):
                 stack += top.parents
             else:
                 self.frozen[top] = primal(top)
-                tell_read(top)  # a trace around this one keeps it as well
+                tell_read(top)  # an outer trace records it as well
 
     def read(self, node: Value, what: str) -> None:
         if self.depends(node):
             value = repr(node.label) if node.label else f"a result of {node.op}" if node.op else "an input"
             told = "the graph" if what == "pickle" else f".{what}"
-            self._warn(f"{told} of {value} is read: at other inputs it stays what it is here")
+            self._warn(f"{told} of {value} is read and becomes a constant: at other inputs it stays the same")
         else:
             self.freeze(node)
 
@@ -123,7 +123,7 @@ class Tracer(Watch):
 
     def swept(self, output: Value, seed: float) -> None:
         for node, found in adjoints(output, seed).items():
-            slope = stop_gradient(found)  # a number, to whoever reads it
+            slope = stop_gradient(found)  # it is a number for its reader
             before = self.adjoint(node, primal_grad(node)) if node.op is None or node in self._entered else 0.0
             self.adjoints[node] = slope if isinstance(before, float) and before == 0.0 else before + slope
 
@@ -133,7 +133,7 @@ class Tracer(Watch):
     def adjoint(self, node: Value, grad: float) -> Any:
         if node in self.adjoints:
             return self.adjoints[node]
-        if node in self.own or node in self._depends:  # which had none before
+        if node in self.own or node in self._depends:  # it had none before
             return 0.0
         if grad:
             self._warn(f".grad of {node.label or repr(node)} was left by a backward() outside of the trace")
@@ -167,7 +167,7 @@ class Tracer(Watch):
 
 
 def users_frame() -> FrameType:
-    """Return the innermost frame that is not this package's own."""
+    """Return the innermost frame that is not in this package."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(OURS):
         frame = frame.f_back
@@ -175,7 +175,7 @@ def users_frame() -> FrameType:
 
 
 def _float_of(x: Any) -> float:
-    """Return the float that is next to an exact number."""
+    """Return the float that is nearest to an exact number."""
     try:
         return float(x)
     except OverflowError:
@@ -194,10 +194,10 @@ class Recorded(NamedTuple):
 
 
 def recorded(outputs: Sequence[Any], inputs: Sequence[Value], tracer: Tracer) -> Recorded:
-    """Return the equations that compute some outputs, nodes or numbers, from the inputs.
+    """Return the equations that compute some outputs, which are nodes or numbers, from the inputs.
 
-    Nodes that do not depend on the inputs are constants. All columns are made by loops of the interpreter's own, `map`
-    and its like: a loop over the nodes in Python takes four times as long.
+    Nodes that do not depend on the inputs are constants. `map` and similar functions make all columns, because a Python
+    loop over the nodes takes four times as long.
     """
     compared = tracer.comparisons
     sides = chain.from_iterable((left, right) for _, left, right, _ in compared)
@@ -212,7 +212,7 @@ def recorded(outputs: Sequence[Any], inputs: Sequence[Value], tracer: Tracer) ->
     names.extend(islice(numbers, len(nodes) - len(names)))
 
     ops = list(map(attrgetter("op"), nodes))
-    if None in ops:  # leaves of outside
+    if None in ops:  # leaves from outside
         fixed: set[Value] = set()
         for node in nodes:
             if fixed.issuperset(node.parents):

@@ -1,11 +1,12 @@
-"""The package as plain Python, where no compiler is or none is wanted.
+"""The package as plain Python, without compiled modules.
 
-This module owns stand-ins for Cython's decorators, which do nothing, and the choice of the sources where compiled
-modules stand beside them.
+This module has functions in place of Cython's decorators, which do nothing. It also decides whether modules are
+imported from their sources or as they are installed.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import cache
 from importlib import import_module
@@ -23,8 +24,7 @@ __all__ = [
     "no_gc",
     "show_source",
     "source_module",
-    "take_installed",
-    "take_sources",
+    "take",
 ]
 
 C = TypeVar("C", bound=type)
@@ -35,17 +35,17 @@ _freeing = False
 
 
 def cclass(kind: C) -> C:
-    """Leave a class a Python class, where Cython makes a C struct of it."""
+    """Return the class as it is. Cython makes a C struct of it."""
     return kind
 
 
 def no_gc(kind: C) -> C:
-    """Leave a class to the collector, which a compiled one opts out of."""
+    """Return the class as it is. A compiled class is left out by the garbage collector."""
     return kind
 
 
 def free_in_turn(node: Any) -> None:
-    """Free the operands of a dying node one after the other, without recursion: its `__del__` on small stacks."""
+    """Free the operands of a dying node one after the other, without recursion. It is `__del__` on small stacks."""
     global _freeing
     _dying.extend((getattr(node, "_x", None), getattr(node, "_y", None)))
     node._x = node._y = None
@@ -56,6 +56,15 @@ def free_in_turn(node: Any) -> None:
         _freeing = False
 
 
+def take(package: str, *names: str) -> None:
+    """Import modules of a package that may be compiled. In the given order, each comes after those that it imports.
+
+    If `AUTOGRAD_MINI_COMPILE=0` is in the environment, import their sources, else import them as they are installed.
+    """
+    load = take_sources if os.environ.get("AUTOGRAD_MINI_COMPILE") == "0" else take_installed
+    load(package, *names)
+
+
 def take_sources(package: str, *names: str) -> None:
     """Import modules of a package from their sources, whether they are compiled or not."""
     (folder,) = sys.modules[package].__path__
@@ -64,12 +73,12 @@ def take_sources(package: str, *names: str) -> None:
 
 
 def take_installed(package: str, *names: str) -> None:
-    """Import modules of a package as they are installed; a second interpreter is told how to take the sources."""
+    """Import modules of a package as they are installed. In a second interpreter, the error names the way around."""
     for name in names:
         try:
             show_source(import_module(f"{package}.{name}"))
         except ImportError as error:
-            if "interpreter" not in str(error):  # a second one, in Python's words or in Cython's
+            if "interpreter" not in str(error):  # the errors of Python and Cython have this word
                 raise
             raise ImportError(
                 f"{error}: it is compiled; set AUTOGRAD_MINI_COMPILE=0 in the environment before the import, "
@@ -78,20 +87,20 @@ def take_installed(package: str, *names: str) -> None:
 
 
 def show_source(module: ModuleType) -> None:
-    """Let tracebacks show the lines of a compiled module, whose loader knows of no source."""
+    """Let tracebacks show the lines of a compiled module. Its loader does not know its source."""
     if isinstance(module.__loader__, ExtensionFileLoader):
         module.__loader__.get_source = _source  # type: ignore[method-assign, assignment]
 
 
 def _source(name: str) -> str | None:
-    """Return the source of a module of the package, which stands beside what was compiled of it."""
+    """Return the source of a module of the package. It is in the same folder as the compiled module."""
     path = Path(__file__).parent.joinpath(*name.split(".")[1:]).with_suffix(".py")
     return path.read_text(encoding="utf-8") if path.exists() else None
 
 
 @cache
 def source_module(name: str) -> ModuleType:
-    """Return a module's source as a module of its own, for what reads functions' source or byte code."""
+    """Import a module's source under another name, for code that reads the source or byte code of functions."""
     return load_file(f"{__package__}.{name}_source", Path(__file__).with_name(f"{name}.py"))
 
 

@@ -1,13 +1,12 @@
-r"""The classical wrong backward passes, as data, run on a graph of one's own.
+r"""Classical wrong backward passes as data, to run on any graph.
 
-A pass is a list of steps. Each step hands a derivative on along an edge. A wrong pass has another order, or another
-weight, or assigns where it must add. So one loop runs them all, here and in a page. The first node that differs from
-the right pass, from the output backward, is the place where such a bug begins. The module must not import pictures.
+A pass is a list of steps. Each step passes a derivative along an edge. A wrong pass has another order, or other
+weights, or assigns a derivative that it must add. One loop runs all of them, here and in a page. Going backward from
+the output, the first node that differs from the right pass shows the bug. The module must not import pictures.
 """
 
 from __future__ import annotations
 
-import html
 import math
 import operator
 from collections.abc import Callable, Iterable
@@ -19,6 +18,7 @@ from .given import require_value
 from .printing import Text, format_number, names_of
 from .settings import no_grad
 from .stale import require_fresh
+from .tables import as_html, as_text
 from .value import Value, topological_order
 
 __all__ = ["MISTAKES", "Mistake", "Mistakes", "Pass", "Step", "mistakes"]
@@ -27,7 +27,7 @@ Derivatives = dict[Value, float]
 
 
 class Step(NamedTuple):
-    """A step of a pass: the edge, and the weight that it multiplies by: of `factor`, or 1 without one, times `sign`."""
+    """A step of a pass: the edge, and the weight, that of `factor` times `sign`. Without a factor it is the sign."""
 
     edge: Edge
     factor: Edge | None
@@ -41,7 +41,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Pass:
-    """A backward pass: its steps; whether it assigns; whether it begins with the derivatives of a pass before it."""
+    """A backward pass: its steps. It may assign derivatives, or begin `again` with those of an earlier pass."""
 
     steps: tuple[Step, ...]
     assigns: bool = False
@@ -56,7 +56,7 @@ class Pass:
 
 
 def _steps(output: Value, order: Iterable[Value], step: Callable[[Edge], Step]) -> tuple[Step, ...]:
-    """Return the steps along all edges that pass derivatives, user by user."""
+    """Return the steps along all edges that pass derivatives, in the order of the users."""
     return tuple(map(step, reached_edges(output, order)))
 
 
@@ -141,7 +141,7 @@ def sentence_of(name: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Mistake:
-    """The result of a wrong pass: all derivatives, and the first node that differs; None where it does no harm."""
+    """The result of a wrong pass: all derivatives, and the first node that differs, or None if there is none."""
 
     name: str
     does: str
@@ -157,18 +157,12 @@ class Mistakes(tuple[Mistake, ...]):
     output: Value
 
     def __str__(self) -> str:
-        rows = self._rows()
-        widths = [max(len(row[k]) for row in rows) for k in range(5)]
-        return "\n".join(
-            "  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[5]]) for row in rows
-        )
+        return as_text(self._rows())
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head, *rows = ([html.escape(cell) for cell in row] for row in self._rows())
-        written = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-        return f"<table><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>{written}</table>"
+        return as_html(self._rows())
 
     def _rows(self) -> list[tuple[str, ...]]:
         names = names_of(topological_order(self.output), self.output)
@@ -194,10 +188,9 @@ def _same(x: float, y: float) -> bool:
 
 
 def mistakes(output: Value) -> Mistakes:
-    r"""Run the classical wrong backward passes on the graph of J, and say where each begins to differ.
+    r"""Run the classical wrong backward passes on the graph of J, and return the first node at which each differs.
 
-    The column `wrong nodes` counts them. A mistake that does no harm on this graph is one that a test with
-    it would not find.
+    The column `wrong nodes` counts the nodes that differ. If it is 0, a test on this graph does not find the mistake.
 
     Raises:
         TypeError: `output` is not a Value.

@@ -1,4 +1,4 @@
-"""How Sphinx builds the site: `pip install ".[docs]" && sphinx-build -W docs docs/_build/html`.
+"""The settings of Sphinx, which builds the site: `pip install ".[docs]" && sphinx-build -W docs docs/_build/html`.
 
 The pages are Markdown and the notebooks as they were saved. The API comes from the docstrings, which
 are Markdown too, and are put into Sphinx's words here.
@@ -16,6 +16,8 @@ from types import ModuleType
 from typing import Any
 
 from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.roles import XRefRole
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
@@ -40,6 +42,7 @@ highlight_language = "none"  # an indented block is for the shell
 html_theme = "furo"
 html_title = "autograd_mini"
 html_css_files = ["site.css"]
+html_search_scorer = str(ROOT / "docs" / "_static" / "scorer.js")
 pygments_style, pygments_dark_style = "friendly", "github-dark"
 
 # One file of MathJax with its glyphs as paths: it asks for nothing else, and works from a folder on disk.
@@ -141,37 +144,64 @@ def where_it_is_documented(app: Any, env: Any, node: Any, inner: Any) -> Any:
 
 
 def tidy(_app: Any, page: Any) -> None:
-    """Drop the empty line that ends a doctest in Markdown, and mark the formulas that no phone has room for."""
+    """Drop the empty line that ends a doctest in Markdown, and keep formulas on the page and with their commas."""
     for block in page.findall(nodes.literal_block):
         text = block.astext().rstrip()
         if block.rawsource == block.astext():
             block.rawsource = text
             block[:] = [nodes.Text(text)]
-    for formula in page.findall(nodes.math):
+    for formula in list(page.findall(nodes.math)):
+        after = formula.next_node(descend=False, siblings=True)
         if len(formula.astext()) > 75:
             formula["classes"].append("long")
+        elif isinstance(after, nodes.Text) and after[:1] in (",", ".", ";", ":", ")", "?", "!"):
+            # A browser may break a line between a formula and the mark after it.
+            after.parent.replace(after, nodes.Text(after[1:]))
+            together = nodes.inline(classes=["unbroken"])
+            formula.replace_self(together)
+            together += [formula, nodes.Text(after[:1])]
 
 
 class Explored(SphinxDirective):
-    """Show the page that explores an expression; where nothing renders pictures, what stands in the directive."""
+    """Show the page that explores an expression. If nothing renders pictures, show the directive's content instead."""
 
     required_arguments = 1
     final_argument_whitespace = True
     has_content = True
+    option_spec = {"quiz": directives.nonnegative_int}  # noqa: RUF012  # a seed
 
     def run(self) -> list[nodes.Node]:
         """Return the page in a frame. The argument is that of the command: an expression in quotes, and numbers."""
         text, *numbers = shlex.split(self.arguments[0])
         try:
-            page = autograd_mini.explore(compute(text, numbers))
+            J = compute(text, numbers)
+            seed = self.options.get("quiz")
+            page = autograd_mini.explore(J) if seed is None else autograd_mini.quiz(J, seed=seed)
         except ImportError as error:
             logging.getLogger(__name__).info("no explorer of %s: %s", text, error)
             return self.parse_content_to_nodes()
         return [nodes.raw("", page._repr_html_(), format="html")]
 
 
+class Lesson(XRefRole):
+    """Link a lesson by its file's name without the number, which changes when a lesson is added."""
+
+    def create_xref_node(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Return a link to a page."""
+        self.refdomain, self.reftype = "std", "doc"
+        return super().create_xref_node()
+
+    def process_link(
+        self, env: Any, refnode: Any, has_explicit_title: bool, title: str, target: str
+    ) -> tuple[str, str]:
+        """Return the title of the link and the page that it leads to."""
+        found = next((ROOT / "docs" / "notebooks").glob(f"??-{target}.ipynb"), Path(target))
+        return title, f"/notebooks/{found.stem}"
+
+
 def setup(app: Any) -> None:
-    """Say when Sphinx shall call these; the docstrings are rewritten before napoleon reads their sections."""
+    """Register the functions above. The docstrings are rewritten before napoleon reads their sections."""
+    app.add_role("lesson", Lesson(innernodeclass=nodes.inline))
     app.add_directive("explorer", Explored)
     app.connect("autodoc-process-docstring", as_rst, priority=400)
     app.connect("autodoc-process-signature", without_arguments)

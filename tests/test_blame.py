@@ -120,7 +120,7 @@ def test_detect_anomaly_names_the_line() -> None:
             _ = x * 2
             _ = x * x  # this line
 
-    message = r"mul gave inf, of x = 1e\+200, x = 1e\+200; made at .*test_blame\.py"
+    message = r"mul gave inf for x = 1e\+200, x = 1e\+200; made at .*test_blame\.py"
     with pytest.raises(AnomalyError, match=message) as caught:
         f()
     assert "x * x  # this line" in caught.value.line

@@ -86,7 +86,7 @@ def test_a_wheel_without_compiled_modules_is_for_every_platform(
             FREE_THREADED + NO_CYTHON,
             "a free-threaded Python cannot compile it: set AUTOGRAD_MINI_COMPILE=0",
         ),
-        ("yes", "", "AUTOGRAD_MINI_COMPILE=yes means nothing: 0 compiles nothing, 1 compiles or fails"),
+        ("yes", "", "AUTOGRAD_MINI_COMPILE must be 0 (compile nothing) or 1 (compile, or fail), not yes"),
     ],
 )
 def test_what_was_asked_for_and_cannot_be_is_an_error(

@@ -234,7 +234,7 @@ def test_a_structure_of_another_process_without_the_registration() -> None:
     class Lost:
         pass
 
-    with pytest.raises(TypeError, match="Lost is no container here: call register_container first"):
+    with pytest.raises(TypeError, match="Lost is not registered in this process: call register_container first"):
         LEAF._replace(kind=Lost).rebuild([])
 
 

@@ -1,7 +1,11 @@
-"""What the docs refer to is there. Their code blocks are run as doctests."""
+"""The docs' links, tests and names exist, and docstrings follow the rules of `docs/contributing.md`.
+
+The code blocks of the docs are run as doctests.
+"""
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -15,7 +19,9 @@ from autograd_mini import nn
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+SCRIPTS = [*(ROOT / "autograd_mini").rglob("*.py"), DOCS / "conf.py", *(DOCS / "play").glob("*.py")]
+SCRIPTS = [path for path in SCRIPTS if path.parent.name != "program"]  # which is not rewritten yet
+PAGES = [ROOT / "README.md", *sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -25,6 +31,11 @@ def test_links_and_tests_that_are_named_exist(page: Path) -> None:
         assert (page.parent / link).exists(), link
     for file, test in re.findall(r"`(tests/\w+\.py)::(\w+)`", text):
         assert f"def {test}(" in (ROOT / file).read_text(), test
+    for lesson in re.findall(r"\{lesson\}`(?:[^`]*<)?([\w-]+)>?`", text):
+        assert len([*(ROOT / "notebooks").glob(f"??-{lesson}.ipynb")]) == 1, lesson
+    terms = re.findall(r"^[A-Za-z].*$", blocks(DOCS / "glossary.md", "glossary")[0], re.MULTILINE)
+    for term in re.findall(r"\{term\}`(?:[^`]*<)?([\w -]+)>?`", text):
+        assert term.lower() in [name.lower() for name in terms], term
 
 
 def test_every_statement_of_the_text_names_its_test() -> None:
@@ -48,9 +59,9 @@ def entries(page: Path) -> Iterator[str]:
 
 
 def test_every_page_is_in_one_toctree() -> None:
-    pages = {path.relative_to(DOCS).with_suffix("").as_posix() for path in DOCS.rglob("*.md")}
+    pages = {path.relative_to(DOCS).with_suffix("").as_posix() for path in PAGES[1:]}
     pages |= {f"notebooks/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb")}
-    listed = [entry for page in DOCS.rglob("*.md") for entry in entries(page)]
+    listed = [entry for page in PAGES[1:] for entry in entries(page)]
     for page in sorted(pages - {"index"}):
         found = [e for e in listed if fnmatchcase(page, e) and page.count("/") == e.count("/")]
         assert len(found) == 1, f"{page} is in {len(found)} toctrees; see docs/index.md"
@@ -74,3 +85,18 @@ def test_every_public_name_is_in_the_api() -> None:
             if ours and not name.startswith("_") and (module is nn or thing.__module__ == module.__name__):
                 public.add((module.__name__, name))
     assert public <= documented, sorted(public - documented)
+
+
+# "Plain English" in docs/contributing.md: the parts that a program can check.
+VAGUE = re.compile(r"(Say|Give|Tell|What|Who|How|Why|Which|Where|Whether|That)\b")
+TURNED = re.compile(r"(derivatives? of \w+ in \w+|\banew|Return (if|what|that which|who))\b")
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_docstrings_are_in_plain_english(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and (text := ast.get_docstring(node)):
+            name = getattr(node, "name", path.name)
+            assert not VAGUE.match(text), f"{name}: begin with a noun, or with a verb such as Return or Yield"
+            found = TURNED.search(text.split(">>>")[0])
+            assert not found, f"{name}: instead of {found[0]!r} write a noun, or 'with respect to'"

@@ -268,6 +268,6 @@ def test_a_file_holds_what_its_name_says(tmp_path: Path) -> None:
         ag.draw(y).save(tmp_path / "y.jpg")
     with pytest.raises(TypeError, match="save: name the file"):
         ag.draw(y).save()
-    with pytest.raises(ValueError, match=r"y\.svg is a page, so that its name ends in \.html; draw\(J\)\.render"):
+    with pytest.raises(ValueError, match=r"y\.svg must end in \.html, because it is a page; draw\(J\)\.render"):
         ag.explore(y).save(tmp_path / "y.svg")
     assert [path.name for path in tmp_path.iterdir()] == ["y.dot"]

@@ -46,7 +46,7 @@ def test_a_node_that_the_output_does_not_use(J: Value) -> None:
     assert ag.paths(J, Value(1.0, "w")).count == 0
     assert ag.paths(J, Value(1.0, "w")).top() == []
     for ask in (ag.explain, ag.paths, ag.blame):  # without a label there is no name for it
-        with pytest.raises(ValueError, match=r"Value\(3.0\) is no node of this graph: its derivative is 0"):
+        with pytest.raises(ValueError, match=r"Value\(3.0\) is not in this graph, so its derivative is 0"):
             ask(J, Value(3.0))
 
 

@@ -332,7 +332,7 @@ def test_a_forgotten_backward_is_told_once() -> None:
     with pytest.warns(UserWarning, match="all gradients are 0") as told:
         sgd.step()
     assert [(str(warning.message), warning.filename) for warning in told] == [
-        ("SGD: all gradients are 0, so that nothing moves: call J.backward() before step()", __file__)
+        ("SGD: all gradients are 0, so no parameter moves: call J.backward() before step()", __file__)
     ]
     sgd.step()
     right = nn.SGD([w])

@@ -107,7 +107,7 @@ def test_times_are_no_numbers() -> None:
 def test_a_loss_that_is_a_plain_number_is_refused(compiled: bool) -> None:
     net = nn.MLP(1, [1], rng=0)
     before = net.state_dict()
-    with pytest.raises(TypeError, match=r"the loss must give a Value, not 3\.0"):
+    with pytest.raises(TypeError, match=r"the loss must return a Value, not 3\.0"):
         nn.fit(net, [[1.0]], [1.0], loss=lambda a, y: 3.0, epochs=1, progress=False, compiled=compiled)
     assert net.state_dict() == before
 

@@ -255,7 +255,7 @@ def test_save(J: Value, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert path.read_bytes() == page.html.encode()
     with pytest.raises(FileNotFoundError, match="nowhere"):
         page.save(tmp_path / "nowhere" / "J.html")
-    with pytest.raises(ValueError, match=r"^explore: J\.svg is a page, so that its name ends in \.html; draw\(J\)"):
+    with pytest.raises(ValueError, match=r"^explore: J\.svg must end in \.html, because it is a page; draw\(J\)"):
         page.save(tmp_path / "J.svg")
 
     def fail(*_: object) -> None:

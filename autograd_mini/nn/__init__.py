@@ -1,4 +1,4 @@
-"""Neurons, layers and nets of scalars, and what it takes to train them.
+"""Neurons, layers and nets of scalars, with losses, optimizers and training.
 
 >>> from autograd_mini import nn
 >>> X, y = nn.datasets.moons(40, rng=0)
@@ -52,7 +52,7 @@ from .recover import Comparison as Comparison, recover_formulas as recover_formu
 from .symmetry import Symmetries as Symmetries, symmetries as symmetries
 from .training import TrainingError as TrainingError, fit as fit
 
-if not TYPE_CHECKING:  # for which a misspelt name is an error
+if not TYPE_CHECKING:  # type checkers report a misspelt name as an error
 
     def __getattr__(name: str) -> Any:
         import sys

@@ -1,6 +1,6 @@
-"""A net over examples: its cost, its outputs, and how often it is right.
+"""The cost, the outputs and the accuracy of a net on many examples.
 
-This module owns the checks of data, an example in each row. It must not know training.
+This module owns the checks of data with an example in each row. It must not know training.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ Net = Callable[[Any], Any]
 def cost(net: Net, X: Any, y: Any, loss: str | Loss = "log_loss") -> Value:  # the text's name
     r"""Return $J = \frac1m \sum_{i=1}^m L(\hat y^{(i)}, y^{(i)})$, every node with its name in the text.
 
-    The inputs are leaves $x_k^{(i)}$, so that the picture shows them. With one example the (i) is left out.
+    The inputs are leaves $x_k^{(i)}$, so the picture shows them. For one example, (i) is left out.
 
     Args:
-        net: a module, or any function of one example's inputs. The number of the example is passed to a module
-            that takes an argument `example`.
+        net: a module, or any function of one example's inputs. If a module has an argument `example`, it gets the
+            number of the example.
         X: the inputs, an example in each row: m by n_x.
         y: the m targets.
-        loss: the name or the function that compares an output with its target. The text's formula is the default,
-            so that the picture shows it; `binary_cross_entropy` is safe where sigmoid saturates.
+        loss: the name or the function that compares an output with its target. The default is the text's formula, which
+            the picture shows. `binary_cross_entropy` is also safe if the sigmoid is saturated.
 
     Raises:
         ValueError: there are no examples, not as many targets, or rows of different lengths.
@@ -63,7 +63,7 @@ def cost(net: Net, X: Any, y: Any, loss: str | Loss = "log_loss") -> Value:  # t
 
 
 def mean_loss(net: Net, inputs: list[list[float]], targets: list[Any], compare: Loss) -> Value:
-    """Return the cost of checked examples, without names: what training computes."""
+    """Return the cost of checked examples, without names for nodes. Training computes this."""
     return _mean([loss_of(compare, net(x), target) for x, target in zip(inputs, targets, strict=True)])
 
 
@@ -71,11 +71,11 @@ def loss_of(compare: Loss, output: Any, target: Any) -> Value:
     """Return the loss of one output.
 
     Raises:
-        TypeError: it is a plain number, of which there is no derivative.
+        TypeError: the loss is a plain number, which has no derivative.
     """
     term = compare(output, target)
     if not isinstance(term, Value):
-        raise TypeError(f"cost: the loss must give a Value, not {term!r}: does the net use its parameters?")
+        raise TypeError(f"cost: the loss must return a Value, not {term!r}; check that the net uses its parameters")
     return term
 
 
@@ -84,7 +84,7 @@ def _mean(losses: list[Value]) -> Value:
 
 
 def predict(net: Net, X: Any, *, compiled: bool = False) -> list[Any]:
-    """Return the net's output for each example as floats: probabilities or scores, as the net gives them.
+    """Return the net's output for each example as floats: probabilities or scores, unchanged.
 
     Args:
         compiled: run the net as a program on all examples, see `autograd_mini.compile`: faster for many examples, and
@@ -102,7 +102,7 @@ def predict(net: Net, X: Any, *, compiled: bool = False) -> list[Any]:
 
 
 def _by_program(net: Net, inputs: list[list[float]]) -> list[Any]:
-    """Return the outputs for all examples by one program, of which a module's parameters are inputs, too."""
+    """Return the outputs for all examples by one program. The parameters of a module are inputs of it, too."""
     try:
         import numpy as np
     except ModuleNotFoundError as error:
@@ -121,17 +121,18 @@ def _by_program(net: Net, inputs: list[list[float]]) -> list[Any]:
 
 
 def accuracy(net: Net, X: Any, y: Any, threshold: float | None = None, *, compiled: bool = False) -> float:
-    """Return the share of examples, from 0 to 1, whose class the net finds.
+    """Return the share of examples with the right class, from 0 to 1.
 
-    Of several outputs the largest counts; one is compared with the threshold.
+    If the net has several outputs, the largest gives the class. A single output is compared with the threshold.
 
     Args:
-        y: classes: from 0 on for several outputs; 0 and 1 for one, or others where the threshold parts them.
-        threshold: 0.5 for probabilities of classes 0 and 1; give 0 for logits, and for scores of -1 and 1.
+        y: the classes: numbers from 0 on for several outputs; 0 and 1 for one output, or other pairs with the threshold
+            between them.
+        threshold: 0.5 for probabilities of classes 0 and 1. Use 0 for logits, and for scores of -1 and 1.
         compiled: run the net as a program on all examples; see `predict`.
 
     Raises:
-        ValueError: a target is no class.
+        ValueError: a target is not a class.
 
     >>> from autograd_mini import nn
     >>> nn.accuracy(lambda x: x[0], [[0.9], [0.2], [0.7]], [1, 0, 0])
@@ -160,8 +161,8 @@ def inputs_of(X: Any) -> list[list[float]]:
     """Return checked inputs as rows of finite floats.
 
     Raises:
-        ValueError: there are none, or rows of different lengths; the message gives the row.
-        TypeError: an input is no number.
+        ValueError: there are no inputs, or rows have different lengths. The message names the row.
+        TypeError: an input is not a number.
     """
     if (numbers := _numbers_of(X)) is not None and numbers.ndim == 2:
         return numbers.tolist()  # type: ignore[no-any-return]
@@ -178,10 +179,10 @@ def inputs_of(X: Any) -> list[list[float]]:
 
 
 def pairs_of(X: Any, y: Any) -> tuple[list[list[float]], list[Any]]:
-    """Return checked inputs and targets; a target is a float, or a list where it has several numbers.
+    """Return checked inputs and targets. A target is a float, or a list if it has several numbers.
 
     Raises:
-        ValueError: as `inputs_of`, or there are not as many targets.
+        ValueError: as in `inputs_of`, or the number of targets is another.
     """
     inputs = inputs_of(X)
     numbers = _numbers_of(y)
@@ -200,7 +201,7 @@ def pairs_of(X: Any, y: Any) -> tuple[list[list[float]], list[Any]]:
 
 
 def _numbers_of(data: Any) -> Any:
-    """Return a NumPy array of finite numbers as floats, None for anything else, which is read number by number."""
+    """Return a NumPy array of finite numbers as floats, or None for other data, which is read number by number."""
     numpy = sys.modules.get("numpy")
     if numpy is not None and type(data) is numpy.ndarray and data.dtype.kind in "fiu" and data.size:
         floats = data.astype(float)
@@ -210,7 +211,7 @@ def _numbers_of(data: Any) -> Any:
 
 
 def _rows(name: str, data: Any) -> Any:
-    if hasattr(data, "to_numpy"):  # of pandas or Polars, where iterating gives the columns' names
+    if hasattr(data, "to_numpy"):  # a table of pandas or Polars: a loop over it gives the names of columns
         data = data.to_numpy()
     try:
         return iter(data)

@@ -1,6 +1,6 @@
-"""The course of a training: numbers for each epoch, as a short table and a small plot.
+"""The history of a training: numbers for each epoch, as a short table and a small plot.
 
-This module has `History` and the way it is shown. It must not know how nets are trained.
+This module has `History` and its table and plot. It must not know how nets are trained.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from ..printing import format_number
 
 __all__ = ["History"]
 
-ROWS = 7  # of the table
-WIDTH, HEIGHT, MARGIN = 320.0, 150.0, 8.0  # of the plot, in pixels
+ROWS = 7  # rows of the table
+WIDTH, HEIGHT, MARGIN = 320.0, 150.0, 8.0  # size of the plot in pixels
 ENDS = {"epochs": "all of them", "stop": "ended by stop", "interrupted": "ended by Ctrl-C"}
 
 
 class History(dict[str, Any]):
-    """What `fit` returns, a dict of plain data: a number for each epoch, and why it ended.
+    """The result of `fit`, a dict of plain data: numbers for each epoch, and the reason of the end.
 
-    - `history["cost"]`: the mean over the epoch's examples, each before the step that it was part of.
+    - `history["cost"]`: the mean loss over the epoch's examples. The loss of an example is taken before its step.
     - `history["lr"]`: the learning rate of the epoch's last step.
     - `history["stopped"]`: "epochs", "stop" or "interrupted".
 
-    It prints as a short table, and Jupyter shows the cost as a curve besides.
+    It prints as a short table. Jupyter also shows the cost as a curve.
 
     >>> History(cost=[0.7, 0.5, 0.41], lr=[0.1, 0.1, 0.1], stopped="epochs")
     History of 3 epochs, all of them
@@ -62,7 +62,7 @@ class History(dict[str, Any]):
         return f'<div style="display:flex;flex-wrap:wrap;gap:24px;align-items:center">{table}{self._plot()}</div>'
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """Write the table where IPython would list the dict."""
+        """Write the table, because IPython would list the dict."""
         printer.text(repr(self))
 
     def _title(self) -> str:
@@ -75,7 +75,7 @@ class History(dict[str, Any]):
         return numbers
 
     def _table(self) -> list[list[str]]:
-        """Return the rows of some epochs, the first and the last among them, below the names of the columns."""
+        """Return the names of the columns, and the rows of some epochs, including the first and the last."""
         columns = [(key, self._numbers(key)) for key in ("cost", "lr")]
         n = len(columns[0][1])
         chosen = range(n) if n <= ROWS else [round(k * (n - 1) / (ROWS - 1)) for k in range(ROWS)]

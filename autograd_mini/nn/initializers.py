@@ -1,7 +1,7 @@
-r"""First weights: each initializer draws one weight of a layer from its sizes and a random generator.
+r"""Initial weights: an initializer draws one weight of a layer.
 
-An initializer is any function `(n_in, n_out, rng) -> float`; by its name, `"he"` say, it gets its
-usual width. The generator is `random.Random`, whose numbers are the same on every machine.
+An initializer is any function `(n_in, n_out, rng) -> float`. A name such as `"he"` chooses one with its usual width.
+The generator is `random.Random`, which draws the same numbers on every machine.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Initializer: TypeAlias = Callable[[int, int, random.Random], float]
 
 
 def generator(rng: Any) -> random.Random:
-    """Return the generator to draw from: the one given, or one that starts from a seed.
+    """Return the given generator, or a new one with the given seed.
 
     Args:
-        rng: a `random.Random`, a whole number as a seed, a NumPy `Generator` (which gives the seed),
-            or None for a start that differs each time.
+        rng: a `random.Random`, a whole number as a seed, a NumPy `Generator`, which draws the seed, or None for a new
+            seed each time.
 
     Raises:
-        TypeError: it is none of these.
+        TypeError: `rng` is none of these.
 
     >>> generator(0).random() == generator(0).random()
     True
@@ -44,7 +44,7 @@ def generator(rng: Any) -> random.Random:
 
 
 def zeros(n_in: int, n_out: int, rng: random.Random) -> float:
-    """Return 0: then the neurons of a layer stay equal for ever, see `symmetries`."""
+    """Return 0. The neurons of a layer then stay equal for ever, see `symmetries`."""
     return 0.0
 
 
@@ -91,10 +91,10 @@ BY_NAME: dict[str, Initializer] = {
 
 
 def initializer(init: str | Initializer | None, activation: str) -> Initializer:
-    """Return an initializer by its name; None is He's before relu and its like, and Xavier's elsewhere.
+    """Return an initializer by its name. None is He's for relu and similar activations, and Xavier's otherwise.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: no initializer has that name.
     """
     if init is None:
         return he if activation in ("relu", "leaky_relu", "gelu", "silu", "softplus") else xavier

@@ -1,7 +1,7 @@
-r"""Neurons, layers and nets, with every number named as the text names it.
+r"""Neurons, layers and nets. All numbers have their names in the text.
 
-This module owns $z = W a + b$ and $a = g(z)$. Layer l, neuron j and example i show in the labels,
-$z_j^{[l](i)}$, from which `draw` makes its clusters. It must not know losses or training.
+This module owns $z = W a + b$ and $a = g(z)$. The labels $z_j^{[l](i)}$ have the layer l, the neuron j and the example
+i, and `draw` makes its clusters from them. The module must not know losses or training.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class Neuron(Module):
     Args:
         n_in: the number of inputs.
         activation: a row's name, such as "sigmoid", a function of one number, or None for z itself.
-        init: a name or a function that draws a weight, see `autograd_mini.nn.initializers`; b is 0.
-        rng: what the weights are drawn from: a `random.Random`, a NumPy `Generator` or a seed.
-        n_out: the size of the layer, for initializers that ask for it.
+        init: a name or a function that draws a weight, see `autograd_mini.nn.initializers`. b is 0.
+        rng: a `random.Random`, a NumPy `Generator` or a seed, from which the weights are drawn.
+        n_out: the size of the layer, for initializers that use it.
 
     Raises:
-        ValueError: there is no such activation or initializer, or n_in is less than 1.
+        ValueError: no activation or initializer has that name, or n_in is less than 1.
 
     >>> neuron = Neuron(2, "tanh", rng=0)
     >>> a = neuron([1.0, -1.0])
@@ -63,7 +63,7 @@ class Neuron(Module):
         self._where = "Neuron"
 
     def __call__(self, x: Any, example: int | None = None) -> Value:
-        """Return a for the inputs of one example; its number, if given, goes into the labels."""
+        """Return a for the inputs of one example. The labels get the number of the example, if it is given."""
         return self._fire(_inputs(self._where, len(self.w), x), example)
 
     def _fire(self, x: Any, example: int | None) -> Value:
@@ -85,11 +85,11 @@ class Neuron(Module):
 
     @property
     def label_of_z(self) -> str:
-        """Return the label of z, which for a linear neuron is the node a."""
+        """Return the label of z. In a linear neuron, z is the node a."""
         return self._a if self._activation is identity else self._z
 
     def _label(self, layer: int, j: int, alone: bool) -> None:
-        """Name all parts after their place: neuron j of layer l."""
+        """Label all parts by their place: neuron j of layer l."""
         sub, above = "" if alone else f"_{index(j)}", f"^[{layer}]"
         self._z, self._a = f"z{sub}{above}", f"a{sub}{above}"
         self._where = f"layer {layer}, neuron {j}"
@@ -103,10 +103,10 @@ class Neuron(Module):
 
 
 class Layer(Module):
-    r"""Compute $a^{[l]} = g(W^{[l]} a^{[l-1]} + b^{[l]})$, a neuron for each row of W.
+    r"""Compute $a^{[l]} = g(W^{[l]} a^{[l-1]} + b^{[l]})$ with one neuron for each row of W.
 
-    Called with one example's inputs it returns the list of its activations or, as micrograd does,
-    the Value alone where it has one neuron.
+    A call with the inputs of one example returns the list of activations. If the layer has only one neuron, it returns
+    the Value without a list, as micrograd does.
 
     Args:
         n_in: the number of inputs.
@@ -159,7 +159,7 @@ class Layer(Module):
         return self.neurons[0]._activation
 
     def __call__(self, x: Any, example: int | None = None) -> Outputs:
-        """Return the activations for the inputs of one example: a Value, or a list where there are several."""
+        """Return the activations for the inputs of one example: a Value, or a list if there are several."""
         inputs = _inputs(self._where, self.n_in, x)
         outputs = [neuron._fire(inputs, example) for neuron in self.neurons]
         answer: Any = outputs[0] if len(outputs) == 1 else outputs
@@ -175,11 +175,11 @@ class Layer(Module):
 
 
 class Sequential(Module):
-    """Compute one module after the other; its layers are numbered from 1 in the labels.
+    """Compute one module after the other. The labels number the layers from 1.
 
     Args:
-        layers: modules; and functions, where a row of the table acts on each number and any other
-            function on the list of them.
+        layers: modules and functions. A row of the table acts on each number, and any other function acts on the list
+            of numbers.
 
     >>> from autograd_mini import softmax
     >>> net = Sequential(Layer(2, 3, "tanh", rng=0), Layer(3, 2, None, rng=1), softmax)
@@ -199,11 +199,11 @@ class Sequential(Module):
                     raise ValueError(f"layer {l} takes {part.n_in} inputs, but layer {l - 1} gives {width}")
                 width = part.n_out
                 part._label(l)
-            elif not isinstance(part, Op):  # which may change the number
+            elif not isinstance(part, Op):  # a function may change the number of values
                 width = 0
 
     def _parts(self) -> Iterator[Any]:
-        """Yield the parts in the order of computation, also those inside of other Sequentials."""
+        """Yield the parts in the order of computation, also the parts of nested Sequentials."""
         for layer in self.layers:
             if isinstance(layer, Sequential):
                 yield from layer._parts()
@@ -232,8 +232,8 @@ class MLP(Sequential):
     Args:
         n_in: the number of inputs.
         n_outs: the number of neurons of each layer.
-        activation: of all layers but the last.
-        output: the activation of the last; None leaves it linear, as in micrograd.
+        activation: the activation of all layers except the last.
+        output: the activation of the last layer. None means a linear layer, as in micrograd.
         init, rng: as of `Neuron`.
 
     >>> net = MLP(3, [4, 4, 1], rng=0)
@@ -282,7 +282,7 @@ def two_layer_net(
 ) -> MLP:
     r"""Make the net of the text: $z^{[l]} = W^{[l]} a^{[l-1]} + b^{[l]}$, sigmoid in both layers.
 
-    The weights are drawn as `randn * 0.01` and the biases are zeros, unless `init` says otherwise.
+    By default, the weights are drawn as `randn * 0.01`, and the biases are 0.
 
     Args:
         n_x: the number of inputs.
@@ -297,7 +297,7 @@ def two_layer_net(
 
 
 def _inputs(where: str, n: int, x: Any) -> Any:
-    """Return the inputs of one example, checked; a number alone is a list of one."""
+    """Return the checked inputs of one example as a list. A number is a list of one input."""
     if not hasattr(x, "__len__") and n == 1 and isinstance(x, (Value, Real)):
         return [x]
     if not hasattr(x, "__len__"):
@@ -309,7 +309,7 @@ def _inputs(where: str, n: int, x: Any) -> Any:
 
 
 def _refuse_rows(where: str, x: Any) -> None:
-    """Refuse rows, with the advice for many examples."""
+    """Raise an error if the inputs are rows, with advice on many examples."""
     if all(hasattr(row, "__len__") and not isinstance(row, str) for row in x) or getattr(x, "ndim", 1) > 1:
         raise TypeError(
             f"{where}: a net takes one example, and these are {len(x)} rows: write nn.predict(net, X) for the outputs, "
@@ -318,7 +318,7 @@ def _refuse_rows(where: str, x: Any) -> None:
 
 
 def index(k: int) -> str:
-    """Write a subscript as labels have it, in braces where it has two digits."""
+    """Write a subscript of a label, in braces if it has two digits."""
     return str(k) if k < 10 else f"{{{k}}}"
 
 
@@ -331,7 +331,7 @@ def _name(part: Any) -> str:
 
 
 def _activation(activation: Activation) -> Callable[[Any], Any]:
-    """Return g by its name: any row that can be called with one operand."""
+    """Return the activation of that name: any row that can be called with one operand."""
     if activation is None or activation == "linear":
         return identity
     if isinstance(activation, str):

@@ -1,7 +1,7 @@
-r"""Losses: how far an output is from its target. The cost J is their mean over the examples.
+r"""Losses: a loss measures how far an output is from its target. The cost J is the mean loss over the examples.
 
-Each takes the output for one example, a Value or a list of them, and its target. This module must not
-know how an output was made.
+A loss takes the output for one example, which is a Value or a list of Values, and the target. This module must not know
+how an output was made.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ Loss: TypeAlias = Callable[[Any, Any], Any]
 
 
 def log_loss(yhat: Any, y: Any) -> Any:
-    r"""Return $L = -(y \log \hat y + (1 - y) \log(1 - \hat y))$, as the text writes it.
+    r"""Return $L = -(y \log \hat y + (1 - y) \log(1 - \hat y))$, the loss of the text.
 
-    Of several outputs it is the sum. The slope in $\hat y$ is $(\hat y - y) / (\hat y (1 - \hat y))$;
-    where $\hat y$ has rounded to 0 or 1 use `binary_cross_entropy`.
+    For several outputs, it is the sum. The derivative with respect to $\hat y$ is
+    $(\hat y - y) / (\hat y (1 - \hat y))$. If $\hat y$ may round to 0 or 1, use `binary_cross_entropy`.
 
     Args:
         yhat: probabilities.
         y: targets, from 0 to 1.
 
     Raises:
-        ValueError: a target is not from 0 to 1, or a certain $\hat y$ is wrong.
+        ValueError: a target is not from 0 to 1, or $\hat y$ is exactly 0 or 1 and wrong.
 
     >>> yhat = Value(0.8, "yhat")
     >>> L = log_loss(yhat, 1)
@@ -63,7 +63,7 @@ def _log_likelihood(a: Any, t: float) -> Any:
             f"log_loss: the output is exactly {p:g} where the target is {t:g}, so that the loss is infinite: take "
             "binary_cross_entropy, which finds the logit, or binary_cross_entropy_with_logits"
         )
-    if type(t) is float and t in (0.0, 1.0):  # alone, so that a term that is 0 * log 0 has no slope that is 0 * inf
+    if type(t) is float and t in (0.0, 1.0):  # without the other term, because the derivative of 0 * log 0 is 0 * inf
         return log(a if t else 1.0 - a)
     return t * log(a) + (1.0 - t) * log(1.0 - a)
 
@@ -71,10 +71,10 @@ def _log_likelihood(a: Any, t: float) -> Any:
 def binary_cross_entropy_with_logits(z: Any, y: Any) -> Any:
     r"""Return the `log_loss` of $\hat y = \sigma(z)$ from z: $L = y \log(1 + e^{-z}) + (1 - y) \log(1 + e^z)$.
 
-    Value and slope, $\sigma(z) - y$, are finite for every z.
+    The loss and its derivative, $\sigma(z) - y$, are finite for every z.
 
     Raises:
-        ValueError: a target is not from 0 to 1, or z has been through sigmoid already.
+        ValueError: a target is not from 0 to 1, or z is the result of a sigmoid.
 
     >>> binary_cross_entropy_with_logits(Value(-1e4), 1).data
     10000.0
@@ -95,9 +95,9 @@ def _from_logit(z: Any, t: float) -> Any:
 
 
 def binary_cross_entropy(yhat: Any, y: Any) -> Any:
-    r"""Return the `log_loss`, from the logit z where $\hat y$ is a node made by $\sigma(z)$.
+    r"""Return the `log_loss`. If $\hat y$ is a node $\sigma(z)$, compute it from the logit z.
 
-    Then it is finite with a finite slope for every z, and $\hat y$ is not in the graph of L.
+    Then the loss and its derivative are finite for every z, and $\hat y$ is not in the graph of L.
 
     Raises:
         ValueError: a target is not from 0 to 1.

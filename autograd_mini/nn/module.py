@@ -1,7 +1,6 @@
 """The base class of all parts of a net: it holds parameters.
 
-This module has the finding, zeroing, saving and loading of parameters. It must not know what a
-module computes.
+This module finds, zeroes, saves and loads parameters. It must not know the computation of a net.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ FORMAT, VERSION = "autograd_mini.nn", 1
 
 
 class Module:
-    """Hold parameters: subclass it, and every leaf `Value` among the attributes is one.
+    """Hold parameters: every leaf `Value` that a subclass has as an attribute is a parameter.
 
-    Parameters are found in modules, lists, tuples, dicts, dataclasses, object arrays and containers of your own too
-    (`register_container`); an attribute whose name begins with an underscore is passed over.
+    Parameters are also found in modules, lists, tuples, dicts, dataclasses, object arrays and your own containers
+    (`register_container`). Attributes whose names begin with an underscore are left out.
 
     >>> class Line(Module):
     ...     def __init__(self):
@@ -47,10 +46,10 @@ class Module:
         hint = " (forward is PyTorch's name)" if hasattr(self, "forward") else ""
         raise NotImplementedError(f"{type(self).__name__} does not say what it computes: define __call__{hint}")
 
-    if not TYPE_CHECKING:  # for which a misspelt name is an error
+    if not TYPE_CHECKING:  # type checkers report a misspelt name as an error
 
         def __getattr__(self, name: str) -> Any:
-            """Raise an error that names the method to call instead, where other libraries have another name."""
+            """Raise an error. If other libraries have a method of this name, the error names the one to call here."""
             raise missing(self, name, NET)
 
     def parameters(self) -> list[Value]:
@@ -77,7 +76,7 @@ class Module:
         return {path: _filled(tree, attrgetter("data")) for path, tree in self._entries()}
 
     def load_state_dict(self, state: Any) -> None:
-        """Set all parameters to the numbers of a state; all of them, or none where the state does not fit.
+        """Set all parameters to the numbers of a state. If the state does not fit, change none.
 
         Raises:
             ValueError: a parameter is missing, unknown, of another shape, or not made of finite numbers.
@@ -98,11 +97,11 @@ class Module:
             parameter.data = value
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the parameters to a JSON file, in one step; floats are exact.
+        """Write the parameters to a JSON file in one step. Floats are exact.
 
         Raises:
-            ValueError: a parameter is nan or inf, which `load` would refuse; what was there is there still.
-            OSError: the file cannot be written; what was there is there still.
+            ValueError: a parameter is nan or inf, which `load` does not accept. An old file stays as it was.
+            OSError: the file cannot be written. An old file stays as it was.
         """
         content = {"format": FORMAT, "version": VERSION, "net": repr(self), "parameters": self.state_dict()}
         path = Path(path)
@@ -113,11 +112,11 @@ class Module:
         return path
 
     def load(self, path: str | os.PathLike[str]) -> None:
-        """Read parameters that `save` wrote into this net, which must be of the same shape.
+        """Set the parameters to those in a file that `save` wrote from a net of the same shape.
 
         Raises:
-            ValueError: the file is no such file, is cut off, or is of another net, of which `repr` tells;
-                nothing has changed. Where that is meant, use `load_state_dict`.
+            ValueError: the file is not such a file, is incomplete, or belongs to another net, which has another `repr`.
+                Nothing has changed. To load it anyway, use `load_state_dict`.
         """
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=_unique)
@@ -138,7 +137,7 @@ class Module:
         return f"{type(self).__name__}({len(self.parameters())} parameters)"
 
     def _entries(self) -> list[tuple[str, Any]]:
-        """Return the state's entries: paths, with the Value or the nested list of Values there.
+        """Return the entries of the state: the Value, or the nested list of Values, of each path.
 
         Raises:
             ValueError: two parameters have the same path, or containers are nested too deeply.
@@ -154,7 +153,7 @@ class Module:
 
 
 def _search(path: str, tree: Any, seen: dict[int, Any]) -> Iterator[tuple[str, Any]]:
-    """Find the parameters below; what is reached by two ways counts once, by the first."""
+    """Find the parameters of an object. One that is found twice counts once, with its first path."""
     if isinstance(tree, Value):
         if tree.op is None and id(tree) not in seen:
             seen[id(tree)] = tree
@@ -171,18 +170,18 @@ def _search(path: str, tree: Any, seen: dict[int, Any]) -> Iterator[tuple[str, A
     elif not isinstance(tree, dict):
         if id(tree) in seen:
             return
-        seen[id(tree)] = tree  # kept, for another object would get its id
+        seen[id(tree)] = tree  # kept alive, or another object could get its id
     start = f"{path}." if path else ""
     for name, part in named:
         yield from _search(f"{start}{name}", part, seen)
 
 
 def _named(tree: Any) -> Iterable[tuple[Any, Any]] | None:
-    """Return the parts of a module, a dict or a dataclass with their names; None of another object."""
+    """Return the parts of a module, a dict or a dataclass with their names, or None for another object."""
     if isinstance(tree, Module):
         return [(name, part) for name, part in vars(tree).items() if not name.startswith("_")]
     if isinstance(tree, dict):
-        return tree.items()  # in its own order, which is that of saved files
+        return tree.items()  # in the order of the dict, because saved files have it
     kind = kind_of(type(tree))
     if kind is None or kind.names is None:
         return None
@@ -191,7 +190,7 @@ def _named(tree: Any) -> Iterable[tuple[Any, Any]] | None:
 
 
 def _counted(tree: Any) -> Sequence[Any]:
-    """Return the parts of a container of parts without names; none of another object."""
+    """Return the parts of a container whose parts have no names, or no parts for another object."""
     if getattr(getattr(tree, "dtype", None), "kind", "") == "O":
         return tree.tolist()  # type: ignore[no-any-return]
     kind = kind_of(type(tree))
@@ -262,7 +261,7 @@ def _listed(names: list[Any]) -> str:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the pairs of a JSON object as a dict, whose keys are each there once."""
+    """Return the pairs of a JSON object as a dict, or raise an error if a key appears twice."""
     made = dict(pairs)
     if len(made) != len(pairs):
         keys = [key for key, _ in pairs]

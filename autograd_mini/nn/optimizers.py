@@ -1,9 +1,8 @@
-r"""Optimizers: how parameters move against their gradient.
+r"""Optimizers, which move parameters against their gradient, and schedules of the learning rate.
 
-Each has one pure rule for a parameter: from x, its gradient g and its state to the next x and the next state. A rule
-is arithmetic and a square root, so that arrays of all parameters can be given to it, too. `step` checks the results and
-only then assigns them. This module also holds learning-rate schedules, functions of the number of steps taken. It must
-not know nets.
+An optimizer has one pure rule. The rule computes the next x and the next state from x, its gradient g and its state. It
+consists of arithmetic and square roots, so it also takes arrays of all parameters. `step` checks all results before it
+assigns them. A schedule is a function of the number of steps taken. This module must not know nets.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ __all__ = ["LBFGS", "SGD", "Adam", "AdamW", "Optimizer", "RMSProp", "cosine", "e
 Schedule = Callable[[int], float]
 Vector = list[float]
 State = tuple[Vector, ...]
-Rule = Callable[..., tuple[Any, ...]]  # from x, g and the entries of the state it makes the next x and entries
+Rule = Callable[..., tuple[Any, ...]]  # (x, g, entries of the state) to (next x, next entries)
 
 
 class Optimizer:
-    """Hold parameters and move them at each `step`, by the rule of a subclass.
+    """Hold parameters and move them at each `step` by the rule of a subclass.
 
     Args:
-        parameters: Values, or a module for all of its own.
-        lr: the learning rate: a number, or a schedule, a function of the steps taken so far.
+        parameters: Values, or a module, which means all its parameters.
+        lr: the learning rate: a number, or a schedule, which is a function of the number of steps taken.
 
     Raises:
         ValueError: there are no parameters, or the learning rate is negative or not finite.
@@ -72,14 +71,14 @@ class Optimizer:
             parameter.grad = 0.0
 
     def step(self, closure: Callable[[], Value] | None = None) -> None:
-        """Move the parameters once; all of them, or none where one would become nan or inf.
+        """Move the parameters once. If one would become nan or inf, move none.
 
         Args:
-            closure: returns the cost from the parameters as they are. If given it is called first, and its gradient
-                is taken; `LBFGS` cannot do without.
+            closure: a function that returns the cost at the present parameters. If it is given, `step` calls it first
+                and computes its gradient. `LBFGS` needs it.
 
         Raises:
-            ArithmeticError: a gradient, a new parameter or the optimizer's state is nan or inf; nothing has changed.
+            ArithmeticError: a gradient, a new parameter or the new state is nan or inf. Nothing has changed.
         """
         if is_traced():
             raise TypeError(
@@ -94,7 +93,7 @@ class Optimizer:
         self._require_finite(g, "the gradient of")
         if closure is None and not self.taken and not any(g):  # later a loss may have come to its end
             warnings.warn(
-                f"{type(self).__name__}: all gradients are 0, so that nothing moves: call J.backward() before step()",
+                f"{type(self).__name__}: all gradients are 0, so no parameter moves: call J.backward() before step()",
                 stacklevel=2,
             )
         moved, state = self._moved(x, g, rate)
@@ -109,7 +108,7 @@ class Optimizer:
             raise
 
     def _differentiate(self, closure: Callable[[], Value]) -> float:
-        """Return the cost, and leave its gradient; the one before is cleared when the cost is there."""
+        """Return the cost and store its gradient. The old gradient is cleared after the cost is computed."""
         J = closure()
         if not isinstance(J, Value):
             raise TypeError(f"{type(self).__name__}: the closure must return the cost as a Value, not {J!r}")
@@ -128,13 +127,13 @@ class Optimizer:
         raise NotImplementedError
 
     def state(self) -> State:
-        """Return the state of the parameters, which is zeros before the first step."""
-        if len(self._state) == self.entries():  # else an option was changed since, such as the momentum
+        """Return the state of the parameters. It is zeros before the first step."""
+        if len(self._state) == self.entries():  # another size means that an option, such as the momentum, was changed
             return self._state
         return tuple([0.0] * len(self.parameters) for _ in range(self.entries()))
 
     def entries(self) -> int:
-        """Return how many numbers the state has for each parameter."""
+        """Return the number of entries of the state for each parameter."""
         return 0
 
     def _assign(self, moved: Vector, state: State, taken: int, rate: float) -> None:
@@ -313,7 +312,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    r"""Adam, with weights that shrink on their own: $x \leftarrow x - \alpha \lambda x$ besides.
+    r"""Adam with a separate weight decay: each step also subtracts $\alpha \lambda x$ from x.
 
     Source: I. Loshchilov and F. Hutter, Decoupled weight decay regularization, ICLR 2019.
 
@@ -339,12 +338,12 @@ class AdamW(Adam):
 
 
 class LBFGS(Optimizer):
-    """Minimize with SciPy's L-BFGS-B, which finds the length of its steps: for full batches.
+    """Minimize with SciPy's L-BFGS-B, which chooses the length of its steps. Use it with all examples at once.
 
-    Each `step` makes up to `iterations` of its own, and calls the closure at least as many times.
+    Each `step` makes up to `iterations` iterations of L-BFGS-B, and calls the closure at least as often.
 
     Args:
-        iterations: of one step.
+        iterations: the largest number of iterations in one step.
 
     Raises:
         ImportError: SciPy is not installed.
@@ -366,14 +365,14 @@ class LBFGS(Optimizer):
         self._minimize = minimize
 
     def step(self, closure: Callable[[], Value] | None = None) -> None:
-        """Minimize what the closure returns.
+        """Minimize the cost that the closure returns.
 
-        A trial point where the cost or its gradient is no finite number counts as too far. On Ctrl-C the best
-        point so far stays; where anything else fails, the parameters are as they were.
+        If the cost or its gradient is not finite at a trial point, this point is too far. After Ctrl-C, the parameters
+        have the best values so far. After any other error, they have their old values.
 
         Raises:
             TypeError: there is no closure.
-            ArithmeticError, ValueError: the cost or its gradient is no finite number where it starts.
+            ArithmeticError, ValueError: the cost or its gradient is not finite at the start.
         """
         if closure is None:
             raise TypeError("LBFGS: step needs a function that returns the cost: it is computed several times")
@@ -410,7 +409,7 @@ class LBFGS(Optimizer):
             self._assign(after, (), self.taken + (after is not before), 1.0)
 
 
-TOO_FAR = 1e10  # times as high is the wall that a line search meets where there is no number
+TOO_FAR = 1e10  # if the cost is not a number, the line search gets the cost of the start times this
 
 
 def _share(name: str, x: float) -> float:
@@ -428,7 +427,7 @@ def _positive(name: str, x: float) -> float:
 
 
 def _decayed(x: Any, g: Any, weight_decay: float) -> Any:
-    """Return the gradient with that of the weight decay."""
+    """Return the gradient plus the gradient of the weight decay."""
     return g + weight_decay * x if weight_decay else g
 
 
@@ -436,7 +435,7 @@ def _decayed(x: Any, g: Any, weight_decay: float) -> Any:
 
 
 def steps(lr: float, every: int, factor: float = 0.1) -> Schedule:
-    r"""Multiply the rate by a factor every so many steps: $\alpha \cdot f^{\lfloor t / n \rfloor}$.
+    r"""Multiply the rate by a factor every n steps: $\alpha \cdot f^{\lfloor t / n \rfloor}$.
 
     >>> schedule = steps(1.0, every=10, factor=0.5)
     >>> schedule(9), schedule(10), schedule(20)
@@ -469,7 +468,7 @@ def cosine(lr: float, total: int, least: float = 0.0) -> Schedule:
 
 
 def warmup(schedule: float | Schedule, over: int) -> Schedule:
-    """Rise linearly over the first steps to what a schedule, or a constant rate, says.
+    """Rise linearly during the first steps to a constant rate or to the rate of a schedule.
 
     >>> schedule = warmup(1.0, over=4)
     >>> [schedule(t) for t in range(6)]

@@ -1,4 +1,4 @@
-"""Plots of training, with matplotlib (extra `[plot]`); each returns the Axes that it drew on.
+"""Plots of training with Matplotlib (extra `[plot]`). Each function returns the Axes of its plot.
 
 This module must not know how nets are trained.
 """
@@ -22,15 +22,15 @@ HUES = ("#0072b2", "#c8500a", "#009e73", "#cc79a7", "#b37400", "#56b4e9", "#d55e
 
 
 def plot_history(history: Mapping[str, Any], ax: Axes | None = None) -> Axes:
-    """Plot the cost against the epoch, from what `fit` returned.
+    """Plot the cost against the epoch, from the result of `fit`.
 
     Raises:
-        ValueError: there is no epoch in it.
+        ValueError: the history has no epoch.
         ImportError: matplotlib is not installed.
     """
     costs = history["cost"] if isinstance(history, Mapping) else None
     if costs is None:
-        raise TypeError(f"plot_history: give what fit returned, not {history!r}")
+        raise TypeError(f"plot_history: give the result of fit, not {history!r}")
     if not costs:
         raise ValueError("plot_history: the history has no epoch")
     ax = _axes(ax)
@@ -49,17 +49,17 @@ def plot_decision_boundary(
     points: int = 80,
     threshold: float = 0.5,
 ) -> Axes:
-    """Plot points of the plane by their class, over what the net says of every place.
+    """Plot points of the plane with their classes, and the output of the net at every place as colour.
 
     Args:
-        net: a net of two inputs; its one output is compared with `threshold`, of several the largest counts.
-            As for `accuracy`, give 0 for logits and for scores of -1 and 1.
+        net: a net of two inputs. A single output is compared with `threshold`. Of several outputs, the largest gives
+            the class. As in `accuracy`, use the threshold 0 for logits and for scores of -1 and 1.
         X: m points, m by 2.
         y: their classes.
-        points: of the grid, along each axis.
+        points: the number of points of the grid along each axis.
 
     Raises:
-        ValueError: the points are not of two coordinates.
+        ValueError: the points do not have two coordinates.
         ImportError: matplotlib is not installed.
     """
     inputs, targets = pairs_of(X, y)
@@ -91,7 +91,7 @@ def plot_decision_boundary(
             edgecolors="white",
             linewidths=0.5,
             s=22,
-            marker="os^Dv"[place % 5],  # shape tells the classes apart as well
+            marker="os^Dv"[place % 5],  # classes also differ in shape
             label=f"y = {k:g}",
         )
     ax.legend(loc="upper right", fontsize="small")
@@ -100,7 +100,7 @@ def plot_decision_boundary(
 
 
 def plot_weights(net: Sequential, axes: Any = None) -> Any:
-    """Plot the matrix W of each layer in colour, with its bias as the last column; return the array of Axes.
+    """Plot the matrix W of each layer in colour, with the biases as the last column. Return the array of Axes.
 
     Raises:
         TypeError: the net has no layers.

@@ -1,16 +1,16 @@
-r"""The text's gradient formulas, computed with NumPy, beside what the engine finds.
+r"""The text's gradient formulas, computed with NumPy and compared with the engine's gradients.
 
-This module owns the six formulas for one example and the six for m. They are written out, not
-derived: the engine knows none of them.
+This module owns the six formulas for one example and the six for m examples. They are written here by hand, and the
+engine does not know them.
 """
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from typing import Any
 
 from ..ops import Op, sigmoid
+from ..tables import as_html, as_text
 from ..value import Value, topological_order
 from .cost import cost, pairs_of
 from .layers import MLP, Layer
@@ -31,24 +31,24 @@ FORMULAS = {  # for one example, and for m
 
 @dataclass(frozen=True)
 class Row:
-    """One gradient: the engine's, the formula's, and how far they are apart."""
+    """One gradient: the engine's numbers, the formula's numbers, and their difference."""
 
     name: str
     formula: str
-    engine: Any  # arrays, of the shape that the text gives
+    engine: Any  # arrays with the shape in the text
     expected: Any
-    sizes: Any  # what each number is a sum of, with all terms taken positive
+    sizes: Any  # the sums of the absolute values of the terms of each number
 
     @property
     def difference(self) -> float:
-        """Return the largest difference of two numbers, each relative to the size of what the formula adds up."""
+        """Return the largest difference of two numbers, relative to the size of the terms that the formula adds."""
         apart = abs(self.engine - self.expected)
         return float((apart / (self.sizes + (self.sizes == 0.0))).max())
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A table of gradients: `rows` as data, and printed as text."""
+    """A table of gradients: `rows` has the data, and `print` writes it as text."""
 
     rows: tuple[Row, ...]
     examples: int
@@ -74,17 +74,10 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         """Show the table in Jupyter."""
-        head, *rows = [[html.escape(cell) for cell in line] for line in self._cells()]
-        lines = [f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows]
-        return f"<table><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>{''.join(lines)}</table>"
+        return as_html(self._cells())
 
     def __str__(self) -> str:
-        cells = self._cells()
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells
-        ]
-        return "\n".join(lines)
+        return as_text(self._cells())
 
     __repr__ = __str__
 
@@ -95,22 +88,22 @@ def _shown(array: Any) -> str:
 
 
 def recover_formulas(net: MLP, X: Any, y: Any) -> Comparison:
-    r"""Lay the gradients that `backward()` finds in a two-layer net beside the text's formulas.
+    r"""Compare the gradients that `backward()` computes for a two-layer net with the text's formulas.
 
     For one example, $dz_2 = a_2 - y$, $dW_2 = dz_2 a_1^T$, $db_2 = dz_2$, $dz_1 = W_2^T dz_2 * g'(z_1)$,
-    $dW_1 = dz_1 x^T$, $db_1 = dz_1$. For m of them, with a column for each, $dZ_2 = A_2 - Y$,
+    $dW_1 = dz_1 x^T$, $db_1 = dz_1$. For m examples, with a column for each, $dZ_2 = A_2 - Y$,
     $dW_2 = \frac1m dZ_2 A_1^T$, $db_2 = \frac1m \sum dZ_2$, $dZ_1 = W_2^T dZ_2 * g'(Z_1)$,
     $dW_1 = \frac1m dZ_1 X^T$, $db_1 = \frac1m \sum dZ_1$.
 
-    Afterwards `.grad` of the parameters is that of the cost.
+    Afterwards, `.grad` of the parameters is the gradient of the cost.
 
     Args:
-        net: two layers, the second with sigmoid, the first with any row of the table.
-        X: m by n_x, an example in each row; one example may be given alone.
+        net: a net of two layers. The activation of the second is sigmoid, and that of the first is a row of the table.
+        X: the inputs, m by n_x, an example in each row. A single example may be a plain list.
         y: the targets.
 
     Raises:
-        TypeError: the net is another.
+        TypeError: the net is not such a net.
         ImportError: NumPy is not installed.
 
     >>> from autograd_mini import nn
@@ -147,7 +140,7 @@ def recover_formulas(net: MLP, X: Any, y: Any) -> Comparison:
         return np.array([[getattr(node, what) for node in row] for row in matrix])
 
     engine = {
-        "dz2": m * numbers(z(second), "grad"),  # J is a mean, dz of the text is of one example's loss
+        "dz2": m * numbers(z(second), "grad"),  # J is a mean, but the text's dz belongs to the loss of one example
         "dW2": numbers(second.W, "grad"),
         "db2": numbers([second.b], "grad").T,
         "dz1": m * numbers(z(first), "grad"),
@@ -155,7 +148,7 @@ def recover_formulas(net: MLP, X: Any, y: Any) -> Comparison:
         "db1": numbers([first.b], "grad").T,
     }
 
-    # From here on the text's own formulas, with a column for each example.
+    # From here on: the text's formulas, with a column for each example.
     x, y = np.array(inputs).T, np.array(targets, dtype=float).reshape(m, -1).T
     W1, b1, W2, b2 = numbers(first.W), numbers([first.b]).T, numbers(second.W), numbers([second.b]).T
     Z1 = W1 @ x + b1

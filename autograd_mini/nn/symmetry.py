@@ -1,9 +1,9 @@
-r"""Neurons that are equal and stay so: why weights must start at random.
+r"""Neurons that are equal and stay equal: the reason why weights must start at random.
 
-Swap two neurons of a hidden layer that have the same weights coming in, the same bias and activation,
-and the same weights going out: the net is what it was. So the gradient is what it was as well, that is,
-$\partial J / \partial w$ is equal for both, and after a step of gradient descent, or of any optimizer
-that treats all parameters alike, they are equal again. By induction they are for ever.
+Take two neurons of a hidden layer with equal incoming weights, equal biases and activations, and equal outgoing
+weights. If you swap them, the net does not change, and so the gradient does not change: $\partial J / \partial w$ is
+equal for both. After a step of gradient descent, or of any optimizer with the same rule for all parameters, they are
+equal again. By induction they stay equal for ever.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Symmetries:
 def symmetries(net: Sequential) -> Symmetries:
     """Find the neurons of each hidden layer that compute the same and stay equal under training.
 
-    Two neurons are reported if their incoming weights, biases and activations are equal, and so are
-    their outgoing weights: a sufficient condition, which is exact for floats too.
+    Two neurons are reported if their incoming weights, biases, activations and outgoing weights are equal. This
+    condition is sufficient, and it is exact also for floats.
 
     Raises:
         TypeError: the net is not made of layers.

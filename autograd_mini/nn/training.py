@@ -1,7 +1,6 @@
 """The training loop.
 
-This module owns epochs, batches, progress and what happens when training goes wrong. It stands above
-`diagnosis`, which it asks for the cause.
+This module owns epochs, batches, progress and the errors of training. It asks `diagnosis` for their causes.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ __all__ = ["TrainingError", "fit"]
 
 
 class TrainingError(ArithmeticError):
-    """Training met a cost or a gradient that is no number; the parameters are as before that step."""
+    """The cost or the gradient became nan or inf in training. The parameters are as before that step."""
 
 
 @keywords(FIT)
@@ -49,28 +48,28 @@ def fit(
     progress: bool = True,
     compiled: bool = False,
 ) -> History:
-    """Train a net: move its parameters down the gradient of the cost over the examples.
+    """Train a net: move its parameters against the gradient of the cost over the examples.
 
-    Ctrl-C ends the training early and keeps what was learned so far.
+    Ctrl-C ends the training early and keeps the parameters of that moment.
 
     Args:
-        net: a module; or any function of one example's inputs, with an optimizer that holds its parameters.
+        net: a module, or any function of one example's inputs if the optimizer holds its parameters.
         X: the inputs, an example in each row: m by n_x.
         y: the m targets.
         loss: a name or a function of an output and its target.
         optimizer: None is `Adam(net, lr=0.05)`.
-        epochs: how often to go through all examples.
-        batch_size: examples for one step, shuffled in each epoch; None takes all at once.
-        rng: what the shuffle draws from: a `random.Random`, a NumPy `Generator` or a seed.
-        stop: is called with the history after each epoch; training ends when it returns something true.
-        progress: show a bar, on stderr, or in a notebook in its page.
-        compiled: run the loss of an example as a program, see `autograd_mini.compile`: faster by far, and the same
-            history but for rounding. A loss of your own then gets targets that are Values.
+        epochs: the number of passes through all examples.
+        batch_size: the number of examples for one step, shuffled in each epoch. None takes all at once.
+        rng: a `random.Random`, a NumPy `Generator` or a seed for the shuffle.
+        stop: a function of the history, called after each epoch. Training ends if it returns True.
+        progress: show a bar on stderr, or in the page of a notebook.
+        compiled: run the loss of an example as a program, see `autograd_mini.compile`. This is much faster, and the
+            history is the same except for rounding. A loss of your own then gets targets that are Values.
 
     Raises:
-        ValueError: of the data or the arguments, before anything has changed.
-        TrainingError: the cost or a gradient became nan or inf, or left a function's domain; the message gives
-            the cause, and the parameters are as they were before that step.
+        ValueError: the data or an argument is wrong. Nothing has changed.
+        TrainingError: the cost or a gradient became nan or inf, or left a function's domain. The message names the
+            cause. The parameters are as before that step.
 
     >>> from autograd_mini import nn
     >>> X, y = nn.datasets.blobs(20, rng=0)
@@ -88,7 +87,7 @@ def fit(
     if stop is not None and not callable(stop):
         raise TypeError(f"fit: stop must be a function of the history, not {stop!r}")
     if not is_recording():
-        raise RuntimeError("fit: inside no_grad() there is no gradient to follow")
+        raise RuntimeError("fit: there is no gradient inside no_grad(); call fit outside of it")
     source = generator(rng)
     _check_targets(net, inputs[0], targets, compare)
 
@@ -156,13 +155,13 @@ def _step(cost: Callable[[], Value], optimizer: Optimizer, where: str) -> float:
 
 
 class _Held(Module):
-    """The parameters that are trained, as an argument of a program."""
+    """The trained parameters as an argument of a program."""
 
     def __init__(self, parameters: list[Value]) -> None:
         self.held = parameters
 
     def parameters(self) -> list[Value]:
-        """Return them as they are, without a search."""
+        """Return the parameters without a search."""
         return self.held
 
     def _entries(self) -> list[tuple[str, Any]]:
@@ -170,9 +169,9 @@ class _Held(Module):
 
 
 class _Arrays:
-    """The parameters and the optimizer's state in arrays, while an epoch of compiled training runs.
+    """The parameters and the optimizer's state in arrays, during an epoch of compiled training.
 
-    In a `with` block they are in the arrays; at its end, also by an error or Ctrl-C, they are written back.
+    They are in the arrays inside a `with` block. At its end, also after an error or Ctrl-C, they are written back.
     """
 
     def __init__(self, optimizer: Optimizer, held: list[Value], X: Any, Y: Any, repeated: Any) -> None:
@@ -198,13 +197,13 @@ class _Arrays:
             parameter.grad = slope
 
     def step(self, chosen: list[int]) -> float | None:
-        """Take a step, and return the cost before it; None where a number is not finite, and nothing has changed."""
+        """Take a step, and return the cost before it. If a number is not finite, change nothing and return None."""
         np, optimizer = self._np, self._optimizer
         x, state, optimizer.taken, optimizer.used = self._now
         rate = optimizer.rate()
         try:
             losses, total = self._repeated(np.concatenate([x, self._others]), self._X[chosen], self._Y[chosen])
-        except ValueError:  # it branches on numbers, since a Value that it closes over was assigned
+        except ValueError:  # the loss branches on numbers, and a Value that it uses was assigned
             return None
         J, g = float(losses.sum()) / len(chosen), total[: len(x)] / len(chosen)
         with np.errstate(all="ignore"):
@@ -216,7 +215,7 @@ class _Arrays:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Write all back for a step on Values, and read them again after it."""
+        """Write the arrays back for a step on Values, and read them again after it."""
         self.__exit__()
         self._g = None
         yield
@@ -231,9 +230,9 @@ def _compiled(
     optimizer: Optimizer,
     eager: Callable[[list[int]], Value],
 ) -> tuple[Callable[[list[int]], Value], _Arrays | None]:
-    """Return two ways to train by a program for one example: on Values, and on arrays where this is possible.
+    """Return two ways to train by a program for one example: on Values, and on arrays if this is possible.
 
-    The node that the first returns is the cost made linear, with the program's gradient as its partials.
+    The first returns a node for the cost. Its partials are the program's gradient.
     """
     try:
         import numpy as np
@@ -247,7 +246,7 @@ def _compiled(
         return loss_of(compare, net(list(x)), list(target) if hasattr(target, "__len__") else target)
 
     parameters = optimizer.parameters
-    # Those that the optimizer does not hold may move as well.
+    # Other parameters, which the optimizer does not hold, may change as well.
     every = list(dict.fromkeys([*parameters, *(net.parameters() if isinstance(net, Module) else ())]))
     held, X, Y = _Held(every), np.array(inputs, dtype=float), np.array(targets, dtype=float)
     batched = compile(of_example).vmap((None, 0, 0))
@@ -256,7 +255,7 @@ def _compiled(
         losses, gradient = batched.value_and_grad(held, X[chosen], Y[chosen])
         mean = float(losses.sum()) / len(chosen)
         if not math.isfinite(mean):
-            return eager(chosen)  # which says why
+            return eager(chosen)  # this raises the error that says why
         J: Value = dot([slope / len(chosen) for slope in gradient["held"][: len(parameters)]], parameters)
         J.data = mean
         return J
@@ -265,7 +264,7 @@ def _compiled(
         return cost, None
     try:
         repeated = Repeated(batched, held, X[:1], Y[:1])
-    except ValueError:  # it branches on numbers, or has no value there: Values say why
+    except ValueError:  # the loss branches on numbers or has no value here; the way on Values gives the reason
         return cost, None
     return cost, _Arrays(optimizer, every, X, Y, repeated)
 
@@ -282,16 +281,16 @@ def _optimizer(net: Any, optimizer: Optimizer | None) -> Optimizer:
         given = "LBFGS(net)" if kind == "LBFGS" else f"{kind}(net, lr=0.05)"
         raise TypeError(f"fit: the optimizer must be one, such as nn.{given}, not {optimizer!r}")
     if isinstance(net, Module) and not set(net.parameters()) & set(optimizer.parameters):
-        raise ValueError("fit: the optimizer holds no parameter of this net: was the net made again after it?")
+        raise ValueError("fit: the optimizer holds no parameter of this net: make the optimizer after the net")
     return optimizer
 
 
 def _check_targets(net: Any, x: list[float], targets: list[Any], compare: Loss) -> None:
-    """Find a target that the loss does not take before anything is changed, whatever the net's numbers are."""
+    """Raise an error for a target that the loss does not take, before any parameter changes."""
     outputs, structure = flatten(net(x))
     if compare in LOSSES.values():
         neutral = structure.rebuild(Value(0.5) for _ in outputs)
-        firsts: dict[Any, int] = {}  # of equal targets
+        firsts: dict[Any, int] = {}  # equal targets are checked once
         for i, target in enumerate(targets):
             firsts.setdefault(tuple(target) if isinstance(target, list) else target, i)
         for i in firsts.values():
@@ -307,13 +306,13 @@ def _bar(epochs: int, progress: bool) -> Any:
         warnings.simplefilter("ignore")  # a notebook without ipywidgets gets a bar of text
         from tqdm.auto import tqdm
 
-        # A notebook shows what is written to stderr as an error, on red.
+        # A notebook shows text on stderr as an error, on red.
         file = sys.stdout if _is_notebook() else None
         return tqdm(total=epochs, desc="fit", unit="epoch", disable=not progress, file=file)
 
 
 def _is_notebook() -> bool:
-    """Return whether this process is a kernel of Jupyter's."""
+    """Return whether this process is a Jupyter kernel."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return getattr(shell, "kernel", None) is not None

@@ -1,4 +1,4 @@
-"""Functions that are given by name, and the names there are."""
+"""Functions that are chosen by a name."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["named"]
 def named(
     what: str, given: Any, known: Mapping[str, Any], arguments: str, others: Mapping[str, str] | None = None
 ) -> Any:
-    """Return a function by its name, or the function that is given in its place.
+    """Return the function of a name, or the function that is given instead of a name.
 
     Raises:
-        ValueError: there is none of that name.
-        TypeError: it is neither.
+        ValueError: no function has that name.
+        TypeError: the argument is neither a name nor a function.
 
     >>> named("loss", "hinge", {"hinge": max}, "(output, target)") is max
     True

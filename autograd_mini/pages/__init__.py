@@ -1,1 +1,1 @@
-"""Pages: HTML files that step through a graph, ask about it, and train a net, without a server."""
+"""HTML pages without a server: they step through a graph, ask questions about it, and train a net."""

@@ -28,15 +28,15 @@ from .rows import JavaScript, Rows, Unwritten
 
 __all__ = ["Recorded", "as_script", "loss_function", "output_function"]
 
-MAX_TARGETS = 8  # different targets, up to which each has its own function, as they are constants to `nn.fit`
-MAX_EQUATIONS = 20_000  # of all functions; a browser would run longer ones slowly
+MAX_TARGETS = 8  # up to this many different targets, each has its own function: targets are constants in `nn.fit`
+MAX_EQUATIONS = 20_000  # equations of all functions; a browser would run longer ones slowly
 MAX_WORK = 2_000_000  # equations of a step over all examples
-TOLERANCE = 1e-9  # how far the trace may be from the net, relative to it
-MAX_LENGTH = 20_000  # characters of a function
+TOLERANCE = 1e-9  # the largest relative difference between the trace and the net
+MAX_LENGTH = 20_000  # characters in a function
 
 
 class Kind(NamedTuple):
-    """The loss of an example and its gradient, traced for the examples that have one target, or for all of them."""
+    """The loss of an example and its gradient, traced for all examples with the same target, or for all examples."""
 
     trace: Trace
     examples: list[int]
@@ -44,7 +44,7 @@ class Kind(NamedTuple):
 
 
 class Recorded:
-    """The loss and the output of an example as equations, checked on every example."""
+    """The loss and the output of an example as equations. They are checked on every example."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Recorded:
             raise ValueError("explore: the gradient is not finite before the first step")
 
     def _kinds(self, inputs: list[list[float]], targets: list[Any]) -> list[Kind]:
-        """Trace the loss once for each target, or once for all of them where they are many."""
+        """Trace the loss once for each target, or once for all targets if there are many."""
         alike: dict[Any, list[int]] = {}
         for i, target in enumerate(targets):
             alike.setdefault(tuple(target) if isinstance(target, list) else target, []).append(i)
@@ -77,7 +77,7 @@ class Recorded:
         return [Kind(self._traced(inputs[i[0]], targets[i[0]], given), i, given) for i in groups]
 
     def _slopes(self, inputs: list[list[float]], targets: list[Any], losses: list[float]) -> list[float]:
-        """Return the gradient of the cost, from the traces, each checked."""
+        """Return the gradient of the cost from the traces. Check each of them."""
         sums = [0.0] * len(self.parameters)
         for kind in self.kinds:
             for i in kind.examples:
@@ -96,7 +96,7 @@ class Recorded:
         return losses
 
     def _traced(self, x: list[float], target: Any, given: bool = False) -> Trace:
-        """Trace an example's loss and the gradient; without a target its outputs alone."""
+        """Trace an example's loss and its gradient. Without a target, trace only the outputs."""
         xs = [Value(v, f"x_{index(k)}") for k, v in enumerate(x, 1)]
         leaves, structure = flatten(target) if given else ([], None)
         ys = [Value(t, f"y_{index(k)}") for k, t in enumerate(leaves, 1)]
@@ -137,7 +137,7 @@ class Recorded:
             )
 
     def _checked(self, kind: Kind, i: int, x: list[float], target: Any, loss: float) -> list[float]:
-        """Return the gradient of an example's loss by its trace, which must give the loss that the net does."""
+        """Return the gradient of an example's loss from its trace. Check that trace and net compute the same loss."""
         ys = flatten(target)[0] if kind.given else []
         try:
             held = kind.trace._run([*map(primal, self.parameters), *x, *ys])
@@ -170,7 +170,7 @@ def _text(x: int | float) -> str:
 
 
 def _statements(rows: Rows, trace: Trace) -> dict[int, str]:
-    """Return for each equation's variable a statement that computes it."""
+    """Return a statement for each equation, by its variable."""
     return {
         k: f"const v{k} = {_applied(rows, op, [_text(x) for x in operands])};"
         for k, (_, op, operands) in enumerate(trace.equations, len(trace.inputs))
@@ -180,14 +180,14 @@ def _statements(rows: Rows, trace: Trace) -> dict[int, str]:
 def _in_parts(
     parameters: str, equations: dict[int, str], effects: list[str], result: str, given: tuple[int, int]
 ) -> str:
-    """Write a function of statements, cut into several where it is long: an engine makes only short ones fast.
+    """Write a function of statements. Cut a long one into several, because browsers make only short functions fast.
 
-    A variable that a later part reads is handed on in an array t.
+    If a later part reads a variable, an array t passes it on.
 
     Args:
         equations: the statements that compute the variables, in order.
-        effects: statements that need variables, and of which no other needs anything.
-        given: how many variables are parameters, and how many parameters or inputs.
+        effects: statements that read variables and compute none.
+        given: the number of variables that are parameters, and the number that are parameters or inputs.
     """
     home: dict[int, int] = {}  # the part that computes a variable
     parts: list[list[str]] = [[]]
@@ -225,12 +225,12 @@ def _in_parts(
 
 
 def _read(statement: str) -> set[int]:
-    """Return the variables that a statement reads, without the one that it computes."""
+    """Return the variables that a statement reads, without the variable that it computes."""
     return {int(k) for k in re.findall(r"\bv(\d+)", re.sub(r"^const v\d+ =", "", statement))}
 
 
 def _applied(rows: Rows, op: Op, operands: Sequence[str]) -> str:
-    """Write a row applied to operands; one that is composed of others as these."""
+    """Write a row applied to operands. Write a row that is composed of others as these."""
     try:
         if op.composed is not None:
             return rows.recorded(op, op.composed, [JavaScript(rows, x) for x in operands])
@@ -240,7 +240,7 @@ def _applied(rows: Rows, op: Op, operands: Sequence[str]) -> str:
 
 
 def as_script(rows: Rows, functions: list[str], outputs: str, neurons: str) -> str:
-    """Return the functions as a script; equal ones are there once."""
+    """Return the functions as a script. Equal functions appear only once."""
     listed = ",\n".join(f"  {function}" for function in functions)
     named = [f"const losses = [\n{listed},\n];", f"const outputs = {outputs};", f"const neurons = {neurons};"]
     return "\n".join([*str(rows.script).splitlines(), *named])

@@ -1,8 +1,8 @@
-r"""An interactive view of a graph: one HTML page that steps through the passes, asks, and recomputes.
+r"""An interactive view of a graph: one HTML page that steps through the passes, asks questions, and recomputes.
 
-`explore` fills a template with the facts of the graph, the places of its boxes, and its rows as JavaScript. How the
-page behaves stands in the files that are not Python: `engine.js` has the numbers and sentences, `quiz.js` the
-questions, `view.js` the picture and the controls. None of them knows a rule of a derivative.
+`explore` fills a template with the facts of the graph, the places of its boxes, and its rows as JavaScript. The
+JavaScript files define the behaviour of the page: `engine.js` has the numbers and sentences, `quiz.js` the questions,
+`view.js` the picture and the controls. None of them knows a rule of a derivative.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ SCRIPTS = (
     "asking",
     "view",
 )
-MAX_NODES = 300  # nodes: beyond it neither the picture nor the list of sliders can be read
+MAX_NODES = 300  # with more nodes, nobody can read the picture or the list of sliders
 MAX_EDGES = 2_500
 MAX_HEADING = 60  # characters
-MAX_WHOLE = 20  # nodes of a net, up to which it is drawn as one picture
-MAX_NEURONS = 60  # that have a picture of their own
+MAX_WHOLE = 20  # a net of more nodes is not drawn as one picture
+MAX_NEURONS = 60  # with more neurons, none has a separate picture
 MAX_HEIGHT, MIN_HEIGHT = 1000, 620  # pixels of the frame in a notebook
 
 Beside = str | Mapping[Value | str, float] | None
@@ -78,31 +78,31 @@ def explore(
 ) -> Explorer:
     """Make a page that steps through the graph of a Value, one node and one edge at a time.
 
-    Buttons and arrow keys step through the values and then through reverse or forward mode. A node that is pointed at
-    or focused shows its derivation. Sliders on the leaves recompute all numbers in the page. An op that JavaScript
-    cannot have turns the sliders off.
+    Buttons and arrow keys step through the values and then through reverse or forward mode. Point at a node, or move to
+    it with Tab, to see its derivation. Sliders on the leaves recompute all numbers in the page. There are no sliders if
+    an op cannot be written in JavaScript.
 
-    For a module with X and y, make a page that trains the net, with the numbers of `nn.fit`. The net itself stays as it
-    is.
+    For a module with X and y, make a page that trains the net, with the numbers of `nn.fit`. The module does not
+    change.
 
     Args:
-        output: a Value, or a module, whose parameters at this moment are the start of the training.
+        output: a Value, or a module. The training starts at the present parameters of the module.
         X: the inputs of the module, an example in each row: m by n_x.
         y: the m targets.
         precision: significant digits of numbers.
-        quiz: begin with questions; the page asks before it shows.
-        beside: a second run next to the first: the name of a wrong pass of `mistakes`, such as "overwrite", or other
+        quiz: begin with questions. The page asks for each number before it shows it.
+        beside: a second run below the first: the name of a wrong pass of `mistakes`, such as "overwrite", or other
             numbers for leaves, such as those after a training step.
-        loss: of a module: a name or a function of an output and its target, as in `nn.fit`; None is binary cross
+        loss: for a module, a name or a function of an output and its target, as in `nn.fit`. None is binary cross
             entropy.
-        optimizer: of a module: an `nn.SGD` without momentum that holds its parameters. The page starts with its
+        optimizer: for a module, an `nn.SGD` without momentum that holds its parameters. The page starts with its
             learning rate. None is `nn.SGD(net, lr=0.1)`.
 
     Raises:
         TypeError: `output` is neither a Value nor a module with X and y.
-        ValueError: the graph has more than 300 nodes or 2,500 edges, `precision` is not from 1 to 17, or `beside`
-            names no mistake or no leaf; or a page cannot compute the same as the module, because it branches on its
-            numbers, is random, has an op without JavaScript, or is too large.
+        ValueError: the graph has more than 300 nodes or 2,500 edges, `precision` is not from 1 to 17, or `beside` does
+            not name a mistake or leaves. Or the page cannot compute the module, because it branches on its numbers, is
+            random, has an op without JavaScript, or is too large.
         StaleGraphError: a number was assigned after the graph was computed.
         ImportError: there is no `dot` program and no pygraphviz.
 
@@ -131,17 +131,16 @@ def explore(
 def quiz(output: Value, *, seed: int | None = None, precision: int = 4) -> Explorer:
     """Make a page that asks for the values, the local derivatives and the derivatives of a graph.
 
-    The page accepts numbers and short formulas, and says which wrong rule gives a wrong answer. It prints as a sheet
-    with a key.
+    The page accepts numbers and short formulas. If an answer is wrong, it names the wrong rule that gives this answer.
+    It prints as a sheet with the answers on separate pages.
 
     Args:
-        seed: choose other numbers for the leaves, but for zeros and those called y; and where there are more than 24
-            questions, which of them are asked.
-            None keeps the numbers of the graph.
+        seed: a whole number that chooses other numbers for the leaves, except zeros and leaves called y. It also
+            chooses 24 questions if there are more. None keeps the numbers of the graph.
 
     Raises:
-        TypeError: `output` is not a Value, or the seed is no whole number.
-        ValueError: as for `explore`.
+        TypeError: `output` is not a Value, or the seed is not a whole number.
+        ValueError: as in `explore`.
 
     >>> a, b = Value(2.0, "a"), Value(3.0, "b")
     >>> J = a * b; J.label = "J"
@@ -204,7 +203,7 @@ def _page(
 
 
 def _heading(output: Value, order: list[Value], names: dict[Value, str]) -> str:
-    """Write the output as a formula over the leaves; a long one ends at named nodes, and a longer one is left out."""
+    """Write the output as a formula of the leaves, or of named nodes if it is long. Leave out one that is too long."""
 
     def formula(through: bool) -> Typeset:
         written: dict[Value, Typeset] = {}
@@ -215,7 +214,7 @@ def _heading(output: Value, order: list[Value], names: dict[Value, str]) -> str:
             operands = [written[x] if isinstance(x, Value) else Typeset.constant(x, 4) for x in node.operands]
             written[node] = Typeset.write(node.op, operands)
             if len(written[node].string) > MAX_HEADING:
-                written[node] = Typeset("…" * MAX_HEADING)  # so that what is made of it is left out, too
+                written[node] = Typeset("…" * MAX_HEADING)  # so that formulas with it are left out, too
         return written[output]
 
     name = Typeset.name(names[output])
@@ -253,9 +252,9 @@ def _beside(output: Value, order: list[Value], beside: Beside) -> dict[str, Any]
 
 
 def _with_other_leaves(output: Value, seed: int) -> Value:
-    """Return the graph with other numbers at its leaves: whole where they were whole, else with two digits.
+    """Return the graph with other numbers at its leaves. Whole numbers stay whole, and others get two digits.
 
-    Zeros stay, and so do targets: leaves called y.
+    Zeros and targets, which are leaves called y, do not change.
     """
     order = topological_order(output)
     roll = random.Random(seed)
@@ -280,7 +279,7 @@ def _with_other_leaves(output: Value, seed: int) -> Value:
 
 
 def _other(leaf: Value, roll: random.Random, taken: set[float]) -> float:
-    """Return another number for a leaf, and one that no leaf has where there is such a one."""
+    """Return another number for a leaf, if possible one that no leaf has."""
     x = primal(leaf)
     if x == 0.0 or not math.isfinite(x) or Label.parse(leaf.label).base == "y":
         return x
@@ -320,7 +319,7 @@ def _picture(
 def _net(
     output: Value, order: list[Value], names: dict[Value, str], precision: int, whole: Picture
 ) -> list[dict[str, Any]]:
-    """Return a net as a board for each example, and a picture of each neuron; of another graph none."""
+    """Return a board for each example of a net and a picture of each neuron, or nothing for another graph."""
     folds = boxes_of(order, output, fold=True)
     if not is_one_box_each(folds):
         return []
@@ -377,7 +376,7 @@ def _three_lines(box: Box) -> tuple[Line, ...]:
 
 
 def _neuron(whole: Picture, members: list[int], node: Value, names: dict[Value, str]) -> dict[str, Any]:
-    """Return the picture of the nodes of a neuron and of those that enter it."""
+    """Return the picture of the nodes of a neuron and of its inputs."""
     inside = {f"n{i}" for i in members}
     edges = [k for k, arrow in enumerate(whole.arrows) if arrow.target in inside]
     shown = inside | {whole.arrows[k].source for k in edges}

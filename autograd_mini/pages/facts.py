@@ -1,6 +1,6 @@
-"""The facts of a graph that a page knows: nodes, edges, derivations and wrong passes, as plain data.
+"""The facts of a graph for a page: nodes, edges, derivations and wrong passes, as plain data.
 
-Nodes and edges are named by their places in lists. Numbers that change with the leaves are holes in templates.
+Places in lists name nodes and edges. Numbers that change with the leaves are holes in templates.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from .templates import Holes, HoleWriter, Place, Template, markup
 
 __all__ = ["as_json", "facts_of"]
 
-MAX_LINES = 200  # lines of a derivation
+MAX_LINES = 200  # lines in a derivation
 
 
 def as_json(facts: object) -> str:
-    r"""Write data as JSON that can stand inside a script element: nothing in it ends one, or opens a comment.
+    r"""Write data as JSON for a script element. Escape characters that would end the element or begin a comment.
 
     >>> as_json("</script><!--<b>")
     '"\\u003c/script>\\u003c!--<b>"'
@@ -38,7 +38,7 @@ def as_json(facts: object) -> str:
 
 
 def facts_of(output: Value, order: list[Value], precision: int, rows: Rows) -> dict[str, Any]:
-    """Return the facts of a graph; the functions that it needs are added to `rows`."""
+    """Return the facts of a graph, and add the functions that it needs to `rows`."""
     whole = explain(output)
     edges = [edge for node in order for edge in edges_of(node)]
     writer = _Facts(whole, order, edges, precision)
@@ -72,7 +72,7 @@ class _Facts(HoleWriter):
         super().__init__(Holes, whole.output, whole.names, whole.derivatives, precision, places)
         users = Counter(edge.parent for edge in edges)
         self.shared = {parent for parent, n in users.items() if n > 1}
-        self.lines: list[list[Template]] = []  # of derivations, each once
+        self.lines: list[list[Template]] = []  # the lines of derivations, each once
         self._known: dict[str, int] = {}
 
     def node(self, node: Value) -> dict[str, Any]:
@@ -93,7 +93,7 @@ class _Facts(HoleWriter):
         return fact
 
     def _derivation(self, node: Value) -> list[int | None]:
-        """Return the places of the lines of a derivation; None stands for those that are left out."""
+        """Return the places of the lines of a derivation. None stands for lines that are left out."""
         places: list[int | None] = []
         lines = explain(self.output, node).lines
         for k, line in enumerate(lines):
@@ -110,7 +110,7 @@ class _Facts(HoleWriter):
         return places
 
     def _conditions(self, node: Value) -> list[str]:
-        """Return the conditions on the operands of a node, as in x > 0."""
+        """Return the conditions on the operands of a node, such as x > 0."""
         if node.op is None:
             return []
         named = zip(node.operands, node.op.domain, strict=True)
@@ -141,7 +141,7 @@ class _Facts(HoleWriter):
         }
 
     def mistake(self, name: str) -> dict[str, Any]:
-        """Return a wrong pass: of each step the edge, the edge whose weight it takes or None for 1, and the sign."""
+        """Return a wrong pass: for each step the edge, the edge with the weight (None for 1), and the sign."""
         wrong = MISTAKES[name](self.output)
         steps = [
             [
@@ -161,9 +161,9 @@ class _Facts(HoleWriter):
 
 
 def terms() -> dict[str, list[Template]]:
-    """Return the terms of sums over edges, in stages; a page fills in the edge, its ends and what is known of them.
+    """Return the terms of sums over edges, in stages. A page fills in the edge, its ends and the known numbers.
 
-    `first` are those of an edge at whose end the derivative is 1.
+    `first` are the terms of an edge to the output, where the derivative is 1.
     """
     edge = [Holes.hole(what, "edge") for what in ("E", "r", "i", "w")]
     slopes = [Holes.hole("D", "user"), *[Holes.hole("s", "user")] * 3]

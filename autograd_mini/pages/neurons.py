@@ -1,4 +1,4 @@
-"""A net as on a board, for the page that trains it: the places of neurons and wires, and the neurons' outputs."""
+"""The board of a net on the page that trains it: the places of neurons and wires, and the outputs of the neurons."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .templates import markup_of
 
 __all__ = ["board_facts"]
 
-MAX_WIRES = 400  # wires that can be told apart
+MAX_WIRES = 400  # with more wires, nobody can tell them apart
 PLANE_WIDTH = 5  # characters
 MARGIN, BELOW = 4.0, 6.0  # points around the picture
 
@@ -28,7 +28,7 @@ MARGIN, BELOW = 4.0, 6.0  # points around the picture
 def board_facts(net: Module, parameters: list[Value], x: list[float]) -> tuple[dict[str, Any] | None, Trace | None]:
     """Return the places of a net's neurons and wires, and the equations of the neurons' outputs.
 
-    Both are None where the net has no neurons, or too many wires.
+    Both are None if the net has no neurons or too many wires.
     """
     leaves = [Value(v, f"x_{index(k)}") for k, v in enumerate(x, 1)]
     outputs = [z for z in flatten(net(leaves))[0] if isinstance(z, Value)]
@@ -43,7 +43,7 @@ def board_facts(net: Module, parameters: list[Value], x: list[float]) -> tuple[d
     kinds: Any = {node: "parameter" if node in numbered else "data" for node in order}
     inside = {fold.node: weights_and_biases(fold, kinds) for fold in folds if fold.node in neurons}
     shown = neurons | {parent for fold in folds if fold.node in neurons for parent, _ in fold.edges}
-    if not has_layers:  # a neuron alone
+    if not has_layers:  # a net that is a single neuron
         shown -= {x for weights, biases in inside.values() for x in (*weights.values(), *biases)} - neurons
     kept = [fold for fold in without_parameters(folds, kinds) if fold.node in shown]
     ids = {fold.node: f"n{k}" for k, fold in enumerate(kept)}
@@ -64,7 +64,7 @@ def board_facts(net: Module, parameters: list[Value], x: list[float]) -> tuple[d
 
 
 def _box(name: str, node: Value, is_neuron: bool, has_plane: bool) -> Box:
-    """Return the box of a neuron or an input, with room for a bias and for a small picture of the neuron's plane."""
+    """Return the box of a neuron or an input, with room for a bias and a small picture of the neuron's output."""
     lines = [Line("pair", Typeset.name(node.label or "…").runs)]
     if is_neuron:
         lines.append(Line("note", (Run("b = −0.0000"), Run(" " * PLANE_WIDTH * has_plane))))
@@ -81,8 +81,8 @@ def _with_cost(boxes: list[Box], arrows: list[Arrow], columns: Sequence[tuple[st
 def _placed(picture: Picture, weights: list[int | None], biases: dict[str, list[int]]) -> dict[str, Any]:
     """Return the boxes and wires of a picture with their places, from the left and from the top.
 
-    `weights` are the parameters on the first wires, and `biases` those of boxes, by their places; the other wires and
-    boxes have none.
+    `weights` are the parameters on the first wires. `biases` are the parameters of boxes, by their places. Other wires
+    and boxes have no parameter.
     """
     board = board_of(picture)
     of_wires = [*weights, *[None] * (len(picture.arrows) - len(weights))]

@@ -1,4 +1,4 @@
-"""A page: one HTML file that needs no other, made from a template and its parts."""
+"""A page: one HTML file without other files, made from a template and its parts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Explorer", "colours", "filled", "part"]
 
 
 class Explorer:
-    """A page that explores a graph: `save` it, or let Jupyter show it. It holds the numbers as they were."""
+    """A page that explores a graph: `save` it, or let Jupyter show it. It keeps the numbers of its creation."""
 
     def __init__(self, name: str, html: str, height: int, kind: str = "Explorer") -> None:
         self.name = name
@@ -25,16 +25,16 @@ class Explorer:
         self._kind = kind
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the page to a file, which is there as a whole or not at all, and needs no other.
+        """Write the page to a file, which needs no other file. If writing fails, an old file stays as it was.
 
         Raises:
-            ValueError: the name has another suffix than .html.
+            ValueError: the suffix of the name is not .html.
             OSError: the file cannot be written.
         """
         written = Path(path)
         if written.suffix.lower() not in (".html", ".htm", ""):
             raise ValueError(
-                f"explore: {written.name} is a page, so that its name ends in .html; draw(J).render("
+                f"explore: {written.name} must end in .html, because it is a page; draw(J).render("
                 f"{written.name!r}) writes a picture"
             )
         write_whole(written, self.html.encode())
@@ -54,12 +54,12 @@ class Explorer:
 
 @cache
 def part(name: str) -> str:
-    """Return the text of a file beside this one."""
+    """Return the text of a file in the folder of this module."""
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def filled(template: str, parts: Mapping[str, str]) -> str:
-    """Return a template with parts in its holes, in one pass, so that a label that reads like a hole is none.
+    """Return a template with parts in its holes. Fill all in one pass, so that a label like a hole is not filled.
 
     >>> filled("<p><!--a--></p>/*b*/", {"a": "/*b*/", "b": "1"})
     '<p>/*b*/</p>1'
@@ -68,7 +68,7 @@ def filled(template: str, parts: Mapping[str, str]) -> str:
 
 
 def colours() -> str:
-    """Return the colours of both themes as CSS: the reader's choice, else the notebook's, else the system's."""
+    """Return the colours of both themes as CSS. The reader chooses, or else the notebook, or else the system."""
 
     def variables(name: str) -> str:
         theme = THEMES[name]

@@ -1,7 +1,7 @@
-"""Where boxes, arrows and labels of a page's picture stand.
+"""The places of boxes, arrows and labels in the picture of a page.
 
-Graphviz lays out empty boxes whose sizes are chosen here, from the text and room for other numbers. The page draws
-into the places. Coordinates are pixels from the upper left corner.
+This module computes the sizes of boxes from their text, with room for other numbers. Graphviz places empty boxes of
+these sizes, and the page draws into them. Coordinates are pixels from the upper left corner.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ __all__ = ["End", "Layout", "laid_out", "numbers_along", "on_a_board"]
 
 Layout = dict[str, Any]
 FORMULA, NUMBER, PILL = 9.4, 7.8, 7.4  # pixels of a letter of a formula, of a derivative's line and of a pill
-NUMBER_WIDTH = 7  # letters of a number that may come
+NUMBER_WIDTH = 7  # letters of the longest number
 MIN_WIDTH = 112.0
 LINE, VALUE, BAND = 24.0, 29.0, 27.0  # pixels that a line of a formula, a value and a derivative are high
 PILL_HEIGHT = 25.0
-MAX_NUMBERED = 16  # wires between two columns, up to which they have numbers
-SHARES = [0.68, 0.6, 0.76, 0.52, 0.82, 0.44, 0.36, 0.28]  # of the length of a wire, where its number may stand
-WIDE, HIGH = 46.0, 18.0  # points of such a number
+MAX_NUMBERED = 16  # with more wires between two columns, wires have no numbers
+SHARES = [0.68, 0.6, 0.76, 0.52, 0.82, 0.44, 0.36, 0.28]  # parts of the length of a wire at which its number may stand
+WIDE, HIGH = 46.0, 18.0  # points of the number of a wire
 End = tuple[float, float]
 NO_SVG = "explore: the renderer must return the svg that Graphviz writes, a group of each node and edge"
 _POINT = re.compile(r"(-?[\d.]+),(-?[\d.]+)")
 
 
 def laid_out(picture: Picture) -> Layout:
-    """Return the places of a picture, boxes and arrows in its order.
+    """Return the places of the boxes and arrows of a picture, in its order.
 
     Raises:
         ImportError: there is no `dot` program and no pygraphviz.
@@ -78,7 +78,7 @@ def laid_out(picture: Picture) -> Layout:
 
 
 def on_a_board(picture: Picture) -> Layout:
-    """Return the places of a folded net, in columns; its wires are straight."""
+    """Return the places of a folded net in columns, with straight wires."""
     board = board_of(picture)
     left = min(p.x - p.width / 2 for p in board.places.values()) - 12
     top = max([p.y + p.height / 2 for p in board.places.values()] + [y + 12 for _, _, y in board.captions]) + 8
@@ -103,7 +103,7 @@ def on_a_board(picture: Picture) -> Layout:
 
 
 def numbers_along(ends: list[tuple[End, End]], shown: list[bool]) -> list[End | None]:
-    """Return the places of the wires' numbers, where none covers another; None where there is no place or are many."""
+    """Return places of the wires' numbers at which none covers another. None means no place, or too many wires."""
     places: list[End | None] = [None] * len(ends)
     taken: list[End] = []
     between = Counter((start[0], end[0]) for (start, end), one in zip(ends, shown, strict=True) if one)
@@ -142,7 +142,7 @@ def _graph(picture: Picture, plan: Plan) -> graphviz.Digraph:
     for box in picture.boxes:
         across, up = _size(box)
         graphs[box.frame].node(box.id, width=f"{across / 72:.3f}", height=f"{up / 72:.3f}")
-    for path in sorted(frames, key=len, reverse=True):  # the inner ones into theirs first
+    for path in sorted(frames, key=len, reverse=True):  # inner frames first
         graphs[path[:-1]].subgraph(graphs[path])
     label = "headlabel" if plan.labels == "heads" else "label"
     for i, arrow in enumerate(picture.arrows):
@@ -167,11 +167,11 @@ def _size(box: Box) -> tuple[float, float]:
     return round(across), LINE * len(formulas) + VALUE + BAND + 12
 
 
-# The SVG that Graphviz makes.
+# Reading the SVG of Graphviz.
 
 
 def _groups(svg: str) -> list[tuple[str, str, Any]]:
-    """Return the size of the picture and how far it is shifted; then each group with its kind and title."""
+    """Return the size of the picture and its shift, and then each group with its kind and title."""
     try:
         root = ET.fromstring(svg)
     except ET.ParseError:

@@ -1,6 +1,6 @@
 """The rows of a graph as JavaScript: their functions, which `javascript` writes, and their rules.
 
-A rule is run over a recorder that writes each operation as JavaScript. Nothing about derivatives stands here.
+A rule is applied to a recorder that writes each operation as JavaScript. This module has no rule of its own.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from ..value import Value
 
 __all__ = ["JavaScript", "Rows", "Unwritten"]
 
-ALIKE = frozenset("add sub mul div neg".split())  # rows whose text is JavaScript, too
-MAX_LENGTH = 20_000  # characters of a row as JavaScript; a function of one's own may grow without end
+ALIKE = frozenset("add sub mul div neg".split())  # the text of these rows is also JavaScript
+MAX_LENGTH = 20_000  # characters of a row as JavaScript; a user's function may be very long
 
 
 class Unwritten(Exception):
-    """A row that JavaScript cannot have; the message is for the reader of the page."""
+    """A row cannot be written in JavaScript. The message is for the reader of the page."""
 
 
 class JavaScript(Recorder):
-    """A recorder that writes what is done with it as a JavaScript expression."""
+    """A recorder that writes the operations on it as a JavaScript expression."""
 
     __slots__ = ("rows", "text")
 
     first_order = True
-    guards: ClassVar[bool] = True  # whether a point that a rule excepts is written
+    guards: ClassVar[bool] = True  # whether to write the exception of a rule at a point
 
     def __init__(self, rows: Rows, text: str) -> None:
         self.rows = rows
@@ -44,7 +44,7 @@ class JavaScript(Recorder):
             raise Unwritten(f"{op} is too long as JavaScript")
         return type(self)(self.rows, text)
 
-    # A function that branches on the number cannot be written down; without these it would take one branch.
+    # A function that branches on the number cannot be written. Without these methods, it would take one branch.
     def __bool__(self) -> NoReturn:
         raise Unwritten("a branch")
 
@@ -55,26 +55,26 @@ class JavaScript(Recorder):
 
 
 class _Formula(JavaScript):
-    """A recorder that writes a rule as its formula, without the points that the table excepts."""
+    """A recorder that writes a rule as its formula, without exceptions at points."""
 
     __slots__ = ()
     guards = False
 
 
 def _text(x: JavaScript | SupportsFloat) -> str:
-    """Write an operand, or what a rule gave, as JavaScript."""
+    """Write an operand or the result of a rule as JavaScript."""
     return x.text if isinstance(x, JavaScript) else literal(float(x))
 
 
 class Rows:
-    """The rows of a page: the functions that they take, and one entry for each way a row is used."""
+    """The rows of a page: the functions that they call, and one entry for each use of a row."""
 
     def __init__(self) -> None:
         self.script = Script()
         self.entries: dict[str, int] = {}
 
     def place(self, node: Value) -> int:
-        """Return the place of a node's row, its constants written in: a rule may depend on which they are."""
+        """Return the place of a node's row with its constants, because a rule may depend on these."""
         assert node.op is not None
         op = node.op.row
         operands = [JavaScript(self, f"x{i}") if isinstance(x, Value) else x for i, x in enumerate(node.operands)]
@@ -88,13 +88,13 @@ class Rows:
         return self.entries.setdefault(f"{{{entry}}}", len(self.entries))
 
     def _slopes(self, op: Op, operands: Sequence[JavaScript | float], kind: type[JavaScript]) -> list[str]:
-        """Write the rules of the operands that are no constants."""
+        """Write the rules of the operands that are not constants."""
         written = [kind(self, x.text) if isinstance(x, JavaScript) else x for x in operands]
         rules = zip(op.formulas, operands, strict=True)
         return [self.recorded(op, rule, [*written, kind(self, "z")]) for rule, x in rules if isinstance(x, JavaScript)]
 
     def applied(self, op: Op, parts: list[str]) -> str:
-        """Write a row applied to operands: as its own text where that is arithmetic, else as a call."""
+        """Write a row applied to operands: as its text if that is arithmetic, else as a call."""
         if OPS.get(op.name) is op.row and op.name in ALIKE:
             return f"({op.text.filled(dict(zip(op.parameters, parts, strict=True)))})"
         if op.composed is not None:
@@ -105,15 +105,15 @@ class Rows:
             raise Unwritten(f"{op} has no function in JavaScript: {error}") from error
 
     def recorded(self, op: Op, function: Callable[..., Any], operands: Sequence[JavaScript | float]) -> str:
-        """Write the result of a function of the operands: of a rule, or of a row made of others."""
+        """Write the result of a function of the operands. It is a rule, or a row that is composed of others."""
         try:
             try:
                 return _text(function(*operands))
-            except (ArithmeticError, ValueError):  # a constant at a pole: JavaScript knows the limit
+            except (ArithmeticError, ValueError):  # a constant is at a pole; JavaScript computes the limit
                 return _text(function(*(JavaScript(self, _text(x)) for x in operands)))
         except Unwritten:
             raise
-        except Exception as error:  # whatever a function says that was given no number
+        except Exception as error:  # a function may raise any error for an argument that is not a number
             raise Unwritten(f"{op} has no function in JavaScript") from error
 
     def written(self) -> str:

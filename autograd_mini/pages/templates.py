@@ -1,9 +1,9 @@
-"""Typeset text with holes: a derivation whose numbers a page fills in.
+"""Typeset text with holes: derivations into which a page fills the numbers.
 
 A hole stands for a number or a name that the page knows: the value of a node, the derivative of the output with
-respect to it, a local derivative. `Holes` is the notation of pictures with such holes, and `HoleWriter` writes the
-lines of `explain` in it. A template is a list of HTML texts and of holes `[what, which, level]`; a text that is looser
-than the level is put in brackets. The module must not know how a page looks.
+respect to it, or a local derivative. `Holes` is the notation of pictures with such holes, and `HoleWriter` writes the
+lines of `explain` in this notation. A template is a list of HTML texts and holes `[what, which, level]`. If a text is
+looser than the level, it gets brackets. The module must not know the look of a page.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from ..value import Value
 __all__ = ["HoleWriter", "Holes", "Template", "markup", "markup_of"]
 
 Template = list[str | list[str | int]]  # texts, and holes as [what, which, level]
-Place = Value | tuple[Value, int]  # a node, or an edge as its user and the place of the operand
-MARK = "\ue100"  # before and after a hole; `printable` keeps it out of labels
+Place = Value | tuple[Value, int]  # a node, or an edge, which is its user and the place of the operand
+MARK = "\ue100"  # the mark before and after a hole; `printable` removes it from labels
 TAGS = {ITALIC: "i", SUB: "sub", SUP: "sup"}
 
 
@@ -43,11 +43,11 @@ class Holes(Typeset):
 
     @classmethod
     def hole(cls, what: str, which: int | str) -> Holes:
-        """Return a hole: a kind of number or name, and the place of a node or an edge, or a name that stands for it."""
+        """Return a hole: a kind of number or name, and the place of a node or an edge, or a name in its place."""
         return cls(f"{MARK}{what} {which} 0{MARK}", what=f"{what} {which}")
 
     def bracketed(self, at_least: Level) -> str:
-        """Return the string; a hole says how tightly its text must hold together."""
+        """Return the string. A hole gets the level that its text needs without brackets."""
         return f"{MARK}{self.what} {int(at_least)}{MARK}" if self.what else super().bracketed(at_least)
 
     @property
@@ -66,7 +66,7 @@ class Holes(Typeset):
 
 @dataclass(eq=False)
 class HoleWriter(Writer[Holes]):
-    """Write derivations with a hole for each number; `places` says which node and which edge it belongs to."""
+    """Write derivations with a hole for each number. `places` has the places of nodes and edges."""
 
     places: Mapping[Place, int]
 
@@ -95,7 +95,7 @@ class HoleWriter(Writer[Holes]):
 
 
 def markup(string: str, open_tags: list[str] | None = None) -> str:
-    """Write the string of a typeset text as HTML; `open_tags` are those of the text before it, and are brought up.
+    """Write the string of a typeset text as HTML. `open_tags` has the open tags before it, and is updated.
 
     >>> markup(Typeset.name("W_{11}^[2]").string)
     '<i>W</i><sub>11</sub><sup>[2]</sup>'

@@ -1,8 +1,8 @@
-r"""A page that trains a net: gradient descent in the browser, with the numbers that `nn.fit` has.
+r"""A page that trains a net: gradient descent in the browser, with the numbers of `nn.fit`.
 
-`equations` writes the loss of an example and its gradient as JavaScript, and `neurons` places the net. How the page
-behaves stands in the files that are not Python: `trainer.js` has the numbers, `training.js` the state and the controls,
-and the other scripts what they paint.
+`equations` writes the loss of an example and its gradient as JavaScript, and `neurons` places the net. The JavaScript
+files define the behaviour of the page: `trainer.js` has the numbers, `training.js` the state and the controls, and the
+other scripts paint.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SCRIPTS = (
     "board",
     "table",
 )
-MAX_NUMBERS = 200_000  # in X and y
+MAX_NUMBERS = 200_000  # numbers in X and y
 HEIGHT = 900  # pixels of the frame in a notebook
 
 
@@ -58,28 +58,28 @@ def training_page(
 ) -> Explorer:
     """Make a page that trains a net in the browser, one step of gradient descent after the other.
 
-    The arguments are those of `nn.fit`, and so are the numbers, but for rounding. The net itself stays as it is.
+    The arguments are those of `nn.fit`. The numbers are the same, too, except for rounding. The net does not change.
 
     Args:
-        net: a module, whose parameters at this moment are the start.
+        net: a module. The training starts at its present parameters.
         X: the inputs, an example in each row: m by n_x.
         y: the m targets.
         loss: a name or a function of an output and its target.
-        optimizer: an `nn.SGD` without momentum, that holds the parameters of the net; None is `nn.SGD(net, lr=0.1)`.
+        optimizer: an `nn.SGD` without momentum that holds the parameters of the net. None is `nn.SGD(net, lr=0.1)`.
             The page starts with its learning rate.
-        precision: significant digits of numbers.
+        precision: the significant digits of numbers.
 
     Raises:
-        TypeError: `net` is not a module, or an argument has another type than it should.
-        ValueError: of the data or the arguments; also where a page cannot compute the same as the net: the net
-            branches on its numbers, is random, has an op without JavaScript, or is too large.
+        TypeError: `net` is not a module, or an argument has the wrong type.
+        ValueError: the data or an argument is wrong. Or the page cannot compute the net, because it branches on its
+            numbers, is random, has an op without JavaScript, or is too large.
 
     >>> from autograd_mini import nn
     >>> X, y = nn.datasets.blobs(20, rng=0)
     >>> training_page(nn.two_layer_net(2, 2, rng=1), X, y, optimizer=nn.SGD(nn.two_layer_net(2, 2), lr=0.5))
     Traceback (most recent call last):
         ...
-    ValueError: explore: the optimizer must hold the parameters of this net: was the net made again after it?
+    ValueError: explore: the optimizer must hold the parameters of this net: make the optimizer after the net
     >>> training_page(nn.two_layer_net(2, 2, rng=1), X, y)
     <Explorer of net: save('net.html')>
     """
@@ -88,7 +88,7 @@ def training_page(
     if precision not in range(1, 18):
         raise ValueError(f"explore: precision must be a whole number from 1 to 17, not {precision!r}")
     if not is_recording():
-        raise RuntimeError("explore: inside no_grad() there is no gradient to follow")
+        raise RuntimeError("explore: there is no gradient inside no_grad(); call explore outside of it")
     inputs, targets = pairs_of(X, y)
     compare = loss_named(loss)
     parameters = net.parameters()
@@ -135,7 +135,7 @@ def _require_finite(names: list[str], parameters: list[Value]) -> None:
 
 
 def _require_few(inputs: list[list[float]], targets: list[Any]) -> None:
-    """Require targets of one length, and no more numbers than fit a page."""
+    """Raise an error for targets of different lengths, and for more numbers than fit a page."""
     widths = {len(t) if isinstance(t, list) else 0 for t in targets}
     if len(widths) > 1:
         raise ValueError("y: targets of different lengths")
@@ -167,7 +167,7 @@ def _descent(net: Module, parameters: list[Value], optimizer: Optimizer | None) 
         raise ValueError("explore: the learning rate is set in the page: give the optimizer a number as lr")
     if {*optimizer.parameters} != {*parameters}:
         raise ValueError(
-            "explore: the optimizer must hold the parameters of this net: was the net made again after it?"
+            "explore: the optimizer must hold the parameters of this net: make the optimizer after the net"
         )
     return optimizer.rate(), optimizer.weight_decay
 
@@ -177,7 +177,7 @@ def _shortened(text: str) -> str:
 
 
 def _names(net: Module) -> list[str]:
-    """Return the names of the parameters, in order: their labels, or where these are no names their paths."""
+    """Return the names of the parameters, in order: their labels, or their paths if labels are missing or equal."""
     paths: dict[Value, str] = {}
     for path, x in net.named_parameters():
         paths.setdefault(x, path)
@@ -191,10 +191,10 @@ def _name(label: str) -> str:
 
 
 def _classes(loss: str, outputs: int, targets: list[Any]) -> dict[str, Any] | None:
-    """Return how the page tells classes, as `nn.accuracy` does; None where the targets are no classes.
+    """Return the page's rule for classes, which is that of `nn.accuracy`. None means that targets are not classes.
 
-    Of several outputs the largest counts, and a target is a class or a share of each; one output is compared with a
-    threshold, and the classes are then the two sides of it.
+    If there are several outputs, the largest gives the class, and a target is a class or a probability for each. A
+    single output is compared with a threshold, and the classes are its two sides.
     """
     if outputs > 1:
         of: list[int] = []

@@ -1,4 +1,4 @@
-"""The sentences of the pages, in one place; a page fills in what stands in braces."""
+"""The sentences of the pages. A page fills in the parts in braces."""
 
 from __future__ import annotations
 

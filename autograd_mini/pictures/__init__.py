@@ -1,1 +1,1 @@
-"""Graphs as pictures: a model of boxes, arrows and frames, pure functions that make it, and writers that print it."""
+"""Pictures of graphs: a model of boxes, arrows and frames, functions that make it, and writers of file formats."""

@@ -1,6 +1,6 @@
-"""Where the boxes and wires of a net stand, in columns with straight lines: no search, and so no waiting.
+"""The places of the boxes and wires of a net: columns and straight lines, computed without a search.
 
-This module computes coordinates, in points. Of the text of a box it uses only the width and the number of lines.
+This module computes coordinates in points. It uses only the width and the number of lines of a box's text.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["Board", "Place", "board_of"]
 
 LETTER = 7.6  # points of a letter of 15 points
 GAP, NARROW_GAP, BETWEEN = 120.0, 46.0, 16.0  # between columns with and without wires, and between boxes
-MAX_NUMBERED = 20  # wires between two columns, up to which each has its number
+MAX_NUMBERED = 20  # with more wires between two columns, wires have no numbers
 
 
 class Place(NamedTuple):
@@ -28,7 +28,7 @@ class Place(NamedTuple):
 
 
 class Board(NamedTuple):
-    """The places of boxes, the captions above columns, and of each arrow its ends and the place of its number."""
+    """The places of boxes, the captions of columns, and the ends and the place of the number of each arrow."""
 
     places: dict[str, Place]
     captions: list[tuple[str, float, float]]
@@ -48,7 +48,7 @@ def board_of(picture: Picture) -> Board:
     left, top = 0.0, max(heights)
     for k, (title, names) in enumerate(picture.columns):
         left += (GAP if k in wired else NARROW_GAP) if k else 0.0
-        # A short column is spread over half of the room that it has.
+        # A short column spreads over half of the free height.
         gap = BETWEEN + (top - heights[k]) / (2 * len(names))
         y = (top + heights[k] + (gap - BETWEEN) * (len(names) - 1)) / 2
         for name in names:

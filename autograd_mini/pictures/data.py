@@ -12,7 +12,7 @@ __all__ = ["as_json"]
 
 
 def as_json(picture: Picture) -> str:
-    """Write the nodes and edges of a picture as JSON; inf and nan, which JSON has no sign for, are strings."""
+    """Write the nodes and edges of a picture as JSON. JSON has no inf and nan, so they are strings."""
     nodes = [
         {
             "id": box.id,

@@ -1,4 +1,4 @@
-"""A picture for Graphviz: as the `graphviz.Digraph` of the packages' users.
+"""A picture as a `graphviz.Digraph`, which users may change.
 
 This module decides the colours, type and shapes of boxes, arrows and frames. A number is a value, a local derivative or
 a derivative of the output. Each of the three has its own colour, form and place.
@@ -40,7 +40,7 @@ def digraph(picture: Picture, theme: Theme, plan: Plan | None = None) -> graphvi
 
 
 def pill_names(picture: Picture) -> dict[Arrow, str]:
-    """Name the box that an arrow's label is."""
+    """Return the name of the box that holds the label of an arrow."""
     return {arrow: f"{arrow.source}_in_{arrow.target}_{i}" for i, arrow in enumerate(picture.arrows)}
 
 
@@ -76,7 +76,7 @@ class _Writer:
             self._arrow(arrow, by_id[arrow.source])
 
     def _board(self) -> None:
-        """Write a net whose places are known."""
+        """Write a net with given places."""
         theme, board = self.theme, board_of(self.picture)
         self.graph.graph_attr.update(outputorder="edgesfirst")
         largest = max((abs(a.weight or 0.0) for a in self.picture.arrows if a.role == "wire"), default=0.0) or 1.0
@@ -129,7 +129,7 @@ class _Writer:
             graphs[box.frame].node(box.id, self._box(box), tooltip=_tip(box.sentence))
         for path, frame in frames.items():
             self._column(graphs[path], frame)
-        for path in sorted(frames, key=len, reverse=True):  # the inner ones into theirs first
+        for path in sorted(frames, key=len, reverse=True):  # inner frames first
             graphs[path[:-1]].subgraph(graphs[path])
 
     def _column(self, graph: graphviz.Digraph, frame: Frame) -> None:
@@ -266,14 +266,14 @@ def _pill(theme: Theme) -> dict[str, str]:
 
 
 def _signed(weight: float) -> str:
-    """Write a weight with its sign and two decimals, one that is smaller with two digits."""
+    """Write a weight with its sign and two decimals, or a smaller one with two significant digits."""
     if 0.005 <= abs(weight) < 1e4:
         return f"{weight:+.2f}".replace("-", "−")
     return ("+" if weight >= 0.0 else "") + html.escape(plain(Typeset.number(weight, 2).runs))
 
 
 def _line(a: tuple[float, float], b: tuple[float, float]) -> str:
-    """Write a straight line as the curve that Graphviz reads."""
+    """Write a straight line as a curve in Graphviz's notation."""
     return " ".join(f"{a[0] + (b[0] - a[0]) * t:.1f},{a[1] + (b[1] - a[1]) * t:.1f}" for t in (0, 1 / 3, 2 / 3, 1))
 
 
@@ -284,13 +284,13 @@ def _parted(runs: Sequence[Run]) -> tuple[Sequence[Run], Sequence[Run]]:
 
 
 def _on(theme: Theme, color: str) -> str:
-    """Return a wire's colour as that of its number, which stands on a light ground where the page has none."""
+    """Return the colour of a wire's number. If the page has no background, the number gets a light one."""
     light = THEMES["light"]
     return {theme.positive: light.positive, theme.negative: light.negative}[color] if theme is THEMES["any"] else color
 
 
 def _font(text: str, size: float, color: str, face: str = SERIF) -> str:
-    named = f'FACE="{face}" ' if face != SERIF else ""  # which all boxes have
+    named = f'FACE="{face}" ' if face != SERIF else ""  # all boxes have these
     return f'<FONT {named}POINT-SIZE="{size:g}" COLOR="{color}">{text}</FONT>'
 
 
@@ -306,7 +306,7 @@ def _row_of(cells: Iterable[str]) -> str:
 
 
 def _html(runs: Iterable[Run], size: float) -> str:
-    """Write typeset text as Graphviz's HTML, in which backslashes are escapes too."""
+    """Write typeset text as Graphviz's HTML, where a backslash must be escaped, too."""
     parts = []
     for run in runs:
         text = html.escape(run.text.replace("\\", "\\\\"))
@@ -318,5 +318,5 @@ def _html(runs: Iterable[Run], size: float) -> str:
 
 
 def _tip(text: str) -> str:
-    """Write a text as a tooltip, in which Graphviz would expand its escapes, twice, and entities."""
+    """Write a text as a tooltip. Escape backslashes and entities, which Graphviz would expand."""
     return text.replace("\\", "\\" * 4).replace("&", "&amp;")

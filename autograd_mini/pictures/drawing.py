@@ -1,4 +1,4 @@
-"""A picture that shows and saves itself.
+"""A picture with methods to show and save it.
 
 This module defines `draw` and `Drawing`. `draw` checks its arguments and builds the picture as data. `Drawing` calls
 the writer of each format. The writers decide the look of a box.
@@ -47,7 +47,7 @@ OF_AN_INSTANCE = {"body", "edge_attr", "graph_attr", "node_attr"}
 class Drawing:
     """A picture: `render` writes it to a file, `image` returns its bytes, and Jupyter shows it.
 
-    `picture` is the picture as data, and `graphviz` the `graphviz.Digraph` that is drawn, which may be changed.
+    `picture` is the picture as data. `graphviz` is the `graphviz.Digraph` that is drawn, and you may change it.
     """
 
     def __init__(self, picture: Picture, theme: str = "any", plan: Plan | None = None) -> None:
@@ -70,7 +70,7 @@ class Drawing:
 
     @cached_property
     def graphviz(self) -> graphviz.Digraph:
-        """Return the `graphviz.Digraph`; a change to it shows in the formats that Graphviz draws, and in dot."""
+        """Return the `graphviz.Digraph`. A change to it shows in the formats that Graphviz draws, and in dot."""
         return digraph(self.picture, THEMES.get(self.theme, THEMES["light"]), self._plan)
 
     @property
@@ -79,13 +79,13 @@ class Drawing:
         return str(self.graphviz.source)
 
     def render(self, filename: str | os.PathLike[str], format: str | None = None, view: bool = False) -> Path:
-        """Write the picture to a file, its format being the suffix: svg, png, pdf, dot, mmd, tex or json.
+        """Write the picture to a file. The suffix is the format: svg, png, pdf, dot, mmd, tex or json.
 
-        The file is replaced in one step: it is there as a whole or not at all.
+        The file is replaced in one step. If writing fails, the old file stays as it was.
 
         Raises:
-            ValueError: the format is another.
-            ImportError: svg, png and pdf need a `dot` program or pygraphviz, and there is none.
+            ValueError: the suffix is not one of these.
+            ImportError: the format is svg, png or pdf, and there is no `dot` program and no pygraphviz.
         """
         path = Path(filename)
         write_whole(path, self.image(format or path.suffix.removeprefix(".")))
@@ -106,7 +106,7 @@ class Drawing:
         return self.svg().encode() if format == "svg" else self._drawn(format)
 
     def _drawn(self, format: str) -> bytes:
-        """Return a file that Graphviz makes; the layout is kept for the next one."""
+        """Return a file that Graphviz draws. Keep the layout for the next file."""
         source = self.source
         if self._laid_out is None or self._laid_out[0] != source:
             self._laid_out = source, laid_out(source, placed=bool(self.picture.columns))
@@ -116,11 +116,11 @@ class Drawing:
         """Return the picture as SVG text, with a title and a description for screen readers.
 
         Args:
-            max_width: in points; a wider picture says that it is this wide, and scales.
+            max_width: the largest width in points. A wider picture is scaled to it.
         """
         text = _shifted(self._drawn("svg").decode())
         head = re.search(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"', text)
-        if head is None:  # of a renderer of one's own
+        if head is None:  # from the user's renderer
             return text
         width, height = float(head[1]), float(head[2])
         if max_width is not None and width > max_width:
@@ -162,7 +162,7 @@ class Drawing:
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None, **_: object
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Offer svg, and png for the notebooks that are not trusted with svg, and plain text."""
+        """Return the picture as svg, as png for notebooks that do not show svg, and as text."""
         bundle: dict[str, Any] = {
             "image/svg+xml": self.svg(max_width=CELL_WIDTH),
             "text/plain": f"{self.title}\n{self.description}",
@@ -170,7 +170,7 @@ class Drawing:
         try:
             png = self.image("png")
             width, height = struct.unpack(">II", png[16:24])
-        except (ValueError, struct.error):  # a renderer of one's own that makes none
+        except (ValueError, struct.error):  # the user's renderer does not make this format
             return bundle, {}
         scale = min(96 / DOTS_PER_INCH, CELL_WIDTH * 4 / 3 / width)
         bundle["image/png"] = png
@@ -178,7 +178,7 @@ class Drawing:
 
 
 def _shifted(svg: str) -> str:
-    """Place sub- and superscripts with what all viewers know: dy, at the size that they were measured in."""
+    """Place sub- and superscripts by dy, which all viewers know, with the font size of Graphviz's measurement."""
 
     def placed(match: re.Match[str]) -> str:
         dy = "0.26em" if match[1] == "sub" else "-0.52em"
@@ -188,7 +188,7 @@ def _shifted(svg: str) -> str:
 
 
 def _both_themes() -> str:
-    """Return a style that recolours a light picture where the reader's page is dark."""
+    """Return a style that changes the colours of a light picture on a dark page."""
     light, dark = THEMES["light"], THEMES["dark"]
     flat = [
         (a, b)
@@ -218,30 +218,30 @@ def draw(
 ) -> Drawing:
     r"""Draw the graph of a Value: formula, value and derivative of the output in a box, local derivatives on arrows.
 
-    An unnamed result is part of the one formula that uses it, where that stays short. Derivatives are of this output,
-    and `?` until `backward()` has reached it. Arrows stand in the order of the operands. Layers and neurons, known by
-    labels such as `a_1^[2](3)`, are framed. Beside weights, leaves called x or y are data, with dashed lines. What
-    Python's `if` decided is not drawn. A note stands below a graph of which a number was assigned after it was
-    computed, such as a parameter after a training step; `forward()` computes it again.
+    An unnamed result becomes part of the only formula that uses it, if this formula stays short. The derivatives are
+    those of this output, and `?` before `backward()`. Arrows follow the order of the operands. Layers and neurons,
+    known by labels such as `a_1^[2](3)`, get frames. If the graph has weights, leaves called x or y are data, with
+    dashed lines. The decisions of Python's `if` are not drawn. If a number was assigned after the graph was computed,
+    such as a parameter in a training step, a note below the picture says so; `forward()` computes the graph again.
 
     Args:
-        fold: True draws a neuron as one box, layers as columns, and what has no label as part of what it is computed
-            for. False draws also the products and sums inside a `dot`. None
-            folds a net of more than `max_nodes` nodes.
-        formulas: False draws each node as a box of its own, with the sign of its operation.
-        slopes: what stands on an arrow: "both", $\partial u / \partial b = c = 2$, "symbol", "number", or "none";
-            by itself both for up to 20 boxes.
-        direction: "both" draws the backward pass too, as arrows from right to left.
-        legend: explain the colours below.
-        precision: significant digits of numbers.
-        max_nodes: past this the picture keeps what is nearest to the output and says how much it
-            left out; None draws all.
+        fold: True draws a neuron as one box and layers as columns, and unlabelled nodes become part of the box that
+            uses them. False draws also the products and sums inside a `dot`. None folds a net of more than
+            `max_nodes` nodes.
+        formulas: False draws each node as a separate box, with the sign of its operation.
+        slopes: the text on an arrow: "both", $\partial u / \partial b = c = 2$, "symbol", "number", or "none".
+            None is "both" for up to 20 boxes.
+        direction: "both" draws the backward pass, too, as arrows from right to left.
+        legend: explain the colours below the picture.
+        precision: the significant digits of numbers.
+        max_nodes: the largest number of nodes. A larger picture keeps the nodes nearest to the output, and says how
+            many it leaves out. None draws all.
         rankdir: `"LR"`, left to right, or another of Graphviz's directions.
-        wires: between the neurons of a folded net: their weights, the derivatives through a neuron, or the derivatives
-            of the output in the weights; blue is positive, and thick is large.
-        example: which example of a folded net is drawn, from 1 on; by itself the first.
-        mark: a node, or several, by itself or by its label, with a thick violet line.
-        theme: "any" for a page of any colour, "light", "dark", "grey", or in an svg "auto", the reader's.
+        wires: the numbers of the wires between the neurons of a folded net: the weights, the derivatives through a
+            neuron, or the derivatives of the output with respect to the weights. Blue is positive, and thick is large.
+        example: the example of a folded net to draw, counted from 1. None is the first.
+        mark: nodes or labels of nodes that get a thick violet line.
+        theme: "any" for a page of any colour, "light", "dark", "grey", or "auto" for an svg in the reader's theme.
 
     Raises:
         TypeError: `output` is not a Value.

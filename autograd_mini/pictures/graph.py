@@ -1,7 +1,7 @@
 r"""The picture of a graph of Values, as data.
 
 This module writes the text of boxes and arrows: formulas, values, derivatives of the output, and local derivatives in
-symbols and numbers. File formats and layout are the business of other modules.
+symbols and numbers. It must not know file formats and layout.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ Slopes = Literal["both", "symbol", "number", "none"]
 DIRECTIONS = ("LR", "RL", "TB", "BT")
 FORMULA_WIDTH = 26  # characters of a line of a formula, and of a local derivative in symbols
 MAX_NAME = 40  # characters of a name, and of a formula in two lines
-MAX_WITH_SYMBOLS = 20  # boxes, beyond which arrows have numbers alone
-NOISE = 4 * sys.float_info.epsilon  # of what was added: what rounding may leave of it
+MAX_WITH_SYMBOLS = 20  # with more boxes, arrows have only numbers
+NOISE = 4 * sys.float_info.epsilon  # rounding may leave this part of the terms of a sum
 
 
 def picture_of(
@@ -50,7 +50,7 @@ def picture_of(
     mark: Sequence[Value] = (),
     every: bool = False,
 ) -> Picture:
-    """Return the picture of the graph of a Value; the arguments are those of `draw`.
+    """Return the picture of the graph of a Value. The arguments are those of `draw`.
 
     Args:
         every: give each node a box, and each operand an arrow.
@@ -117,7 +117,7 @@ def _content(
     slopes: Slopes,
     wires: Wires | None,
 ) -> tuple[list[Box], list[Arrow]]:
-    """Return the boxes and the arrows of a picture, or of a net's with wires."""
+    """Return the boxes and the arrows of a picture. A folded net has wires as arrows."""
     boxes: list[Box] = []
     arrows: list[Arrow] = []
     for fold in folds:
@@ -149,8 +149,8 @@ def _content(
 
 
 def _nearest(folds: list[Fold], most: int) -> list[Fold]:
-    """Return the folds nearest to the output, which is the last, breadth first; in the graph's own order."""
-    by_node = {box.node: box for box in folds}  # without those of other examples
+    """Return the folds nearest to the last, the output, found breadth first. Keep the graph's order."""
+    by_node = {box.node: box for box in folds}  # without the folds of other examples
     nearest = {folds[-1].node}
     queue = deque([folds[-1]])
     while queue:
@@ -164,7 +164,7 @@ def _nearest(folds: list[Fold], most: int) -> list[Fold]:
 
 
 def _kinds(order: Sequence[Value], output: Value) -> dict[Value, Kind]:
-    """Return the kind of each node; beside weights, leaves called x or y are data, and so is a leaf without a name."""
+    """Return the kind of each node. If there are weights, leaves called x or y and leaves without a name are data."""
     leaves = [node for node in order if node.op is None]
     first = {node: node.label[:1] for node in leaves}
     learned = any(letter in ("w", "W", "θ") or node.label.startswith("theta") for node, letter in first.items())
@@ -185,7 +185,7 @@ class _Frames:
 
     def __init__(self) -> None:
         self.titles: dict[tuple[str, ...], str] = {}
-        self.columns: dict[tuple[str, ...], list[tuple[tuple[str, ...], str]]] = {}  # of a layer's folded neurons
+        self.columns: dict[tuple[str, ...], list[tuple[tuple[str, ...], str]]] = {}  # the folded neurons of a layer
 
     def place(self, box: Fold, name: str) -> tuple[str, ...]:
         """Return the path of the frames that a box stands in."""
@@ -246,7 +246,7 @@ class _Writer:
         return Typeset.write(node.op, operands)
 
     def take_in(self, folds: list[Fold]) -> list[Fold]:
-        """Make unnamed results part of the one formula that uses them, where that stays short."""
+        """Make each unnamed result part of the only formula that uses it, if this formula stays short."""
         uses = Counter(parent for node in self.order for parent in node.parents)
         into: dict[Value, Value] = {}
         for node in self.order:
@@ -259,7 +259,7 @@ class _Writer:
                     del self.taken[x]
                 else:
                     into[x] = node
-        named: set[Value] = set()  # and what is part of the formula of one that is
+        named: set[Value] = set()  # and the results inside its formula
         for node in reversed(self.order):
             if node.label or node is self.output or into.get(node) in named:
                 named.add(node)
@@ -314,7 +314,7 @@ class _Writer:
         )
 
     def _is_noise(self, node: Value) -> bool:
-        """Return whether a sum is what rounding left of its terms."""
+        """Return whether a sum is only the rounding error of its terms."""
         value = primal(node)
         if node.op not in (add, sub, excess) or not math.isfinite(value) or value.is_integer():
             return False
@@ -322,13 +322,13 @@ class _Writer:
         return abs(value) <= NOISE * largest
 
     def is_whole(self, box: Fold) -> bool:
-        """Return whether the formula of a box says all that is in it."""
+        """Return whether the formula of a box shows all its operations."""
         return len(box.members) == 1 or all(x in self.taken for x in box.members[:-1])
 
     def arrows(self, box: Fold, symbols: bool, formulas: bool) -> Iterator[tuple[Value, float, Typeset | None]]:
         """Yield the operands of a box: the parent, the local derivative, and its symbol if there is a short one.
 
-        Beside a formula there is one arrow from each parent, of x² too; else one for each operand.
+        A box with a formula has one arrow from each parent, even for x². Other boxes have one for each operand.
         """
         if self.every:
             for edge in edges_of(box.node):
@@ -350,7 +350,7 @@ class _Writer:
         return edge.weight if rule is None else rule
 
     def _through(self, box: Fold, parent: Value) -> Typeset | float:
-        """Write the local derivative through all that a formula took in."""
+        """Write the local derivative through all operations of a formula."""
         adjoints: dict[Value, Typeset | float] = {box.node: 1.0}
         users = (
             (user, ((edge.parent, self._rule(edge)) for edge in edges_of(user) if edge.passes))
@@ -424,7 +424,7 @@ def _plus(x: Typeset | float, y: Typeset | float) -> Typeset | float:
 
 
 def _if_short(rule: Typeset | float) -> Typeset | None:
-    """Return a local derivative in symbols, where it has some and they are few."""
+    """Return a local derivative in symbols if it has some and they are short."""
     return rule if isinstance(rule, Typeset) and width(rule.runs) <= FORMULA_WIDTH else None
 
 
@@ -443,7 +443,7 @@ def _sign(node: Value, precision: int) -> str:
 
 
 def _broken(runs: tuple[Run, ...]) -> list[tuple[Run, ...]]:
-    """Break a long formula before a + or −, best outside of brackets and near to its middle."""
+    """Break a long formula before a + or −, if possible outside of brackets and near its middle."""
     if width(runs) <= FORMULA_WIDTH:
         return [runs]
     places, depth, at = [], 0, 0.0

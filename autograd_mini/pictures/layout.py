@@ -1,4 +1,4 @@
-"""How to lay a picture out so that Graphviz takes no longer than a second.
+"""A plan for the layout of a picture, so that Graphviz takes no longer than a second.
 
 This module predicts the time that `dot` takes, and chooses a plan by it. `dot` spends most of its time placing boxes.
 That time grows with the square of the total length of the edges, counted in ranks. The length is large where many
@@ -18,13 +18,13 @@ __all__ = ["Plan", "plan_of", "positions_in_columns"]
 
 Labels = Literal["pills", "labels", "heads"]
 MAX_SECONDS = 1.0  # seconds that a layout may take, as predicted
-MAX_LABELLED = 20  # boxes, up to which an arrow's label is a box of its own
-COPIED_FROM = 3  # users of a leaf, from which on it may be copied
+MAX_LABELLED = 20  # with more boxes, an arrow's label is not a separate box
+COPIED_FROM = 3  # a leaf with at least this many users may be copied
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How labels stand, which edges (source, target) begin at a copy, and what Graphviz is told besides."""
+    """The kind of labels, the edges (source, target) that begin at a copy, and other settings of Graphviz."""
 
     labels: Labels
     copied: frozenset[tuple[str, str]] = frozenset()
@@ -45,7 +45,7 @@ LAST = {"nslimit": "0", "splines": "line", "mclimit": "0.1"}
 
 
 def plan_of(picture: Picture, copies: bool = True) -> Plan:
-    """Return the plan of a picture: the first, from the most beautiful on, that is quick enough.
+    """Return the plan of a picture. Try the most beautiful plan first, and take the first that is fast enough.
 
     >>> plan_of(Picture("nothing", (), ())).labels
     'pills'
@@ -84,7 +84,7 @@ def _neighbours(picture: Picture) -> tuple[dict[str, list[str]], dict[str, list[
 
 
 def _ranks(operands: dict[str, list[str]], users: dict[str, list[str]]) -> dict[str, int]:
-    """Return ranks much as `dot` finds them: right of the operands, and near to the users where that is shorter.
+    """Return ranks similar to those of `dot`: right of the operands, and near the users if edges get shorter.
 
     The boxes are in the order of computation.
     """
@@ -100,7 +100,7 @@ def _ranks(operands: dict[str, list[str]], users: dict[str, list[str]]) -> dict[
 
 
 def _seconds(boxes: int, edges: int, length: int, room: bool) -> float:
-    """Predict the seconds that `dot` takes; a label with room doubles the ranks."""
+    """Predict the seconds that `dot` takes. Labels that take room double the number of ranks."""
     if room:
         nodes = boxes - edges + 4 * length
         return (4 * nodes + 9 * max(0, nodes - 4 * boxes)) * nodes * 1e-8
@@ -109,7 +109,7 @@ def _seconds(boxes: int, edges: int, length: int, room: bool) -> float:
 
 
 def positions_in_columns(picture: Picture) -> dict[str, tuple[float, float]]:
-    """Return a place for each box where there is no Graphviz: its rank, and its number there from above.
+    """Return a place for each box without Graphviz: its rank, and its number in the rank from above.
 
     >>> positions_in_columns(Picture("nothing", (), ()))
     {}

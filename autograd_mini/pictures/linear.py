@@ -1,4 +1,4 @@
-"""The picture of a graph of which only the local derivatives are left, as data."""
+"""The picture of nodes and local derivatives without formulas, as data."""
 
 from __future__ import annotations
 

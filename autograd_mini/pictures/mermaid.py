@@ -82,5 +82,5 @@ def _text(runs: Iterable[Run], styled: bool = True) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Write each sign that means something to Mermaid or HTML by its number; a backslash stands off the next letter."""
+    """Write each special character of Mermaid or HTML by its number, and put a space after a backslash."""
     return "".join(f"#{ord(c)};" + "\u200b" * (c == "\\") if c in '"<>&#;`\\%{}$:' else c for c in text)

@@ -1,7 +1,7 @@
 """A picture as data: boxes with lines of typeset text, arrows with a label and a role, frames.
 
-This module owns what a picture consists of. It must not know graphs of Values, nor any file format: functions make a
-`Picture`, writers print it.
+This module owns the parts of a picture. It must not know graphs of Values or file formats: functions make a `Picture`,
+and writers write it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Line(NamedTuple):
 
 
 class Slope(NamedTuple):
-    r"""A local derivative: $\partial u / \partial b$, in symbols (none where it is a number), and the number."""
+    r"""A local derivative: $\partial u / \partial b$, its symbols (none if it is a plain number), and its number."""
 
     above: tuple[Run, ...]
     below: tuple[Run, ...]
@@ -35,7 +35,7 @@ class Slope(NamedTuple):
 
 @dataclass(frozen=True)
 class Box:
-    """A node, or several as one; `frame` is the path of the frames that it stands in, from outside."""
+    """A node, or several nodes as one box. `frame` is the path of the frames around it, the outer frame first."""
 
     id: str
     kind: Kind
@@ -51,10 +51,10 @@ class Box:
 
 @dataclass(frozen=True, eq=False)
 class Arrow:
-    """An edge from a box to the box that uses it; `back` is the product that flows back along it.
+    """An edge from a box to the box that uses it. `back` is the product that the backward pass sends along it.
 
-    A wire, between two neurons, shows `weight` by its sign and size: None where it is not known; `leaf` is the name of
-    the leaf that holds the weight.
+    A wire between two neurons shows the sign and size of `weight`, or nothing if it is None. `leaf` is the name of the
+    leaf that holds the weight.
     """
 
     source: str
@@ -69,7 +69,7 @@ class Arrow:
 
 
 class Frame(NamedTuple):
-    """A frame around boxes; those of `column` stand one below the other, in order."""
+    """A frame around boxes. The boxes of `column` stand one below the other, in order."""
 
     id: str
     title: str
@@ -78,7 +78,7 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class Picture:
-    """All that is drawn, the boxes in the order in which they are computed."""
+    """All parts of a picture. The boxes are in the order of computation."""
 
     title: str
     boxes: tuple[Box, ...]
@@ -88,7 +88,7 @@ class Picture:
     legend: bool = False
     rankdir: str = "LR"
     slopes: Literal["both", "symbol", "number", "none"] = "both"
-    backward: bool = False  # whether the backward pass has arrows of its own
+    backward: bool = False  # whether the backward pass has separate arrows
     columns: tuple[tuple[str, tuple[str, ...]], ...] = ()  # of a net, as on a board: a caption and the boxes
 
     @property

@@ -1,7 +1,7 @@
 r"""A folded net as on a board: inputs, layers and cost in columns, a wire for each weight.
 
-This module owns the text of a neuron's box and of a wire. The weight of a wire is found by the chain rule: it is the
-leaf that the derivative of a neuron's sum in an input is. It must not know coordinates.
+This module owns the text of a neuron's box and of a wire. The chain rule finds the weight of a wire: it is the leaf
+that equals the derivative of a neuron's sum with respect to an input. The module must not know coordinates.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ Wires = Literal["weights", "derivatives", "gradients"]
 
 
 def is_one_box_each(folds: list[Fold]) -> bool:
-    """Return whether these are a net's, with one box for each neuron of each example."""
+    """Return whether the folds are a net with one box for each neuron of each example."""
     places = [fold.place for fold in folds if fold.place]
     return bool(places) and len(set(places)) == len(places)
 
 
 def of_example(folds: list[Fold], example: int | None) -> tuple[list[Fold], str]:
-    """Return the folds of one example of a net's cost, and a note on which it is."""
+    """Return the folds of one example of a net's cost, and a note that names the example."""
     examples = sorted({x for x in map(_example, folds) if x}, key=lambda x: x.rjust(9))
     if not examples:
         if example is not None:
@@ -62,8 +62,8 @@ def _example(fold: Fold) -> str:
 def weights_and_biases(fold: Fold, kinds: Mapping[Value, Kind]) -> tuple[dict[Value, Value], list[Value]]:
     r"""Return the weight of each input of a neuron, and the biases, by the derivatives of its sum z.
 
-    The weight of x is the parameter that $\partial z / \partial x$ is; a bias is a parameter b with
-    $\partial z / \partial b = 1$. An input that enters in another way has no weight.
+    If $\partial z / \partial x$ is a parameter, it is the weight of x. A bias is a parameter b with
+    $\partial z / \partial b = 1$. Other inputs have no weight.
     """
     inside = set(fold.members)
     total = fold.node
@@ -87,7 +87,7 @@ def weights_and_biases(fold: Fold, kinds: Mapping[Value, Kind]) -> tuple[dict[Va
 
 
 def without_parameters(folds: list[Fold], kinds: Mapping[Value, Kind]) -> list[Fold]:
-    """Return the folds without the parameters that wires and neurons show anyway."""
+    """Return the folds without the parameters that wires and neurons show."""
     users: dict[Value, int] = {}
     shown: dict[Value, int] = {}
     for fold in folds:
@@ -101,12 +101,12 @@ def without_parameters(folds: list[Fold], kinds: Mapping[Value, Kind]) -> list[F
 
 
 def _rules(user: Value) -> Iterator[tuple[Value, object]]:
-    """Yield the parents of a node with what its rules give of the Values themselves: of a product the other factor."""
+    """Yield each parent of a node with the result of its rule on Values. For a product, this is the other factor."""
     with no_grad():
         for edge in edges_of(user):
             try:
                 yield edge.parent, edge.apply()
-            except (ArithmeticError, ValueError):  # at a pole, which no product has
+            except (ArithmeticError, ValueError):  # the rule has a pole, so the node is not a product
                 continue
 
 
@@ -119,7 +119,7 @@ def wire(
     output: Value,
     what: Wires,
 ) -> Arrow:
-    """Return the wire between two neurons; without a weight, or by choice, it shows the local derivative."""
+    """Return the wire between two neurons. Without a weight, or by choice, it shows the local derivative."""
     (start, parent), (end, user) = source, target
     of, into = (plain(Typeset.name(x.label or "?").runs) for x in (user, parent))
     number: float | None = derivative
@@ -142,7 +142,7 @@ def neuron(box: Box, biases: Sequence[Value], name: tuple[Run, ...], value: tupl
 
 
 def columns_of(folds: Sequence[Fold], ids: dict[Value, str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return the columns: what enters the net, its layers, and what is computed of them."""
+    """Return the columns: the inputs of the net, its layers, and the results after them."""
     layers = list(dict.fromkeys(fold.place.layer for fold in folds if fold.place))
     columns: list[tuple[str, list[tuple[object, str]]]] = [("data", [])]
     columns += [(f"layer {layer}", []) for layer in layers]

@@ -1,7 +1,7 @@
-"""Graphviz: from DOT text to the bytes of a picture.
+"""Rendering by Graphviz: from DOT text to the bytes of a picture.
 
-This module owns the way to a renderer: the system's `dot`, or where there is none the one inside the pygraphviz wheel,
-or a function of your own. It must not know what a picture shows.
+This module chooses the renderer: your own function, or the system's `dot`, or the one inside the pygraphviz wheel. It
+must not know the content of a picture.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from collections.abc import Callable, Iterator
 
 __all__ = ["DOTS_PER_INCH", "laid_out", "render", "render_with"]
 
-DOTS_PER_INCH = 192  # of a png: twice the screen's, shown at half its size
-MAX_WIDTH, MAX_PIXELS = 6000, 20e6  # pixels across a png, and in all of it; beyond them it has fewer dots per inch
+DOTS_PER_INCH = 192  # dots per inch of a png: twice those of the screen; it is shown at half its size
+MAX_WIDTH, MAX_PIXELS = 6000, 20e6  # largest width and number of pixels of a png; a larger one gets fewer dots per inch
 PATIENCE = 60  # seconds that a `dot` program may take; up to 1,000 nodes layouts are planned to take one
 
 _own: Callable[[str, str], bytes] | None = None
 
 
 def render_with(function: Callable[[str, str], bytes] | None) -> None:
-    """Make a function of DOT text and a format, such as "svg", the renderer of all pictures; None is Graphviz again.
+    """Use your own renderer for all pictures, or Graphviz again if it is None.
 
-    It returns the bytes of the file, and raises a ValueError for a format that it does not make: a notebook is then
-    not offered that one.
+    A renderer is a function of a DOT text and a format, such as "svg". It returns the bytes of the file. For a format
+    that it does not make, it raises a ValueError, and notebooks do not get this format.
 
     >>> render_with(lambda text, format: f"<svg>{len(text) > 0}</svg>".encode())
     >>> render("digraph {}", "svg")
@@ -50,14 +50,14 @@ def render(source: str, format: str) -> bytes:
 
 
 def laid_out(source: str, placed: bool = False) -> Callable[[str], bytes]:
-    """Lay a graph out once, unless its boxes have places, and return what makes a file of each format of it."""
+    """Lay a graph out once, unless its boxes have places, and return a function from a format to a file."""
 
     @functools.cache
     def done() -> str:
         return source if placed else _run(source, "dot", "dot").decode()
 
     def drawn(format: str) -> bytes:
-        if _own is not None:  # asked each time: `render_with` may have been called since
+        if _own is not None:  # looked up at each call, because `render_with` may change it
             return _own(source, format)
         return _run(_with_resolution(done(), format), format, "nop2")
 
@@ -68,7 +68,7 @@ def _with_resolution(source: str, format: str) -> str:
     if format != "png":
         return source
     dots = float(DOTS_PER_INCH)
-    if bounds := re.search(r'\bbb="0,0,([\d.]+),([\d.]+)"', source):  # in points, where it is laid out
+    if bounds := re.search(r'\bbb="0,0,([\d.]+),([\d.]+)"', source):  # in points, if it is laid out
         width, height = (max(float(x), 1.0) / 72 for x in bounds.groups())
         dots = min(dots, MAX_WIDTH / max(width, height), (MAX_PIXELS / (width * height)) ** 0.5)
     return re.sub(r"graph \[", f"graph [dpi={dots:.1f} ", source, count=1)
@@ -101,7 +101,7 @@ _stderr = threading.Lock()  # the descriptor is the process's
 
 @contextlib.contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """Keep fontconfig's warnings, written to file descriptor 2 by C code, out of the notebook."""
+    """Keep fontconfig's warnings out of the notebook. C code writes them to file descriptor 2."""
     with _stderr:
         sys.stderr.flush()
         saved = os.dup(2)

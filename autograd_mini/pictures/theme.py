@@ -1,4 +1,4 @@
-"""The colours of pictures, after their roles."""
+"""The colours of pictures by their roles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["THEMES", "Theme"]
 
 
 class Theme(NamedTuple):
-    """The colours of a picture; of a box fill and line."""
+    """The colours of a picture. A box has one for its fill and one for its line."""
 
     page: str
     ink: str
@@ -46,7 +46,7 @@ THEMES = {
         "#222223", "#767676", "#000000",
     ),
 }  # fmt: skip
-# On a page of any colour, as in a notebook: no page, opaque boxes, and lines that are seen on white and on black.
+# For a page of any colour, as in a notebook: no background, opaque boxes, and lines visible on white and on black.
 THEMES["any"] = THEMES["light"]._replace(
     page="transparent", muted="#6f7988", line="#6f7988", parameter=("#e6f0fc", "#2f74cf"), data=("#eceef1", "#7d8694"),
     result=("#fffefe", "#6f7988"), output=("#fff1ea", "#cc4a12"),

@@ -1,6 +1,6 @@
-"""A picture as TikZ, for papers and Beamer: a file that pdfLaTeX sets as it is, with the packages tikz and xcolor.
+"""A picture as TikZ, for papers and Beamer: a file for pdfLaTeX with the packages tikz and xcolor.
 
-A sign that pdfLaTeX's fonts do not have is written by its number, as U+4E2D.
+A character that pdfLaTeX's fonts do not have is written by its number, such as U+4E2D.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .typeset import Run, Typeset
 
 __all__ = ["tikz"]
 
-PER_CM = 40.0  # points of a board for a centimetre
-PER_INCH = 1.6  # centimetres of the picture for an inch of Graphviz's, whose type is larger
+PER_CM = 40.0  # points of a board in a centimetre
+PER_INCH = 1.6  # centimetres of the picture for an inch of Graphviz, whose letters are larger
 SIGNS = {
     "·": r"\cdot ", "−": "-", "≈": r"\approx ", "√": r"\surd ", "≥": r"\ge ", "≤": r"\le ", "…": r"\dots ",
     "∂": r"\partial ", "∞": r"\infty ", "∛": r"\sqrt[3]{}", "\u2009": r"\,", "\u2003": r"\quad ", " ": " ",
@@ -56,7 +56,7 @@ HEAD = r"""% {title}: needs only tikz and xcolor
 
 
 def tikz(picture: Picture) -> str:
-    """Write a picture as a LaTeX file; boxes stand where Graphviz puts them, and without it in columns."""
+    """Write a picture as a LaTeX file. Graphviz places the boxes. Without Graphviz, they stand in columns."""
     theme = THEMES["light"]
     colors = {"ink": theme.ink, "value": theme.value, "local": theme.local, "localfill": theme.local_fill}
     colors |= {
@@ -150,7 +150,7 @@ def _math(runs: Iterable[Run]) -> str:
 
 
 def _letters(text: str) -> str:
-    """Write italic letters: one as it is, a word as a word."""
+    """Write italic letters: one as a variable, several as a word."""
     if len(text) == 2 and text[1] in ACCENTS:
         return rf"\{ACCENTS[text[1]]}{{{_upright(text[0])}}}"
     if text in SIGNS:
@@ -177,7 +177,7 @@ def _upright(text: str, words: bool = True) -> str:
 
 
 def _foreign(sign: str) -> str:
-    """Write a character that is not ASCII: a Latin letter as text, all else by its number, which pdfLaTeX has."""
+    """Write a character that is not ASCII: a Latin letter as text, any other by its number."""
     whole = unicodedata.normalize("NFC", sign)
     if re.fullmatch("[\u00a1-\u017f€]", whole):
         return rf"\mbox{{{whole}}}"

@@ -1,8 +1,7 @@
-r"""Formulas as a person writes them: italic variables, real sub- and superscripts, a true minus.
+r"""Typeset formulas: italic variables, sub- and superscripts, a true minus sign.
 
-This module owns typeset text, a row of `Run`s. `Typeset` is a recorder like `Tex`: it reads the LaTeX column
-of a row, so that $\sigma(x)$, $\sqrt{x}$ and a formula of one's own look right without a table here. It must not
-know boxes or file formats.
+This module owns typeset text, a sequence of `Run`s. `Typeset` is a recorder like `Tex`. It reads the LaTeX column of a
+row, so it needs no table for $\sigma(x)$, $\sqrt{x}$ or your own operations. It must not know boxes or file formats.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ __all__ = ["Run", "Typeset", "plain", "width"]
 
 
 class Run(NamedTuple):
-    """A piece of text of one style; `shift` is "sub", "sup" or ""."""
+    """A piece of text in one style. `shift` is "sub", "sup" or ""."""
 
     text: str
     italic: bool = False
     shift: str = ""
 
 
-# Marks of style inside a string, of Unicode's private use: `printable` keeps them out of labels.
+# Marks of style inside a string, from Unicode's private use area. `printable` removes them from labels.
 ITALIC, UPRIGHT, SUB, SUP, BACK, OPEN, CLOSE, TIMES = map(chr, range(0xE010, 0xE018))
 SMALL_SPACE = "\u2009"
 
@@ -49,7 +48,7 @@ SYMBOLS |= GREEK
 
 
 class Typeset(Written):
-    """Notation as typeset text; `runs` are its pieces.
+    """Notation as typeset text. `runs` are its pieces.
 
     >>> a, b, c = map(Typeset.name, ("a", "b", "c"))
     >>> plain((3 * (a + b * c)).runs), plain(Typeset.derivative("J", "w_1").runs)
@@ -76,7 +75,7 @@ class Typeset(Written):
 
     @classmethod
     def write(cls, op: Op, operands: Sequence[Typeset]) -> Typeset:
-        """Write a row applied to operands, a number in front of what it multiplies."""
+        """Write a row applied to operands. In a product, a number comes first."""
         if op is mul and _is_number(operands[1]) and not _is_number(operands[0]):
             operands = operands[::-1]
         if op is mul and operands[0].string == "−1":
@@ -99,7 +98,7 @@ class Typeset(Written):
 
     @classmethod
     def _in_one_line(cls, op: Op, operands: Sequence[Typeset]) -> Typeset:
-        """Write a power of which the exponent has sub- or superscripts itself: e^(−x²) as exp(−x²)."""
+        """Write a power whose exponent has sub- or superscripts in one line: e^(−x²) as exp(−x²)."""
         template, level, least = op.text
         least = (least[0], Level.ATOM) if "**" in template else least
         parts = [x.bracketed(at) for x, at in zip(operands, least, strict=True)]
@@ -110,14 +109,14 @@ class Typeset(Written):
 
     @classmethod
     def of(cls, x: Any, precision: int = 4) -> Typeset:
-        """Write an operand or a rule: itself, or a number, π and its like by name."""
+        """Write an operand or the result of a rule: notation, or a number, with π and similar numbers by name."""
         if isinstance(x, Constant) and x not in NAMED:
             return super().of(x, precision)
         return x if isinstance(x, cls) else cls.constant(float(x), precision)
 
     @classmethod
     def named(cls, x: Constant) -> Notation | None:
-        """Return how a number with a name is written."""
+        """Return the notation of a number that has a name."""
         return x.text._replace(template=x.text.template.replace("-", "−"))
 
     @classmethod
@@ -128,7 +127,7 @@ class Typeset(Written):
 
     @classmethod
     def number(cls, x: float, precision: int) -> Typeset:
-        """Write a number: a true minus, and powers of ten in full."""
+        """Write a number with a true minus sign, and with a power of ten instead of e."""
         if math.isinf(x):
             return cls("∞") if x > 0 else cls("−∞", Level.SUM)
         mantissa, _, exponent = format_number(x, precision).replace("-", "−").partition("e")
@@ -137,7 +136,7 @@ class Typeset(Written):
 
     @classmethod
     def constant(cls, x: float, precision: int) -> Typeset:
-        """Write a plain number in a formula, π and its like by name."""
+        """Write a plain number in a formula, with π and similar numbers by name."""
         if x not in NAMED:
             return cls.number(x, precision)
         name = NAMED[x]
@@ -151,7 +150,7 @@ class Typeset(Written):
 
     @classmethod
     def derivative(cls, z: str, x: str, partial: bool = False) -> Typeset:
-        """Write the derivative of the node named z in the node named x, with d or with ∂."""
+        """Write the derivative of the node named z with respect to the node named x, with d or with ∂."""
         d = "∂" if partial else "d"
         return cls(f"{d}{cls.name(z).bracketed(Level.POWER)}/{d}{cls.name(x).bracketed(Level.POWER)}")
 
@@ -177,17 +176,17 @@ def _is_number(x: Typeset) -> bool:
     return x.op is None and (x.string.lstrip("−")[:1].isdigit() or x.string in NAMED.values())
 
 
-# Letters multiply by standing side by side, if they are single: bc, 3v, 3(a + b), w₁x₁.
+# A product of single letters has no sign: bc, 3v, 3(a + b), w₁x₁.
 SHIFTED = f"(?:[{SUB}{SUP}][^{BACK}]*{BACK})*"
 LETTER = f"(?<![√∛]){ITALIC}[^{BACK}][\u0302-\u0304′]?{BACK}"
-FUNCTION = f"{ITALIC}[fghFGσψΓ]{BACK}{SHIFTED}"  # a letter that would be called by a bracket after it
+FUNCTION = f"{ITALIC}[fghFGσψΓ]{BACK}{SHIFTED}"  # a letter before a bracket, which would look like a function
 SQUARED = re.compile(LETTER)
-PLAIN = rf"(?<![{SUP}{SUB}\d.,/√∛])[−]?(?:[\d.]+π?|π)"  # a number that is no part of √2 or π/2
+PLAIN = rf"(?<![{SUP}{SUB}\d.,/√∛])[−]?(?:[\d.]+π?|π)"  # a number that is not part of √2 or π/2
 SIDE_BY_SIDE = re.compile(rf"((?:{PLAIN}|{LETTER}{SHIFTED}|{CLOSE}){TIMES})(?={LETTER}|{OPEN}(?!−[\d.]+{CLOSE}))")
 
 
 def _multiplied(string: str) -> str:
-    """Put a dot, a thin space or nothing in the places of a product's signs."""
+    """Replace each sign of a product by a dot, a thin space or nothing."""
 
     def close(match: re.Match[str]) -> str:
         left = match[1][:-1]
@@ -242,7 +241,7 @@ FUNCTIONS = {
 
 @lru_cache(SIZES)
 def _notation(op: Op) -> Notation:
-    """Return a row's template and levels; a row whose LaTeX is not understood is written as its text."""
+    """Return a row's template and levels. If its LaTeX is not understood, use its text."""
     try:
         template, tight, loose = _Reader(op.tex.template).read()
     except (KeyError, StopIteration, IndexError):
@@ -253,7 +252,7 @@ def _notation(op: Op) -> Notation:
     template = re.sub("(?<=[⌊⌈]) | (?=[⌋⌉])", "", template)
     if template == "−<x>":  # −xy and −x/y need no brackets
         return Notation(template, op.text.level, (Level.QUOTIENT,))
-    written = op.text if r"\frac" in op.tex.template else op.tex  # in one line a fraction is a quotient
+    written = op.text if r"\frac" in op.tex.template else op.tex  # in one line, write a fraction with a slash
     levels = [
         Level.ATOM if name in tight else Level.COMPARISON if name in loose else least
         for name, least in zip(op.parameters, written.levels, strict=True)
@@ -263,12 +262,12 @@ def _notation(op: Op) -> Notation:
 
 
 class _Reader:
-    """A reader of the LaTeX that rows are written in; what it does not know raises a KeyError."""
+    """A reader of the LaTeX of rows. An unknown command raises a KeyError."""
 
     def __init__(self, text: str) -> None:
         self.tokens = list(TOKEN.finditer(text.replace(r"\left", "").replace(r"\right", "")))
         self.at = 0
-        self.under = 0  # how many roots, and how many sub- or superscripts, we are in
+        self.under = 0  # the number of roots and of sub- or superscripts around the place
         self.raised = 0
         self.tight: set[str] = set()  # operands under a root
         self.loose: set[str] = set()  # operands in a superscript
@@ -324,7 +323,7 @@ SUPS = str.maketrans("0123456789+-−=()in", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻�
 
 
 def plain(runs: Iterable[Run]) -> str:
-    """Write typeset text without styles, with Unicode's small digits where they are.
+    """Write typeset text without styles. Use Unicode's small digits if possible.
 
     >>> plain([Run("W", True), Run("11", shift="sub"), Run("[1]", shift="sup")])
     'W₁₁^[1]'
@@ -342,5 +341,5 @@ def plain(runs: Iterable[Run]) -> str:
 
 
 def width(runs: Iterable[Run]) -> float:
-    """Return about how many characters wide a text is."""
+    """Return the approximate width of a text in characters."""
     return sum(len(run.text) * (0.7 if run.shift else 1.0) for run in runs)

@@ -1,4 +1,4 @@
-"""The playground's Python: requests of the page in, what it shows out, both as JSON.
+"""The playground's Python: it answers requests of the page. Requests and answers are JSON.
 
 The page asks by name (`compute`, `show`, `copies`, `run`, `complete`). The answers are the package's own pictures,
 pages and texts; nothing is computed here.
@@ -25,7 +25,7 @@ from typing import Any
 
 import autograd_mini as ag
 from autograd_mini import Value, nn
-from autograd_mini.cli import Refused, compute as computed
+from autograd_mini.cli import Refused, compute as computed, values_of
 from autograd_mini.derivation import report
 from autograd_mini.pages.page import Explorer
 from autograd_mini.pictures.drawing import Drawing
@@ -224,10 +224,7 @@ def as_python() -> str:
     J.backward()
     print(ag.explain(J))
     """
-    values = ""
-    for word in words_of(state["numbers"]):
-        name, _, value = word.partition("=")
-        values += f", {name.strip()}={ag.expression(value.strip()).data!r}"
+    values = "".join(f", {name}={value!r}" for name, value in values_of(words_of(state["numbers"])).items())
     text = json.dumps(state["text"].strip(), ensure_ascii=False)
     lines = [
         "import autograd_mini as ag",
@@ -243,7 +240,7 @@ def as_python() -> str:
 
 
 class Printed(TextIOBase):
-    """What a cell prints, handed to the page at once."""
+    """The output stream of a cell. It hands each text to the page at once."""
 
     def __init__(self, hand_over: Callable[[str], Any]) -> None:
         self.hand_over = hand_over
