@@ -21,6 +21,7 @@ from .structure import Structure
 from .value import Value, topological_order
 
 if TYPE_CHECKING:
+    from .pages.page import Explorer
     from .pictures.drawing import Drawing
 
 __all__ = ["Elimination", "Step", "Work", "eliminate", "work"]
@@ -57,10 +58,11 @@ class Step:
 class Elimination:
     r"""The steps from a graph to its Jacobian, as `eliminate` returns them.
 
-    Print it, ask `text` for another number of digits, or `draw(k)` the graph that is left after k steps.
+    Print it, ask `text` for another number of digits, `draw(k)` the graph that is left after k steps, or `explore` it.
     """
 
     graph: LinearGraph
+    order: Order | None  # None for nodes that were named
     names: dict[Value, str]
     steps: tuple[Step, ...]
     jacobian: Any
@@ -155,6 +157,31 @@ class Elimination:
         )
         return Drawing(picture, theme)
 
+    def explore(self, *, quiz: bool = False, precision: int = 4) -> Explorer:
+        """Make a page that shows the steps: the graph shrinks until the Jacobian is left.
+
+        The page has all orders, with their counts, and an order of the reader's own: a click removes a node.
+
+        Args:
+            quiz: ask for the numbers of each step before they are shown.
+            precision: significant digits of numbers.
+
+        Raises:
+            ValueError: the graph has more than 60 nodes or 200 edges, or no output depends on an input; or `precision`
+                is not from 1 to 17.
+            ImportError: there is no `dot` program and no pygraphviz.
+
+        >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+        >>> J = a * b + b; J.label = "J"
+        >>> eliminate(J).explore()
+        <Elimination of J: save('J.html')>
+        """
+        from .pages.elimination import elimination_page
+
+        place = {node: v for v, node in enumerate(self.graph.nodes)}
+        chosen = [] if self.order else [place[step.node] for step in self.steps]
+        return elimination_page(self.graph, self.names, self.order or "own", chosen, precision, quiz)
+
 
 def eliminate(outputs: Any, inputs: Any = None, order: Order | Sequence[Value | str] = "markowitz") -> Elimination:
     r"""Return the steps that remove the nodes between inputs and outputs one by one, until the Jacobian is left.
@@ -197,7 +224,8 @@ def eliminate(outputs: Any, inputs: Any = None, order: Order | Sequence[Value | 
     graph = LinearGraph(nodes, leaves)
     names = _names(nodes, leaves)
     left = Accumulation(graph)
-    places = left.in_order(order) if isinstance(order, str) and order in ORDERS else _given(graph, names, order)
+    named = order if isinstance(order, str) and order in ORDERS else None
+    places = left.in_order(named) if named else _given(graph, names, order)
     steps, edges = [], graph.size
     for v in places:
         if left.multiplications + left.degree(v) > MOST:
@@ -209,7 +237,7 @@ def eliminate(outputs: Any, inputs: Any = None, order: Order | Sequence[Value | 
         left.remove(v)
         edges += sum(product.before is None for product in products) - before
         steps.append(Step(graph.nodes[v], products, edges))
-    return Elimination(graph, names, tuple(steps), _arranged(left.rows, out, into), left.rows)
+    return Elimination(graph, named, names, tuple(steps), _arranged(left.rows, out, into), left.rows)
 
 
 def _arranged(rows: list[dict[int, float]], out: Structure, into: Structure) -> Any:
@@ -278,7 +306,8 @@ def work(outputs: Any, inputs: Any = None) -> Work:
     "every path" multiplies along each path from an input to an output by itself, and adds the products. "forward",
     "reverse" and "markowitz" are the orders of `eliminate`: forward and reverse mode with vectors of derivatives that
     are as sparse as the graph makes them. A node that is an operand twice, as in x * x, has one edge, and a local
-    derivative of 1 counts as any other. For one output reverse mode needs at most one multiplication for each edge.
+    derivative of 1 counts as any other. The 1 that a mode starts with, as in dy/dy = 1, is multiplied with nothing. For
+    one output reverse mode needs at most one multiplication for each edge.
 
     Args:
         outputs: a Value or a structure of Values.

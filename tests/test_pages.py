@@ -449,7 +449,8 @@ def test_any_node_can_be_the_output(graphs: list[Dag]) -> None:
             scale = scale_of(below, expected)
             assert used == [node in expected for node in order]
             assert all(i == -1 or used[i] for i in visited)
-            assert many == sum(len(node.parents) for node in below)
+            leaves = [node for node in below if node.op is None]
+            assert many == (ag.work(output, leaves).counts["reverse"] or (None,))[0]
             for node, slope, sentence in zip(order, slopes, sentences, strict=True):
                 assert close(expected.get(node, 0.0), slope, scale)
                 stages = sentence.split(" = ")
@@ -501,7 +502,7 @@ def test_nothing_is_handed_on_along_an_edge_that_passes_no_derivative() -> None:
     assert slopes == list(derivatives_of(f, order).values())
     assert slopes[1] == 0.0
     assert tangents == [1.0, 3.0, 0.0, 6.0]
-    assert reverse == 2
+    assert reverse == 0
     assert forward == [1, 3]
     assert all(whole)
 
@@ -517,15 +518,34 @@ def test_which_leaves_reach_the_output_along_an_edge_that_passes_no_derivative()
     assert found[-1] == [True, False]  # of x, and of w
 
 
+COUNTS = """const {reverse, one, all, leaves} = engine.counts(engine.run({output, leaf}));
+  return [reverse, one, all, leaves];"""
+
+
 @needs_node
 def test_the_modes_are_compared_by_their_multiplications(J: Value) -> None:
-    body = """return engine.leaves.map(leaf => {
-      const {reverse, one, all, leaves} = engine.counts(engine.run({leaf}));
-      return [reverse, one, all, leaves];
-    })"""
-    assert run_page(ag.explore(J), body) == [[5, 2, 8, 3], [5, 3, 8, 3], [5, 3, 8, 3]]
-    inner = "const {reverse, all, leaves} = engine.counts(engine.run({output: 3})); return [reverse, all, leaves]"
-    assert run_page(ag.explore(J), inner) == [2, 2, 2]  # u = bc
+    body = f"return engine.leaves.map(leaf => {{const output = engine.last; {COUNTS}}})"
+    assert run_page(ag.explore(J), body) == [[4, 1, 5, 3], [4, 2, 5, 3], [4, 2, 5, 3]]
+    assert run_page(ag.explore(J), f"const output = 3, leaf = 1; {COUNTS}") == [0, 0, 0, 2]  # u = bc
+    assert run_page(ag.explore(fan_out()), f"const output = 3, leaf = 0; {COUNTS}") == [2, 1, 2, 2]
+
+
+@needs_node
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.too_slow])
+@given(dags(8))
+def test_the_multiplications_are_those_of_work(dag: Dag) -> None:
+    f = graph(dag)
+    order = ag.topological_order(f)
+    leaves = [node for node in order if node.op is None]
+    work = ag.work(f, leaves).counts
+    reverse, forward = work["reverse"], work["forward"]
+    assert reverse is not None
+    assert forward is not None
+    singly = [(ag.work(f, leaf).counts["forward"] or (0,))[0] for leaf in leaves]
+    assert sum(singly) == forward[0]
+    body = f"const output = engine.last; return engine.leaves.map(leaf => {{{COUNTS}}})"
+    expected = [[reverse[0], one, forward[0], len(leaves)] for one in singly]
+    assert run_page(ag.explore(f), body) == expected
 
 
 @needs_node

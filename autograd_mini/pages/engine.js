@@ -3,11 +3,7 @@
 function makeEngine(facts, rows) {
   const {nodes, edges, lines, terms, words, precision} = facts;
   const last = nodes.length - 1;
-  const SUM = 1;
-  const QUOTIENT = 2;
-  const PRODUCT = 3;
-  const POWER = 4;
-  const ATOM = 5; // how tightly a text holds together
+  const {PRODUCT, POWER, ATOM, general, format, number, bracketed, sum} = makeTexts(precision);
   const exact = x => (typeof x === "string" ? {inf: Infinity, "-inf": -Infinity, nan: NaN}[x] : x);
   const leaves = nodes.flatMap((node, i) => (node.leaf ? [i] : []));
   const size = Math.max(
@@ -131,12 +127,18 @@ function makeEngine(facts, rows) {
 
   const ways = (now, i, leaf) => nodes[i].edges.filter(e => edges[e].passes && depends(leaf)[edges[e].parent]);
 
-  // How many multiplications each mode takes: one an edge.
+  // How many multiplications each mode takes, as Python's `work` counts them: one for each edge on a way from a leaf to
+  // the output, but where it begins at the leaf that is followed, or in reverse mode ends at the output: the other
+  // factor is 1 there. Several edges between the same two nodes are one.
   function counts(now) {
-    const forward = leaf => nodes.reduce((n, _, i) => n + (now.used[i] ? ways(now, i, leaf).length : 0), 0);
+    const lines = [
+      ...new Map(now.steps.map(({edge: e}) => [`${edges[e].user} ${edges[e].parent}`, edges[e]])).values(),
+    ];
     const used = leaves.filter(i => now.used[i]);
+    const forward = leaf => lines.filter(({parent}) => parent !== leaf && depends(leaf)[parent]).length;
+    const isReached = i => used.some(leaf => depends(leaf)[i]);
     return {
-      reverse: now.steps.length,
+      reverse: lines.filter(({user, parent}) => user !== now.output && isReached(parent)).length,
       one: forward(now.leaf),
       all: used.reduce((n, leaf) => n + forward(leaf), 0),
       leaves: used.length,
@@ -150,49 +152,9 @@ function makeEngine(facts, rows) {
     return then.values.some((x, i) => far(x, now.values[i])) || then.weights.some((x, i) => far(x, now.weights[i]));
   }
 
-  // As Python's %g, whole numbers in full, ties to even.
-  function general(x) {
-    if (Number.isInteger(x) && Math.abs(x) < 1e7) return x.toFixed(0);
-    const [mantissa, power] = Math.abs(x).toExponential(100).split("e");
-    const all = mantissa.replace(".", "");
-    let exponent = Number(power);
-    let digits = all.slice(0, precision);
-    const rest = all.slice(precision);
-    const half = "5".padEnd(rest.length, "0");
-    if (rest > half || (rest === half && Number(digits.at(-1)) % 2 === 1)) {
-      digits = String(BigInt(digits) + 1n);
-      if (digits.length > precision) {
-        exponent++;
-        digits = digits.slice(0, precision);
-      }
-    }
-    const strip = text => (text.includes(".") ? text.replace(/\.?0*$/, "") : text);
-    const sign = x < 0 ? "-" : "";
-    if (exponent < -4 || exponent >= precision) return `${sign}${strip(`${digits[0]}.${digits.slice(1)}`)}e${exponent}`;
-    if (exponent < 0) return sign + strip(`0.${"0".repeat(-exponent - 1)}${digits}`);
-    return sign + strip(`${digits.slice(0, exponent + 1)}.${digits.slice(exponent + 1)}`);
-  }
-
-  // A number as it is typeset.
-  function format(x) {
-    if (x !== x) return "nan";
-    if (Math.abs(x) === Infinity) return x > 0 ? "∞" : "−∞";
-    const [mantissa, power] = general(x).replaceAll("-", "−").split("e");
-    return power === undefined ? mantissa : `${mantissa}·10<sup>${power}</sup>`;
-  }
-
   // Texts.
 
-  const number = x => {
-    const text = format(x);
-    return {text, level: x < 0 ? SUM : text.includes("·") ? PRODUCT : ATOM};
-  };
   const atom = text => ({text, level: ATOM});
-  const bracketed = (piece, least) => (piece.level >= least ? piece.text : `(${piece.text})`);
-  const sum = pieces =>
-    pieces.length === 1
-      ? pieces[0]
-      : {text: pieces.map((piece, i) => bracketed(piece, i ? QUOTIENT : SUM)).join(" + "), level: SUM};
   const distinct = texts => texts.filter((text, i) => i === 0 || text !== texts[i - 1]);
   const stages = texts => distinct(texts).join(" = ");
   const slopeName = (now, i) => `d${nodes[now.output].bare}/d${nodes[i].bare}`;

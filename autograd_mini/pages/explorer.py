@@ -40,6 +40,7 @@ from .words import WORDS
 __all__ = ["Explorer", "explore", "quiz"]
 
 SCRIPTS = (
+    "texts",
     "engine",
     "dice",
     "answers",

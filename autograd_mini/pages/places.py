@@ -21,7 +21,7 @@ from ..pictures.render import render
 from ..pictures.typeset import Run, width
 from .templates import markup_of
 
-__all__ = ["End", "Layout", "laid_out", "numbers_along", "on_a_board"]
+__all__ = ["End", "Layout", "in_ranks", "laid_out", "numbers_along", "on_a_board"]
 
 Layout = dict[str, Any]
 FORMULA, NUMBER, PILL = 9.4, 7.8, 7.4  # pixels of a letter of a formula, of a derivative's line and of a pill
@@ -75,6 +75,40 @@ def laid_out(picture: Picture) -> Layout:
         arrows.append(place)
     frames = [[*box("cluster", f"cluster_{i}"), frame.title] for i, frame in enumerate(picture.frames)]
     return {**size, "boxes": boxes, "arrows": arrows, "frames": frames}
+
+
+def in_ranks(
+    sizes: Sequence[tuple[float, float]],
+    edges: Sequence[tuple[int, int]],
+    first: Sequence[int],
+    last: Sequence[int],
+    rankdir: str,
+) -> Layout:
+    """Return the places of boxes of some sizes, those of `first` in the first rank and those of `last` in the last.
+
+    Raises:
+        ImportError: there is no `dot` program and no pygraphviz.
+    """
+    quick = {"splines": "none", "mclimit": "0.2", "nslimit": "2"}  # 1.9 s for 376 edges, where it took 56 s
+    graph = graphviz.Digraph(
+        graph_attr={"rankdir": rankdir, "nodesep": "0.45", "ranksep": "0.55", "pad": "0.4", **quick},
+        node_attr={"shape": "box", "fixedsize": "true", "label": ""},
+        edge_attr={"arrowhead": "none", "fontsize": "15", "label": "0" * NUMBER_WIDTH},
+    )
+    for i, (across, up) in enumerate(sizes):
+        graph.node(f"n{i}", width=f"{across / 72:.3f}", height=f"{up / 72:.3f}")
+    for rank, some in (("source", first), ("sink", last)):
+        with graph.subgraph() as part:
+            part.attr(rank=rank)
+            for i in some:
+                part.node(f"n{i}")
+    for source, target in edges:
+        graph.edge(f"n{source}", f"n{target}")
+    groups = _groups(render(graph.source, "svg").decode())
+    size = groups.pop(0)[2]
+    shift = size.pop("shift")
+    boxes = {title: _around(element, shift) for kind, title, element in groups if kind == "node"}
+    return {**size, "boxes": [boxes[f"n{i}"] for i in range(len(sizes))]}
 
 
 def on_a_board(picture: Picture) -> Layout:

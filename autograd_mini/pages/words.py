@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["WORDS"]
+__all__ = ["OF_ELIMINATION", "WORDS"]
 
 WORDS = {
     # Steps.
@@ -138,4 +138,67 @@ WORDS = {
     "sheet": "Questions on {output}",
     "numbered sheet": "Questions on {output}, sheet {seed}",
     "key": "Answers",
+}
+
+# Of the page that removes the nodes of a graph one by one.
+OF_ELIMINATION = {key: WORDS[key] for key in ("play", "pause", "present", "leave", "step", "right", "sign", "sum")} | {
+    "order forward": "Forward mode: from the inputs on. A node that is next to them has its derivatives with respect "
+    "to the inputs.",
+    "order reverse": "Reverse mode: from the outputs on. A node that is next to them has the derivatives of the "
+    "outputs with respect to it.",
+    "order markowitz": "Markowitz's order: next the node with the fewest products.",
+    "order own": "Your order: choose a node in the picture, and it is removed.",
+    "name forward": "Forward",
+    "name reverse": "Reverse",
+    "name markowitz": "Markowitz",
+    "name own": "Yours",
+    "one edge": "1 edge",
+    "edges": "{n} edges",
+    "one node": "1 node",
+    "nodes": "{n} nodes",
+    "one in": "1 edge in",
+    "ins": "{n} edges in",
+    "one out": "1 edge out",
+    "outs": "{n} edges out",
+    "one multiplication": "1 multiplication",
+    "multiplications": "{n} multiplications",
+    "one addition": "1 addition",
+    "additions": "{n} additions",
+    "whole": "{edges}, {nodes} to remove",
+    "removed": "{node} is removed",
+    "step work": "{products}, {sums}:",
+    "more": "… {n} more",
+    "next": "Next goes {node}.",
+    "choose": "Choose a node to remove.",
+    "offered": "{node}: {into}, {out}, so {products} to remove it.",
+    "point": "Point at a node to see the work of removing it. Choose it to remove it.",
+    "all gone": "All nodes are removed: the numbers on the edges are the derivatives. {products}, {sums} in all.",
+    "fewest": "None of the three orders needs fewer.",
+    "beaten": "That is fewer than forward, reverse and Markowitz's order need.",
+    "so far": "{n} so far",
+    "later": "A number is a derivative once all nodes between its ends are removed.",
+    "final": "The numbers are the derivatives.",
+    "score": "{right} of {asked} right at the first try.",
+    "ask count": "How many multiplications does it take to remove {node}?",
+    "ask new": "{node} goes. What is the new {edge}?",
+    "ask changed": "{node} goes. {edge} is {before}. What is it then?",
+    "no answer": "Write a number",
+    "no answer more": "Such as 6, 1/3 or 2 + 3·4.",
+    "not yet": "Not yet",
+    "not yet more": "Multiply the number on the edge into {node} with that on the edge out of it, and add what is "
+    "there.",
+    "not counted": "Not yet",
+    "not counted more": "Count the edges into {node} and the edges out of it. Each pair takes one multiplication.",
+    "count added": "Did you add?",
+    "count added more": "{into} times {out}: each pair takes one multiplication.",
+    "count one side": "That is one side alone",
+    "count one side more": "{into} times {out}: each pair takes one multiplication.",
+    "not added": "That is the product alone",
+    "not added more": "The edge is there already. Add its {before}.",
+    "not multiplied": "That is the number before the step",
+    "not multiplied more": "Add the product along the way through {node}.",
+    "sum more": "Along a path the numbers are multiplied. They are added only where paths meet.",
+    "one factor": "That is one factor",
+    "one factor more": "Multiply it with the number on the other edge of {node}.",
+    "sign more": "Check the signs of the factors.",
 }
