@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from math import inf
 from typing import Any, Literal, NamedTuple, get_args
 
-from .edge_pushing import Row, active_nodes, placed_edges, rules_of
+from .edge_pushing import Row, active_nodes, placed_edges, rules_of, times
 from .settings import recording_limits, tell_derived
 from .value import Value
 
@@ -44,7 +44,9 @@ class LinearGraph:
                 op, _, _, _, weights, operands = state
                 if graph:
                     weights = rules_of(self.nodes[v], place)
-                edges = {p: x for p, x in placed_edges(op, operands, weights, place).items() if p in reached}
+                edges = placed_edges(op, operands, weights, place)
+                if not reached.issuperset(edges):
+                    edges = {p: x for p, x in edges.items() if p in reached}
                 if edges:
                     reached.add(v)
                     self.edges[v] = edges
@@ -122,10 +124,10 @@ class Accumulation:
             outer = edges.pop(v)
             for p, weight in inner.items():
                 if p in edges:
-                    edges[p] += outer * weight
+                    edges[p] += times(outer, weight)
                     self.additions += 1
                 else:
-                    edges[p] = outer * weight
+                    edges[p] = times(outer, weight)
                     self.users[p][user] = None
         self.multiplications += len(inner) * len(users)
         if not kept:
@@ -196,8 +198,5 @@ def jacobian_rows(outputs: Sequence[Any], inputs: Sequence[Value], order: Order 
     Args:
         order: of the nodes to remove; None takes a cheap one.
     """
-    if order is None:
-        order, work = cheapest(LinearGraph(outputs, inputs))
-        if not graph:
-            return work.rows
-    return accumulate(LinearGraph(outputs, inputs, graph), order).rows
+    made = LinearGraph(outputs, inputs, graph)
+    return (cheapest(made)[1] if order is None else accumulate(made, order)).rows

@@ -19,7 +19,7 @@ from .ops import Op, Recorder, number
 from .settings import recording_limits, tell_derived
 from .value import Value, primal, topological_order
 
-__all__ = ["Row", "active_nodes", "local_derivative", "placed_edges", "rules_of", "second_derivatives"]
+__all__ = ["Row", "active_nodes", "local_derivative", "placed_edges", "rules_of", "second_derivatives", "times"]
 
 Row = dict[int, Any]  # numbers, or Values, by places: second derivatives with respect to a node and others
 
@@ -61,10 +61,12 @@ def _swept(outputs: Sequence[Any], inputs: Sequence[Value], graph: bool) -> list
             places = {k: place[x] for k, x in enumerate(operands) if x in place and k not in op.stops}
             for a, b, second in _second_partials(op, pairs, operands, weights, result, places):
                 p, q = places[a], places[b]
-                _add(rows, p, q, adjoint * second if a == b or p != q else 2.0 * (adjoint * second))
+                part = times(adjoint, second)
+                _add(rows, p, q, part if a == b or p != q else 2.0 * part)
         for p, weight in edges.items():
-            before = adjoints[p]
-            adjoints[p] = adjoint * weight if before is None else before + adjoint * weight
+            if p >= n:  # those of inputs are not asked for
+                before, part = adjoints[p], times(adjoint, weight)
+                adjoints[p] = part if before is None else before + part
     for root in roots:
         tell_derived(root)
     return [rows[i] for i in range(n)]
@@ -118,18 +120,25 @@ def local_derivative(op: Op, i: int, operands: Sequence[Any], z: Any, wrap: Call
         return known(*operands, z)
 
 
+def times(x: Any, y: Any) -> Any:
+    """Return a product of numbers or Values; for a factor that is a plain 1 no node is made."""
+    if type(y) is float and y == 1.0:
+        return x
+    return y if type(x) is float and x == 1.0 else x * y
+
+
 def _push(row: Row, i: int, edges: dict[int, Any], rows: dict[int, Row]) -> None:
     """Pass the second derivatives with respect to a node and others on to the node's parents."""
     square = row.pop(i, None)
     for u, second in row.items():
         for p, weight in edges.items():
-            _add(rows, p, u, second * weight if p != u else 2.0 * (second * weight))
+            _add(rows, p, u, times(second, weight) if p != u else 2.0 * times(second, weight))
     if square is not None:
         ends = list(edges.items())
         for k, (p, weight) in enumerate(ends):
-            half = square * weight
+            half = times(square, weight)
             for q, other in ends[: k + 1]:
-                _add(rows, p, q, half * other)
+                _add(rows, p, q, times(half, other))
 
 
 def _add(rows: dict[int, Row], p: int, q: int, second: Any) -> None:

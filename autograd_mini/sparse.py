@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
+from .structure import Kind, array, is_array, register
 from .value import Value, sum as total
 
 __all__ = ["Pattern", "SparseMatrix", "csc_array", "mirrored", "require_scipy"]
@@ -95,7 +96,11 @@ class Pattern:
     @property
     def places(self) -> list[tuple[int, int]]:
         """Return the places column by column, the order of a `csc_array`'s numbers."""
-        return sorted(self, key=lambda place: (place[1], place[0]))
+        columns: list[list[tuple[int, int]]] = [[] for _ in range(self.shape[1])]
+        for i, row in enumerate(self.rows):
+            for j in row:
+                columns[j].append((i, j))
+        return list(chain.from_iterable(columns))
 
     def csc_array(self, numbers: Iterable[float] | None = None) -> Any:
         """Return a `scipy.sparse.csc_array` with numbers at the places, column by column; with ones if none are given.
@@ -109,13 +114,31 @@ class Pattern:
         >>> Pattern((2, 2), ((0, 1), (0,))).csc_array([1.0, 2.0, 3.0]).toarray().tolist()
         [[1.0, 3.0], [2.0, 0.0]]
         """
-        found = [1.0] * self.nnz if numbers is None else list(numbers)
+        import numpy as np
+
+        found = np.array([1.0] * self.nnz if numbers is None else list(numbers), dtype=float)
         if len(found) != self.nnz:
             raise ValueError(f"csc_array: expected {self.nnz} numbers, one for each place, not {len(found)}")
-        rows: list[dict[int, float]] = [{} for _ in self.rows]
-        for (i, j), x in zip(self.places, found, strict=True):
-            rows[i][j] = x
-        return csc_array(rows, self.shape[1])
+        return self._csc_array(found)
+
+    def _csc_array(self, numbers: Any) -> Any:
+        """Return a `csc_array` that has an array of numbers for its `data`."""
+        indices, starts = self._csc
+        # The indices are copied, because SciPy's methods change them in place.
+        made = require_scipy("a sparse array")((numbers, indices.copy(), starts.copy()), shape=self.shape)
+        made.has_canonical_format = True
+        return made
+
+    @cached_property
+    def _csc(self) -> tuple[Any, Any]:
+        """Return the row of each place, column by column, and where columns begin."""
+        import numpy as np
+
+        columns = np.fromiter(chain.from_iterable(self.rows), dtype=np.int32, count=self.nnz)
+        rows = np.repeat(np.arange(self.shape[0], dtype=np.int32), list(map(len, self.rows)))
+        starts = np.zeros(self.shape[1] + 1, dtype=np.int32)
+        np.cumsum(np.bincount(columns, minlength=self.shape[1]), out=starts[1:])
+        return rows[np.argsort(columns, kind="stable")], starts
 
     def __str__(self) -> str:
         dots, (height, width) = self._reduced(DOTS)
@@ -216,3 +239,30 @@ class SparseMatrix:
 
     def __repr__(self) -> str:
         return f"SparseMatrix, {self.pattern}"
+
+
+# A sparse matrix is a container: the array of its entries is its part, and its pattern the rest. So the result of a
+# trace or of a program has the pattern of the branches that were taken there, and numbers alone are computed again.
+
+
+def _taken_apart(matrix: SparseMatrix) -> tuple[tuple[Any], Pattern]:
+    return (array(matrix.values, (matrix.nnz,)),), matrix.pattern
+
+
+def _put_together(pattern: Pattern, parts: list[Any]) -> Any:
+    """Return SciPy's matrix of an array of numbers, and a `SparseMatrix` of one of Values."""
+    (entries,) = parts
+    if not is_array(entries) or entries.ndim != 1:
+        raise TypeError(
+            "a sparse matrix has one number at each place, and no batch or derivatives of it: take these of its "
+            "entries, `.values`"
+        )
+    if entries.dtype == float:
+        return pattern._csc_array(entries)
+    rows: list[dict[int, Any]] = [{} for _ in pattern.rows]
+    for (i, j), x in zip(pattern.places, entries, strict=True):
+        rows[i][j] = x
+    return SparseMatrix(rows, pattern.shape[1])
+
+
+register(Kind(SparseMatrix, _taken_apart, _put_together))

@@ -12,6 +12,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import accumulate, chain, compress, count, islice, repeat
 from operator import eq
 from typing import Any, Literal
@@ -131,7 +132,19 @@ class Trace:
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "frozen": ()}  # another process has no such nodes
+        state = {**vars(self), "frozen": ()}  # another process has no such nodes
+        state.pop("strict", None)
+        return state
+
+    @cached_property
+    def strict(self) -> Callable[..., Any]:
+        """Return the function that evaluates the equations, and raises a BranchError where a branch flips."""
+
+        def strict(*args: Any) -> Any:
+            return self(*args, branches="raise")
+
+        strict.__name__ = self.name
+        return strict
 
     def _run(self, inputs: Sequence[Any], held: list[Any] | None = None) -> list[Any]:
         """Return the variables, in a list that may be given."""
@@ -152,7 +165,7 @@ class Trace:
             if COMPARE[branch.sign](left, right) != branch.outcome:
                 message = (
                     f"{self.name}: the trace was made where {self._text(branch)} was {branch.outcome}; here it is "
-                    f"{not branch.outcome} ({format_number(left)} and {format_number(right)}), so that the function "
+                    f"{not branch.outcome} ({' and '.join(map(_written, (left, right)))}), so that the function "
                     "may compute something else: trace it again"
                 )
                 if branches == "raise":
@@ -373,6 +386,10 @@ class Trace:
 def _is(x: float, y: float) -> bool:
     """Return whether two numbers are one: nan is nan, and 0.0 is not -0.0."""
     return (x != x and y != y) or (x == y and (x != 0.0 or math.copysign(1.0, x) == math.copysign(1.0, y)))
+
+
+def _written(x: Any) -> str:
+    return format_number(primal(x) if isinstance(x, Value) else x)
 
 
 def _get(held: Sequence[Any], x: int | float) -> Any:

@@ -73,6 +73,8 @@ ag.compile(f).value_and_grad(2.0, 3.0)
 ag.compile(J, inputs=[a, b])([1.0, 2.0])
 ag.jacobian(lambda x: [x[0], x[1]])([1.0, 2.0])
 ag.hessian(total)([a, b])
+ag.compile(total).hessian([1.0, 2.0], sparse=True)
+ag.compile(ag.hessian(total, sparse=True))([1.0, 2.0])
 net = nn.MLP(2, [4, 1], "tanh", "sigmoid", rng=0)
 cost: Value = (net([1.0, 2.0]) - 1.0) ** 2
 cost.backward()

@@ -213,24 +213,36 @@ class Compiled:
         derived = self._derive("hvp", lambda f: lambda primals, tangents: hvp(f, primals, tangents))
         return derived(tuple(primals), tuple(tangents))
 
-    def jacobian(self, *args: Any, argnums: int | Sequence[int] = 0) -> Any:
+    def jacobian(self, *args: Any, argnums: int | Sequence[int] = 0, sparse: bool = False) -> Any:
         r"""Return all $\partial z_i / \partial x_j$, by a program of its own; see `autograd_mini.jacobian`.
 
         >>> compile(lambda x: [x[0] * x[1], x[0] ** 2]).jacobian([3.0, 2.0])
         [[2.0, 3.0], [6.0, 0.0]]
         """
-        return self._derive(f"jacobian {argnums}", lambda f: jacobian(f, argnums))(*args)
+        name = f"{'sparse ' if sparse else ''}jacobian {argnums}"
+        return self._derive(name, lambda f: jacobian(f, argnums, sparse=sparse))(*args)
 
-    def hessian(self, *args: Any, argnums: int | Sequence[int] = 0) -> Any:
-        r"""Return all $\partial^2 f / \partial x_i \partial x_j$, by a program of its own.
+    def hessian(self, *args: Any, argnums: int | Sequence[int] = 0, sparse: bool = False) -> Any:
+        r"""Return all $\partial^2 f / \partial x_i \partial x_j$, by a program of its own; see `autograd_mini.hessian`.
 
-        >>> compile(lambda x: x[0] ** 2 * x[1]).hessian([3.0, 2.0])
+        With `sparse` the program computes the entries alone. Their places belong to the program: another branch of f
+        has another program, with places of its own.
+
+        >>> f = compile(lambda x: x[0] ** 2 * x[1])
+        >>> f.hessian([3.0, 2.0])
         [[4.0, 6.0], [6.0, 0.0]]
+        >>> f.hessian([3.0, 2.0], sparse=True).data
+        array([4., 6., 6.])
         """
-        return self._derive(f"hessian {argnums}", lambda f: hessian(f, argnums))(*args)
+        name = f"{'sparse ' if sparse else ''}hessian {argnums}"
+        return self._derive(name, lambda f: hessian(f, argnums, sparse=sparse))(*args)
 
-    def value_grad_hessian(self, *args: Any, argnums: int | Sequence[int] = 0) -> tuple[Any, Any, Any]:
+    def value_grad_hessian(
+        self, *args: Any, argnums: int | Sequence[int] = 0, sparse: bool = False
+    ) -> tuple[Any, Any, Any]:
         """Return the value, the gradient and the Hessian, by one program, which computes common parts once.
+
+        With `sparse` the Hessian is sparse; see `hessian`.
 
         >>> compile(lambda x: x[0] ** 2 * x[1]).value_grad_hessian([3.0, 2.0])
         (18.0, [12.0, 9.0], [[4.0, 6.0], [6.0, 0.0]])
@@ -239,11 +251,12 @@ class Compiled:
         def derive(f: Callable[..., Any]) -> Callable[..., Any]:
             @functools.wraps(f)
             def all_three(*args: Any) -> tuple[Any, Any, Any]:
-                return f(*args), grad(f, argnums)(*args), hessian(f, argnums)(*args)
+                return f(*args), grad(f, argnums)(*args), hessian(f, argnums, sparse=sparse)(*args)
 
             return all_three
 
-        return self._derive(f"Hessian and gradient {argnums}", derive)(*args)  # type: ignore[no-any-return]
+        name = f"{'sparse ' if sparse else ''}Hessian and gradient {argnums}"
+        return self._derive(name, derive)(*args)  # type: ignore[no-any-return]
 
     def vmap(self, in_axes: int | Sequence[int | None] | None = 0, threads: int = 1) -> Batched:
         """Return the function of batches of arguments, of which examples are run side by side.
@@ -370,7 +383,7 @@ class Compiled:
     def _original(self) -> Callable[..., Any]:
         """Return the function, or where it was not pickled or is a graph its trace."""
         programs = self._programs
-        return programs.function or programs.all()[0].trace
+        return programs.function or programs.all()[0].trace.strict
 
     def _derive(self, name: str, derive: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Compiled:
         """Return the compiled form of a function that is derived from the function."""

@@ -6,7 +6,7 @@ It must not know the arrays of a run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..equations import COMPARE
-from ..structure import flatten, is_array
+from ..structure import LEAF, Structure
 from ..traces import Trace
 from ..value import Value
 from .arguments import Layout, Numbers, reader
@@ -55,7 +55,7 @@ class Specialization:
         slots = self.program.slots.tolist()
         self.outputs: list[int | float] = [slots[z] if isinstance(z, int) else z for z in self.trace.outputs]
         self.output = self.outputs[0] if self.trace.out.kind is None and isinstance(self.outputs[0], int) else None
-        self.indices, self.out = flatten(self.trace.out.rebuild(range(len(self.outputs))), is_array)  # of outputs
+        self.indices, self.out = _by_arrays(self.trace.out, iter(range(len(self.outputs))))
         self.branches = [
             (COMPARE[b.sign], slots[b.left], slots[b.right] if isinstance(b.right, int) else b.right, b.outcome)
             for b in self.trace.branches
@@ -112,10 +112,32 @@ class Specialization:
             place = self.outputs[index]
             return partial(d.item, place) if isinstance(place, int) else lambda: place
         places = [self.outputs[i] for i in index.flat]
-        if all(isinstance(place, int) for place in places):
-            return partial(d.__getitem__, np.array(places, dtype=int).reshape(index.shape))
-        readers = [self._reader(i, d) for i in index.flat]
-        return lambda: np.array([read() for read in readers]).reshape(index.shape)
+        computed = np.array([isinstance(place, int) for place in places], dtype=bool).reshape(index.shape)
+        slots = np.array([place for place in places if isinstance(place, int)], dtype=int)
+        if computed.all():
+            return partial(d.take, slots.reshape(index.shape))
+        constants = np.array([0.0 if isinstance(place, int) else place for place in places]).reshape(index.shape)
+
+        def read() -> Numbers:
+            found = constants.copy()
+            found[computed] = d[slots]
+            return found
+
+        return read
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_requests": {}, "places": {}, "plans": {}}
+
+
+def _by_arrays(out: Structure, outputs: Iterator[int]) -> tuple[list[int | Numbers], Structure]:
+    """Return the outputs of a structure, those of an array as an array, and the structure with arrays as leaves."""
+    if out.kind is None:
+        return [next(outputs)], LEAF
+    if out.kind == "array":
+        return [np.fromiter(outputs, dtype=int, count=out.size).reshape(out.keys)], LEAF
+    indices, parts = [], []
+    for part in out.parts:
+        inner, made = _by_arrays(part, outputs)
+        indices += inner
+        parts.append(made)
+    return indices, Structure(out.kind, out.keys, tuple(parts))
