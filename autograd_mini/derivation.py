@@ -27,7 +27,8 @@ __all__ = ["Explanation", "Line", "Term", "explain"]
 W = TypeVar("W", bound=Written)
 T = TypeVar("T")
 
-LINE_WIDTH = 110  # characters in a line of a derivation
+LINE_WIDTH = 110  # characters of a line of a derivation
+FORMULA_WIDTH = 60  # of a line that a notebook or a page shows typeset
 MAX_TERMS = 12  # factors of a product, or terms of a sum, that are written before an ellipsis
 
 
@@ -163,7 +164,7 @@ class Explanation:
     __repr__ = __str__
 
     def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self.latex()}$"
+        return f"$\\displaystyle {self.latex(width=FORMULA_WIDTH)}$"
 
     def _written(self, kind: type[W], precision: int, most: int | None) -> tuple[list[list[W]], list[list[W]]]:
         """Write the lines of the forward and of the backward pass."""

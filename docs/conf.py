@@ -17,6 +17,7 @@ from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from sphinx import addnodes
 from sphinx.roles import XRefRole
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -53,6 +54,7 @@ mathjax_path = "tex-svg.js"
 html_static_path = ["_static", str(Path(mathjax.origin).parent / "static" / "mathjax" / mathjax_path)]
 
 nb_execution_mode = "off"  # the tests run the notebooks, and compare
+nb_code_prompt_show, nb_code_prompt_hide = "Show the answer", "Hide the answer"  # of a question in a lesson
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 myst_links_external_new_tab = False
@@ -144,7 +146,10 @@ def where_it_is_documented(app: Any, env: Any, node: Any, inner: Any) -> Any:
 
 
 def tidy(_app: Any, page: Any) -> None:
-    """Drop the empty line that ends a doctest in Markdown, and keep formulas on the page and with their commas."""
+    """Drop the empty line that ends a doctest in Markdown, keep formulas on the page and with their commas, mend links.
+
+    `docs/notebooks` is a symbolic link. So a link from one notebook to another has the path of the real file.
+    """
     for block in page.findall(nodes.literal_block):
         text = block.astext().rstrip()
         if block.rawsource == block.astext():
@@ -160,6 +165,10 @@ def tidy(_app: Any, page: Any) -> None:
             together = nodes.inline(classes=["unbroken"])
             formula.replace_self(together)
             together += [formula, nodes.Text(after[:1])]
+    for link in page.findall(addnodes.pending_xref):
+        path = Path(link["reftarget"])
+        if path.parent == ROOT / "notebooks":
+            link["reftarget"] = f"notebooks/{path.name}"
 
 
 class Explored(SphinxDirective):

@@ -41,6 +41,7 @@ THIRD_PARTY = {
     "pictures.render": {"pygraphviz"},
     "sparse": {"numpy", "scipy"},
     "structure": {"numpy"},
+    "lessons.tasks": {"numpy"},
     "nn.cost": {"numpy"},
     "nn.optimizers": {"scipy"},
     "nn.plots": {"matplotlib"},
