@@ -117,7 +117,7 @@ def test_bad_batches() -> None:
         f.map([1.0], [1.0, 2.0])
     with pytest.raises(ValueError, match=r"the same number of examples, not \[0, 1\]"):
         f.vmap()([], [1.0])
-    with pytest.raises(ValueError, match="has no axis 0 for the examples; give None in in_axes"):
+    with pytest.raises(ValueError, match=r"was given the number 2.0 where it counts examples. Type \[2.0\]"):
         f.vmap()([1.0], 2.0)
     with pytest.raises(OverflowError, match="vmap: a number is too large for a float"):
         f.vmap()([10**400], [1.0])

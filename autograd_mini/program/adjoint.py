@@ -19,7 +19,7 @@ from ..traces import Trace
 from .algebra import Algebra, Ratio
 from .forms import Forms, Irregular
 from .lift import Program
-from .notation import Block, Line, Notation
+from .notation import Block, Line, Notation, Sheet
 from .terms import (
     Assignment,
     Call,
@@ -95,7 +95,12 @@ class Backward:
         self._derive()
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.notation.program.name}, backward", *self.notation.givens(), *map(str, self.lines)])
+        return str(self.sheet())
+
+    def sheet(self) -> Sheet:
+        """Return the written program."""
+        forward = self.notation.sheet()
+        return forward._replace(of=", backward", lines=self.lines, outputs=set(), returned="")
 
     def _adjoint(self, block: Block) -> Matrix:
         return Matrix(self.names[block.name], block.shape)

@@ -21,6 +21,7 @@ from ..transform import grad, hessian, hvp, jacobian, jvp
 from ..value import Value, assignments
 from .adjoint import written_backward
 from .arguments import GivenValue, Numbers
+from .axes import InAxes
 from .batch import Batched
 from .buffers import Buffer, Workspace
 from .lift import Program
@@ -258,18 +259,19 @@ class Compiled:
         name = f"{'sparse ' if sparse else ''}Hessian and gradient {argnums}"
         return self._derive(name, derive)(*args)  # type: ignore[no-any-return]
 
-    def vmap(self, in_axes: int | Sequence[int | None] | None = 0, threads: int = 1) -> Batched:
+    def vmap(self, in_axes: InAxes = 0, threads: int = 1) -> Batched:
         """Return the function of batches of arguments, of which examples are run side by side.
 
         Args:
             in_axes: where the examples of each argument's arrays are counted; None for an argument that is the same
-                for all. One for all arguments, or one for each.
+                for all. One for all arguments, or a tuple with one for each, which may be a container that begins like
+                the argument: `({"w": None, "x": 0}, 0)`.
             threads: how many run at once; the results do not depend on it.
 
         >>> compile(lambda w, x: w * x).vmap((None, 0))(3.0, [1.0, 2.0])
         array([3., 6.])
         """
-        return Batched(self._programs, in_axes, threads)
+        return Batched(self, in_axes, threads)
 
     def map(self, *args: Any, threads: int = 1) -> Any:
         """Return the results for the examples along the first axis of every argument: `vmap()(*args)`."""

@@ -34,6 +34,7 @@ __all__ = ["Kernels", "runner"]
 
 WAYS = ("forward", "backward")
 BLOCKS = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+FIRST = ctypes.c_char.from_buffer
 LONG = 4096  # numbers of a program from which on other threads may run meanwhile
 
 Key = tuple[str, str]  # a kernel, and the content of its row
@@ -94,15 +95,24 @@ class Kernels:
             derivatives=starts[2], count_derivatives=len(kinds[2]),
         )  # fmt: skip
         totals_at, place = Frame._fields.index("totals"), _place(frame)
+        known: list[Any] = [None] * len(tables)  # steps and columns of the arrays that were given last
+        last: Any = None  # totals, which are often the same array
+        blocks: Any = partial(run, place)
+        blocks.kept = self, batch, d, grad, tables, frame  # whose addresses the machine code has
+        guarded = partial(_raising, blocks) if self.callbacks else blocks
 
         def of(arrays: list[Any], totals: Any) -> Blocks:
-            for line, array in zip(tables, arrays, strict=True):
-                row, column = array.strides
-                line[: TABLE - 3] = _place(array), row // 8, column // 8, array.shape[1]
-            frame[totals_at] = _place(totals)
-            blocks: Any = partial(run, place)
-            blocks.kept = self, batch, d, grad, tables, frame, arrays, totals
-            return partial(_raising, blocks) if self.callbacks else blocks
+            nonlocal last
+            for k, array in enumerate(arrays):
+                lies = array.strides, array.shape[1]
+                if known[k] != lies:
+                    known[k] = lies
+                    (row, column), count = lies
+                    tables[k, 1 : TABLE - 3] = row // 8, column // 8, count
+            tables[:, 0] = [_place(array) for array in arrays]
+            if totals is not last:
+                last, frame[totals_at] = totals, _place(totals)
+            return guarded
 
         return of
 
@@ -135,8 +145,11 @@ class Kernels:
 
 def _place(array: Any) -> int:
     """Return where an array's numbers are."""
-    place: int = array.__array_interface__["data"][0]  # `array.ctypes` takes three times as long
-    return place
+    try:
+        return ctypes.addressof(FIRST(array))
+    except (TypeError, ValueError):  # it is read-only, empty, or its numbers do not lie side by side
+        place: int = array.__array_interface__["data"][0]  # `array.ctypes` takes longer
+        return place
 
 
 # Calls back into Python.

@@ -32,6 +32,7 @@ from .terms import (
     Number,
     Product,
     Reshape,
+    Shape,
     Slice,
     Sum,
     Summed,
@@ -39,13 +40,13 @@ from .terms import (
     Transpose,
     cost,
     is_gathered,
-    number,
     shape_of,
 )
 
-__all__ = ["Block", "Line", "Notation", "written"]
+__all__ = ["Block", "Line", "Notation", "Sheet", "written"]
 
 FEW = 4  # terms that are written one by one
+MOST = 8  # results that are written one by one
 RESERVED = {*kwlist, *OPS, *"sum dot ones zeros empty inf nan gathered constants take scattered".split()}
 
 
@@ -102,11 +103,29 @@ def written(trace: Trace, program: Program) -> str:
       v1 = x.T @ x3
       return v1
     """
-    notation = Notation(trace, program)
-    lines = [str(Assignment(line.block.matrix, line.term)) for line in notation.lines]
-    n = len(program.instructions)
-    head = f"{program.name}: {program.equations:,} equations, {n} instruction{'s' * (n != 1)}"
-    return "\n".join([head, *notation.givens(), *lines, f"  return {notation.returned()}"])
+    return str(Notation(trace, program).sheet())
+
+
+class Sheet(NamedTuple):
+    """A written program."""
+
+    name: str
+    of: str  # which program it is
+    inputs: dict[str, Shape]
+    constants: dict[str, Shape]
+    lines: list[Assignment]
+    outputs: set[str]  # the matrices that have outputs
+    returned: str  # "" of a backward program, which names its results
+
+    def __str__(self) -> str:
+        given = {"inputs": self.inputs, "constants": self.constants}
+        givens = [
+            f"  # {kind}: {', '.join(f'{name} {rows}×{columns}' for name, (rows, columns) in shapes.items())}"
+            for kind, shapes in given.items()
+            if shapes
+        ]
+        returned = [f"  return {self.returned}"] * bool(self.returned)
+        return "\n".join([f"{self.name}{self.of}", *givens, *map(str, self.lines), *returned])
 
 
 class Notation:
@@ -310,30 +329,36 @@ class Notation:
         numbers = dict.fromkeys(k for x in parts for k in self.place[0, x.ravel()].tolist())
         return [self.blocks[k].matrix if k >= 0 else Matrix("constants", (0, 0)) for k in numbers]
 
-    def givens(self) -> list[str]:
-        """Return comments with the shapes of what must be there: the inputs and the matrices of constants."""
-        given = {
-            "inputs": {b.name: b.shape for b in self.inputs},
-            "constants": {k: x.shape for k, x in self.constants.items()},
-        }
-        return [
-            f"  # {what}: {', '.join(f'{name} {rows}×{columns}' for name, (rows, columns) in shapes.items())}"
-            for what, shapes in given.items()
-            if shapes
-        ]
+    def sheet(self) -> Sheet:
+        """Return the written program."""
+        program, n = self.program, len(self.program.instructions)
+        kept = {self.origin[program.slots[z]] for z in self.trace.outputs if isinstance(z, int)}
+        return Sheet(
+            program.name,
+            f": {program.equations:,} equations, {n} instruction{'s' * (n != 1)}",
+            {block.name: block.shape for block in self.inputs},
+            {name: numbers.shape for name, numbers in self.constants.items()},
+            [Assignment(line.block.matrix, line.term) for line in self.lines],
+            {line.block.name for line in self.lines if not kept.isdisjoint(line.block.slots.ravel().tolist())},
+            self.shortened([*map(str, self.results())]),
+        )
 
-    def returned(self) -> str:
-        """Return the outputs as text: whole blocks by their names, others one by one."""
+    def results(self) -> list[Term]:
+        """Return the outputs as terms, or the first of them: whole blocks, or numbers one by one."""
         slots = np.array([self.origin[self.program.slots[z]] if isinstance(z, int) else -1 for z in self.trace.outputs])
         if slots.size and slots[0] >= 0:
             block = self.blocks[self.place[0, slots[0]]]
             if np.array_equal(slots, block.slots.ravel()):
-                return str(block.name)
-        texts = [
-            str(self.read(np.array([[slot]]), self.constant)) if isinstance(z, int) else number(z)
-            for slot, z in zip(slots[:8], self.trace.outputs, strict=False)
+                return [block.matrix]
+        return [
+            self.read(np.array([[slot]]), self.constant) if isinstance(z, int) else Number(z)
+            for slot, z in zip(slots[:MOST], self.trace.outputs, strict=False)
         ]
-        return ", ".join(texts) + f", … ({slots.size} numbers)" * (slots.size > 8)
+
+    def shortened(self, texts: list[str]) -> str:
+        """Return the text of the results, of which some may have been left out."""
+        count = len(self.trace.outputs)
+        return ", ".join(texts) + f", … ({count} numbers)" * (count > MOST == len(texts))
 
 
 def _unnamed(numbers: Any, letter: str) -> Term:

@@ -12,10 +12,10 @@ from ..pictures.model import Arrow, Box, Kind, Line, Picture
 from ..pictures.typeset import Run
 from ..traces import Trace
 from .lift import Program
-from .notation import Notation
-from .terms import matrices
+from .notation import Notation, Sheet
+from .terms import Matrix, Shape, matrices
 
-__all__ = ["drawn"]
+__all__ = ["drawn", "drawn_sheet"]
 
 MOST = 100  # lines, as nodes of a graph
 SHOWN = 44  # characters of a line
@@ -33,32 +33,37 @@ def drawn(trace: Trace, program: Program, rankdir: str = "LR") -> Drawing:
     >>> print(drawn(t, lift(t)).description)
     x 3×1; x3 3×1; v1 = x.T @ x3
     """
-    notation = Notation(trace, program)
-    if len(notation.lines) > MOST:
-        raise ValueError(f"{program.name}: a picture of {len(notation.lines)} lines cannot be read: print it")
+    return drawn_sheet(Notation(trace, program).sheet(), rankdir)
+
+
+def drawn_sheet(sheet: Sheet, rankdir: str = "LR") -> Drawing:
+    """Return the picture of a written program."""
+    if len(sheet.lines) > MOST:
+        raise ValueError(f"{sheet.name}: a picture of {len(sheet.lines)} lines cannot be read: print it")
     if rankdir not in DIRECTIONS:
         raise ValueError(f"draw: rankdir must be one of {', '.join(DIRECTIONS)}, not {rankdir!r}")
-    outputs = {notation.origin[program.slots[z]] for z in trace.outputs if isinstance(z, int)}
     boxes: dict[str, Box] = {}
     arrows: list[Arrow] = []
 
-    def box(name: str, text: str, shape: tuple[int, int], kind: Kind) -> None:
+    def box(name: str, text: str, shape: Shape, kind: Kind) -> None:
         size = "×".join(map(str, shape)) if max(shape) > 1 else "a number"
         head = [Line("formula", (Run(name, italic=True),)), *[Line("note", (Run(_short(text)),))] * bool(text)]
         sentence = f"{name} = {text}" if text else f"{name} {size}"
         lines = (*head, Line("note", (Run(size),)))
         boxes[name] = Box(f"n{len(boxes)}", kind, name, lines, sentence, operation=text)
 
-    for block in notation.inputs:
-        box(block.name, "", block.shape, "parameter")
-    for name, numbers in notation.constants.items():
-        box(name, "", numbers.shape, "data")
-    for line in notation.lines:
-        last = bool(outputs & set(line.block.slots.ravel().tolist()))
-        box(line.block.name, str(line.term), line.block.shape, "output" if last else "result")
-        read = (boxes[x.name].id for x in matrices(line.term) if x.name in boxes)
-        arrows += [Arrow(x, boxes[line.block.name].id, "forward") for x in read]
-    title = f"Vector program of {program.name}"
+    for name, shape in sheet.inputs.items():
+        box(name, "", shape, "parameter")
+    for name, shape in sheet.constants.items():
+        box(name, "", shape, "data")
+    for line in sheet.lines:
+        target, term = line.target, line.value
+        assert isinstance(target, Matrix)  # forward lines write whole matrices
+        assert term is not None
+        box(target.name, str(term), target.shape, "output" if target.name in sheet.outputs else "result")
+        read = (boxes[x.name].id for x in matrices(term) if x.name in boxes)
+        arrows += [Arrow(x, boxes[target.name].id, "forward") for x in read]
+    title = f"Vector program of {sheet.name}"
     return Drawing(Picture(title, tuple(boxes.values()), tuple(arrows), rankdir=rankdir, slopes="none"))
 
 

@@ -39,6 +39,7 @@ class Programs:
         self.name, self.function = name, f
         self.static, self.check, self.runner = static, check, runner
         self._kept: dict[Any, list[Specialization]] = {}
+        self.prepared: dict[Any, Any] = {}  # calls of batches, of the module `batch`
         self._free: list[Buffer] = []  # which no call is using; to pop and to append are safe among threads
         self._graph: tuple[Any, Any] | None = None  # outputs and inputs, where there is no function
         self._checked = assignments()  # when the numbers that programs keep of outside were last looked at
@@ -126,6 +127,8 @@ class Programs:
         else:
             for key in moved:
                 self._kept[key] = [found for found in self._kept[key] if found.trace.moved() is None]
+        if moved:
+            self.prepared.clear()
         self._checked = now
         return bool(moved)
 
@@ -195,7 +198,7 @@ class Programs:
         return Specialization(made, layout, self.runner)
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {**vars(self), "_free": [], "_graph": None, "_checked": 0}
+        state = {**vars(self), "prepared": {}, "_free": [], "_graph": None, "_checked": 0}
         try:
             pickle.dumps(self.function)
         except (AttributeError, TypeError, pickle.PicklingError):  # a lambda, a closure

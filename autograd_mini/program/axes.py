@@ -1,0 +1,192 @@
+"""The axes along which the examples of arguments are counted.
+
+This module reads `in_axes`: for each argument None, where all examples share it, or a number, or a container of these
+that the argument begins with. It must not know how examples are run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..ops import TOO_LARGE
+from ..structure import Kind, holds, is_array, kind_of, map_leaves
+from ..value import Value
+from .arguments import FLOAT, Key, Numbers, read, typed
+
+__all__ = [
+    "Axes",
+    "InAxes",
+    "each_of",
+    "example_of",
+    "examples_first",
+    "is_axis",
+    "is_plain",
+    "is_table",
+    "mapped",
+    "moved",
+    "read_examples",
+    "require_axis",
+]
+
+InAxes: TypeAlias = "int | Sequence[Any] | None"
+Axes: TypeAlias = Any  # of an argument: None, an int, or a container of these that the argument begins with
+
+
+def is_axis(axes: Axes) -> bool:
+    """Return whether axes are those of all that an argument holds: one number, or None."""
+    return axes is None or type(axes) is int or hasattr(axes, "__index__")
+
+
+def is_plain(x: Any) -> bool:
+    """Return whether it is an array that programs read as it is, with the examples along the first axis."""
+    return type(x) is np.ndarray and x.dtype is FLOAT and x.ndim > 0 and x.flags.c_contiguous and x.flags.aligned
+
+
+def each_of(name: str, in_axes: InAxes, n: int) -> list[Axes]:
+    """Return the axes of each of n arguments.
+
+    Raises:
+        ValueError: there are not as many.
+        TypeError: it is no number, None, or a list or tuple of them.
+    """
+    if is_axis(in_axes):
+        return [in_axes] * n
+    if not isinstance(in_axes, (list, tuple)) or hasattr(in_axes, "_fields"):
+        raise TypeError(
+            f"{name}: in_axes must be a number, None, or a tuple with an entry for each argument, not {in_axes!r}; of "
+            f"one argument type in_axes=({in_axes!r},)"
+        )
+    if len(in_axes) != n:
+        raise ValueError(f"{name}: in_axes has {len(in_axes)} entries, but {n} arguments are given")
+    return list(in_axes)
+
+
+def _parts(name: str, x: Any, axes: Axes) -> tuple[Sequence[Any], Sequence[Any], Kind, Any]:
+    """Return the parts of an argument, the axes of each, and how a container is made of other parts."""
+    kind, mine = kind_of(type(axes)), kind_of(type(x))
+    if kind is None or axes is None:
+        raise TypeError(f"{name}: in_axes must hold numbers and None, not {axes!r}")
+    if mine is None or mine.owner or mine.type is not kind.type:
+        raise ValueError(f"{name}: in_axes has {axes!r} for an argument of type {type(x).__name__}: give one like it")
+    (parts, rest), (inner, wanted) = mine.flatten(x), kind.flatten(axes)
+    if rest != wanted or len(parts) != len(inner):
+        raise ValueError(
+            f"{name}: in_axes has {axes!r}, which has other parts than the argument: give an entry for each"
+        )
+    return parts, inner, mine, rest
+
+
+def mapped(
+    name: str, f: Callable[[Any, int | None], Any], x: Any, axes: Axes, is_leaf: Callable[[Any], bool] | None = None
+) -> Any:
+    """Return an argument with f of each of its arrays and the axis that it has.
+
+    >>> mapped("f", lambda x, axis: (x, axis), {"w": 1.0, "x": [2.0, 3.0]}, {"w": None, "x": 0})
+    {'w': (1.0, None), 'x': ([2.0, 3.0], 0)}
+    """
+    if is_axis(axes):
+        return map_leaves(lambda leaf: f(leaf, axes), x, is_leaf or is_table)
+    parts, inner, kind, rest = _parts(name, x, axes)
+    return kind.unflatten(rest, [mapped(name, f, part, a, is_leaf) for part, a in zip(parts, inner, strict=True)])
+
+
+def examples_first(name: str, x: Any, axes: Axes) -> Any:
+    """Return an argument with the examples along the first axis of each array that varies; a list of numbers is one."""
+    if type(axes) is int and type(x) is np.ndarray:
+        return moved(name, x, axes)
+    return mapped(name, lambda part, axis: part if axis is None else moved(name, part, axis), x, axes)
+
+
+def moved(name: str, x: Any, axis: int) -> Numbers:
+    """Return an array of floats with the examples along the first axis."""
+    if axis == 0 and is_plain(x):
+        return x  # type: ignore[no-any-return]
+    try:
+        array = np.asarray(x)
+        if array.dtype.kind not in "fiubO" or (array.dtype.kind == "O" and holds(x, str)):
+            raise TypeError
+        array = array.astype(float, copy=False)
+    except OverflowError:
+        raise OverflowError(f"vmap: {TOO_LARGE}") from None
+    except (TypeError, ValueError):
+        raise TypeError(_no_numbers(name, x)) from None
+    if not array.ndim:
+        number = array.item()
+        raise ValueError(
+            f"{name}: vmap was given the number {number} where it counts examples. Type [{number}] for a batch of one, "
+            "or None at its place in in_axes, such as vmap((None, 0)), to share it among all examples"
+        )
+    require_axis(name, array.shape, axis)
+    return np.require(np.moveaxis(array, axis, 0), requirements=["C", "A"])
+
+
+def _no_numbers(name: str, x: Any) -> str:
+    """Return the message for an argument that is not made of numbers."""
+    kind = kind_of(type(x))
+    if kind is not None and kind.owner:
+        return f"{name}: a module has no examples to count: share it by None at its place in in_axes"
+    if holds(x, Value):
+        return f"{name}: vmap takes numbers, not {x!r}"
+    return (
+        f"{name}: vmap takes arrays and lists of numbers, not {x!r}: name what is not made of numbers in "
+        "static_argnums, and give examples the same length"
+    )
+
+
+def require_axis(name: str, shape: tuple[int, ...], axis: int) -> None:
+    """Insist on an axis of arrays of a shape.
+
+    Raises:
+        ValueError: they have no such axis.
+    """
+    if not -len(shape) <= axis < len(shape):
+        if not shape:
+            raise ValueError(f"{name}: in_axes has {axis} for an array of which an outer vmap takes its only axis")
+        axes = "1 axis" if len(shape) == 1 else f"{len(shape)} axes"
+        raise ValueError(
+            f"{name}: in_axes has {axis}, but an array of the shape {shape} has {axes}, counted from 0: give the "
+            "number of one, or None to share the array among all examples"
+        )
+
+
+def read_examples(name: str, x: Any, axes: Axes, chunks: list[Any], varying: list[bool]) -> Key:
+    """Put an argument's numbers on the list of chunks, note of each whether it varies, and return the structure's key.
+
+    >>> import numpy as np
+    >>> chunks, varying = [], []
+    >>> _ = read_examples("f", {"w": 1.0, "x": np.ones((3, 2))}, {"w": None, "x": 0}, chunks, varying)
+    >>> [np.shape(chunk) for chunk in chunks], varying
+    ([(), (3, 2)], [False, True])
+    """
+    if is_axis(axes):
+        key = read(name, x, chunks)
+        varying += [axes is not None] * (len(chunks) - len(varying))
+        return key
+    parts, inner, kind, rest = _parts(name, x, axes)
+    keys = [read_examples(name, part, a, chunks, varying) for part, a in zip(parts, inner, strict=True)]
+    return kind.type, rest, tuple(keys), typed(rest)
+
+
+def example_of(name: str, x: Any, axes: Axes, i: int) -> Any:
+    """Return example i of an argument that has the examples first; numbers to trace with where there is none."""
+
+    def one(part: Any, axis: int | None) -> Any:
+        if axis is None:
+            return part
+        return part[i] if len(part) else np.ones(part.shape[1:])[()]
+
+    return mapped(name, one, x, axes)
+
+
+def is_table(x: Any) -> bool:
+    """Return whether it is an array, or lists that hold nothing but numbers and so stand for one."""
+    return is_array(x) or _is_numbers(x)
+
+
+def _is_numbers(x: Any, axes: int = 64) -> bool:  # more than NumPy's arrays have
+    if isinstance(x, (list, tuple)):
+        return axes > 0 and not hasattr(x, "_fields") and all(_is_numbers(part, axes - 1) for part in x)
+    return isinstance(x, (int, float))

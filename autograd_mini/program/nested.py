@@ -1,0 +1,172 @@
+"""Batches of batches: `vmap` of `vmap`.
+
+The examples of all levels become one batch, if little has to be copied for that: an argument that varies at one level
+alone is repeated for the examples of the others. Else the outer examples are run one after the other, each as a batch;
+so a stack of weights on one set of examples is a product of matrices for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..structure import flatten, is_array, map_leaves
+from .axes import Axes, is_axis, is_table, mapped, moved, require_axis
+
+if TYPE_CHECKING:
+    from .batch import Argnums, Batched
+
+__all__ = ["run"]
+
+FEW = 4096  # numbers that are copied for each outer example; to run one by itself takes longer
+
+
+class _Stack(NamedTuple):
+    """An array whose first axes count the examples of the levels at which it varies."""
+
+    array: Any
+    varies: tuple[bool, ...]  # at each level so far
+
+    @property
+    def rest(self) -> tuple[int, ...]:
+        """Return the shape of one example."""
+        return self.array.shape[sum(self.varies) :]  # type: ignore[no-any-return]
+
+    def further(self, name: str, axis: int | None) -> _Stack:
+        """Return the same with the axis of one level more."""
+        if axis is None:
+            return _Stack(self.array, (*self.varies, False))
+        depth = sum(self.varies)
+        require_axis(name, self.rest, axis)
+        place = depth + axis % len(self.rest)
+        return _Stack(np.moveaxis(self.array, place, depth), (*self.varies, True))
+
+    def sizes(self) -> Iterator[tuple[int, int]]:
+        """Yield the levels at which it varies, with the number of examples."""
+        levels = [level for level, mapped in enumerate(self.varies) if mapped]
+        return zip(levels, self.array.shape, strict=False)
+
+    def flat(self, sizes: Sequence[int]) -> Any:
+        """Return it with one axis for the examples of all levels."""
+        lead = [m if mapped else 1 for m, mapped in zip(sizes, self.varies, strict=True)]
+        whole = np.broadcast_to(self.array.reshape(*lead, *self.rest), (*sizes, *self.rest))
+        return np.ascontiguousarray(whole).reshape(prod(sizes), *self.rest)
+
+
+def run(levels: Sequence[Batched], flat: type[Batched], args: tuple[Any, ...], argnums: Argnums) -> tuple[Any, Any]:
+    """Return the results and the gradient of batches of batches; the outermost level stands first."""
+    outer, name = levels[0], levels[0].name
+    axes = [level._axes_of(len(args)) for level in levels]
+    stacked = [_stacked(f"{name}, argument {k}", x, [own[k] for own in axes]) for k, x in enumerate(args)]
+    stacks = [_stacks(x) for x in stacked]
+    sizes = _sizes(name, [stack for some in stacks for stack in some], len(levels))
+    copied = sum(prod(sizes) * prod(stack.rest) - stack.array.size for some in stacks for stack in some)
+    if copied > FEW * sizes[0]:
+        return _one_by_one(levels[1], axes[0], name, args, argnums, sizes[0])
+    in_axes = tuple(map(_in_axes, stacked))
+    whole = [map_leaves(lambda x: x.flat(sizes) if isinstance(x, _Stack) else x, x, _is_leaf) for x in stacked]
+    batched = flat(outer.compiled, in_axes, outer.threads)
+    values, gradient = batched._run(tuple(whole), argnums)
+    values = map_leaves(lambda x: x.reshape(*sizes, *x.shape[1:]), values, is_array)
+    if argnums is None:
+        return values, None
+
+    def summed(k: int, slopes: Any) -> Any:
+        """Return derivatives with an axis for each level at which the argument varies, summed over the others."""
+        given = iter(stacks[k])
+
+        def of(x: Any, axis: int | None) -> Any:
+            if axis is None:
+                return x
+            stack = next(given)
+            shared = tuple([level for level, varies in enumerate(stack.varies) if not varies])
+            return x.reshape(*sizes, *x.shape[1:]).sum(axis=shared)
+
+        return mapped(name, of, slopes, in_axes[k], is_array)
+
+    return values, _each(summed, gradient, argnums, len(args))
+
+
+def _each(f: Any, gradient: Any, argnums: Argnums, n: int) -> Any:
+    """Return f of the number of each argument and the derivatives with respect to it."""
+    if hasattr(argnums, "__index__"):
+        return f(int(argnums) % n, gradient)  # type: ignore[arg-type]
+    return tuple([f(int(k) % n, part) for k, part in zip(argnums, gradient, strict=True)])  # type: ignore[arg-type]
+
+
+def _in_axes(x: Any) -> Axes:
+    """Return where the examples of an argument are that has stacks: along their first axes."""
+    return map_leaves(lambda part: 0 if isinstance(part, _Stack) else None, x, _is_leaf) if _stacks(x) else None
+
+
+def _is_leaf(x: Any) -> bool:
+    return isinstance(x, _Stack) or is_table(x)
+
+
+def _stacked(name: str, x: Any, levels: Sequence[Axes]) -> Any:
+    """Return an argument with a stack for each array that varies at some level; the others are as they are."""
+    for level, axes in enumerate(levels):
+
+        def further(part: Any, axis: int | None, level: int = level) -> Any:
+            if isinstance(part, _Stack):
+                return part.further(name, axis)
+            return part if axis is None else _Stack(moved(name, part, axis), (False,) * level + (True,))
+
+        if axes is not None or _stacks(x):
+            x = mapped(name, further, x, axes, _is_leaf)
+    return x
+
+
+def _stacks(x: Any) -> list[_Stack]:
+    return [part for part in flatten(x, _is_leaf)[0] if isinstance(part, _Stack)]
+
+
+def _sizes(name: str, stacks: Sequence[_Stack], levels: int) -> list[int]:
+    """Return the number of examples of each level."""
+    found: list[set[int]] = [set() for _ in range(levels)]
+    for stack in stacks:
+        for level, size in stack.sizes():
+            found[level].add(size)
+    for sizes in found:
+        if len(sizes) > 1:
+            raise ValueError(f"{name}: the arguments must have the same number of examples, not {sorted(sizes)}")
+        if not sizes:
+            raise ValueError(f"{name}: in_axes must say of some argument where its examples are counted, such as 0")
+    return [sizes.pop() for sizes in found]
+
+
+def _one_by_one(
+    inner: Batched, axes: list[Axes], name: str, args: tuple[Any, ...], argnums: Argnums, size: int
+) -> tuple[Any, Any]:
+    """Run the outer examples one after the other; stack what varies, and add what they share."""
+
+    def example(i: int) -> tuple[Any, ...]:
+        def of(part: Any, axis: int | None) -> Any:
+            return part if axis is None else np.asarray(part, dtype=float).take(i, axis)
+
+        return tuple([x if axis is None else mapped(name, of, x, axis) for x, axis in zip(args, axes, strict=True)])
+
+    found = [inner._run(example(i), argnums) for i in range(size)]
+    leaves = [flatten(values, is_array)[0] for values, _ in found]
+    values = flatten(found[0][0], is_array)[1].rebuild([np.stack(parts) for parts in zip(*leaves, strict=True)])
+    if argnums is None:
+        return values, None
+    slopes = [
+        gradient if isinstance(gradient, tuple) and not is_axis(argnums) else (gradient,) for _, gradient in found
+    ]
+
+    def joined(k: int, _: Any) -> Any:
+        place = 0 if is_axis(argnums) else [int(n) % len(args) for n in argnums].index(k)  # type: ignore[union-attr]
+        parts = [some[place] for some in slopes]
+        counted: list[int | None] = []
+        mapped(name, lambda _, axis: counted.append(axis), parts[0], axes[k], is_array)
+        columns = zip(*(flatten(part, is_array)[0] for part in parts), strict=True)
+        made = [
+            sum(column) if axis is None else np.stack(column) for column, axis in zip(columns, counted, strict=True)
+        ]
+        return flatten(parts[0], is_array)[1].rebuild(made)
+
+    return values, _each(joined, found[0][1], argnums, len(args))
