@@ -185,6 +185,7 @@ if TYPE_CHECKING:
     from .pictures.drawing import Drawing as Drawing, draw as draw
     from .pictures.render import render_with as render_with
     from .program import compile as compile
+    from .scans import fori as fori, scan as scan
 
     __version__: str
 
@@ -230,6 +231,7 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "explain",
     "explore",
     "expression",
+    "fori",
     "grad",
     "gradient",
     "hessian",
@@ -250,6 +252,7 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
     "quiz",
     "register_container",
     "render_with",
+    "scan",
     "softmax",
     "sparsity",
     "sparsity_graph",
@@ -275,9 +278,11 @@ _LATER = {
     "compile": "program",
     "draw": "pictures.drawing",
     "eliminate": "elimination",
+    "fori": "scans",
     "render_with": "pictures.render",
     "explore": "pages.explorer",
     "quiz": "pages.explorer",
+    "scan": "scans",
     "work": "elimination",
 }
 

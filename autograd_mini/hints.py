@@ -86,6 +86,7 @@ PACKAGE: Table = {
     "jacfwd": 'use ag.jacobian(f, mode="fwd")',
     "jacrev": 'use ag.jacobian(f, mode="rev")',
     "jit": "use ag.compile",
+    "fori_loop": "use ag.fori(n, body, carry), which counts from 0",
     **_each(
         "register_pytree_node register_dataclass", "use ag.register_container; dataclasses are containers as they are"
     ),

@@ -193,17 +193,20 @@ class Recorded(NamedTuple):
     frozen: tuple[tuple[Value, float], ...]
 
 
-def recorded(outputs: Sequence[Any], inputs: Sequence[Value], tracer: Tracer) -> Recorded:
+def recorded(
+    outputs: Sequence[Any], inputs: Sequence[Value], tracer: Tracer, order: Sequence[Value] | None = None
+) -> Recorded:
     """Return the equations that compute some outputs, which are nodes or numbers, from the inputs.
 
-    Nodes that do not depend on the inputs are constants. `map` and similar functions make all columns, because a Python
-    loop over the nodes takes four times as long.
+    Nodes that do not depend on the inputs are constants. `order` has all nodes from the inputs to the outputs, if they
+    are known. `map` and similar functions make all columns, because a Python loop over the nodes takes four times as
+    long.
     """
     compared = tracer.comparisons
     sides = chain.from_iterable((left, right) for _, left, right, _ in compared)
     given = set(inputs)
     ends = [x for x in chain(outputs, sides) if isinstance(x, Value)]
-    nodes = [node for node in topological_order(*ends) if node not in given]
+    nodes = [node for node in (topological_order(*ends) if order is None else order) if node not in given]
     labels = labels_of(chain(inputs, nodes))
     numbers = numbers_beside(labels.values())
     named = tuple([labels.pop(x, "") or f"t{next(numbers)}" for x in inputs])

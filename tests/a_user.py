@@ -27,6 +27,8 @@ assert_type(ag.take([1.0, 2.0, 3.0], a), Value)
 J = (3 * (a + b * 2)).log()
 J.backward()
 slope: float = a.grad + b.grad
+last, states = ag.scan(lambda c, x: (c * x + a, c), b, [1.0, 2.0])
+J = ag.fori(3, lambda i, c: c * last + i, states[0])
 assert_type(ag.gradient(J, [a, b]), list[Value])
 
 

@@ -31,6 +31,8 @@ THIRD_PARTY = {
     "program.machine": {"llvmlite"},
     "program.primitives": {"llvmlite", "numpy"},
     "program.runner": {"numpy"},
+    "program.scan_steps": {"numpy"},
+    "program.looping": {"numpy"},
     "program.values": {"llvmlite"},
     "program.notation": {"numpy"},
     "program.adjoint": {"numpy"},

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import engines
 import first_calls
+import loops
 import numpy as np
 import programs
 import pytest
@@ -63,6 +64,7 @@ WORK: dict[str, Callable[[], programs.Work]] = {
     "random graph": lambda: programs.random_graph(PEERS, 60, limit=60.0),
     "batch": lambda: programs.batch(PEERS, 1, examples=100),
     "batch on threads": lambda: programs.batch(PEERS, 2, examples=100),
+    "rnn": lambda: loops.rnn_work(PEERS, *2 * [np.linspace(-1.0, 1.0, 24).reshape(6, 4)]),
 }
 
 

@@ -148,7 +148,7 @@ def run(nodes: Columns, numbers: list[float], constants: tuple[float, ...]) -> A
     table[: len(numbers)] = numbers
     table[len(table) - len(constants) :] = constants[::-1]
     for kind, variable, start, width in zip(nodes.kind, nodes.variable, nodes.start, nodes.width, strict=True):
-        name, op, n, started, _ = nodes.kinds[kind]
+        name, op, n, started, *_ = nodes.kinds[kind]
         xs = table[nodes.operands[start : start + width]]
         assert not np.isnan(xs).any()  # each comes after its operands
         if op is not None:

@@ -51,6 +51,7 @@ def written_backward(trace: Trace, program: Program, argnums: int | Sequence[int
 
     Raises:
         TypeError: the program has more than one output.
+        ValueError: there is a loop in it.
 
     >>> import autograd_mini as ag
     >>> from autograd_mini.program.lift import lift
@@ -72,6 +73,10 @@ class Backward:
 
     def __init__(self, trace: Trace, program: Program, argnums: int | Sequence[int] | None = None) -> None:
         trace.require_one_output()
+        if any(i.scan is not None for i in program.instructions):
+            raise ValueError(
+                f"{program.name}: the backward program of a loop is not written; print shows the loop's step"
+            )
         self.notation = Notation(trace, program)
         self.lines: list[Assignment] = []
         self.names = {block.name: self.notation.name(f"d{block.name}") for block in self.notation.blocks}

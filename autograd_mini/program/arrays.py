@@ -17,6 +17,7 @@ from numpy.lib.stride_tricks import as_strided
 from ..ops import OPS, Op, Recorder
 from .lift import Instruction, Program
 from .runner import Batch, Blocks, Place, Steps, Task, Way, addresses, chooses
+from .scan_steps import back, forth, run_back, run_forth
 
 __all__ = ["Array", "Arrays", "apply"]
 
@@ -40,6 +41,7 @@ class Arrays:
         self.program = program
         self.steps = [(i, *addresses(i)) for i in program.instructions]
         self.first = program.inputs + len(program.constants)
+        self.forth = {i.start: forth(i.scan, self) for i in program.instructions if i.scan is not None}
 
     def task(self, d: Any, grad: Any = None, z: int = -1, way: Way | None = None, *, forth: bool = True) -> Task:
         """Return a task that runs the program forward, backward, or both ways, one after the other."""
@@ -60,6 +62,8 @@ class Arrays:
             for i, out, operands in self.steps:
                 if i.kind == "gather":
                     d[out] = d[i.index]
+                elif i.scan is not None:
+                    run_forth(i, self.forth[i.start], d)
                 elif i.op is not None:
                     d[out] = apply(i.op, [d[place][:, :, 0] for place in operands])
                 elif i.kind == "take":
@@ -113,16 +117,29 @@ class Arrays:
 
     def way(self, steps: Steps, silent: Any) -> Way:
         """Return the steps on the way, with the operands that derivatives go to."""
-        return Way([(*self.steps[k], needed) for k, needed in steps], silent, chooses(self.program, steps))
+        code = []
+        for k, needed in steps:
+            scan = self.program.instructions[k].scan
+            parts = back(scan, self, needed[:4], needed[4:]) if scan is not None else []
+            code.append((*self.steps[k], needed, parts))
+        return Way(code, silent, chooses(self.program, steps))
 
     def _backward(self, d: Any, grad: Any, z: slice, way: Way) -> None:
         grad[:] = -0.0  # to which anything can be added, a -0.0 too
         grad[z] = 1.0
+        self.pull(d, grad, way)
+        grad[self.first :] = -0.0  # results have handed theirs on
+        way.finish(grad[: self.program.inputs])
+
+    def pull(self, d: Any, grad: Any, way: Way) -> None:
+        """Hand derivatives on, from the last instruction on the way to the first."""
         with np.errstate(all="ignore"):
-            for i, out, operands, needed in reversed(way.code):
+            for i, out, operands, needed, parts in reversed(way.code):
                 g = grad[out]
                 if i.kind == "gather":
                     np.add.at(grad, i.index, g)
+                elif i.scan is not None:
+                    run_back(i, parts, needed, d, grad)
                 elif i.kind == "sum":
                     np.add.at(grad, operands[0], g[:, :, None])
                 elif i.kind == "take":
@@ -140,8 +157,6 @@ class Arrays:
                         if asked:
                             slope = rule(*xs, Array(d[out]))
                             np.add.at(grad, place[:, :, 0], g * (slope.x if isinstance(slope, Array) else slope))
-        grad[self.first :] = -0.0  # results have handed theirs on
-        way.finish(grad[: self.program.inputs])
 
 
 def _chosen(i: Instruction, at: Any) -> tuple[Any, Any]:

@@ -22,6 +22,7 @@ from . import nested
 from .arguments import parted, typed
 from .axes import Axes, InAxes, each_of, example_of, examples_first, is_plain, mapped, read_examples
 from .plans import KEPT, Places, Work, kept_in, places_of, tables_of
+from .scan_rows import counts_steps
 
 if TYPE_CHECKING:
     from ..pictures.drawing import Drawing
@@ -285,7 +286,15 @@ class _Call:
         self.tables = tables_of(self.programs.name, arrays)
         self.size = len(self.tables[0])
         self.places = places_of(self.varying, sizes)
-        return self.programs.run(self.example(0), _specialization, fill=True)
+        return self.of_example(0)
+
+    def of_example(self, i: int) -> Specialization:
+        """Return the program of an example."""
+        found = self.programs.run(self.example(i), _specialization, fill=True)
+        if counts_steps(found.trace):  # each example might run another number of steps
+            self.programs = self.programs.without_loops()
+            found = self.programs.run(self.example(i), _specialization, fill=True)
+        return found
 
     def request(self, specialization: Specialization, argnums: Argnums) -> GradientRequest | None:
         """Return the derivatives that argnums asks for, None without any."""
@@ -324,7 +333,7 @@ class _Call:
                     slopes[k][group] = part
             left = np.setdiff1d(left, group, assume_unique=True)
             if left.size:
-                found = self.programs.run(self.example(int(left[0])), _specialization, fill=True)
+                found = self.of_example(int(left[0]))
         if self.programs.check:
             self.require_finite(results)
         seat.total[:] = total

@@ -10,7 +10,7 @@ from llvmlite import ir
 
 from ..ops import OPS, Op
 from ..source import Unreadable, source_row
-from . import loops, products
+from . import loops, products, scan_kernels
 from .blocks import Promote
 from .evaluator import Evaluator
 from .machine import WIDTH, object_of, triple
@@ -23,7 +23,7 @@ __all__ = ["KERNELS", "Unit", "compiled", "text_of"]
 
 KERNELS: dict[str, Any] = {  # by their names
     f.__name__: f
-    for module in (loops, products)
+    for module in (loops, products, scan_kernels)
     for f in vars(module).values()
     if getattr(f, "__module__", "") == module.__name__
     and f.__name__.endswith(("run", "blocks", "_forward", "_backward"))

@@ -9,11 +9,13 @@ import numpy as np
 from ..ops import Op
 from .lift import Program
 
-__all__ = ["FIELDS", "HEAD", "TABLE", "Code", "Frame", "code_of"]
+__all__ = ["FIELDS", "HEAD", "PART", "SCAN", "TABLE", "Code", "Frame", "code_of"]
 
 HEAD = 5  # the kernel, the place of the first result, rows, columns, and terms
 FIELDS = 5  # of an operand: its place, three steps, and whether its derivative is wanted
 
+SCAN = 7  # ints of a loop, before those of its parts
+PART = 6  # of a part of a loop
 TABLE = 7  # of a user's array: its address, two steps, the numbers of an example; and where they are in the buffer
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeAlias
 
 import numpy as np
 
 from ..ops import Op, add, mul
 from ..traces import Trace
+from .scan_rows import Result, Scan, ScanRow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray  # which takes long to import
@@ -33,6 +34,7 @@ __all__ = [
     "group",
     "schedule",
     "set_apart",
+    "set_scans",
     "split_wide_rows",
 ]
 
@@ -42,21 +44,26 @@ Ints: TypeAlias = "NDArray[np.int64]"
 class Kind(NamedTuple):
     """What a node does: nodes of one kind and one level are one instruction."""
 
-    name: str  # "row", "dot", "sum" or "take"
+    name: str  # "row", "dot", "sum", "take", "scan" or "result"
     op: Op | None = None  # of a row
     length: int = 1  # terms
     started: bool = False  # of a dot: with a number that its products are added to
     passing: bool = True  # whether a derivative of the trace's outputs reaches the results
+    scan: Scan | None = None
 
     @property
     def stops(self) -> frozenset[int]:
         """Return the places of the operands that no derivative goes to."""
-        return frozenset([1]) if self.name == "take" else self.op.stops if self.op else frozenset()
+        if self.name in ("take", "scan"):
+            return frozenset([1 if self.name == "take" else 3])
+        return self.op.stops if self.op else frozenset()
 
     @property
     def cuts(self) -> Sequence[int]:
         """Return where operands begin and end: of a row each; of a dot w, x, and the number it begins with."""
         n = self.length
+        if self.scan is not None:
+            return list(accumulate(self.scan.lengths, initial=0))
         if self.op is not None:
             return range(self.op.arity + 1)
         return {"sum": (0, n), "take": (0, n, n + 1), "dot": (0, n, 2 * n, 2 * n + 1)[: 3 + self.started]}[self.name]
@@ -152,6 +159,19 @@ def columns_of(trace: Trace) -> Columns:
         operands=np.array(equations.operands, dtype=np.int64),
         size=n + len(kind) + len(equations.constants),
     )
+
+
+def set_scans(nodes: Columns) -> Columns:
+    """Return the columns with the rows of loops as scans, and those of their results without the result's number."""
+    kinds, width = list(nodes.kinds), nodes.width
+    for k, kind in enumerate(nodes.kinds):
+        op = kind.op
+        if isinstance(op, ScanRow):
+            kinds[k] = Kind("scan", scan=op.scan)
+        elif isinstance(op, Result):
+            kinds[k] = Kind("result")
+            width = np.where(nodes.kind == k, 1, width)
+    return replace(nodes, kinds=tuple(kinds), width=width)
 
 
 def fold_sums(nodes: Columns, ends: Sequence[int]) -> Columns:
@@ -275,7 +295,7 @@ def split_wide_rows(nodes: Columns) -> Columns:
     v4 = add(v5, v3)
     """
     wide = {k: kind.op for k, kind in enumerate(nodes.kinds) if kind.op is not None and kind.op.composed is not None}
-    if not wide:
+    if not wide or not len(nodes):
         return nodes
     terms = {"sum": lambda n: n, "take": lambda n: n - 1, "dot": lambda n: n // 2}
     kinds = [*nodes.kinds, Kind("row", add)]

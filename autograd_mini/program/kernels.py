@@ -29,6 +29,8 @@ from .arrays import Arrays
 from .code import FIELDS, HEAD, TABLE, Frame, code_of
 from .lift import Program
 from .runner import Batch, Blocks, Runner, Steps, Task, Way, chooses
+from .scan_rows import Scan
+from .scan_steps import Part, back, forth, most_numbers
 
 __all__ = ["Kernels", "runner"]
 
@@ -57,6 +59,12 @@ class Kernels:
                 self.code[self.code[:, 0] == k, HEAD - 1] = len(self.index)
                 self.index = np.append(self.index, [ctypes.cast(f, ctypes.c_void_p).value for f in made])
                 self.callbacks += made
+        self.bodies: list[Kernels] = []  # of loops
+        self.kept: list[Any] = []  # arrays whose addresses the code has
+        for line, i in zip(self.code, program.instructions, strict=True):
+            if i.scan is not None:
+                self.room = max(self.room, most_numbers(i.scan))
+                line[HEAD - 1] = self._loop(i.scan, [forth(i.scan, self)], self.kept)
 
     def _ready(self, run: str, ways: tuple[str, ...]) -> int:
         """Make sure that the kernels of some ways are there, and return the address of the function that calls them."""
@@ -68,6 +76,8 @@ class Kernels:
         }
         wanted = {(run, ""): None, **{key: self.kinds[k] for (k, _), key in kernels.items()}}
         found = _found(wanted, self.program.name)
+        for body in self.bodies:
+            body._ready("run", ways)
         for at, key in kernels.items():
             self.places[at] = found[key]
         return found[run, ""]
@@ -117,11 +127,11 @@ class Kernels:
         return of
 
     def _frame(self, forth: Any, way: Way | None, d: Any, grad: Any, **more: int) -> Any:
-        back, silent, chooses = way or (self.code[:0], self.index[:0], False)
+        lines_back, silent, chooses, _ = way or (self.code[:0], self.index[:0], False, None)
         return np.array(
             Frame(
                 kernels=_place(self.places), line=self.code.shape[1], forth=_place(forth), lines_forth=len(forth),
-                back=_place(back), lines_back=len(back), indices=_place(self.index), numbers=_place(d),
+                back=_place(lines_back), lines_back=len(lines_back), indices=_place(self.index), numbers=_place(d),
                 slopes=_place(grad), size=self.program.size, first=self.first, silent=_place(silent),
                 count_silent=len(silent), chooses=chooses, **more,
             ),
@@ -134,10 +144,31 @@ class Kernels:
 
     def way(self, steps: Steps, silent: Any) -> Way:
         """Return the code of the instructions on the way, with marks at the operands that derivatives go to."""
-        code = self.code[[k for k, _ in steps]]
-        for line, (_, needed) in zip(code, steps, strict=True):
-            line[HEAD + FIELDS - 1 : HEAD + FIELDS * len(needed) : FIELDS] = needed
-        return Way(code, silent, chooses(self.program, steps))
+        code, kept = self.code[[k for k, _ in steps]], list[Any]()
+        for line, (k, needed) in zip(code, steps, strict=True):
+            n = len(self.program.instructions[k].operands)
+            line[HEAD + FIELDS - 1 : HEAD + FIELDS * n : FIELDS] = needed[:n]
+            if (scan := self.program.instructions[k].scan) is not None:
+                line[HEAD - 1] = self._loop(scan, back(scan, self, needed[:n], needed[n:]), kept)
+        return Way(code, silent, chooses(self.program, steps), kept)
+
+    def _loop(self, scan: Scan, parts: list[Part], kept: list[Any]) -> int:
+        """Return the address of the words that tell a kernel of a loop; `kept` gets the arrays that must be there."""
+        words = [scan.steps, scan.closed, scan.carry, scan.item, scan.y, scan.counted, len(parts)]
+        for part in parts:
+            body = part.runner
+            if body.program.size + body.room > self.room:
+                raise AssertionError(f"{self.program.name}: a loop's body has no room")
+            frame = body._frame(body.code, part.way, body.places, body.places)
+            ends = np.stack([part.outputs, part.slots], axis=1, dtype=np.int64)
+            constants = body.program.constants
+            words += [part.steps, _place(frame), _place(constants), len(constants), _place(ends), len(ends)]
+            kept += [part, frame, ends]
+            self.bodies.append(body)
+            self.callbacks += body.callbacks
+        made = np.array(words, dtype=np.int64)
+        kept.append(made)
+        return _place(made)
 
     def __reduce__(self) -> tuple[type[Kernels], tuple[Program]]:
         return Kernels, (self.program,)

@@ -21,6 +21,7 @@ import numpy as np
 from ..ops import identity
 from .lift import Access, Instruction, Program, access_of
 from .runner import Steps
+from .scan_rows import LanesOfScan, Scan
 
 __all__ = ["Lanes"]
 
@@ -99,11 +100,14 @@ class Lanes:
     def steps(self, steps: Steps) -> Steps:
         """Return the steps of the way back through this program, from those through the program of one example."""
         needed = dict(steps)
-        return [
-            (n, needed[k] if operand is None else [needed[k][operand]])
-            for n, (k, operand) in enumerate(self._origins)
-            if k in needed
-        ]
+        found = []
+        for n, (k, operand) in enumerate(self._origins):
+            if k in needed and (scan := self._instructions[n].scan) is not None:
+                operands, results = needed[k][:4], needed[k][4:]
+                found.append((n, operands + np.repeat(results, scan.size // len(results)).tolist()))
+            elif k in needed:
+                found.append((n, needed[k] if operand is None else [needed[k][operand]]))
+        return found
 
     def _add(self, k: int, i: Instruction) -> None:
         """Add the instruction k of one example, for all examples."""
@@ -111,6 +115,9 @@ class Lanes:
             operand = self._copied(k, 0, i.index)
             place, step = operand.access.base, operand.access.inner
             self._give(i, place, step, operand.lane)
+            return
+        if i.scan is not None:
+            self._add_scan(k, i, i.scan)
             return
         operands = [self._operand(k, n, i) for n in range(len(i.operands))]
         if not any(operand.lane for operand in operands):
@@ -120,6 +127,36 @@ class Lanes:
         for rows, columns, accesses in _shapes(i.rows, i.columns, self.width, operands):
             self._write(k, i, rows, columns, accesses)
         self._give(i, self._free - i.count * self.width, self.width, 1)
+
+    def _add_scan(self, k: int, i: Instruction, scan: Scan) -> None:
+        """Add a loop: where any number that it reads differs between examples, all carries, items and ys do."""
+        operands = [i.places(n).ravel() for n in range(len(i.operands))]
+        closed = operands[0]
+        if not any(self.step[slots].any() for slots in operands):
+            self._write_scan(k, i, [self.place[slots] for slots in operands], scan)
+            self._give(i, self._free - scan.size, 1, 0)
+            return
+        apart = np.flatnonzero(self.step[closed])
+        cuts = np.split(apart, np.flatnonzero(np.diff(apart) != 1) + 1) if apart.size else []
+        made = LanesOfScan.made(scan, self.width, tuple([slice(int(run[0]), int(run[-1]) + 1) for run in cuts]))
+        same = self.place[np.delete(closed, apart)]
+        places = [np.concatenate([same, self.lanes_of(closed[apart]).ravel()])]
+        places += [self.lanes_of(slots).ravel() for slots in operands[1:3]]
+        self._write_scan(k, i, [*places, self.place[operands[3]]], made)
+        self._give(i, self._free - made.size, self.width, 1)
+
+    def _write_scan(self, k: int, i: Instruction, operands: Sequence[Any], scan: Scan) -> None:
+        accesses = []
+        for n, places in enumerate(operands):
+            access = access_of(places[None], 1) if places.size else Access(0, 0, 0, 0)
+            if access is None:
+                access = Access(self._free, 0, 0, 1)
+                self._gather(k, n, places)
+            accesses.append(access)
+        made = Instruction("scan", None, self._free, 1, scan.size, 1, tuple(accesses), scan=scan)
+        self._instructions.append(made)
+        self._origins.append((k, None))
+        self._free += scan.size
 
     def _write(self, k: int, i: Instruction, rows: int, columns: int, accesses: Sequence[Access]) -> None:
         self._instructions.append(Instruction(i.kind, i.op, self._free, rows, columns, i.length, tuple(accesses)))
@@ -201,9 +238,14 @@ def _lying(one: Program, tables: Sequence[slice], outputs: Sequence[int]) -> lis
             stand(i.index)
             varies[i.start : i.start + i.count] = varies[i.index].any()
             continue
-        read = [slice(*i.span(a)) for a in i.operands]
-        varying = [bool(varies[slots].any()) for slots in read]
-        for n, (a, slots) in enumerate(zip(i.operands, read, strict=True)):
+        if i.scan is not None:
+            read = np.concatenate([i.places(n).ravel() for n in range(len(i.operands))])
+            stand(read)
+            varies[i.start : i.start + i.count] = varies[read].any()
+            continue
+        spans = [slice(*i.span(a)) for a in i.operands]
+        varying = [bool(varies[slots].any()) for slots in spans]
+        for n, (a, slots) in enumerate(zip(i.operands, spans, strict=True)):
             product = i.kind == "dot" and n < 2 and not varying[1 - n]
             inside = len(np.unique(table_of[slots])) == 1
             if not (product and inside and a.along == 1 and a.outer == a.inner == 0):

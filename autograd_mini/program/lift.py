@@ -36,8 +36,10 @@ from .columns import (
     group,
     schedule,
     set_apart,
+    set_scans,
     split_wide_rows,
 )
+from .scan_rows import Scan
 
 __all__ = ["Access", "Instruction", "Program", "access_of", "grid", "lift"]
 
@@ -74,7 +76,7 @@ def grid(rows: int, columns: int, terms: int) -> tuple[Any, Any, Any]:
 class Instruction:
     """One vector instruction: `rows * columns` results from `start` on, each of `length` terms."""
 
-    kind: str  # "row", "dot", "sum", "take" or "gather"
+    kind: str  # "row", "dot", "sum", "take", "scan" or "gather"
     op: Op | None  # of a row
     start: int
     rows: int
@@ -82,6 +84,7 @@ class Instruction:
     length: int
     operands: tuple[Access, ...]
     index: Any = None  # of a gather: the slots that are copied
+    scan: Scan | None = None
 
     @property
     def stops(self) -> frozenset[int]:
@@ -95,6 +98,8 @@ class Instruction:
 
     def places(self, n: int) -> Ints:
         """Return the places of operand n, by rows, columns and terms: one term of a dot's start and a take's choice."""
+        if self.scan is not None:
+            return self.operands[n].places(1, 1, self.scan.lengths[n])
         terms = 1 if (self.kind, n) in (("dot", 2), ("take", 1)) else self.length
         return self.operands[n].places(self.rows, self.columns, terms)
 
@@ -126,7 +131,7 @@ def lift(trace: Trace) -> Program:
     >>> len(t.equations), [i.kind for i in program.instructions]
     (5, ['dot'])
     """
-    nodes = columns_of(trace)
+    nodes = set_scans(columns_of(trace))
     nodes = fold_sums(nodes, trace.ends)
     nodes = split_wide_rows(nodes)
     nodes = set_apart(nodes, trace.outputs)
@@ -150,6 +155,10 @@ def program_of(nodes: Scheduled, trace: Trace) -> Program:
     for (first, last), number, width in zip(bounds, *columns, strict=True):
         kind, begin, end = nodes.kinds[number], end, end + (last - first) * width
         places = slots[read[begin:end]].reshape(last - first, width)
+        if kind.name == "result":  # a scan has it in its place
+            made_here = nodes.variable[first:last]
+            slots[made_here] = places[:, 0] + _result_numbers(trace, made_here)
+            continue
         parts = [places[:, i:j] for i, j in pairwise(kind.cuts)]
         for members, rows, found in _arranged(kind, parts, nodes.early[first:last]):
             accesses = []
@@ -163,14 +172,23 @@ def program_of(nodes: Scheduled, trace: Trace) -> Program:
                 accesses.append(access)
             if kind.name == "dot" and accesses[0].inner == 0 != accesses[1].inner:
                 accesses[:2] = accesses[1::-1]  # a product may be turned: the second factor is the shared one
-            count = len(members)
-            made = Instruction(kind.name, kind.op, free, rows, count // rows, kind.length, tuple(accesses))
-            instructions.append(made)
-            slots[nodes.variable[first:last][members]] = np.arange(free, free + count)
+            count = len(members) if kind.scan is None else kind.scan.size
+            shape = rows, count // rows, kind.length
+            instructions.append(Instruction(kind.name, kind.op, free, *shape, tuple(accesses), scan=kind.scan))
+            slots[nodes.variable[first:last][members]] = np.arange(free, free + len(members))
             free += count
     constants = np.array(trace.equations.constants, dtype=float)[used]
     variables = slots[: n + len(trace.equations)].copy()
     return Program(trace.name, tuple(instructions), n, constants, free, variables, len(trace.equations))
+
+
+def _result_numbers(trace: Trace, variables: Ints) -> Ints:
+    """Return the places of some results among those of their scans."""
+    equations = trace.equations
+    starts = np.array(equations.starts)[variables - len(trace.inputs)]
+    constants = np.array(equations.constants)
+    found: Ints = constants[~np.array(equations.operands)[starts + 1]].astype(np.int64)
+    return found
 
 
 def _constants(nodes: Columns, starts: Ints) -> Ints:
@@ -289,6 +307,8 @@ def _in_rows(parts: Sequence[Ints]) -> tuple[int, list[Access | None]]:
 
 def _line(places: list[int]) -> Access | None:
     """Return the regular address of one result's operand, None where there is none."""
+    if not places:  # a scan without numbers of a kind
+        return Access(0, 0, 0, 0)
     base = places[0]
     along = places[1] - base if len(places) > 1 else 0
     regular = len(places) < 3 or places == [base + along * j for j in range(len(places))]

@@ -439,15 +439,20 @@ def forward(f: Frame, d: Numbers, grad: Numbers) -> None:
         k += f.line
 
 
+def backward_lines(f: Frame, d: Numbers, grad: Numbers) -> None:
+    """Do the instructions on the way back, from the last to the first."""
+    kernels, code, k = words_at(f.kernels), words_at(f.back), f.lines_back * f.line
+    for _ in range(f.lines_back):
+        k -= f.line
+        call(word(kernels, 2 * word(code, k) + 1), code, k, words_at(f.indices), d, grad, f.size)
+
+
 def backward(f: Frame, d: Numbers, grad: Numbers) -> None:
     """Do the instructions on the way back, from the last to the first, from a derivative of 1 on."""
     clear(grad, 0, f.first)
     for i in range(f.lanes):
         put(grad, f.end + i, 1.0)
-    kernels, code, k = words_at(f.kernels), words_at(f.back), f.lines_back * f.line
-    for _ in range(f.lines_back):
-        k -= f.line
-        call(word(kernels, 2 * word(code, k) + 1), code, k, words_at(f.indices), d, grad, f.size)
+    backward_lines(f, d, grad)
     silent = words_at(f.silent)
     for i in range(f.count_silent):
         put(grad, word(silent, i), 0.0)

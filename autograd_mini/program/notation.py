@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from keyword import kwlist
+from textwrap import indent
 from typing import Any, NamedTuple
 from unicodedata import normalize
 
@@ -20,7 +21,7 @@ from ..ops import OPS, Op, add, mul, sub
 from ..printing import Label
 from ..structure import Structure
 from ..traces import Trace
-from .lift import Program
+from .lift import Instruction, Program, lift
 from .terms import (
     Assignment,
     Call,
@@ -47,7 +48,7 @@ __all__ = ["Block", "Line", "Notation", "Sheet", "written"]
 
 FEW = 4  # terms that are written one by one
 MOST = 8  # results that are written one by one
-RESERVED = {*kwlist, *OPS, *"sum dot ones zeros empty inf nan gathered constants take scattered".split()}
+RESERVED = {*kwlist, *OPS, *"sum dot ones zeros empty inf nan gathered constants take scan scattered".split()}
 
 
 class Block(NamedTuple):
@@ -76,7 +77,7 @@ class Line(NamedTuple):
     """
 
     block: Block
-    kind: str  # "row", "product", "dot", "sum" or "take"
+    kind: str  # "row", "product", "dot", "sum", "take" or "scan"
     op: Op | None
     operands: list[Any]
     term: Term
@@ -103,7 +104,17 @@ def written(trace: Trace, program: Program) -> str:
       v1 = x.T @ x3
       return v1
     """
-    return str(Notation(trace, program).sheet())
+    notation = Notation(trace, program)
+    loops = [_body(notation, i) for i in program.instructions if i.scan is not None]
+    return "\n".join([str(notation.sheet()), *loops])
+
+
+def _body(notation: Notation, i: Instruction) -> str:
+    """Write the body of a loop below its program."""
+    assert i.scan is not None
+    block, most = notation.blocks[notation.place[0, i.start]], "at most " * i.scan.counted
+    body = written(i.scan.body, lift(i.scan.body))
+    return f"the loop of {block.name}, {most}{i.scan.steps} steps of\n{indent(body, '  ')}"
 
 
 class Sheet(NamedTuple):
@@ -147,7 +158,10 @@ class Notation:
             first += part.size
         lines = [self._line(step) for step in self._with_biases(self._steps())]
         # Constants get their names after the results.
-        self.lines = [x._replace(term=self._term(x.kind, x.op, x.operands, self.constant)) for x in lines]
+        self.lines = [x if x.kind == "scan" else self._with_constants(x) for x in lines]
+
+    def _with_constants(self, line: Line) -> Line:
+        return line._replace(term=self._term(line.kind, line.op, line.operands, self.constant))
 
     def _block(self, slots: Any) -> Block:
         """Name a matrix, and remember where its slots are."""
@@ -178,7 +192,8 @@ class Notation:
             if i.kind == "gather":
                 self.origin[i.start : i.start + i.count] = self.origin[i.index]
                 continue
-            operands = [self.origin[i.places(n)].reshape(i.count, -1) for n in range(len(i.operands))]
+            read = [self.origin[i.places(n)] for n in range(len(i.operands))]
+            operands = [slots.reshape(-1, slots.shape[2]) for slots in read if slots.size]
             steps.append(_Step(i.kind, i.op, np.arange(i.start, i.start + i.count), operands))
         return steps
 
@@ -202,6 +217,9 @@ class Notation:
 
     def _line(self, step: _Step) -> Line:
         """Let a step's results stand so that its line is simple."""
+        if step.kind == "scan":
+            call = Call("scan", tuple(self._sources(step.operands)), (step.out.size, 1))
+            return Line(self._block(step.out[:, None]), step.kind, None, step.operands, call)
         best: tuple[int, Any, str, list[Any], Term] | None = None
         for order in self._orders(step):
             for kind, operands in _readings(step, order):

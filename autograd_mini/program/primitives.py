@@ -184,6 +184,12 @@ def numbers_at(place: int) -> Numbers:
     return (ctypes.c_double * (1 << 40)).from_address(place)
 
 
+@primitive(_at)
+def beyond(d: Numbers, i: int) -> Numbers:
+    """Return the numbers from a place on."""
+    return (ctypes.c_double * (1 << 30)).from_buffer(d, 8 * i) if isinstance(d, ctypes.Array) else d[i:]
+
+
 @primitive(lambda b, place, *args: call_at(b, place, ir.FunctionType(NONE, KERNEL), args))
 def call(place: int, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, size: int) -> None:
     """Call the kernel at a place."""

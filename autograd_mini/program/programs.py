@@ -18,10 +18,11 @@ from ..ops import TOO_LARGE
 from ..settings import by_ieee
 from ..structure import flatten
 from ..tracer import TraceWarning
-from ..traces import trace_call, trace_graph
+from ..traces import Trace, trace_call, trace_graph
 from ..value import assignments
 from .arguments import NUMBERS, Key, Layout, parted, read, typed
 from .buffers import Buffer, Workspace
+from .looping import traced_with_loops
 from .specialization import GradientRequest, Specialization
 
 __all__ = ["Programs"]
@@ -38,6 +39,8 @@ class Programs:
     ) -> None:
         self.name, self.function = name, f
         self.static, self.check, self.runner = static, check, runner
+        self.loops = True  # whether they may have loops; without them all loops are written out
+        self._without_loops: Programs | None = None
         self._kept: dict[Any, list[Specialization]] = {}
         self.prepared: dict[Any, Any] = {}  # calls of batches, of the module `batch`
         self._free: list[Buffer] = []  # which no call is using; to pop and to append are safe among threads
@@ -121,16 +124,31 @@ class Programs:
     def drop_moved(self) -> bool:
         """Let go of programs with constants that are numbers of Values of outside, where these are others by now."""
         now = assignments()
-        moved = [key for key, kept in self._kept.items() if any(found.trace.moved() is not None for found in kept)]
+        keys = [key for key, kept in self._kept.items() if any(found.trace.moved() is not None for found in kept)]
+        moved = bool(keys)
         if moved and self._graph is not None:
             self.take_graph(*self._graph)  # or an error, at the next call again
         else:
-            for key in moved:
+            for key in keys:
                 self._kept[key] = [found for found in self._kept[key] if found.trace.moved() is None]
+        if self._without_loops is not None and self._without_loops.drop_moved():
+            moved = True
         if moved:
             self.prepared.clear()
         self._checked = now
-        return bool(moved)
+        return moved
+
+    def without_loops(self) -> Programs:
+        """Return the programs of the same function in which all loops are written out."""
+        if self.function is None:
+            raise ValueError(
+                f"{self.name}: vmap writes out a loop whose n is an input, and its Python function is not here"
+            )
+        if self._without_loops is None:
+            made = Programs(self.name, self.function, self.static, self.check, self.runner)
+            made.loops = False
+            self._without_loops = made
+        return self._without_loops
 
     def take_graph(self, outputs: Any, inputs: Any) -> None:
         """Make the program of a graph that exists."""
@@ -192,8 +210,12 @@ class Programs:
         if len(set(leaves)) != len(leaves):
             raise ValueError(f"{self.name}: the same parameter is in two of the modules that are given")
         whole = dict(zip(dynamic, layout.arguments(leaves), strict=True)) | {k: args[k] for k in static}
+
+        def call() -> Trace:
+            return trace_call(self.name, lambda: f(*(whole[k] for k in range(len(args)))), leaves)
+
         with by_ieee():
-            made = trace_call(self.name, lambda: f(*(whole[k] for k in range(len(args)))), leaves)
+            made = traced_with_loops(call, self.runner, self.loops)
         made = replace(made if self.check else made.by_rows(), into=layout.structure(leaves))
         return Specialization(made, layout, self.runner)
 

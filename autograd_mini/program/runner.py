@@ -14,7 +14,7 @@ from .lift import Instruction, Program
 
 __all__ = ["Batch", "Blocks", "Runner", "Steps", "Task", "Way", "addresses", "way_back"]
 
-Steps = list[tuple[int, list[bool]]]  # instructions, each with the operands that get a derivative
+Steps = list[tuple[int, list[bool]]]  # instructions, each with the operands that get a derivative; see `way_back`
 Task = Callable[[], None]  # on arrays that were given, and must be there as long as it is run
 Blocks = Callable[[int, int], None]  # from one block of a batch to before another
 Place = tuple[int, int, int]  # in a buffer: of a first number, and the steps from example to example, and within one
@@ -66,6 +66,7 @@ class Way(NamedTuple):
     code: Any  # of the runner: the instructions on it, in their order
     silent: Any  # the places of inputs that are wanted and get no derivative: it is 0
     chooses: bool  # whether an instruction hands its derivative to one of several numbers, and nothing to the others
+    kept: Any = None  # arrays whose addresses the code has
 
     def finish(self, slopes: Any) -> None:
         """Make 0.0 of the -0.0 that inputs have which got nothing."""
@@ -74,11 +75,11 @@ class Way(NamedTuple):
             slopes += 0.0
 
 
-def way_back(program: Program, z: int, wanted: list[slice]) -> tuple[Steps, Any]:
-    """Return the instructions on the way from number z to some inputs, and the inputs that get nothing.
+def way_back(program: Program, z: Any, wanted: list[slice]) -> tuple[Steps, Any]:
+    """Return the instructions on the way from number z, or several, to some inputs, and the inputs that get nothing.
 
-    With each instruction stand the operands that a derivative which is wanted goes to. None goes along an edge whose
-    rule is the constant 0.
+    With each instruction stand the operands that a derivative which is wanted goes to, and with a scan also which of
+    its results get one. None goes along an edge whose rule is the constant 0.
     """
     active = np.zeros(program.size, dtype=bool)  # depends on an input that is wanted
     for stretch in wanted:
@@ -96,7 +97,8 @@ def way_back(program: Program, z: int, wanted: list[slice]) -> tuple[Steps, Any]
     for k in range(len(needed) - 1, -1, -1):
         i = program.instructions[k]
         if reached[i.start : i.start + i.count].any():  # also without a need: it clears what it has got
-            steps.append((k, needed[k]))
+            of_results = reached[i.start : i.start + i.count].tolist() if i.scan is not None else []
+            steps.append((k, [*needed[k], *of_results]))
             for place, asked in zip(places[k], needed[k], strict=True):
                 if asked or i.kind == "gather":  # which hands all on
                     reached[place] = True
@@ -104,8 +106,8 @@ def way_back(program: Program, z: int, wanted: list[slice]) -> tuple[Steps, Any]
 
 
 def chooses(program: Program, steps: Steps) -> bool:
-    """Return whether one of the steps hands its derivative to one of several numbers."""
-    return any(program.instructions[k].kind == "take" for k, _ in steps)
+    """Return whether one of the steps may hand its derivative to some of several numbers, and nothing to the others."""
+    return any(program.instructions[k].kind in ("take", "scan") for k, _ in steps)
 
 
 def addresses(i: Instruction) -> tuple[Any, list[Any]]:

@@ -1,0 +1,229 @@
+"""Loops of a function that is compiled, taken over from Python: their bodies are traced once.
+
+This module makes the equations of a loop while its function is traced. It leaves a loop to Python where the body does
+more than compute, such as to branch on numbers; the function is then traced again. It must not know instructions.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..ops import Op, number
+from ..scans import Loop, stepped, taken_over
+from ..settings import is_differentiating, watched_by, watching
+from ..structure import Structure, flatten
+from ..tracer import Tracer, recorded
+from ..traces import Trace
+from ..value import Value, _rebuild, primal
+from .kernels import runner as runner_of
+from .lift import Access, Instruction, Program
+from .scan_rows import NotALoop, Result, Scan, ScanRow
+
+__all__ = ["traced_with_loops"]
+
+FEWEST = 2  # steps of a loop
+COUNTED = 16  # or twice as many, and so on: steps that a program has room for, if an input counts them
+MOST = 3  # loops that are written out; then all are
+
+RESULT = Result()
+
+
+def traced_with_loops(call: Callable[[], Trace], runner: str | None, allowed: bool) -> Trace:
+    """Return the trace of a call, in which loops are equations where they can be, or none if they are not allowed."""
+    written_out: set[int] = set()
+    while allowed and len(written_out) < MOST:
+        loops = _Loops(runner, written_out)
+        try:
+            with taken_over(loops):
+                made = call()
+        except NotALoop:
+            made = None
+        if loops.refused is not None:
+            written_out.add(loops.refused)
+        elif made is None or any(x in loops.inside for x, _ in made.frozen):
+            break  # derivatives of a loop were taken, or a node of a body was used outside of it
+        else:
+            return made
+    with taken_over(None):
+        return call()
+
+
+class _BodyWatch(Tracer):
+    """Watch the body of a loop, which must do nothing but compute."""
+
+    def follows(self, node: Value) -> bool:
+        return self.depends(node)
+
+    def _refuse(self, *_: object) -> Any:
+        raise NotALoop
+
+    read = assigned = compared = swept = adjoint = keep_adjoint = _refuse  # type: ignore[assignment]
+
+
+class _Body(NamedTuple):
+    """The body of a loop, with the numbers and nodes of outside that it reads, and the structure of its result."""
+
+    trace: Trace
+    closed: list[Any]
+    of_y: Structure
+
+    def is_same(self, other: _Body) -> bool:
+        """Return whether another trace of the body does the same."""
+        if len(self.closed) != len(other.closed) or self.of_y != other.of_y:
+            return False
+        pairs = zip(self.closed, other.closed, strict=True)
+        closed = all(x is y or (not isinstance(x, Value) and x == y) for x, y in pairs)
+        return closed and _is_same(self.trace, other.trace)
+
+
+def _is_same(one: Trace, other: Trace) -> bool:
+    a, b = one.equations, other.equations
+    return (
+        (a.codes, a.operands, repr(a.constants), one.outputs) == (b.codes, b.operands, repr(b.constants), other.outputs)
+        and len(a.rows) == len(b.rows)
+        and all(map(_is_same_row, a.rows, b.rows))
+    )
+
+
+def _is_same_row(one: Op, other: Op) -> bool:
+    if not (isinstance(one, ScanRow) and isinstance(other, ScanRow)):
+        return one is other
+    sizes = [(scan.steps, scan.lengths, scan.item, scan.y) for scan in (one.scan, other.scan)]
+    return sizes[0] == sizes[1] and _is_same(one.scan.body, other.scan.body)
+
+
+class _Loops:
+    """The loops of one run of a function, by their numbers; `refused` is the one that has to be written out."""
+
+    def __init__(self, runner: str | None, written_out: set[int]) -> None:
+        self.runner, self.written_out = runner, written_out
+        self.count = 0
+        self.refused: int | None = None
+        self.inside: set[Value] = set()  # leaves that stand for the inputs of a body
+
+    def __call__(self, loop: Loop) -> tuple[Any, list[Any]] | None:
+        mine = self.count
+        self.count += 1
+        if mine in self.written_out or (len(loop.items) < FEWEST and loop.counted is None) or is_differentiating():
+            return None
+        try:
+            return self._taken(loop)
+        except NotALoop:
+            if self.refused is None:
+                self.refused = mine
+            raise
+        except Exception:  # of the body, on Values: Python meets it again, or does not
+            self.refused = mine
+            raise NotALoop from None
+
+    def _taken(self, loop: Loop) -> tuple[Any, list[Any]]:
+        carry, of_carry = flatten(loop.carry)
+        counts = [] if loop.counted is None else [loop.counted]
+        steps = _most(loop.counted) if loop.counted is not None else len(loop.items)
+        items = [flatten(item) for item in (range(steps) if counts else loop.items)]
+        of_item = items[0][1]
+        if any(structure != of_item for _, structure in items):
+            raise NotALoop
+        structures = of_carry, of_item
+        body = self._body(loop, structures, carry, items[0][0])
+        last = items[max(len(loop.items) - 1, 0)][0]
+        if not body.is_same(self._body(loop, structures, carry, last)):  # it counts its calls, perhaps
+            raise NotALoop
+        operands = [*body.closed, *carry, *(x for leaves, _ in items for x in leaves), *counts]
+        if not any(isinstance(x, Value) for x in operands):
+            raise NotALoop
+        sizes = len(body.closed), len(carry), len(items[0][0]), len(body.trace.outputs) - len(carry)
+        trace = body.trace.by_rows().fold_constants().common_subexpressions().dead_code()
+        scan = Scan(trace, steps, *sizes, bool(counts))
+        results = self._results(scan, [x if isinstance(x, Value) else number(loop.name, x) for x in operands])
+        ys = [body.of_y.rebuild([results(scan.place(scan.carry + j, k)) for j in range(scan.y)]) for k in range(steps)]
+        return of_carry.rebuild(map(results, range(scan.carry))), ys
+
+    def _body(self, loop: Loop, structures: tuple[Structure, Structure], carry: list[Any], item: list[Any]) -> _Body:
+        """Trace the body of a loop at some numbers."""
+        starts, firsts = [_leaf(x) for x in carry], [_leaf(x) for x in item]
+        inputs = starts + firsts
+        self.inside.update(inputs)
+        of_carry, of_item = structures
+        watch = _BodyWatch(loop.name, inputs)
+        with watched_by(watch):
+            after, y = stepped(loop, of_carry.rebuild(starts), of_item.rebuild(firsts), of_carry, 0)
+        ys, of_y = flatten(y)
+        ends = flatten(after)[0] + ys
+        order, outside = _closed(watch, inputs, ends)
+        closed: list[Any] = list(outside)
+        for k, z in enumerate(ends):
+            if not isinstance(z, Value):  # a constant, which is an input that is closed over
+                ends[k] = leaf = _leaf(z)
+                outside.append(leaf)
+                closed.append(z)
+        found = recorded(ends, [*outside, *inputs], watch, order)
+        into = Structure(tuple, (), tuple([Structure("array", (len(xs),)) for xs in (closed, starts, firsts)]))
+        return _Body(Trace(loop.name, **found._asdict(), into=into, out=Structure("array", (len(ends),))), closed, of_y)
+
+    def _results(self, scan: Scan, operands: list[Any]) -> Callable[[int], Value]:
+        """Record a loop, and return the function that makes the node of a result."""
+        numbers = _computed(scan, operands, self.runner)
+        watch = watching()
+        assert watch is not None
+        row = ScanRow(scan)
+
+        def node(op: Any, data: float, *operands: Any) -> Value:
+            weights = array("d", bytes(8 * max(len(operands), 2)))
+            made = _rebuild(Value, op, data, 0.0, "", weights, operands)
+            watch.made(made)
+            return made
+
+        whole = node(row, 0.0, *operands)
+        return lambda place: node(RESULT, float(numbers[place]), whole, float(place))
+
+
+def _most(count: Value) -> int:
+    """Return the most steps of a loop's program: a power of 2. The comparisons are branches of the trace."""
+    most = COUNTED
+    while most < primal(count):
+        most *= 2
+    if not (count >= 0.0 and count <= float(most) and count == math.floor(count)):
+        raise NotALoop
+    return most
+
+
+def _leaf(x: Any) -> Value:
+    """Return a leaf that stands for a number inside of a body."""
+    if not isinstance(x, Value):
+        return Value(number("scan", x))
+    return Value(primal(x), x.label)
+
+
+def _closed(watch: _BodyWatch, inputs: list[Value], ends: Sequence[Any]) -> tuple[list[Value], list[Value]]:
+    """Return the nodes of a body that its outputs need, in order, and the nodes of outside that they read."""
+    own, known = watch.own, set(inputs)
+    needed = {z for z in ends if isinstance(z, Value)}
+    order = []
+    for node in reversed(watch._made):
+        if node in needed:
+            order.append(node)
+            needed.update(node.parents)
+    order.reverse()
+    read = [x for node in order for x in node.parents] + [z for z in ends if isinstance(z, Value)]
+    outside = dict.fromkeys(x for x in read if x not in own and x not in known)
+    return order, list(outside)
+
+
+def _computed(scan: Scan, operands: Sequence[Any], use: str | None) -> Any:
+    """Return the numbers of all results."""
+    n = len(operands)
+    accesses = tuple([Access(first, 0, 0, 1) for first in accumulate(scan.lengths[:-1], initial=0)])
+    whole = Instruction("scan", None, n, 1, scan.size, 1, accesses, scan=scan)
+    program = Program("scan", (whole,), n, np.zeros(0), n + scan.size, np.arange(n), 1)
+    runner = runner_of(program, use)
+    d = np.zeros(program.size + runner.room)
+    d[:n] = [primal(x) if isinstance(x, Value) else x for x in operands]
+    runner.task(d)()
+    return d[n : program.size]

@@ -1,0 +1,145 @@
+r"""The kernels of loops: each step copies numbers into the body's own stretch of the buffer, and runs the body there.
+
+That stretch is the room behind the program's numbers, where all derivatives are -0.0 between instructions. The body's
+numbers begin with the closed numbers, the carry and the item, and its constants follow. See `scan_steps` for the order
+of the steps.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .code import PART, SCAN
+from .loops import Operand, backward_lines, clear, copy_row, forward, frame_at, line, operand, taken
+from .primitives import Numbers, Words, add_to, beyond, get, numbers_at, put, shared, word, words_at
+
+__all__ = ["scan_backward", "scan_forward"]
+
+
+class Loop(NamedTuple):
+    """How often a loop runs, and how many numbers its steps have: see `Scan`."""
+
+    steps: int
+    closed: int
+    carry: int
+    item: int
+    y: int
+    counted: int
+    parts: int
+
+
+class Part(NamedTuple):
+    """Steps that one program runs: see `scan_steps.Part`."""
+
+    steps: int
+    frame: int
+    constants: int
+    count_constants: int
+    ends: int
+    count_ends: int
+
+
+def loop_at(words: Words) -> Loop:
+    """Return the head of a loop."""
+    return Loop(*[word(words, i) for i in range(SCAN)])
+
+
+def part_at(words: Words, k: int) -> Part:
+    """Return a part of a loop."""
+    return Part(*[word(words, SCAN + PART * k + i) for i in range(PART)])
+
+
+def place(s: Loop, output: int, step: int) -> int:
+    """Return the place among a loop's results of an output of its body after a step."""
+    if output < s.carry:
+        return (step + 1) * s.carry + output
+    return (s.steps + 1) * s.carry + step * s.y + output - s.carry
+
+
+@shared
+def enter(own: Numbers, at: int, d: Numbers, first: int, step: int, count: int) -> None:
+    """Copy numbers that are some step apart to where they lie side by side."""
+    if step == 1:
+        copy_row(own, at, d, first, count)
+    else:
+        for k in range(count):
+            put(own, at + k, get(d, first + k * step))
+
+
+@shared
+def leave(grad: Numbers, first: int, step: int, own: Numbers, at: int, count: int) -> None:
+    """Add derivatives that lie side by side to those of numbers that are some step apart."""
+    for k in range(count):
+        add_to(grad, first + k * step, get(own, at + k))
+
+
+def enter_item(own: Numbers, s: Loop, d: Numbers, x: Operand, t: int) -> None:
+    """Copy the item of a step."""
+    enter(own, s.closed + s.carry, d, x.at + t * s.item * x.along, x.along, s.item)
+
+
+def steps_of(s: Loop, d: Numbers, at: int) -> int:
+    """Return the number of steps; a count that is none fails the branches of its trace."""
+    if s.counted == 0:
+        return s.steps
+    count = get(d, at)
+    return int(count) if 0.0 <= count <= s.steps else 0
+
+
+def scan_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+    """Run a loop, and write its results."""
+    out, _, _, words_place = line(code, k)
+    closed, start, items, count = [operand(code, k, i) for i in range(4)]
+    words = words_at(words_place)
+    s, part = loop_at(words), part_at(words, 0)
+    f, ends = frame_at(part.frame), words_at(part.ends)
+    own, own_grad = beyond(d, room), beyond(grad, room)
+    enter(own, 0, d, closed.at, closed.along, s.closed)
+    enter(own, s.closed, d, start.at, start.along, s.carry)
+    copy_row(own, s.closed + s.carry + s.item, numbers_at(part.constants), 0, part.count_constants)
+    for t in range(steps_of(s, d, count.at)):
+        enter_item(own, s, d, items, t)
+        forward(f, own, own_grad)
+        for j in range(part.count_ends):
+            put(d, out + place(s, word(ends, 2 * j), t), get(own, word(ends, 2 * j + 1)))
+        copy_row(own, s.closed, d, out + (t + 1) * s.carry, s.carry)
+    copy_row(d, out, own, s.closed, s.carry)
+
+
+def scan_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+    """Add the derivatives of a loop's operands, from those of its results; compute each step again before."""
+    out, _, columns, words_place = line(code, k)
+    closed, start, items, count = [operand(code, k, i) for i in range(4)]
+    words = words_at(words_place)
+    s = loop_at(words)
+    own, own_grad = beyond(d, room), beyond(grad, room)
+    inputs, t = s.closed + s.carry + s.item, steps_of(s, d, count.at)
+    enter(own, 0, d, closed.at, closed.along, s.closed)
+    copy_row(grad, out + t * s.carry, grad, out, s.carry)  # the last carry is that after the last step
+    for p in range(s.parts):
+        part = part_at(words, p)
+        f, ends = frame_at(part.frame), words_at(part.ends)
+        copy_row(own, inputs, numbers_at(part.constants), 0, part.count_constants)
+        for _ in range(min(part.steps, t)):
+            t -= 1
+            if t > 0:
+                copy_row(own, s.closed, d, out + t * s.carry, s.carry)
+            else:
+                enter(own, s.closed, d, start.at, start.along, s.carry)
+            enter_item(own, s, d, items, t)
+            forward(f, own, own_grad)
+            clear(own_grad, s.closed, s.carry + s.item)
+            for j in range(part.count_ends):
+                add_to(own_grad, word(ends, 2 * j + 1), taken(grad, out + place(s, word(ends, 2 * j), t)))
+            backward_lines(f, own, own_grad)
+            copy_row(grad, out + t * s.carry, own_grad, s.closed, s.carry)
+            if items.wanted:
+                at = items.at + t * s.item * items.along
+                leave(grad, at, items.along, own_grad, s.closed + s.carry, s.item)
+        clear(own_grad, s.closed, f.first - s.closed)
+    if start.wanted:
+        leave(grad, start.at, start.along, grad, out, s.carry)
+    if closed.wanted:
+        leave(grad, closed.at, closed.along, own_grad, 0, s.closed)
+    clear(own_grad, 0, s.closed)
+    clear(grad, out, columns)

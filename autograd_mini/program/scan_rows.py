@@ -1,0 +1,144 @@
+"""A scan in a trace: the data of a loop, and the rows that stand for it among equations.
+
+A loop is one equation, whose operands are all numbers that it reads, and each of its results that is used is another.
+The loop's body is a trace of its own. This module must not know how a body is found or run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import nan
+from typing import Any
+
+from ..op import Notation, Op
+from ..traces import Trace
+from ..value import Value, primal
+
+__all__ = ["LanesOfScan", "NotALoop", "Result", "Scan", "ScanRow", "counts_steps"]
+
+
+class NotALoop(Exception):  # it tells the trace to begin again, and nobody sees it
+    """A loop has to be written out, because its body does more than compute, or is differentiated by the function."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """A loop. Its results are the last carry, the carries after all steps, and the ys of all steps."""
+
+    body: Trace  # from closed numbers, a carry and an item to the next carry and a y
+    steps: int  # or the most steps, where they are counted by an operand
+    closed: int  # numbers from outside that every step reads
+    carry: int
+    item: int
+    y: int
+    counted: bool = False  # whether the last operand is the number of steps; then there is no y
+
+    @property
+    def lengths(self) -> tuple[int, int, int, int]:
+        """Return how many numbers the operands have: closed numbers, the first carry, all items, and a count."""
+        return self.closed, self.carry, self.steps * self.item, int(self.counted)
+
+    @property
+    def inputs(self) -> int:
+        """Return the number of the body's inputs."""
+        return self.closed + self.carry + self.item
+
+    @property
+    def size(self) -> int:
+        """Return the number of all results."""
+        return self.carry + self.steps * (self.carry + self.y)
+
+    def place(self, output: int, step: int) -> int:
+        """Return the place among the results of an output of the body after a step; the last carry is before step 0."""
+        if output < self.carry:
+            return (step + 1) * self.carry + output
+        return (self.steps + 1) * self.carry + step * self.y + output - self.carry
+
+    def written_out(self, operands: Sequence[Any]) -> list[Any]:
+        """Return all results, computed step by step from numbers or Values."""
+        closed, rest = operands[: self.closed], operands[self.closed + self.carry :]
+        carry = list(operands[self.closed : self.closed + self.carry])
+        carries: list[Any] = []
+        ys: list[Any] = []
+        for k in range(self._times(operands[-1]) if self.counted else self.steps):
+            held = self.body._run([*closed, *carry, *rest[k * self.item : (k + 1) * self.item]])
+            found = [held[z] if isinstance(z, int) else z for z in self.body.outputs]
+            carry = found[: self.carry]
+            carries += carry
+            ys += found[self.carry :]
+        return carry + carries + ys
+
+    def _times(self, count: Any) -> int:
+        """Return the number of steps that an operand counts."""
+        times = primal(count) if isinstance(count, Value) else count
+        if count == times and 0 <= times <= self.steps:  # a Value is compared, for a trace to know
+            return int(times)
+        raise ValueError(f"fori: n must be a whole number from 0 to {self.steps} here, not {times!r}")
+
+
+def _no_rule(*_: Any) -> float:
+    raise NotALoop
+
+
+@dataclass(frozen=True, eq=False)
+class LanesOfScan(Scan):
+    """A loop of a batch: each carry, item and y is a row of lanes, one for each example."""
+
+    of: Scan = field(kw_only=True)  # one example's
+    width: int = field(kw_only=True)
+    varying: tuple[slice, ...] = field(kw_only=True)  # closed numbers that differ between examples; they come last here
+
+    @classmethod
+    def made(cls, of: Scan, width: int, varying: tuple[slice, ...]) -> LanesOfScan:
+        """Return the loop of a batch for that of one example."""
+        apart = sum(some.stop - some.start for some in varying)
+        closed = of.closed - apart + apart * width
+        sizes = closed, of.carry * width, of.item * width, of.y * width
+        return cls(of.body, of.steps, *sizes, of.counted, of=of, width=width, varying=varying)
+
+
+def counts_steps(trace: Trace) -> bool:
+    """Return whether an operand counts the steps of some loop in a trace."""
+    scans = [op.scan for op in trace.equations.rows if isinstance(op, ScanRow)]
+    return any(scan.counted or counts_steps(scan.body) for scan in scans)
+
+
+class ScanRow(Op):
+    """A loop as a row. Called, it returns the list of all results."""
+
+    scan: Scan
+
+    def __init__(self, scan: Scan) -> None:
+        text = Notation(f"scan of {scan.steps} steps")
+        super().__init__(
+            "scan", lambda *_: nan, (_no_rule,) * sum(scan.lengths), (), text, text, "scan", (), "Run a loop.",
+            raises=False, composed=scan.written_out,
+        )  # fmt: skip
+        vars(self)["scan"] = scan  # a row is frozen
+
+    def __call__(self, *operands: Any) -> Any:
+        """Return all results, computed step by step."""
+        return self.scan.written_out(operands)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ScanRow, (self.scan,)
+
+
+class Result(Op):
+    """The row that takes one result of a loop, by its place."""
+
+    def __init__(self) -> None:
+        text = Notation("<x>[<k>]")
+        super().__init__(
+            "result", lambda *_: nan, (_no_rule, lambda *_: 0.0), ("x", "k"), text, text, "result", (),
+            "Take a result of a loop.", raises=False,
+        )  # fmt: skip
+
+    def __call__(self, *operands: Any) -> Any:
+        """Return the result at a place."""
+        results, k = operands
+        return results[int(k)]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Result, ()
