@@ -12,8 +12,9 @@ import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from inspect import Parameter, Signature
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .derivation import find, report
 from .files import write_whole
@@ -23,12 +24,14 @@ from .value import Value
 
 __all__ = ["Refused", "compute", "main", "values_of"]
 
+LANGUAGES = {"c": "c", "js": "javascript", "py": "numpy"}  # by the endings of files
 EXAMPLES = """\
 examples:
   autograd-mini "u = b*c; v = a + u; J = 3*v" a=5 b=3 c=2
   autograd-mini "J = 3*(a + b*c)" a=5 b=3 c=2 --wrt b --render J.svg --render J.png
   autograd-mini "y = sigmoid(w*x + b)" w=2 x=pi/4 b=-1 --format latex
   autograd-mini "y = tanh(w*x + b)" w=2 x=1 b=-1 --render y.html   steps and sliders, in a browser
+  autograd-mini "y = tanh(w*x + b)" w=2 x=1 b=-1 --render y.c      the value and the gradient as C; also .js, .py
   autograd-mini demo            the worked example, with its pictures
   autograd-mini ops             all functions with their derivatives
 """
@@ -96,7 +99,8 @@ def _parser() -> _Parser:
         action="append",
         default=[],
         metavar="FILE",
-        help="draw the graph: .svg .png .pdf .dot .mmd .tex .json, or .html, a page to explore it (repeatable)",
+        help="draw the graph: .svg .png .pdf .dot .mmd .tex .json, or .html, a page to explore it; or write the value "
+        "and the gradient as code: .c .js .py (repeatable)",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the program's version and exit")
     parser.add_argument("--format", choices=("text", "latex", "markdown", "json"), default="text")
@@ -120,7 +124,8 @@ def _derive(words: list[str]) -> int:
         nodes = [find(output, name) for name in given.wrt] if given.wrt else None
     except ValueError as error:
         raise Refused(f"--wrt: {error}") from None
-    pictures = _pictures(output, [Path(name) for name in given.render], given.precision)
+    files = [Path(name) for name in given.render]
+    pictures = _files(given.expression.strip(), output, values_of(given.variables), files, given.precision)
     text = report(output, nodes, given.format, given.precision)
     _write(pictures)
     print(text)
@@ -171,8 +176,10 @@ def values_of(assignments: Sequence[str]) -> dict[str, float]:
     return variables
 
 
-def _pictures(output: Value, files: list[Path], precision: int) -> list[tuple[Path, bytes]]:
-    """Return each file with its content. Nothing is written before all pictures are drawn."""
+def _files(
+    text: str, output: Value, variables: dict[str, float], files: list[Path], precision: int
+) -> list[tuple[Path, bytes]]:
+    """Return each file with its content, so that nothing is written before all of it is there."""
     if not files:
         return []
     from .pages.explorer import explore
@@ -181,19 +188,40 @@ def _pictures(output: Value, files: list[Path], precision: int) -> list[tuple[Pa
     drawing = draw(output, precision=precision)
     pictures = []
     for file in files:
-        if file.suffix.lower()[1:] not in (*FORMATS, "html"):
-            raise Refused(f"--render {file}: the name must end in one of .{', .'.join(FORMATS)}, .html")
+        ending = file.suffix.lower()[1:]
+        if ending not in (*FORMATS, "html", *LANGUAGES):
+            raise Refused(f"--render {file}: the name must end in one of .{', .'.join([*FORMATS, 'html', *LANGUAGES])}")
         try:
-            page = file.suffix.lower() == ".html"
-            content = explore(output, precision=precision).html.encode() if page else drawing.image(file.suffix[1:])
+            if ending in LANGUAGES:
+                content = _code(text, output, variables, LANGUAGES[ending]).encode()
+            elif ending == "html":
+                content = explore(output, precision=precision).html.encode()
+            else:
+                content = drawing.image(file.suffix[1:])
             pictures.append((file, content))
-        except ValueError as error:
+        except (ValueError, NotImplementedError) as error:
             raise Refused(f"--render {file}: {error}") from None
         if file.is_dir():
             raise Refused(f"--render {file}: this is a folder")
         if not file.parent.is_dir():
             raise Refused(f"--render {file}: there is no folder {file.parent}")
     return pictures
+
+
+def _code(text: str, output: Value, variables: dict[str, float], language: Any) -> str:
+    """Return the source code of an expression and its gradient, as a function of its variables."""
+    from .program import compile
+
+    names = list(variables)
+
+    def f(*xs: Value) -> Value:
+        return expression(text, **dict(zip(names, xs, strict=True)))
+
+    f.__name__ = output.label if output.label.isidentifier() else "f"
+    vars(f)["__signature__"] = Signature([Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names])
+    compiled = compile(f)
+    compiled(*variables.values())
+    return compiled.source(language, derivative="grad", argnums=tuple(range(len(names))))
 
 
 def _write(pictures: list[tuple[Path, bytes]]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from types import FunctionType, ModuleType
@@ -20,7 +20,7 @@ from typing import Any
 from .ops import OPS, Op
 from .source import Source, Unreadable, in_order, source_of, source_row
 
-__all__ = ["Script", "literal"]
+__all__ = ["Script", "Writer", "literal"]
 
 # Functions that JavaScript lacks: Python's arithmetic, and functions of `math` and of rows under their names.
 RUNTIME = {
@@ -117,6 +117,10 @@ MAX_TURNS = 1_000_000  # of a `while`, after which it has no result: a page must
 class Script:
     """Functions in JavaScript, each after those that it calls."""
 
+    runtime: Mapping[str, str] = RUNTIME
+    math: Mapping[Any, str] = MATH
+    writer: type[Writer]
+
     def __init__(self) -> None:
         self.functions: dict[str, str] = {}
         self._rows: dict[Op, str] = {}
@@ -137,14 +141,18 @@ class Script:
         """
         op = op.row
         row, own = source_row(op), OPS.get(op.name) is op
-        name = op.name if own and op.name in RUNTIME else MATH.get(row.function)
+        name = op.name if own and op.name in self.runtime else self.math.get(row.function)
         if name is None and op not in self._rows:
             name = self.function(row.function, op.name, strict=row.beyond is not None)
-            if row.raises:
-                beyond = "() => NaN" if row.beyond is None else self.function(row.beyond, f"{op.name}_beyond")
-                name = self.defined(op.name, self.used(f"caught({name}, {beyond})"))
-            self._rows[op] = name
+            beyond = None if row.beyond is None else self.function(row.beyond, f"{op.name}_beyond")
+            name = self._rows[op] = self.caught(op, name, beyond)
         return self.used(f"{name or self._rows[op]}({', '.join(operands)})")
+
+    def caught(self, op: Op, name: str, beyond: str | None) -> str:
+        """Write the function of a row, which has its value beyond, or else nan, where a function throws."""
+        if not op.raises:
+            return name
+        return self.defined(op.name, self.used(f"caught({name}, {beyond or '() => NaN'})"))
 
     def function(self, f: Callable[..., Any], name: str = "", *, strict: bool = False) -> str:
         """Write a Python function and return its name; a strict one throws where Python raises an error.
@@ -159,7 +167,7 @@ class Script:
             self._active.append(key)
             try:
                 own = name if name and source.name == "<lambda>" else source.name
-                self._names[key] = self.defined(own, str(_Writer(self, source, strict)))
+                self._names[key] = self.defined(own, str(self.writer(self, source, strict)))
             finally:
                 self._active.pop()
         return self._names[key]
@@ -175,21 +183,33 @@ class Script:
     def used(self, text: str) -> str:
         """Keep the functions of a text that JavaScript lacks."""
         for name in re.findall(r"[$\w]+", text):
-            if name in RUNTIME and name not in self.functions:
-                self.functions[name] = RUNTIME[name]
-                self.used(RUNTIME[name])
+            if name in self.runtime and name not in self.functions:
+                self.functions[name] = self.runtime[name]
+                self.used(self.runtime[name])
+                self.functions[name] = self.functions.pop(name)  # after those that it calls
         return text
 
 
-class _Writer:
-    """Writes one function; a variable has a `$`, so that its name is none of JavaScript's."""
+class Writer:
+    """Writes one function; a variable has a `$`, so that its name is none of JavaScript's.
+
+    Its subclass writes C; the first methods below and the attributes are what differs.
+    """
+
+    forms: Mapping[Any, str] = FORMS
+    signs: Mapping[type, str] = SIGNS
+    as_number = "Number({})"
+    variable = "${}"
+    raised = "throw 0;"
 
     def __init__(self, script: Script, source: Source, strict: bool) -> None:
         self.script, self.source, self.strict = script, source, strict
 
     def __str__(self) -> str:
         own, given = self.source.own, self.source.parameters
-        parameters, variables = (", ".join(f"${name}" for name in names) for names in (given, sorted(own - {*given})))
+        parameters, variables = (
+            ", ".join(map(self.variable.format, names)) for names in (given, sorted(own - {*given}))
+        )
         start = f"let {variables}; " if variables else ""
         return f"({parameters}) => {{ {start}{self.block(self.source.body)} }}"
 
@@ -205,7 +225,7 @@ class _Writer:
             case ast.Return(value=ast.expr() as x):
                 return f"return {self.number(x)};"
             case ast.Raise():
-                return "throw 0;"
+                return self.raised
             case ast.Break():
                 return "break;"
             case ast.Continue():
@@ -220,17 +240,17 @@ class _Writer:
                 no = f" else {{ {self.block(orelse)} }}" if orelse else ""
                 return f"if ({self.condition(test)}) {{ {self.block(body)} }}{no}"
             case ast.While(test=test, body=body, orelse=[]):
-                head = self.script.used(f"let i = 0; {self.condition(test)}; i++ < {MAX_TURNS} || fail()")
-                return f"for ({head}) {{ {self.block(body)} }}"
+                return self.script.used(self.turns(self.condition(test), self.block(body)))
             case ast.For(target=ast.Name(id=name), iter=over, body=body, orelse=[]):
-                return f"for ({self.over(over)}) {{ ${name} = i; {self.block(body)} }}"
+                head, item = self.over(over)
+                return f"for ({head}) {{ {self.variable.format(name)} = {item}; {self.block(body)} }}"
         raise Unreadable(ast.unparse(node).partition("\n")[0])
 
     def pairs(self, target: ast.expr, value: ast.expr) -> list[tuple[str, str]]:
         """Return the names that are assigned to, and their values."""
         match target, value:
             case ast.Name(id=name), _:
-                return [(f"${name}", self.number(value))]
+                return [(self.variable.format(name), self.number(value))]
             case ast.Tuple(elts=names), ast.Tuple(elts=values) if len(names) == len(values):
                 return [pair for both in zip(names, values, strict=True) for pair in self.pairs(*both)]
         raise Unreadable(f"{ast.unparse(target)} = {ast.unparse(value)}")
@@ -240,18 +260,56 @@ class _Writer:
         names, values = map(", ".join, zip(*pairs, strict=True))
         return f"{names} = {values};" if len(pairs) == 1 else f"[{names}] = [{values}];"
 
-    def over(self, node: ast.expr) -> str:
-        """Write the head of a loop over a range, or over a list that is known."""
+    # What differs from language to language.
+
+    def literal(self, x: Any) -> str:
+        """Write a number of Python."""
+        return literal(x)
+
+    def truth(self, x: bool) -> str:
+        """Write a condition that is known."""
+        return str(x).lower()
+
+    def called(self, name: str, args: Sequence[str]) -> str:
+        """Write a call of a function that may throw."""
+        return f"{name}({', '.join(args)})"
+
+    def divided(self, x: str, y: str) -> str:
+        """Write a division that throws where Python raises an error."""
+        return self.called("divided", [x, y])
+
+    def checked(self, name: str, args: Sequence[str]) -> str:
+        """Write a call of a function of `math` that throws where Python raises an error."""
+        return self.called("checked", [name, *args])
+
+    def many(self, name: str, args: Sequence[str]) -> str:
+        """Write the largest or smallest of some numbers."""
+        return self.called(name, args)
+
+    def turns(self, test: str, body: str) -> str:
+        """Write a `while`."""
+        return f"for (let i = 0; {test}; i++ < {MAX_TURNS} || fail()) {{ {body} }}"
+
+    def counted(self, start: str, stop: str, step: int) -> tuple[str, str]:
+        """Write the head of a loop over a range, and its number."""
+        return f"let i = {start}, n = {stop}; i {'<' if step > 0 else '>'} n; i += {self.literal(step)}", "i"
+
+    def listed(self, numbers: Sequence[str]) -> tuple[str, str]:
+        """Write the head of a loop over some numbers, and its number."""
+        return f"const i of [{', '.join(numbers)}]", "i"
+
+    def over(self, node: ast.expr) -> tuple[str, str]:
+        """Write the head of a loop over a range, or over a list that is known, and its number."""
         match node:
             case ast.Call(func=f, args=[*ends], keywords=[]) if self.thing(f) is range:
                 step = self.thing(ends.pop()) if len(ends) == 3 else 1
                 start, stop = ["0", *map(self.number, ends)][-2:]
                 if isinstance(step, int) and step != 0:
-                    return f"let i = {start}, n = {stop}; i {'<' if step > 0 else '>'} n; i += {literal(step)}"
+                    return self.counted(start, stop, step)
             case ast.Tuple(elts=xs) | ast.List(elts=xs):
-                return f"const i of [{', '.join(map(self.number, xs))}]"
+                return self.listed([*map(self.number, xs)])
             case _ if isinstance(known := self.thing(node), (tuple, list)):
-                return f"const i of [{', '.join(map(literal, known))}]"
+                return self.listed([*map(self.literal, known)])
         raise Unreadable(ast.unparse(node))
 
     def thing(self, node: ast.expr) -> Any:
@@ -274,19 +332,20 @@ class _Writer:
         """Write an expression as a number."""
         match node:
             case ast.Name(id=name) if name in self.source.own:
-                return f"${name}"
+                return self.variable.format(name)
             case ast.Compare() | ast.UnaryOp(op=ast.Not()):
-                return f"Number({self.condition(node)})"
-            case ast.UnaryOp(op=op, operand=x) if type(op) in FORMS:
-                return FORMS[type(op)].format(self.number(x))
+                return self.as_number.format(self.condition(node))
+            case ast.UnaryOp(op=op, operand=x) if type(op) in self.forms:
+                return self.forms[type(op)].format(self.number(x))
             case ast.BinOp(left=x, op=ast.Pow(), right=y):
                 return self.call(node, math.pow, [x, y], {})
             case ast.BinOp(left=x, op=ast.Div(), right=y) if self.strict:
-                return self.script.used(f"divided({self.number(x)}, {self.number(y)})")
+                return self.script.used(self.divided(self.number(x), self.number(y)))
             case ast.BinOp(left=x, op=ast.FloorDiv() | ast.Mod() as op, right=y) if self.strict:
-                return self.script.used(FORMS[type(op)].format(self.number(x), f"nonzero({self.number(y)})"))
-            case ast.BinOp(left=x, op=op, right=y) if type(op) in FORMS:
-                return self.script.used(FORMS[type(op)].format(self.number(x), self.number(y)))
+                nonzero = self.called("nonzero", [self.number(y)])
+                return self.script.used(self.forms[type(op)].format(self.number(x), nonzero))
+            case ast.BinOp(left=x, op=op, right=y) if type(op) in self.forms:
+                return self.script.used(self.forms[type(op)].format(self.number(x), self.number(y)))
             case ast.BoolOp(op=op, values=[x, *rest]):
                 ways = self.number(x), self.number(ast.BoolOp(op, rest) if rest[1:] else rest[0])
                 return "({} ? {} : {})".format(self.condition(x), *(ways if isinstance(op, ast.Or) else ways[::-1]))
@@ -295,50 +354,55 @@ class _Writer:
             case ast.Call(func=f, args=args, keywords=keywords):
                 return self.call(node, self.thing(f), args, {str(x.arg): x.value for x in keywords})
             case _ if isinstance(known := self.thing(node), (int, float)):
-                return literal(known)
+                return self.literal(known)
         raise Unreadable(ast.unparse(node))
 
     def condition(self, node: ast.expr) -> str:
         """Write an expression as a condition; nan is true in Python and false in JavaScript."""
         match node:
             case ast.Constant(value=bool() as x):
-                return str(x).lower()
+                return self.truth(x)
             case ast.UnaryOp(op=ast.Not(), operand=x):
                 return f"!{self.condition(x)}"
             case ast.BoolOp(op=op, values=xs):
-                return f"({f' {SIGNS[type(op)]} '.join(map(self.condition, xs))})"
-            case ast.Compare(left=first, ops=ops, comparators=more) if all(type(op) in SIGNS for op in ops):
+                return f"({f' {self.signs[type(op)]} '.join(map(self.condition, xs))})"
+            case ast.Compare(left=first, ops=ops, comparators=more) if all(type(op) in self.signs for op in ops):
                 sides = [self.number(x) for x in (first, *more)]
-                parts = [f"{x} {SIGNS[type(op)]} {y}" for x, op, y in zip(sides, ops, sides[1:], strict=False)]
+                parts = [f"{x} {self.signs[type(op)]} {y}" for x, op, y in zip(sides, ops, sides[1:], strict=False)]
                 return f"({' && '.join(parts)})"
             case ast.Compare():
                 raise Unreadable(ast.unparse(node))
-        return f"({self.number(node)} !== 0)"
+        return f"({self.number(node)} {self.signs[ast.NotEq]} 0)"
 
     def call(self, node: ast.expr, f: Any, args: Sequence[ast.expr], named: dict[str, ast.expr]) -> str:
         """Write a call."""
         if isinstance(f, Op) and f.raises and self.strict:
             return self.call(node, source_row(f).function, args, named)
         if isinstance(f, FunctionType):
-            given = [self.number(x) if isinstance(x, ast.expr) else literal(x) for x in in_order(f, args, named)]
-            return f"{self.script.function(f, strict=self.strict)}({', '.join(given)})"
+            given = [self.number(x) if isinstance(x, ast.expr) else self.literal(x) for x in in_order(f, args, named)]
+            return self.called(self.script.function(f, strict=self.strict), given)
         xs = [self.number(x) for x in args]
         text = ", ".join(xs)
         if named:
             pass
         elif isinstance(f, Op):
-            return self.script.applied(f, [*xs, *map(literal, f.defaults[len(f.defaults) + len(xs) - f.arity :])])
+            return self.script.applied(f, [*xs, *map(self.literal, f.defaults[len(f.defaults) + len(xs) - f.arity :])])
         elif f is math.log and len(xs) == 2:
-            return self.script.used(f"divided(checked(Math.log, {xs[0]}), checked(Math.log, {xs[1]}))")
-        elif f in MATH and (self.strict or f is math.fmod):  # which is no row with a limit
-            return self.script.used(f"checked({MATH[f]}, {text})")
-        elif f in MATH or (f in MANY and len(xs) > 1):
-            return self.script.used(f"{MATH.get(f) or MANY[f]}({text})")
-        elif f in FORMS and len(xs) == 1:
-            return self.script.used(FORMS[f].format(text))
+            return self.script.used(self.divided(*[self.checked(self.script.math[f], [x]) for x in xs]))
+        elif f in self.script.math and (self.strict or f is math.fmod):  # which is no row with a limit
+            return self.script.used(self.checked(self.script.math[f], xs))
+        elif f in self.script.math:
+            return self.script.used(f"{self.script.math[f]}({text})")
+        elif f in MANY and len(xs) > 1:
+            return self.script.used(self.many(MANY[f], xs))
+        elif f in self.forms and len(xs) == 1:
+            return self.script.used(self.forms[f].format(text))
         elif f is pow and len(xs) == 2:
             return self.call(node, math.pow, args, {})
         raise Unreadable(ast.unparse(node))
+
+
+Script.writer = Writer
 
 
 def literal(x: Any) -> str:

@@ -88,6 +88,24 @@ def digamma(x: float) -> float:
     return float(_scipy_special().digamma(x))
 
 
+def digamma_series(x: float) -> float:
+    """Return digamma without SciPy: by Stirling's series far out, to where recurrences lead; far left by reflection."""
+    if x == 0.0:
+        return -1.0 / x
+    n = nearest(x)
+    if x == -inf or (x < 0.0 and x == n):
+        return nan
+    u = 1.0 - x if x < -20.0 else x
+    less = 0.0
+    while u < 20.0:
+        less = less + 1.0 / u
+        u = u + 1.0
+    t = 1.0 / u / u
+    rest = ((((t / 132.0 - 1.0 / 240.0) * t + 1.0 / 252.0) * t - 1.0 / 120.0) * t + 1.0 / 12.0) * t
+    z = math.log(u) - 0.5 / u - rest - less
+    return z - math.pi / math.tan(math.pi * (x - n)) if x < -20.0 else z
+
+
 def polygamma(order: float, x: float) -> float:
     if order == 0.0:
         return digamma(x)

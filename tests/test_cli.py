@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,6 +88,22 @@ def test_pictures(tmp_path: Path) -> None:
     assert '"precision":3' in page
 
 
+def test_code(tmp_path: Path) -> None:
+    done = run(TEXT, "a=5", "b=3", "c=2", "--render", "J.c", "--render", "J.js", "--render", "J.py", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "int J_grad(double a, double b, double c, double *value," in (tmp_path / "J.c").read_text()
+    assert "export function J_grad(a, b, c) {" in (tmp_path / "J.js").read_text()
+    space: dict[str, Any] = {}
+    exec((tmp_path / "J.py").read_text(), space)
+    assert space["J_grad"](5.0, 3.0, 2.0) == (33.0, (3.0, 6.0, 9.0))
+    done = run("u = 2*a; J = 3", "a=1", "--render", "J.py", cwd=tmp_path)
+    exec((tmp_path / "J.py").read_text(), space)
+    assert space["J_grad"](5.0) == (3.0, (0.0,))
+    done = run("2*3", "--render", "J.py", cwd=tmp_path)
+    exec((tmp_path / "J.py").read_text(), space)
+    assert space["f_grad"]() == (6.0, ())
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -114,6 +131,7 @@ def test_pictures(tmp_path: Path) -> None:
         (("+".join(["a"] * 305), "a=1", "--render", "x.html"), "--render x.html: explore: the graph has 305 nodes"),
         (("ops", "x"), "unrecognized arguments: x"),
         (("a*2", "lambda=1"), "lambda cannot be a name"),
+        (("digamma(a)", "a=1", "--render", "x.c"), "--render x.c: f: there is no C for polygamma"),
         (("demo", "a", "b"), "unrecognized arguments: b"),
     ],
 )

@@ -197,7 +197,7 @@ class Layout:
     """Where the numbers of some arguments are in a flat array, from the keys that `read` gives and the chunks."""
 
     def __init__(self, names: list[str], keys: tuple[Key, ...], chunks: list[Any]) -> None:
-        self.count = len(keys)
+        self.count, self.names = len(keys), names
         self.scalars = all(key is None for key in keys)
         shapes = [np.shape(chunk) for chunk in chunks]
         ends = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)]).tolist()
@@ -209,6 +209,11 @@ class Layout:
             for name, key in zip(names, keys, strict=True)
         ]
         self.owners = any(chunk.owned is not None for chunk in self._all())
+
+    @property
+    def parts(self) -> list[tuple[Structure, list[Chunk]]]:
+        """Return the structure of each argument, with a leaf for each chunk, and its chunks."""
+        return list(zip(self._structures, self._chunks, strict=True))
 
     def _all(self) -> list[Chunk]:
         return [chunk for chunks in self._chunks for chunk in chunks]

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from operator import add
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, TypeVar, overload
 
 import numpy as np
 
@@ -356,6 +356,52 @@ class Compiled:
         """
         found = self._one(args)
         return written_backward(found.trace, found.program, argnums)
+
+    def source(
+        self,
+        language: Literal["c", "javascript", "numpy"],
+        *args: Any,
+        derivative: Literal["grad", "jvp"] | None = None,
+        argnums: int | Sequence[int] | None = None,
+    ) -> str:
+        r"""Return a file of source code that computes the same, without this package: the value, or a derivative, too.
+
+        C is C99, one function without memory from the heap, whose head tells its arguments; JavaScript is an ES module,
+        and NumPy a Python module. All ways through branches that were met are there, and others are an error. A module
+        is given as its `state_dict`; in C as matrices, as in the printed program.
+
+        Args:
+            language: `"c"`, `"javascript"` or `"numpy"`.
+            args: arguments to choose the programs by; without any they are those of the only structure there is.
+            derivative: `"grad"` for the value and the gradient, `"jvp"` for the value and its change along tangents.
+            argnums: the arguments in which the derivatives are wanted, or which have tangents; without it the first
+                of a gradient, and all of `"jvp"`.
+
+        Raises:
+            LookupError: as `program`.
+            NotImplementedError: an op cannot be written in the language; the message names it.
+            TypeError: the function returns more than one number, and a gradient is wanted.
+            ValueError: there is no such language, derivative or argument, or the function returns no number.
+
+        >>> f = compile(lambda x, y: x * y + 2.0)
+        >>> f(3.0, 4.0)
+        14.0
+        >>> print(f.source("c", derivative="grad", argnums=(0, 1)).partition("#include <math.h>\n\n")[2], end="")
+        int f_grad(double x, double y, double *value, double *dx, double *dy) {
+            const double v1 = x * y;
+            const double v2 = v1 + 2.0;
+            *value = v2;
+            /* The way back: dx is the derivative of the value with respect to x. */
+            const double dv2 = 1.0;
+            const double dv1 = dv2;
+            *dx = dv1 * y;
+            *dy = dv1 * x;
+            return 0;
+        }
+        """
+        from .sources import source
+
+        return source(self._programs, language, args, derivative, argnums)
 
     def draw(self, *args: Any, rankdir: str = "LR") -> Any:
         """Return the picture of a program, as `autograd_mini.draw` does of a graph.

@@ -149,6 +149,7 @@ class Notation:
         self.place = np.full((3, program.size), -1)  # of each slot its block, and its row and column there
         templates = "".join(i.op.text.template for i in program.instructions if i.op is not None)
         self.names = RESERVED | {*re.findall(r"(?<![<\w])[^\W\d]\w*", templates)}  # that are taken: also by own rows
+        self._numbers: dict[str, int] = {}  # of names that are taken the last number
         named = zip(program.slots.tolist(), trace.names, strict=True)
         self.labels = {slot: name for slot, name in named if slot >= 0}
         self.origin = np.arange(program.size)  # of a slot that is a copy
@@ -179,10 +180,12 @@ class Notation:
         """Return a name that is not taken, and take it: with a number if it is, or from a number on."""
         name = normalize("NFKC", name)  # as Python reads names
         found = f"{name}{number or ''}"
+        number = max(number, self._numbers.get(name, 1))
         while found in self.names:
-            number = max(number, 1) + 1
+            number += 1
             found = f"{name}{number}" if name == "v" else f"{name}_{number}"
         self.names.add(found)
+        self._numbers[name] = number
         return found
 
     def _steps(self) -> list[_Step]:
@@ -469,6 +472,8 @@ def _common(labels: list[str]) -> str:
 
 def _inputs(structure: Structure, labels: Sequence[str], first: int) -> Iterator[Any]:
     """Yield the inputs as matrices: arrays as they are, lists by labels, and else in a column."""
+    if not structure.size:
+        return
     places = range(first, first + structure.size)
     numbers = np.array(places)
     own = [labels[k] for k in places]

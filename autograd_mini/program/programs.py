@@ -121,6 +121,22 @@ class Programs:
             self.drop_moved()
         return [found for kept in self._kept.values() for found in kept]
 
+    def alike(self, args: tuple[Any, ...]) -> list[Specialization]:
+        """Return the programs for arguments of a structure, each of other branches; without arguments of the only one.
+
+        Raises:
+            LookupError: there are no programs, or those of several structures.
+        """
+        if args:
+            own = self.run(args, lambda workspace, _: workspace.specialization)
+            return next(kept for kept in self._kept.values() if own in kept)
+        self.all()  # lets go of programs whose constants are others by now
+        found = [kept for kept in self._kept.values() if kept]
+        if len(found) != 1:
+            there = f"are programs for {len(found)} structures of arguments" if found else "is no program"
+            raise LookupError(f"{self.name}: there {there}: give arguments to choose by, or call it first")
+        return found[0]
+
     def drop_moved(self) -> bool:
         """Let go of programs with constants that are numbers of Values of outside, where these are others by now."""
         now = assignments()

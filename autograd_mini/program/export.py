@@ -1,0 +1,368 @@
+r"""What is written of a function in another language, before it is text: its arguments, its results and its ways.
+
+This module has what is common to all languages: arguments and results as trees, the arrays that a program reads, the
+ways through the branches, and the notes at the head of a file. It must not know how a language is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, is_dataclass
+from types import NoneType
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from ..printing import format_number
+from ..structure import Structure, kind_of
+from .arguments import Chunk
+from .notation import Notation
+from .specialization import Specialization
+from .statements import Routine, Statement, Test, Variable
+
+__all__ = ["Derivative", "Export", "Input", "Leaf", "Tree", "Way", "export_of", "leaves_of"]
+
+Derivative: TypeAlias = Literal["grad", "jvp"] | None
+FEW = 3  # leaves that a comment lists
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A number, an array or a list of numbers, as a part of an argument or a result.
+
+    Attributes:
+        path: the number of the argument, and the keys and places that lead to it.
+        kind: "number", "array", "list" or "tuple".
+        slots: the places of its numbers, among all inputs or outputs.
+    """
+
+    name: str
+    path: tuple[Any, ...]
+    kind: str
+    slots: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return its shape."""
+        shape: tuple[int, ...] = self.slots.shape
+        return shape
+
+    @property
+    def matrix(self) -> Any:
+        """Return the places of its numbers in rows and columns: of a vector in one column."""
+        return self.slots.reshape(-1, self.shape[-1] or 1) if len(self.shape) > 1 else self.slots.reshape(-1, 1)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A container, with its parts by their keys or places."""
+
+    kind: str  # "dict", "list", "tuple" or "none"; a module is a "state"
+    parts: dict[Any, Tree | Leaf]
+
+
+def leaves_of(tree: Tree | Leaf) -> Iterator[Leaf]:
+    """Yield the leaves, from left to right."""
+    if isinstance(tree, Leaf):
+        yield tree
+    else:
+        for part in tree.parts.values():
+            yield from leaves_of(part)
+
+
+@dataclass(frozen=True)
+class Input:
+    """An array that a program reads: the numbers of a leaf, or of several one after the other.
+
+    Attributes:
+        slots: the places of its numbers among all inputs, in rows and columns.
+    """
+
+    name: str
+    slots: Any
+    leaves: list[Leaf]
+
+    @property
+    def argument(self) -> int:
+        """Return the number of the argument that it is a part of."""
+        return int(self.leaves[0].path[0])
+
+    def place(self, leaf: Leaf) -> int:
+        """Return where the numbers of a leaf begin."""
+        before = self.leaves[: [other.path for other in self.leaves].index(leaf.path)]
+        return sum(int(other.slots.size) for other in before)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A program: its statements, those of the derivative, and the arrays that go in and come out."""
+
+    routine: Routine
+    title: str = ""  # of the derivative
+    more: Sequence[Statement] = ()
+    tangents: Sequence[Variable] = ()  # that are given
+    derived: Sequence[Variable] = ()  # derivatives in inputs, or the tangent of the value
+
+    @property
+    def statements(self) -> list[Statement | Test]:
+        """Return the statements that compute the value."""
+        return self.routine.statements
+
+    @property
+    def given(self) -> list[Variable]:
+        """Return the arrays that go in."""
+        return [*self.routine.inputs, *self.tangents]
+
+    @property
+    def results(self) -> list[Variable]:
+        """Return the arrays that come out."""
+        return [self.routine.value, *self.derived]
+
+    @property
+    def constants(self) -> list[Variable]:
+        """Return the arrays of known numbers."""
+        return self.routine.constants
+
+
+@dataclass(frozen=True)
+class Export:
+    """All that is written.
+
+    Attributes:
+        name: of the function that is written.
+        of: the name of the function that it was.
+        arguments: the name and the structure of each.
+        wanted: the arguments that derivatives or tangents are of.
+        single: whether one argument was asked for, and not a tuple of some.
+        notes: lines about what a reader should know.
+    """
+
+    name: str
+    of: str
+    derivative: Derivative
+    arguments: list[tuple[str, Tree | Leaf]]
+    inputs: list[Input]
+    out: Tree | Leaf
+    wanted: Sequence[int]
+    single: bool
+    ways: list[Way]
+    notes: list[str]
+
+    @property
+    def title(self) -> str:
+        """Return a sentence about the function."""
+        more = {None: "", "grad": " and its gradient", "jvp": " and its derivative along tangents"}[self.derivative]
+        return f"{self.of}{more}, as autograd_mini has compiled it."
+
+    @property
+    def refusal(self) -> str:
+        """Return the message where no way through the branches fits."""
+        return f"{self.of}: with these numbers it takes a way through its branches that was not written"
+
+    def inputs_of(self, k: int) -> list[Input]:
+        """Return the arrays that an argument consists of."""
+        return [x for x in self.inputs if x.argument == k]
+
+    def path(self, leaf: Leaf) -> str:
+        """Return how a leaf of an argument, or of a result, is written in Python."""
+        k, *keys = leaf.path
+        return "".join([self.arguments[k][0], *(f"[{key!r}]" for key in keys)])
+
+    def described(self) -> list[tuple[str, str]]:
+        """Return for each array that goes in or comes out a line about its numbers."""
+        ways, lines = self.ways[0], []
+        for x, variable in zip(self.inputs, ways.routine.inputs, strict=True):
+            paths = [self.path(leaf) for leaf in x.leaves[:FEW]]
+            text = ", ".join(paths) + ", ..." * (len(x.leaves) > FEW)
+            lines.append((variable.name, _sized(variable, text if text != variable.name else "")))
+        lines += [(t.name, f"the change of {x.name}") for t, x in zip(ways.tangents, self._wanted, strict=False)]
+        lines.append((ways.routine.value.name, "; ".join(self._described_results()) or "the result"))
+        if self.derivative == "jvp":
+            lines.append((ways.derived[0].name, "the change of the result"))
+        else:
+            slopes = zip(ways.derived, self._wanted, strict=True)
+            lines += [(d.name, f"the derivative with respect to {x.name}") for d, x in slopes]
+        return [(name, plain(line)) for name, line in lines]
+
+    @property
+    def _wanted(self) -> list[Variable]:
+        places = [k for wanted in self.wanted for k, x in enumerate(self.inputs) if x.argument == wanted]
+        return [self.ways[0].routine.inputs[k] for k in places]
+
+    def _described_results(self) -> Iterator[str]:
+        for leaf in leaves_of(self.out):
+            path = "".join(f"[{key!r}]" for key in leaf.path)
+            shape = " x ".join(map(str, leaf.shape))
+            first = int(leaf.slots.flat[0]) if leaf.slots.size else 0
+            row = ", row by row" * (len(leaf.shape) > 1)
+            if path:
+                yield f"from [{first}] on {path}" + f", {shape}{row}" * bool(shape)
+            elif shape:
+                yield f"{shape}{row}"
+
+
+def _sized(variable: Variable, text: str) -> str:
+    rows, columns = variable.shape
+    size = (
+        "a number" if variable.size == 1 else f"{rows} numbers" if columns == 1 else f"{rows} x {columns}, row by row"
+    )
+    return size + f": {text}" * bool(text)
+
+
+def plain(text: str) -> str:
+    """Return a text on one line that ends no comment of any language."""
+    return " ".join(text.split()).replace("*/", "* /").replace('"""', "'''").replace("\\", "/")
+
+
+def export_of(
+    name: str, found: Sequence[Specialization], derivative: Derivative, wanted: Sequence[int], single: bool
+) -> Export:
+    """Return what is written of a function, of which there is a program for each way through its branches.
+
+    Args:
+        wanted: the arguments that derivatives or tangents are of.
+
+    Raises:
+        ValueError: the function returns nothing.
+    """
+    first = found[0]
+    if not first.outputs:
+        raise ValueError(f"{name}: it returns no number, so that there is nothing to write")
+    arguments = [
+        (argument, _argument(argument, (k,), structure, iter(chunks)))
+        for k, (argument, (structure, chunks)) in enumerate(zip(first.layout.names, first.layout.parts, strict=True))
+    ]
+    inputs = [x for _, tree in arguments for x in _inputs(tree, first) if x.slots.size]
+    chosen = [k for place in wanted for k, x in enumerate(inputs) if x.argument == place]
+    return Export(
+        name=(name if name.isidentifier() else "f") + (f"_{derivative}" if derivative else ""),
+        of=plain(name),
+        derivative=derivative,
+        arguments=arguments,
+        inputs=inputs,
+        out=_result(first.trace.out, iter(range(len(first.outputs))), ()),
+        wanted=wanted,
+        single=single,
+        ways=[_way(other, inputs, derivative, chosen) for other in found],
+        notes=[*map(plain, _notes(found))],
+    )
+
+
+def _inputs(tree: Tree | Leaf, found: Specialization) -> list[Input]:
+    """Return the arrays of an argument: its leaves, or of a module the matrices that the written program has."""
+    leaves = list(leaves_of(tree))
+    apart = [Input(leaf.name, leaf.matrix, [leaf]) for leaf in leaves]
+    if not isinstance(tree, Tree) or tree.kind != "state":
+        return apart
+    first = {int(leaf.slots.flat[0]): leaf for leaf in leaves if leaf.slots.size}
+    places = {slot for leaf in leaves for slot in leaf.slots.flat}
+    made = []
+    for block in Notation(found.trace, found.program).inputs:
+        if places.issuperset(block.slots.flat):
+            parts, slots = [], block.slots.ravel().tolist()
+            while slots:
+                leaf = first.get(slots[0])
+                if leaf is None or slots[: leaf.slots.size] != leaf.slots.ravel().tolist():
+                    return apart
+                parts.append(leaf)
+                slots = slots[leaf.slots.size :]
+            made.append(Input(block.name, block.slots, parts))
+    return made
+
+
+def _way(found: Specialization, inputs: list[Input], derivative: Derivative, chosen: list[int]) -> Way:
+    routine = Routine(found, [(x.name, x.slots) for x in inputs])
+    wanted = [routine.inputs[k] for k in chosen]
+    if derivative is None:
+        return Way(routine)
+    if derivative == "grad":
+        more, adjoints = routine.gradient(wanted)
+        return Way(routine, "The way back: dx is the derivative of the value with respect to x.", more, (), adjoints)
+    more, tangents, tangent = routine.tangents(wanted)
+    return Way(routine, "Tangents: tx is the change of x along the given ones.", more, tangents, [tangent])
+
+
+def _notes(found: Sequence[Specialization]) -> Iterator[str]:
+    """Yield lines about the branches that are there, and numbers that are constants."""
+    if found[0].branches:
+        ways = "one way" if len(found) == 1 else f"{len(found)} ways"
+        yield f"Of the ways through its branches, the {ways} that it had gone are here; others are refused."
+    frozen = {id(x): (x.label or "a Value", then) for other in found for x, then in other.trace.frozen}
+    if frozen:
+        listed = ", ".join(f"{label} = {format_number(then, 17)}" for label, then in frozen.values())
+        yield f"Values that it closes over are constants here: {listed}."
+
+
+# Arguments and results as trees.
+
+
+def _argument(name: str, path: tuple[Any, ...], structure: Structure, chunks: Iterator[Chunk]) -> Tree | Leaf:
+    """Return an argument as a tree."""
+    if structure.kind is None:
+        return _chunk(name, path, next(chunks))
+    return _container(name, path, structure, lambda name, path, part: _argument(name, path, part, chunks))
+
+
+def _result(structure: Structure, places: Iterator[int], path: tuple[Any, ...], name: str = "value") -> Tree | Leaf:
+    """Return the results as a tree."""
+    if structure.kind is None:
+        return Leaf(name, path, "number", np.array(next(places)))
+    if structure.kind == "array":
+        slots = np.array([next(places) for _ in range(structure.size)], dtype=int)
+        return Leaf(name, path, "array", slots.reshape(structure.keys))
+    return _container(name, path, structure, lambda name, path, part: _result(part, places, path, name))
+
+
+def _container(
+    name: str, path: tuple[Any, ...], structure: Structure, of: Callable[[str, tuple[Any, ...], Structure], Tree | Leaf]
+) -> Tree | Leaf:
+    """Return a container as a tree, with a function of its parts; whatever has names is a dict."""
+    cls, keys, kind = structure.kind, list(range(len(structure.parts))), "tuple"
+    if cls is NoneType:
+        kind = "none"
+    elif issubclass(cls, dict) or is_dataclass(cls):
+        found = kind_of(cls)
+        assert found is not None
+        assert found.names is not None
+        keys, kind = list(found.names(structure.keys)), "dict"
+    elif hasattr(cls, "_fields"):
+        keys, kind = list(cls._fields), "dict"
+    elif cls is list:
+        kind = "list"
+    parts = zip(keys, structure.parts, strict=True)
+    return _merged(name, path, Tree(kind, {key: of(_named(name, key), (*path, key), part) for key, part in parts}))
+
+
+def _chunk(name: str, path: tuple[Any, ...], chunk: Chunk) -> Tree | Leaf:
+    slots = np.arange(chunk.span.start, chunk.span.stop)
+    if chunk.key is None:
+        return Leaf(name, path, "number", slots.reshape(()))
+    if chunk.owned is not None:  # a module: its state
+        state = _state(name, path, chunk.owned.unflatten(chunk.key, slots.tolist()))
+        return Tree("state", state.parts) if isinstance(state, Tree) else state
+    kind = "list" if chunk.key[0] is list else "tuple" if chunk.key[0] is tuple else "array"
+    return Leaf(name, path, kind, slots.reshape(chunk.shape))
+
+
+def _state(name: str, path: tuple[Any, ...], x: Any) -> Tree | Leaf:
+    """Return dicts and lists of places as a tree."""
+    if not isinstance(x, dict | list | tuple):
+        return Leaf(name, path, "number", np.array(x, dtype=int))
+    kind = "dict" if isinstance(x, dict) else "list" if isinstance(x, list) else "tuple"
+    items = x.items() if isinstance(x, dict) else enumerate(x)
+    return _merged(name, path, Tree(kind, {key: _state(_named(name, key), (*path, key), y) for key, y in items}))
+
+
+def _merged(name: str, path: tuple[Any, ...], tree: Tree) -> Tree | Leaf:
+    """Return a list of numbers, or of equally long lists, as one leaf."""
+    parts = [part for part in tree.parts.values() if isinstance(part, Leaf)]
+    if tree.kind not in ("list", "tuple") or not parts or len(parts) < len(tree.parts):
+        return tree
+    lists = tree.kind == "list" and all(part.kind == "list" and part.shape == parts[0].shape for part in parts)
+    if not lists and any(part.kind != "number" for part in parts):
+        return tree
+    return Leaf(name, path, tree.kind, np.stack([part.slots for part in parts]))
+
+
+def _named(name: str, key: Any) -> str:
+    return key if isinstance(key, str) else f"{name}{key}" if isinstance(key, int) else name

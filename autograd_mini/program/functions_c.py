@@ -1,0 +1,216 @@
+"""Rows' functions as C99, written from their sources as JavaScript's are.
+
+A function that can fail takes a pointer to an int that it sets then; the function of its row has the value beyond.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import special
+from ..javascript import FORMS, MAX_TURNS, SIGNS, Script, Writer
+from ..ops import OPS, Op
+from ..source import Unreadable
+
+__all__ = ["CScript", "literal"]
+
+# The functions that C lacks: those of Python's arithmetic. Each is a type, parameters and a body.
+RUNTIME = {
+    "fail": "double fail(int *failed) { *failed = 1; return NAN; }",
+    # nan of numbers and infinity of finite ones tell an error.
+    "checked": """double checked(double (*f)(double), double x, int *failed) {
+    const double z = f(x);
+    return (z != z ? x == x : isinf(z) && isfinite(x)) ? fail(failed) : z;
+}""",
+    "checked_2": """double checked_2(double (*f)(double, double), double x, double y, int *failed) {
+    const double z = f(x, y);
+    return (z != z ? x == x && y == y : isinf(z) && isfinite(x) && isfinite(y)) ? fail(failed) : z;
+}""",
+    "divided": "double divided(double x, double y, int *failed) { return y == 0.0 ? fail(failed) : x / y; }",
+    "nonzero": "double nonzero(double x, int *failed) { return x == 0.0 ? fail(failed) : x; }",
+    "modulo": """double modulo(double x, double y) {
+    const double r = fmod(x, y);
+    return r == 0.0 ? copysign(0.0, y) : (r < 0.0) != (y < 0.0) ? r + y : r;
+}""",
+    "quotient": """double quotient(double x, double y) {
+    if (y == 0.0) return x / y;
+    const double r = fmod(x, y), z = (x - r) / y - (r != 0.0 && (r < 0.0) != (y < 0.0) ? 1.0 : 0.0), low = floor(z);
+    return z == 0.0 ? copysign(0.0, x / y) : z - low > 0.5 ? low + 1.0 : low;
+}""",
+    "whole": "double whole(double x, int *failed) { return isfinite(x) ? x + 0.0 : fail(failed); }",
+    "largest": "double largest(double x, double y) { return y > x ? y : x; }",
+    "smallest": "double smallest(double x, double y) { return y < x ? y : x; }",
+}
+NAMES = (
+    "acos acosh asin asinh atan atan2 atanh cbrt copysign cos cosh erf erfc exp exp2 expm1 fmod hypot lgamma log log10 "
+    "log1p log2 pow sin sinh sqrt tan tanh fabs"
+).split()
+MATH: dict[Any, str] = {getattr(math, name): name for name in NAMES} | {math.gamma: "tgamma"}
+# Rows that IEEE's arithmetic has as they are.
+NATIVE = {
+    "pow": "pow", "mod": "modulo", "floordiv": "quotient", "floor": "floor", "ceil": "ceil", "trunc": "trunc",
+    "round": "rint",
+}  # fmt: skip
+SAFE = ("fabs", "copysign")  # which raise no error
+PI = repr(math.pi)
+
+
+def literal(x: Any) -> str:
+    """Write a number of Python as C.
+
+    >>> literal(2), literal(-0.5), literal(float("inf"))
+    ('2.0', '(-0.5)', 'INFINITY')
+    """
+    if not isinstance(x, (int, float)) or (isinstance(x, int) and abs(x) > 2**53):
+        raise Unreadable(f"{x!r} is no number of C")
+    text = repr(float(x))
+    text = {"inf": "INFINITY", "-inf": "-INFINITY", "nan": "NAN"}.get(text, text)
+    return f"({text})" if text.startswith("-") else text
+
+
+def indented(text: str, depth: int = 1) -> str:
+    """Return statements of C, one on a line."""
+    lines, rest, brackets, start = [], text, 0, 0
+    for at, sign in enumerate(text):
+        brackets += (sign == "(") - (sign == ")")
+        if brackets == 0 and sign in "{};":
+            rest = text[start : at + 1].strip()
+            depth -= sign == "}"
+            lines.append("    " * depth + rest)
+            depth += sign == "{"
+            start = at + 1
+    return "\n".join(lines).replace("}\n" + "    " * depth + "else", "} else")
+
+
+def _is_read(name: str, body: str) -> bool:
+    """Return whether a variable is not only assigned to."""
+    return re.search(rf"\b{name}\b(?! = )", body) is not None
+
+
+def _is_number(text: str) -> bool:
+    """Return whether a text is a number that is known, and not 0."""
+    return text[0].isdigit() and text != "0.0" and re.fullmatch(r"[\d.e+-]+", text) is not None
+
+
+class _Writer(Writer):
+    """Writes one function as C; a variable has an underscore, so that its name is none of C's."""
+
+    forms: Mapping[Any, str] = FORMS | {
+        abs: "fabs({})", bool: "(double) ({} != 0.0)", int: "whole(trunc({}), failed)",
+        round: "whole(rint({}), failed)", math.trunc: "whole(trunc({}), failed)",
+        math.floor: "whole(floor({}), failed)", math.ceil: "whole(ceil({}), failed)",
+        math.degrees: f"({{}} * 180.0 / {PI})", math.radians: f"({{}} * {PI} / 180.0)",
+        math.isnan: "(double) (isnan({}) != 0)", math.isinf: "(double) (isinf({}) != 0)",
+        math.isfinite: "(double) (isfinite({}) != 0)",
+    }  # fmt: skip
+    signs = SIGNS | {ast.Eq: "==", ast.NotEq: "!="}
+    as_number = "(double) {}"
+    variable = "{}_"
+    raised = "return fail(failed);"
+    script: CScript
+
+    def __str__(self) -> str:
+        own, given = self.source.own, self.source.parameters
+        parameters = ", ".join(f"double {self.variable.format(name)}" for name in given)
+        variables = ", ".join(f"{self.variable.format(name)} = 0.0" for name in sorted(own - {*given}))
+        body = self.script.used(self.block(self.source.body))
+        fails = re.search(r"\bfailed\b", body) is not None
+        unused = [name for name in map(self.variable.format, [*given, *own]) if not _is_read(name, body)]
+        lines = [f"double {variables};"] if variables else []
+        lines += [*(f"(void) {name};" for name in sorted(unused)), body]
+        return f"({parameters}{', int *failed' * fails}) {{\n" + indented(" ".join(lines)) + "\n}"
+
+    def assigned(self, pairs: list[tuple[str, str]]) -> str:
+        """Write an assignment to names, all at once."""
+        if len(pairs) == 1:
+            return "{} = {};".format(*pairs[0])
+        values = ", ".join(f"v{k} = {value}" for k, (_, value) in enumerate(pairs))
+        return f"{{ const double {values}; {' '.join(f'{name} = v{k};' for k, (name, _) in enumerate(pairs))} }}"
+
+    def literal(self, x: Any) -> str:
+        """Write a number of Python."""
+        return literal(x)
+
+    def truth(self, x: bool) -> str:
+        """Write a condition that is known."""
+        return str(int(x))
+
+    def called(self, name: str, args: Sequence[str]) -> str:
+        """Write a call of a function that may fail."""
+        if name == "nonzero" and _is_number(args[0]):
+            return args[0]
+        return f"{name}({', '.join([*args, 'failed'] if self.script.fails(name) else args)})"
+
+    def divided(self, x: str, y: str) -> str:
+        """Write a division that fails where Python raises an error."""
+        return f"({x} / {y})" if _is_number(y) else super().divided(x, y)
+
+    def checked(self, name: str, args: Sequence[str]) -> str:
+        """Write a call of a function of `math` that fails where Python raises an error."""
+        if name in SAFE:
+            return f"{name}({', '.join(args)})"
+        return super().checked(name, args) if len(args) == 1 else self.called("checked_2", [name, *args])
+
+    def many(self, name: str, args: Sequence[str]) -> str:
+        """Write the largest or smallest of some numbers."""
+        return args[0] if len(args) == 1 else f"{name}({self.many(name, args[:-1])}, {args[-1]})"
+
+    def turns(self, test: str, body: str) -> str:
+        """Write a `while`."""
+        return f"for (long i = 0; {test}; i++) {{ if (i > {MAX_TURNS} || *failed) return fail(failed); {body} }}"
+
+    def counted(self, start: str, stop: str, step: int) -> tuple[str, str]:
+        """Write the head of a loop over a range, and its number."""
+        return f"double i = {start}, n = {stop}; i {'<' if step > 0 else '>'} n; i += {self.literal(step)}", "i"
+
+    def listed(self, numbers: Sequence[str]) -> tuple[str, str]:
+        """Write the head of a loop over some numbers, and its number."""
+        return f"int i = 0; i < {len(numbers)}; i++", f"((const double[]) {{{', '.join(numbers)}}})[i]"
+
+    def call(self, node: ast.expr, f: Any, args: Sequence[ast.expr], named: dict[str, ast.expr]) -> str:
+        """Write a call."""
+        if f in self.script.math and len(args) > 2:
+            raise Unreadable(ast.unparse(node))
+        return super().call(node, f, args, named)
+
+
+class CScript(Script):
+    """Functions in C, each after those that it calls."""
+
+    runtime = RUNTIME
+    math = MATH
+    writer = _Writer
+
+    def __str__(self) -> str:
+        return "\n\n".join(
+            f"static {text}" if name in RUNTIME else f"static double {name}{text}"
+            for name, text in self.functions.items()
+        )
+
+    def applied(self, op: Op, operands: Sequence[str]) -> str:
+        """Write a row applied to numbers."""
+        row = op.row
+        if OPS.get(row.name) is row:
+            if row.name in NATIVE:
+                return self.used(f"{NATIVE[row.name]}({', '.join(operands)})")
+            if row.name == "digamma":  # which asks SciPy
+                self._rows.setdefault(row, self.caught(row, self.function(special.digamma_series), None))
+        return super().applied(op, operands)
+
+    def fails(self, name: str) -> bool:
+        """Return whether a function can fail, and so takes a pointer to say so."""
+        return "int *failed" in self.functions.get(name, RUNTIME.get(name, ""))
+
+    def caught(self, op: Op, name: str, beyond: str | None) -> str:
+        """Write the function of a row, which has its value beyond, or else nan, where a function fails."""
+        if not self.fails(name):
+            return name
+        xs = [f"x{k}" for k in range(op.arity)]
+        parameters, args = ", ".join(f"double {x}" for x in xs), ", ".join([*xs, "&failed"])
+        otherwise = "NAN" if beyond is None else f"{beyond}({args if self.fails(beyond) else ', '.join(xs)})"
+        lines = "int failed = 0;", f"const double z = {name}({args});", f"return failed ? {otherwise} : z;"
+        return self.defined(op.name, f"({parameters}) {{\n    " + "\n    ".join(lines) + "\n}")

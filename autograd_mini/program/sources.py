@@ -1,0 +1,61 @@
+"""Programs as source code of other languages: stand-alone files with a function's value, and its derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..source import Unreadable
+from . import written_c, written_javascript, written_numpy
+from .export import Export, export_of
+from .programs import Programs
+
+__all__ = ["LANGUAGES", "source"]
+
+LANGUAGES: dict[str, Callable[[Export], str]] = {
+    "numpy": written_numpy.write, "c": written_c.write, "javascript": written_javascript.write,
+}  # fmt: skip
+TITLES = {"numpy": "NumPy", "c": "C", "javascript": "JavaScript"}
+
+
+def source(
+    programs: Programs, language: str, args: tuple[Any, ...], derivative: Any, argnums: int | Sequence[int] | None
+) -> str:
+    """Return the source code of a function's programs for the structure of some arguments; see `Compiled.source`."""
+    name = programs.name
+    if language not in LANGUAGES:
+        raise ValueError(f"{name}: source writes {_listed(LANGUAGES)}, not {language!r}")
+    if derivative not in (None, "grad", "jvp"):
+        raise ValueError(f'{name}: derivative must be None, "grad" or "jvp", not {derivative!r}')
+    if derivative is None and argnums is not None:
+        raise ValueError(f'{name}: argnums {argnums} asks for a derivative: give derivative="grad" or "jvp", too')
+    found = programs.alike(args)
+    n = found[0].layout.count
+    single = derivative == "grad" and (argnums is None or hasattr(argnums, "__index__"))
+    wanted = _wanted(name, derivative, argnums, n)
+    if derivative == "grad":
+        found[0].trace.require_one_output()
+    try:
+        return LANGUAGES[language](export_of(name, found, derivative, wanted, single))
+    except Unreadable as error:
+        raise NotImplementedError(f"{name}: there is no {TITLES[language]} for {error}") from None
+
+
+def _wanted(name: str, derivative: Any, argnums: Any, n: int) -> list[int]:
+    """Return the arguments that derivatives or tangents are of: unless told, the first for a gradient, else all."""
+    if derivative is None:
+        return []
+    if argnums is None:
+        argnums = range(n) if derivative == "jvp" else 0
+    places = [int(argnums)] if hasattr(argnums, "__index__") else [int(k) for k in argnums]
+    if any(not -n <= k < n for k in places):
+        raise ValueError(f"{name}: argnums {argnums}, but there are {n} arguments, without static ones")
+    places = [k % n for k in places]
+    if len(set(places)) < len(places):
+        raise ValueError(f"{name}: argnums {argnums} names an argument twice")
+    return places
+
+
+def _listed(names: Any) -> str:
+    *others, last = map(repr, names)
+    return f"{', '.join(others)} and {last}"

@@ -1,0 +1,106 @@
+"""Arguments and results of a program in their structure, for languages that have containers.
+
+A `TreeWriter` writes how the inputs are read from the arguments, and how the results are put together; a subclass says
+how its language writes an array and a container.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from .export import Export, Input, Leaf, Tree, Way
+from .statements import Variable
+from .written_loops import Names
+
+__all__ = ["TreeWriter"]
+
+NOTHING = Variable("", (0, 0))  # an array without numbers is no input
+
+
+class TreeWriter:
+    """Writes the lines that read a function's arguments, and its results."""
+
+    def __init__(self, export: Export, names: Names) -> None:
+        self.export, self.names = export, names
+        self.parameters = [names.new(name) for name, _ in export.arguments]
+        wanted = export.wanted if export.derivative == "jvp" else []
+        self.tangents = [names.new(f"t{export.arguments[k][0]}") for k in wanted]
+        self.given: list[str] = []  # the names of the inputs, and then of their tangents
+        self.reading = [*self._reading()]
+        self.came = [names.new(x.name) for x in export.ways[0].results]
+
+    # What a language says for itself.
+
+    def key(self, key: Any) -> str:
+        """Write the access to a part of a container."""
+        raise NotImplementedError
+
+    def read(self, own: str, calls: list[str], x: Input) -> str:
+        """Write the line that makes an input of the leaves that are read."""
+        raise NotImplementedError
+
+    def leaf(self, leaf: Leaf, path: str) -> str:
+        """Write how a leaf is read, and checked."""
+        raise NotImplementedError
+
+    def part(self, name: str, variable: Variable, leaf: Leaf, first: int) -> str:
+        """Write a leaf of a result: numbers of an array, from a first one on."""
+        raise NotImplementedError
+
+    def container(self, tree: Tree, parts: list[str]) -> str:
+        """Write a container of parts."""
+        raise NotImplementedError
+
+    def several(self, texts: Sequence[str]) -> str:
+        """Write several results."""
+        raise NotImplementedError
+
+    # What all have in common.
+
+    def _reading(self) -> Iterator[str]:
+        for x in self.export.inputs:
+            yield self._read(x, self.parameters[x.argument], "")
+        for k, root in zip(self.export.wanted, self.tangents, strict=False):
+            for x in self.export.inputs_of(k):
+                yield self._read(x, root, "t")
+
+    def _read(self, x: Input, root: str, start: str) -> str:
+        """Write the line that reads an input; an argument that is one keeps its name."""
+        calls = [self.leaf(leaf, root + "".join(map(self.key, leaf.path[1:]))) for leaf in x.leaves]
+        self.given.append(root if len(x.leaves[0].path) == 1 else self.names.new(start + x.name))
+        return self.read(self.given[-1], calls, x)
+
+    def result(self, way: Way) -> list[str]:
+        """Write the results: the value, and the derivative."""
+        found = [self._value(name, way.routine.value) for name in self.came[: 1 + (self.export.derivative == "jvp")]]
+        if self.export.derivative == "grad":
+            found.append(self._gradient(way))
+        return found
+
+    def _value(self, name: str, variable: Variable) -> str:
+        def of(leaf: Leaf) -> str:
+            return self.part(name, variable, leaf, int(leaf.slots.flat[0]) if leaf.slots.size else 0)
+
+        return self.tree(self.export.out, of)
+
+    def _gradient(self, way: Way) -> str:
+        inputs = [x for k in self.export.wanted for x in self.export.inputs_of(k)]
+        places = {
+            leaf.path: (name, variable, x.place(leaf))
+            for name, variable, x in zip(self.came[1:], way.derived, inputs, strict=True)
+            for leaf in x.leaves
+        }
+
+        def of(leaf: Leaf) -> str:
+            name, variable, first = places.get(leaf.path, ("", NOTHING, 0))
+            return self.part(name, variable, leaf, first)
+
+        slopes = [self.tree(self.export.arguments[k][1], of) for k in self.export.wanted]
+        return slopes[0] if self.export.single else self.several(slopes)
+
+    def tree(self, tree: Tree | Leaf, of: Any) -> str:
+        """Write a tree, with a function of each leaf."""
+        if isinstance(tree, Leaf):
+            return str(of(tree))
+        return self.container(tree, [self.tree(part, of) for part in tree.parts.values()])
