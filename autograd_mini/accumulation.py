@@ -15,7 +15,8 @@ from contextlib import nullcontext
 from math import inf
 from typing import Any, Literal, NamedTuple, get_args
 
-from .edge_pushing import Row, active_nodes, placed_edges, rules_of, times
+from .choices import guards_of, settled
+from .edge_pushing import Row, active_nodes, placed_edges, rule_of, rules_of, times
 from .settings import recording_limits, tell_derived
 from .value import Value
 
@@ -39,11 +40,12 @@ class LinearGraph:
         self.edges: dict[int, Row] = {}  # into each node that is computed, by the parent
         reached = set(self.inputs)
         with recording_limits() if graph else nullcontext():
+            tests = guards_of(outputs, self.nodes, rule_of) if graph else {}
             for v in range(len(inputs), len(place)):
                 state: Any = self.nodes[v]._state()
                 op, _, _, _, weights, operands = state
                 if graph:
-                    weights = rules_of(self.nodes[v], place)
+                    weights = rules_of(self.nodes[v], place, tests.get(self.nodes[v]))
                 edges = placed_edges(op, operands, weights, place)
                 if not reached.issuperset(edges):
                     edges = {p: x for p, x in edges.items() if p in reached}
@@ -199,4 +201,5 @@ def jacobian_rows(outputs: Sequence[Any], inputs: Sequence[Value], order: Order 
         order: of the nodes to remove; None takes a cheap one.
     """
     made = LinearGraph(outputs, inputs, graph)
-    return (cheapest(made)[1] if order is None else accumulate(made, order)).rows
+    rows = (cheapest(made)[1] if order is None else accumulate(made, order)).rows
+    return [{j: settled(x) for j, x in row.items()} for row in rows]

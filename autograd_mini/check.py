@@ -17,10 +17,11 @@ from .edges import Edge, derivatives_of, edges_of
 from .given import require_value
 from .ops import number
 from .printing import format_number, names_of
+from .runs import Linear
 from .stale import require_fresh
 from .structure import flatten
 from .tables import as_text
-from .transform import Linear, jvp, vjp
+from .transform import jvp, vjp
 from .value import Value, number_of, primal, topological_order
 
 __all__ = ["Audit", "AuditRow", "GradientError", "audit", "check_grads"]

@@ -244,10 +244,22 @@ class Writer(Generic[W]):
         if chain:
             stages.append(kind.sum(chain))
             terms = line.terms if math.isfinite(line.value) else tuple(_by_edges(line.terms))
-            writers = (self.symbol, self.substituted, self.weight)
-            stages += [kind.sum([self._term(x, write) for x in shortened(terms, MAX_TERMS)]) for write in writers]
+            stages.append(self._sum(terms, self.symbol))
+            alive = tuple([x for x in terms if not self.is_void(x)])
+            stages += [self._sum(alive, write) for write in (self.substituted, self.weight) if alive]
         stages.append(self.derivative(line.node))
         return _distinct(stages)
+
+    def is_void(self, term: Term) -> bool:
+        r"""Return whether a term has an infinite factor, and no derivative goes along: a side is not chosen."""
+        if all(math.isfinite(edge.weight) for factor in term.factors for edge in factor.edges):
+            return False
+        ends = term.via is not None and term.via not in reached_by(self.output, alive=True)
+        return ends or not all(any(edge.alive for edge in factor.edges) for factor in term.factors)
+
+    def _sum(self, terms: tuple[Term, ...], write: Callable[[Edge], W]) -> W:
+        """Write a sum of products of numbers."""
+        return self.kind.sum([self._term(x, write) for x in shortened(terms, MAX_TERMS)])
 
     def _term(self, term: Term | None, write: Callable[[Edge], W]) -> W:
         """Write a product of numbers, its local derivatives by `write`."""

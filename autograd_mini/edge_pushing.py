@@ -14,12 +14,22 @@ from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any
 
+from .choices import NOTHING, guards_of, handed, settled
 from .op import Unknown
 from .ops import Op, Recorder, number
 from .settings import recording_limits, tell_derived
-from .value import Value, primal, topological_order
+from .value import Value, is_alive, primal, topological_order
 
-__all__ = ["Row", "active_nodes", "local_derivative", "placed_edges", "rules_of", "second_derivatives", "times"]
+__all__ = [
+    "Row",
+    "active_nodes",
+    "local_derivative",
+    "placed_edges",
+    "rule_of",
+    "rules_of",
+    "second_derivatives",
+    "times",
+]
 
 Row = dict[int, Any]  # numbers, or Values, by places: second derivatives with respect to a node and others
 
@@ -42,6 +52,7 @@ def _swept(outputs: Sequence[Any], inputs: Sequence[Value], graph: bool) -> list
     roots = [z for z in outputs if isinstance(z, Value)]
     place = active_nodes(roots, inputs)
     nodes = list(place)
+    tests = guards_of(roots, nodes, rule_of) if graph else {}
     adjoints: list[Any] = [None] * len(nodes)  # None where no derivative of the output arrives
     for root in roots:
         if root in place:
@@ -53,13 +64,14 @@ def _swept(outputs: Sequence[Any], inputs: Sequence[Value], graph: bool) -> list
         state: Any = node._state()  # one call, because most of the time goes here
         op, result, _, _, weights, operands = state
         if graph:
-            result, weights = node, rules_of(node, place)
+            result, weights = node, rules_of(node, place, tests.get(node))
         edges = placed_edges(op, operands, weights, place)
         if (row := rows.pop(i, None)) is not None:
             _push(row, i, edges, rows)
         if (pairs := _known_pairs(op) if op.composed is None else _pairs_of_many(op)) != ():
             places = {k: place[x] for k, x in enumerate(operands) if x in place and k not in op.stops}
-            for a, b, second in _second_partials(op, pairs, operands, weights, result, places):
+            for a, b, partial in _second_partials(op, pairs, operands, weights, result, places):
+                second = handed(op, a, partial, tests[node]) if node in tests else partial
                 p, q = places[a], places[b]
                 part = times(adjoint, second)
                 _add(rows, p, q, part if a == b or p != q else 2.0 * part)
@@ -69,7 +81,7 @@ def _swept(outputs: Sequence[Any], inputs: Sequence[Value], graph: bool) -> list
                 adjoints[p] = part if before is None else before + part
     for root in roots:
         tell_derived(root)
-    return [rows[i] for i in range(n)]
+    return [{j: settled(x) for j, x in rows[i].items()} for i in range(n)]
 
 
 def active_nodes(outputs: Sequence[Value], inputs: Sequence[Value]) -> dict[Value, int]:
@@ -85,25 +97,34 @@ def active_nodes(outputs: Sequence[Value], inputs: Sequence[Value]) -> dict[Valu
 def placed_edges(op: Op, operands: Sequence[Any], weights: Sequence[Any], place: dict[Value, int]) -> dict[int, Any]:
     """Return the edges of a node that pass derivatives to nodes with places: the weights, by the parents' places.
 
-    A parent that is an operand twice has one edge, with the sum of both weights.
+    A parent that is an operand twice has one edge, with the sum of both weights. An edge to a side that is not chosen
+    is there, so that the places of a Jacobian do not depend on the numbers, and is NOTHING.
     """
-    stops, place_of = op.stops, place.get
+    stops, chooses, place_of = op.stops, op.chooses, place.get
     edges: dict[int, Any] = {}
     for k, x in enumerate(operands):
         p = place_of(x)
         if p is not None and k not in stops:
-            edges[p] = edges[p] + weights[k] if p in edges else weights[k]
+            weight = weights[k]
+            if k in chooses and type(weight) is float and not is_alive(op, k, weight):
+                weight = NOTHING
+            edges[p] = edges[p] + weight if p in edges else weight
     return edges
 
 
-def rules_of(node: Value, place: dict[Value, int]) -> list[Any]:
-    """Return the local derivatives of a node as Values where its operands have places, else 0."""
+def rules_of(node: Value, place: dict[Value, int], test: Any) -> list[Any]:
+    """Return the factors of a node's edges as Values where its operands have places, else 0; see `choices.handed`."""
     op: Any = node.op
-    operands = node.operands
     return [
-        local_derivative(op, k, operands, node, Value) if x in place and k not in op.stops else 0.0
-        for k, x in enumerate(operands)
+        handed(op, k, rule_of(node, k), test) if x in place and k not in op.stops else 0.0
+        for k, x in enumerate(node.operands)
     ]
+
+
+def rule_of(node: Value, i: int) -> Any:
+    """Return the local derivative of a node with respect to an operand, as a Value."""
+    op: Any = node.op
+    return local_derivative(op, i, node.operands, node, Value)
 
 
 def local_derivative(op: Op, i: int, operands: Sequence[Any], z: Any, wrap: Callable[[float], Any]) -> Any:
@@ -183,7 +204,9 @@ class Dual(Recorder):
         slopes: Row = {}
         for i, operand in enumerate(operands):
             if isinstance(operand, Dual) and operand.slopes and i not in op.stops:
-                weight = local_derivative(op, i, parts, z, Value) if graph else op.partial(i, parts, z)
+                weight = handed(op, i, local_derivative(op, i, parts, z, Value)) if graph else op.partial(i, parts, z)
+                if not graph and not is_alive(op, i, weight):
+                    weight = NOTHING
                 for k, slope in operand.slopes.items():
                     slopes[k] = slopes[k] + weight * slope if k in slopes else weight * slope
         return Dual(z, slopes)

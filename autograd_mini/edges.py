@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .ops import Constant, Unguarded
-from .value import Value, primal, reached_by, weights_of
+from .value import Value, is_alive, primal, reached_by, weights_of
 
 if TYPE_CHECKING:
     import cython
@@ -54,6 +54,12 @@ class Edge:
         """Return whether derivatives pass: not where the row's rule is the constant 0."""
         op = self.user.op
         return self.weight != 0.0 or op is None or self.operand not in op.stops
+
+    @property
+    def alive(self) -> bool:
+        """Return whether a derivative goes along the edge at these numbers: see `value.is_alive`."""
+        op = self.user.op
+        return op is None or is_alive(op, self.operand, self.weight)
 
     @property
     def is_formula(self) -> bool:
@@ -115,8 +121,8 @@ def edges_of(user: Value) -> list[Edge]:
 
 
 def passing(user: Value) -> Iterator[tuple[Value, float]]:
-    """Yield the parents to which a node passes a derivative, each with the weight of its edge."""
-    return ((edge.parent, edge.weight) for edge in edges_of(user) if edge.passes)
+    """Yield the parents to which a derivative of a node goes, each with the weight of its edge."""
+    return ((edge.parent, edge.weight) for edge in edges_of(user) if edge.alive)
 
 
 def reached_edges(output: Value, order: Iterable[Value]) -> Iterator[Edge]:

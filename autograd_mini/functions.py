@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from typing import Any, SupportsFloat, TypeVar, overload
 
@@ -42,6 +42,7 @@ __all__ = [
     "amax",
     "amin",
     "clip",
+    "cond",
     "divmod",
     "log_softmax",
     "logsumexp",
@@ -274,6 +275,30 @@ def amin(xs: Iterable[Any]) -> Any:
     found = _largest(xs, minimum)
     bottom = minimum(found, LARGEST)
     return found - sum(excess(-minimum(x, bottom), -bottom) for x in xs) * _share(xs, found)
+
+
+def cond(test: Any, f: Callable[..., X], g: Callable[..., X], *operands: Any) -> X:
+    r"""Return `f(*operands)` if the test is not 0, else `g(*operands)`; the other function is not called.
+
+    It is Python's `if` as an expression, and a compiled function treats it so: it keeps a program for each way that
+    was taken, and in a batch examples that go one way run together. Where both sides are cheap and always defined,
+    `where` makes one program of both.
+
+    Args:
+        test: a number, a Value or a bool, such as `x > 0`; nan is not 0.
+
+    Raises:
+        TypeError: f or g is no function, or the test is neither a number nor a bool.
+
+    >>> x = Value(-4.0)
+    >>> cond(x > 0, lambda v: v**0.5, lambda v: 0.0 * v, x).data
+    -0.0
+    """
+    for side in (f, g):
+        if not callable(side):
+            raise TypeError(f"cond: give a function for each side, as in ag.cond(x > 0, f, g, x), not {side!r}")
+    holds = test if isinstance(test, bool) else (test if isinstance(test, Recorder) else number("cond", test)) != 0.0
+    return f(*operands) if holds else g(*operands)
 
 
 @overload

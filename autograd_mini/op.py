@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property, lru_cache
@@ -93,6 +93,13 @@ class Interval(NamedTuple):
     closed_hi: bool = False
     hole: float = nan
 
+    @property
+    def inside(self) -> float:
+        """Return a number of the interval at which functions that are defined there are finite, and so are slopes."""
+        if self.lo > -inf:
+            return (self.lo + self.hi) / 2.0 if self.hi < inf else self.lo + 1.0
+        return 1.0 if math.isnan(self.hole) else self.hole + 1.0
+
     def __str__(self) -> str:
         if not math.isnan(self.hole):
             return rf"\mathbb{{R}} \setminus \{{{self.hole:g}\}}"
@@ -119,6 +126,7 @@ class Columns(TypedDict, total=False):
     neutral: tuple[float | None, float] | None
     beyond: Callable[..., float] | None
     raises: bool
+    chooses: Collection[int]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -144,13 +152,14 @@ class Op:
     doc: str
     kink: Callable[..., float] | None = None  # zero just where the rules are no slopes
     convention: str = ""  # what the partials are there
-    pole: bool = False  # whether the convention tells of an infinite slope
+    pole: bool = False  # whether the convention tells of a slope that is not finite
     defaults: tuple[float, ...] = ()
     methods: tuple[str, ...] = ()
     flat: str = "flat"  # what one says of the row where its slope is 0
     neutral: tuple[float | None, float] | None = None  # a constant on the left or right that changes nothing
     beyond: Callable[..., float] | None = None  # the value by IEEE arithmetic where the function raises
     raises: bool = True  # whether the function can raise at all
+    chooses: Collection[int] = ()  # the operands of which one is chosen; to the others no derivative goes
     composed: Callable[..., Any] | None = None  # the same of other rows, for a row that is several in one
     family: Callable[[int], Op] | None = None  # makes the row for another number of operands, if there are such
     arity: int = field(init=False)  # the number of operands
@@ -359,7 +368,14 @@ class _Limit(_Twin):
 
 
 class Guard(_Twin):
-    """The twin of `where` that a rule of the table uses to except a point; formulas leave it out."""
+    """The twin of `where` that a rule of the table uses to except a point; formulas leave it out.
+
+    It is no choice: the slope of a rule at an excepted point is not known, and not 0.
+    """
+
+    def __init__(self, row: Op) -> None:
+        super().__init__(row)
+        vars(self).update(chooses=())
 
     def __reduce__(self) -> str:
         return "guard"

@@ -248,7 +248,7 @@ atan: Unary    = _row("atan",    math.atan,    lambda x, z: 1.0 / (1.0 + x**2), 
     methods=("atan", "arctan"), doc=r"Take the angle whose tangent is x, $\arctan x$, in radians.")
 atan2: Binary  = _row("atan2",   math.atan2,   lambda x, y, z: y / hypot(x, y) / hypot(x, y),
                                                lambda x, y, z: -x / hypot(x, y) / hypot(x, y),
-    kink=lambda x, y: math.hypot(x, y) if y > 0.0 else x, methods=("atan2", "arctan2"),
+    kink=lambda x, y: math.hypot(x, y) if y > 0.0 else x, pole=True, methods=("atan2", "arctan2"),
     convention="the partials are nan at the origin, where the angle has no slope",
     doc=r"Take the angle of the point with ordinate x and abscissa y, $\operatorname{atan2}(x, y)$, in radians.")
 degrees: Unary = _row("degrees", lambda x: x * (180.0 / math.pi),
@@ -362,8 +362,9 @@ where: Ternary  = _row("where",   lambda condition, x, y: x if condition else y,
                                   lambda condition, x, y, z: 0.0,
                                   lambda condition, x, y, z: where(condition, 1.0, 0.0),
                                   lambda condition, x, y, z: where(condition, 0.0, 1.0),
-    parameters=("condition", "x", "y"), methods=(), convention="the condition has derivative 0",
-    doc=r"Choose $x$ if the condition is not 0, else $y$; both are computed first.")
+    parameters=("condition", "x", "y"), methods=(), chooses=(1, 2),
+    convention="the condition has derivative 0; the side that is not chosen gets no derivative, not even 0 times inf",
+    doc=r"Choose $x$ if the condition is not 0, else $y$; both are computed first (`cond` computes one).")
 guard: Op = Guard(where)
 sign: Unary     = _row("sign",    lambda x: x if x != x else float((x > 0.0) - (x < 0.0)),
                                   lambda x, z: 0.0,
@@ -563,6 +564,7 @@ def take_of(arity: int) -> Op:
         symbol="take",
         doc=f"Choose one of {n} numbers.",
         composed=chosen,
+        chooses=range(1, arity),
         family=take_of,
         beyond=lambda *operands: nan,
     )

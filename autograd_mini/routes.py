@@ -40,8 +40,8 @@ class Path:
 
     @property
     def product(self) -> float:
-        """Return the product of the factors."""
-        return math.prod(self.factors)
+        """Return the product of the factors, 0 where one leads to a side of a choice that is not chosen."""
+        return math.prod(self.factors) if all(edge.alive for edge in self.edges) else 0.0
 
     def __str__(self) -> str:
         nodes = [self.edges[0].user, *(edge.parent for edge in self.edges)] if self.edges else []

@@ -13,9 +13,9 @@ from typing import Any, Literal
 from .accumulation import LinearGraph, cheapest
 from .edge_pushing import second_derivatives
 from .given import require_function, require_value
+from .runs import Run
 from .sparse import Pattern, mirrored
 from .structure import Structure, flatten
-from .transform import Run
 from .value import Value, topological_order
 
 __all__ = ["ends_of", "sparsity", "sparsity_graph"]

@@ -31,7 +31,7 @@ class Kind(NamedTuple):
     flatten: Callable[[Any], tuple[Sequence[Any], Any]]  # the parts, and the rest: what is no part, such as keys
     unflatten: Callable[[Any, list[Any]], Any]  # a container of that rest and of other parts
     names: Callable[[Any], Sequence[Any]] | None = None  # the parts' names, of the rest; without them they have numbers
-    owner: bool = False  # whether its parts are Values of its own: then programs alone take it apart
+    owner: bool = False  # whether its parts are Values of its own: then those alone take it apart who ask for owners
 
 
 _kinds: dict[type, Kind] = {
@@ -213,11 +213,14 @@ class Structure(NamedTuple):
 LEAF = Structure(None)
 
 
-def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], Structure]:
+def flatten(
+    tree: Any, is_leaf: Callable[[Any], bool] | None = None, *, owners: bool = False
+) -> tuple[list[Any], Structure]:
     """Take a structure apart into its leaves, from left to right, and its shape.
 
     Args:
         is_leaf: whether a part is not taken apart, where it could be.
+        owners: take objects that own Values apart, too, such as modules.
 
     Raises:
         ValueError: it is nested too deeply, or a container in it holds itself.
@@ -228,19 +231,19 @@ def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[li
     """
     leaves: list[Any] = []
     try:
-        return leaves, _flatten(tree, leaves, is_leaf)
+        return leaves, _flatten(tree, leaves, is_leaf, owners)
     except RecursionError:
         raise ValueError(TOO_DEEP) from None
 
 
-def _flatten(tree: Any, leaves: list[Any], is_leaf: Callable[[Any], bool] | None) -> Structure:
+def _flatten(tree: Any, leaves: list[Any], is_leaf: Callable[[Any], bool] | None, owners: bool) -> Structure:
     if type(tree) is float or (is_leaf is not None and is_leaf(tree)):
         leaves.append(tree)
         return LEAF
     kind = kind_of(type(tree))
-    if kind is not None and not kind.owner:
+    if kind is not None and (owners or not kind.owner):
         parts, rest = kind.flatten(tree)
-        return Structure(kind.type, rest, tuple([_flatten(part, leaves, is_leaf) for part in parts]))
+        return Structure(kind.type, rest, tuple([_flatten(part, leaves, is_leaf, owners) for part in parts]))
     if is_array(tree) and tree.ndim:
         leaves.extend(tree.ravel().tolist())
         return Structure("array", tuple(tree.shape))

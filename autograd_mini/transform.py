@@ -14,31 +14,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
-from functools import cached_property
+from contextlib import suppress
 from math import factorial
-from operator import attrgetter, index
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, SupportsFloat, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast, overload
 
 from .accumulation import Order, jacobian_rows
 from .arrangement import arranged
-from .edge_pushing import local_derivative, second_derivatives
-from .edges import Edge, leading_to, pull
+from .edge_pushing import second_derivatives
 from .given import require_function, require_value
-from .ops import identity, number, stop_gradient
+from .runs import Linear, Run, matched
 from .series import Series
-from .settings import (
-    differentiating,
-    is_differentiating,
-    is_recording,
-    is_traced,
-    recording,
-    recording_limits,
-    tell_derived,
-    tell_entered,
-)
+from .settings import is_differentiating, is_traced, recording_limits
 from .sparse import SparseMatrix, csc_array, mirrored, require_scipy
-from .structure import LEAF, Structure, flatten, holds, map_leaves
+from .structure import LEAF, flatten
 from .value import Number, Value, primal, topological_order
 
 __all__ = [
@@ -63,174 +51,6 @@ P = ParamSpec("P")
 X = TypeVar("X")
 _ORDERS: dict[Mode | None, Order] = {"fwd": "forward", "rev": "reverse"}
 MAX_NESTED = 4  # the order up to which gradients of gradients take no longer than a few runs of the function
-
-
-class Linear:
-    r"""The part of a graph from inputs to outputs: the linear map of its derivatives.
-
-    `pull` is the chain rule backwards and `push` forwards, over numbers or, with `graph`, over Values.
-    """
-
-    def __init__(self, outputs: Sequence[Number], inputs: Sequence[Value], graph: bool) -> None:
-        self.outputs = outputs  # a plain number among them depends on nothing
-        self.inputs = inputs
-        self.active = leading_to(inputs, topological_order(*(z for z in outputs if isinstance(z, Value))))
-        with recording_limits() if graph else nullcontext():
-            weight: Callable[[Edge], Number] = _rule if graph else attrgetter("weight")
-            self.users = [
-                (user, [(edge.parent, weight(edge)) for edge in edges]) for user, edges in self.active.items() if edges
-            ]
-
-    def pull(self, cotangents: Sequence[Number]) -> list[Number]:
-        r"""Return the cotangents of the inputs, $\bar x = \sum_u \bar u \, \partial u / \partial x$."""
-        held = self.cotangents(cotangents)
-        return [held.get(x, 0.0) for x in self.inputs]
-
-    def cotangents(self, cotangents: Sequence[Number]) -> dict[Value, Number]:
-        """Return the cotangents of all nodes that get one."""
-        held: dict[Value, Number] = {}
-        for z, cotangent in zip(self.outputs, cotangents, strict=True):
-            if isinstance(z, Value) and z in self.active and not _is_zero(cotangent):
-                held[z] = held[z] + cotangent if z in held else cotangent
-        pull(held, reversed(self.users))
-        self._tell()
-        return held
-
-    def push(self, tangents: Sequence[Number]) -> list[Number]:
-        r"""Return the tangents of the outputs, $\dot z = \sum_x \partial z / \partial x \, \dot x$."""
-        held: dict[Value, Number] = {
-            x: tangent for x, tangent in zip(self.inputs, tangents, strict=True) if not _is_zero(tangent)
-        }
-        for node, parents in self.users:
-            for parent, weight in parents:
-                if parent in held:
-                    contribution = weight * held[parent]
-                    held[node] = held[node] + contribution if node in held else contribution
-        self._tell()
-        return [held.get(z, 0.0) if isinstance(z, Value) else 0.0 for z in self.outputs]
-
-    def _tell(self) -> None:
-        """Report to the watch, if there is one, that derivatives of the outputs were taken."""
-        for z in self.outputs:
-            if isinstance(z, Value):
-                tell_derived(z)
-
-
-def _is_zero(seed: Number) -> bool:
-    """Return whether a seed is a plain 0, which nothing follows from: not even 0 · inf."""
-    return isinstance(seed, float) and seed == 0.0
-
-
-def _rule(edge: Edge) -> Number:
-    """Return the local derivative as its rule computes it on the nodes."""
-    node = edge.user
-    assert node.op is not None
-    slope: Number = local_derivative(node.op, edge.operand, node.operands, node, Value)
-    return slope
-
-
-# Running a function on fresh leaves.
-
-
-class Run:
-    """A function's run on fresh leaves in place of its arguments, and the graph that it made."""
-
-    def __init__(
-        self,
-        f: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        argnums: int | Sequence[int],
-        has_aux: bool = False,
-    ) -> None:
-        self.name = getattr(f, "__name__", repr(f))
-        single = not isinstance(argnums, Sequence)
-        try:
-            picked = tuple(index(i) for i in ((argnums,) if single else argnums))  # type: ignore[union-attr, arg-type]  # index checks
-        except TypeError:
-            raise TypeError(f"{self.name}: argnums must be a whole number or several, not {argnums!r}") from None
-        for i in picked:
-            if not -len(args) <= i < len(args):
-                raise ValueError(f"{self.name}: argnums={argnums} but there are {len(args)} positional arguments")
-        picked = tuple(i % len(args) for i in picked)
-        if len(set(picked)) != len(picked):
-            raise ValueError(f"{self.name}: argnums={argnums} names an argument twice")
-        chosen = args[picked[0]] if single else tuple(args[i] for i in picked)
-        leaves, self.structure = flatten(chosen)
-        given_values = holds((args, kwargs), Value)
-        # In a trace a result has to follow the inputs, whatever it is called with.
-        self.graph = is_traced() or (is_recording() and (given_values or is_differentiating()))
-        inside = differentiating()
-        with recording(), inside:
-            self.inputs = [_fresh(leaf, self.name) for leaf in leaves]
-            inside.state += self.inputs
-            rebuilt = self.structure.rebuild(self.inputs)
-            args_in = list(args)
-            for i, part in zip(picked, (rebuilt,) if single else rebuilt, strict=True):
-                args_in[i] = part
-            result = f(*args_in, **kwargs)
-        self.aux: Any = None
-        if has_aux:
-            if not (isinstance(result, tuple) and len(result) == 2):
-                raise TypeError(f"{self.name}: with has_aux it must return (output, aux), not {result!r}")
-            result, self.aux = result
-            if holds(self.aux, Value):
-                self.aux = map_leaves(lambda leaf: self.show(leaf) if isinstance(leaf, Value) else leaf, self.aux)
-        self.outputs, self.out_structure = flatten(result)
-        self.outputs = [z if isinstance(z, Value) else number(f"{self.name}: its result", z) for z in self.outputs]
-
-    def show(self, x: Number) -> Number:
-        """Return a result as the caller works with it: a Value of the graph, or a float."""
-        if not isinstance(x, Value):
-            return x
-        if not self.graph:
-            return primal(x)
-        return x if is_recording() else stop_gradient(x)
-
-    def value(self) -> Any:
-        """Return the result of the function."""
-        return self.out_structure.rebuild(self.show(z) for z in self.outputs)
-
-    def scalar(self) -> None:
-        """Insist on one number as the output."""
-        if self.out_structure != LEAF:
-            raise TypeError(
-                f"{self.name}: the output must be one number, not {self.out_structure}; use jacobian, or sum the output"
-            )
-
-    @cached_property
-    def linear(self) -> Linear:
-        """The map of the derivatives, made when it is first asked for."""
-        return Linear(self.outputs, self.inputs, self.graph)
-
-    def insist_on_dependence(self) -> None:
-        """Raise where no output depends on some input."""
-        order = set(topological_order(*(z for z in self.outputs if isinstance(z, Value))))
-        for i, x in enumerate(self.inputs):
-            if x not in order:
-                name = x.label or f"number {i} of {self.structure}"
-                raise ValueError(f"{self.name}: no output depends on input {name} (strict=True)")
-
-
-def _fresh(leaf: SupportsFloat, name: str) -> Value:
-    """Return a new node for an argument, so that other uses of the same Value do not count."""
-    if isinstance(leaf, Value):
-        x = identity(leaf)
-        x.label = leaf.label
-        tell_entered(x)
-        return x
-    return Value(number(f"{name}: an argument", leaf))
-
-
-def _matched(leaves: object, structure: Structure, what: str) -> list[Number]:
-    """Flatten tangents or cotangents, which must have the structure of what they belong to."""
-    flat, given = flatten(leaves)
-    if given != structure:
-        raise TypeError(f"{what} must have the structure {structure}, not {given}")
-    return [x if isinstance(x, Value) else number(what, x) for x in flat]
-
-
-# What users call.
 
 
 @overload
@@ -350,46 +170,73 @@ def grad(
     return wrapped
 
 
-def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+@overload
+def vjp(
+    f: Callable[..., Any], *primals: Any, has_aux: Literal[False] = False
+) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]: ...
+@overload
+def vjp(
+    f: Callable[..., Any], *primals: Any, has_aux: Literal[True]
+) -> tuple[Any, Callable[[Any], tuple[Any, ...]], Any]: ...
+def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     r"""Return $f(x)$ and the function $\bar z \mapsto \bar z^T J$, the pullback.
 
     The pullback takes a cotangent of the output's structure and returns a tuple of cotangents, one
-    for each primal.
+    for each primal. With `has_aux` f returns `(output, aux)`, and aux is returned third.
 
     >>> z, pullback = vjp(lambda x, y: x * y, 3.0, 2.0)
     >>> z, pullback(1.0)
     (6.0, (2.0, 3.0))
     """
     require_function("vjp", f)
-    run = Run(f, primals, {}, range(len(primals)))
+    run = Run(f, primals, {}, range(len(primals)), has_aux)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
-        seeds = _matched(cotangent, run.out_structure, f"vjp of {run.name}: the cotangent")
+        seeds = matched(cotangent, run.out_structure, f"vjp of {run.name}: the cotangent")
         result: tuple[Any, ...] = run.structure.rebuild(run.linear.pull(seeds))
         return result
 
-    return run.value(), pullback
+    return (run.value(), pullback, run.aux) if has_aux else (run.value(), pullback)
 
 
-def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
+@overload
+def linearize(
+    f: Callable[..., Any], *primals: Any, has_aux: Literal[False] = False
+) -> tuple[Any, Callable[..., Any]]: ...
+@overload
+def linearize(f: Callable[..., Any], *primals: Any, has_aux: Literal[True]) -> tuple[Any, Callable[..., Any], Any]: ...
+def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     r"""Return $f(x)$ and the function $\dot x \mapsto J \dot x$, which can be called many times.
+
+    With `has_aux` f returns `(output, aux)`, and aux is returned third.
 
     >>> z, pushforward = linearize(lambda x, y: x * y, 3.0, 2.0)
     >>> z, pushforward(1.0, 0.0), pushforward(0.0, 1.0)
     (6.0, 2.0, 3.0)
     """
     require_function("linearize", f)
-    run = Run(f, primals, {}, range(len(primals)))
+    run = Run(f, primals, {}, range(len(primals)), has_aux)
 
     def pushforward(*tangents: Any) -> Any:
-        seeds = _matched(tangents, run.structure, f"jvp of {run.name}: the tangents")
+        seeds = matched(tangents, run.structure, f"jvp of {run.name}: the tangents")
         return run.out_structure.rebuild(run.linear.push(seeds))
 
-    return run.value(), pushforward
+    return (run.value(), pushforward, run.aux) if has_aux else (run.value(), pushforward)
 
 
-def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+@overload
+def jvp(
+    f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: Literal[False] = False
+) -> tuple[Any, Any]: ...
+@overload
+def jvp(
+    f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: Literal[True]
+) -> tuple[Any, Any, Any]: ...
+def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
     r"""Return $f(x)$ and $J \dot x$, the derivative along the tangents.
+
+    The tangents have the structure of the primals; that of a module is its `state_dict`. With `has_aux` f returns
+    `(output, aux)`, and aux is returned third.
 
     Raises:
         TypeError: the tangents do not have the structure of the primals.
@@ -398,8 +245,10 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     (6.0, 32.0)
     """
     require_function("jvp", f)
-    value, pushforward = linearize(f, *primals)
-    return value, pushforward(*tangents)
+    run = Run(f, tuple(primals), {}, range(len(primals)), has_aux)
+    seeds = matched(tuple(tangents), run.structure, f"jvp of {run.name}: the tangents")
+    slope = run.out_structure.rebuild(run.linear.push(seeds))
+    return (run.value(), slope, run.aux) if has_aux else (run.value(), slope)
 
 
 def jacobian(
@@ -409,6 +258,7 @@ def jacobian(
     mode: Mode | None = None,
     strict: bool = False,
     sparse: bool = False,
+    has_aux: bool = False,
 ) -> Derived[P]:
     r"""Return the function that gives all $\partial z_i / \partial x_j$.
 
@@ -422,6 +272,7 @@ def jacobian(
             numbers too. The graph is walked once, forward, in reverse or in Markowitz's order: without `mode` in an
             order that takes at most two multiplications for each edge, or twice those of the best; `work` counts
             them. Where results are Values it is a `SparseMatrix`.
+        has_aux: f returns `(output, aux)`; the new function returns `(jacobian, aux)`.
 
     Raises:
         ValueError: `mode` is another.
@@ -441,26 +292,33 @@ def jacobian(
 
     @functools.wraps(f)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> Any:
-        run = Run(f, args, kwargs, argnums)
+        run = Run(f, args, kwargs, argnums, has_aux)
         if strict:
             run.insist_on_dependence()
-        if sparse:
-            entries = jacobian_rows(run.outputs, run.inputs, _ORDERS.get(mode), run.graph)
-            return SparseMatrix(entries, len(run.inputs)) if run.graph else csc_array(entries, len(run.inputs))
-        n, m = len(run.inputs), len(run.outputs)
-        if (mode or ("fwd" if n < m else "rev")) == "fwd":
-            columns = [run.linear.push([float(i == j) for i in range(n)]) for j in range(n)]
-            rows = [[column[i] for column in columns] for i in range(m)]
-        else:
-            rows = [run.linear.pull([float(i == j) for j in range(m)]) for i in range(m)]
-        return arranged(run.out_structure, run.structure, rows)
+        return run.with_aux(_jacobian(run, mode, sparse), has_aux)
 
     return cast("Derived[P]", wrapped)
 
 
-def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, sparse: bool = False) -> Derived[P]:
+def _jacobian(run: Run, mode: Mode | None, sparse: bool) -> Any:
+    if sparse:
+        entries = jacobian_rows(run.outputs, run.inputs, _ORDERS.get(mode), run.graph)
+        return SparseMatrix(entries, len(run.inputs)) if run.graph else csc_array(entries, len(run.inputs))
+    n, m = len(run.inputs), len(run.outputs)
+    if (mode or ("fwd" if n < m else "rev")) == "fwd":
+        columns = [run.linear.push([float(i == j) for i in range(n)]) for j in range(n)]
+        rows = [[column[i] for column in columns] for i in range(m)]
+    else:
+        rows = [run.linear.pull([float(i == j) for j in range(m)]) for i in range(m)]
+    return arranged(run.out_structure, run.structure, rows)
+
+
+def hessian(
+    f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, sparse: bool = False, has_aux: bool = False
+) -> Derived[P]:
     r"""Return the function that gives all $\partial^2 f / \partial x_i \partial x_j$.
 
+    Of several outputs it gives one Hessian for each, in the structure of the output.
     The graph of the gradient is made once, and walked once for each input; with `sparse` the graph of f is walked once,
     and second derivatives are pushed along its edges (Gower and Mello, 2012).
 
@@ -468,28 +326,32 @@ def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, sparse: bo
         sparse: return a symmetric `scipy.sparse.csc_array` of shape (n, n), for n numbers counted from left to right
             through nested structures. It has the entries that the graph's edges lead to, those that are 0 in numbers
             too. Where results are Values it is a `SparseMatrix`.
+        has_aux: f returns `(output, aux)`; the new function returns `(hessian, aux)`.
 
     Raises:
-        TypeError: the output is not one number.
+        TypeError: `sparse`, and the output is not one number.
         ImportError: `sparse`, and SciPy is missing.
 
     >>> hessian(lambda x: x[0] ** 2 * x[1])([3.0, 2.0])
     [[4.0, 6.0], [6.0, 0.0]]
+    >>> hessian(lambda x: {"square": x**2, "cube": x**3})(2.0)
+    {'square': 2.0, 'cube': 12.0}
     >>> H = hessian(lambda x: x[0] ** 2 * x[1], sparse=True)([3.0, 2.0])
     >>> H.nnz, H.toarray().tolist()
     (3, [[4.0, 6.0], [6.0, 0.0]])
     """
     require_function("hessian", f)
     if not sparse:
-        return jacobian(grad(f, argnums), argnums)
+        return jacobian(jacobian(f, argnums, mode="rev", has_aux=has_aux), argnums, has_aux=has_aux)
     require_scipy("hessian with sparse=True")
 
     @functools.wraps(f)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> Any:
-        run = Run(f, args, kwargs, argnums)
+        run = Run(f, args, kwargs, argnums, has_aux)
         run.scalar()
         lower, n = second_derivatives(run.outputs, run.inputs, run.graph), len(run.inputs)
-        return SparseMatrix(mirrored(lower), n) if run.graph else csc_array(lower, n, symmetric=True)
+        found = SparseMatrix(mirrored(lower), n) if run.graph else csc_array(lower, n, symmetric=True)
+        return run.with_aux(found, has_aux)
 
     return cast("Derived[P]", wrapped)
 

@@ -33,7 +33,7 @@ cdef object _compute_many(Value node, object op)
 cdef object _weigh(Value node, double dx, double dy)
 cdef bint _is_plain_power(double x, double c) noexcept
 cdef double _raised(double x, double c) noexcept
-cdef bint _stops(Value node, Py_ssize_t place) except -1
+cdef bint _hands_on(set reached, Value node, Py_ssize_t place, double weight) except -1
 cdef bint _is_near(double x, double y) except -1
 cdef double _inner(list operands, Py_ssize_t n, object weights) except? -1.0
 cdef double _total(list operands) except? -1.0

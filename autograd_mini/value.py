@@ -637,39 +637,40 @@ def _sweep(output: Value, seed: float) -> None:
     node: Value
     parent: Value
     order: list[Value] = topological_order(output)
-    reached: set[Value] | None = None  # all nodes, until an edge is met that passes nothing
+    reached: set[Value] | None = None  # found where a product is nan, for it may be one with nothing: 0 times inf
+    part: float
     for node in order:
         if node._op_row is not None:
             node._grad = 0.0
     output._grad += seed
     for node in reversed(order):
-        if reached is not None and node not in reached:
-            continue
         grad: float = node._grad
         if isinstance(node._x, Value):
             parent = node._x
-            if node._dx != 0.0 or not _stops(node, 0):
-                parent._grad += grad * node._dx
-            elif reached is None:
-                reached = reached_by(output)
+            part = grad * node._dx
+            if part != part and reached is None:
+                reached = reached_by(output, alive=True)
+            if part == part or _hands_on(reached, node, 0, node._dx):
+                parent._grad += part
         elif type(node._x) is tuple:  # more than two operands
             operands: tuple[Number, ...] = node._x
-            stopping: cython.bint = bool(node._op_row.stops)  # type: ignore[union-attr]  # no leaf has operands
             i: cython.Py_ssize_t
             for i in range(len(operands)):
                 if isinstance(operands[i], Value):
                     parent = operands[i]
                     weight: float = entry(node._y, i) if COMPILED else node._y[i]  # type: ignore[name-defined]  # noqa: F821
-                    if not stopping or weight != 0.0 or not _stops(node, i):
-                        parent._grad += grad * weight
-                    elif reached is None:
-                        reached = reached_by(output)
+                    part = grad * weight
+                    if part != part and reached is None:
+                        reached = reached_by(output, alive=True)
+                    if part == part or _hands_on(reached, node, i, weight):
+                        parent._grad += part
         if isinstance(node._y, Value):
             parent = node._y
-            if node._dy != 0.0 or not _stops(node, 1):
-                parent._grad += grad * node._dy
-            elif reached is None:
-                reached = reached_by(output)
+            part = grad * node._dy
+            if part != part and reached is None:
+                reached = reached_by(output, alive=True)
+            if part == part or _hands_on(reached, node, 1, node._dy):
+                parent._grad += part
 
 
 def _forward(output: Value) -> None:
@@ -939,22 +940,33 @@ def _stopped(x: Any) -> Any:
     return tuple([_stopped(part) for part in x]) if type(x) is tuple else x
 
 
-def _stops(node: Value, place: cython.Py_ssize_t) -> bool:
-    """Return whether the edge to an operand passes no derivative."""
-    op: Any = node._op_row
-    return op is not mul and op is not rectifier and place in op.stops  # of which many are 0 at a point
+def is_alive(op: Op, place: int, weight: float) -> bool:
+    """Return whether a derivative goes along an edge: not where the rule is the constant 0, nor to what is not chosen.
+
+    All that multiplies numbers along edges asks it.
+    """
+    return weight != 0.0 or not (place in op.stops or place in op.chooses)
 
 
-def reached_by(output: Value) -> set[Value]:
-    """Return the nodes that a derivative of the output reaches."""
+def _hands_on(reached: set[Value] | None, node: Value, place: cython.Py_ssize_t, weight: float) -> bool:
+    """Return whether a node has a derivative, and one goes to an operand."""
+    return reached is None or (node in reached and is_alive(node._op_row, place, weight))  # type: ignore[arg-type]
+
+
+def reached_by(output: Value, alive: bool = False) -> set[Value]:
+    """Return the nodes that a derivative of the output can reach or, with `alive`, reaches at these numbers."""
     reached = {output}
     stack = [output]
     while stack:
         user = stack.pop()
+        op: Any = user.op
+        weights = iter(weights_of(user))
         for i, x in enumerate(user.operands):
-            if isinstance(x, Value) and x not in reached and not _stops(user, i):
-                reached.add(x)
-                stack.append(x)
+            if isinstance(x, Value):
+                weight = next(weights)
+                if x not in reached and (is_alive(op, i, weight) if alive else i not in op.stops):
+                    reached.add(x)
+                    stack.append(x)
     return reached
 
 

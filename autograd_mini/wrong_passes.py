@@ -19,7 +19,7 @@ from .printing import Text, format_number, names_of
 from .settings import no_grad
 from .stale import require_fresh
 from .tables import as_html, as_text
-from .value import Value, topological_order
+from .value import Value, reached_by, topological_order
 
 __all__ = ["MISTAKES", "Mistake", "Mistakes", "Pass", "Step", "mistakes"]
 
@@ -51,7 +51,9 @@ class Pass:
         """Return the derivatives that the pass finds."""
         order = topological_order(output)
         left = derivatives_of(output, order) if self.again else dict.fromkeys(order, 0.0) | {output: 1.0}
-        steps = ((step.edge.user, [(step.edge.parent, step.weight)]) for step in self.steps)
+        reached = reached_by(output, alive=True)
+        alive = (step for step in self.steps if step.edge.alive and step.edge.user in reached)
+        steps = ((step.edge.user, [(step.edge.parent, step.weight)]) for step in alive)
         return pull(left, steps, plus=(lambda _, part: 0.0 + part) if self.assigns else operator.add)
 
 

@@ -24,6 +24,7 @@ assert_type(ag.softmax([a, b]), list[Value])
 assert_type(ag.logsumexp([0.0, 1.0]), float)
 assert_type(ag.take([a, b], 1), Value)
 assert_type(ag.take([1.0, 2.0, 3.0], a), Value)
+assert_type(ag.cond(a > b, lambda: 1.0, lambda: 2.0), float)
 J = (3 * (a + b * 2)).log()
 J.backward()
 slope: float = a.grad + b.grad

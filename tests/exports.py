@@ -175,7 +175,7 @@ class Case(NamedTuple):
     argnums: Any = None
 
     def source(self, language: Any) -> str:
-        return self.compiled.source(language, derivative=self.derivative, argnums=self.argnums)
+        return str(self.compiled.source(language, derivative=self.derivative, argnums=self.argnums))
 
     @property
     def given(self) -> list[Any]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import compiled_derivatives
 import engines
 import first_calls
 import loops
@@ -73,6 +74,14 @@ def test_compiled_programs_and_peers_find_the_same_numbers(make: Callable[[], pr
     work = make()
     runs, ready = programs.checked(work)
     assert runs.keys() == ready.keys() == work.keys()
+
+
+@pytest.mark.parametrize("title", compiled_derivatives.MATRICES)
+def test_compiled_matrices_and_peers_find_the_same_numbers(title: str) -> None:
+    kind, make, x = compiled_derivatives.MATRICES[title]
+    runs, _ = programs.checked(compiled_derivatives.work(PEERS, kind, make, x))
+    eager = ag.hessian(make(ag)) if kind == "hessian" else ag.jacobian(make(ag))
+    np.testing.assert_allclose(programs.flat(runs["ours"]()), programs.flat(eager(x)), rtol=1e-9, atol=1e-9)
 
 
 def test_first_calls_find_the_right_numbers() -> None:

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import pickle
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,13 +102,315 @@ def test_static_arguments_and_errors() -> None:
     f = ag.compile(lambda x, n: x**n, static_argnums=1)
     assert f(Value(2.0), 3).data == 8.0
     assert ag.grad(f)(2.0, 3) == 12.0
+    assert (f.hessian(2.0, 3), f.jacobian(2.0, 3), f.value_grad_hessian(2.0, 3)) == (12.0, 12.0, (8.0, 12.0, 12.0))
     with pytest.raises(ValueError, match="bind them first"):
-        f.hessian(2.0, 3)
+        f.jvp((2.0, 3), (1.0, 0.0))
 
     def bad(x: Any) -> Any:
         return ag.compile(lambda y: y * 2).grad(x)  # of a Value: an error of the function, not of its arguments
 
     with pytest.raises(TypeError, match="differentiate a compiled function"):
         ag.compile(bad)(1.0)
+
+
+# Methods and arguments by name.
+
+
+class Spring:
+    def __init__(self, k: float) -> None:
+        self.k = k
+
+    @ag.compile
+    def energy(self, x: Any, *, bias: Any = 1.0) -> Any:
+        return self.k * x * x + bias
+
+
+class Weight(nn.Module):
+    def __init__(self) -> None:
+        self.w = Value(3.0, "w")
+
+    @ag.compile
+    def square(self, x: Any) -> Any:
+        return self.w * x * x
+
+
+@dataclass
+class Line:
+    k: float
+
+    @ag.compile
+    def at(self, x: Any) -> Any:
+        return self.k * x
+
+
+def test_methods() -> None:
+    """All that a compiled function does, its method does without the instance."""
+    soft, hard = Spring(2.0), Spring(3.0)
+    f = hard.energy
+    assert (soft.energy(2.0), f(2.0), f(2.0, bias=0.0)) == (9.0, 13.0, 12.0)
+    assert (f.grad(2.0), f.value_and_grad(2.0, bias=0.5), f.grad(2.0, bias=1.0, argnums=(0, 1))) == (
+        12.0,
+        (12.5, 12.0),
+        (12.0, 1.0),
+    )
+    assert f.grad(2.0, argnums=-1) == 1.0
+    assert (f.jacobian(2.0), f.hessian(2.0), f.value_grad_hessian(2.0)) == (12.0, 6.0, (13.0, 12.0, 6.0))
+    assert f.jvp((2.0,), (0.5,)) == (13.0, 6.0)
+    assert f.jvp((2.0,), (0.5,), bias=0.0) == (12.0, 6.0)
+    assert f.hvp((2.0,), (0.5,)) == 3.0
+    bound = f.bind(2.0, argnums=0)
+    assert (bound.value, bound.gradient) == (13.0, 12.0)
+    at = np.arange(3.0)
+    assert f.vmap()(at).tolist() == f.map(at).tolist() == [1.0, 4.0, 13.0]
+    assert f.vmap()(at, bias=at).tolist() == [0.0, 4.0, 14.0]
+    assert f.vmap().grad(at).tolist() == [0.0, 6.0, 12.0]
+    assert ag.grad(f)(2.0) == 12.0
+    assert ag.compile(lambda x: f(x) + soft.energy(x)).grad(2.0) == 20.0
+    assert Spring.energy.grad is not None
+
+
+def test_the_instance_of_a_method() -> None:
+    """A module and a container are arguments, whose numbers change; any other object is as it was."""
+    net = Weight()
+    before = len(Weight.square)
+    assert (net.square(2.0), net.square.grad(2.0), net.square.jvp((2.0,), (1.0,))) == (12.0, 12.0, (12.0, 12.0))
+    net.w.data = 5.0
+    assert (net.square(2.0), net.square.hvp((2.0,), (1.0,)), net.square.hessian(2.0)) == (20.0, 10.0, 10.0)
+    assert net.square.vmap()(np.arange(3.0)).tolist() == [0.0, 5.0, 20.0]
+    assert Weight.square.grad(net, 2.0) == {"w": 4.0}
+    assert len(Weight.square) == before + 1
+    line = Line(2.0)
+    assert (line.at(3.0), line.at.grad(3.0), Line.at.grad(line, 3.0)) == (6.0, 2.0, Line(3.0))
+    line.k = 7.0
+    assert (line.at(3.0), len(Line.at)) == (21.0, 1)
+
+
+def test_arguments_by_name_only() -> None:
+    f = ag.compile(lambda x, *, k=2.0: k * x**3)
+    assert (f(2.0), f(2.0, k=3.0), f.grad(2.0, k=3.0), ag.grad(f)(2.0, k=3.0)) == (16.0, 24.0, 36.0, 36.0)
+    assert len(f) == 1  # the default is a number as any
+    assert (f.hessian(2.0, k=1.0), ag.hessian(f)(2.0, k=1.0), f.grad(2.0, argnums=1)) == (12.0, 12.0, 8.0)
+    assert f.jvp((2.0,), (1.0,), k=1.0) == ag.jvp(lambda x: f(x, k=1.0), (2.0,), (1.0,)) == (8.0, 12.0)
+    assert f.bind(2.0, k=1.0, argnums=0).gradient == 12.0
+    assert f.vmap()(np.arange(3.0), k=1.0).tolist() == [0.0, 1.0, 8.0]
+    assert f.hessian(2.0, argnums=[0]) == ((12.0 * 2.0,),)
+    assert "dx" in f.written_backward(2.0, argnums=0)
+    again = pickle.loads(pickle.dumps(f))
+    assert (again(2.0, k=3.0), again(2.0)) == (24.0, 16.0)
+    flagged = ag.compile(lambda x, *, twice=False, name=None: 2 * x if twice else x)  # no numbers, and so static
+    assert (flagged(2.0), flagged(2.0, twice=True), flagged.grad(2.0, name="f")) == (2.0, 4.0, 1.0)
+    assert (flagged.jvp((2.0,), (1.0,)), flagged.hessian(2.0, twice=True), len(flagged)) == ((2.0, 1.0), 0.0, 3)
+    g = ag.compile(lambda x, *, twice: 2 * x if twice else x, static_argnames="twice")
+    assert (g(2.0, twice=True), g.grad(2.0, twice=False), g.hessian(2.0, twice=True), len(g)) == (4.0, 1.0, 0.0, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda f: f(2.0, z=1.0), "there is no argument 'z'; they are x, k"),
+        (lambda f: f(), "missing a required argument: 'x'"),
+        (lambda f: ag.compile(lambda x, **more: x)(1.0, y=2.0), r"y is taken by \*\*more"),
+    ],
+)
+def test_wrong_arguments(call: Callable[[Any], Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        call(ag.compile(lambda x, *, k=2.0: k * x))
+
+
+def test_names_of_static_arguments() -> None:
+    with pytest.raises(ValueError, match="there is no argument 'm'; they are x, n"):
+        ag.compile(lambda x, n: x**n, static_argnames="m")
+
+
+# Modules, outputs of several numbers, and what a function returns besides.
+
+
+def test_transformations_of_modules() -> None:
+    """Tangents have the structure of the state, or are a module; derivatives are those of the numbers."""
+    net = nn.MLP(2, [3, 1], "tanh", rng=0)
+    x = [0.5, -1.0]
+
+    def cost(net: Any, x: Any) -> Any:
+        return net(list(x)) ** 2
+
+    compiled = ag.compile(cost)
+    direction = nn.MLP(2, [3, 1], "tanh", rng=1)
+    along = direction.state_dict()
+    tangents = along, [1.0, 0.5]
+    value, slope = ag.jvp(cost, (net, x), tangents)
+    assert ag.jvp(cost, (net, x), (direction, [1.0, 0.5])) == (value, slope)
+    state, h = net.state_dict(), 1e-5
+
+    def moved(by: float) -> Any:
+        other = nn.MLP(2, [3, 1], "tanh", rng=2)
+        other.load_state_dict(
+            {name: (np.asarray(numbers) + by * np.asarray(along[name])).tolist() for name, numbers in state.items()}
+        )
+        return ag.grad(cost, (0, 1))(other, [a + by * b for a, b in zip(x, [1.0, 0.5], strict=True)])
+
+    flat = [flatten(moved(by))[0] for by in (-h, h)]
+    product = ag.hvp(cost, (net, x), tangents)
+    assert flatten(product)[0] == pytest.approx(
+        ((np.array(flat[1]) - np.array(flat[0])) / (2 * h)).tolist(), rel=1e-6, abs=1e-9
+    )
+    gradient = flatten(ag.grad(cost, (0, 1))(net, x))[0]
+    assert slope == pytest.approx(np.dot(gradient, flatten(tangents)[0]), rel=1e-12)
+    assert gradient == pytest.approx(flatten(compiled.grad(net, x, argnums=(0, 1)))[0], rel=1e-12)
+    assert compiled.jvp((net, x), (direction, [1.0, 0.5])) == pytest.approx((value, slope), rel=1e-12)
+    assert flatten(compiled.hvp((net, x), tangents))[0] == pytest.approx(flatten(product)[0], rel=1e-10)
+    dense = np.reshape(flatten(ag.hessian(cost)(net, x))[0], (13, 13))
+    np.testing.assert_allclose(dense, dense.T, rtol=1e-10, atol=1e-14)
+    again = flatten(compiled.hessian(net, x))[0]
+    np.testing.assert_allclose(np.reshape(again, (13, 13)), dense, rtol=1e-10, atol=1e-14)
+    assert ag.vjp(cost, net, x)[1](1.0)[1] == pytest.approx(ag.grad(cost, 1)(net, x), rel=1e-12)
+    assert net.parameters()[0].grad == 0.0
+
+
+def test_what_was_computed_from_a_module_before() -> None:
+    net = nn.MLP(1, [1], rng=0)
+    before = net.parameters()[0] * 2
+    with pytest.raises(ValueError, match="computed from the module's parameters outside of it"):
+        ag.grad(lambda net: net([1.0]) * before)(net)
+    with pytest.raises(ValueError, match="the same parameter is in two of the modules"):
+        ag.grad(lambda a, b: a([1.0]) * b([1.0]), (0, 1))(net, net)
+    with pytest.raises(TypeError, match="the tangents must have the structure"):
+        ag.jvp(lambda net: net([1.0]), (net,), ({"w": 1.0},))
+
+
+def test_hessians_of_several_outputs() -> None:
+    def f(x: Any) -> Any:
+        return {"a": x[0] ** 2 * x[1], "b": [x[0] * x[1], np.array([x[1] ** 3, x[0]])]}
+
+    for found in (ag.hessian(f)([2.0, 3.0]), ag.compile(f).hessian([2.0, 3.0]), ag.hessian(ag.compile(f))([2.0, 3.0])):
+        assert found["a"] == [[6.0, 4.0], [4.0, 0.0]]
+        assert found["b"][0] == [[0.0, 1.0], [1.0, 0.0]]
+        assert [[cell.tolist() for cell in row] for row in found["b"][1]] == [
+            [[0.0, 0.0], [0.0, 0.0]],
+            [[0.0, 0.0], [18.0, 0.0]],
+        ]
     with pytest.raises(TypeError, match="one number"):
-        ag.compile(lambda x: [x, x]).hessian(1.0)
+        ag.hessian(f, sparse=True)([2.0, 3.0])
+
+
+def test_what_a_function_returns_besides() -> None:
+    def f(x: Any) -> Any:
+        return x * x, {"twice": 2 * x, "name": "f"}
+
+    aux = {"twice": 6.0, "name": "f"}
+    value, pullback, found = ag.vjp(f, 3.0, has_aux=True)
+    assert (value, pullback(1.0), found) == (9.0, (6.0,), aux)
+    assert ag.jvp(f, (3.0,), (1.0,), has_aux=True) == (9.0, 6.0, aux)
+    assert ag.linearize(f, 3.0, has_aux=True)[2] == aux
+    assert ag.jacobian(f, has_aux=True)(3.0) == (6.0, aux)
+    assert ag.hessian(f, has_aux=True)(3.0) == (2.0, aux)
+    matrix, found = ag.hessian(lambda x: (x[0] ** 2, x[0]), sparse=True, has_aux=True)([3.0])
+    assert (matrix.toarray().tolist(), found) == ([[2.0]], 3.0)
+    assert ag.jacobian(lambda x: ([x], x), has_aux=True, sparse=True)(3.0)[1] == 3.0
+    with pytest.raises(TypeError, match="has_aux it must return"):
+        ag.hessian(lambda x: x, has_aux=True)(1.0)
+
+
+# Threads and executors.
+
+
+def test_first_calls_of_threads_trace_once() -> None:
+    runs: list[None] = []
+    together = threading.Barrier(8)
+
+    def f(x: Any) -> Any:
+        runs.append(None)
+        time.sleep(0.02)
+        return x * x if x > 0 else -x
+
+    compiled = ag.compile(f, runner="numpy")
+
+    def call(x: float) -> float:
+        together.wait()
+        return float(compiled(x))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(call, [3.0] * 8)) == [9.0] * 8
+        assert (len(runs), len(compiled)) == (1, 1)
+        assert list(pool.map(call, [-3.0, 2.0] * 4)) == [3.0, 4.0] * 4
+        assert (len(runs), len(compiled)) == (2, 2)
+        hessians = [pool.submit(compiled.hessian, 3.0) for _ in range(8)]
+        assert [future.result() for future in hessians] == [2.0] * 8
+
+
+def cubed(x: Any) -> Any:
+    return x**3
+
+
+def cost_of(net: Any, x: Any) -> Any:
+    return net(list(x)) ** 2
+
+
+def test_executors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled functions and modules go to other threads and processes, and derivatives come back."""
+    here = Path(__file__).parent
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, [here.parent, here])))  # where processes find this module
+    f, net = ag.compile(cubed), nn.MLP(2, [2, 1], "tanh", rng=0)
+    g, x = ag.compile(cost_of), [0.5, 1.0]
+    expected = g.value_and_grad(net, x)
+    shards = [(net, [0.5, 1.0]), (net, [1.0, -1.0])]
+    value = sum(g(*shard) for shard in shards)
+    context = multiprocessing.get_context("spawn")
+    for executor in (ThreadPoolExecutor(2), ProcessPoolExecutor(2, mp_context=context)):
+        with executor as pool:
+            assert list(pool.map(f, [1.0, 2.0])) == [1.0, 8.0]
+            assert pool.submit(f.hessian, 2.0).result() == 12.0
+            assert pool.submit(f.vmap(), np.arange(3.0)).result().tolist() == [0.0, 1.0, 8.0]
+            assert pool.submit(g.value_and_grad, net, x).result() == expected
+            assert pool.submit(g.jvp, (net, x), (net.state_dict(), x)).result() == g.jvp(
+                (net, x), (net.state_dict(), x)
+            )
+            assert pool.submit(net.state_dict).result() == net.state_dict()
+            total, slopes = g.value_and_grad_over(shards, executor=pool)
+            assert total == pytest.approx(value, rel=1e-12)
+            assert slopes.keys() == net.state_dict().keys()
+
+
+def test_a_method_goes_to_a_process() -> None:
+    frozen = pickle.dumps(Spring(2.0).energy)
+    assert pickle.loads(frozen)(3.0) == 19.0
+
+
+# Nested to the third order.
+
+
+ORDERS: dict[str, Callable[[Any], Any]] = {
+    "grad": ag.grad,
+    "jacobian": ag.jacobian,
+    "fwd": lambda f: ag.jacobian(f, mode="fwd"),
+    "jvp": lambda f: lambda x: ag.jvp(f, (x,), (1.0,))[1],
+    "vjp": lambda f: lambda x: ag.vjp(f, x)[1](1.0)[0],
+    "linearize": lambda f: lambda x: ag.linearize(f, x)[1](1.0),
+    "taylor": lambda f: lambda x: ag.taylor(f, x, 1)[1],
+    "derivative": ag.derivative,
+    "sparse": lambda f: lambda x: _entry(ag.jacobian(lambda v: [f(v[0])], sparse=True)([x])),
+    "compiled grad": lambda f: ag.compile(f).grad,
+    "grad of compiled": lambda f: ag.grad(ag.compile(f)),
+    "compiled jvp": lambda f: ag.compile(lambda x: ag.jvp(f, (x,), (1.0,))[1]),
+    "compile": lambda f: ag.compile(ag.grad(f)),
+}
+
+
+def _entry(matrix: Any) -> Any:
+    return matrix[0, 0]
+
+
+@given(dag=dags(max_steps=6), data=st.data())
+@settings(max_examples=examples(25))
+def test_every_transformation_in_every_other_to_the_third_order(dag: Dag, data: st.DataObject) -> None:
+    """However the third derivative is asked for, over a plain or a compiled function, it is the series'."""
+    names = [data.draw(st.sampled_from(list(ORDERS))) for _ in range(3)]
+    rest = dag.inputs[1:]
+
+    def f(x: Any) -> Any:
+        return dag([x, *rest])
+
+    expected = 6.0 * ag.taylor(f, dag.inputs[0], 3)[3]
+    nested: Any = ag.compile(f) if data.draw(st.booleans()) else f
+    for k, name in enumerate(names):
+        nested = ORDERS["grad of compiled" if name == "compiled grad" and k < 2 else name](nested)
+    assert nested(dag.inputs[0]) == pytest.approx(expected, rel=1e-7, abs=1e-7)

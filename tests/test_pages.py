@@ -508,6 +508,19 @@ def test_nothing_is_handed_on_along_an_edge_that_passes_no_derivative() -> None:
 
 
 @needs_node
+@pytest.mark.parametrize("at", [0.0, 4.0])
+def test_nothing_is_handed_on_to_a_side_that_is_not_chosen(at: float) -> None:
+    """The page takes the other side where a slider moves the condition; an infinite slope brings no nan."""
+    body = """const now = engine.run({given: {[engine.leaves[0]]: 4 - facts.nodes[engine.leaves[0]].value}});
+      return [engine.run().slopes[engine.leaves[0]], now.slopes[engine.leaves[0]], now.tangents.at(-1)]"""
+    x = Value(at, "x")
+    y = ag.where(ag.greater(x, 0.0), ag.sqrt(x), 3 * x)
+    here, there = (0.25, 3.0) if at else (3.0, 0.25)
+    assert run_page(ag.explore(y), body) == [here, there, there]
+    assert [mistake for mistake in ag.mistakes(y) if math.isnan(mistake.wrong)] == []
+
+
+@needs_node
 def test_which_leaves_reach_the_output_along_an_edge_that_passes_no_derivative() -> None:
     f = ag.expression("y = stop_gradient(3*x)*w + w", x=2, w=5)
     body = "return facts.nodes.map((_, output) => engine.leaves.map(leaf => engine.stops(engine.run({output}), leaf)))"

@@ -47,6 +47,7 @@ function makeEngine(facts, rows) {
       });
     }
     const now = {values, weights, formulas, output, leaf, wrong, recorded, used: ancestors(output)};
+    now.alive = aliveOf(now);
     now.steps = passOf(now, wrong);
     now.uses = nodes.map(() => 0);
     for (const {edge} of now.steps) now.uses[edges[edge].parent]++;
@@ -62,6 +63,20 @@ function makeEngine(facts, rows) {
     for (let i = output; i >= 0; i--) if (used[i]) for (const e of nodes[i].edges) used[edges[e].parent] = true;
     return used;
   }
+
+  // Along which edges a derivative of the output goes: to the side of a choice that is not chosen none does.
+  function aliveOf({output, weights}) {
+    const reached = nodes.map((_, i) => i === output);
+    const alive = edges.map(() => false);
+    for (let i = output; i >= 0; i--) {
+      for (const e of reached[i] ? nodes[i].edges : []) {
+        alive[e] = edges[e].passes && isChosen(weights, e);
+        reached[edges[e].parent] ||= alive[e];
+      }
+    }
+    return alive;
+  }
+  const isChosen = (weights, e) => !edges[e].chooses || weights[e] !== 0;
 
   // The steps of the backward pass: from the output to the first node, operands in order; or those of a wrong pass.
   function passOf({output, used}, wrong) {
@@ -89,6 +104,7 @@ function makeEngine(facts, rows) {
     slopes[output] = 1;
     for (const step of now.steps.slice(0, count)) {
       const {user, parent} = edges[step.edge];
+      if (!now.alive[step.edge]) continue;
       slopes[parent] = (wrong?.assigns ? 0 : slopes[parent]) + slopes[user] * factorOf(now, step);
     }
     return slopes;
@@ -101,7 +117,9 @@ function makeEngine(facts, rows) {
     const tangents = nodes.map((_, i) => Number(i === leaf));
     nodes.forEach((node, i) => {
       if (!node.leaf)
-        tangents[i] = ways(now, i, leaf).reduce((sum, e) => sum + now.weights[e] * tangents[edges[e].parent], 0);
+        tangents[i] = ways(now, i, leaf)
+          .filter(e => isChosen(now.weights, e))
+          .reduce((sum, e) => sum + now.weights[e] * tangents[edges[e].parent], 0);
     });
     return tangents;
   }

@@ -133,6 +133,7 @@ class _Facts(HoleWriter):
             "parent": self.places[edge.parent],
             "weight": json_number(edge.weight),
             "passes": edge.passes,
+            "chooses": edge.user.op is not None and edge.operand in edge.user.op.chooses,
             "name": markup(Typeset.derivative(self.names[edge.user], self.names[edge.parent], partial).string),
             "partial": markup(Typeset.derivative(self.names[edge.user], self.names[edge.parent], True).string),
             "symbol": symbol and [symbol.template, int(symbol.level)],

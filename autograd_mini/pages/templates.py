@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..derivation import Writer
+from ..derivation import Term, Writer
 from ..edges import Edge
 from ..ops import Level, Op
 from ..pictures.typeset import BACK, CLOSE, ITALIC, OPEN, SUB, SUP, Run, Typeset
@@ -89,6 +89,10 @@ class HoleWriter(Writer[Holes]):
     def substituted(self, edge: Edge) -> Holes:
         """Write a local derivative with numbers."""
         return self._of_edge("i", edge)
+
+    def is_void(self, term: Term) -> bool:
+        """Keep all terms: at other numbers a derivative goes along them."""
+        return False
 
     def _of_edge(self, what: str, edge: Edge) -> Holes:
         return Holes.hole(what, self.places[edge.user, edge.operand])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from .lift import Instruction, Program
 from .runner import Batch, Blocks, Place, Steps, Task, Way, addresses, chooses
 from .scan_steps import back, forth, run_back, run_forth
 
-__all__ = ["Array", "Arrays", "apply"]
+__all__ = ["Array", "Arrays", "apply", "share_of"]
 
 UNLIKE = frozenset({"maximum", "minimum"})  # of NumPy's functions: they may take -0.0 for 0.0
 
@@ -152,11 +152,10 @@ class Arrays:
                         if asked:
                             np.add.at(grad, place, term)
                 elif i.op is not None:
-                    xs = [Array(d[place][:, :, 0]) for place in operands]
-                    for rule, place, asked in zip(i.op.formulas, operands, needed, strict=True):
+                    xs = [d[place][:, :, 0] for place in operands]
+                    for k, (place, asked) in enumerate(zip(operands, needed, strict=True)):
                         if asked:
-                            slope = rule(*xs, Array(d[out]))
-                            np.add.at(grad, place[:, :, 0], g * (slope.x if isinstance(slope, Array) else slope))
+                            np.add.at(grad, place[:, :, 0], share_of(i.op, k, g, xs, d[out]))
 
 
 def _chosen(i: Instruction, at: Any) -> tuple[Any, Any]:
@@ -181,6 +180,13 @@ class Array(Recorder):
     def record(self, op: Op, operands: tuple[Any, ...]) -> Array:
         """Apply a row."""
         return Array(apply(op, [x.x if isinstance(x, Array) else np.asarray(float(x)) for x in operands]))
+
+
+def share_of(op: Op, i: int, g: Any, xs: Sequence[Any], z: Any) -> Any:
+    """Return the derivative that operand i gets from the result's, g: none where another operand is chosen."""
+    found = op.formulas[i](*map(Array, xs), Array(z))
+    slope = found.x if isinstance(found, Array) else found
+    return np.where(slope != 0.0, g * slope, 0.0) if i in op.chooses else g * slope
 
 
 def apply(op: Op, xs: list[Any]) -> Any:

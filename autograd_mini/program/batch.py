@@ -21,6 +21,7 @@ from ..value import assignments
 from . import nested
 from .arguments import parted, typed
 from .axes import Axes, InAxes, each_of, example_of, examples_first, is_plain, mapped, read_examples
+from .parameters import with_name
 from .plans import KEPT, Places, Work, kept_in, places_of, tables_of
 from .scan_rows import counts_steps
 
@@ -52,17 +53,24 @@ class Batched:
         self._programs = compiled._programs
         self._in_axes = in_axes
         self._axes: dict[int, list[Axes]] = {}  # of so many arguments; a static one has None
+        self._first: tuple[Any, ...] = () if inner is None else inner._first  # arguments before those of a call
+        self._by_name = len(self._programs.parameters.by_name)  # arguments of which in_axes does not tell
         self._levels: list[Batched] = [self] if inner is None else [self, *inner._levels]
 
-    def __call__(self, *args: Any) -> Any:
+    def after(self, instance: Any) -> Batched:
+        """Return the same function of batches with an instance as the first argument, which all examples share."""
+        self._first = (instance,)
+        return self
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return the results of all examples, counted along the first axis of each array.
 
         Raises:
             ValueError: the arrays have not the same number of examples, or none varies.
         """
-        return self._run(args, None)[0]
+        return self._given(args, None, kwargs)[0]
 
-    def value_and_grad(self, *args: Any, argnums: int | Sequence[int] = 0) -> tuple[Any, Any]:
+    def value_and_grad(self, *args: Any, argnums: int | Sequence[int] = 0, **kwargs: Any) -> tuple[Any, Any]:
         r"""Return the values of all examples, and the gradient of their sum, $\nabla \sum_i f(x^{(i)})$.
 
         In an argument that varies this is each example's own gradient, along the first axis.
@@ -71,16 +79,16 @@ class Batched:
         >>> compile(lambda w, x: w * x).vmap((None, 0)).value_and_grad(3.0, [1.0, 2.0], argnums=(0, 1))
         (array([3., 6.]), (3.0, array([3., 3.])))
         """
-        return self._run(args, argnums)
+        return self._given(args, argnums, kwargs)
 
-    def grad(self, *args: Any, argnums: int | Sequence[int] = 0) -> Any:
+    def grad(self, *args: Any, argnums: int | Sequence[int] = 0, **kwargs: Any) -> Any:
         """Return the gradient alone; see `value_and_grad`.
 
         >>> from autograd_mini import compile
         >>> compile(lambda w, x: w * x).vmap((None, 0)).grad(3.0, [1.0, 2.0])
         3.0
         """
-        return self._run(args, argnums)[1]
+        return self._given(args, argnums, kwargs)[1]
 
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         r"""Return the results of all examples, and of each its derivative along its own tangents, $J t$.
@@ -89,8 +97,7 @@ class Batched:
         >>> compile(lambda w, x: w * x * x).vmap((None, 0)).jvp((3.0, [1.0, 2.0]), (0.0, [1.0, 1.0]))
         (array([ 3., 12.]), array([ 6., 12.]))
         """
-        derived = self._derived("jvp", lambda f: lambda primals, tangents: jvp(f, primals, tangents), len(primals))
-        return derived(tuple(primals), tuple(tangents))  # type: ignore[no-any-return]  # a pair
+        return self._along(jvp, primals, tangents)  # type: ignore[no-any-return]  # a pair
 
     def hvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
         r"""Return of each example the Hessian times its tangents, $H t$.
@@ -99,26 +106,29 @@ class Batched:
         >>> compile(lambda x: x**3).vmap().hvp(([1.0, 2.0],), ([1.0, 0.5],))
         array([6., 6.])
         """
-        derived = self._derived("hvp", lambda f: lambda primals, tangents: hvp(f, primals, tangents), len(primals))
-        return derived(tuple(primals), tuple(tangents))
+        return self._along(hvp, primals, tangents)
 
-    def jacobian(self, *args: Any, argnums: int | Sequence[int] = 0) -> Any:
+    def jacobian(self, *args: Any, argnums: int | Sequence[int] = 0, **kwargs: Any) -> Any:
         r"""Return all $\partial z_i / \partial x_j$ of each example; see `autograd_mini.jacobian`.
 
         >>> from autograd_mini import compile
         >>> compile(lambda x: [x * x, 3 * x]).vmap().jacobian([1.0, 2.0])
         [array([2., 4.]), array([3., 3.])]
         """
-        return self._derived(f"jacobian {argnums}", lambda f: jacobian(f, argnums))(*args)
+        places: Any = _after(self._first, argnums)
+        derived = self._derived(f"jacobian {places}", lambda f: jacobian(f, places), self.compiled._static)
+        return derived(*args, **kwargs)
 
-    def hessian(self, *args: Any, argnums: int | Sequence[int] = 0) -> Any:
+    def hessian(self, *args: Any, argnums: int | Sequence[int] = 0, **kwargs: Any) -> Any:
         r"""Return all $\partial^2 f / \partial x_i \partial x_j$ of each example.
 
         >>> from autograd_mini import compile
         >>> compile(lambda x: x**3).vmap().hessian([1.0, 2.0])
         array([ 6., 12.])
         """
-        return self._derived(f"hessian {argnums}", lambda f: hessian(f, argnums))(*args)
+        places: Any = _after(self._first, argnums)
+        derived = self._derived(f"hessian {places}", lambda f: hessian(f, places), self.compiled._static)
+        return derived(*args, **kwargs)
 
     def vmap(self, in_axes: InAxes = 0, threads: int | None = None) -> Batched:
         """Return the function of batches of batches: one axis more, which is counted first.
@@ -197,14 +207,27 @@ class Batched:
 
         n = layout.count + len(static)
         for level in self._levels:
-            axes = level._axes_of(n)
+            axes = level._known_axes(n)
             for k, place in enumerate(parted(static, n)[1]):
                 mapped(self.name, note, layout.reader(k, np.arange(layout.size))(), axes[place], is_array)
         return varies
 
-    def _derived(self, name: str, derive: Callable[..., Any], along: int = 0) -> Batched:
+    def _along(self, transform: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+        """Return a derivative of each example along its tangents."""
+        name, n = transform.__name__, len(primals)
+        if self._first or self.compiled._static:
+            raise ValueError(
+                f"{name}: there are static arguments, or an instance; bind them first, by functools.partial"
+            )
+
+        def derive(f: Callable[..., Any]) -> Callable[..., Any]:
+            return lambda primals, tangents: transform(f, primals, tangents)
+
+        return self._derived(f"{name} of a batch", derive, (), n)(tuple(primals), tuple(tangents))
+
+    def _derived(self, key: str, derive: Callable[..., Any], static: tuple[int, ...], along: int = 0) -> Batched:
         """Return the batched form of a derived function; one along tangents takes so many primals and tangents."""
-        compiled = self.compiled._derive(name, derive)
+        compiled = self.compiled._derive(key, lambda f: with_name(f"{key} of {self.name}")(derive(f)), static)
         made: Batched | None = None
         for level in reversed(self._levels):
             axes = level._in_axes
@@ -212,7 +235,15 @@ class Batched:
                 axes = (tuple(each_of(self.name, axes, along)),) * 2
             made = Batched(compiled, axes, level.threads, made)
         assert made is not None
+        made._first = self._first
         return made
+
+    def _given(self, args: tuple[Any, ...], argnums: Argnums, kwargs: dict[str, Any]) -> tuple[Any, Any]:
+        """Run a call, with all its arguments at their places."""
+        parameters = self._programs.parameters
+        if self._first:
+            args, argnums = (*self._first, *args), _after(self._first, argnums)
+        return self._run(parameters.placed(args, kwargs) if kwargs or parameters.by_name else args, argnums)
 
     def _run(self, args: tuple[Any, ...], argnums: Argnums) -> tuple[Any, Any]:
         """Return the results, and the gradient or None."""
@@ -221,7 +252,7 @@ class Batched:
         programs = self._programs
         if assignments() != programs._checked:
             programs.drop_moved()
-        call = _Call(programs, self._axes_of(len(args)), args)
+        call = _Call(programs, self._axes_of(args), args)
         if argnums is not None and type(argnums) is not int and type(argnums) is not tuple:  # of NumPy, a list
             argnums = int(argnums) if hasattr(argnums, "__index__") else tuple(argnums)
         key = call.key, argnums
@@ -239,14 +270,36 @@ class Batched:
         assert isinstance(prepared, _Prepared)
         return prepared.run(call, self.threads)
 
-    def _axes_of(self, n: int) -> list[Axes]:
-        """Return the axes of n arguments; a static one has None."""
+    def _known_axes(self, n: int) -> list[Axes]:
+        """Return the axes of n arguments; those by name only have the axes of the last call."""
         found = self._axes.get(n)
         if found is None:
-            found = self._axes[n] = each_of(self.name, self._in_axes, n)
+            first, by_name = len(self._first), self._by_name
+            found = [*[None] * first, *each_of(self.name, self._in_axes, n - first - by_name), *[None] * by_name]
             for k in parted(self._programs.static, n)[0]:
                 found[k] = None
+            self._axes[n] = found
         return found
+
+    def _axes_of(self, args: tuple[Any, ...], level: int = 0) -> list[Axes]:
+        """Return the axes of all arguments; what is static or an instance has None.
+
+        Arguments by name only have their examples along the first axis of each level, as far as they have axes.
+        """
+        n = len(args)
+        found = self._known_axes(n)
+        if self._by_name:
+            static, places = parted(self._programs.static, n)[0], range(n - self._by_name, n)
+            named = [0 if k not in static and np.ndim(args[k]) > level else None for k in places]
+            found = self._axes[n] = [*found[: places.start], *named]
+        return found
+
+
+def _after(first: tuple[Any, ...], argnums: Argnums) -> Argnums:
+    """Return the places of arguments that are counted from the one after an instance."""
+    if not first or argnums is None:
+        return argnums
+    return tuple([k + (k >= 0) for k in argnums]) if isinstance(argnums, Sequence) else argnums + (argnums >= 0)
 
 
 class _Call:
@@ -492,7 +545,7 @@ class Repeated:
     def _begin(self) -> None:
         programs = self._batched._programs
         self._checked = assignments()
-        call = _Call(programs, self._batched._axes_of(len(self._args)), self._args)
+        call = _Call(programs, self._batched._axes_of(self._args), self._args)
         if programs.check:
             raise ValueError(f"{programs.name}: check=True needs the arguments of each call; use vmap")
         self._found = call.specialize()

@@ -6,27 +6,27 @@ This module has the ways to call a function that is compiled. It must not know h
 from __future__ import annotations
 
 import functools
-import inspect
-import pickle
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future
-from operator import add
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, TypeVar, overload
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
-import numpy as np
-
-from ..structure import flatten, holds, is_array, kind_of
+from ..runs import as_states
+from ..structure import holds, kind_of
 from ..transform import grad, hessian, hvp, jacobian, jvp
-from ..value import Value, assignments
+from ..value import Value
 from .adjoint import written_backward
-from .arguments import GivenValue, Numbers
+from .arguments import GivenValue, Layout, Numbers
 from .axes import InAxes
 from .batch import Batched
-from .buffers import Buffer, Workspace
+from .binding import BoundCall
+from .buffers import Workspace
 from .lift import Program
+from .methods import Method
 from .notation import written
+from .parameters import Parameters, with_name
 from .programs import Programs
+from .shards import summed_over
 from .specialization import GradientRequest, Specialization
 
 if TYPE_CHECKING:
@@ -36,63 +36,6 @@ __all__ = ["BoundCall", "Compiled", "compile"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class BoundCall:
-    """A compiled function with arrays of its own, for one thread; made by `Compiled.bind`.
-
-    Attributes:
-        args: the arguments, with an array for each array, list and number; one of a number has no axes.
-        value: the results of the last call.
-        gradient: its derivatives, in arrays that the next call overwrites.
-    """
-
-    def __init__(
-        self, name: str, specialization: Specialization, given: Numbers, request: GradientRequest | None, check: bool
-    ) -> None:
-        self._name, self._specialization, self._check = name, specialization, check
-        workspace = Buffer().workspace(specialization)
-        workspace.inputs[:] = given
-        self._d, self._value = workspace.d, workspace.value
-        layout = specialization.layout
-        self.args = layout.in_place(workspace.d)
-        self._slopes = None if request is None else request.of(layout.in_place(workspace.slopes).__getitem__)
-        _, _, self._run = workspace.tasks(request)
-        self._now = assignments()
-        self._checks = check or bool(specialization.branches or specialization.trace.frozen)
-        self()
-
-    def __call__(self) -> None:
-        """Compute the value, and the gradient if one is wanted, of the numbers in `args`.
-
-        Raises:
-            ValueError: the function would have taken another branch with these numbers, or a Value that it closes
-                over was assigned; `value` and `gradient` are not those of the function then.
-        """
-        if self._checks and assignments() != self._now:
-            self._specialization.trace.require_frozen()
-            self._now = assignments()
-        self._run()
-        if self._checks:
-            if not self._specialization.holds(self._d):
-                raise ValueError(f"{self._name}: another branch is taken with these numbers; call it, or bind it again")
-            if self._check:
-                self._specialization.require_finite(self._d)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(f"{self._name}: a bound function cannot be pickled; pickle the compiled function")
-
-    @property
-    def value(self) -> Any:
-        """Return the results of the last call."""
-        return self._value()
-
-    @property
-    def gradient(self) -> Any:
-        """Return the derivatives of the last call, in the structure of the arguments; the next call overwrites them."""
-        if self._slopes is None:
-            raise ValueError(f"{self._name}: no gradient is wanted; give argnums to bind")
-        return self._slopes
 
 
 class Compiled:
@@ -111,7 +54,9 @@ class Compiled:
         runner: str | None = None,
     ) -> None:
         self.name: str = getattr(f, "__name__", None) or "the graph"
+        self._static = static_argnums
         self._programs = Programs(self.name, f, static_argnums, check, runner)
+        self._by_name = bool(self._programs.parameters.by_name)  # whether arguments by name only have to be placed
         self._derived: dict[str, tuple[Any, Compiled]] = {}  # beside the function or trace that each is made of
         if f is not None:
             functools.update_wrapper(self, f, updated=())
@@ -125,13 +70,13 @@ class Compiled:
         >>> grad(grad(compile(lambda x: x**3)))(2.0)
         12.0
         """
-        given = self._positional(args, kwargs) if kwargs else args
+        given = self._placed(args, kwargs) if kwargs or self._by_name else args
         try:
             return self._programs.run(given, _value)
         except GivenValue:
             if not holds(given, Value):  # but a function within has been given one
                 raise
-            return self._original()(*given)
+            return self._programs.parameters.call(self._original(), given)
 
     def value_and_grad(self, *args: Any, argnums: int | Sequence[int] = 0, **kwargs: Any) -> tuple[Any, Any]:
         """Return the value and the gradient, in the structure of the argument, or a tuple for several.
@@ -143,7 +88,9 @@ class Compiled:
             TypeError: the function returns more than one number.
             ValueError: there is no such argument, or it is static.
         """
-        return self._programs.run(self._positional(args, kwargs) if kwargs else args, _value_and_gradient, argnums)
+        return self._programs.run(
+            self._placed(args, kwargs) if kwargs or self._by_name else args, _value_and_gradient, argnums
+        )
 
     def grad(self, *args: Any, argnums: int | Sequence[int] = 0, **kwargs: Any) -> Any:
         """Return the gradient alone; see `value_and_grad`.
@@ -151,9 +98,9 @@ class Compiled:
         >>> compile(lambda x, y: x * y).grad(y=2.0, x=3.0)
         2.0
         """
-        return self._programs.run(self._positional(args, kwargs) if kwargs else args, _gradient, argnums)
+        return self._programs.run(self._placed(args, kwargs) if kwargs or self._by_name else args, _gradient, argnums)
 
-    def bind(self, *args: Any, argnums: int | Sequence[int] | None = None) -> BoundCall:
+    def bind(self, *args: Any, argnums: int | Sequence[int] | None = None, **kwargs: Any) -> BoundCall:
         """Return the function on arrays of its own, to be called again and again without any copying.
 
         Write numbers into `args` in place, call it, and read `value` and, with argnums, `gradient`. At first they are
@@ -173,57 +120,71 @@ class Compiled:
         (15.0, array([5., 5., 5.]))
         """
         programs = self._programs
-        specialization, given, request = programs.run(args, _inputs, argnums, fill=True)
+        specialization, given, request = programs.run(self._placed(args, kwargs), _inputs, argnums, fill=True)
         if specialization.layout.owners:
             raise TypeError(f"{self.name}: bind takes numbers and arrays; give a module's parameters as such")
         return BoundCall(self.name, specialization, given, request, programs.check)
 
-    def _positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        """Return all arguments at the places of the function's parameters."""
-        if self._programs.function is None:
-            raise TypeError(f"{self.name}: its arguments have places and no names")
-        signature = inspect.signature(self._programs.function)
-        unknown = kwargs.keys() - signature.parameters.keys()
-        if unknown and not any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):
-            names = ", ".join(signature.parameters)
-            raise TypeError(f"{self.name}: there is no argument {min(unknown)!r}; they are {names}")
-        try:
-            bound = signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{self.name}: {error}") from None
-        bound.apply_defaults()
-        if bound.kwargs:
-            raise TypeError(f"{self.name}: {', '.join(bound.kwargs)} can be given by name only, and so not be compiled")
-        return bound.args
+    def _placed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """Return all arguments at the places that programs know them by."""
+        return self._programs.parameters.placed(args, kwargs) if kwargs or self._by_name else args
 
-    def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    def jvp(self, primals: Sequence[Any], tangents: Sequence[Any], **kwargs: Any) -> tuple[Any, Any]:
         r"""Return the outputs and their derivative along the tangents, $J t$, by a program of its own.
+
+        The tangents have the structure of the primals; that of a module is its `state_dict`. Arguments that are given
+        by name are not differentiated in.
 
         >>> compile(lambda x, y: x * y).jvp((3.0, 4.0), (1.0, 0.5))
         (12.0, 5.5)
         """
-        derived = self._derive("jvp", lambda f: lambda primals, tangents: jvp(f, primals, tangents))
-        return derived(tuple(primals), tuple(tangents))  # type: ignore[no-any-return]
+        return self.along(jvp, (), primals, tangents, kwargs)  # type: ignore[no-any-return]
 
-    def hvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-        r"""Return the Hessian of the one output times the tangents, $H t$, by a program of its own.
+    def hvp(self, primals: Sequence[Any], tangents: Sequence[Any], **kwargs: Any) -> Any:
+        r"""Return the Hessian of the one output times the tangents, $H t$, by a program of its own; see `jvp`.
 
         >>> compile(lambda x, y: x * x * y).hvp((3.0, 4.0), (1.0, 0.5))
         (11.0, 6.0)
         """
-        derived = self._derive("hvp", lambda f: lambda primals, tangents: hvp(f, primals, tangents))
-        return derived(tuple(primals), tuple(tangents))
+        return self.along(hvp, (), primals, tangents, kwargs)
 
-    def jacobian(self, *args: Any, argnums: int | Sequence[int] = 0, sparse: bool = False) -> Any:
+    def along(
+        self,
+        transform: Callable[..., Any],
+        first: tuple[Any, ...],
+        primals: Sequence[Any],
+        tangents: Sequence[Any],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Return a derivative along tangents; `first` are arguments before the primals, one instance at most."""
+
+        def derive(f: Callable[..., Any]) -> Callable[..., Any]:
+            @with_name(f"{transform.__name__} of {self.name}")
+            def along(primals: Any, tangents: Any, first: Any = (), kwargs: Any = {}) -> Any:  # noqa: B006  # it is read
+                given = with_name(self.name)(functools.partial(f, *first, **kwargs)) if first or kwargs else f
+                return transform(given, primals, tangents)
+
+            return along
+
+        static = self._static
+        if static and not (first and static == (0,)):
+            raise ValueError(f"{transform.__name__}: there are static arguments; bind them first, by functools.partial")
+        derived = self._derive(transform.__name__, derive, (2,) if static else ())
+        given = tuple(primals), tuple([as_states(x) if type(x) is not float else x for x in tangents])
+        return derived(*given, first, kwargs) if first or kwargs else derived(*given)
+
+    def jacobian(self, *args: Any, argnums: int | Sequence[int] = 0, sparse: bool = False, **kwargs: Any) -> Any:
         r"""Return all $\partial z_i / \partial x_j$, by a program of its own; see `autograd_mini.jacobian`.
 
         >>> compile(lambda x: [x[0] * x[1], x[0] ** 2]).jacobian([3.0, 2.0])
         [[2.0, 3.0], [6.0, 0.0]]
         """
-        name = f"{'sparse ' if sparse else ''}jacobian {argnums}"
-        return self._derive(name, lambda f: jacobian(f, argnums, sparse=sparse))(*args)
+        key = f"{'sparse ' * sparse}jacobian {argnums}"
+        named = with_name(f"{key} of {self.name}")
+        derived = self._derive(key, lambda f: named(jacobian(f, argnums, sparse=sparse)), self._static)
+        return derived(*args, **kwargs)
 
-    def hessian(self, *args: Any, argnums: int | Sequence[int] = 0, sparse: bool = False) -> Any:
+    def hessian(self, *args: Any, argnums: int | Sequence[int] = 0, sparse: bool = False, **kwargs: Any) -> Any:
         r"""Return all $\partial^2 f / \partial x_i \partial x_j$, by a program of its own; see `autograd_mini.hessian`.
 
         With `sparse` the program computes the entries alone. Their places belong to the program: another branch of f
@@ -235,11 +196,13 @@ class Compiled:
         >>> f.hessian([3.0, 2.0], sparse=True).data
         array([4., 6., 6.])
         """
-        name = f"{'sparse ' if sparse else ''}hessian {argnums}"
-        return self._derive(name, lambda f: hessian(f, argnums, sparse=sparse))(*args)
+        key = f"{'sparse ' * sparse}hessian {argnums}"
+        named = with_name(f"{key} of {self.name}")
+        derived = self._derive(key, lambda f: named(hessian(f, argnums, sparse=sparse)), self._static)
+        return derived(*args, **kwargs)
 
     def value_grad_hessian(
-        self, *args: Any, argnums: int | Sequence[int] = 0, sparse: bool = False
+        self, *args: Any, argnums: int | Sequence[int] = 0, sparse: bool = False, **kwargs: Any
     ) -> tuple[Any, Any, Any]:
         """Return the value, the gradient and the Hessian, by one program, which computes common parts once.
 
@@ -250,14 +213,17 @@ class Compiled:
         """
 
         def derive(f: Callable[..., Any]) -> Callable[..., Any]:
+            @with_name(f"Hessian and gradient of {self.name}")
             @functools.wraps(f)
-            def all_three(*args: Any) -> tuple[Any, Any, Any]:
-                return f(*args), grad(f, argnums)(*args), hessian(f, argnums, sparse=sparse)(*args)
+            def all_three(*args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
+                first, second = grad(f, argnums), hessian(f, argnums, sparse=sparse)
+                return f(*args, **kwargs), first(*args, **kwargs), second(*args, **kwargs)
 
             return all_three
 
-        name = f"{'sparse ' if sparse else ''}Hessian and gradient {argnums}"
-        return self._derive(name, derive)(*args)  # type: ignore[no-any-return]
+        key = f"{'sparse ' * sparse}Hessian and gradient {argnums}"
+        derived = self._derive(key, derive, self._static)
+        return derived(*args, **kwargs)  # type: ignore[no-any-return]
 
     def vmap(self, in_axes: InAxes = 0, threads: int = 1) -> Batched:
         """Return the function of batches of arguments, of which examples are run side by side.
@@ -297,34 +263,11 @@ class Compiled:
         ...     compile(lambda w, x: w * x).value_and_grad_over([(3.0, 1.0), (3.0, 2.0)], executor=pool)
         (9.0, 3.0)
         """
-        shards = [tuple(shard) for shard in shards]
-        if not shards:
-            raise ValueError(f"{self.name}: there are no shards")
-        if self._programs.run(shards[0], _specialization, argnums).layout.owners:  # traced here, once
-            raise TypeError(f"{self.name}: a module that is sent elsewhere is another one: give its numbers as arrays")
-        frozen = pickle.dumps(self)
-        running: list[Future[Any] | None] = []
-        for shard in shards:
-            try:
-                running.append(executor.submit(_thawed_value_and_grad, frozen, shard, argnums))
-            except BrokenExecutor:
-                running.append(None)
-        total: Any = None
-        lost = 0
-        for shard, future in zip(shards, running, strict=True):
-            try:
-                found = None if future is None else future.result()
-            except BrokenExecutor:
-                found = None
-            if found is None:
-                lost += 1
-                found = self.value_and_grad(*shard, argnums=argnums)
-            total = found if total is None else _sum(self.name, total, found)
-        if lost:
-            warnings.warn(
-                f"{self.name}: the executor broke; {lost} of {len(shards)} shards were run here", stacklevel=2
-            )
-        return total  # type: ignore[no-any-return]  # a pair
+        return summed_over(self, [tuple(shard) for shard in shards], executor, argnums)
+
+    def layout(self, *args: Any, argnums: int | Sequence[int]) -> Layout:
+        """Return where the numbers of some arguments are, in the program for them, which is made if there is none."""
+        return self._programs.run(self._placed(args, {}), _specialization, argnums).layout
 
     def program(self, *args: Any) -> Program:
         """Return the program for the structure of some arguments; without arguments the only one there is.
@@ -422,7 +365,7 @@ class Compiled:
     def _one(self, args: tuple[Any, ...]) -> Specialization:
         """Return the program for arguments like these; without arguments the only one there is."""
         if args:
-            return self._programs.run(args, _specialization)
+            return self._programs.run(self._placed(args, {}), _specialization)
         found = self._programs.all()
         if len(found) != 1:
             raise LookupError(f"there are {len(found)} programs: give arguments to choose by, or call it first")
@@ -433,19 +376,33 @@ class Compiled:
         programs = self._programs
         return programs.function or programs.all()[0].trace.strict
 
-    def _derive(self, name: str, derive: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Compiled:
-        """Return the compiled form of a function that is derived from the function."""
+    def _derive(
+        self, key: str, derive: Callable[[Callable[..., Any]], Callable[..., Any]], static: tuple[int, ...]
+    ) -> Compiled:
+        """Return the compiled form of a function that is derived from the function, and keep it."""
         programs = self._programs
-        if programs.static:
-            raise ValueError(f"{name}: there are static arguments; bind them first, by functools.partial")
         f = self._original()
-        of, made = self._derived.get(name, (None, None))
-        if made is None or of is not f:
-            derived: Any = derive(f)
-            derived.__name__ = f"{name} of {self.name}"
-            made = Compiled(derived, check=programs.check, runner=programs.runner)
-            self._derived[name] = f, made
+        of, made = self._derived.get(key, (None, None))
+        if made is not None and of is f:
+            return made
+        with programs.lock:
+            of, made = self._derived.get(key, (None, None))  # another thread may have been faster
+            if made is None or of is not f:
+                made = Compiled(derive(f), static_argnums=static, check=programs.check, runner=programs.runner)
+                self._derived[key] = f, made
         return made
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """Return the method of an instance, where the function stands in a class.
+
+        An instance that is a module or a container of numbers, such as a dataclass, is an argument, whose numbers may
+        change. Any other is static: its attributes are as they were at the first call for it.
+        """
+        if instance is None:
+            return self
+        if kind_of(type(instance)) is not None:
+            return Method(self, instance)
+        return Method(self._derive("static instance", lambda f: f, (0, *self._static)), instance)
 
     def __getstate__(self) -> dict[str, Any]:
         state = {**vars(self), "_derived": {}}
@@ -493,32 +450,13 @@ def _specialization(workspace: Workspace, _: GradientRequest | None) -> Speciali
     return workspace.specialization
 
 
-def _thawed_value_and_grad(frozen: bytes, shard: tuple[Any, ...], argnums: Any) -> Any:
-    """Call a pickled program, in a worker; it is unpickled once there."""
-    return _thawed(frozen).value_and_grad(*shard, argnums=argnums)
-
-
-@functools.lru_cache(maxsize=4)
-def _thawed(frozen: bytes) -> Compiled:
-    made: Compiled = pickle.loads(frozen)
-    return made
-
-
-def _sum(name: str, a: tuple[Any, Any], b: tuple[Any, Any]) -> Any:
-    """Add values and gradients, numbers and arrays in structures of one kind."""
-    (xs, structure), (ys, other) = flatten(a, is_array), flatten(b, is_array)
-    if structure != other or list(map(np.shape, xs)) != list(map(np.shape, ys)):
-        shapes = " and ".join(str(flatten(gradient)[1]) for _, gradient in (a, b))
-        raise ValueError(f"{name}: gradients of the shapes {shapes} cannot be added: give all shards the same shapes")
-    return structure.rebuild(map(add, xs, ys))
-
-
 @overload
 def compile(
     f: Slope[P] | ValueSlope[P] | Derived[P],
     *,
     inputs: None = None,
     static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
     check: bool = False,
     runner: str | None = None,
     numba: bool | None = None,
@@ -529,6 +467,7 @@ def compile(
     *,
     inputs: None = None,
     static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
     check: bool = False,
     runner: str | None = None,
     numba: bool | None = None,
@@ -539,6 +478,7 @@ def compile(
     *,
     inputs: Any,
     static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
     check: bool = False,
     runner: str | None = None,
     numba: bool | None = None,
@@ -548,6 +488,7 @@ def compile(
     *,
     inputs: Any = None,
     static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
     check: bool = False,
     runner: str | None = None,
     numba: bool | None = None,
@@ -570,6 +511,7 @@ def compile(
         f: a function; or, with `inputs`, a Value or a structure of Values: a graph that exists.
         inputs: the nodes of the graph that the compiled function takes, as it will take them.
         static_argnums: arguments that are Python values and not numbers, such as sizes; each gets its own program.
+        static_argnames: the same by their names, as for arguments that can be given by name only.
         check: where a result is nan or inf, run the equations one by one and raise Python's own error, with the
             label of the operand. Without it numbers follow IEEE arithmetic.
         runner: `"llvm"` to run as machine code, `"numpy"` to run on NumPy's arrays; None takes machine code where
@@ -578,7 +520,7 @@ def compile(
 
     Raises:
         TypeError: f is neither a function nor a graph.
-        ValueError: there is no such runner.
+        ValueError: there is no such runner, or no argument of that name.
 
     >>> import numpy as np
     >>> from autograd_mini import tanh
@@ -602,6 +544,9 @@ def compile(
             raise TypeError(
                 "compile: a module's parameters would be constants: give lambda net, x: net(x), and the net"
             )
+        names = (static_argnames,) if isinstance(static_argnames, str) else static_argnames
+        parameters = Parameters(getattr(f, "__name__", "compile"), f)
+        static += tuple(map(parameters.place, names))
         return Compiled(f, static_argnums=static, check=check, runner=runner)
     made = Compiled(None, check=check, runner=runner)
     made._programs.take_graph(f, inputs)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from .arrays import share_of
 from .code import FIELDS, HEAD, TABLE, Frame
 from .machine import WIDTH
 from .primitives import (
@@ -32,7 +33,6 @@ from .primitives import (
     numbers_at,
     put,
     shared,
-    slope,
     spread,
     store,
     store_part,
@@ -232,9 +232,9 @@ def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad
                 z, g = get(d, out + c), taken(grad, out + c)
                 places = [slot(x, r, c) for x in xs]
                 ys = [get(d, at) for at in places]
-                for rule, x, at in zip(op.formulas, xs, places, strict=True):
+                for i, x, at in zip(unrolled(op.arity), xs, places, strict=True):
                     if x.wanted:
-                        add_to(grad, at, g * slope(rule, ys, z))
+                        add_to(grad, at, share_of(op, i, g, ys, z))
             out += columns
         return
     whole = columns - columns % WIDTH if simple(xs) else 0
@@ -243,20 +243,20 @@ def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad
             z, g = load(d, out + c), taken_vector(grad, out + c)
             places = [slot(x, r, c) for x in xs]
             ys = [near(d, at, x.inner) for x, at in zip(xs, places, strict=True)]
-            for rule, x, at in zip(op.formulas, xs, places, strict=True):
+            for i, x, at in zip(unrolled(op.arity), xs, places, strict=True):
                 if x.wanted and x.inner == 0:
-                    add_to(grad, at, total(g * slope(rule, ys, z)))
+                    add_to(grad, at, total(share_of(op, i, g, ys, z)))
                 elif x.wanted:
-                    add_vector(grad, at, g * slope(rule, ys, z))
+                    add_vector(grad, at, share_of(op, i, g, ys, z))
         for c in range(whole, columns, WIDTH):
             count = min(WIDTH, columns - c)
             z, g = read(d, out + c, 1, count), read(grad, out + c, 1, count)
             write(grad, out + c, spread(-0.0), count)
             places = [slot(x, r, c) for x in xs]
             ys = [read(d, at, x.inner, count) for x, at in zip(xs, places, strict=True)]
-            for rule, x, at in zip(op.formulas, xs, places, strict=True):
+            for i, x, at in zip(unrolled(op.arity), xs, places, strict=True):
                 if x.wanted:
-                    give(grad, at, x.inner, g * slope(rule, ys, z), count)
+                    give(grad, at, x.inner, share_of(op, i, g, ys, z), count)
         out += columns
 
 

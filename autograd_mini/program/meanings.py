@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from ..ops import number
+from ..ops import number, where
 from ..source import Unreadable, called_back
-from .primitives import BOOL, FLOAT, INT, NONE, PLACE, VECTOR, applied, callbacks, slope, unrolled
+from .arrays import share_of
+from .primitives import BOOL, FLOAT, INT, NONE, PLACE, VECTOR, applied, callbacks, unrolled
 from .values import BIGGEST, EXACT, LIBRARY, Number, is_vectorial
 
 if TYPE_CHECKING:
@@ -135,9 +136,11 @@ def _any(e: Evaluator, xs: Any) -> Any:
     return e.unary(ast.Not, _all(e, [e.unary(ast.Not, x) for x in xs]))
 
 
-def _slope(e: Evaluator, rule: Any, xs: Any, z: Any) -> Any:
-    found = rule(*xs, z)
-    return found if isinstance(found, Number) else number("a rule", found)
+def _share_of(e: Evaluator, op: Any, i: int, g: Any, xs: Any, z: Any) -> Any:
+    found = op.formulas[i](*xs, z)
+    slope = found if isinstance(found, Number) else number("a rule", found)
+    product = e.binary(ast.Mult, g, slope)
+    return e.row(where, [slope, product, 0.0]) if i in op.chooses else product
 
 
 def _sum(e: Evaluator, xs: Any, start: Any = 0) -> Any:
@@ -153,7 +156,7 @@ PURE = STATIC | LIBRARY.keys() | {
 }  # fmt: skip
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
     applied: lambda e, op, xs: e.row(op.row, xs),
-    slope: _slope,
+    share_of: _share_of,
     callbacks: _callbacks,
     abs: _abs,
     all: _all,

@@ -59,7 +59,7 @@ class _Stack(NamedTuple):
 def run(levels: Sequence[Batched], flat: type[Batched], args: tuple[Any, ...], argnums: Argnums) -> tuple[Any, Any]:
     """Return the results and the gradient of batches of batches; the outermost level stands first."""
     outer, name = levels[0], levels[0].name
-    axes = [level._axes_of(len(args)) for level in levels]
+    axes = [level._axes_of(args, depth) for depth, level in enumerate(levels)]
     stacked = [_stacked(f"{name}, argument {k}", x, [own[k] for own in axes]) for k, x in enumerate(args)]
     stacks = [_stacks(x) for x in stacked]
     sizes = _sizes(name, [stack for some in stacks for stack in some], len(levels))
@@ -69,6 +69,7 @@ def run(levels: Sequence[Batched], flat: type[Batched], args: tuple[Any, ...], a
     in_axes = tuple(map(_in_axes, stacked))
     whole = [map_leaves(lambda x: x.flat(sizes) if isinstance(x, _Stack) else x, x, _is_leaf) for x in stacked]
     batched = flat(outer.compiled, in_axes, outer.threads)
+    batched._by_name = 0  # in_axes tells of all
     values, gradient = batched._run(tuple(whole), argnums)
     values = map_leaves(lambda x: x.reshape(*sizes, *x.shape[1:]), values, is_array)
     if argnums is None:

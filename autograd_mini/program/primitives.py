@@ -15,7 +15,7 @@ import numpy as np
 from llvmlite import ir
 
 from ..ops import Op
-from .arrays import Array, apply
+from .arrays import apply
 from .machine import WIDTH
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -60,19 +60,13 @@ def applied(op: Op, xs: Sequence[Any]) -> Any:
     return apply(op, [np.asarray(x) for x in xs])
 
 
-def slope(rule: Callable[..., Any], xs: Sequence[Any], z: Any) -> Any:
-    """Return a partial derivative at operands and a result."""
-    found = rule(*map(Array, xs), Array(z))
-    return found.x if isinstance(found, Array) else found
-
-
 def unrolled(n: int) -> list[int]:
     """Return the numbers below n, for a loop that is written out; one over a `range` is a loop of the machine."""
     return list(range(n))
 
 
 def callbacks(op: Op, index: Words, first: int) -> None:
-    """Tell `applied` and `slope` where the addresses of a row's Python functions are."""
+    """Tell `applied` and `share_of` where the addresses of a row's Python functions are."""
 
 
 # Builders.

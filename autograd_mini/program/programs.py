@@ -5,12 +5,17 @@ This module has what is kept between calls. It must not know the ways to call, a
 
 from __future__ import annotations
 
-import inspect
+import importlib
+import os
 import pickle
+import sys
+import threading
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 import numpy as np
 
@@ -23,11 +28,13 @@ from ..value import assignments
 from .arguments import NUMBERS, Key, Layout, parted, read, typed
 from .buffers import Buffer, Workspace
 from .looping import traced_with_loops
+from .parameters import Parameters
 from .specialization import GradientRequest, Specialization
 
 __all__ = ["Programs"]
 
 T = TypeVar("T")
+ALL: WeakSet[Programs] = WeakSet()  # to give them new locks in a process that was forked
 WAYS = 64  # the programs that are kept of one structure of arguments, each for other branches
 
 
@@ -38,9 +45,11 @@ class Programs:
         self, name: str, f: Callable[..., Any] | None, static: tuple[int, ...], check: bool, runner: str | None
     ) -> None:
         self.name, self.function = name, f
-        self.static, self.check, self.runner = static, check, runner
+        self.parameters, self._given_static = Parameters(name, f), static
+        self.static, self.check, self.runner = (*static, *self.parameters.static), check, runner
         self.loops = True  # whether they may have loops; without them all loops are written out
         self._without_loops: Programs | None = None
+        self._unlock()
         self._kept: dict[Any, list[Specialization]] = {}
         self.prepared: dict[Any, Any] = {}  # calls of batches, of the module `batch`
         self._free: list[Buffer] = []  # which no call is using; to pop and to append are safe among threads
@@ -56,10 +65,12 @@ class Programs:
         argnums: int | Sequence[int] | None = None,
         *,
         fill: bool = False,
+        alone: bool = False,
     ) -> T:
         """Run the program for some arguments; with argnums also backward. Return what `use` makes of its workspace.
 
         With `fill` the numbers of the arguments are put in their places, and nothing is run unless there are branches.
+        A call that finds no program waits for other threads, and looks again, `alone`, before it traces.
         """
         name = self.name
         if assignments() != self._checked:
@@ -80,9 +91,7 @@ class Programs:
         try:
             kept = self._kept.get(key)
         except TypeError:
-            wrong = f"static arguments must be hashable, not {[args[k] for k in places]}"
-            beside = "what a container keeps beside its parts must be hashable"
-            raise TypeError(f"{name}: {wrong if places else beside}") from None
+            raise _unhashable(name, [args[k] for k in places]) from None
         if kept is None:
             kept = self._new(key, args)
         try:
@@ -101,6 +110,9 @@ class Programs:
                     found.called = self._calls
                 break
         else:
+            if not alone:
+                with self.lock:
+                    return self.run(args, use, argnums, fill=fill, alone=True)
             found = self._keep(self._traced(args, places, keys, chunks), kept)
             if argnums is not None:
                 request = found.request(name, argnums, len(args), places)
@@ -161,7 +173,7 @@ class Programs:
                 f"{self.name}: vmap writes out a loop whose n is an input, and its Python function is not here"
             )
         if self._without_loops is None:
-            made = Programs(self.name, self.function, self.static, self.check, self.runner)
+            made = Programs(self.name, self.function, self._given_static, self.check, self.runner)
             made.loops = False
             self._without_loops = made
         return self._without_loops
@@ -179,9 +191,7 @@ class Programs:
         if self.function is None:
             into = " or ".join(str(found.trace.into) for found in self.all())
             raise TypeError(f"{self.name}: the inputs must have the structure {into}, not {flatten(args)[1]}")
-        kept: list[Specialization] = []
-        self._kept[key] = kept
-        return kept
+        return self._kept.setdefault(key, [])  # of which threads get the same one
 
     def _keep(self, made: Specialization, kept: list[Specialization]) -> Specialization:
         """Keep a program beside those of other branches, if it is new, and return the one to run.
@@ -200,7 +210,7 @@ class Programs:
                     "program of its own; from now on programs are dropped and traced again. Branch on fewer numbers, "
                     "or name in static_argnums what they are compared with",
                     TraceWarning,
-                    stacklevel=4,
+                    stacklevel=5,
                 )
         self._calls += 1
         made.called = self._calls
@@ -215,7 +225,7 @@ class Programs:
         if f is None:
             raise ValueError(f"{self.name}: Python code would have taken another branch with these numbers")
         dynamic = [k for k in range(len(args)) if k not in static]
-        layout = Layout(_names(f, dynamic), keys, chunks)
+        layout = Layout(self.parameters.names(dynamic, len(args)), keys, chunks)
         numbers = np.zeros(layout.size)
         try:
             for place, chunk in zip(layout.views(numbers), chunks, strict=True):
@@ -227,8 +237,10 @@ class Programs:
             raise ValueError(f"{self.name}: the same parameter is in two of the modules that are given")
         whole = dict(zip(dynamic, layout.arguments(leaves), strict=True)) | {k: args[k] for k in static}
 
+        placed = [whole[k] for k in range(len(args))]
+
         def call() -> Trace:
-            return trace_call(self.name, lambda: f(*(whole[k] for k in range(len(args)))), leaves)
+            return trace_call(self.name, lambda: self.parameters.call(f, placed), leaves)
 
         with by_ieee():
             made = traced_with_loops(call, self.runner, self.loops)
@@ -237,18 +249,50 @@ class Programs:
 
     def __getstate__(self) -> dict[str, Any]:
         state = {**vars(self), "prepared": {}, "_free": [], "_graph": None, "_checked": 0}
+        del state["lock"]
         try:
             pickle.dumps(self.function)
-        except (AttributeError, TypeError, pickle.PicklingError):  # a lambda, a closure
-            state["function"] = None
+        except (AttributeError, TypeError, pickle.PicklingError):  # a lambda, a closure, or what a decorator replaced
+            state["function"] = _place_of(self.function)
         return state
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if isinstance(self.function, tuple):
+            self.function = _function_at(*self.function)
+        self._unlock()
 
-def _names(f: Callable[..., Any], places: list[int]) -> list[str]:
-    """Name arguments after the function's parameters."""
-    try:
-        parameters = list(inspect.signature(f).parameters.values())
-    except (TypeError, ValueError):  # of a function in C
-        parameters = []
-    named = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return [named[place] if place < len(named) else f"x{place}" for place in places]
+    def _unlock(self) -> None:
+        """Make the lock that is held while the function is traced."""
+        self.lock = threading.RLock()
+        ALL.add(self)
+
+
+def _function_at(module: str, name: str) -> Callable[..., Any] | None:
+    """Return the function of the compiled function that has a name in a module."""
+    with suppress(ImportError):
+        importlib.import_module(module)
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return getattr(getattr(found, "_programs", None), "function", None)
+
+
+def _place_of(f: Any) -> Any:
+    """Return the module and the name of a function that `compile` decorates; None for another."""
+    place = getattr(f, "__module__", ""), getattr(f, "__qualname__", "")
+    return place if _function_at(*place) is f else None
+
+
+def _unhashable(name: str, static: list[Any]) -> TypeError:
+    wrong = f"static arguments must be hashable, not {static}"
+    return TypeError(f"{name}: {wrong if static else 'what a container keeps beside its parts must be hashable'}")
+
+
+def _unlock_all() -> None:
+    for programs in ALL:
+        programs._unlock()
+
+
+if hasattr(os, "register_at_fork"):  # in a child no thread is left that would let go of a lock
+    os.register_at_fork(after_in_child=_unlock_all)

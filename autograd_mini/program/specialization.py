@@ -18,6 +18,7 @@ from ..structure import LEAF, Structure
 from ..traces import Trace
 from ..value import Value
 from .arguments import Layout, Numbers, reader
+from .guards import guarded
 from .kernels import runner as runner_of
 from .lift import lift
 from .runner import Way, way_back
@@ -47,7 +48,7 @@ class Specialization:
     """A trace with its program, and where arguments go and results come from."""
 
     def __init__(self, traced: Trace, layout: Layout, runner: str | None) -> None:
-        self.trace = traced.fold_constants().common_subexpressions().dead_code()
+        self.trace = guarded(traced.fold_constants().common_subexpressions().dead_code())
         self.layout = layout
         self.program = lift(self.trace)
         self.runner = runner_of(self.program, runner)

@@ -445,26 +445,34 @@ def sum_of(xs: Iterator[Any]) -> Any:
     return total
 
 
+LINKS = [(0.0, 0.0, 0.4), (0.5, 0.0, 0.0), (0.4, 0.0, 0.1), (0.0, 0.2, 0.3), (0.1, 0.0, 0.2), (0.0, 0.0, 0.1)]
+TURNED = [(0, 1), (0, 2), (0, 2), (1, 2), (0, 2), (0, 1)]  # the plane in which a joint turns
+
+
+def hand(library: Any) -> Callable[[Any], list[Any]]:
+    """Return the place of a 6-joint arm's hand as a function of the angles."""
+
+    def placed(angles: Any) -> list[Any]:
+        axes = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]  # of the hand, as columns
+        place: list[Any] = [0.0, 0.0, 0.0]
+        for k, (link, (i, j)) in enumerate(zip(LINKS, TURNED, strict=True)):
+            s, c = library.sin(angles[k]), library.cos(angles[k])
+            a, b = axes[i], axes[j]
+            axes[i] = [c * u + s * v for u, v in zip(a, b, strict=True)]
+            axes[j] = [c * v - s * u for u, v in zip(a, b, strict=True)]
+            for axis, along in zip(axes, link, strict=True):
+                if along:
+                    place = [h + along * u for h, u in zip(place, axis, strict=True)]
+        return place
+
+    return placed
+
+
 def arm(peers: Peers) -> Work:
     """Return the squared distance of a 6-joint arm's hand from a target, and its gradient in the angles."""
-    links = [(0.0, 0.0, 0.4), (0.5, 0.0, 0.0), (0.4, 0.0, 0.1), (0.0, 0.2, 0.3), (0.1, 0.0, 0.2), (0.0, 0.0, 0.1)]
-    turned = [(0, 1), (0, 2), (0, 2), (1, 2), (0, 2), (0, 1)]  # the plane in which a joint turns
 
     def distance(library: Any) -> Callable[..., Any]:
-        def squared(angles: Any) -> Any:
-            axes = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]  # of the hand, as columns
-            hand: list[Any] = [0.0, 0.0, 0.0]
-            for k, (link, (i, j)) in enumerate(zip(links, turned, strict=True)):
-                s, c = library.sin(angles[k]), library.cos(angles[k])
-                a, b = axes[i], axes[j]
-                axes[i] = [c * u + s * v for u, v in zip(a, b, strict=True)]
-                axes[j] = [c * v - s * u for u, v in zip(a, b, strict=True)]
-                for axis, along in zip(axes, link, strict=True):
-                    if along:
-                        hand = [h + along * u for h, u in zip(hand, axis, strict=True)]
-            return sum_of((h - t) ** 2 for h, t in zip(hand, (0.6, 0.3, 0.8), strict=True))
-
-        return squared
+        return lambda angles: sum_of((h - t) ** 2 for h, t in zip(hand(library)(angles), (0.6, 0.3, 0.8), strict=True))
 
     return irregular(peers, distance, (np.array([0.3, -0.5, 0.8, 0.2, -0.4, 0.6]),))
 

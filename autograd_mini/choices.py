@@ -1,0 +1,178 @@
+r"""Choices, where derivatives are graphs: the side that is not chosen gets no derivative, not even $0 \cdot \infty$.
+
+Among numbers an edge to a side that is not chosen is left out: see `value.is_alive`. A derivative that is a graph, or
+that is traced, is computed again at other numbers, where the other side may be chosen. So both sides stay in it, and
+tests of its own: the derivative of an edge that chooses is selected, not multiplied (`Chosen`), and in a side a local
+derivative that can be infinite is replaced by 0 while the side is not chosen (`guards_of`). This module must not know
+how derivatives are accumulated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from .ops import Level, Op, where
+from .value import Value, sum as total
+
+__all__ = ["NOTHING", "Chosen", "Sides", "can_be_infinite", "guards_of", "handed", "settled"]
+
+
+class Nothing(float):
+    """The number on an edge to a side that is not chosen: nothing comes of it, and added it changes nothing.
+
+    >>> NOTHING * float("inf"), 2.0 + NOTHING
+    (0.0, 2.0)
+    """
+
+    __slots__ = ()
+
+    def __mul__(self, other: Any) -> Any:
+        return self
+
+    def __add__(self, other: Any) -> Any:
+        return other
+
+    __rmul__, __radd__ = __mul__, __add__
+
+
+NOTHING = Nothing(0.0)
+
+
+class Chosen:
+    """A derivative that is x where the test is not 0, and nothing elsewhere: so are its products."""
+
+    __slots__ = ("test", "x")
+
+    def __init__(self, test: Any, x: Any) -> None:
+        self.test, self.x = test, x
+
+    def __mul__(self, other: Any) -> Chosen:
+        if isinstance(other, Chosen):
+            return Chosen(where(self.test, other.test, 0.0), self.x * other.x)
+        return Chosen(self.test, self.x * other)
+
+    def __rmul__(self, other: Any) -> Chosen:
+        return Chosen(self.test, other * self.x)
+
+    def __add__(self, other: Any) -> Any:
+        return settled(self) + settled(other)
+
+    def __radd__(self, other: Any) -> Any:
+        return other + settled(self)
+
+
+def settled(x: Any) -> Any:
+    """Return a derivative as a number or a Value."""
+    return where(x.test, x.x, 0.0) if isinstance(x, Chosen) else x
+
+
+def handed(op: Op, place: int, slope: Any, test: Any = None) -> Any:
+    """Return the factor of an edge, whose local derivative is `slope`, chosen where `test` is not 0."""
+    if place in op.chooses:
+        return Chosen(slope, 1.0)  # the slope is 1 or 0
+    return slope if test is None or isinstance(slope, float) else where(test, slope, 0.0)
+
+
+def _is_comparison(node: Value) -> bool:
+    """Return whether a node is 1 or 0."""
+    return node.op is not None and node.op.text.level is Level.COMPARISON
+
+
+def can_be_infinite(op: Op) -> bool:
+    """Return whether a row can have a value or a slope that is not finite at operands that are."""
+    return op.raises or op.pole
+
+
+class Side:
+    """A side of choices: the nodes that a derivative of the output reaches where the test is not 0, and else not.
+
+    Sides of one choice know it, and their places among its operands, so that both sides of a `where` together are none.
+    A side that is made of others has no test until somebody asks.
+    """
+
+    def __init__(
+        self,
+        within: Side | None = None,
+        choice: Value | None = None,
+        places: int = 0,  # a bit for each
+        *,
+        test: Any = None,
+        parts: tuple[Side, ...] = (),
+    ) -> None:
+        self.within, self.choice, self.places, self._test, self._parts = within, choice, places, test, parts
+
+    @property
+    def test(self) -> Any:
+        """Return a number that is positive where a derivative arrives, and else 0."""
+        if self._parts:
+            tests, waiting = [], [self]
+            while waiting:  # without recursion, for a node may be in many sides
+                side = waiting.pop()
+                waiting += side._parts
+                if not side._parts:
+                    tests.append(side._test)
+            self._test, self._parts = total(tests), ()
+        return self._test
+
+
+class Sides:
+    """The sides that nodes are in; `of` has None for a node that a derivative always reaches.
+
+    Args:
+        outputs: nodes that are differentiated, and numbers.
+        nodes: those that a derivative can reach, each after its parents.
+        slope: gives the local derivative of a node with respect to an operand, as a Value.
+    """
+
+    def __init__(self, outputs: Iterable[Any], nodes: Sequence[Value], slope: Callable[[Value, int], Any]) -> None:
+        self._slope = slope
+        self._known: dict[tuple[Side | None, Value, int], Side] = {}
+        self.of: dict[Value, Side | None] = {z: None for z in outputs if isinstance(z, Value)}
+        active = set(nodes)
+        for user in reversed(nodes):
+            if user.op is None or user not in self.of:
+                continue
+            within = self.of[user]
+            for place, x in enumerate(user.operands):
+                if x in active and place not in user.op.stops:
+                    side = self._through(user, place, within) if place in user.op.chooses else within
+                    self.of[x] = self._either(self.of[x], side) if x in self.of else side  # type: ignore[index]
+
+    def _through(self, choice: Value, place: int, within: Side | None) -> Side:
+        """Return the side of an operand of a choice."""
+        key = within, choice, 1 << place
+        if key not in self._known:
+            assert choice.op is not None
+            test, condition = self._slope(choice, place), choice.operands[0]
+            if choice.op.row is where and place == 1 and isinstance(condition, Value) and _is_comparison(condition):
+                test = condition  # which is the slope
+            self._known[key] = Side(*key, test=test if within is None else where(within.test, test, 0.0))
+        return self._known[key]
+
+    def _either(self, a: Side | None, b: Side | None) -> Side | None:
+        """Return the side of a node that is in two."""
+        if a is None or b is None or a is b or b.within is a:
+            return a if b is not None else b
+        if a.within is b:
+            return b
+        if a.choice is None or a.choice is not b.choice or a.within is not b.within:
+            return Side(parts=(a, b))
+        key = a.within, a.choice, a.places | b.places
+        if key[2].bit_count() == len(a.choice.op.chooses):  # type: ignore[union-attr]  # it is no leaf
+            return a.within  # one of all is chosen
+        if key not in self._known:
+            self._known[key] = Side(*key, parts=(a, b))
+        return self._known[key]
+
+
+def guards_of(outputs: Iterable[Any], nodes: Sequence[Value], slope: Callable[[Value, int], Any]) -> dict[Value, Any]:
+    """Return the tests of the sides (see `Sides`) of nodes whose slopes can be infinite."""
+    if not any(node.op is not None and node.op.chooses for node in nodes):
+        return {}
+    infinite: set[Value] = set()
+    for node in nodes:
+        if node.op is not None and (can_be_infinite(node.op) or not infinite.isdisjoint(node.parents)):
+            infinite.add(node)
+    sides = Sides(outputs, nodes, slope).of if infinite else {}
+    return {node: side.test for node, side in sides.items() if side is not None and node in infinite}

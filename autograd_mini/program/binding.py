@@ -1,0 +1,72 @@
+"""A compiled function on arrays of its own, which is called without any copying.
+
+This module has the object that `Compiled.bind` returns. It must not know how a program is found.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from ..value import assignments
+from .arguments import Numbers
+from .buffers import Buffer
+from .specialization import GradientRequest, Specialization
+
+__all__ = ["BoundCall"]
+
+
+class BoundCall:
+    """A compiled function with arrays of its own, for one thread; made by `Compiled.bind`.
+
+    Attributes:
+        args: the arguments, with an array for each array, list and number; one of a number has no axes.
+        value: the results of the last call.
+        gradient: its derivatives, in arrays that the next call overwrites.
+    """
+
+    def __init__(
+        self, name: str, specialization: Specialization, given: Numbers, request: GradientRequest | None, check: bool
+    ) -> None:
+        self._name, self._specialization, self._check = name, specialization, check
+        workspace = Buffer().workspace(specialization)
+        workspace.inputs[:] = given
+        self._d, self._value = workspace.d, workspace.value
+        layout = specialization.layout
+        self.args = layout.in_place(workspace.d)
+        self._slopes = None if request is None else request.of(layout.in_place(workspace.slopes).__getitem__)
+        _, _, self._run = workspace.tasks(request)
+        self._now = assignments()
+        self._checks = check or bool(specialization.branches or specialization.trace.frozen)
+        self()
+
+    def __call__(self) -> None:
+        """Compute the value, and the gradient if one is wanted, of the numbers in `args`.
+
+        Raises:
+            ValueError: the function would have taken another branch with these numbers, or a Value that it closes
+                over was assigned; `value` and `gradient` are not those of the function then.
+        """
+        if self._checks and assignments() != self._now:
+            self._specialization.trace.require_frozen()
+            self._now = assignments()
+        self._run()
+        if self._checks:
+            if not self._specialization.holds(self._d):
+                raise ValueError(f"{self._name}: another branch is taken with these numbers; call it, or bind it again")
+            if self._check:
+                self._specialization.require_finite(self._d)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{self._name}: a bound function cannot be pickled; pickle the compiled function")
+
+    @property
+    def value(self) -> Any:
+        """Return the results of the last call."""
+        return self._value()
+
+    @property
+    def gradient(self) -> Any:
+        """Return the derivatives of the last call, in the structure of the arguments; the next call overwrites them."""
+        if self._slopes is None:
+            raise ValueError(f"{self._name}: no gradient is wanted; give argnums to bind")
+        return self._slopes

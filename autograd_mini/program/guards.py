@@ -1,0 +1,94 @@
+r"""Sides of choices in programs: the side that is not chosen brings no nan into derivatives.
+
+A program multiplies derivatives along all edges. Where a side is not chosen the derivative there is 0, and a slope that
+is infinite would make nan of it. So in a side each row with such slopes gets operands that are inside its domain while
+the side is not chosen, and the other operands' derivatives are selected: what is called the double `where`, written by
+hand elsewhere. This module must not know how programs are run.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+from ..choices import Sides, can_be_infinite
+from ..edge_pushing import rule_of
+from ..ops import where
+from ..settings import by_ieee, recording
+from ..tracer import Tracer, recorded
+from ..traces import Trace
+from ..value import Value, topological_order
+
+__all__ = ["guarded"]
+
+
+def guarded(trace: Trace) -> Trace:
+    """Return a trace of the same values, whose derivatives can be multiplied along all edges.
+
+    >>> from autograd_mini import greater, sqrt, trace
+    >>> guarded(trace(lambda x: where(greater(x, 0.0), sqrt(x), 0.0), 4.0))
+    trace of <lambda>: 1 input, 4 equations
+      x0 = inputs
+      t1 = x0 > 0.0
+      t2 = where(t1, x0, 1.0)
+      t3 = sqrt(t2)
+      t4 = where(t1, t3, 0.0)
+      return t4
+    """
+    if not _asks(trace):
+        return trace
+    with recording(), by_ieee():
+        inputs = [Value(x, name) for x, name in zip(trace.primals, trace.inputs, strict=True)]
+        held = trace._run(inputs)
+        for k, node in enumerate(held[len(inputs) :]):
+            if trace.equations.names[k] < 0 and isinstance(node, Value):
+                node.label = trace.equations.name(k)
+        outputs = [held[z] if isinstance(z, int) else z for z in trace.outputs]
+        order = topological_order(*[z for z in outputs if isinstance(z, Value)])
+        made = _rebuilt(order, Sides(outputs, order, rule_of).of)
+    if not made:
+        return trace
+    tracer = Tracer(trace.name, inputs)
+    for b in trace.branches:
+        right = held[b.right] if isinstance(b.right, int) else b.right
+        tracer.comparisons.append((b.sign, held[b.left], right, b.outcome))
+    ends = [made.get(z, z) if isinstance(z, Value) else z for z in outputs]
+    columns = recorded(ends, inputs, tracer)._replace(frozen=trace.frozen)
+    return Trace(trace.name, **columns._asdict(), into=trace.into, out=trace.out).common_subexpressions()
+
+
+def _asks(trace: Trace) -> bool:
+    """Return whether a choice is among numbers that are computed by a row whose value or slope can be infinite."""
+    equations = trace.equations
+    rows = [(op.arity, bool(op.chooses), can_be_infinite(op)) for op in equations.rows]
+    if not (any(chooses for _, chooses, _ in rows) and any(infinite for *_, infinite in rows)):
+        return False
+    found = bytearray(len(trace.inputs) + len(equations) + len(equations.constants))
+    read = iter(equations.operands)
+    for i, code in enumerate(equations.codes, len(trace.inputs)):
+        arity, chooses, infinite = rows[code]
+        below = max(map(found.__getitem__, islice(read, arity)))
+        if below and chooses:
+            return True
+        found[i] = infinite or below
+    return False
+
+
+def _rebuilt(order: list[Value], sides: dict[Value, Any]) -> dict[Value, Value]:
+    """Return nodes in place of those that are guarded, or computed from such."""
+    made: dict[Any, Value] = {}
+    for node in order:
+        op = node.op
+        if op is None:
+            continue
+        side = sides.get(node) if can_be_infinite(op) else None
+        operands = [x if k in op.stops else made.get(x, x) for k, x in enumerate(node.operands)]
+        if side is not None:
+            operands = [
+                where(side.test, x, op.domain[k].inside) if isinstance(x, Value) and k not in op.stops else x
+                for k, x in enumerate(operands)
+            ]
+        if any(x is not before for x, before in zip(operands, node.operands, strict=True)):
+            made[node] = op(*operands)
+            made[node].label = node.label
+    return made

@@ -1,0 +1,75 @@
+"""A compiled function as the method of an instance.
+
+This module has the object that stands for `instance.f`. It must not know how a program is found or run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..transform import hvp, jvp
+
+if TYPE_CHECKING:
+    from .batch import Batched
+    from .compiler import Compiled
+
+__all__ = ["Method"]
+
+OF_ARGUMENTS = frozenset(["program", "written_backward", "draw"])
+DERIVED = frozenset(["value_and_grad", "grad", "bind", "jacobian", "hessian", "value_grad_hessian"])
+
+
+class Method:
+    """A compiled function whose first argument is an instance; all else is as if it had no such parameter.
+
+    `argnums`, the primals of `jvp` and `hvp` and the `in_axes` of `vmap` begin with the argument after the instance. In
+    a batch all examples share the instance.
+    """
+
+    def __init__(self, compiled: Compiled, instance: Any) -> None:
+        self.compiled, self.instance = compiled, instance
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function with the instance before the arguments."""
+        return self.compiled(self.instance, *args, **kwargs)
+
+    def jvp(self, primals: Sequence[Any], tangents: Sequence[Any], **kwargs: Any) -> Any:
+        """Return the outputs and their derivative along the tangents; see `Compiled.jvp`."""
+        return self.compiled.along(jvp, (self.instance,), primals, tangents, kwargs)
+
+    def hvp(self, primals: Sequence[Any], tangents: Sequence[Any], **kwargs: Any) -> Any:
+        """Return the Hessian times the tangents; see `Compiled.hvp`."""
+        return self.compiled.along(hvp, (self.instance,), primals, tangents, kwargs)
+
+    def vmap(self, in_axes: int | Sequence[int | None] | None = 0, threads: int = 1) -> Batched:
+        """Return the method of batches of arguments; see `Compiled.vmap`."""
+        return self.compiled.vmap(in_axes, threads).after(self.instance)
+
+    def map(self, *args: Any, threads: int = 1) -> Any:
+        """Return the results for the examples along the first axis of every argument."""
+        return self.vmap(threads=threads)(*args)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Method, (self.compiled, self.instance)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a method of the compiled function, with the instance before its arguments."""
+        found: Callable[..., Any] = getattr(self.compiled, name)
+        if name in OF_ARGUMENTS:
+            return lambda *args, **kwargs: found(*((self.instance, *args) if args else ()), **kwargs)
+        return partial(_derived, found, self.instance) if name in DERIVED else found
+
+    def __repr__(self) -> str:
+        return f"{self.compiled!r}\nof {type(self.instance).__name__}"
+
+
+def _derived(found: Callable[..., Any], instance: Any, *args: Any, argnums: Any = None, **kwargs: Any) -> Any:
+    """Call a method that takes `argnums`, which are counted from the argument after the instance."""
+    if argnums is None:
+        if getattr(found, "__name__", "") == "bind":
+            return found(instance, *args, **kwargs)
+        argnums = 0
+    after = [k + (k >= 0) for k in (argnums if isinstance(argnums, Sequence) else [argnums])]
+    return found(instance, *args, argnums=tuple(after) if isinstance(argnums, Sequence) else after[0], **kwargs)

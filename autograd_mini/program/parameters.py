@@ -1,0 +1,120 @@
+"""The parameters of a function that is compiled, and the places of a call's arguments.
+
+Programs know arguments by their places alone. Those that can be given by name only have the last places, in the order
+of the signature, with their defaults. One of these whose default is no number, such as a flag or None, is static. This
+module must not know programs.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from inspect import Parameter
+from numbers import Real
+from typing import Any, TypeVar
+
+from ..structure import is_array, kind_of
+
+__all__ = ["Parameters", "with_name"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Parameters:
+    """The parameters of a function; none where Python does not know them, or of a graph.
+
+    >>> def f(x, *, scale=2.0): ...
+    >>> f = Parameters("f", f)
+    >>> f.placed((1.0,), {}), f.names(range(2), 2), f.place("scale")
+    ((1.0, 2.0), ['x', 'scale'], -1)
+    """
+
+    def __init__(self, name: str, f: Callable[..., Any] | None) -> None:
+        self.name = name
+        self._signature: inspect.Signature | None = None
+        parameters: list[Parameter] = []
+        with suppress(TypeError, ValueError):  # of a function in C
+            parameters = [] if f is None else list(inspect.signature(f).parameters.values())
+            plain = [p.replace(annotation=Parameter.empty) for p in parameters]  # whose types may be local
+            self._signature = None if f is None else inspect.Signature(plain)
+        self.by_name = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+        n = len(self.by_name)
+        defaults = [p.default for p in parameters if p.kind is p.KEYWORD_ONLY]
+        self.static = tuple([k - n for k, default in enumerate(defaults) if _is_static(default)])  # of those by name
+        self._by_place = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+    def placed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """Return all arguments of a call at their places.
+
+        Raises:
+            TypeError: there is no such argument, one is missing, or the names are not known.
+        """
+        signature = self._signature
+        if signature is None:
+            raise TypeError(f"{self.name}: its arguments have places and no names")
+        known = signature.parameters
+        if unknown := kwargs.keys() - {*self._by_place, *self.by_name}:
+            if any(p.kind is p.VAR_KEYWORD for p in known.values()):
+                raise TypeError(
+                    f"{self.name}: {min(unknown)} is taken by **{[*known][-1]}, and so cannot be compiled: give it "
+                    "a parameter of its own"
+                )
+            raise TypeError(f"{self.name}: there is no argument {min(unknown)!r}; they are {', '.join(known)}")
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.name}: {error}") from None
+        bound.apply_defaults()
+        return (*bound.args, *[bound.kwargs[name] for name in self.by_name])
+
+    def call(self, f: Callable[..., Any], args: Sequence[Any]) -> Any:
+        """Call a function of these parameters with arguments at their places."""
+        n = len(args) - len(self.by_name)
+        return f(*args[:n], **dict(zip(self.by_name, args[n:], strict=True)))
+
+    def names(self, places: Sequence[int], n: int) -> list[str]:
+        """Return the names of some of n arguments; xk for one that has none."""
+        named = dict(enumerate(self._by_place)) | dict(enumerate(self.by_name, n - len(self.by_name)))
+        return [named.get(place, f"x{place}") for place in places]
+
+    def place(self, name: str) -> int:
+        """Return the place of a parameter; that of one by name only counts from the end.
+
+        Raises:
+            ValueError: there is no such parameter.
+        """
+        if name in self.by_name:
+            return self.by_name.index(name) - len(self.by_name)
+        if name not in self._by_place:
+            known = ", ".join([*self._by_place, *self.by_name])
+            raise ValueError(f"{self.name}: there is no argument {name!r}; they are {known}")
+        return self._by_place.index(name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(vars(self))
+        try:
+            pickle.dumps(self._signature)
+        except (AttributeError, TypeError, pickle.PicklingError):  # a default that is a function of its own
+            state["_signature"] = None
+        return state
+
+
+def _is_static(default: Any) -> bool:
+    """Return whether a default is neither a number nor a container that may hold some."""
+    if default is None or isinstance(default, bool):
+        return True
+    return default is not Parameter.empty and not (
+        isinstance(default, Real) or is_array(default) or kind_of(type(default)) is not None
+    )
+
+
+def with_name(name: str) -> Callable[[F], F]:
+    """Give a function of its own a name."""
+
+    def named(f: F) -> F:
+        f.__name__ = name
+        return f
+
+    return named

@@ -1,0 +1,267 @@
+r"""A function's run on fresh leaves, and the linear map of its derivatives: what all transformations are made of.
+
+This module owns `Run` and `Linear`. On numbers a walk over the graph multiplies the edges' weights. Where a derivative
+may itself be differentiated, it runs the rows' rules on the nodes, so that the result is a graph. The module must not
+know which derivatives are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import cached_property, partial
+from operator import attrgetter, index, itemgetter, mul
+from typing import Any, SupportsFloat
+
+from .choices import guards_of, handed, settled
+from .edge_pushing import rule_of
+from .edges import Edge, leading_to, pull
+from .ops import identity, number, stop_gradient
+from .settings import (
+    Watch,
+    differentiating,
+    is_differentiating,
+    is_recording,
+    is_traced,
+    recording,
+    recording_limits,
+    tell_derived,
+    tell_entered,
+    watched_by,
+)
+from .structure import LEAF, Structure, flatten, holds, kind_of, map_leaves
+from .value import Number, Value, primal, topological_order
+
+__all__ = ["Linear", "Run", "as_states", "matched"]
+
+
+class Linear:
+    r"""The part of a graph from inputs to outputs: the linear map of its derivatives.
+
+    `pull` is the chain rule backwards and `push` forwards, over numbers or, with `graph`, over Values.
+    """
+
+    def __init__(self, outputs: Sequence[Number], inputs: Sequence[Value], graph: bool) -> None:
+        self.outputs = outputs  # a plain number among them depends on nothing
+        self.inputs = inputs
+        self._times: Callable[[Any, Any], Any] = _passed if graph else mul
+        self.active = leading_to(inputs, topological_order(*(z for z in outputs if isinstance(z, Value))))
+        with recording_limits() if graph else nullcontext():
+            tests = guards_of(outputs, list(self.active), rule_of) if graph else {}
+            weight: Callable[[Edge], Any] = partial(_factor, tests) if graph else attrgetter("weight")
+            self.users = [
+                (user, [(edge.parent, weight(edge)) for edge in edges if graph or edge.weight != 0.0 or edge.alive])
+                for user, edges in self.active.items()
+                if edges
+            ]
+
+    def pull(self, cotangents: Sequence[Number]) -> list[Number]:
+        r"""Return the cotangents of the inputs, $\bar x = \sum_u \bar u \, \partial u / \partial x$."""
+        held = self.cotangents(cotangents)
+        return [held.get(x, 0.0) for x in self.inputs]
+
+    def cotangents(self, cotangents: Sequence[Number]) -> dict[Value, Number]:
+        """Return the cotangents of all nodes that get one."""
+        held: dict[Value, Number] = {}
+        for z, cotangent in zip(self.outputs, cotangents, strict=True):
+            if isinstance(z, Value) and z in self.active and not _is_zero(cotangent):
+                held[z] = held[z] + cotangent if z in held else cotangent
+        pull(held, reversed(self.users), self._times)
+        self._tell()
+        return held
+
+    def push(self, tangents: Sequence[Number]) -> list[Number]:
+        r"""Return the tangents of the outputs, $\dot z = \sum_x \partial z / \partial x \, \dot x$."""
+        held: dict[Value, Number] = {
+            x: tangent for x, tangent in zip(self.inputs, tangents, strict=True) if not _is_zero(tangent)
+        }
+        for node, parents in self.users:
+            for parent, weight in parents:
+                if parent in held:
+                    contribution = self._times(weight, held[parent])
+                    held[node] = held[node] + contribution if node in held else contribution
+        self._tell()
+        return [held.get(z, 0.0) if isinstance(z, Value) else 0.0 for z in self.outputs]
+
+    def _tell(self) -> None:
+        """Report to the watch, if there is one, that derivatives of the outputs were taken."""
+        for z in self.outputs:
+            if isinstance(z, Value):
+                tell_derived(z)
+
+
+def _is_zero(seed: Number) -> bool:
+    """Return whether a seed is a plain 0, which nothing follows from: not even 0 · inf."""
+    return isinstance(seed, float) and seed == 0.0
+
+
+def _factor(tests: dict[Value, Any], edge: Edge) -> Any:
+    """Return the factor of an edge, as the rule of its local derivative computes it on the nodes."""
+    assert edge.user.op is not None
+    return handed(edge.user.op, edge.operand, rule_of(edge.user, edge.operand), tests.get(edge.user))
+
+
+def _passed(x: Any, y: Any) -> Any:
+    """Return the product of a derivative and the factor of an edge."""
+    return settled(x * y)
+
+
+# Running a function on fresh leaves.
+
+
+class Run:
+    """A function's run on fresh leaves in place of its arguments, and the graph that it made."""
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        argnums: int | Sequence[int],
+        has_aux: bool = False,
+    ) -> None:
+        self.name = getattr(f, "__name__", repr(f))
+        single = not isinstance(argnums, Sequence)
+        try:
+            picked = tuple(index(i) for i in ((argnums,) if single else argnums))  # type: ignore[union-attr, arg-type]  # index checks
+        except TypeError:
+            raise TypeError(f"{self.name}: argnums must be a whole number or several, not {argnums!r}") from None
+        for i in picked:
+            if not -len(args) <= i < len(args):
+                raise ValueError(f"{self.name}: argnums={argnums} but there are {len(args)} positional arguments")
+        picked = tuple(i % len(args) for i in picked)
+        if len(set(picked)) != len(picked):
+            raise ValueError(f"{self.name}: argnums={argnums} names an argument twice")
+        chosen = args[picked[0]] if single else tuple(args[i] for i in picked)
+        leaves, shape = flatten(chosen)
+        owners = [leaf for leaf in leaves if type(leaf) is not float and _is_owner(leaf)]
+        self.structure = flatten(chosen, owners=True)[1] if owners else shape
+        given_values = holds((args, kwargs), Value)
+        # In a trace a result has to follow the inputs, whatever it is called with.
+        self.graph = is_traced() or (is_recording() and (given_values or is_differentiating()))
+        inside, owned = differentiating(), _Made(self.name, owners)
+        with recording(), inside, watched_by(owned) if owners else nullcontext():
+            parts = [leaf if owners and _is_owner(leaf) else _fresh(leaf, self.name) for leaf in leaves]
+            self.inputs = flatten(parts, owners=True)[0] if owners else parts
+            inside.state += self.inputs
+            rebuilt = shape.rebuild(parts)
+            args_in = list(args)
+            for i, part in zip(picked, (rebuilt,) if single else rebuilt, strict=True):
+                args_in[i] = part
+            result = f(*args_in, **kwargs)
+        self.aux: Any = None
+        if has_aux:
+            if not (isinstance(result, tuple) and len(result) == 2):
+                raise TypeError(f"{self.name}: with has_aux it must return (output, aux), not {result!r}")
+            result, self.aux = result
+            if holds(self.aux, Value):
+                self.aux = map_leaves(lambda leaf: self.show(leaf) if isinstance(leaf, Value) else leaf, self.aux)
+        self.outputs, self.out_structure = flatten(result)
+        self.outputs = [z if isinstance(z, Value) else number(f"{self.name}: its result", z) for z in self.outputs]
+        owned.check(self.outputs)
+
+    def with_aux(self, result: Any, has_aux: bool) -> Any:
+        """Return a result, with `has_aux` as a pair with what the function returned besides."""
+        return (result, self.aux) if has_aux else result
+
+    def show(self, x: Number) -> Number:
+        """Return a result as the caller works with it: a Value of the graph, or a float."""
+        if not isinstance(x, Value):
+            return x
+        if not self.graph:
+            return primal(x)
+        return x if is_recording() else stop_gradient(x)
+
+    def value(self) -> Any:
+        """Return the result of the function."""
+        return self.out_structure.rebuild(self.show(z) for z in self.outputs)
+
+    def scalar(self) -> None:
+        """Insist on one number as the output."""
+        if self.out_structure != LEAF:
+            raise TypeError(
+                f"{self.name}: the output must be one number, not {self.out_structure}; use jacobian, or sum the output"
+            )
+
+    @cached_property
+    def linear(self) -> Linear:
+        """The map of the derivatives, made when it is first asked for."""
+        return Linear(self.outputs, self.inputs, self.graph)
+
+    def insist_on_dependence(self) -> None:
+        """Raise where no output depends on some input."""
+        order = set(topological_order(*(z for z in self.outputs if isinstance(z, Value))))
+        for i, x in enumerate(self.inputs):
+            if x not in order:
+                name = x.label or f"number {i} of {self.structure}"
+                raise ValueError(f"{self.name}: no output depends on input {name} (strict=True)")
+
+
+def _fresh(leaf: SupportsFloat, name: str) -> Value:
+    """Return a new node for an argument, so that other uses of the same Value do not count."""
+    if isinstance(leaf, Value):
+        x = identity(leaf)
+        x.label = leaf.label
+        tell_entered(x)
+        return x
+    return Value(number(f"{name}: an argument", leaf))
+
+
+def _is_owner(leaf: Any) -> bool:
+    """Return whether an argument owns Values, as a module does, and is differentiated in these."""
+    return kind_of(type(leaf)) is not None
+
+
+class _Made(Watch):
+    """Take note of the nodes that a function makes which is differentiated in parameters that modules own.
+
+    Parameters are themselves the inputs, and not new nodes. So what is computed from them must be made inside.
+    """
+
+    def __init__(self, name: str, owners: list[Any]) -> None:
+        self.name = name
+        self.parameters = flatten(owners, owners=True)[0] if owners else []
+        if len(set(self.parameters)) != len(self.parameters):
+            raise ValueError(f"{name}: the same parameter is in two of the modules that are given")
+        self.nodes: list[Value] = []
+        self.made = self.nodes.append  # type: ignore[assignment, method-assign]
+
+    def check(self, outputs: Sequence[Number]) -> None:
+        """Raise where an output uses a node that was computed from the parameters before."""
+        if not self.parameters:
+            return
+        made, depends = set(self.nodes), set(self.parameters)
+        for node in topological_order(*[z for z in outputs if isinstance(z, Value)]):
+            if not depends.isdisjoint(node.parents):
+                depends.add(node)
+                if node not in made:
+                    raise ValueError(
+                        f"{self.name}: it uses {node.label or repr(node)}, which was computed from the module's "
+                        "parameters outside of it: compute it inside, from the module that is given"
+                    )
+
+
+def as_states(tree: Any) -> Any:
+    """Return a structure with the `state_dict` of each module in it."""
+    leaves, structure = flatten(tree)
+    return structure.rebuild(_state(leaf) if _is_owner(leaf) else leaf for leaf in leaves)
+
+
+def _state(owner: Any) -> Any:
+    values, structure = flatten(owner, owners=True)
+    return structure.rebuild(x.data for x in values)
+
+
+def matched(leaves: object, structure: Structure, what: str) -> list[Number]:
+    """Flatten tangents or cotangents, which must have the structure of what they belong to.
+
+    Those of a module have the structure of its `state_dict`, or are a module of this structure.
+    """
+    flat, given = flatten(leaves)
+    if given != structure:
+        places, wanted = flatten(structure.rebuild(range(structure.size)))
+        flat, given = flatten(as_states(leaves))
+        if given != wanted:
+            raise TypeError(f"{what} must have the structure {wanted}, not {given}")
+        flat = [x for _, x in sorted(zip(places, flat, strict=True), key=itemgetter(0))]
+    return [x if isinstance(x, Value) else number(what, x) for x in flat]
