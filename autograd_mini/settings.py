@@ -216,6 +216,7 @@ def tell_derived(output: Value) -> None:
 def no_grad() -> Switch:
     """Compute without recording: inside, every result is a leaf. Works per thread and per task.
 
+    >>> from autograd_mini import Value
     >>> x = Value(2.0)
     >>> with no_grad():
     ...     y = x * x

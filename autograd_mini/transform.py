@@ -335,7 +335,7 @@ def hessian(
     >>> hessian(lambda x: x[0] ** 2 * x[1])([3.0, 2.0])
     [[4.0, 6.0], [6.0, 0.0]]
     >>> hessian(lambda x: {"square": x**2, "cube": x**3})(2.0)
-    {'square': 2.0, 'cube': 12.0}
+    {'cube': 12.0, 'square': 2.0}
     >>> H = hessian(lambda x: x[0] ** 2 * x[1], sparse=True)([3.0, 2.0])
     >>> H.nnz, H.toarray().tolist()
     (3, [[4.0, 6.0], [6.0, 0.0]])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import pickle
 import threading
 import time
@@ -347,8 +346,7 @@ def cost_of(net: Any, x: Any) -> Any:
 
 def test_executors(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiled functions and modules go to other threads and processes, and derivatives come back."""
-    here = Path(__file__).parent
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, [here.parent, here])))  # where processes find this module
+    monkeypatch.syspath_prepend(Path(__file__).parent.parent)  # where other processes find this module
     f, net = ag.compile(cubed), nn.MLP(2, [2, 1], "tanh", rng=0)
     g, x = ag.compile(cost_of), [0.5, 1.0]
     expected = g.value_and_grad(net, x)

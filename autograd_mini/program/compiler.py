@@ -111,6 +111,7 @@ class Compiled:
                 wanted.
             ValueError: there is no such argument, or it is static.
 
+        >>> import numpy as np
         >>> f = compile(lambda w, x: w @ x).bind(np.ones(3), np.arange(3.0), argnums=0)
         >>> f.value, f.gradient
         (3.0, array([0., 1., 2.]))
@@ -288,6 +289,7 @@ class Compiled:
             TypeError: the function returns more than one number.
             LookupError: as `program`.
 
+        >>> import numpy as np
         >>> f = compile(lambda W, x: (W @ x).sum())
         >>> f(np.ones((2, 3)), np.ones(3))
         6.0

@@ -29,10 +29,10 @@ def guarded(trace: Trace) -> Trace:
     >>> guarded(trace(lambda x: where(greater(x, 0.0), sqrt(x), 0.0), 4.0))
     trace of <lambda>: 1 input, 4 equations
       x0 = inputs
-      t1 = x0 > 0.0
-      t2 = where(t1, x0, 1.0)
+      t1 = x0 > 0
+      t2 = where(t1, x0, 1)
       t3 = sqrt(t2)
-      t4 = where(t1, t3, 0.0)
+      t4 = where(t1, t3, 0)
       return t4
     """
     if not _asks(trace):
