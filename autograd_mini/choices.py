@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .ops import Level, Op, where
-from .value import Value, sum as total
+from .value import Value, sum as total, topological_order
 
 __all__ = ["NOTHING", "Chosen", "Sides", "can_be_infinite", "guards_of", "handed", "settled"]
 
@@ -171,7 +171,7 @@ def guards_of(outputs: Iterable[Any], nodes: Sequence[Value], slope: Callable[[V
     if not any(node.op is not None and node.op.chooses for node in nodes):
         return {}
     infinite: set[Value] = set()
-    for node in nodes:
+    for node in topological_order(*[z for z in outputs if isinstance(z, Value)]):
         if node.op is not None and (can_be_infinite(node.op) or not infinite.isdisjoint(node.parents)):
             infinite.add(node)
     sides = Sides(outputs, nodes, slope).of if infinite else {}

@@ -340,3 +340,28 @@ def test_cond_in_programs_and_batches(runner: str) -> None:
     trace = ag.trace(lambda x: ag.cond(x > 0, ag.log, abs, x), 2.0)
     with pytest.raises(ag.BranchError):
         trace(-1.0, branches="raise")
+
+
+@pytest.mark.parametrize("runner", ["numpy", "llvm"])
+def test_choices_in_loops_and_around_them(runner: str) -> None:
+    def inside(xs: Any) -> Any:
+        return ag.scan(lambda c, x: (c + ag.where(ag.greater(x, 0.0), ag.sqrt(x), x), None), 0.0, xs)[0]
+
+    assert ag.compile(inside, runner=runner).grad([0.0, 1.0, 0.0]) == [1.0, 0.5, 1.0]
+
+    def around(x: Any, n: Any) -> Any:
+        side = ag.where(ag.greater(x, 0.0), ag.sqrt(x * 2.0), 0.0)
+        return ag.fori(n, lambda i, c: c * x + 1.0, 1.0) + side
+
+    compiled = ag.compile(around, runner=runner)
+    for n in (3, 5, 0):
+        assert compiled(2.0, n) == around(2.0, n)
+        assert compiled.grad(0.0, n) == ag.grad(around)(0.0, n)
+
+
+@pytest.mark.parametrize("runner", ["numpy", "llvm"])
+def test_an_infinity_of_what_is_not_differentiated(runner: str) -> None:
+    f = ag.compile(lambda x, y: ag.where(ag.greater(y, 0.0), x * ag.log(y), x), runner=runner)
+    assert (f.grad(2.0, 0.0), f.jacobian(2.0, 0.0), ag.compile(ag.grad(f))(2.0, 0.0)) == (1.0, 1.0, 1.0)
+    g = ag.compile(lambda x, y: ag.where(ag.greater(y, 0.0), ag.exp(-1000.0 * y) * x * x, x * y), runner=runner)
+    assert g.value_grad_hessian(2.0, -1.0) == (-2.0, -1.0, 0.0)

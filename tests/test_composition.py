@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import multiprocessing
 import pickle
 import threading
@@ -152,7 +153,7 @@ def test_methods() -> None:
         (12.5, 12.0),
         (12.0, 1.0),
     )
-    assert f.grad(2.0, argnums=-1) == 1.0
+    assert f.grad(2.0, argnums=-1) == 12.0
     assert (f.jacobian(2.0), f.hessian(2.0), f.value_grad_hessian(2.0)) == (12.0, 6.0, (13.0, 12.0, 6.0))
     assert f.jvp((2.0,), (0.5,)) == (13.0, 6.0)
     assert f.jvp((2.0,), (0.5,), bias=0.0) == (12.0, 6.0)
@@ -412,3 +413,109 @@ def test_every_transformation_in_every_other_to_the_third_order(dag: Dag, data: 
     for k, name in enumerate(names):
         nested = ORDERS["grad of compiled" if name == "compiled grad" and k < 2 else name](nested)
     assert nested(dag.inputs[0]) == pytest.approx(expected, rel=1e-7, abs=1e-7)
+
+
+# What is differentiated or traced is recorded, whatever the compiled function is given.
+
+
+class Weighted(nn.Module):
+    """A module with compiled methods, of which one calls the other."""
+
+    def __init__(self) -> None:
+        self.w = Value(2.0)
+
+    @ag.compile
+    def penalty(self) -> Any:
+        return self.w * self.w
+
+    @ag.compile
+    def cost(self, x: Any) -> Any:
+        return self.penalty() + x * self.w
+
+
+def test_a_module_alone_is_differentiated() -> None:
+    net, x = nn.Neuron(2, "tanh", rng=0), [1.0, -0.7]
+
+    def f(n: Any, x: Any) -> Any:
+        return n(x) ** 2
+
+    compiled = ag.compile(f)
+    expected = ag.grad(f)(net, x)
+    for found in (
+        ag.grad(compiled)(net, x),
+        ag.compile(lambda n: compiled(n, x)).grad(net),
+        ag.compile(ag.grad(compiled))(net, x),
+        ag.grad(lambda n: compiled(n, x))(net),
+    ):
+        assert flatten(found)[0] == pytest.approx(flatten(expected)[0], rel=1e-12)
+    assert ag.hessian(compiled, sparse=True)(net, x).nnz == 9
+    module = Weighted()
+    assert ag.grad(lambda m: m.cost(3.0))(module) == {"w": 7.0}
+    assert Weighted.cost.grad(module, 3.0) == {"w": 7.0}
+
+
+def test_what_a_compiled_function_closes_over_is_differentiated() -> None:
+    class Scaled:
+        def __init__(self, k: Any) -> None:
+            self.k = k
+
+        @ag.compile
+        def f(self, x: Any) -> Any:
+            return self.k * x
+
+    assert ag.grad(lambda v: Scaled(v).f(3.0))(2.0) == 3.0
+    assert ag.grad(lambda v: ag.compile(lambda x: v * x)(3.0))(2.0) == 3.0
+
+
+def test_equal_instances_have_programs_of_their_own() -> None:
+    class Item:
+        def __init__(self, name: str, k: float) -> None:
+            self.name, self.k = name, k
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Item) and self.name == other.name
+
+        def __hash__(self) -> int:
+            return hash(self.name)
+
+        @ag.compile
+        def f(self, x: Any, *, scale: float = 1.0) -> Any:
+            return self.k * x * scale
+
+    a, b = Item("a", 2.0), Item("a", 3.0)
+    assert (a.f(1.0), b.f(1.0), a.f(1.0, scale=5.0)) == (2.0, 3.0, 10.0)
+    assert ag.compile(ag.grad(a.f))(2.0) == 2.0
+    assert "double x" in a.f.source("c", 2.0, derivative="grad")
+    assert list(inspect.signature(a.f).parameters) == ["x", "scale"]
+
+
+def test_flags_by_name_in_jvp_and_hvp() -> None:
+    def f(x: Any, *, flag: bool = False) -> Any:
+        return x * x if flag is True else x
+
+    compiled = ag.compile(f)
+    assert compiled.jvp((3.0,), (1.0,), flag=True) == (9.0, 6.0)
+    assert compiled.jvp((3.0,), (1.0,)) == (3.0, 1.0)
+    assert compiled.hvp((3.0,), (1.0,), flag=True) == 2.0
+
+
+def test_negative_argnums_count_from_the_last_argument_with_a_place() -> None:
+    def f(x: Any, *, s: float = 2.0) -> Any:
+        return x * s
+
+    compiled = ag.compile(f)
+    assert compiled.grad(3.0, argnums=-1) == ag.grad(f, argnums=-1)(3.0) == compiled.jacobian(3.0, argnums=-1) == 2.0
+    assert compiled.vmap().grad([3.0, 4.0], argnums=-1).tolist() == [2.0, 2.0]
+    assert compiled.grad(3.0, argnums=1) == 3.0
+    with pytest.raises(ValueError, match="argnums -2, but 1 of 2 arguments"):
+        compiled.grad(3.0, argnums=-2)
+
+
+def test_containers_by_name_in_batches() -> None:
+    f = ag.compile(lambda x, *, p: x * p["a"]).vmap()
+    assert f([1.0, 2.0], p={"a": [3.0, 4.0]}).tolist() == [3.0, 8.0]
+    assert f([1.0, 2.0], p={"a": np.array([3.0, 4.0])}).tolist() == [3.0, 8.0]
+    assert ag.compile(lambda x, *, p: x * p[0] * p[1]).vmap()([1.0, 2.0], p=(np.array([3.0, 4.0]), 2.0)).tolist() == [
+        6.0,
+        16.0,
+    ]

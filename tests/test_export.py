@@ -647,8 +647,21 @@ def test_the_use_in_c_of_the_page() -> None:
 
 
 @pytest.mark.parametrize("language", ["c", "javascript", "numpy"])
-def test_a_loop_is_refused(language: Any) -> None:
+def test_a_loop_is_written_step_by_step(language: Any) -> None:
     f = ag.compile(lambda w, xs: ag.scan(lambda c, x: (ag.tanh(w * c + x), c), 0.5, xs)[0])
     f(0.3, np.zeros(7))
-    with pytest.raises(NotImplementedError, match=r"a loop \(scan\) cannot be written"):
+    with pytest.raises(NotImplementedError, match="is written step by step: give arguments"):
         f.source(language)
+    assert f.source(language, 0.3, np.zeros(3), derivative="grad")
+
+
+@pytest.mark.parametrize("language", ["c", "javascript", "numpy"])
+def test_results_that_cannot_be_written_are_refused(language: Any) -> None:
+    f = ag.compile(lambda x: [x[0]] if x[0] > 0 else [x[0], x[1]])
+    f([1.0, 2.0])
+    f([-1.0, 2.0])
+    with pytest.raises(NotImplementedError, match="another structure"):
+        f.source(language)
+    sparse = ag.compile(ag.hessian(lambda x: x[0] * x[0] * x[1], sparse=True))
+    with pytest.raises(NotImplementedError, match="a sparse matrix cannot be written"):
+        sparse.source(language, [1.0, 2.0])

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from numbers import Real
 from typing import Any, ClassVar
 
 from ..value import Value
@@ -93,7 +94,8 @@ class Question:
 def _numbers(given: Any, answer: float | Sequence[float]) -> bool:
     """Return whether an answer has the form of the right one: a number, or as many numbers."""
     if isinstance(answer, (int, float)):
-        return not isinstance(given, (str, bool)) and hasattr(given, "__float__")
+        is_single = isinstance(given, (Real, Value)) or getattr(given, "ndim", None) == 0
+        return is_single and not isinstance(given, bool)
     return hasattr(given, "__len__") and len(given) == len(answer) and all(map(_numbers, given, answer))
 
 

@@ -15,12 +15,12 @@ import numpy as np
 
 from ..given import count
 from ..ops import TOO_LARGE
-from ..structure import LEAF, Structure, flatten, is_array
+from ..structure import LEAF, Structure, flatten, is_array, map_leaves
 from ..transform import hessian, hvp, jacobian, jvp
 from ..value import assignments
 from . import nested
 from .arguments import parted, typed
-from .axes import Axes, InAxes, each_of, example_of, examples_first, is_plain, mapped, read_examples
+from .axes import Axes, InAxes, each_of, example_of, examples_first, is_plain, is_table, mapped, read_examples
 from .parameters import with_name
 from .plans import KEPT, Places, Work, kept_in, places_of, tables_of
 from .scan_rows import counts_steps
@@ -243,7 +243,11 @@ class Batched:
         parameters = self._programs.parameters
         if self._first:
             args, argnums = (*self._first, *args), _after(self._first, argnums)
-        return self._run(parameters.placed(args, kwargs) if kwargs or parameters.by_name else args, argnums)
+        if kwargs or parameters.by_name:
+            args = parameters.placed(args, kwargs)
+            if argnums is not None:
+                argnums = parameters.counted(argnums, len(args))
+        return self._run(args, argnums)
 
     def _run(self, args: tuple[Any, ...], argnums: Argnums) -> tuple[Any, Any]:
         """Return the results, and the gradient or None."""
@@ -290,9 +294,21 @@ class Batched:
         found = self._known_axes(n)
         if self._by_name:
             static, places = parted(self._programs.static, n)[0], range(n - self._by_name, n)
-            named = [0 if k not in static and np.ndim(args[k]) > level else None for k in places]
+
+            def first_axis(part: Any) -> int | None:
+                return 0 if _depth(part) > level else None
+
+            named = [None if k in static else map_leaves(first_axis, args[k], is_table) for k in places]
             found = self._axes[n] = [*found[: places.start], *named]
         return found
+
+
+def _depth(x: Any) -> int:
+    """Return the number of axes of an array, or of nested lists, which need not be of one length."""
+    depth = 0
+    while isinstance(x, (list, tuple)) and x:
+        x, depth = x[0], depth + 1
+    return depth + np.ndim(x)
 
 
 def _after(first: tuple[Any, ...], argnums: Argnums) -> Argnums:

@@ -12,6 +12,7 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
 from ..runs import as_states
+from ..settings import in_force, is_differentiating, is_traced
 from ..structure import holds, kind_of
 from ..transform import grad, hessian, hvp, jacobian, jvp
 from ..value import Value
@@ -24,7 +25,7 @@ from .buffers import Workspace
 from .lift import Program
 from .methods import Method
 from .notation import written
-from .parameters import Parameters, with_name
+from .parameters import Parameters, Same, itself, with_name
 from .programs import Programs
 from .shards import summed_over
 from .specialization import GradientRequest, Specialization
@@ -57,26 +58,33 @@ class Compiled:
         self._static = static_argnums
         self._programs = Programs(self.name, f, static_argnums, check, runner)
         self._by_name = bool(self._programs.parameters.by_name)  # whether arguments by name only have to be placed
-        self._derived: dict[str, tuple[Any, Compiled]] = {}  # beside the function or trace that each is made of
+        self._derived: dict[Any, tuple[Any, Compiled]] = {}  # beside the function or trace that each is made of
         if f is not None:
             functools.update_wrapper(self, f, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return the results of the function for numbers; with a Value among the arguments record them as a graph.
 
-        So a compiled function can be differentiated, explained, and called in a function that is compiled.
+        So a compiled function can be differentiated, explained, and called in a function that is compiled. Inside of a
+        function that is differentiated or traced it always records: modules and Values of outside may depend on inputs.
 
         >>> from autograd_mini import grad
         >>> grad(grad(compile(lambda x: x**3)))(2.0)
         12.0
         """
         given = self._placed(args, kwargs) if kwargs or self._by_name else args
+        if in_force.count and (is_differentiating() or is_traced()):
+            return self._recorded(given)
         try:
             return self._programs.run(given, _value)
         except GivenValue:
             if not holds(given, Value):  # but a function within has been given one
                 raise
-            return self._programs.parameters.call(self._original(), given)
+            return self._recorded(given)
+
+    def _recorded(self, given: tuple[Any, ...]) -> Any:
+        """Call the function itself, or its trace."""
+        return self._programs.parameters.call(self._original(), given)
 
     def value_and_grad(self, *args: Any, argnums: int | Sequence[int] = 0, **kwargs: Any) -> tuple[Any, Any]:
         """Return the value and the gradient, in the structure of the argument, or a tuple for several.
@@ -162,15 +170,20 @@ class Compiled:
         def derive(f: Callable[..., Any]) -> Callable[..., Any]:
             @with_name(f"{transform.__name__} of {self.name}")
             def along(primals: Any, tangents: Any, first: Any = (), kwargs: Any = {}) -> Any:  # noqa: B006  # it is read
-                given = with_name(self.name)(functools.partial(f, *first, **kwargs)) if first or kwargs else f
+                given = f
+                if first or kwargs or fixed:
+                    given = with_name(self.name)(functools.partial(f, *map(itself, first), **kwargs, **fixed))
                 return transform(given, primals, tangents)
 
             return along
 
-        static = self._static
+        static, parameters = self._static, self._programs.parameters
         if static and not (first and static == (0,)):
             raise ValueError(f"{transform.__name__}: there are static arguments; bind them first, by functools.partial")
-        derived = self._derive(transform.__name__, derive, (2,) if static else ())
+        fixed = {name: kwargs[name] for name in kwargs if name in parameters.static_names}
+        kwargs = {name: x for name, x in kwargs.items() if name not in fixed}
+        key = (transform.__name__, *sorted(fixed.items()))
+        derived = self._derive(key, derive, (2,) if static else ())
         given = tuple(primals), tuple([as_states(x) if type(x) is not float else x for x in tangents])
         return derived(*given, first, kwargs) if first or kwargs else derived(*given)
 
@@ -346,7 +359,7 @@ class Compiled:
         """
         from .sources import source
 
-        return source(self._programs, language, args, derivative, argnums)
+        return source(self._programs, language, self._placed(args, {}) if args else (), derivative, argnums)
 
     def draw(self, *args: Any, rankdir: str = "LR") -> Any:
         """Return the picture of a program, as `autograd_mini.draw` does of a graph.
@@ -379,7 +392,7 @@ class Compiled:
         return programs.function or programs.all()[0].trace.strict
 
     def _derive(
-        self, key: str, derive: Callable[[Callable[..., Any]], Callable[..., Any]], static: tuple[int, ...]
+        self, key: Any, derive: Callable[[Callable[..., Any]], Callable[..., Any]], static: tuple[int, ...]
     ) -> Compiled:
         """Return the compiled form of a function that is derived from the function, and keep it."""
         programs = self._programs
@@ -404,7 +417,7 @@ class Compiled:
             return self
         if kind_of(type(instance)) is not None:
             return Method(self, instance)
-        return Method(self._derive("static instance", lambda f: f, (0, *self._static)), instance)
+        return Method(self._derive("static instance", lambda f: f, (0, *self._static)), Same(instance))
 
     def __getstate__(self) -> dict[str, Any]:
         state = {**vars(self), "_derived": {}}

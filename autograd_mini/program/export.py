@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from ..printing import format_number
+from ..sparse import SparseMatrix
 from ..structure import Structure, kind_of
 from .arguments import Chunk
 from .notation import Notation
@@ -228,6 +229,10 @@ def export_of(
     first = found[0]
     if not first.outputs:
         raise ValueError(f"{name}: it returns no number, so that there is nothing to write")
+    if any(other.trace.out != first.trace.out for other in found):
+        raise NotImplementedError(
+            f"{name}: its results have another structure in another branch, which cannot be written"
+        )
     arguments = [
         (argument, _argument(argument, (k,), structure, iter(chunks)))
         for k, (argument, (structure, chunks)) in enumerate(zip(first.layout.names, first.layout.parts, strict=True))
@@ -318,6 +323,8 @@ def _container(
 ) -> Tree | Leaf:
     """Return a container as a tree, with a function of its parts; whatever has names is a dict."""
     cls, keys, kind = structure.kind, list(range(len(structure.parts))), "tuple"
+    if cls is SparseMatrix:
+        raise NotImplementedError(f"{name}: a sparse matrix cannot be written: return its `values`")
     if cls is NoneType:
         kind = "none"
     elif issubclass(cls, dict) or is_dataclass(cls):

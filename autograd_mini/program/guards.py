@@ -13,13 +13,14 @@ from typing import Any
 
 from ..choices import Sides, can_be_infinite
 from ..edge_pushing import rule_of
-from ..ops import where
+from ..ops import Op, where
 from ..settings import by_ieee, recording
 from ..tracer import Tracer, recorded
 from ..traces import Trace
 from ..value import Value, topological_order
+from .scan_rows import ScanRow
 
-__all__ = ["guarded"]
+__all__ = ["asks", "guarded"]
 
 
 def guarded(trace: Trace) -> Trace:
@@ -35,7 +36,7 @@ def guarded(trace: Trace) -> Trace:
       t4 = where(t1, t3, 0)
       return t4
     """
-    if not _asks(trace):
+    if not asks(trace):
         return trace
     with recording(), by_ieee():
         inputs = [Value(x, name) for x, name in zip(trace.primals, trace.inputs, strict=True)]
@@ -57,10 +58,10 @@ def guarded(trace: Trace) -> Trace:
     return Trace(trace.name, **columns._asdict(), into=trace.into, out=trace.out).common_subexpressions()
 
 
-def _asks(trace: Trace) -> bool:
+def asks(trace: Trace) -> bool:
     """Return whether a choice is among numbers that are computed by a row whose value or slope can be infinite."""
     equations = trace.equations
-    rows = [(op.arity, bool(op.chooses), can_be_infinite(op)) for op in equations.rows]
+    rows = [(op.arity, bool(op.chooses), _is_infinite(op)) for op in equations.rows]
     if not (any(chooses for _, chooses, _ in rows) and any(infinite for *_, infinite in rows)):
         return False
     found = bytearray(len(trace.inputs) + len(equations) + len(equations.constants))
@@ -72,6 +73,11 @@ def _asks(trace: Trace) -> bool:
             return True
         found[i] = infinite or below
     return False
+
+
+def _is_infinite(op: Op) -> bool:
+    """Return whether a row, or one in the body of a loop, can have a value or a slope that is infinite."""
+    return any(map(_is_infinite, op.scan.body.equations.rows)) if isinstance(op, ScanRow) else can_be_infinite(op)
 
 
 def _rebuilt(order: list[Value], sides: dict[Value, Any]) -> dict[Value, Value]:

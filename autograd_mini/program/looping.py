@@ -21,6 +21,7 @@ from ..structure import Structure, flatten
 from ..tracer import Tracer, recorded
 from ..traces import Trace
 from ..value import Value, _rebuild, primal
+from .guards import asks, guarded
 from .kernels import runner as runner_of
 from .lift import Access, Instruction, Program
 from .scan_rows import NotALoop, Result, Scan, ScanRow
@@ -48,6 +49,8 @@ def traced_with_loops(call: Callable[[], Trace], runner: str | None, allowed: bo
             written_out.add(loops.refused)
         elif made is None or any(x in loops.inside for x, _ in made.frozen):
             break  # derivatives of a loop were taken, or a node of a body was used outside of it
+        elif any(isinstance(op, ScanRow) for op in made.equations.rows) and asks(made):
+            break  # a side of a choice needs guards, for which nodes are made again, and a loop has none
         else:
             return made
     with taken_over(None):
@@ -138,8 +141,10 @@ class _Loops:
         operands = [*body.closed, *carry, *(x for leaves, _ in items for x in leaves), *counts]
         if not any(isinstance(x, Value) for x in operands):
             raise NotALoop
+        if any(isinstance(op, ScanRow) for op in body.trace.equations.rows) and asks(body.trace):
+            raise NotALoop
         sizes = len(body.closed), len(carry), len(items[0][0]), len(body.trace.outputs) - len(carry)
-        trace = body.trace.by_rows().fold_constants().common_subexpressions().dead_code()
+        trace = guarded(body.trace.by_rows().fold_constants().common_subexpressions().dead_code())
         scan = Scan(trace, steps, *sizes, bool(counts))
         results = self._results(scan, [x if isinstance(x, Value) else number(loop.name, x) for x in operands])
         ys = [body.of_y.rebuild([results(scan.place(scan.carry + j, k)) for j in range(scan.y)]) for k in range(steps)]

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from inspect import Signature, signature
 from typing import TYPE_CHECKING, Any
 
 from ..transform import hvp, jvp
+from .parameters import Same, itself
 
 if TYPE_CHECKING:
+    from .axes import InAxes
     from .batch import Batched
     from .compiler import Compiled
 
 __all__ = ["Method"]
 
-OF_ARGUMENTS = frozenset(["program", "written_backward", "draw"])
+OF_ARGUMENTS = frozenset(["program", "draw"])
 DERIVED = frozenset(["value_and_grad", "grad", "bind", "jacobian", "hessian", "value_grad_hessian"])
 
 
@@ -43,9 +46,33 @@ class Method:
         """Return the Hessian times the tangents; see `Compiled.hvp`."""
         return self.compiled.along(hvp, (self.instance,), primals, tangents, kwargs)
 
-    def vmap(self, in_axes: int | Sequence[int | None] | None = 0, threads: int = 1) -> Batched:
+    def vmap(self, in_axes: InAxes = 0, threads: int = 1) -> Batched:
         """Return the method of batches of arguments; see `Compiled.vmap`."""
         return self.compiled.vmap(in_axes, threads).after(self.instance)
+
+    def source(self, language: Any, *args: Any, derivative: Any = None, argnums: Any = None) -> str:
+        """Return the method as source code; see `Compiled.source`."""
+        given = (self.instance, *args) if args else ()
+        if derivative == "grad" or argnums is not None:
+            argnums = self._argnums(0 if argnums is None else argnums)
+        return str(self.compiled.source(language, *given, derivative=derivative, argnums=argnums))
+
+    def written_backward(self, *args: Any, argnums: Any = None) -> str:
+        """Write the backward program; see `Compiled.written_backward`."""
+        given = (self.instance, *args) if args else ()
+        return self.compiled.written_backward(*given, argnums=None if argnums is None else self._argnums(argnums))
+
+    def _argnums(self, argnums: Any) -> Any:
+        """Return argnums among the arguments that a program has: an instance that is static is none of them."""
+        if isinstance(self.instance, Same):
+            return argnums
+        return tuple([k + (k >= 0) for k in argnums]) if isinstance(argnums, Sequence) else argnums + (argnums >= 0)
+
+    @property
+    def __signature__(self) -> Signature:
+        """Return the signature without the instance."""
+        found = signature(self.compiled)
+        return found.replace(parameters=[*found.parameters.values()][1:])
 
     def map(self, *args: Any, threads: int = 1) -> Any:
         """Return the results for the examples along the first axis of every argument."""
@@ -56,13 +83,15 @@ class Method:
 
     def __getattr__(self, name: str) -> Any:
         """Return a method of the compiled function, with the instance before its arguments."""
+        if name == "__wrapped__":  # of which inspect would take the signature
+            raise AttributeError(name)
         found: Callable[..., Any] = getattr(self.compiled, name)
         if name in OF_ARGUMENTS:
             return lambda *args, **kwargs: found(*((self.instance, *args) if args else ()), **kwargs)
         return partial(_derived, found, self.instance) if name in DERIVED else found
 
     def __repr__(self) -> str:
-        return f"{self.compiled!r}\nof {type(self.instance).__name__}"
+        return f"{self.compiled!r}\nof {type(itself(self.instance)).__name__}"
 
 
 def _derived(found: Callable[..., Any], instance: Any, *args: Any, argnums: Any = None, **kwargs: Any) -> Any:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from ..structure import is_array, kind_of
 
-__all__ = ["Parameters", "with_name"]
+__all__ = ["Parameters", "Same", "itself", "with_name"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,6 +43,7 @@ class Parameters:
         n = len(self.by_name)
         defaults = [p.default for p in parameters if p.kind is p.KEYWORD_ONLY]
         self.static = tuple([k - n for k, default in enumerate(defaults) if _is_static(default)])  # of those by name
+        self.static_names = frozenset([self.by_name[k] for k in self.static])
         self._by_place = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
     def placed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -69,9 +70,23 @@ class Parameters:
         bound.apply_defaults()
         return (*bound.args, *[bound.kwargs[name] for name in self.by_name])
 
+    def counted(self, argnums: Any, n: int) -> Any:
+        """Return argnums of n arguments, where negative ones count from the last argument that has a place.
+
+        Raises:
+            ValueError: there is no such argument.
+        """
+        by_place = n - len(self.by_name)
+        several = [argnums] if hasattr(argnums, "__index__") else list(argnums)
+        if wrong := [k for k in several if not -by_place <= k < n]:
+            raise ValueError(f"{self.name}: argnums {wrong[0]}, but {by_place} of {n} arguments can be given by place")
+        places = [int(k) + (by_place if k < 0 else 0) for k in several]
+        return places[0] if hasattr(argnums, "__index__") else tuple(places)
+
     def call(self, f: Callable[..., Any], args: Sequence[Any]) -> Any:
         """Call a function of these parameters with arguments at their places."""
         n = len(args) - len(self.by_name)
+        args = list(map(itself, args))
         return f(*args[:n], **dict(zip(self.by_name, args[n:], strict=True)))
 
     def names(self, places: Sequence[int], n: int) -> list[str]:
@@ -99,6 +114,26 @@ class Parameters:
         except (AttributeError, TypeError, pickle.PicklingError):  # a default that is a function of its own
             state["_signature"] = None
         return state
+
+
+class Same:
+    """An instance as a static argument: equal to itself alone, although its class may compare by other rules."""
+
+    __slots__ = ("itself",)
+
+    def __init__(self, itself: Any) -> None:
+        self.itself = itself
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.itself is self.itself
+
+    def __hash__(self) -> int:
+        return id(self.itself)
+
+
+def itself(x: Any) -> Any:
+    """Return an argument without the mark of a static instance."""
+    return x.itself if type(x) is Same else x
 
 
 def _is_static(default: Any) -> bool:

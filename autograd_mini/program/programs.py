@@ -98,10 +98,8 @@ class Programs:
             buffer = self._free.pop()
         except IndexError:
             buffer = Buffer()
-        request = None
         for found in kept:
-            if argnums is not None:
-                request = found.request(name, argnums, len(args), places)
+            request = self._request(found, argnums, len(args), places)
             workspace = buffer.workspace(found)
             workspace.fill(chunks)
             if (fill and not found.branches) or workspace.run(request):
@@ -114,8 +112,7 @@ class Programs:
                 with self.lock:
                     return self.run(args, use, argnums, fill=fill, alone=True)
             found = self._keep(self._traced(args, places, keys, chunks), kept)
-            if argnums is not None:
-                request = found.request(name, argnums, len(args), places)
+            request = self._request(found, argnums, len(args), places)
             workspace = buffer.workspace(found)
             workspace.fill(chunks)
             if not fill or found.branches:
@@ -126,6 +123,16 @@ class Programs:
         result = use(workspace, request)
         self._free.append(buffer)  # not where an error was raised on the way: its derivatives may be in disorder
         return result
+
+    def _request(
+        self, found: Specialization, argnums: int | Sequence[int] | None, n: int, static: list[int]
+    ) -> GradientRequest | None:
+        """Return the derivatives that argnums asks for, None without any."""
+        if argnums is None:
+            return None
+        if self.parameters.by_name:
+            argnums = self.parameters.counted(argnums, n)
+        return found.request(self.name, argnums, n, static)
 
     def all(self) -> list[Specialization]:
         """Return all programs that are kept."""

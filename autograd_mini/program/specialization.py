@@ -62,8 +62,7 @@ class Specialization:
             for b in self.trace.branches
         ]
         self._requests: dict[int | tuple[int, ...], GradientRequest] = {}
-        self.places: dict[Any, Any] = {}  # this and the next are of the module `batch`
-        self.plans: dict[Any, Any] = {}
+        self.plans: dict[Any, Any] = {}  # of the module `plans`
 
     def request(self, name: str, argnums: int | Sequence[int], n: int, static: list[int]) -> GradientRequest:
         """Return the derivatives that argnums asks for, of n arguments of which those at some places are static."""

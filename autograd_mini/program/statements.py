@@ -301,7 +301,7 @@ class Routine:
     def _line(self, line: Line, variable: Variable) -> None:
         """Write a line of the program as statements."""
         if line.kind not in ("row", "product", "dot", "sum", "take"):
-            raise NotImplementedError(f"a loop ({line.kind}) cannot be written: write it as a loop of Python")
+            raise NotImplementedError(f"an instruction {line.kind!r} cannot be written")
         operands = [x if x.ndim == 3 else x[:, :, None] for x in line.operands]
         if line.kind == "product":  # a matrix times a matrix
             operands[:2] = line.operands[0][:, None, :], line.operands[1].T[None, :, :]

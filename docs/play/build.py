@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -136,7 +136,7 @@ def fetched_wheel(name: str, sha: str, offline: bool) -> Path:
 def built_wheel() -> Path:
     """Return the package's pure wheel, built from this tree; without a network where setuptools is installed."""
     folder = Path(tempfile.mkdtemp(prefix="autograd_mini_"))
-    alone = ["--no-build-isolation"] if find_spec("setuptools") else []
+    alone = ["--no-build-isolation"] if has_setuptools() else []
     tree = folder / "tree"  # a copy, so that no build folder is left behind
     shutil.copytree(
         ROOT / "autograd_mini", tree / "autograd_mini", ignore=shutil.ignore_patterns("__pycache__", "*.so")
@@ -147,6 +147,14 @@ def built_wheel() -> Path:
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", *alone, "--wheel-dir", str(folder), "."], tree
     )
     return next(folder.glob("autograd_mini-*.whl"))
+
+
+def has_setuptools() -> bool:
+    """Return whether this Python has a setuptools that reads the project's licence, which is so from 77 on."""
+    try:
+        return int(version("setuptools").partition(".")[0]) >= 77
+    except PackageNotFoundError:
+        return False
 
 
 def command(words: list[str], folder: Path) -> None:

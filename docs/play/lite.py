@@ -161,9 +161,21 @@ def prepared(notebook: dict[str, Any]) -> dict[str, Any]:
     """Return a notebook for the browser's Python, with the cell that installs the package before the others."""
     setup = {"cell_type": "code", "id": "setup", "execution_count": None, "outputs": [], "source": SETUP}
     setup["metadata"] = {"jupyter": {"source_hidden": True}}
+    cells = [part for cell in notebook["cells"] for part in parted(cell)]
     kernel = {"name": "python", "display_name": "Python (Pyodide)", "language": "python"}
     metadata = {**notebook["metadata"], "kernelspec": kernel}
-    return {**notebook, "metadata": metadata, "cells": [setup, *notebook["cells"]]}
+    return {**notebook, "metadata": metadata, "cells": [setup, *cells]}
+
+
+def parted(cell: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a cell as two, if it imports Matplotlib: without a network that fails, and the rest must not."""
+    lines = list(cell["source"]) if isinstance(cell["source"], list) else cell["source"].splitlines(keepends=True)
+    own = [line for line in lines if line.startswith("import matplotlib")]
+    if cell["cell_type"] != "code" or not own:
+        return [cell]
+    rest = [line for line in lines if line not in own]
+    drawing = {**cell, "id": f"{cell['id']}-pictures"[:64], "source": own, "outputs": []}
+    return [{**cell, "source": rest}, drawing]
 
 
 def settings() -> dict[str, Any]:
