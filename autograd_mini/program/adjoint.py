@@ -1,9 +1,10 @@
 r"""The backward program, derived from the forward one.
 
-This module owns the adjoints of lines, in reverse. Between products of matrices they are multiplied out number
-by number, as rational functions of the forward program's results, in which `algebra` cancels; what all numbers of a
-matrix have in common, which `forms` finds, is then a line. A factor that they share, such as 1/m, is carried along to
-the inputs. It must not know how programs are run or printed, or any row: rules come from the table.
+This module owns the adjoints of lines, in reverse order. Between products of matrices it multiplies adjoints out,
+number by number: each is a rational function of the forward program's results, and `algebra` cancels common factors.
+Then `forms` looks for a common form of all numbers of a matrix, and this form becomes a line. A constant factor of all
+numbers, such as 1/m, is carried along to the inputs. This module must not know how programs are run or printed, or any
+row: the rules come from the table.
 """
 
 from __future__ import annotations
@@ -39,19 +40,19 @@ from .terms import (
 
 __all__ = ["Backward", "written_backward"]
 
-LARGE = 12  # the terms beyond which an adjoint gets a name, and a number is a symbol of its own
-FEW = 8  # numbers without a pattern that are written one by one
+LARGE = 12  # an adjoint with more terms gets a name, and a number with more terms becomes a symbol
+FEW = 8  # this many numbers without a pattern are written one by one, and no more
 
 
 def written_backward(trace: Trace, program: Program, argnums: int | Sequence[int] | None = None) -> str:
     r"""Write the backward program: a line of NumPy for each adjoint, in the names of the forward program.
 
     Args:
-        argnums: the arguments in which the derivatives are wanted; None for all.
+        argnums: the arguments to differentiate with respect to; None for all.
 
     Raises:
         TypeError: the program has more than one output.
-        ValueError: there is a loop in it.
+        ValueError: the program has a loop.
 
     >>> import autograd_mini as ag
     >>> from autograd_mini.program.lift import lift
@@ -69,7 +70,10 @@ def written_backward(trace: Trace, program: Program, argnums: int | Sequence[int
 
 
 class Backward:
-    """The lines of the backward program; `notation` is that of the forward one, `names` has the adjoints' names."""
+    """The lines of the backward program.
+
+    `notation` is the notation of the forward program, and `names` maps a block's name to the name of its adjoint.
+    """
 
     def __init__(self, trace: Trace, program: Program, argnums: int | Sequence[int] | None = None) -> None:
         trace.require_one_output()
@@ -91,7 +95,7 @@ class Backward:
             self._forms.stand(block.matrix, block.slots)
         self._values: dict[int, Ratio | float] = {slot: self._algebra.symbol(slot) for slot in range(program.inputs)}
         self._values |= {slot: float(x) for slot, x in enumerate(program.constants, program.inputs)}
-        self._read: dict[str, list[Any]] = {}  # of a block the values of its operands, at each place
+        self._read: dict[str, list[Any]] = {}  # the values of a block's operands, at each place, by the block's name
         for line in self.notation.lines:
             self._forward(line)
         (output,) = trace.outputs
@@ -111,7 +115,7 @@ class Backward:
         return Matrix(self.names[block.name], block.shape)
 
     def _derive(self) -> None:
-        """Write all lines, each input's adjoint when all that it is read for is done."""
+        """Write all lines; write an input's adjoint after all lines that read the input."""
         lines = self.notation.lines
         inputs = [block for block in self.notation.inputs if self._is_active(block.slots)]
         first_reader = [
@@ -129,10 +133,14 @@ class Backward:
         """Return whether derivatives with respect to some of the numbers are wanted."""
         return not self._active.isdisjoint(slots.flat)
 
-    # Forward: what each number is, in terms of those that have names.
+    # Forward: each number as a function of the numbers that have names.
 
     def _forward(self, line: Line) -> None:
-        """Find what arithmetic makes of named numbers; what is no arithmetic, a product or large is a name itself."""
+        """Write the line's numbers as functions of named numbers.
+
+        A number gets a name of its own if no arithmetic computes it, if it is a product of matrices, or if its
+        function is large.
+        """
         if any(map(self._is_active, line.operands)):
             self._active |= set(line.block.slots.flat)
         if line.kind != "product":
@@ -142,7 +150,7 @@ class Backward:
             self._values[slot] = self._algebra.symbol(slot) if found is None or found.size > LARGE else found
 
     def _value(self, line: Line, place: tuple[int, ...], slot: int) -> Ratio | None:
-        """Return the result at a place as a function of its operands; None where it is none, or not a written one."""
+        """Return the result at a place as a function of its operands; None if no arithmetic computes it."""
         algebra = self._algebra
         if line.kind == "row" and line.op is not None:
             values = [algebra.of(x[place]) for x in self._read[line.block.name]]
@@ -163,7 +171,7 @@ class Backward:
         return first.shape[2] <= LARGE and bool((np.ptp(self.notation.place[0, first], axis=2) > 0).all())
 
     def _held(self, slots: Any) -> Any:
-        """Return the values in slots, at their places; constants that differ are symbols of their matrix."""
+        """Return the values in slots, at their places; different constants become symbols of a constant matrix."""
         if slots.ndim == 3:
             return np.stack([self._held(slots[..., j]) for j in range(slots.shape[2])], axis=2)
         numbers = self.notation.numbers(slots)
@@ -179,7 +187,7 @@ class Backward:
     # Backward: the adjoint of each kind of line.
 
     def _backward(self, line: Line) -> None:
-        """Pass a line's adjoint on to the matrices that the line reads; sums of products get a line of their own."""
+        """Pass a line's adjoint on to the matrices that the line reads; a large adjoint gets its own line."""
         grads = self._adjoints(line.block)
         if not self._is_active(line.block.slots) or not any(g.k for g in grads.flat):
             return
@@ -228,21 +236,21 @@ class Backward:
         w, x = product.left, product.right
         for slots, own, term in ((left, w, MatMul(adjoint, transposed(x))), (right, x, MatMul(transposed(w), adjoint))):
             if self._is_active(slots):
-                turn = isinstance(own, Transpose)  # of W.T, W is a matrix and stands as such
+                turn = isinstance(own, Transpose)  # the numbers of W.T are known by their places in W
                 self._give_matrix(slots.T if turn else slots, transposed(term) if turn else term, scale)
         for slots in added:
             self._give(slots, grads)
 
     def _backward_take(self, line: Line, grads: Any) -> None:
-        """Pass adjoints on to the chosen terms, in a comment: no line of NumPy does it."""
+        """Pass adjoints on to the chosen terms, as `scattered(…)`: NumPy has no expression for this."""
         places = self.notation.place[0, line.operands[0]]
-        for k in np.unique(places[places >= 0]):  # constants have none
+        for k in np.unique(places[places >= 0]):  # a constant has no block
             block = self.notation.blocks[k]
             term = Call("scattered", (self._adjoint(line.block),), block.shape)
             self._give_matrix(block.slots, term, grads.flat[0].k)
 
     def _give(self, slots: Any, terms: Any) -> None:
-        """Add to the adjoints of the matrices read; one that was read repeatedly gets the sum over the repeats."""
+        """Add terms to the adjoints of the numbers read; a repeated row or column gets the sum of its terms."""
         if not self._is_active(slots):
             return
         for axis, part in ((1, slots[:, :1]), (0, slots[:1]), (None, slots[:1, :1])):
@@ -265,10 +273,10 @@ class Backward:
         if slot in self._active:
             self._grads[slot] = self._grads[slot].plus(term) if slot in self._grads else term
 
-    # Lines: what the numbers of a matrix have in common.
+    # Lines: the common form of the numbers of a matrix.
 
     def _named(self, block: Block, grads: Any) -> Any:
-        """Write the line of an adjoint, except a factor that is carried along, and return its term."""
+        """Write the line of an adjoint, without the factor that is carried along, and return its numbers."""
         scale = Fraction(1)
         try:
             scale, term = self._forms.common(grads, scaled=True)

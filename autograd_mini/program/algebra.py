@@ -1,9 +1,9 @@
 r"""Rational functions of numbered symbols, with exact cancellation.
 
-This module owns the form $k \prod_i q_i^{n_i}$: k is a fraction, the q are polynomials with 1 before their leading
-term, and a power may be negative. A sum is multiplied out but for the factors that all its terms have, and then
-divided by those below it. `Ratio` is a recorder: a row's rule applied to Ratios gives a Ratio, in which a call that
-is no arithmetic is a symbol. It must not know what symbols stand for.
+This module owns the form $k \prod_i q_i^{n_i}$. Here k is a fraction, each q is a polynomial whose leading coefficient
+is 1, and a power may be negative. A sum keeps the factors that all its terms share; the rest is multiplied out, and
+then divided by factors of the denominator where possible. `Ratio` is a recorder: a row's rule applied to Ratios gives
+a Ratio, and each call that is not arithmetic becomes a symbol. This module must not know the meaning of the symbols.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from ..ops import Op, Recorder, add, div, mul, neg, pow, sigmoid, sub
 
 __all__ = ["Algebra", "Factor", "Monomial", "Polynomial", "Ratio"]
 
-Monomial: TypeAlias = tuple[int, ...]  # the symbols in order, each as often as its power says
+Monomial: TypeAlias = tuple[int, ...]  # the symbols in order; x**2 has x twice
 Polynomial: TypeAlias = dict[Monomial, Fraction]
-Factor: TypeAlias = tuple[tuple[Monomial, Fraction], ...]  # a polynomial that can be a key
+Factor: TypeAlias = tuple[tuple[Monomial, Fraction], ...]  # a polynomial that can be a key of a dict
 
 ONE: Polynomial = {(): Fraction(1)}
 
@@ -44,7 +44,7 @@ class Ratio(Recorder):
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """Return a key that is equal if the functions are equal."""
+        """Return the key of the function: equal functions have equal keys."""
         return self.k, frozenset(self.factors.items())
 
     def __eq__(self, other: object) -> bool:
@@ -69,7 +69,7 @@ class Ratio(Recorder):
         return _expanded(self.k, above), {factor: -n for factor, n in self.factors.items() if n < 0}
 
     def renamed(self, names: Mapping[int, int]) -> Ratio:
-        """Return the function with other symbols."""
+        """Return the function with other symbols in place of its own."""
         factors = {
             tuple(sorted((tuple(names[x] for x in reversed(monomial)), k) for monomial, k in factor)): n
             for factor, n in self.factors.items()
@@ -77,13 +77,13 @@ class Ratio(Recorder):
         return Ratio(self.algebra, self.k, factors)
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> Ratio:
-        """Apply a row: compute with arithmetic, and make a symbol of any other call."""
+        """Apply a row: compute it if it is arithmetic, and otherwise make a symbol for the call."""
         xs = [self.algebra.of(x) for x in operands]
         found = self.algebra.arithmetic(op, xs)
         return self.algebra.call(op, xs) if found is None else found
 
     def plus(self, other: Ratio) -> Ratio:
-        """Add, with the factors that both have before the sum."""
+        """Add, and keep the common factors outside of the sum."""
         if not (self.k and other.k):
             return self if self.k else other
         every = {**self.factors, **other.factors}
@@ -100,11 +100,11 @@ class Ratio(Recorder):
         return Ratio(self.algebra, Fraction(1), common).times(_ratio(self.algebra, total))
 
     def times(self, other: Ratio) -> Ratio:
-        """Multiply; factors are the same or have nothing in common."""
+        """Multiply: add the powers of equal factors."""
         return Ratio(self.algebra, self.k * other.k, _added(self.factors, other.factors))
 
     def power(self, exponent: Ratio) -> Ratio | None:
-        """Raise to a small whole power, None for any other."""
+        """Raise to a small whole power; return None for any other exponent."""
         n = exponent.k
         if exponent.factors or n.denominator > 1 or abs(n) > 4 or (n < 0 and not self.k):
             return None
@@ -119,11 +119,11 @@ _ARITHMETIC: Mapping[Op, Callable[..., Ratio | None]] = {
     div: lambda x, y: x.times(y.power(x.algebra.of(-1.0))) if y.k else None,
     pow: Ratio.power,
 }
-_REFLECTED: Mapping[Op, Callable[[Any], Any]] = {sigmoid: lambda s: 1.0 - s}  # f(-x) by f(x)
+_REFLECTED: Mapping[Op, Callable[[Any], Any]] = {sigmoid: lambda s: 1.0 - s}  # f(-x) as a function of f(x)
 
 
 class Algebra:
-    """The symbols: those given, and one for each call of a row."""
+    """The symbols: the given ones, and one for each call of a row."""
 
     def __init__(self, first: int) -> None:
         self.free = first  # the number of the next new symbol
@@ -131,7 +131,7 @@ class Algebra:
         self._known: dict[tuple[Any, ...], int] = {}
 
     def symbol(self, number: int, k: Fraction = ONE[()]) -> Ratio:
-        """Return a symbol as a function, with a coefficient."""
+        """Return k times a symbol."""
         return Ratio(self, k, {(((number,), Fraction(1)),): 1})
 
     def fresh(self) -> int:
@@ -146,11 +146,11 @@ class Algebra:
         return Ratio(self, Fraction(x), {}) if math.isfinite(x) else self._symbol((repr(x),), float(x), [])
 
     def arithmetic(self, op: Op, operands: Sequence[Ratio]) -> Ratio | None:
-        """Compute a row that is arithmetic, None for another."""
+        """Return the result of a row that is arithmetic; None for any other row."""
         return _ARITHMETIC[op](*operands) if op in _ARITHMETIC else None
 
     def know(self, op: Op, operands: Sequence[Ratio], number: int) -> None:
-        """Let a symbol stand for a call from now on."""
+        """Use a given symbol for a call from now on."""
         self._known.setdefault((op, *(x.key for x in operands)), number)
 
     def call(self, op: Op, operands: Sequence[Ratio]) -> Any:
@@ -168,7 +168,7 @@ class Algebra:
 
 
 def _ratio(algebra: Algebra, p: Polynomial) -> Ratio:
-    """Return a polynomial as a function, with the symbols that all its terms have as factors."""
+    """Return a polynomial as a function; the symbols that all its terms share become factors."""
     if not p:
         return Ratio(algebra, Fraction(0), {})
     lead = p[_leading(p)]
@@ -208,7 +208,7 @@ def _expanded(k: Fraction, powers: Iterable[tuple[Factor, int]]) -> Polynomial:
 
 
 def _quotient(p: Polynomial, q: Polynomial) -> Polynomial | None:
-    """Divide polynomials, None where there is a rest."""
+    """Return the quotient of two polynomials; None if the division leaves a remainder."""
     lead = _leading(q)
     rest, quotient = dict(p), {}
     while rest:

@@ -1,8 +1,7 @@
-"""The arguments of a compiled function, and back.
+"""Conversion between the arguments of a compiled function and a flat array of numbers.
 
-This module has the way between a call's arguments and the flat array of numbers that a program runs on. Every call
-takes this path, so it must be cheap: a list of numbers or an array is one chunk, copied as a whole. It must not know
-programs.
+A program runs on the flat array. Every call of a compiled function converts its arguments, so the conversion must be
+cheap: a list of numbers or an array is one chunk, which is copied as a whole. This module must not know programs.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ __all__ = ["FLOAT", "NUMBERS", "GivenValue", "Key", "Layout", "Numbers", "parted
 NUMBERS: Final = frozenset((float, int, np.float64))
 Numbers = np.ndarray[Any, np.dtype[Any]]  # an array of floats, or of their places
 FLOAT: Final = np.dtype(float)
-DEEPEST: Final = 400  # containers within one another; compiled code has no limit of its own, and crashes
+DEEPEST: Final = 400  # nested containers; compiled code has no recursion limit, so it would crash
 
-# None for a number, the shape of an array, (list, n) or (tuple, n) of numbers, (owner, parameters) of an object that
-# has Values of its own, such as a module. Else as a `Structure`: the class of a container, its rest, the keys of its
-# parts; and where the rest is not a dict's keys, with its types.
+# The key of a number is None; of an array, its shape; of n numbers, (list, n) or (tuple, n). An object with Values of
+# its own, such as a module, has the key (owner, parameters). The key of a container is like a `Structure`: its class,
+# its rest, and the keys of its parts. If the rest is not a dict's keys, it follows once more, with its parts' types.
 Key = tuple[Any, ...] | None
 
 
@@ -59,7 +58,7 @@ def read(name: str, x: Any, chunks: list[Any], depth: int = 0) -> Key:
         rest = _in_order(tuple(x))
         parts = [x[key] for key in rest]
         shapes = tuple([part.shape for part in parts if type(part) is np.ndarray and part.dtype is FLOAT])
-        if len(shapes) == len(parts) and () not in shapes:  # the usual case, of a model's weights
+        if len(shapes) == len(parts) and () not in shapes:  # the usual case: the weights of a model
             chunks += parts
             return dict, rest, shapes
     else:
@@ -85,7 +84,7 @@ class GivenValue(TypeError):
 
 
 def _read_leaf(name: str, x: Any, chunks: list[Any]) -> Key:
-    """Read a number of another type, or an array of objects, or say why it is neither."""
+    """Read a number of another type, or an array of objects; raise a TypeError for anything else."""
     leaves, structure = flatten(x)
     for leaf in leaves:
         if isinstance(leaf, Value):
@@ -96,7 +95,7 @@ def _read_leaf(name: str, x: Any, chunks: list[Any]) -> Key:
         plain = [number(name, leaf) for leaf in leaves]
     except TypeError:
         wrong = next(leaf for leaf in leaves if not _is_number(leaf))
-        if hasattr(wrong, "to_numpy"):  # the message says so
+        if hasattr(wrong, "to_numpy"):  # the message of this error names `to_numpy` already
             raise
         raise TypeError(
             f"{name}: cannot use {wrong!r} of type {type(wrong).__name__}; give numbers, arrays, lists and dicts of "
@@ -111,7 +110,9 @@ def _read_leaf(name: str, x: Any, chunks: list[Any]) -> Key:
 
 @lru_cache(maxsize=1024)
 def parted(static: tuple[int, ...], n: int) -> tuple[list[int], list[int]]:
-    """Return which of n arguments are static and which are numbers; one that is not given has its default.
+    """Return the places of the static arguments among n arguments, and the places of the others.
+
+    A place beyond the given arguments is left out: that argument has its default.
 
     >>> parted((-1,), 3)
     ([2], [0, 1])
@@ -121,13 +122,13 @@ def parted(static: tuple[int, ...], n: int) -> tuple[list[int], list[int]]:
 
 
 def typed(x: Any) -> Any:
-    """Return a static argument with the types of its parts: 1, True and 1.0 are equal, and not the same."""
+    """Return a static argument with the types of its parts, because 1, True and 1.0 are equal but not the same."""
     if isinstance(x, tuple):
         return type(x), *map(typed, x)
     if isinstance(x, frozenset):
         return type(x), frozenset(map(typed, x))
     if isinstance(x, float):
-        return type(x), x.hex()  # in which 0.0 and -0.0 differ, and nan is nan
+        return type(x), x.hex()  # in this text 0.0 and -0.0 differ, and nan equals nan
     if isinstance(x, complex):
         return type(x), repr(x)
     if is_dataclass(x) and not isinstance(x, type) and type(x).__eq__ is not object.__eq__:
@@ -152,11 +153,14 @@ class Chunk(NamedTuple):
     shape: tuple[int, ...]
 
     def view(self, numbers: Numbers) -> Numbers:
-        """Return its place in a flat array, in its shape."""
+        """Return the view of the chunk's numbers in a flat array, in the chunk's shape."""
         return numbers[self.span].reshape(self.shape)
 
     def reader(self, numbers: Numbers) -> Callable[[], Any]:
-        """Return the function that reads it from a flat array, as it was given; an owner as its state."""
+        """Return a function that reads the chunk from a flat array, in the form in which it was given.
+
+        For an owner, the function returns its state.
+        """
         view = self.view(numbers)
         if self.key is None:
             return view.item
@@ -168,7 +172,7 @@ class Chunk(NamedTuple):
         return (lambda: tuple(view.tolist())) if self.key[0] is tuple else view.copy
 
     def of(self, leaves: list[Any]) -> Any:
-        """Return it made of leaves, as it was given; an owner as it is."""
+        """Return the chunk with other leaves, in the form in which it was given; return an owner unchanged."""
         mine = leaves[self.span]
         if self.key is None:
             return mine[0]
@@ -179,22 +183,22 @@ class Chunk(NamedTuple):
         return tuple(mine) if self.key[0] is tuple else array(mine, self.shape)
 
     def leaves(self, numbers: Numbers) -> list[Value]:
-        """Return a leaf for each of its numbers, named as in the text, $W_{21}$; of an owner its own parameters."""
+        """Return a leaf for each number, with a label such as $W_{21}$; for an owner, return its own parameters."""
         if self.owned is not None:
             assert self.key is not None
             return list(self.key[1])
-        comma = "," if max(self.shape, default=0) > 9 else ""  # where an index has two digits
+        comma = "," if max(self.shape, default=0) > 9 else ""  # needed if an index has two digits
         labels = [f"{self.name}_{{{comma.join(str(i + 1) for i in place)}}}" for place in np.ndindex(self.shape)]
         return list(map(Value, numbers[self.span].tolist(), labels if self.shape else [self.name]))
 
     @property
     def owned(self) -> Kind | None:
-        """Return the kind of the owner that it has the parameters of, or None."""
+        """Return the kind of the owner whose parameters the chunk holds, or None."""
         return None if self.key is None or isinstance(self.key[0], (int, type)) else kind_of(type(self.key[0]))
 
 
 class Layout:
-    """Where the numbers of some arguments are in a flat array, from the keys that `read` gives and the chunks."""
+    """The places of the numbers of some arguments in a flat array, from the keys and the chunks of `read`."""
 
     def __init__(self, names: list[str], keys: tuple[Key, ...], chunks: list[Any]) -> None:
         self.count, self.names = len(keys), names
@@ -212,14 +216,14 @@ class Layout:
 
     @property
     def parts(self) -> list[tuple[Structure, list[Chunk]]]:
-        """Return the structure of each argument, with a leaf for each chunk, and its chunks."""
+        """Return for each argument its structure, in which a leaf stands for a chunk, and its chunks."""
         return list(zip(self._structures, self._chunks, strict=True))
 
     def _all(self) -> list[Chunk]:
         return [chunk for chunks in self._chunks for chunk in chunks]
 
     def views(self, numbers: Numbers) -> list[Numbers]:
-        """Return the places of the chunks in a flat array, in the chunks' shapes."""
+        """Return a view of a flat array for each chunk, in the chunk's shape."""
         return [chunk.view(numbers) for chunk in self._all()]
 
     def span(self, k: int) -> slice:
@@ -228,16 +232,16 @@ class Layout:
         return slice(chunks[0].span.start, chunks[-1].span.stop) if chunks else slice(0, 0)
 
     def leaves(self, numbers: Numbers) -> list[Value]:
-        """Return a leaf for each number, named after its argument; of an owner its own parameters."""
+        """Return a leaf for each number, named after its argument; for an owner, return its own parameters."""
         return [leaf for chunk in self._all() for leaf in chunk.leaves(numbers)]
 
     def structure(self, leaves: list[Any]) -> Structure:
-        """Return the structure of the arguments, in which an owner is the list of its parameters, in order."""
+        """Return the structure of the arguments, with the list of its parameters in place of an owner."""
         made = self._made(lambda chunk: chunk.of(leaves) if chunk.owned is None else leaves[chunk.span])
         return flatten(tuple(made))[1]
 
     def arguments(self, leaves: list[Any]) -> list[Any]:
-        """Return the arguments, made of the leaves; an owner is there as it is."""
+        """Return the arguments with other leaves; an owner stays unchanged."""
         return self._made(lambda chunk: chunk.of(leaves))
 
     def in_place(self, numbers: Numbers) -> list[Any]:
@@ -250,18 +254,21 @@ class Layout:
         ]
 
     def reader(self, k: int, numbers: Numbers) -> Callable[[], Any]:
-        """Return the function that reads argument k from a flat array, as it was given; an owner as its state."""
+        """Return a function that reads argument k from a flat array, in the form in which it was given.
+
+        For an owner, the function returns its state.
+        """
         return reader(self._structures[k], iter([chunk.reader(numbers) for chunk in self._chunks[k]]))
 
 
 def reader(structure: Structure, readers: Iterator[Callable[[], Any]]) -> Callable[[], Any]:
-    """Return the function that makes a structure from the results of other functions, one for each leaf."""
+    """Return a function that builds a structure; its leaves are the results of the given functions."""
     if structure.kind is None:
         return next(readers)
     kind, rest = kind_of(structure.kind), structure.keys
     assert kind is not None
     unflatten, inner = kind.unflatten, [reader(part, readers) for part in structure.parts]
-    if structure.kind is dict:  # the usual case, of a model's weights
+    if structure.kind is dict:  # the usual case: the weights of a model
         pairs = list(zip(rest, inner, strict=True))
         return lambda: {key: read() for key, read in pairs}
     return lambda: unflatten(rest, [read() for read in inner])
@@ -272,7 +279,7 @@ def _is_container(key: Key) -> bool:
 
 
 def _over_chunks(key: Key) -> Structure:
-    """Return the structure of an argument, with a leaf for each chunk."""
+    """Return the structure of an argument, in which a leaf stands for a chunk."""
     if key is None or not _is_container(key):
         return LEAF
     cls, rest, parts = key[:3]

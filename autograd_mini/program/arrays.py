@@ -1,6 +1,6 @@
 r"""The runner on NumPy's arrays: each instruction is a few calls of NumPy.
 
-It runs where llvmlite is not installed, and is the reference that machine code is tested against.
+It runs programs if llvmlite is not installed. The tests compare machine code with it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .scan_steps import back, forth, run_back, run_forth
 
 __all__ = ["Array", "Arrays", "apply", "share_of"]
 
-UNLIKE = frozenset({"maximum", "minimum"})  # of NumPy's functions: they may take -0.0 for 0.0
+UNLIKE = frozenset({"maximum", "minimum"})  # NumPy's functions of these names may return -0.0 in place of 0.0
 
 
 SIGNS: dict[str, Any] = {
@@ -33,7 +33,7 @@ SIGNS: dict[str, Any] = {
 
 
 class Arrays:
-    """NumPy's arrays, for the same instructions."""
+    """The runner of a program on NumPy's arrays."""
 
     room = 0
 
@@ -73,17 +73,17 @@ class Arrays:
                     terms = d[operands[0]] if i.kind == "sum" else d[operands[0]] * d[operands[1]]
                     started = len(operands) > 2
                     total = d[operands[2]][:, :, 0] if started else terms[:, :, 0]
-                    for j in range(not started, i.length):  # from left to right, as the loops
+                    for j in range(not started, i.length):  # from left to right, as the kernels of machine code do
                         total = total + terms[:, :, j]
                     d[out] = total
 
     def blocks(self, batch: Batch, d: Any, grad: Any) -> Callable[[list[Any], Any], Blocks]:
-        """Return a function that runs blocks of a batch, each by this program."""
+        """Return a function that runs this program on blocks of a batch."""
         width, z, shared = batch.width, slice(batch.z, batch.z + batch.lanes), batch.shared
         into, out = len(batch.inputs), len(batch.outputs)
 
         def mine(buffer: Any, place: Place, theirs: Any) -> Any:
-            """Return the place of a block's numbers in a buffer, a row for each example."""
+            """Return a view of a block's numbers in a buffer, with a row for each example."""
             first, lane, apart = place
             return as_strided(buffer[first:], (width, theirs.shape[1]), (8 * lane, 8 * apart))
 
@@ -112,11 +112,11 @@ class Arrays:
         return of
 
     def of(self, program: Program) -> Arrays:
-        """Return the same kind of runner, of another program."""
+        """Return a runner of the same kind for another program."""
         return Arrays(program)
 
     def way(self, steps: Steps, silent: Any) -> Way:
-        """Return the steps on the way, with the operands that derivatives go to."""
+        """Return the steps of the way back, with marks at the operands that need derivatives."""
         code = []
         for k, needed in steps:
             scan = self.program.instructions[k].scan
@@ -125,14 +125,14 @@ class Arrays:
         return Way(code, silent, chooses(self.program, steps))
 
     def _backward(self, d: Any, grad: Any, z: slice, way: Way) -> None:
-        grad[:] = -0.0  # to which anything can be added, a -0.0 too
+        grad[:] = -0.0  # the neutral number of addition: -0.0 + x is x, also for x = -0.0
         grad[z] = 1.0
         self.pull(d, grad, way)
-        grad[self.first :] = -0.0  # results have handed theirs on
+        grad[self.first :] = -0.0  # the results have passed their derivatives on
         way.finish(grad[: self.program.inputs])
 
     def pull(self, d: Any, grad: Any, way: Way) -> None:
-        """Hand derivatives on, from the last instruction on the way to the first."""
+        """Pass derivatives on, from the last instruction of the way back to the first."""
         with np.errstate(all="ignore"):
             for i, out, operands, needed, parts in reversed(way.code):
                 g = grad[out]
@@ -159,7 +159,7 @@ class Arrays:
 
 
 def _chosen(i: Instruction, at: Any) -> tuple[Any, Any]:
-    """Return the terms that a take chooses, and which of the choices there are."""
+    """Return the places that a take chooses, and for each whether such a term exists."""
     inside = (at >= 0) & (at < i.length) & (at == np.floor(at))
     return np.where(inside, at, 0).astype(np.int64), inside
 
@@ -169,7 +169,7 @@ def _along(table: Any, at: Any) -> Any:
 
 
 class Array(Recorder):
-    """A recorder that computes a rule on arrays."""
+    """An array as a recorder, which computes the rules of rows on arrays."""
 
     __slots__ = ("x",)
     first_order = True
@@ -178,24 +178,24 @@ class Array(Recorder):
         self.x = x
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> Array:
-        """Apply a row."""
+        """Apply a row to arrays."""
         return Array(apply(op, [x.x if isinstance(x, Array) else np.asarray(float(x)) for x in operands]))
 
 
 def share_of(op: Op, i: int, g: Any, xs: Sequence[Any], z: Any) -> Any:
-    """Return the derivative that operand i gets from the result's, g: none where another operand is chosen."""
+    """Return the part of the result's derivative g that operand i gets: 0 where the row chooses another operand."""
     found = op.formulas[i](*map(Array, xs), Array(z))
     slope = found.x if isinstance(found, Array) else found
     return np.where(slope != 0.0, g * slope, 0.0) if i in op.chooses else g * slope
 
 
 def apply(op: Op, xs: list[Any]) -> Any:
-    """Apply a row to arrays: by Python's sign, by NumPy's function of the name, or number by number."""
+    """Apply a row to arrays: by an operator, by NumPy's function with the row's name, or number by number."""
     if OPS.get(op.name) is op.row:
         if op.name in SIGNS:
             return SIGNS[op.name](*xs)
         if op.name not in UNLIKE:
-            for name in op.methods:  # under which NumPy asks the elements of an object array
+            for name in op.methods:  # methods for elements of object arrays have the names of NumPy's functions
                 if isinstance(ufunc := getattr(np, name, None), np.ufunc):
                     return ufunc(*xs)
     function = op.limit.function

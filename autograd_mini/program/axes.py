@@ -1,7 +1,8 @@
 """The axes along which the examples of arguments are counted.
 
-This module reads `in_axes`: for each argument None, where all examples share it, or a number, or a container of these
-that the argument begins with. It must not know how examples are run.
+This module reads `in_axes`. It has an entry for each argument: None if all examples share the argument, the number of
+an axis, or a container of such entries, built like the argument's outer containers. This module must not know how
+examples are run.
 """
 
 from __future__ import annotations
@@ -32,16 +33,16 @@ __all__ = [
 ]
 
 InAxes: TypeAlias = "int | Sequence[Any] | None"
-Axes: TypeAlias = Any  # of an argument: None, an int, or a container of these that the argument begins with
+Axes: TypeAlias = Any  # an entry of in_axes: None, an int, or a container of entries
 
 
 def is_axis(axes: Axes) -> bool:
-    """Return whether axes are those of all that an argument holds: one number, or None."""
+    """Return whether axes are one entry for the whole argument: a number or None."""
     return axes is None or type(axes) is int or hasattr(axes, "__index__")
 
 
 def is_plain(x: Any) -> bool:
-    """Return whether it is an array that programs read as it is, with the examples along the first axis."""
+    """Return whether x is an array that programs can read without a copy, with the examples along its first axis."""
     return type(x) is np.ndarray and x.dtype is FLOAT and x.ndim > 0 and x.flags.c_contiguous and x.flags.aligned
 
 
@@ -49,15 +50,15 @@ def each_of(name: str, in_axes: InAxes, n: int) -> list[Axes]:
     """Return the axes of each of n arguments.
 
     Raises:
-        ValueError: there are not as many.
-        TypeError: it is no number, None, or a list or tuple of them.
+        ValueError: `in_axes` does not have n entries.
+        TypeError: `in_axes` is not a number, None, or a list or tuple of entries.
     """
     if is_axis(in_axes):
         return [in_axes] * n
     if not isinstance(in_axes, (list, tuple)) or hasattr(in_axes, "_fields"):
         raise TypeError(
-            f"{name}: in_axes must be a number, None, or a tuple with an entry for each argument, not {in_axes!r}; of "
-            f"one argument type in_axes=({in_axes!r},)"
+            f"{name}: in_axes must be a number, None, or a tuple with an entry for each argument, not {in_axes!r}; for "
+            f"one argument, type in_axes=({in_axes!r},)"
         )
     if len(in_axes) != n:
         raise ValueError(f"{name}: in_axes has {len(in_axes)} entries, but {n} arguments are given")
@@ -65,7 +66,7 @@ def each_of(name: str, in_axes: InAxes, n: int) -> list[Axes]:
 
 
 def _parts(name: str, x: Any, axes: Axes) -> tuple[Sequence[Any], Sequence[Any], Kind, Any]:
-    """Return the parts of an argument, the axes of each, and how a container is made of other parts."""
+    """Return the parts of an argument, the axes of each part, and the kind and rest to rebuild the container."""
     kind, mine = kind_of(type(axes)), kind_of(type(x))
     if kind is None or axes is None:
         raise TypeError(f"{name}: in_axes must hold numbers and None, not {axes!r}")
@@ -82,7 +83,7 @@ def _parts(name: str, x: Any, axes: Axes) -> tuple[Sequence[Any], Sequence[Any],
 def mapped(
     name: str, f: Callable[[Any, int | None], Any], x: Any, axes: Axes, is_leaf: Callable[[Any], bool] | None = None
 ) -> Any:
-    """Return an argument with f of each of its arrays and the axis that it has.
+    """Return an argument in which each array is replaced by f of the array and its axis.
 
     >>> mapped("f", lambda x, axis: (x, axis), {"w": 1.0, "x": [2.0, 3.0]}, {"w": None, "x": 0})
     {'w': (1.0, None), 'x': ([2.0, 3.0], 0)}
@@ -94,7 +95,10 @@ def mapped(
 
 
 def examples_first(name: str, x: Any, axes: Axes) -> Any:
-    """Return an argument with the examples along the first axis of each array that varies; a list of numbers is one."""
+    """Return an argument with the examples along the first axis of each array that varies.
+
+    A list of numbers counts as an array.
+    """
     if type(axes) is int and type(x) is np.ndarray:
         return moved(name, x, axes)
     return mapped(name, lambda part, axis: part if axis is None else moved(name, part, axis), x, axes)
@@ -137,14 +141,16 @@ def _no_numbers(name: str, x: Any) -> str:
 
 
 def require_axis(name: str, shape: tuple[int, ...], axis: int) -> None:
-    """Insist on an axis of arrays of a shape.
+    """Raise an error unless arrays of a shape have an axis.
 
     Raises:
-        ValueError: they have no such axis.
+        ValueError: arrays of this shape do not have the axis.
     """
     if not -len(shape) <= axis < len(shape):
         if not shape:
-            raise ValueError(f"{name}: in_axes has {axis} for an array of which an outer vmap takes its only axis")
+            raise ValueError(
+                f"{name}: in_axes has {axis} for an array with one axis, but an outer vmap takes its only axis"
+            )
         axes = "1 axis" if len(shape) == 1 else f"{len(shape)} axes"
         raise ValueError(
             f"{name}: in_axes has {axis}, but an array of the shape {shape} has {axes}, counted from 0: give the "
@@ -153,7 +159,9 @@ def require_axis(name: str, shape: tuple[int, ...], axis: int) -> None:
 
 
 def read_examples(name: str, x: Any, axes: Axes, chunks: list[Any], varying: list[bool]) -> Key:
-    """Put an argument's numbers on the list of chunks, note of each whether it varies, and return the structure's key.
+    """Put an argument's numbers on the list of chunks, and return the key of its structure.
+
+    For each chunk, append to `varying` whether it differs between examples.
 
     >>> import numpy as np
     >>> chunks, varying = [], []
@@ -171,7 +179,10 @@ def read_examples(name: str, x: Any, axes: Axes, chunks: list[Any], varying: lis
 
 
 def example_of(name: str, x: Any, axes: Axes, i: int) -> Any:
-    """Return example i of an argument that has the examples first; numbers to trace with where there is none."""
+    """Return example i of an argument that has the examples along the first axis.
+
+    If there are no examples, return ones, with which the function can be traced.
+    """
 
     def one(part: Any, axis: int | None) -> Any:
         if axis is None:
@@ -182,11 +193,11 @@ def example_of(name: str, x: Any, axes: Axes, i: int) -> Any:
 
 
 def is_table(x: Any) -> bool:
-    """Return whether it is an array, or lists that hold nothing but numbers and so stand for one."""
+    """Return whether x is an array, or a list that can be read as one: nested lists of numbers."""
     return is_array(x) or _is_numbers(x)
 
 
-def _is_numbers(x: Any, axes: int = 64) -> bool:  # more than NumPy's arrays have
+def _is_numbers(x: Any, axes: int = 64) -> bool:  # NumPy's arrays have 64 axes at most
     if isinstance(x, (list, tuple)):
         return axes > 0 and not hasattr(x, "_fields") and all(_is_numbers(part, axes - 1) for part in x)
     return isinstance(x, (int, float))

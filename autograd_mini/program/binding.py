@@ -1,4 +1,4 @@
-"""A compiled function on arrays of its own, which is called without any copying.
+"""A compiled function on arrays of its own: a call copies no numbers.
 
 This module has the object that `Compiled.bind` returns. It must not know how a program is found.
 """
@@ -19,7 +19,7 @@ class BoundCall:
     """A compiled function with arrays of its own, for one thread; made by `Compiled.bind`.
 
     Attributes:
-        args: the arguments, with an array for each array, list and number; one of a number has no axes.
+        args: the arguments, with an array for each array, list and number; a number's array has no axes.
         value: the results of the last call.
         gradient: its derivatives, in arrays that the next call overwrites.
     """
@@ -40,11 +40,11 @@ class BoundCall:
         self()
 
     def __call__(self) -> None:
-        """Compute the value, and the gradient if one is wanted, of the numbers in `args`.
+        """Compute the value for the numbers in `args`, and the gradient if it is wanted.
 
         Raises:
-            ValueError: the function would have taken another branch with these numbers, or a Value that it closes
-                over was assigned; `value` and `gradient` are not those of the function then.
+            ValueError: the function takes another branch with these numbers, or a Value that it closes over was
+                assigned. Then `value` and `gradient` are wrong.
         """
         if self._checks and assignments() != self._now:
             self._specialization.trace.require_frozen()
@@ -52,7 +52,7 @@ class BoundCall:
         self._run()
         if self._checks:
             if not self._specialization.holds(self._d):
-                raise ValueError(f"{self._name}: another branch is taken with these numbers; call it, or bind it again")
+                raise ValueError(f"{self._name}: another branch is taken with these numbers; call bind again with them")
             if self._check:
                 self._specialization.require_finite(self._d)
 
@@ -68,5 +68,5 @@ class BoundCall:
     def gradient(self) -> Any:
         """Return the derivatives of the last call, in the structure of the arguments; the next call overwrites them."""
         if self._slopes is None:
-            raise ValueError(f"{self._name}: no gradient is wanted; give argnums to bind")
+            raise ValueError(f"{self._name}: bound without a gradient; give argnums to bind")
         return self._slopes

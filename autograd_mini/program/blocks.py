@@ -1,4 +1,4 @@
-"""Blocks of instructions that part and meet, and the values that names have where they meet."""
+"""Blocks of instructions that branch and join, and the values of names where blocks join."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from .values import ORDER, Failed, Number, Values, is_same, rebuilt
 
 __all__ = ["Blocks", "Edge", "Promote"]
 
-Edge = tuple[Any, Any]  # a block that is to go on elsewhere, and the names or the value that it comes with
-NOTHING = object()  # the value of a name that has none on some way
+Edge = tuple[Any, Any]  # the end of a block, and its names with their values, or the value of its expression
+NOTHING = object()  # stands for the value of a name that some block does not define
 
 
 class Promote(Exception):
-    """A variable of a loop is of another kind after the loop's body: the function is built again with that kind."""
+    """A loop's variable has another kind after the loop's body, so the function is built again with that kind."""
 
 
 class Blocks(Values):
-    """Builds instructions in blocks of which one or another is run."""
+    """The builder of branches: blocks of instructions, of which only some run."""
 
     def join(self, edges: Sequence[Edge]) -> Any:
-        """Go on where several blocks meet, with the names, or the value, that they have come with."""
+        """Join several blocks in a new one, and return the joined names or the joined value."""
         if len(edges) == 1:
             self.b.position_at_end(edges[0][0])
             return edges[0][1]
@@ -44,7 +44,7 @@ class Blocks(Values):
         return result
 
     def merged(self, xs: Sequence[Any], blocks: Sequence[Any], meeting: Any) -> Any:
-        """Return the value of a name after blocks that each have one for it."""
+        """Return the value of a name after several blocks, from its values at their ends."""
         first = xs[0]
         if all(is_same(first, x) for x in xs[1:]):
             return first
@@ -65,7 +65,7 @@ class Blocks(Values):
         return Number(self, phi)
 
     def two_ways(self, condition: Any, builds: Sequence[Callable[[], tuple[bool, Any]]]) -> list[Edge]:
-        """Build two blocks, of which a condition chooses one, and return those that go on, with their values."""
+        """Build two blocks with a condition between them, and return the ends of blocks that do not leave."""
         if condition.type != BOOL:
             raise Unreadable("a vector is no condition: use `where`")
         edges: list[Edge] = []
@@ -82,7 +82,7 @@ class Blocks(Values):
         return edges
 
     def either(self, test: Any, first: Callable[[], Any], second: Callable[[], Any]) -> Any:
-        """Return the value of one of two expressions, of which one will be computed."""
+        """Return the value of one of two expressions; a condition chooses it, and only this one is computed."""
         condition = self.truth(test)
         if isinstance(condition, bool):
             return first() if condition else second()
@@ -92,14 +92,14 @@ class Blocks(Values):
         return self.join(edges)
 
     def give_up(self) -> None:
-        """End a block that has failed."""
+        """End a block that has failed: jump to the end of the function that reports it."""
         if not self.b.block.is_terminated:
             self.b.branch(self.failing)
 
     # The variables of loops.
 
     def opened(self, x: Any, key: tuple[Any, ...], start: Any, head: Any, phis: list[tuple[Any, Any]]) -> Any:
-        """Return a variable of a loop at the head of each turn; it comes from `start` the first time."""
+        """Return the value of a loop's variable at the head of each turn; in the first turn it comes from `start`."""
         if isinstance(x, (tuple, list)):
             return rebuilt(x, [self.opened(part, (*key, k), start, head, phis) for k, part in enumerate(x)])
         kind = self.unit.hints.get(key) or self.kind_of(x)
@@ -114,7 +114,7 @@ class Blocks(Values):
         return Number(self, phi)
 
     def closed(self, phis: list[tuple[Any, Any]], xs: Sequence[Any]) -> None:
-        """Add the values at the end of a turn to the variables of a loop."""
+        """Connect the values at the end of a turn to the loop's variables."""
         if len(xs) != len(phis):
             raise Unreadable("a list changes its length in a loop")
         for (key, phi), x in zip(phis, xs, strict=True):

@@ -21,13 +21,13 @@ __all__ = ["Buffer", "Workspace"]
 
 
 class Workspace:
-    """The places in a buffer of a program's numbers, `d`, and of their derivatives, `grad`."""
+    """The part of a buffer that a program uses: `d` has its numbers, and `grad` has their derivatives."""
 
     def __init__(self, specialization: Specialization, d: Numbers, grad: Numbers) -> None:
         n = specialization.program.inputs
         layout = specialization.layout
         self.specialization, self.d, self.grad = specialization, d, grad
-        self.inputs, self.slopes = d[:n], grad[:n]  # derivatives of inputs
+        self.inputs, self.slopes = d[:n], grad[:n]  # the derivatives with respect to inputs
         self._scalars = layout.scalars
         self._views = layout.views(d)
         self._tasks: dict[GradientRequest | None, tuple[Task, Task, Task]] = {}
@@ -41,15 +41,15 @@ class Workspace:
                 self.inputs[:] = chunks
             else:
                 views = self._views
-                for k, chunk in enumerate(chunks):  # `zip(strict=True)` alone takes longer than to copy a small array
+                for k, chunk in enumerate(chunks):  # for a small array, `zip(strict=True)` takes longer than the copy
                     views[k][...] = chunk
         except OverflowError:
             raise OverflowError(f"{self.specialization.program.name}: {TOO_LARGE}") from None
 
     def run(self, request: GradientRequest | None, ask: bool = True) -> bool:
-        """Run the program, and backward for a request; return False where Python code would have branched otherwise.
+        """Run the program, and backward for a request; return False if the function takes another branch now.
 
-        Without `ask` it is run on, whatever the branches are.
+        Without `ask`, the branches are not checked.
         """
         forward, backward, both = self._tasks.get(request) or self.tasks(request)
         if not (ask and self.specialization.branches):
@@ -77,7 +77,7 @@ class Workspace:
             tasks = forward, backward, both
         else:
             given = self.d, self.grad, z, request.way
-            forth_and_back = runner.task(*given)  # first, for it needs the kernels of both ways
+            forth_and_back = runner.task(*given)  # first, so that the kernels of both directions are compiled together
             tasks = runner.task(self.d), runner.task(*given, forth=False), forth_and_back
         self._tasks[request] = tasks
         return tasks
@@ -93,13 +93,15 @@ class Workspace:
 
 
 def _nothing() -> None:
-    """Do nothing, where no derivative is asked for."""
+    """Do nothing: the task of a request without derivatives."""
 
 
 class Buffer:
-    """The arrays of a run. All programs of a function take turns in one, threads in some, the last used first.
+    """The arrays of a run.
 
-    Derivatives are -0.0 but for those of the last program's inputs and constants.
+    All programs of a function share one buffer. Threads that run at the same time have a buffer each; the one that was
+    used last is used next. Between runs, all derivatives are -0.0, except those of the last program's inputs and
+    constants.
     """
 
     def __init__(self) -> None:
@@ -108,7 +110,7 @@ class Buffer:
         self._last: Workspace | None = None
 
     def workspace(self, specialization: Specialization) -> Workspace:
-        """Return the workspace of a program, with its constants there."""
+        """Return the workspace of a program, with its constants in the buffer."""
         last = self._last
         if last is not None and last.specialization is specialization:
             return last

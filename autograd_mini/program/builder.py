@@ -1,4 +1,4 @@
-"""Kernels and rows' functions as one module of LLVM, and as object code; `text_of` shows the first."""
+"""Kernels and rows' functions as one module of LLVM, and as object code; `text_of` shows the module's text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .values import Failed, Number
 __all__ = ["KERNELS", "Unit", "compiled", "text_of"]
 
 
-KERNELS: dict[str, Any] = {  # by their names
+KERNELS: dict[str, Any] = {  # kernels by their names
     f.__name__: f
     for module in (loops, products, scan_kernels)
     for f in vars(module).values()
@@ -31,10 +31,10 @@ KERNELS: dict[str, Any] = {  # by their names
 
 
 def compiled(wanted: Mapping[str, tuple[str, Op | str | None]]) -> tuple[bytes, dict[Op, str]]:
-    """Return the object code of kernels, and the rows that Python must compute, with the reasons.
+    """Return the object code of kernels, and for each row that Python must compute the reason.
 
     Args:
-        wanted: for each symbol the name of a kernel, and the row that it is for, if it is for one.
+        wanted: for each symbol the name of a kernel, and the kernel's row if it has one.
     """
     unit = Unit()
     for symbol, (name, kind) in wanted.items():
@@ -43,17 +43,17 @@ def compiled(wanted: Mapping[str, tuple[str, Op | str | None]]) -> tuple[bytes, 
 
 
 class Unit:
-    """The functions that become one object."""
+    """The functions that are compiled to one object file."""
 
     def __init__(self) -> None:
         self.module = ir.Module("kernels")
         self.module.triple = triple()
-        self.refused: dict[Op, str] = {}  # rows whose functions cannot be read, and why
-        self.hints: dict[Any, Any] = {}  # the kinds that variables of loops have turned out to need
-        self.steps = 0  # statements of users' functions
+        self.refused: dict[Op, str] = {}  # the rows with functions that cannot be compiled, and the reasons
+        self.hints: dict[Any, Any] = {}  # the kinds that loops' variables turned out to need
+        self.steps = 0  # the number of statements of users' functions
 
     def shared(self, function: Callable[..., Any], args: Sequence[Any], *, name: str = "") -> Any:
-        """Return the function of the module for arguments; those that are no numbers are part of it."""
+        """Return the module's function for arguments; an argument that is no number becomes part of the function."""
         *kinds, result = kinds_of(function)
         fixed = [x for x, kind in zip(args, kinds, strict=False) if kind is None]
         title = name or ".".join([function.__module__, function.__name__, *map(_title, fixed)])
@@ -73,9 +73,10 @@ class Unit:
         return found
 
     def of_row(self, op: Op, *, called_back: bool) -> Any:
-        """Return a row's function of floats; where it raises an error, its value by IEEE arithmetic or Python's.
+        """Return a row's function of floats; where it raises an error, it returns the value beyond or nan.
 
-        One that may be called back has another argument: where the address of its Python function is.
+        A function that may call Python for that value has one more argument: the place of the address of its Python
+        function.
         """
         found = self.module.globals.get(f"row.{_title(op)}")
         if found is None:
@@ -105,14 +106,14 @@ class Unit:
         made = ir.Function(self.module, ir.FunctionType(result, kinds), name)
         made.linkage = "external" if external else "internal"
         made.attributes.add("nounwind")
-        if external:  # a vector that is kept on the stack must not lie across two lines of the processor's cache
+        if external:  # so that a vector on the stack does not lie across two cache lines
             made.attributes.alignstack = 8 * WIDTH
         return made
 
     def _build(
         self, made: Any, body: Callable[[Evaluator], Any], fail: Callable[[Evaluator], Any] | None = None
     ) -> None:
-        """Build a function's blocks; again where a variable of a loop has turned out to be of another kind."""
+        """Build a function's blocks; begin again if a loop's variable turns out to be of another kind."""
         self.steps = 0
         while True:
             made.blocks.clear()
@@ -133,7 +134,7 @@ class Unit:
             return
 
     def _end(self, e: Evaluator, x: Any) -> None:
-        """Return a value from the function that is built."""
+        """Build the return of a value from the function."""
         kind = e.b.function.ftype.return_type
         if kind == NONE:
             e.b.ret_void()
@@ -142,7 +143,7 @@ class Unit:
 
 
 def text_of(name: str, *static: Any) -> str:
-    """Return the text of a kernel, such as `row_forward` of a row, as LLVM gets it.
+    """Return the text of a kernel, such as `row_forward` for a row, in LLVM's language.
 
     >>> "define external void" in text_of("row_forward", OPS["exp"])
     True
@@ -153,7 +154,7 @@ def text_of(name: str, *static: Any) -> str:
 
 
 def _title(x: Any) -> str:
-    """Return a name for an argument that is part of a function."""
+    """Return a text for an argument that is part of a function, for the function's name."""
     if isinstance(x, Op):
         return x.name if OPS.get(x.name) is x.row else f"{x.name}.{id(x.row):x}"
     return str(x)

@@ -1,8 +1,8 @@
 """The cache of object code: a file for each set of kernels, so that a machine compiles it once.
 
-A file begins with the check sum of its key and of the rest. One that is damaged is removed and made again. The code is
-run, and so nothing is read from a file or a folder that others can write to. Then, and where no folder can be made,
-code is compiled for the process alone.
+A file begins with a checksum of its key and of its content. A damaged file is removed and made again. The code in a
+file is run, so the cache reads nothing from a file or folder that other users can write to. In that case, and if no
+folder can be made, each process compiles its own code.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from ..files import SCRATCH, write_whole
 
 __all__ = ["clear", "folder", "read", "write"]
 
-VARIABLE = "AUTOGRAD_MINI_CACHE"  # a folder; or 0, to keep nothing
-LARGEST = 64 << 20  # bytes that are kept; the files that were not used for longest go first
+VARIABLE = "AUTOGRAD_MINI_CACHE"  # the path of a folder, or 0 to keep nothing
+LARGEST = 64 << 20  # the most bytes to keep; the least recently used files are removed first
 SUFFIX = ".kernels"
 
 
 def folder() -> Path | None:
     """Return the folder of the cache.
 
-    It is `$AUTOGRAD_MINI_CACHE`, else `autograd_mini/kernels` in the system's folder for caches. It is None where the
-    variable is 0 or empty, and for a user without a home.
+    This is `$AUTOGRAD_MINI_CACHE`, or else `autograd_mini/kernels` in the system's folder for caches. Return None if
+    the variable is 0 or empty, or if the user has no home folder.
     """
     chosen = os.environ.get(VARIABLE)
     if chosen is not None:
@@ -35,18 +35,18 @@ def folder() -> Path | None:
     around = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME", "")
     try:
         return (Path(around) if os.path.isabs(around) else Path.home() / ".cache") / "autograd_mini" / "kernels"
-    except RuntimeError:  # a user without a home
+    except RuntimeError:  # the user has no home folder
         return None
 
 
 def clear() -> int:
-    """Remove all object code that is kept on disk, and return the number of files that are gone."""
+    """Remove all object code from the disk, and return the number of removed files."""
     place = folder()
     return sum(_removed(path) for _, _, path in _files(place)) if place is not None else 0
 
 
 def read(key: str) -> bytes | None:
-    """Return the object code of a key, or None where there is none that is whole and one's own."""
+    """Return the object code of a key; None if there is no file, or if it is damaged or not safe to read."""
     place = folder()
     if place is None or not _is_own_folder(place):
         return None
@@ -63,12 +63,12 @@ def read(key: str) -> bytes | None:
         _removed(path)
         return None
     with suppress(OSError):
-        os.utime(path)  # it was used
+        os.utime(path)  # marks the file as used
     return code
 
 
 def write(key: str, code: bytes) -> None:
-    """Keep object code under a key, where there is a place for it."""
+    """Keep object code under a key, if there is a folder for it."""
     place = folder()
     content = hashlib.sha256(key.encode() + code).digest() + code
     if place is None or len(content) > LARGEST:
@@ -81,7 +81,7 @@ def write(key: str, code: bytes) -> None:
 
 
 def _is_own(found: os.stat_result) -> bool:
-    """Return whether a file or folder is this user's, and can be written to by nobody else."""
+    """Return whether a file or folder belongs to this user, and nobody else can write to it."""
     if not hasattr(os, "geteuid"):
         return True
     return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
@@ -90,24 +90,24 @@ def _is_own(found: os.stat_result) -> bool:
 def _is_own_folder(place: Path) -> bool:
     try:
         return _is_own(place.stat())
-    except OSError:  # it is not there
+    except OSError:  # the file or folder does not exist
         return False
 
 
 def _files(place: Path) -> list[tuple[float, int, str]]:
-    """Return the times, sizes and paths of the cache's files, and of those half written, the longest unused first."""
+    """Return the times, sizes and paths of the cache's files, least recently used first; include half-written files."""
     found = []
     with suppress(OSError), os.scandir(place) as entries:
         for entry in entries:
             if entry.name.endswith(SUFFIX) or entry.name.startswith(SCRATCH):
-                with suppress(OSError):  # another process has removed it
+                with suppress(OSError):  # another process has removed the file
                     file = entry.stat(follow_symlinks=False)
                     found.append((file.st_mtime, file.st_size, entry.path))
     return sorted(found)
 
 
 def _removed(path: str | Path) -> bool:
-    """Remove a file, and return whether it is gone."""
+    """Remove a file, and return whether it was removed."""
     try:
         os.unlink(path)
     except OSError:

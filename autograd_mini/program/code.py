@@ -1,4 +1,4 @@
-r"""The code of a program, as kernels read it: each instruction is a line of ints."""
+r"""The code of a program for the kernels: each instruction is a row of ints."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from .lift import Program
 __all__ = ["FIELDS", "HEAD", "PART", "SCAN", "TABLE", "Code", "Frame", "code_of"]
 
 HEAD = 5  # the kernel, the place of the first result, rows, columns, and terms
-FIELDS = 5  # of an operand: its place, three steps, and whether its derivative is wanted
+FIELDS = 5  # ints of an operand: its place, three steps, and whether its derivative is wanted
 
 SCAN = 7  # ints of a loop, before those of its parts
-PART = 6  # of a part of a loop
-TABLE = 7  # of a user's array: its address, two steps, the numbers of an example; and where they are in the buffer
+PART = 6  # ints of a part of a loop
+TABLE = 7  # ints of a user's array: its address, two steps, the numbers of an example; and their place in the buffer
 
 
 class Frame(NamedTuple):
-    """The addresses and numbers that a run is told of."""
+    """The addresses and numbers that a run needs."""
 
-    kernels: int = 0  # for each kind of instruction the addresses of its kernels, forward and backward
-    line: int = 0  # ints of a line of code
+    kernels: int = 0  # address: the addresses of the kernels of each kind of instruction, forward and backward
+    line: int = 0  # the number of ints in a line of code
     forth: int = 0
     lines_forth: int = 0
     back: int = 0
     lines_back: int = 0
-    indices: int = 0  # that gathers read, and addresses of rows' Python functions
+    indices: int = 0  # address: the indices of gathers, and the addresses of rows' Python functions
     numbers: int = 0
     slopes: int = 0
-    size: int = 0  # numbers
-    first: int = 0  # numbers before the first result
-    end: int = 0  # the number that is differentiated, or -1
-    lanes: int = 1  # as many numbers from `end` on are, or rather their sum
-    silent: int = 0  # inputs that are wanted and get no derivative
+    size: int = 0  # the number of numbers
+    first: int = 0  # the number of numbers before the first result
+    end: int = 0  # the place of the number to differentiate, or -1
+    lanes: int = 1  # this many numbers from `end` on are differentiated: their sum
+    silent: int = 0  # address: inputs with wanted derivatives that no path reaches
     count_silent: int = 0
-    chooses: int = 0  # whether an instruction hands its derivative to one of several numbers
-    width: int = 0  # examples of a block, here and below of a batch
-    inputs: int = 0  # tables, as are the outputs and the derivatives
+    chooses: int = 0  # whether an instruction passes its derivative to one of several numbers
+    width: int = 0  # the number of examples in a block; from here on, of a batch
+    inputs: int = 0  # address: the tables of inputs; outputs and derivatives have tables as well
     count_inputs: int = 0
     outputs: int = 0
     count_outputs: int = 0
     derivatives: int = 0
     count_derivatives: int = 0
-    totals: int = 0  # the derivatives of numbers that examples share, a row for each block
+    totals: int = 0  # address: derivatives with respect to shared numbers, with a row for each block
     count_shared: int = 0
 
 
@@ -76,11 +76,11 @@ def code_of(program: Program) -> Code:
     for line, i in zip(lines, program.instructions, strict=True):
         line[:HEAD] = kinds.setdefault(i.op or i.kind, len(kinds)), i.start, i.rows, i.columns, i.length
         if i.kind == "gather":
-            line[HEAD - 1] = offset  # a gather has no terms
+            line[HEAD - 1] = offset  # a gather has an offset in place of the number of terms
             indices.append(i.index)
             offset += i.index.size
         for k, access in enumerate(i.operands):
             line[HEAD + FIELDS * k : HEAD + FIELDS * (k + 1)] = *access, 1
         if i.kind == "dot" and len(i.operands) > 2:
-            line[HEAD + 2 * FIELDS + 3] = 1  # it begins with a number, which has no terms to step along
+            line[HEAD + 2 * FIELDS + 3] = 1  # a dot's start is one number, which needs no step along terms
     return Code(lines, np.concatenate(indices), tuple(kinds))

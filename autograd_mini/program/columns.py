@@ -1,8 +1,8 @@
-r"""The nodes of a graph in columns, and the passes over them that come before instructions.
+r"""The nodes of a graph in columns, and the passes that prepare them for instructions.
 
 This module owns the passes that find sums and dots, and that put nodes of one kind and one depth side by side. Each is
-a function from columns to columns; `lift` runs them in order. It knows additions and products, of which sums are made,
-and the rows of many operands. It must not know how addresses are found.
+a function from columns to columns, and `lift` runs the passes in order. This module knows additions, products and the
+rows of many operands. It must not know how addresses are found.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..traces import Trace
 from .scan_rows import Result, Scan, ScanRow
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray  # which takes long to import
+    from numpy.typing import NDArray  # the import takes long
 
 __all__ = [
     "Columns",
@@ -42,12 +42,12 @@ Ints: TypeAlias = "NDArray[np.int64]"
 
 
 class Kind(NamedTuple):
-    """What a node does: nodes of one kind and one level are one instruction."""
+    """The kind of a node: nodes of one kind and one level become one instruction."""
 
     name: str  # "row", "dot", "sum", "take", "scan" or "result"
-    op: Op | None = None  # of a row
-    length: int = 1  # terms
-    started: bool = False  # of a dot: with a number that its products are added to
+    op: Op | None = None  # the row of the table, if the name is "row"
+    length: int = 1  # the number of terms
+    started: bool = False  # whether a dot's products are added to a number
     passing: bool = True  # whether a derivative of the trace's outputs reaches the results
     scan: Scan | None = None
 
@@ -60,7 +60,7 @@ class Kind(NamedTuple):
 
     @property
     def cuts(self) -> Sequence[int]:
-        """Return where operands begin and end: of a row each; of a dot w, x, and the number it begins with."""
+        """Return the bounds of the operands: one each for a row; w, x and perhaps the first number for a dot."""
         n = self.length
         if self.scan is not None:
             return list(accumulate(self.scan.lengths, initial=0))
@@ -74,25 +74,26 @@ class Kind(NamedTuple):
 
 @dataclass(frozen=True)
 class Columns:
-    """Nodes in columns, each after its operands. `print` shows a node a line.
+    """Nodes in columns, each after its operands. `print` shows one node on each line.
 
-    An operand is a variable or, below zero, a constant, `constants[~x]`: a table of all variables has them at its end.
+    An operand x is a variable, or, if it is negative, the constant `constants[~x]`. So `table[x]` works for both in a
+    table of all variables with the constants, in reverse order, at its end.
     """
 
-    kinds: tuple[Kind, ...]  # each once
-    kind: Ints  # of each node the place of its kind
-    variable: Ints  # of each node the variable that it computes
-    start: Ints  # of each node the place of its first operand
-    width: Ints  # of each node how many operands it has
-    operands: Ints  # of all nodes, in any order
-    size: int  # of a table of all variables, with all constants at its end
+    kinds: tuple[Kind, ...]  # each kind once
+    kind: Ints  # for each node, the place of its kind in `kinds`
+    variable: Ints  # for each node, the variable that it computes
+    start: Ints  # for each node, the place of its first operand in `operands`
+    width: Ints  # for each node, the number of its operands
+    operands: Ints  # the operands of all nodes, in any order
+    size: int  # the length of a table of all variables and constants
     per_node: ClassVar[tuple[str, ...]] = ("kind", "variable", "start", "width")
 
     def __len__(self) -> int:
         return len(self.kind)
 
     def __str__(self) -> str:
-        """Write a node a line, the constant k as ck."""
+        """Write one node on each line; constant k is written as ck."""
         lines = []
         for kind, variable, start, width in zip(self.kind, self.variable, self.start, self.width, strict=True):
             names = [f"v{x}" if x >= 0 else f"c{~x}" for x in self.operands[start : start + width].tolist()]
@@ -108,13 +109,13 @@ class Columns:
         return np.flatnonzero(np.isin(self.kind, [k for k, kind in enumerate(self.kinds) if kind in kinds]))
 
     def with_each_kind_once(self) -> Columns:
-        """Return the columns without kinds that stand there twice."""
+        """Return the columns with each kind only once in `kinds`."""
         kinds = tuple(dict.fromkeys(self.kinds))
         return replace(self, kinds=kinds, kind=np.array([kinds.index(kind) for kind in self.kinds])[self.kind])
 
     @property
     def owner(self) -> Ints:
-        """Return for each operand in `read` its node."""
+        """Return for each operand in `read` the node that reads it."""
         return np.repeat(np.arange(len(self)), self.width)
 
     @property
@@ -132,15 +133,15 @@ class Columns:
 
 @dataclass(frozen=True)
 class Scheduled(Columns):
-    """Columns with levels: nodes of one level and one kind are an instruction."""
+    """Columns with levels: nodes of one level and one kind become one instruction."""
 
-    early: Ints  # of each node the first level after those of its operands
-    level: Ints  # of each node the level of its instruction
+    early: Ints  # for each node, the first level after the levels of its operands
+    level: Ints  # for each node, the level of its instruction
     per_node: ClassVar[tuple[str, ...]] = (*Columns.per_node, "early", "level")
 
 
 def columns_of(trace: Trace) -> Columns:
-    """Return the equations in columns, with rows for their limits.
+    """Return the equations in columns, with rows of the table in place of their limits.
 
     >>> from autograd_mini import trace
     >>> print(columns_of(trace(lambda x, y: (x + 2.0) * y, 3.0, 4.0)))
@@ -162,7 +163,7 @@ def columns_of(trace: Trace) -> Columns:
 
 
 def set_scans(nodes: Columns) -> Columns:
-    """Return the columns with the rows of loops as scans, and those of their results without the result's number."""
+    """Return the columns with loops as scans; a node for a loop's result loses its operand with the result's number."""
     kinds, width = list(nodes.kinds), nodes.width
     for k, kind in enumerate(nodes.kinds):
         op = kind.op
@@ -175,9 +176,10 @@ def set_scans(nodes: Columns) -> Columns:
 
 
 def fold_sums(nodes: Columns, ends: Sequence[int]) -> Columns:
-    """Return the columns with sums of products that nothing else uses as dots, and other long sums as sums.
+    """Return the columns with each sum of products as a dot, and each other long sum as a sum.
 
-    A dot begins with two products, or with something else, such as a bias, which is its last operand then.
+    A product becomes part of a dot if nothing else uses it. A dot begins with two products, or with another number,
+    such as a bias; this number is then its last operand.
 
     >>> from autograd_mini import trace
     >>> t = trace(lambda a, b, c: [a + b * c + c * c, a + b + c], 1.0, 2.0, 3.0)
@@ -186,7 +188,7 @@ def fold_sums(nodes: Columns, ends: Sequence[int]) -> Columns:
     v8 = sum(v0, v1, v2)
 
     Args:
-        ends: the variables that are used outside of the nodes, once for each time.
+        ends: the variables that are used outside of the nodes; a variable stands here once for each use.
     """
     added, maker = nodes.doing(Kind("row", add)), nodes.maker
     chains = _chains(nodes, added, ends)
@@ -200,7 +202,7 @@ def fold_sums(nodes: Columns, ends: Sequence[int]) -> Columns:
     found = np.empty(width.sum(), dtype=np.int64)
 
     def put(some: Any, place: Any, operands: Ints) -> None:
-        """Let some additions put operands at places of the node that their chain becomes."""
+        """Write operands of some additions to their places in the dot or sum of their chain."""
         found[(start[chains.whole] + place)[some]] = operands
 
     put(summed & chains.first, 0, chains.left[summed & chains.first])
@@ -221,7 +223,7 @@ def fold_sums(nodes: Columns, ends: Sequence[int]) -> Columns:
     kept[added] = chains.last
     kept[maker[chains.right[dotted]]] = kept[maker[chains.left[begun]]] = False
     order = 2 * np.arange(len(nodes)) + 1
-    order[maker[chains.right[chains.single]]] = 2 * added[chains.single]  # just before it is added
+    order[maker[chains.right[chains.single]]] = 2 * added[chains.single]  # just before the product's addition
     left = np.flatnonzero(kept)
     operands = np.concatenate([nodes.operands, found])
     folded = replace(nodes, kinds=(*nodes.kinds, *kinds), operands=operands, **columns)
@@ -229,22 +231,22 @@ def fold_sums(nodes: Columns, ends: Sequence[int]) -> Columns:
 
 
 class _Chains(NamedTuple):
-    """Additions, in columns: one goes on with the one that is its left operand, if nothing else uses that.
+    """Chains of additions, in columns: the left operand of an addition belongs to its chain if nothing else uses it.
 
-    All additions of a chain add products that nothing else uses, or none does.
+    Either all additions of a chain add a product that nothing else uses, or none of them does.
     """
 
     left: Ints
     right: Ints
-    dotted: Any  # whether it adds a product, and its chain is a dot
-    begun: Any  # whether it begins a dot with two products
-    begun_there: Any  # whether its chain does
-    single: Any  # whether it adds one product to something, which is no dot
+    dotted: Any  # whether the addition adds a product, and its chain is a dot
+    begun: Any  # whether the addition begins a dot with two products
+    begun_there: Any  # whether the addition's chain begins so
+    single: Any  # whether the addition adds a single product to a number; this is no dot
     first: Any
     last: Any
-    rank: Ints  # how many additions of the chain come before it
+    rank: Ints  # the number of additions before it in the chain
     whole: Ints  # the last addition of the chain
-    terms: Ints  # of the chain
+    terms: Ints  # the number of terms of the chain
 
 
 def _chains(nodes: Columns, added: Ints, ends: Sequence[int]) -> _Chains:
@@ -265,7 +267,7 @@ def _chains(nodes: Columns, added: Ints, ends: Sequence[int]) -> _Chains:
     head, rank = _ranked(np.where(linked, before, every))
     last = np.ones(len(added), dtype=bool)
     last[before[linked]] = False
-    whole = np.empty_like(every)  # of a head the addition that ends the chain
+    whole = np.empty_like(every)  # for a head, the last addition of its chain
     whole[head[last]] = every[last]
     whole = whole[head]
     terms = rank[whole] + 1 + (begun[head] | ~dotted)
@@ -275,10 +277,10 @@ def _chains(nodes: Columns, added: Ints, ends: Sequence[int]) -> _Chains:
 
 
 def _ranked(before: Ints) -> tuple[Ints, Ints]:
-    """Return the head of each one's chain, and its rank there; before a head there is itself."""
+    """Return for each item the head of its chain and its rank in it; `before` of a head is the head itself."""
     rank = (before != np.arange(len(before))).astype(np.int64)
     while (before[before] != before).any():
-        rank += rank[before]  # doubles what is known of each, so that a chain may be long
+        rank += rank[before]  # each turn doubles the known ranks, so long chains take few turns
         before = before[before]
     return before, rank
 
@@ -286,7 +288,7 @@ def _ranked(before: Ints) -> tuple[Ints, Ints]:
 def split_wide_rows(nodes: Columns) -> Columns:
     """Return the columns with rows of many operands as sums, dots and takes.
 
-    The place that a take is given comes last. A dot's bias is an addition of its own: it is added last.
+    The index of a take is its last operand. A dot's bias becomes an addition of its own, because it is added last.
 
     >>> from autograd_mini import dot, take, trace
     >>> print(split_wide_rows(columns_of(trace(lambda a, b, k: dot([a, b], [b, b], take([a, b], k)), 1.0, 2.0, 0.0))))
@@ -307,7 +309,7 @@ def split_wide_rows(nodes: Columns) -> Columns:
     moved = _runs(nodes.start[takes], nodes.width[takes])
     operands[moved[:-1]] = nodes.operands[moved[1:]]
     operands[last[takes]] = nodes.operands[nodes.start[takes]]
-    # A biased dot stands there twice, as a dot of a new variable and as the addition of its bias.
+    # A dot with a bias becomes two nodes: a dot with a new variable, and the addition of its bias.
     new = nodes.variable.max() + 1 + np.arange(len(biased))
     pairs = np.stack([new, operands[last[biased]]], axis=1).ravel()
     split = replace(
@@ -325,8 +327,8 @@ def split_wide_rows(nodes: Columns) -> Columns:
 def set_apart(nodes: Columns, outputs: Sequence[int | float]) -> Columns:
     """Return the columns with other kinds for nodes that no derivative of an output reaches.
 
-    A branch alone asks for them, or a node that they lead to passes no derivative. They are instructions of their own,
-    so that the way back leaves them out: their slopes may be infinite, and 0 times that is nan.
+    Only a branch needs such a node, or the nodes that use it pass no derivative. Such nodes get instructions of their
+    own, so that the backward pass leaves them out: their slopes may be infinite, and 0 times infinity is nan.
 
     >>> from autograd_mini import trace
     >>> t = trace(lambda x: x * 2.0 if x * 3.0 > 1.0 else x, 1.0)
@@ -341,7 +343,7 @@ def set_apart(nodes: Columns, outputs: Sequence[int | float]) -> Columns:
             passes[first[nodes.kind == k] + kind.cuts[place]] = False
     ends = np.array([z for z in outputs if isinstance(z, int)], dtype=np.int64)
     uses = np.bincount(np.concatenate([read[passes], ends]), minlength=nodes.size)
-    alone = np.flatnonzero(uses[nodes.variable] == 0).tolist()  # and operands that only such nodes use
+    alone = np.flatnonzero(uses[nodes.variable] == 0).tolist()  # and, from here, operands that only such nodes use
     if not alone:
         return nodes
     left, maker = uses.tolist(), nodes.maker.tolist()
@@ -358,10 +360,10 @@ def set_apart(nodes: Columns, outputs: Sequence[int | float]) -> Columns:
 
 
 def schedule(nodes: Columns) -> Scheduled:
-    """Return the columns with levels: as early as the operands allow, but a shorter branch waits for longer ones.
+    """Return the columns with levels: as early as the operands allow, but a short branch waits for longer ones.
 
-    Nodes with one early level and one kind, a group, move to the deepest level that holds others of their kind with
-    the same consumers. But operands of one node, if it is no sum, stay apart.
+    Nodes with the same earliest level and the same kind are a group. A group moves to the deepest level with other
+    nodes of its kind and the same kinds of users. But two operands of one node stay apart, unless the node is a sum.
 
     >>> from autograd_mini import exp, sin, trace
     >>> nodes = schedule(columns_of(trace(lambda x, y: [sin(x), sin(exp(x)), sin(exp(y))], 1.0, 2.0)))
@@ -373,27 +375,27 @@ def schedule(nodes: Columns) -> Scheduled:
 
 
 def _early(nodes: Columns) -> Ints:
-    """Return for each node the first level that is after those of its operands."""
+    """Return for each node the first level after the levels of its operands."""
     below = nodes.maker[nodes.read]
-    inner = below >= 0  # inputs and constants are there before all levels
+    inner = below >= 0  # inputs and constants come before all levels
     counts = np.bincount(nodes.owner[inner], minlength=len(nodes))
     levels: list[int] = []
     read = map(levels.__getitem__, below[inner].tolist())
     for count in counts.tolist():
-        levels.append(1 + max(islice(read, count)) if count else 1)  # noqa: PERF401  # it reads what it has made
+        levels.append(1 + max(islice(read, count)) if count else 1)  # noqa: PERF401  # `read` reads this list
     return np.array(levels, dtype=np.int64)
 
 
 def _late(nodes: Columns, early: Ints) -> Ints:
-    """Return the levels of nodes after groups have moved: see `schedule`."""
+    """Return the levels of nodes after the groups have moved: see `schedule`."""
     _, first_of, group = distinct(early * len(nodes.kinds) + nodes.kind)
-    if len(first_of) == len(nodes):  # nothing is beside anything else
+    if len(first_of) == len(nodes):  # each group is a single node
         return early
     levels, kinds = early[first_of].tolist(), nodes.kind[first_of].tolist()
     after, taking, takers_of = _takers(nodes, group, len(levels))
-    there: dict[Any, list[int]] = {}  # of a role the levels, below zero, the last one first
-    first: dict[Any, int] = {}  # of a role and a level the group that is there without having moved
-    taken: dict[Any, set[int]] = {}  # and the takers of all that are there, once they are asked for
+    there: dict[Any, list[int]] = {}  # for each role, its levels with a minus sign, the deepest first
+    first: dict[Any, int] = {}  # for each role and level, the group that has not moved
+    taken: dict[Any, set[int]] = {}  # and the users of all groups at it, computed when needed
     end = max(levels) + 1
     for g in range(len(levels) - 1, -1, -1):
         role = kinds[g], frozenset(taking[g])
@@ -417,7 +419,10 @@ def _late(nodes: Columns, early: Ints) -> Ints:
 def _takers(
     nodes: Columns, group: Ints, count: int
 ) -> tuple[list[set[int]], list[set[int]], Callable[[int], set[int]]]:
-    """Return for each group the groups and the kinds that take its results, and a function for the nodes but sums."""
+    """Return for each group the groups that use its results, and their kinds; and a function for the nodes.
+
+    The function returns the nodes that use a group's results, without sums.
+    """
     n, maker = len(group), nodes.maker[nodes.read]
     made, taker = group[maker[maker >= 0]], nodes.owner[maker >= 0]
 
@@ -435,7 +440,7 @@ def _takers(
 
 
 def group(nodes: Scheduled) -> Scheduled:
-    """Return nodes in the order of their instructions; those of one stand in the order of their early levels.
+    """Return nodes in the order of their instructions; within an instruction, in the order of their early levels.
 
     >>> from autograd_mini import exp, trace
     >>> print(group(schedule(columns_of(trace(lambda x, y: [exp(x), x * y, exp(y)], 1.0, 2.0)))))
@@ -448,9 +453,9 @@ def group(nodes: Scheduled) -> Scheduled:
 
 
 def distinct(column: Ints) -> tuple[Ints, Ints, Ints]:
-    """Return the numbers of a column in rising order, the first place of each, and for each place which one is there.
+    """Return a column's distinct numbers in rising order, the first place of each, and the column as indices of them.
 
-    `np.unique` imports `numpy.ma` at its first call, which takes longer than to lift a graph.
+    `np.unique` is not used: its first call imports `numpy.ma`, and this takes longer than to lift a graph.
 
     >>> distinct(np.array([7, 5, 7]))
     (array([5, 7]), array([1, 0]), array([1, 0, 1]))
@@ -463,13 +468,13 @@ def distinct(column: Ints) -> tuple[Ints, Ints, Ints]:
 
 
 def changes(*columns: Ints) -> Ints:
-    """Return the places where a column has another number than before, the first place among them."""
+    """Return the first place, and each place where a column's number differs from the number before it."""
     changed = np.ones(len(columns[0]), dtype=bool)
     changed[1:] = np.logical_or.reduce([np.diff(column) != 0 for column in columns])
     return np.flatnonzero(changed)
 
 
 def _runs(starts: Ints, lengths: Ints) -> Ints:
-    """Return the numbers from each start on, as many as its length, one after the other."""
+    """Return `length` whole numbers from each start on, one stretch after the other."""
     steps: Ints = np.repeat(starts - (lengths.cumsum() - lengths), lengths)
     return steps + np.arange(len(steps))

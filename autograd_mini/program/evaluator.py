@@ -1,10 +1,11 @@
 r"""Python functions as LLVM's instructions.
 
-An `Evaluator` runs the tree of a function when it is compiled. A name stands for an ordinary Python object, such as an
-int, a row or a list, or for a `Number`, which is known only when the machine code runs. Whatever depends on ordinary
-objects alone is done at once: an `if` takes its branch, a comprehension is unrolled. Whatever depends on a `Number`
-becomes instructions: an `if` becomes two blocks that meet again, a `while` and a `for` over a `range` become loops.
-Other functions are written in place; one that is marked `shared` is called.
+An `Evaluator` walks through the tree of a function when the function is compiled. A name stands for an ordinary Python
+object, such as an int, a row or a list, or for a `Number`, which is known only when the machine code runs. A statement
+that depends only on ordinary objects is done at once: an `if` takes its branch, and a comprehension is unrolled. A
+statement that depends on a `Number` becomes instructions: an `if` becomes two blocks that join again, and a `while` or
+a `for` over a `range` becomes a loop. A called function is written in place, unless it is marked `shared`; then the
+machine code calls it.
 """
 
 from __future__ import annotations
@@ -24,33 +25,33 @@ from .values import BIGGEST, LIBRARY, Failed, Number, holds_number, leaves
 
 __all__ = ["Evaluator", "Promote"]
 
-LONGEST = 20_000  # statements and turns of comprehensions of a user's function, each as often as it is written
-LARGEST_STEP = 1 << 31  # of a range
+LONGEST = 20_000  # the most statements and turns of comprehensions that a user's function may have, unrolled
+LARGEST_STEP = 1 << 31  # the largest step of a range
 
 Names = dict[str, Any]
 Do = Callable[[], Any]
 
 
 class Once(list[Any]):
-    """The items of an iterator, which can be used once: so it must not get a name."""
+    """The items of an iterator. An iterator can be used only once, so it must not get a name."""
 
 
 class Loop(NamedTuple):
-    """The blocks that leave a loop, and those that begin its next turn."""
+    """The ends of blocks that leave a loop, and of blocks that begin its next turn."""
 
     breaks: list[Edge]
     continues: list[Edge]
 
 
 class Evaluator(Blocks):
-    """Builds the instructions of a function, statement by statement."""
+    """The builder of a function's instructions, statement by statement."""
 
     known: Mapping[str, Any]  # the names that are not the function's own
     own: frozenset[str]
     names: Names
-    active: tuple[Any, ...] = ()  # the functions that are being written in one another
+    active: tuple[Any, ...] = ()  # the functions that are being written now, the innermost last
     returns: list[Edge]
-    loops: list[Loop | None]  # around a statement; one over a list is None
+    loops: list[Loop | None]  # the loops around a statement; None for a loop over a list
 
     def inside(self, function: Callable[..., Any], args: Sequence[Any], *, checked: bool = False) -> Any:
         """Write a function in place, and return its result."""
@@ -86,7 +87,7 @@ class Evaluator(Blocks):
         if isinstance(f, Op):
             if known:
                 return f.limit(*args)
-            # Another row of a user is written in place, and fails with the whole.
+            # In a user's function, a user's row is written in place, and its error is the function's error.
             args = [*args, *f.defaults[len(args) - f.arity :]] if len(args) < f.arity else args
             return self.inside(f.row.function, args) if f.is_custom and self.checked else self.row(f.row, args)
         if inspect.isbuiltin(f) or isinstance(f, type) or f in STATIC:
@@ -130,11 +131,11 @@ class Evaluator(Blocks):
             raise
         except Unreadable as error:
             raise error.at(node) from None
-        except Exception as error:  # of a function that has been called at once
+        except Exception as error:  # a function that was called at once has raised it
             raise Unreadable(f"{type(error).__name__}: {error}").at(node) from error
 
     def count(self) -> None:
-        """Note that a statement, or a turn of a comprehension, is written."""
+        """Count a statement, or a turn of a comprehension."""
         self.unit.steps += self.checked
         if self.unit.steps > LONGEST:
             raise Unreadable("it is too long when its loops over lists are written out")
@@ -175,7 +176,7 @@ class Evaluator(Blocks):
         return True
 
     def bind(self, target: ast.expr, x: Any) -> None:
-        """Assign to a name, or to several."""
+        """Assign to a name, or to several names."""
         if isinstance(x, Once):
             raise Unreadable("an iterator that has a name")
         match target:
@@ -188,7 +189,7 @@ class Evaluator(Blocks):
                 raise Unreadable(f"assignment to {ast.unparse(target)}")
 
     def branch(self, node: ast.If) -> bool:
-        """Build both branches, or the one that is known to be taken."""
+        """Build both branches; or only one, if the condition is known."""
         condition = self.truth(self.value(node.test))
         if isinstance(condition, bool):
             return self.run(node.body if condition else node.orelse)
@@ -204,7 +205,7 @@ class Evaluator(Blocks):
         return bool(edges)
 
     def each(self, node: ast.For) -> bool:
-        """Build a loop: over a range as one of the machine, over a list or a tuple turn by turn."""
+        """Build a loop: over a range as a loop of the machine code, over a list or a tuple turn by turn."""
         over = self.value(node.iter)
         if isinstance(over, range):
             over = Range(over.start, over.stop, over.step)
@@ -293,7 +294,7 @@ class Evaluator(Blocks):
         if name in self.names:
             return self.names[name]
         if name in self.own or name not in self.known:
-            raise Unreadable(f"{name} has no value, or not on every way")
+            raise Unreadable(f"{name} has no value, or not in every branch")
         found = self.known[name]
         if self.checked and not _is_constant(found):
             raise Unreadable(f"{name} is a {type(found).__name__}, which may change")
@@ -340,7 +341,7 @@ class Evaluator(Blocks):
         raise Unreadable(ast.unparse(node))
 
     def values(self, nodes: Iterable[ast.expr]) -> list[Any]:
-        """Return the values of several expressions, of which some may be `*xs`."""
+        """Return the values of several expressions; some of them may be `*xs`."""
         found: list[Any] = []
         for node in nodes:
             found += self.value(node.value) if isinstance(node, ast.Starred) else [self.value(node)]
@@ -364,7 +365,7 @@ class Evaluator(Blocks):
         return found
 
     def first_of(self, nodes: Sequence[ast.expr], wanted: bool) -> Any:
-        """Return the first value whose truth is the wanted one, or the last: `or`, `and`."""
+        """Return the first value with the wanted truth, or else the last value: `or` and `and`."""
         x = self.value(nodes[0])
         if len(nodes) == 1:
             return x
@@ -377,7 +378,7 @@ def _is_unknown(x: Any) -> bool:
 
 
 def _is_constant(x: Any) -> bool:
-    """Return whether an object is one of those that `content` makes part of a kernel's key."""
+    """Return whether `content` can make an object part of a kernel's key."""
     if type(x) in (tuple, list):
         return all(map(_is_constant, x))
     return is_plain(x) or isinstance(x, (Op, FunctionType, type)) or inspect.ismodule(x) or inspect.isbuiltin(x)

@@ -1,7 +1,7 @@
-r"""What is written of a function in another language, before it is text: its arguments, its results and its ways.
+r"""A compiled function as data that can be written in another language: arguments, results and ways.
 
-This module has what is common to all languages: arguments and results as trees, the arrays that a program reads, the
-ways through the branches, and the notes at the head of a file. It must not know how a language is written.
+This module has the parts that all languages share: arguments and results as trees, the arrays that a program reads, the
+ways through the branches, and the notes at the head of a file. It must not know any language.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .statements import Routine, Statement, Test, Variable
 __all__ = ["Derivative", "Export", "Input", "Leaf", "Tree", "Way", "export_of", "leaves_of"]
 
 Derivative: TypeAlias = Literal["grad", "jvp"] | None
-FEW = 3  # leaves that a comment lists
+FEW = 3  # the most leaves that a comment lists
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ class Leaf:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Return its shape."""
+        """Return the shape of the array or list; () for a number."""
         shape: tuple[int, ...] = self.slots.shape
         return shape
 
     @property
     def matrix(self) -> Any:
-        """Return the places of its numbers in rows and columns: of a vector in one column."""
+        """Return the places of its numbers in rows and columns; a vector is one column."""
         return self.slots.reshape(-1, self.shape[-1] or 1) if len(self.shape) > 1 else self.slots.reshape(-1, 1)
 
 
@@ -58,7 +58,7 @@ class Leaf:
 class Tree:
     """A container, with its parts by their keys or places."""
 
-    kind: str  # "dict", "list", "tuple" or "none"; a module is a "state"
+    kind: str  # "dict", "list", "tuple", "none", or "state" for a module
     parts: dict[Any, Tree | Leaf]
 
 
@@ -73,7 +73,7 @@ def leaves_of(tree: Tree | Leaf) -> Iterator[Leaf]:
 
 @dataclass(frozen=True)
 class Input:
-    """An array that a program reads: the numbers of a leaf, or of several one after the other.
+    """An array that a program reads: the numbers of one leaf, or of several leaves, one after the other.
 
     Attributes:
         slots: the places of its numbers among all inputs, in rows and columns.
@@ -89,20 +89,20 @@ class Input:
         return int(self.leaves[0].path[0])
 
     def place(self, leaf: Leaf) -> int:
-        """Return where the numbers of a leaf begin."""
+        """Return the place of a leaf's first number in the array."""
         before = self.leaves[: [other.path for other in self.leaves].index(leaf.path)]
         return sum(int(other.slots.size) for other in before)
 
 
 @dataclass(frozen=True)
 class Way:
-    """A program: its statements, those of the derivative, and the arrays that go in and come out."""
+    """One way through the branches: its statements, the statements of the derivative, inputs and outputs."""
 
     routine: Routine
-    title: str = ""  # of the derivative
+    title: str = ""  # the comment above the derivative
     more: Sequence[Statement] = ()
-    tangents: Sequence[Variable] = ()  # that are given
-    derived: Sequence[Variable] = ()  # derivatives in inputs, or the tangent of the value
+    tangents: Sequence[Variable] = ()  # the given tangents
+    derived: Sequence[Variable] = ()  # derivatives with respect to inputs, or the tangent of the value
 
     @property
     def statements(self) -> list[Statement | Test]:
@@ -111,31 +111,31 @@ class Way:
 
     @property
     def given(self) -> list[Variable]:
-        """Return the arrays that go in."""
+        """Return the arrays that the program reads."""
         return [*self.routine.inputs, *self.tangents]
 
     @property
     def results(self) -> list[Variable]:
-        """Return the arrays that come out."""
+        """Return the arrays that the program computes for its caller."""
         return [self.routine.value, *self.derived]
 
     @property
     def constants(self) -> list[Variable]:
-        """Return the arrays of known numbers."""
+        """Return the arrays of constants."""
         return self.routine.constants
 
 
 @dataclass(frozen=True)
 class Export:
-    """All that is written.
+    """A function to write: its arguments, results, ways and notes.
 
     Attributes:
-        name: of the function that is written.
-        of: the name of the function that it was.
-        arguments: the name and the structure of each.
-        wanted: the arguments that derivatives or tangents are of.
-        single: whether one argument was asked for, and not a tuple of some.
-        notes: lines about what a reader should know.
+        name: the name of the written function.
+        of: the name of the compiled function.
+        arguments: the name and the structure of each argument.
+        wanted: the arguments to differentiate with respect to, or with tangents.
+        single: whether the caller named one argument, and not a tuple of arguments.
+        notes: lines for the reader of the written file.
     """
 
     name: str
@@ -157,7 +157,7 @@ class Export:
 
     @property
     def refusal(self) -> str:
-        """Return the message where no way through the branches fits."""
+        """Return the message for numbers that take a way through the branches that is not written."""
         return f"{self.of}: with these numbers it takes a way through its branches that was not written"
 
     def inputs_of(self, k: int) -> list[Input]:
@@ -165,12 +165,12 @@ class Export:
         return [x for x in self.inputs if x.argument == k]
 
     def path(self, leaf: Leaf) -> str:
-        """Return how a leaf of an argument, or of a result, is written in Python."""
+        """Return the Python expression for a leaf of an argument, such as `w[0]`."""
         k, *keys = leaf.path
         return "".join([self.arguments[k][0], *(f"[{key!r}]" for key in keys)])
 
     def described(self) -> list[tuple[str, str]]:
-        """Return for each array that goes in or comes out a line about its numbers."""
+        """Return for each input and output its name and a line about its numbers."""
         ways, lines = self.ways[0], []
         for x, variable in zip(self.inputs, ways.routine.inputs, strict=True):
             paths = [self.path(leaf) for leaf in x.leaves[:FEW]]
@@ -211,24 +211,24 @@ def _sized(variable: Variable, text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a text on one line that ends no comment of any language."""
+    """Return a text on one line, without the marks that end a comment in some language."""
     return " ".join(text.split()).replace("*/", "* /").replace('"""', "'''").replace("\\", "/")
 
 
 def export_of(
     name: str, found: Sequence[Specialization], derivative: Derivative, wanted: Sequence[int], single: bool
 ) -> Export:
-    """Return what is written of a function, of which there is a program for each way through its branches.
+    """Return the export of a function that has a program for each known way through its branches.
 
     Args:
-        wanted: the arguments that derivatives or tangents are of.
+        wanted: the arguments to differentiate with respect to, or with tangents.
 
     Raises:
         ValueError: the function returns nothing.
     """
     first = found[0]
     if not first.outputs:
-        raise ValueError(f"{name}: it returns no number, so that there is nothing to write")
+        raise ValueError(f"{name}: it returns no number, so there is nothing to write")
     if any(other.trace.out != first.trace.out for other in found):
         raise NotImplementedError(
             f"{name}: its results have another structure in another branch, which cannot be written"
@@ -254,7 +254,7 @@ def export_of(
 
 
 def _inputs(tree: Tree | Leaf, found: Specialization) -> list[Input]:
-    """Return the arrays of an argument: its leaves, or of a module the matrices that the written program has."""
+    """Return the arrays of an argument: its leaves, or, for a module, the matrices of the written program."""
     leaves = list(leaves_of(tree))
     apart = [Input(leaf.name, leaf.matrix, [leaf]) for leaf in leaves]
     if not isinstance(tree, Tree) or tree.kind != "state":
@@ -288,10 +288,9 @@ def _way(found: Specialization, inputs: list[Input], derivative: Derivative, cho
 
 
 def _notes(found: Sequence[Specialization]) -> Iterator[str]:
-    """Yield lines about the branches that are there, and numbers that are constants."""
+    """Yield lines about the written branches, and about Values that became constants."""
     if found[0].branches:
-        ways = "one way" if len(found) == 1 else f"{len(found)} ways"
-        yield f"Of the ways through its branches, the {ways} that it had gone are here; others are refused."
+        yield f"Only the ways that earlier calls took through its branches are here ({len(found)}); others are refused."
     frozen = {id(x): (x.label or "a Value", then) for other in found for x, then in other.trace.frozen}
     if frozen:
         listed = ", ".join(f"{label} = {format_number(then, 17)}" for label, then in frozen.values())
@@ -321,7 +320,7 @@ def _result(structure: Structure, places: Iterator[int], path: tuple[Any, ...], 
 def _container(
     name: str, path: tuple[Any, ...], structure: Structure, of: Callable[[str, tuple[Any, ...], Structure], Tree | Leaf]
 ) -> Tree | Leaf:
-    """Return a container as a tree, with a function of its parts; whatever has names is a dict."""
+    """Return a container as a tree; `of` makes its parts. A container with names becomes a dict."""
     cls, keys, kind = structure.kind, list(range(len(structure.parts))), "tuple"
     if cls is SparseMatrix:
         raise NotImplementedError(f"{name}: a sparse matrix cannot be written: return its `values`")
@@ -344,7 +343,7 @@ def _chunk(name: str, path: tuple[Any, ...], chunk: Chunk) -> Tree | Leaf:
     slots = np.arange(chunk.span.start, chunk.span.stop)
     if chunk.key is None:
         return Leaf(name, path, "number", slots.reshape(()))
-    if chunk.owned is not None:  # a module: its state
+    if chunk.owned is not None:  # a module is written as its state
         state = _state(name, path, chunk.owned.unflatten(chunk.key, slots.tolist()))
         return Tree("state", state.parts) if isinstance(state, Tree) else state
     kind = "list" if chunk.key[0] is list else "tuple" if chunk.key[0] is tuple else "array"
@@ -361,7 +360,7 @@ def _state(name: str, path: tuple[Any, ...], x: Any) -> Tree | Leaf:
 
 
 def _merged(name: str, path: tuple[Any, ...], tree: Tree) -> Tree | Leaf:
-    """Return a list of numbers, or of equally long lists, as one leaf."""
+    """Return a list of numbers, or of lists of one length, as one leaf; return any other tree unchanged."""
     parts = [part for part in tree.parts.values() if isinstance(part, Leaf)]
     if tree.kind not in ("list", "tuple") or not parts or len(parts) < len(tree.parts):
         return tree

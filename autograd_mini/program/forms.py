@@ -1,8 +1,8 @@
 r"""Functions of single numbers as one term of matrices.
 
-This module owns how the numbers of a matrix, each a rational function of symbols, become one term: a symbol is read
-as the matrix that has it at the place of the number, and the functions must then agree, or differ by coefficients,
-which are a matrix of constants. It must not know what the numbers are.
+This module owns the step from the numbers of a matrix to one term. Each number is a rational function of symbols. A
+symbol is read as the matrix that has it at the place of the number. Then all functions must agree, or differ only by
+their coefficients, which become a matrix of constants. This module must not know the meaning of the numbers.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ from .terms import (
 __all__ = ["Forms", "Irregular"]
 
 ONE = Fraction(1)
-Coefficients: TypeAlias = Mapping[Monomial, Any]  # a fraction, or an array of them
+Coefficients: TypeAlias = Mapping[Monomial, Any]  # a fraction, or an array of fractions
 
 
 class Irregular(Exception):
-    """The numbers of a matrix are no common function of matrices."""
+    """The numbers of a matrix do not have one common function of matrices."""
 
 
 class _Place(NamedTuple):
-    """Where a symbol stands: the matrix whose number it is, and its row and column there."""
+    """The place of a symbol: its matrix, and its row and column in it."""
 
     term: Term
     row: int
@@ -53,7 +53,7 @@ class _Place(NamedTuple):
 
 
 class _View(NamedTuple):
-    """Where a number stands: its row and column, the shape of its matrix, and the symbols that all numbers have."""
+    """The place of a number: its row and column, the shape of its matrix, and the symbols of all numbers there."""
 
     row: int
     column: int
@@ -62,13 +62,13 @@ class _View(NamedTuple):
 
 
 class Forms:
-    """The symbols of an algebra, by the matrices whose numbers they are."""
+    """The matrices of symbols, and the terms for functions of symbols."""
 
     def __init__(self, algebra: Algebra, naming: Naming) -> None:
         self._algebra, self._naming = algebra, naming
         self._symbols: dict[Term, Any] = {}
         self._places: dict[int, _Place] = {}
-        self._rank: dict[Term, int] = {}  # later ones stand first in a product
+        self._rank: dict[Term, int] = {}  # in a product, a later matrix stands before an earlier one
 
     def stand(self, term: Term, symbols: Any) -> None:
         """Let symbols stand for the numbers of a matrix."""
@@ -90,17 +90,17 @@ class Forms:
         return all(isinstance(self._places[s].term, Matrix) for s in x.symbols if s in self._places)
 
     def rank(self, term: Term) -> int:
-        """Return how late a matrix, or the matrix that a part is of, was made."""
+        """Return the rank of a term, or of the matrix that it is a part of: a later matrix has a higher rank."""
         whole = term
         while isinstance(whole, Slice | Transpose):
             whole = whole.of
         return self._rank.get(whole if isinstance(whole, Matrix) else term, 0)
 
     def common(self, numbers: Any, scaled: bool) -> tuple[Fraction, Term]:
-        """Return a factor, which is 1 unless it is asked for, and the term that all numbers are besides.
+        """Return a factor and a term: all numbers are the factor times the term. The factor is 1 unless `scaled`.
 
         Raises:
-            Irregular: there is none.
+            Irregular: the numbers have no common term.
         """
         everywhere = set.intersection(*(x.symbols for x in numbers.flat)) if numbers.size > 1 else set()
         read = [(x, self._read(x, _View(at[0], at[1], numbers.shape, everywhere))) for at, x in np.ndenumerate(numbers)]
@@ -109,11 +109,11 @@ class Forms:
         return scale, term if whole else filled(term, numbers.shape)
 
     def _read(self, x: Ratio, view: _View) -> dict[int, Term]:
-        """Return the terms that a function's symbols are at a place."""
+        """Return the terms for a function's symbols, read from a place."""
         return {symbol: self._term(symbol, view) for symbol in x.symbols}
 
     def _term(self, symbol: int, view: _View) -> Term:
-        """Return the term that a symbol is in a line about a number at a place."""
+        """Return the term for a symbol, in a line about a number at a place."""
         if symbol not in self._places:
             op, operands = self._algebra.calls[symbol]
             if isinstance(op, float):
@@ -134,7 +134,7 @@ class Forms:
     def _joined(
         self, read: Sequence[tuple[Ratio, dict[int, Term]]], shape: Shape, scaled: bool
     ) -> tuple[Fraction, Term]:
-        """Return a factor and the term of functions that are the same, or the same but for their coefficients."""
+        """Return a factor and the term of functions that are equal, or that differ only by their coefficients."""
         terms = sorted(
             {term for _, each in read for term in each.values()}, key=lambda term: str(Product(ONE, (term,)))
         )
@@ -151,7 +151,7 @@ class Forms:
 
 
 class _Writer:
-    """What makes terms of polynomials: a symbol is the number of a term."""
+    """A writer of polynomials as terms: a symbol is the number of a term in a list."""
 
     def __init__(self, terms: list[Term], rank: Callable[[Term], int], naming: Naming) -> None:
         self._terms, self._naming = terms, naming
@@ -159,7 +159,10 @@ class _Writer:
         self._rank = rank
 
     def fraction(self, above: Coefficients, below: Mapping[Factor, int], scaled: bool) -> tuple[Fraction, Term]:
-        """Return a factor, and a sum divided by factors: as a whole, or each term if one has such a factor itself."""
+        """Return a factor, and a sum divided by factors.
+
+        If a term of the sum has one of the factors itself, each term is divided; otherwise the whole sum is.
+        """
         scale = _shared(above, scaled)
         above = {name: k / scale for name, k in above.items()}
         single = {factor[0][0][0]: n for factor, n in below.items() if len(factor) == 1}
@@ -173,7 +176,7 @@ class _Writer:
         return ONE, Product(scale, (term,))
 
     def sum(self, coefficients: Coefficients, below: Mapping[int, int] | None = None) -> Term:
-        """Return a sum, whose terms are divided: the positive first, and short products before long ones."""
+        """Return a sum with divided terms: positive terms first, and short products before long ones."""
 
         def order(item: tuple[Monomial, Any]) -> tuple[Any, ...]:
             name, k = item
@@ -182,7 +185,7 @@ class _Writer:
         return Sum.of(*(self._divided(name, k, below or {}) for name, k in sorted(coefficients.items(), key=order)))
 
     def _divided(self, name: Monomial, k: Any, below: Mapping[int, int]) -> Term:
-        """Return a product with a coefficient, divided by powers; coefficients that differ are a matrix."""
+        """Return a product with a coefficient, divided by powers; an array of coefficients becomes a matrix."""
         powers = Counter(name)
         extra: tuple[Term, ...] = ()
         if not isinstance(k, Fraction):
@@ -193,7 +196,7 @@ class _Writer:
         return self.product(k, [((((x,), ONE),), n) for x, n in powers.items() if n], extra)
 
     def product(self, k: Fraction, powers: Iterable[tuple[Factor, int]], extra: tuple[Term, ...] = ()) -> Product:
-        """Return a product of powers and of the other factors: later matrices stand before earlier ones."""
+        """Return a product of powers and of extra factors; later matrices stand before earlier ones."""
         powers = [*powers]
         turned = _turned(powers) if k < 0 else None
         ranked = []
@@ -209,7 +212,7 @@ class _Writer:
         return Product(abs(k) if turned else k, above, below)
 
     def _factor(self, factor: Factor, turned: bool) -> Term:
-        """Return a factor, or 0 less it."""
+        """Return a factor; if it is turned, with the opposite sign."""
         if len(factor) == 1:
             return self._terms[factor[0][0][0]]
         return self.sum({name: -x if turned else x for name, x in factor})
@@ -218,7 +221,7 @@ class _Writer:
 def _multiplied_out(
     functions: Sequence[Ratio], shape: Shape, finite: Sequence[bool]
 ) -> tuple[Coefficients, dict[Factor, int]]:
-    """Return the coefficients above the line of functions that have the same below it, and that."""
+    """Return the coefficients of the numerators, and the denominator, of functions with a common denominator."""
     split = [x.split() for x in functions]
     below = split[0][1]
     names = dict.fromkeys(name for above, _ in split for name in above)
@@ -227,28 +230,28 @@ def _multiplied_out(
     coefficients: dict[Monomial, Any] = {}
     for name in names:
         own = [above.get(name, Fraction(0)) for above, _ in split]
-        if 0 in own and not all(finite[x] for x in name):  # 0 times what may be infinite elsewhere
+        if 0 in own and not all(finite[x] for x in name):  # it would compute 0 times a number that may be infinite
             raise Irregular
         coefficients[name] = own[0] if len(set(own)) == 1 else np.array(own).reshape(shape)
     return coefficients, below
 
 
 def _shared(coefficients: Coefficients, scaled: bool) -> Fraction:
-    """Return the factor to take out of a sum: the first coefficient if it is asked for, else one of all terms."""
+    """Return the factor to take out of a sum: the size of the first coefficient if `scaled`, else of all terms."""
     sizes = [abs(k) for k in coefficients.values() if isinstance(k, Fraction)]
     same = len(sizes) == len(coefficients) > 1 and len(set(sizes)) == 1
     return sizes[0] if sizes and (scaled or same) else ONE
 
 
 def _turned(powers: Sequence[tuple[Factor, int]]) -> Factor | None:
-    """Return the factor that takes a sign in: -(a - 1) is 1 - a; None if no factor has fewer minus signs then."""
+    """Return the factor that should absorb a minus sign, as in -(a - 1) = 1 - a; None if no factor gets shorter."""
     gains = [n % 2 * (2 * sum(x < 0 for _, x in factor) - len(factor) + 1) for factor, n in powers]
     most = max(gains, default=0)
     return powers[gains.index(most)][0] if most > 0 else None
 
 
 def _beside(i: int, r: int, size: int, rows: int) -> range | None:
-    """Return the rows of a matrix of `size` rows that stand beside `rows` rows, if its row i stands beside row r."""
+    """Return the rows of a matrix with `size` rows that stand beside `rows` rows, if row i stands beside row r."""
     if size == 1 or (size == rows and i == r):
         return range(size)
     return range(i - r, i - r + rows) if 0 <= i - r <= size - rows else None

@@ -1,6 +1,7 @@
-"""Rows' functions as C99, written from their sources as JavaScript's are.
+"""Rows' functions as C99, written from their Python sources.
 
-A function that can fail takes a pointer to an int that it sets then; the function of its row has the value beyond.
+Python raises errors, and C does not. A function that can fail takes a pointer to an int, and sets the int to 1 when it
+fails. Then the function of its row returns the row's value beyond its domain, or else nan.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from ..source import Unreadable
 
 __all__ = ["CScript", "literal"]
 
-# The functions that C lacks: those of Python's arithmetic. Each is a type, parameters and a body.
+# Python's arithmetic that C lacks, as functions of C.
 RUNTIME = {
     "fail": "double fail(int *failed) { *failed = 1; return NAN; }",
-    # nan of numbers and infinity of finite ones tell an error.
+    # If numbers give nan, or finite numbers give infinity, then Python raises an error.
     "checked": """double checked(double (*f)(double), double x, int *failed) {
     const double z = f(x);
     return (z != z ? x == x : isinf(z) && isfinite(x)) ? fail(failed) : z;
@@ -50,12 +51,12 @@ NAMES = (
     "log1p log2 pow sin sinh sqrt tan tanh fabs"
 ).split()
 MATH: dict[Any, str] = {getattr(math, name): name for name in NAMES} | {math.gamma: "tgamma"}
-# Rows that IEEE's arithmetic has as they are.
+# Rows that have an equal function in C's IEEE arithmetic.
 NATIVE = {
     "pow": "pow", "mod": "modulo", "floordiv": "quotient", "floor": "floor", "ceil": "ceil", "trunc": "trunc",
     "round": "rint",
 }  # fmt: skip
-SAFE = ("fabs", "copysign")  # which raise no error
+SAFE = ("fabs", "copysign")  # functions that never raise an error
 PI = repr(math.pi)
 
 
@@ -73,7 +74,7 @@ def literal(x: Any) -> str:
 
 
 def indented(text: str, depth: int = 1) -> str:
-    """Return statements of C, one on a line."""
+    """Return statements of C, one on each line."""
     lines, rest, brackets, start = [], text, 0, 0
     for at, sign in enumerate(text):
         brackets += (sign == "(") - (sign == ")")
@@ -87,17 +88,17 @@ def indented(text: str, depth: int = 1) -> str:
 
 
 def _is_read(name: str, body: str) -> bool:
-    """Return whether a variable is not only assigned to."""
+    """Return whether a body reads a variable, and does not only assign to it."""
     return re.search(rf"\b{name}\b(?! = )", body) is not None
 
 
 def _is_number(text: str) -> bool:
-    """Return whether a text is a number that is known, and not 0."""
+    """Return whether a text is a positive number, such as 2.0."""
     return text[0].isdigit() and text != "0.0" and re.fullmatch(r"[\d.e+-]+", text) is not None
 
 
 class _Writer(Writer):
-    """Writes one function as C; a variable has an underscore, so that its name is none of C's."""
+    """A writer of one function as C. Variables get an underscore, so that no name is a name of C."""
 
     forms: Mapping[Any, str] = FORMS | {
         abs: "fabs({})", bool: "(double) ({} != 0.0)", int: "whole(trunc({}), failed)",
@@ -125,7 +126,7 @@ class _Writer(Writer):
         return f"({parameters}{', int *failed' * fails}) {{\n" + indented(" ".join(lines)) + "\n}"
 
     def assigned(self, pairs: list[tuple[str, str]]) -> str:
-        """Write an assignment to names, all at once."""
+        """Write an assignment to several names at once."""
         if len(pairs) == 1:
             return "{} = {};".format(*pairs[0])
         values = ", ".join(f"v{k} = {value}" for k, (_, value) in enumerate(pairs))
@@ -136,7 +137,7 @@ class _Writer(Writer):
         return literal(x)
 
     def truth(self, x: bool) -> str:
-        """Write a condition that is known."""
+        """Write a known condition."""
         return str(int(x))
 
     def called(self, name: str, args: Sequence[str]) -> str:
@@ -164,11 +165,11 @@ class _Writer(Writer):
         return f"for (long i = 0; {test}; i++) {{ if (i > {MAX_TURNS} || *failed) return fail(failed); {body} }}"
 
     def counted(self, start: str, stop: str, step: int) -> tuple[str, str]:
-        """Write the head of a loop over a range, and its number."""
+        """Return the head of a loop over a range, and the expression for its number."""
         return f"double i = {start}, n = {stop}; i {'<' if step > 0 else '>'} n; i += {self.literal(step)}", "i"
 
     def listed(self, numbers: Sequence[str]) -> tuple[str, str]:
-        """Write the head of a loop over some numbers, and its number."""
+        """Return the head of a loop over some numbers, and the expression for its number."""
         return f"int i = 0; i < {len(numbers)}; i++", f"((const double[]) {{{', '.join(numbers)}}})[i]"
 
     def call(self, node: ast.expr, f: Any, args: Sequence[ast.expr], named: dict[str, ast.expr]) -> str:
@@ -197,16 +198,16 @@ class CScript(Script):
         if OPS.get(row.name) is row:
             if row.name in NATIVE:
                 return self.used(f"{NATIVE[row.name]}({', '.join(operands)})")
-            if row.name == "digamma":  # which asks SciPy
+            if row.name == "digamma":  # the row's own function calls SciPy
                 self._rows.setdefault(row, self.caught(row, self.function(special.digamma_series), None))
         return super().applied(op, operands)
 
     def fails(self, name: str) -> bool:
-        """Return whether a function can fail, and so takes a pointer to say so."""
+        """Return whether a function can fail, and so takes the pointer."""
         return "int *failed" in self.functions.get(name, RUNTIME.get(name, ""))
 
     def caught(self, op: Op, name: str, beyond: str | None) -> str:
-        """Write the function of a row, which has its value beyond, or else nan, where a function fails."""
+        """Write the function of a row: if `name` fails, it returns the value of `beyond`, or else nan."""
         if not self.fails(name):
             return name
         xs = [f"x{k}" for k in range(op.arity)]

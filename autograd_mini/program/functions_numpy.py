@@ -1,4 +1,4 @@
-"""Rows' functions as Python that needs NumPy alone, from their sources."""
+"""Rows' functions as Python code that needs only NumPy, written from their sources."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class PythonScript:
         return self._names[row]
 
     def function(self, f: Callable[..., Any], name: str = "", *, limited: bool = False) -> str:
-        """Write a Python function of floats, and return its name; a limited one follows IEEE's arithmetic."""
+        """Write a Python function of floats, and return its name; if `limited`, it computes by IEEE arithmetic."""
         if _is_of_math(f):
             return f"math.{f.__name__}"
         key = f, limited
@@ -131,7 +131,7 @@ class PythonScript:
 
 
 class _Translator(ast.NodeTransformer):
-    """Writes the objects that names of a function stand for: functions, and numbers."""
+    """A translator that replaces a function's outer names by the functions and numbers that they stand for."""
 
     def __init__(self, script: PythonScript, found: Source, limited: bool) -> None:
         self.script, self.source, self.limited = script, found, limited
@@ -142,7 +142,7 @@ class _Translator(ast.NodeTransformer):
         return ast.Pass() if isinstance(node.value, ast.Constant) else self.generic_visit(node)
 
     def visit_Raise(self, node: ast.Raise) -> Any:
-        """Raise an error that `each` knows."""
+        """Raise a ValueError, which `each` catches."""
         return ast.Raise(ast.Name("ValueError", ast.Load()))
 
     def visit_Call(self, node: ast.Call) -> Any:
@@ -184,7 +184,7 @@ class _Translator(ast.NodeTransformer):
         return self._known(node)
 
     def visit_Name(self, node: ast.Name) -> Any:
-        """Write a number that is not the function's own."""
+        """Write the number that a name outside of the function stands for."""
         return node if node.id in self.source.own else self._known(node)
 
     def _known(self, node: ast.expr) -> Any:
@@ -196,7 +196,7 @@ class _Translator(ast.NodeTransformer):
         raise Unreadable(ast.unparse(node))
 
     def generic_visit(self, node: ast.AST) -> Any:
-        """Refuse whatever is no plain arithmetic."""
+        """Refuse statements and expressions beyond plain arithmetic."""
         if isinstance(node, REFUSED):
             raise Unreadable(ast.unparse(node).partition("\n")[0])
         return super().generic_visit(node)

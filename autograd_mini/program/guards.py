@@ -1,9 +1,9 @@
 r"""Sides of choices in programs: the side that is not chosen brings no nan into derivatives.
 
-A program multiplies derivatives along all edges. Where a side is not chosen the derivative there is 0, and a slope that
-is infinite would make nan of it. So in a side each row with such slopes gets operands that are inside its domain while
-the side is not chosen, and the other operands' derivatives are selected: what is called the double `where`, written by
-hand elsewhere. This module must not know how programs are run.
+A program multiplies derivatives along all edges. The derivative of a side that is not chosen is 0, and 0 times an
+infinite slope is nan. So each row of a side that can have infinite slopes gets a `where` before it: while the side is
+not chosen, the row computes with operands inside its domain. This is known as the double-where trick. This module must
+not know how programs are run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["asks", "guarded"]
 
 
 def guarded(trace: Trace) -> Trace:
-    """Return a trace of the same values, whose derivatives can be multiplied along all edges.
+    """Return a trace of the same values; products of its derivatives along edges have no 0 times infinity.
 
     >>> from autograd_mini import greater, sqrt, trace
     >>> guarded(trace(lambda x: where(greater(x, 0.0), sqrt(x), 0.0), 4.0))
@@ -59,7 +59,7 @@ def guarded(trace: Trace) -> Trace:
 
 
 def asks(trace: Trace) -> bool:
-    """Return whether a choice is among numbers that are computed by a row whose value or slope can be infinite."""
+    """Return whether a choice depends on a row with values or slopes that can be infinite."""
     equations = trace.equations
     rows = [(op.arity, bool(op.chooses), _is_infinite(op)) for op in equations.rows]
     if not (any(chooses for _, chooses, _ in rows) and any(infinite for *_, infinite in rows)):
@@ -81,7 +81,7 @@ def _is_infinite(op: Op) -> bool:
 
 
 def _rebuilt(order: list[Value], sides: dict[Value, Any]) -> dict[Value, Value]:
-    """Return nodes in place of those that are guarded, or computed from such."""
+    """Return new nodes for the guarded nodes, and for all nodes that depend on them."""
     made: dict[Any, Value] = {}
     for node in order:
         op = node.op

@@ -1,7 +1,7 @@
-r"""The runner on machine code: the kernels that a program needs, found, taken from the cache, or compiled.
+r"""The runner on machine code: it finds the kernels of a program in memory or in the cache, or compiles them.
 
-A kernel is known by its content: the functions of its row, the package's own source, and the processor. A process keeps
-the kernels that it has; those that a program lacks become one object, and one file of the cache.
+The key of a kernel is a hash of the functions of its row, the package's own source, and the processor. A process keeps
+its kernels. The missing kernels of a program are compiled to one object, which becomes one file of the cache.
 """
 
 from __future__ import annotations
@@ -37,37 +37,37 @@ __all__ = ["Kernels", "runner"]
 WAYS = ("forward", "backward")
 BLOCKS = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 FIRST = ctypes.c_char.from_buffer
-LONG = 4096  # numbers of a program from which on other threads may run meanwhile
+LONG = 4096  # while a program with at least this many numbers runs, other threads may run
 
-Key = tuple[str, str]  # a kernel, and the content of its row
+Key = tuple[str, str]  # the name of a kernel, and the content of its row
 
 
 class Kernels:
-    """The runner on machine code."""
+    """The runner of a program on machine code."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.first = program.inputs + len(program.constants)
         self.room = max((i.columns * i.length for i in program.instructions if i.kind == "dot"), default=0)
         self.code, self.index, self.kinds = code_of(program)
-        # The addresses of the kernels, forward and backward; none is known yet.
+        # The addresses of the kernels, forward and backward; 0 until they are known.
         self.places = np.zeros((len(self.kinds), 2), dtype=np.int64)
         self.callbacks: list[Any] = []
         for k, kind in enumerate(self.kinds):
             made = [_called_back(row) for row in called_back(kind)] if isinstance(kind, Op) else []
-            if made:  # their addresses stand behind the indices, and the lines say where
+            if made:  # their addresses stand after the indices; the lines have the places
                 self.code[self.code[:, 0] == k, HEAD - 1] = len(self.index)
                 self.index = np.append(self.index, [ctypes.cast(f, ctypes.c_void_p).value for f in made])
                 self.callbacks += made
-        self.bodies: list[Kernels] = []  # of loops
-        self.kept: list[Any] = []  # arrays whose addresses the code has
+        self.bodies: list[Kernels] = []  # the bodies of loops
+        self.kept: list[Any] = []  # keeps arrays alive: the code has their addresses
         for line, i in zip(self.code, program.instructions, strict=True):
             if i.scan is not None:
                 self.room = max(self.room, most_numbers(i.scan))
                 line[HEAD - 1] = self._loop(i.scan, [forth(i.scan, self)], self.kept)
 
     def _ready(self, run: str, ways: tuple[str, ...]) -> int:
-        """Make sure that the kernels of some ways are there, and return the address of the function that calls them."""
+        """Load the kernels of some directions, and return the address of the function that calls them."""
         contents = [content([kind]) if isinstance(kind, Op) else "" for kind in self.kinds]
         kernels = {
             (k, WAYS.index(way)): (f"{'row' if isinstance(kind, Op) else kind}_{way}", contents[k])
@@ -87,13 +87,13 @@ class Kernels:
         run = self._ready("run", WAYS[: 1 + (way is not None)])
         lines = self.code if forth else self.code[:0]
         frame = self._frame(lines, way, d, d if grad is None else grad, end=z)
-        kind = ctypes.PYFUNCTYPE if self.program.size < LONG else ctypes.CFUNCTYPE  # the second lets other threads run
+        kind = ctypes.PYFUNCTYPE if self.program.size < LONG else ctypes.CFUNCTYPE  # which lets other threads run
         task: Any = partial(kind(None, ctypes.c_void_p)(run), ctypes.c_void_p(_place(frame)))
-        task.kept = self, lines, d, grad, way, frame  # whose addresses the machine code has
+        task.kept = self, lines, d, grad, way, frame  # keeps them alive: the machine code has their addresses
         return partial(_raising, task) if self.callbacks else task
 
     def blocks(self, batch: Batch, d: Any, grad: Any) -> Callable[[list[Any], Any], Blocks]:
-        """Return a function that runs blocks of a batch, each by this program."""
+        """Return a function that runs this program on blocks of a batch."""
         run = BLOCKS(self._ready("blocks", WAYS[: 1 + (batch.way is not None)]))
         kinds = batch.inputs, batch.outputs, batch.slopes
         tables = np.zeros((sum(map(len, kinds)), TABLE), dtype=np.int64)
@@ -105,10 +105,10 @@ class Kernels:
             derivatives=starts[2], count_derivatives=len(kinds[2]),
         )  # fmt: skip
         totals_at, place = Frame._fields.index("totals"), _place(frame)
-        known: list[Any] = [None] * len(tables)  # steps and columns of the arrays that were given last
-        last: Any = None  # totals, which are often the same array
+        known: list[Any] = [None] * len(tables)  # the steps and columns of the arrays of the last call
+        last: Any = None  # the totals of the last call, often the same array again
         blocks: Any = partial(run, place)
-        blocks.kept = self, batch, d, grad, tables, frame  # whose addresses the machine code has
+        blocks.kept = self, batch, d, grad, tables, frame  # keeps them alive: the machine code has their addresses
         guarded = partial(_raising, blocks) if self.callbacks else blocks
 
         def of(arrays: list[Any], totals: Any) -> Blocks:
@@ -139,11 +139,11 @@ class Kernels:
         )  # fmt: skip
 
     def of(self, program: Program) -> Kernels:
-        """Return the same kind of runner, of another program."""
+        """Return a runner of the same kind for another program."""
         return Kernels(program)
 
     def way(self, steps: Steps, silent: Any) -> Way:
-        """Return the code of the instructions on the way, with marks at the operands that derivatives go to."""
+        """Return the code of the way back, with marks at the operands that need derivatives."""
         code, kept = self.code[[k for k, _ in steps]], list[Any]()
         for line, (k, needed) in zip(code, steps, strict=True):
             n = len(self.program.instructions[k].operands)
@@ -153,7 +153,10 @@ class Kernels:
         return Way(code, silent, chooses(self.program, steps), kept)
 
     def _loop(self, scan: Scan, parts: list[Part], kept: list[Any]) -> int:
-        """Return the address of the words that tell a kernel of a loop; `kept` gets the arrays that must be there."""
+        """Return the address of the words that describe a loop to its kernel.
+
+        `kept` gets the arrays that must stay alive, because the words have their addresses.
+        """
         words = [scan.steps, scan.closed, scan.carry, scan.item, scan.y, scan.counted, len(parts)]
         for part in parts:
             body = part.runner
@@ -175,22 +178,22 @@ class Kernels:
 
 
 def _place(array: Any) -> int:
-    """Return where an array's numbers are."""
+    """Return the address of an array's numbers."""
     try:
         return ctypes.addressof(FIRST(array))
-    except (TypeError, ValueError):  # it is read-only, empty, or its numbers do not lie side by side
-        place: int = array.__array_interface__["data"][0]  # `array.ctypes` takes longer
+    except (TypeError, ValueError):  # the array is read-only, empty, or not contiguous
+        place: int = array.__array_interface__["data"][0]  # faster than `array.ctypes`
         return place
 
 
 # Calls back into Python.
 
-_raised = threading.local()  # the error of a function that was called back
+_raised = threading.local()  # the error of a called Python function, for each thread
 
 
 def _raising(task: Callable[..., None], *args: Any) -> None:
-    """Run a task, and raise the error that a function of Python has raised in it."""
-    before = vars(_raised).pop("error", None)  # of a task within which this one is called back
+    """Run a task, and raise the error that a Python function has raised in it."""
+    before = vars(_raised).pop("error", None)  # the error of an outer task, if a Python function of it runs this task
     hook = sys.unraisablehook
     sys.unraisablehook = partial(_noted, hook)
     try:
@@ -205,7 +208,7 @@ def _raising(task: Callable[..., None], *args: Any) -> None:
 
 
 def _noted(hook: Callable[[Any], Any], unraisable: Any) -> None:
-    """Note an error, such as an interrupt, that has come before the first or after the last line of a function."""
+    """Note an error, such as an interrupt, that came just before or just after the lines of a function."""
     if "ctypes callback" in (unraisable.err_msg or ""):
         vars(_raised).setdefault("error", unraisable.exc_value)
     else:
@@ -213,7 +216,7 @@ def _noted(hook: Callable[[Any], Any], unraisable: Any) -> None:
 
 
 def _called_back(op: Op) -> Any:
-    """Return a row's function as one of C, which gives nan where it raises an error."""
+    """Return a row's function as a function of C; it returns nan where Python's raises an error."""
     function = op.limit.function
 
     def call(*xs: float) -> float:
@@ -226,17 +229,17 @@ def _called_back(op: Op) -> Any:
     return ctypes.CFUNCTYPE(ctypes.c_double, *[ctypes.c_double] * op.arity)(call)
 
 
-# Kernels, found, loaded and compiled.
+# Find, load and compile kernels.
 
 _PLACES: dict[Key, int] = {}
-_KEPT: list[Any] = []  # the objects in memory
+_KEPT: list[Any] = []  # keeps the loaded objects alive
 _LOCK = threading.RLock()
-if hasattr(os, "register_at_fork"):  # a child must not begin in the middle of a compilation
+if hasattr(os, "register_at_fork"):  # a child process must not begin during a compilation
     os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
 
 
 def _found(wanted: Mapping[Key, Op | str | None], name: str) -> dict[Key, int]:
-    """Return the addresses of kernels; those that the process does not have yet become one object."""
+    """Return the addresses of kernels; make the kernels that the process does not have yet, as one object."""
     with _LOCK:
         lacking = {key: wanted[key] for key in sorted(wanted) if key not in _PLACES}
         if lacking:
@@ -257,7 +260,7 @@ def _make(lacking: Mapping[Key, Op | str | None], name: str) -> None:
 
         code, refused = compiled({symbols[k]: (k[0], kind) for k, kind in lacking.items()})
         refused = {row: reason for row, reason in refused.items() if row.is_custom}
-        if lasting and not refused:  # else the next process would not say so
+        if lasting and not refused:  # else the next process would not warn
             files.write(key, code)
     loaded = Loaded(code)
     _KEPT.append(loaded)
@@ -270,7 +273,7 @@ def _make(lacking: Mapping[Key, Op | str | None], name: str) -> None:
 
 @cache
 def _version() -> str:
-    """Return a text that is the same where machine code is made in the same way."""
+    """Return a hash of Python's version and of the sources that decide how machine code is made."""
     here = Path(__file__).parent
     found = hashlib.sha256(sys.version.encode())
     rows = [here.parent / f"{name}.py" for name in ("op", "ops", "source", "special")]
@@ -280,10 +283,10 @@ def _version() -> str:
 
 
 def runner(program: Program, use: str | None = None) -> Runner:
-    """Return the runner of a program: machine code where llvmlite is installed.
+    """Return the runner of a program: machine code if llvmlite is installed, else NumPy.
 
     Args:
-        use: `"llvm"`, to have an error where llvmlite is missing, or `"numpy"`; None takes what is there.
+        use: `"llvm"`, with an error if llvmlite is missing; `"numpy"`; or None for machine code where possible.
     """
     if use == "numpy":
         return Arrays(program)
@@ -294,7 +297,7 @@ def runner(program: Program, use: str | None = None) -> Runner:
     else:
         if Path(__file__).with_suffix(".py").exists():
             return Kernels(program)
-        reason = "machine code is made of the package's Python files, which are not here"
+        reason = "machine code needs the package's Python files, which are not installed"
     if use == "llvm":
         raise ImportError(reason)
     return Arrays(program)

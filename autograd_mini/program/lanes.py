@@ -4,8 +4,8 @@ A number that differs between examples becomes a row of lanes, one lane for each
 share stays one number. Every instruction stays one instruction on longer rows. A shared matrix times a vector of each
 example is then a product of two matrices, and so are its derivatives. The same kernels and runners run it.
 
-An argument that enters nothing but such products lies in the buffer as in the user's array, one example after the
-other. Any other number lies lane beside lane.
+If only such products read an argument, the buffer has it as the user's array does, one example after the other. Of any
+other number, the buffer has all lanes side by side.
 
     W, x: y = W x                      W 32×64 shared, x 64 numbers, y 32 numbers: one product of a matrix and a vector
     the same with 128 lanes            W 32×64, X 128×64 as it is given, Y 32 rows of 128 lanes: one product of matrices
@@ -25,17 +25,17 @@ from .scan_rows import LanesOfScan, Scan
 
 __all__ = ["Lanes"]
 
-FEW = 8  # stretches that are copied by an instruction each; more are gathered number by number
+FEW = 8  # this many stretches are copied by one instruction each; more are gathered number by number
 
 
 class _Operand(NamedTuple):
-    """The addresses of an operand: of the first example, and the step from one example to the next."""
+    """The addresses of an operand of the first example, and the step from one example to the next."""
 
     access: Access
-    lane: int  # 0 where all examples share the numbers
+    lane: int  # 0 if all examples share the numbers
 
     def moved(self, rows: int) -> _Operand:
-        """Return the operand of the results that are some rows further down."""
+        """Return the operand for the results some rows further down."""
         return self._replace(access=self.access._replace(base=self.access.base + rows * self.access.outer))
 
 
@@ -45,7 +45,7 @@ class Lanes:
     Args:
         one: the program of one example.
         tables: the stretches of its inputs that differ between examples, one for each of the user's arrays.
-        outputs: the places of its numbers that are read when it has run.
+        outputs: the places of its numbers that are read after the run.
         width: the number of examples.
 
     >>> from autograd_mini import compile
@@ -60,9 +60,11 @@ class Lanes:
         self.width = width
         self._one = one
         self._instructions: list[Instruction] = []
-        self._origins: list[tuple[int, int | None]] = []  # of each: an instruction of one example, an operand
-        self.place = np.full(one.size, -1)  # of the first example's number
-        self.step = np.zeros(one.size, dtype=int)  # from one example's number to the next one's, 0 of a shared number
+        self._origins: list[
+            tuple[int, int | None]
+        ] = []  # for each instruction: its origin in the program of one example, and for a copy the operand
+        self.place = np.full(one.size, -1)  # for each number of one example: the place of the first example's number
+        self.step = np.zeros(one.size, dtype=int)  # from an example to the next; 0 if shared
         self._lay_out(tables, _lying(one, tables, outputs))
         inputs = self._free - len(one.constants)
         for k, i in enumerate(one.instructions):
@@ -72,7 +74,7 @@ class Lanes:
         self.program = Program(one.name, made, inputs, one.constants, self._free, slots, one.equations)
 
     def _lay_out(self, tables: Sequence[slice], lying: Sequence[bool]) -> None:
-        """Find places for the shared inputs, the tables of inputs that vary, and the constants, in this order."""
+        """Choose places for the shared inputs, the tables of inputs that vary, and the constants, in this order."""
         one, width = self._one, self.width
         shared = np.ones(one.inputs, dtype=bool)
         for table in tables:
@@ -80,7 +82,7 @@ class Lanes:
         self.shared = np.flatnonzero(shared)
         free = self.shared.size
         self.place[self.shared] = np.arange(free)
-        self.tables: list[tuple[int, int, int]] = []  # place, and steps between examples and between numbers
+        self.tables: list[tuple[int, int, int]] = []  # place, step between examples, step between numbers
         for table, lies in zip(tables, lying, strict=True):
             size = table.stop - table.start
             lane, apart = (size, 1) if lies else (1, width)
@@ -98,7 +100,7 @@ class Lanes:
         return self.place[slots][:, None] + self.step[slots][:, None] * np.arange(self.width)
 
     def steps(self, steps: Steps) -> Steps:
-        """Return the steps of the way back through this program, from those through the program of one example."""
+        """Return the steps of the way back through this program, from the steps for one example."""
         needed = dict(steps)
         found = []
         for n, (k, operand) in enumerate(self._origins):
@@ -110,7 +112,7 @@ class Lanes:
         return found
 
     def _add(self, k: int, i: Instruction) -> None:
-        """Add the instruction k of one example, for all examples."""
+        """Add instruction k of the program of one example, for all examples."""
         if i.kind == "gather":
             operand = self._copied(k, 0, i.index)
             place, step = operand.access.base, operand.access.inner
@@ -129,7 +131,7 @@ class Lanes:
         self._give(i, self._free - i.count * self.width, self.width, 1)
 
     def _add_scan(self, k: int, i: Instruction, scan: Scan) -> None:
-        """Add a loop: where any number that it reads differs between examples, all carries, items and ys do."""
+        """Add a loop; if any number that it reads differs between examples, all its carries, items and ys get lanes."""
         operands = [i.places(n).ravel() for n in range(len(i.operands))]
         closed = operands[0]
         if not any(self.step[slots].any() for slots in operands):
@@ -170,7 +172,7 @@ class Lanes:
         self.step[results] = lane
 
     def _operand(self, k: int, n: int, i: Instruction) -> _Operand:
-        """Return the addresses of an operand; where they are irregular, those of a copy."""
+        """Return the addresses of an operand, or of a copy if they are irregular."""
         slots = i.places(n)
         terms = slots.shape[2]
         step = self.step[slots]
@@ -208,7 +210,7 @@ class Lanes:
 
 
 def _stretches(place: Any, step: Any) -> Iterator[tuple[int, int]]:
-    """Yield the bounds of stretches of numbers whose places are equal steps apart."""
+    """Yield the bounds of stretches of numbers with equal steps between their places."""
     first, apart = 0, None
     for k in range(1, len(place)):
         here = place[k] - place[k - 1]
@@ -221,7 +223,7 @@ def _stretches(place: Any, step: Any) -> Iterator[tuple[int, int]]:
 
 
 def _lying(one: Program, tables: Sequence[slice], outputs: Sequence[int]) -> list[bool]:
-    """Return for each table whether nothing but products of it with shared numbers reads it, along its examples."""
+    """Return for each table whether it can lie as in the user's array: only products with shared numbers read it."""
     table_of = np.full(one.size, -1)
     for k, table in enumerate(tables):
         table_of[table] = k
@@ -254,12 +256,12 @@ def _lying(one: Program, tables: Sequence[slice], outputs: Sequence[int]) -> lis
     return [bool(lies) for lies in lying]
 
 
-_Shape = tuple[int, int, list[Access]]  # rows and columns of an instruction, and its operands
+_Shape = tuple[int, int, list[Access]]  # the rows and columns of an instruction, and its operands
 
 
 def _shapes(rows: int, columns: int, width: int, operands: Sequence[_Operand]) -> Iterator[_Shape]:
     """Yield the shapes of the instructions that compute the results of all lanes, in the order of the results."""
-    steps = None  # of each operand, from one result to the next
+    steps = None  # for each operand, the step from one result to the next
     if rows == 1:
         steps = [access.inner for access, _ in operands]
     elif columns == 1 or all(access.outer == access.inner * columns for access, _ in operands):

@@ -1,16 +1,16 @@
 r"""Find the vector program in a scalar graph.
 
-This module owns the lifting of equations into a few instructions that each do the same to many numbers. The passes
-stand in order in `lift`, and each is a function from columns to columns:
+This module owns the step from equations to a few vector instructions; one instruction computes many numbers in the same
+way. `lift` calls the passes in order, and each pass is a function from columns to columns:
 
-1. Sums of products that nothing else uses become dots, and other long sums become sums.
-2. Nodes with one kind and one depth, their level, become one instruction; its results stand side by side, in an order
-   in which the operands' addresses are regular, if there is one.
-3. An operand's addresses are then usually $base + a s_1 + b s_2 + j s_3$ (a dot's factor being a matrix that is walked
-   over); where they are not, they are gathered first.
+1. A sum of products that nothing else uses becomes a dot, and any other long sum becomes a sum.
+2. Nodes of one kind and one depth, their level, become one instruction. Its results stand side by side. Their order
+   makes the addresses of the operands regular, if such an order exists.
+3. Regular addresses have the form $base + a s_1 + b s_2 + j s_3$; so does a matrix as a factor of a dot. The numbers at
+   irregular addresses are copied side by side first, by a gather.
 
-It knows additions and products, which step 1 looks for, and the rows of many operands: sums, dots and takes. It must
-not know nets, nor how instructions are run.
+This module knows additions and products, for step 1, and the rows of many operands: sums, dots and takes. It must not
+know nets, or how instructions are run.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ from .scan_rows import Scan
 __all__ = ["Access", "Instruction", "Program", "access_of", "grid", "lift"]
 
 ONE: Ints = np.zeros(1, dtype=np.int64)
-MOST = 4  # matrices at one level that are products of their own
+MOST = 4  # up to this many matrices at one level become products of their own
 
 
 class Access(NamedTuple):
-    """Where an operand's numbers are: at `base + a*outer + b*inner + j*along`."""
+    """The addresses of an operand's numbers: `base + a*outer + b*inner + j*along`."""
 
     base: int
     outer: int
     inner: int
-    along: int  # the third step, of a dot or a sum
+    along: int  # the step between terms of a dot or a sum
 
     def places(self, rows: int, columns: int, terms: int) -> Ints:
         """Return the places of the numbers, by rows, columns and terms.
@@ -68,7 +68,7 @@ class Access(NamedTuple):
 
 
 def grid(rows: int, columns: int, terms: int) -> tuple[Any, Any, Any]:
-    """Return the numbers of rows, of columns and of terms, as arrays that broadcast (`np.ogrid` takes longer)."""
+    """Return the indices of rows, columns and terms, as arrays that broadcast (`np.ogrid` takes longer)."""
     return np.arange(rows)[:, None, None], np.arange(columns)[:, None], np.arange(terms)
 
 
@@ -77,13 +77,13 @@ class Instruction:
     """One vector instruction: `rows * columns` results from `start` on, each of `length` terms."""
 
     kind: str  # "row", "dot", "sum", "take", "scan" or "gather"
-    op: Op | None  # of a row
+    op: Op | None  # the row of the table, if the kind is "row"
     start: int
     rows: int
     columns: int
     length: int
     operands: tuple[Access, ...]
-    index: Any = None  # of a gather: the slots that are copied
+    index: Any = None  # the slots that a gather copies
     scan: Scan | None = None
 
     @property
@@ -97,14 +97,14 @@ class Instruction:
         return self.rows * self.columns
 
     def places(self, n: int) -> Ints:
-        """Return the places of operand n, by rows, columns and terms: one term of a dot's start and a take's choice."""
+        """Return the places of operand n, by rows, columns and terms; a dot's start or a take's index has one term."""
         if self.scan is not None:
             return self.operands[n].places(1, 1, self.scan.lengths[n])
         terms = 1 if (self.kind, n) in (("dot", 2), ("take", 1)) else self.length
         return self.operands[n].places(self.rows, self.columns, terms)
 
     def span(self, access: Access) -> tuple[int, int]:
-        """Return the stretch that an operand's numbers are in."""
+        """Return the bounds of the stretch that contains an operand's numbers."""
         steps = (self.rows - 1) * access.outer, (self.columns - 1) * access.inner, (self.length - 1) * access.along
         return access.base + sum(min(s, 0) for s in steps), access.base + sum(max(s, 0) for s in steps) + 1
 
@@ -118,7 +118,7 @@ class Program:
     inputs: int
     constants: Any
     size: int
-    slots: Any  # of each of the trace's variables its place, -1 of one that is gone
+    slots: Any  # the place of each variable of the trace; -1 if it has none any more
     equations: int
 
 
@@ -145,7 +145,7 @@ def program_of(nodes: Scheduled, trace: Trace) -> Program:
     starts = changes(nodes.level, nodes.kind)
     slots = np.full(nodes.size, -1)
     slots[:n] = np.arange(n)
-    # Constants stand before the results: their number must be known before the first result's slot.
+    # Constants stand before the results, so count the constants before the first result gets its slot.
     used = _constants(nodes, starts)
     slots[~used] = np.arange(n, n + len(used))
     free, read, end = n + len(used), nodes.read, 0
@@ -155,7 +155,7 @@ def program_of(nodes: Scheduled, trace: Trace) -> Program:
     for (first, last), number, width in zip(bounds, *columns, strict=True):
         kind, begin, end = nodes.kinds[number], end, end + (last - first) * width
         places = slots[read[begin:end]].reshape(last - first, width)
-        if kind.name == "result":  # a scan has it in its place
+        if kind.name == "result":  # the scan's results have a place for it already
             made_here = nodes.variable[first:last]
             slots[made_here] = places[:, 0] + _result_numbers(trace, made_here)
             continue
@@ -165,13 +165,13 @@ def program_of(nodes: Scheduled, trace: Trace) -> Program:
             for part, regular in zip(parts, found, strict=True):
                 access = regular
                 if access is None:
-                    flat = part[members].T.ravel()  # one term of all results after the other
+                    flat = part[members].T.ravel()  # the first terms of all results, then the second terms, and so on
                     instructions.append(Instruction("gather", None, free, 1, flat.size, 1, (), flat))
                     access = Access(free, len(members) // rows, 1, len(members) if part.shape[1] > 1 else 0)
                     free += flat.size
                 accesses.append(access)
             if kind.name == "dot" and accesses[0].inner == 0 != accesses[1].inner:
-                accesses[:2] = accesses[1::-1]  # a product may be turned: the second factor is the shared one
+                accesses[:2] = accesses[1::-1]  # swap the factors, so that the second factor is the shared one
             count = len(members) if kind.scan is None else kind.scan.size
             shape = rows, count // rows, kind.length
             instructions.append(Instruction(kind.name, kind.op, free, *shape, tuple(accesses), scan=kind.scan))
@@ -192,7 +192,7 @@ def _result_numbers(trace: Trace, variables: Ints) -> Ints:
 
 
 def _constants(nodes: Columns, starts: Ints) -> Ints:
-    """Return the constants in use, operand by operand of each group: those that differ along a run are a run."""
+    """Return the constants in use; those of one operand of one group lie side by side."""
     read, first = nodes.read, nodes.width.cumsum() - nodes.width
     places = np.flatnonzero(read < 0)
     owner = nodes.owner[places]
@@ -205,7 +205,7 @@ def _constants(nodes: Columns, starts: Ints) -> Ints:
 
 
 class _Arranged(NamedTuple):
-    """Results of a group in order, in how many rows they stand, and the operands' addresses, None of irregular ones."""
+    """The results of a group in order, the number of their rows, and the operands' addresses; None if irregular."""
 
     members: Ints
     rows: int
@@ -213,7 +213,7 @@ class _Arranged(NamedTuple):
 
 
 def _arranged(kind: Kind, parts: list[Ints], early: Ints) -> list[_Arranged]:
-    """Return the instructions for a group: one; or one for each early level, where less has to be gathered then."""
+    """Return one instruction for a group; or one for each early level, if this gathers fewer numbers."""
     whole = _in_matrices(kind, parts)
     if early[0] == early[-1] or not _gathered(whole, parts):
         return whole
@@ -225,7 +225,7 @@ def _arranged(kind: Kind, parts: list[Ints], early: Ints) -> list[_Arranged]:
 
 
 def _gathered(arranged: list[_Arranged], parts: list[Ints]) -> int:
-    """Return how many numbers have to be copied first."""
+    """Return the number of numbers to copy first."""
     return sum(
         len(members) * part.shape[1]
         for members, _, found in arranged
@@ -235,10 +235,10 @@ def _gathered(arranged: list[_Arranged], parts: list[Ints]) -> int:
 
 
 def _in_matrices(kind: Kind, parts: list[Ints]) -> list[_Arranged]:
-    """Return one instruction for all results; or several, if they are dots and regular then.
+    """Return one instruction for all results; or several dots, if their addresses are regular only then.
 
-    Those of several matrices at one level, such as queries, keys and values, are a product each, where
-    gathering would copy the matrices.
+    Several matrices at one level, such as queries, keys and values, are multiplied by one instruction each. A single
+    instruction would have to copy the matrices.
     """
     whole = _regular(parts)
     if kind.name != "dot" or None not in whole.accesses:
@@ -257,7 +257,7 @@ def _in_matrices(kind: Kind, parts: list[Ints]) -> list[_Arranged]:
 
 
 def _even_runs(addresses: Ints) -> Ints:
-    """Return for each of some rising addresses the number of the run of equal steps that it is in."""
+    """Return for each of some rising addresses the number of its run; the steps within a run are equal."""
     runs = np.zeros(len(addresses), dtype=np.int64)
     run, step = 0, 0
     for i in range(1, len(addresses)):
@@ -269,11 +269,11 @@ def _even_runs(addresses: Ints) -> Ints:
 
 
 def _regular(parts: list[Ints]) -> _Arranged:
-    """Return the order in which most operands' addresses are regular.
+    """Return the results in the order with the most regular operands.
 
-    The order in which results were made is tried, and those in which one operand after another moves on.
+    It tries the order of the nodes, and the two orders by the operands' addresses, from the last and from the first.
     """
-    if len(parts[0]) == 1:  # in a deep graph there are many
+    if len(parts[0]) == 1:  # a deep graph has many such groups
         return _Arranged(ONE, 1, [_line(part[0].tolist()) for part in parts])
     firsts = [part[:, 0] for part in parts]
     best: _Arranged | None = None
@@ -289,7 +289,7 @@ def _regular(parts: list[Ints]) -> _Arranged:
 
 
 def _in_rows(parts: Sequence[Ints]) -> tuple[int, list[Access | None]]:
-    """Return into how many rows results fall so that all addresses are regular, else one, and the addresses."""
+    """Return the number of rows with which all addresses are regular, or else 1, and the addresses."""
     count = len(parts[0])
     breaks = {count}
     for part in parts:
@@ -302,12 +302,12 @@ def _in_rows(parts: Sequence[Ints]) -> tuple[int, list[Access | None]]:
             accesses = [access_of(part, count // width) for part in parts]
             if None not in accesses:
                 return count // width, accesses
-    return 1, accesses  # of the last width, which is all
+    return 1, accesses  # from the last width, which has all results in one row
 
 
 def _line(places: list[int]) -> Access | None:
-    """Return the regular address of one result's operand, None where there is none."""
-    if not places:  # a scan without numbers of a kind
+    """Return the regular address of one result's operand; None if it has no regular address."""
+    if not places:  # for example a scan without carries
         return Access(0, 0, 0, 0)
     base = places[0]
     along = places[1] - base if len(places) > 1 else 0
@@ -316,7 +316,7 @@ def _line(places: list[int]) -> Access | None:
 
 
 def access_of(part: Ints, rows: int) -> Access | None:
-    """Return the regular address of the places of an operand, results by terms, None where there is none."""
+    """Return the regular address of an operand, from its places, results by terms; None if there is none."""
     count, length = part.shape
     width = count // rows
     base = int(part[0, 0])

@@ -1,7 +1,8 @@
-"""Loops of a function that is compiled, taken over from Python: their bodies are traced once.
+"""Loops of a compiled function as single equations: the body of a loop is traced once, not once for each step.
 
-This module makes the equations of a loop while its function is traced. It leaves a loop to Python where the body does
-more than compute, such as to branch on numbers; the function is then traced again. It must not know instructions.
+This module makes the equation of a loop while the function is traced. If the body does more than compute, for example
+if it branches on numbers, the function is traced again, and Python runs this loop step by step. This module must not
+know instructions.
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ from .scan_rows import NotALoop, Result, Scan, ScanRow
 
 __all__ = ["traced_with_loops"]
 
-FEWEST = 2  # steps of a loop
-COUNTED = 16  # or twice as many, and so on: steps that a program has room for, if an input counts them
-MOST = 3  # loops that are written out; then all are
+FEWEST = 2  # loops with fewer steps are left to Python
+COUNTED = 16  # if an input is the number of steps, a program has room for this many, or twice as many, and so on
+MOST = 3  # if so many loops are refused, all loops are written out
 
 RESULT = Result()
 
 
 def traced_with_loops(call: Callable[[], Trace], runner: str | None, allowed: bool) -> Trace:
-    """Return the trace of a call, in which loops are equations where they can be, or none if they are not allowed."""
+    """Return the trace of a call; where possible and allowed, a loop becomes a single equation."""
     written_out: set[int] = set()
     while allowed and len(written_out) < MOST:
         loops = _Loops(runner, written_out)
@@ -48,9 +49,9 @@ def traced_with_loops(call: Callable[[], Trace], runner: str | None, allowed: bo
         if loops.refused is not None:
             written_out.add(loops.refused)
         elif made is None or any(x in loops.inside for x, _ in made.frozen):
-            break  # derivatives of a loop were taken, or a node of a body was used outside of it
+            break  # the function differentiated a loop, or used a node of a body outside of it
         elif any(isinstance(op, ScanRow) for op in made.equations.rows) and asks(made):
-            break  # a side of a choice needs guards, for which nodes are made again, and a loop has none
+            break  # a side of a choice needs guards: nodes are made again for them, and a loop cannot be
         else:
             return made
     with taken_over(None):
@@ -58,7 +59,7 @@ def traced_with_loops(call: Callable[[], Trace], runner: str | None, allowed: bo
 
 
 class _BodyWatch(Tracer):
-    """Watch the body of a loop, which must do nothing but compute."""
+    """The watch of a loop's body: it raises NotALoop if the body does more than compute."""
 
     def follows(self, node: Value) -> bool:
         return self.depends(node)
@@ -70,14 +71,14 @@ class _BodyWatch(Tracer):
 
 
 class _Body(NamedTuple):
-    """The body of a loop, with the numbers and nodes of outside that it reads, and the structure of its result."""
+    """The body of a loop, the outer numbers and nodes that it reads, and the structure of its result."""
 
     trace: Trace
     closed: list[Any]
     of_y: Structure
 
     def is_same(self, other: _Body) -> bool:
-        """Return whether another trace of the body does the same."""
+        """Return whether another trace of the body computes the same."""
         if len(self.closed) != len(other.closed) or self.of_y != other.of_y:
             return False
         pairs = zip(self.closed, other.closed, strict=True)
@@ -102,13 +103,13 @@ def _is_same_row(one: Op, other: Op) -> bool:
 
 
 class _Loops:
-    """The loops of one run of a function, by their numbers; `refused` is the one that has to be written out."""
+    """The loops of one run of a function, by number; `refused` is a loop that must be written out."""
 
     def __init__(self, runner: str | None, written_out: set[int]) -> None:
         self.runner, self.written_out = runner, written_out
         self.count = 0
         self.refused: int | None = None
-        self.inside: set[Value] = set()  # leaves that stand for the inputs of a body
+        self.inside: set[Value] = set()  # the leaves that stand for inputs of bodies
 
     def __call__(self, loop: Loop) -> tuple[Any, list[Any]] | None:
         mine = self.count
@@ -121,7 +122,7 @@ class _Loops:
             if self.refused is None:
                 self.refused = mine
             raise
-        except Exception:  # of the body, on Values: Python meets it again, or does not
+        except Exception:  # the body's own error; when Python runs the loop, it is raised again if it is real
             self.refused = mine
             raise NotALoop from None
 
@@ -136,7 +137,7 @@ class _Loops:
         structures = of_carry, of_item
         body = self._body(loop, structures, carry, items[0][0])
         last = items[max(len(loop.items) - 1, 0)][0]
-        if not body.is_same(self._body(loop, structures, carry, last)):  # it counts its calls, perhaps
+        if not body.is_same(self._body(loop, structures, carry, last)):  # the body may, for example, count its calls
             raise NotALoop
         operands = [*body.closed, *carry, *(x for leaves, _ in items for x in leaves), *counts]
         if not any(isinstance(x, Value) for x in operands):
@@ -164,7 +165,7 @@ class _Loops:
         order, outside = _closed(watch, inputs, ends)
         closed: list[Any] = list(outside)
         for k, z in enumerate(ends):
-            if not isinstance(z, Value):  # a constant, which is an input that is closed over
+            if not isinstance(z, Value):  # a constant becomes an input that is closed over
                 ends[k] = leaf = _leaf(z)
                 outside.append(leaf)
                 closed.append(z)
@@ -173,7 +174,7 @@ class _Loops:
         return _Body(Trace(loop.name, **found._asdict(), into=into, out=Structure("array", (len(ends),))), closed, of_y)
 
     def _results(self, scan: Scan, operands: list[Any]) -> Callable[[int], Value]:
-        """Record a loop, and return the function that makes the node of a result."""
+        """Record a loop, and return a function that makes the node of a result."""
         numbers = _computed(scan, operands, self.runner)
         watch = watching()
         assert watch is not None
@@ -190,7 +191,10 @@ class _Loops:
 
 
 def _most(count: Value) -> int:
-    """Return the most steps of a loop's program: a power of 2. The comparisons are branches of the trace."""
+    """Return the most steps that a loop's program has room for, a power of 2.
+
+    The comparisons with it become branches of the trace.
+    """
     most = COUNTED
     while most < primal(count):
         most *= 2
@@ -200,14 +204,14 @@ def _most(count: Value) -> int:
 
 
 def _leaf(x: Any) -> Value:
-    """Return a leaf that stands for a number inside of a body."""
+    """Return a leaf that stands for a number or node inside of a body."""
     if not isinstance(x, Value):
         return Value(number("scan", x))
     return Value(primal(x), x.label)
 
 
 def _closed(watch: _BodyWatch, inputs: list[Value], ends: Sequence[Any]) -> tuple[list[Value], list[Value]]:
-    """Return the nodes of a body that its outputs need, in order, and the nodes of outside that they read."""
+    """Return the nodes of a body that its outputs need, in order, and the outer nodes that they read."""
     own, known = watch.own, set(inputs)
     needed = {z for z in ends if isinstance(z, Value)}
     order = []
@@ -222,7 +226,7 @@ def _closed(watch: _BodyWatch, inputs: list[Value], ends: Sequence[Any]) -> tupl
 
 
 def _computed(scan: Scan, operands: Sequence[Any], use: str | None) -> Any:
-    """Return the numbers of all results."""
+    """Return the numbers of all results of a loop."""
     n = len(operands)
     accesses = tuple([Access(first, 0, 0, 1) for first in accumulate(scan.lengths[:-1], initial=0)])
     whole = Instruction("scan", None, n, 1, scan.size, 1, accesses, scan=scan)

@@ -1,10 +1,12 @@
-r"""Kernels: the functions that do one kind of instruction, forward and backward, and the runs that call them in turn.
+r"""Kernels: a function for each kind of instruction, forward and backward, and the runs that call them in turn.
 
-They are plain Python over `primitives`, which `builder` compiles; a parameter that is `Static`, such as the row, is
-known then, and a kernel is compiled for each of its values. They can be called as they stand, on NumPy's arrays.
+Kernels are plain Python over `primitives`, and `builder` compiles them. A `Static` parameter, such as the row, is known
+at the compilation, and a kernel is compiled for each of its values. Kernels can also run as plain Python, on NumPy's
+arrays.
 
 Operand x of a result in row r and column c, and term j of a sum, stands at `x.at + r x.outer + c x.inner + j x.along`.
-Derivatives of results are cleared as they are handed on: between runs all are -0.0 but those of inputs and constants.
+A kernel clears the derivative of a result when it passes it on. So between runs all derivatives are -0.0, except those
+of inputs and constants.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ from .primitives import (
 from .values import is_vectorial
 from .vectors import total
 
-FEW = 4  # columns that are computed one by one, for vectors do not pay
+FEW = 4  # fewer columns than this are computed one by one: vectors would not be faster
 
 
 class Line(NamedTuple):
@@ -57,7 +59,7 @@ class Line(NamedTuple):
 
 
 class Operand(NamedTuple):
-    """Where an operand's numbers are, and whether its derivative is wanted."""
+    """The place and the steps of an operand's numbers, and whether its derivative is wanted."""
 
     at: int
     outer: int
@@ -82,17 +84,17 @@ def slot(x: Operand, r: int, c: int) -> int:
 
 
 def is_index(i: float, n: int) -> bool:
-    """Return whether a number is a whole one from 0 to below n."""
+    """Return whether a number is a whole number from 0 to n - 1."""
     return 0.0 <= i < n and i == math.floor(i)
 
 
-# Vectors of the first `count` numbers from a place on that are some step apart; a whole one of numbers side by side is
-# read at once. All others are read and written number by number: a mask that has written must reach the memory first.
+# Vectors of `count` numbers, from a place on, with a step between them. A full vector of numbers side by side is read
+# at once. All others are read and written number by number: a read after a masked write would wait for the memory.
 
 
 @shared
 def read_lanes(d: Numbers, at: int, step: int, count: int) -> Vector:
-    """Return the numbers one by one, and zeros."""
+    """Return a vector of `count` numbers, read one by one, with zeros in the other lanes."""
     v = spread(0.0)
     for k in unrolled(WIDTH):
         if k >= count:
@@ -103,7 +105,7 @@ def read_lanes(d: Numbers, at: int, step: int, count: int) -> Vector:
 
 @shared
 def write_lanes(d: Numbers, at: int, v: Vector, count: int) -> None:
-    """Write the numbers one by one."""
+    """Write the first `count` numbers of a vector one by one."""
     for k in unrolled(WIDTH):
         if k >= count:
             return
@@ -112,7 +114,7 @@ def write_lanes(d: Numbers, at: int, v: Vector, count: int) -> None:
 
 @shared
 def add_lanes(d: Numbers, at: int, step: int, v: Vector, count: int) -> None:
-    """Add to the numbers one by one, or all to one number where the step is 0."""
+    """Add the lanes of a vector to numbers one by one, or, if the step is 0, add all lanes to one number."""
     if step == 0:
         add_to(d, at, total(first_of(v, count)))
         return
@@ -123,7 +125,7 @@ def add_lanes(d: Numbers, at: int, step: int, v: Vector, count: int) -> None:
 
 
 def read(d: Numbers, at: int, step: int, count: int) -> Vector:
-    """Return a vector of numbers, or of one number where the step is 0; lanes beyond the count may hold anything."""
+    """Return a vector of numbers, or, if the step is 0, of one number; lanes beyond `count` may hold any number."""
     if step == 0:
         return spread(get(d, at))
     return load(d, at) if step == 1 and count == WIDTH else read_lanes(d, at, step, count)
@@ -138,7 +140,7 @@ def write(d: Numbers, at: int, v: Vector, count: int) -> None:
 
 
 def give(d: Numbers, at: int, step: int, v: Vector, count: int) -> None:
-    """Add a vector to numbers, or all of it to one number where the step is 0."""
+    """Add a vector to numbers, or, if the step is 0, add all its lanes to one number."""
     if step == 1 and count == WIDTH:
         add_vector(d, at, v)
     else:
@@ -146,26 +148,26 @@ def give(d: Numbers, at: int, step: int, v: Vector, count: int) -> None:
 
 
 def taken(grad: Numbers, at: int) -> float:
-    """Return the derivative of a result, and leave -0.0, to which anything can be added."""
+    """Return the derivative of a result, and put -0.0 in its place: the neutral number of addition."""
     g = get(grad, at)
     put(grad, at, -0.0)
     return g
 
 
 def taken_vector(grad: Numbers, at: int) -> Vector:
-    """Return the derivatives of results, and leave -0.0."""
+    """Return the derivatives of results, and put -0.0 in their places."""
     g = load(grad, at)
     store(grad, at, spread(-0.0))
     return g
 
 
 def load_most(d: Numbers, at: int, count: int) -> Vector:
-    """Return the first numbers of a vector, or all."""
+    """Return a vector of `count` numbers side by side."""
     return load(d, at) if count == WIDTH else load_part(d, at, count)
 
 
 def store_most(d: Numbers, at: int, v: Vector, count: int) -> None:
-    """Write the first numbers of a vector, or all."""
+    """Write the first `count` numbers of a vector side by side."""
     if count == WIDTH:
         store(d, at, v)
     else:
@@ -188,12 +190,12 @@ def clear(grad: Numbers, at: int, count: int) -> None:
 
 
 def simple(xs: Static) -> bool:
-    """Return whether each operand's numbers lie side by side, or are one number."""
+    """Return whether each operand is numbers side by side, or one number."""
     return all(x.inner in (0, 1) for x in xs)
 
 
 def near(d: Numbers, at: int, step: int) -> Vector:
-    """Return a vector of numbers side by side, or of one number."""
+    """Return a vector of numbers side by side, or, if the step is 0, of one number."""
     return spread(get(d, at)) if step == 0 else load(d, at)
 
 
@@ -264,7 +266,7 @@ def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad
 
 
 def gather_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
-    """Copy numbers from any places."""
+    """Copy numbers from any places to places side by side."""
     out, _, columns, first = line(code, k)
     for c in range(columns):
         put(d, out + c, get(d, word(index, first + c)))
@@ -278,7 +280,7 @@ def gather_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers
 
 
 def sum_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
-    """Add the terms of each result: of results side by side at once where their terms lie side by side, too."""
+    """Add the terms of each result; if terms of neighbouring results lie side by side, add them as vectors."""
     out, rows, columns, n = line(code, k)
     x = operand(code, k, 0)
     whole = columns - columns % WIDTH if x.inner == 1 else 0
@@ -326,7 +328,7 @@ def sum_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, r
 
 
 def take_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
-    """Choose one of the terms; there is none for an index that is no whole number from 0 to below their number."""
+    """Choose a term by its index; the result is nan if the index is not a whole number from 0 to n - 1."""
     out, rows, columns, n = line(code, k)
     x, choice = operand(code, k, 0), operand(code, k, 1)
     for r in range(rows):
@@ -359,7 +361,7 @@ def frame_at(place: int) -> Frame:
 
 
 def run(place: int) -> None:
-    """Do the instructions forward, then those on the way back; either may be none."""
+    """Run the instructions forward, then those of the way back; each of the two may be empty."""
     f = frame_at(place)
     d, grad = numbers_at(f.numbers), numbers_at(f.slopes)
     forward(f, d, grad)
@@ -368,7 +370,7 @@ def run(place: int) -> None:
 
 
 def blocks(place: int, first: int, last: int) -> None:
-    """Run blocks of a batch: read their examples, do the instructions, and write results and derivatives."""
+    """Run blocks of a batch: read their examples, run the instructions, and write results and derivatives."""
     f = frame_at(place)
     d, grad, totals = numbers_at(f.numbers), numbers_at(f.slopes), numbers_at(f.totals)
     for block in range(first, last):
@@ -389,7 +391,7 @@ def blocks(place: int, first: int, last: int) -> None:
 
 
 class Table(NamedTuple):
-    """Numbers, of which number j of example i stands at `at + i row + j column`."""
+    """Numbers of examples: number j of example i stands at `at + i row + j column`."""
 
     d: Numbers
     at: int
@@ -398,7 +400,7 @@ class Table(NamedTuple):
 
 
 def table_at(place: int, k: int, d: Numbers, example: int) -> tuple[Table, Table, int]:
-    """Return the buffer's table k, the user's from an example on, and how many numbers an example has there."""
+    """Return the buffer's table k, the user's table from an example on, and the number of numbers of an example."""
     words = words_at(place)
     theirs, row, column, count, at, lane, apart = [word(words, TABLE * k + i) for i in range(TABLE)]
     return Table(d, at, lane, apart), Table(numbers_at(theirs), example * row, row, column), count
@@ -406,7 +408,7 @@ def table_at(place: int, k: int, d: Numbers, example: int) -> tuple[Table, Table
 
 @shared
 def copy(to: Table, of: Table, width: int, count: int) -> None:
-    """Copy as many numbers of each example, vectors of them where they lie side by side in both tables."""
+    """Copy `count` numbers of `width` examples, as vectors if they lie side by side in both tables."""
     if to.column == 1 and of.column == 1:
         for i in range(width):
             copy_row(to.d, to.at + i * to.row, of.d, of.at + i * of.row, count)
@@ -432,7 +434,7 @@ def copy_row(to: Numbers, at: int, of: Numbers, x: int, count: int) -> None:
 
 
 def forward(f: Frame, d: Numbers, grad: Numbers) -> None:
-    """Do the instructions from the first to the last."""
+    """Run the instructions from the first to the last."""
     kernels, code, k = words_at(f.kernels), words_at(f.forth), 0
     for _ in range(f.lines_forth):
         call(word(kernels, 2 * word(code, k)), code, k, words_at(f.indices), d, grad, f.size)
@@ -440,7 +442,7 @@ def forward(f: Frame, d: Numbers, grad: Numbers) -> None:
 
 
 def backward_lines(f: Frame, d: Numbers, grad: Numbers) -> None:
-    """Do the instructions on the way back, from the last to the first."""
+    """Run the instructions of the way back, from the last to the first."""
     kernels, code, k = words_at(f.kernels), words_at(f.back), f.lines_back * f.line
     for _ in range(f.lines_back):
         k -= f.line
@@ -448,7 +450,7 @@ def backward_lines(f: Frame, d: Numbers, grad: Numbers) -> None:
 
 
 def backward(f: Frame, d: Numbers, grad: Numbers) -> None:
-    """Do the instructions on the way back, from the last to the first, from a derivative of 1 on."""
+    """Run the way back, which begins with a derivative of 1 at the numbers to differentiate."""
     clear(grad, 0, f.first)
     for i in range(f.lanes):
         put(grad, f.end + i, 1.0)
@@ -456,6 +458,6 @@ def backward(f: Frame, d: Numbers, grad: Numbers) -> None:
     silent = words_at(f.silent)
     for i in range(f.count_silent):
         put(grad, word(silent, i), 0.0)
-    if f.chooses:  # some inputs may have -0.0 still
+    if f.chooses:  # some inputs may still have -0.0, which becomes 0.0
         for i in range(f.first):
             put(grad, i, get(grad, i) + 0.0)
