@@ -1,10 +1,10 @@
 r"""The Jacobian of a graph by the elimination of its nodes, in any order.
 
-This module owns the local derivatives of a graph as numbers on edges, and one step on them: a node goes, and each
-edge into it, times each edge out of it, is a new edge or adds to one. When inputs and outputs alone are left, the edges
-are the Jacobian. From the inputs on, the order is that of forward mode; from the outputs on, that of reverse mode;
-Markowitz's order removes next the node that takes the fewest products (Griewank and Walther, Evaluating Derivatives,
-2008, chapters 9 and 10). This module must not know how steps are shown.
+This module owns the local derivatives of a graph as numbers on edges, and the step that removes a node: the product of
+each edge into it and each edge out of it makes a new edge, or is added to an edge. When only inputs and outputs are
+left, the edges are the Jacobian. Forward mode begins at the inputs, and reverse mode at the outputs. Markowitz's order
+removes the node with the fewest products next (Griewank and Walther, Evaluating Derivatives, 2008, chapters 9 and 10).
+This module must not know how steps are shown.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from .value import Value
 
 __all__ = ["ORDERS", "Accumulation", "LinearGraph", "Order", "Product", "accumulate", "cheapest", "jacobian_rows"]
 
-Order = Literal["reverse", "forward", "markowitz"]  # from the one that asks for the least besides
+Order = Literal["reverse", "forward", "markowitz"]  # in `ORDERS`, the one with the least overhead comes first
 ORDERS: tuple[Order, ...] = get_args(Order)
 
 
 class LinearGraph:
-    """The edges from inputs to outputs, with their local derivatives; nodes are known by their places.
+    """The edges from inputs to outputs, with their local derivatives. Each node has a place, which is an int.
 
-    Inputs come first, then nodes that lie on a path from an input to an output, each after its parents. With `graph`
-    local derivatives are Values, and so is all that comes of them.
+    Inputs come first, then the nodes on paths from an input to an output, each after its parents. With `graph`, the
+    local derivatives are Values, and so are all results.
     """
 
     def __init__(self, outputs: Sequence[Any], inputs: Sequence[Value], graph: bool = False) -> None:
         place = active_nodes([z for z in outputs if isinstance(z, Value)], inputs)
         self.nodes = list(place)
         self.inputs = range(len(inputs))
-        self.edges: dict[int, Row] = {}  # into each node that is computed, by the parent
+        self.edges: dict[int, Row] = {}  # for each node that is computed, the edges into it, by the parent
         reached = set(self.inputs)
         with recording_limits() if graph else nullcontext():
             tests = guards_of(outputs, self.nodes, rule_of) if graph else {}
@@ -65,7 +65,7 @@ class LinearGraph:
 
     @property
     def interior(self) -> list[int]:
-        """Return the nodes to remove: those that another node uses, inputs apart."""
+        """Return the nodes to remove: all nodes with users, except inputs."""
         used = {p for edges in self.edges.values() for p in edges}
         return [v for v in self.edges if v in used]
 
@@ -76,7 +76,7 @@ class LinearGraph:
 
 
 class Product(NamedTuple):
-    """One multiplication of a step: the edge from `parent` to `user` was `before`, None for a new one."""
+    """One multiplication of a step. The edge from `parent` to `user` was `before`, or None for a new edge."""
 
     parent: int
     user: int
@@ -92,7 +92,7 @@ class Product(NamedTuple):
 
 
 class Accumulation:
-    """The edges of a graph of which nodes are removed one after the other, and the work that it took."""
+    """The edges of a graph while nodes are removed one after the other, and the work so far."""
 
     def __init__(self, graph: LinearGraph) -> None:
         self.graph = graph
@@ -105,11 +105,11 @@ class Accumulation:
         self.multiplications = self.additions = 0
 
     def degree(self, v: int) -> int:
-        """Return the number of multiplications that removing a node takes."""
+        """Return the number of multiplications to remove a node."""
         return len(self.into[v]) * len(self.users[v])
 
     def products(self, v: int) -> list[Product]:
-        """Return the multiplications that removing a node will take."""
+        """Return the multiplications to remove a node, before it is removed."""
         return [
             Product(p, user, self.into[user].get(p), self.into[user][v], weight)
             for user in self.users[v]
@@ -117,7 +117,7 @@ class Accumulation:
         ]
 
     def remove(self, v: int) -> None:
-        """Remove a node: its edges become edges from its parents to its users. Of an output the edges into it stay."""
+        """Remove a node: its edges become edges from its parents to its users. An output keeps the edges into it."""
         kept = v in self.kept
         inner = self.into[v] if kept else self.into.pop(v)
         users, self.users[v] = self.users[v], {}
@@ -137,7 +137,7 @@ class Accumulation:
                 del self.users[p][v]
 
     def in_order(self, order: Order) -> Iterator[int]:
-        """Yield the nodes to remove, of which each is removed before the next is asked for."""
+        """Yield the nodes to remove. The caller must remove each node before it takes the next."""
         interior = self.graph.interior
         if order != "markowitz":
             yield from interior if order == "forward" else reversed(interior)
@@ -158,7 +158,7 @@ class Accumulation:
                 heapq.heappush(heap, (degrees[u], u))
 
     def run(self, order: Order, most: float = inf) -> bool:
-        """Remove all nodes in an order; return False, unfinished, once it took more than `most` multiplications."""
+        """Remove all nodes in an order. Stop and return False after more than `most` multiplications."""
         for v in self.in_order(order):
             self.remove(v)
             if self.multiplications > most:
@@ -167,7 +167,7 @@ class Accumulation:
 
     @property
     def rows(self) -> list[Row]:
-        """Return the Jacobian, once all nodes are removed: a row for each output, by the input."""
+        """Return the Jacobian after all nodes are removed: for each output a row, by the input."""
         n = len(self.graph.inputs)
         return [{} if v is None else {v: 1.0} if v < n else self.into[v] for v in self.graph.outputs]
 
@@ -180,10 +180,10 @@ def accumulate(graph: LinearGraph, order: Order) -> Accumulation:
 
 
 def cheapest(graph: LinearGraph) -> tuple[Order, Accumulation]:
-    """Remove all nodes in the first order of `ORDERS` that is cheap.
+    """Remove all nodes in a cheap order: the first order of `ORDERS` that stays below a limit.
 
-    Each may take two multiplications for each edge of the graph; where none is done by then, four, and so on. So the
-    order takes no more than that, or than twice the multiplications of the best.
+    The limit is two multiplications for each edge of the graph. If all orders need more, the limit is doubled. So the
+    result takes at most two multiplications for each edge, or at most twice the multiplications of the best order.
     """
     most = 2 * graph.size
     while True:
@@ -195,10 +195,10 @@ def cheapest(graph: LinearGraph) -> tuple[Order, Accumulation]:
 
 
 def jacobian_rows(outputs: Sequence[Any], inputs: Sequence[Value], order: Order | None, graph: bool) -> list[Row]:
-    """Return the Jacobian, a row for each output, by the input: of numbers or, with `graph`, of Values.
+    """Return the Jacobian: for each output a row, by the input, with numbers or, with `graph`, Values.
 
     Args:
-        order: of the nodes to remove; None takes a cheap one.
+        order: the order in which nodes are removed, or None for a cheap order.
     """
     made = LinearGraph(outputs, inputs, graph)
     rows = (cheapest(made)[1] if order is None else accumulate(made, order)).rows

@@ -1,10 +1,10 @@
-r"""Choices, where derivatives are graphs: the side that is not chosen gets no derivative, not even $0 \cdot \infty$.
+r"""Choices in derivatives that are graphs: a side that is not chosen gets no derivative, not even $0 \cdot \infty$.
 
-Among numbers an edge to a side that is not chosen is left out: see `value.is_alive`. A derivative that is a graph, or
-that is traced, is computed again at other numbers, where the other side may be chosen. So both sides stay in it, and
-tests of its own: the derivative of an edge that chooses is selected, not multiplied (`Chosen`), and in a side a local
-derivative that can be infinite is replaced by 0 while the side is not chosen (`guards_of`). This module must not know
-how derivatives are accumulated.
+For numbers, an edge to a side that is not chosen is left out: see `value.is_alive`. A derivative that is a graph or a
+trace may be computed again at other numbers, which may choose the other side. So it keeps both sides, and tests. The
+derivative on an edge of a choice is selected, not multiplied (`Chosen`). If a local derivative in a side can be
+infinite, it is replaced by 0 while the side is not chosen (`guards_of`). This module must not know how derivatives are
+accumulated.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["NOTHING", "Chosen", "Sides", "can_be_infinite", "guards_of", "handed
 
 
 class Nothing(float):
-    """The number on an edge to a side that is not chosen: nothing comes of it, and added it changes nothing.
+    """The number on an edge to a side that is not chosen. All its products are NOTHING, and to add it has no effect.
 
     >>> NOTHING * float("inf"), 2.0 + NOTHING
     (0.0, 2.0)
@@ -40,7 +40,7 @@ NOTHING = Nothing(0.0)
 
 
 class Chosen:
-    """A derivative that is x where the test is not 0, and nothing elsewhere: so are its products."""
+    """A derivative that is x where the test is not 0, and nothing elsewhere. Its products are such derivatives too."""
 
     __slots__ = ("test", "x")
 
@@ -68,7 +68,7 @@ def settled(x: Any) -> Any:
 
 
 def handed(op: Op, place: int, slope: Any, test: Any = None) -> Any:
-    """Return the factor of an edge, whose local derivative is `slope`, chosen where `test` is not 0."""
+    """Return the factor of an edge with the local derivative `slope`. With a test, it is chosen where this is not 0."""
     if place in op.chooses:
         return Chosen(slope, 1.0)  # the slope is 1 or 0
     return slope if test is None or isinstance(slope, float) else where(test, slope, 0.0)
@@ -80,22 +80,22 @@ def _is_comparison(node: Value) -> bool:
 
 
 def can_be_infinite(op: Op) -> bool:
-    """Return whether a row can have a value or a slope that is not finite at operands that are."""
+    """Return whether a row can have a value or a slope that is not finite, at finite operands."""
     return op.raises or op.pole
 
 
 class Side:
-    """A side of choices: the nodes that a derivative of the output reaches where the test is not 0, and else not.
+    """A side of choices: a derivative of the output reaches its nodes only where the test is not 0.
 
-    Sides of one choice know it, and their places among its operands, so that both sides of a `where` together are none.
-    A side that is made of others has no test until somebody asks.
+    A side of one choice stores the choice and its places among the operands. So both sides of a `where` together are
+    no side: a derivative always reaches a node in both. The test of a union of sides is made when it is first read.
     """
 
     def __init__(
         self,
         within: Side | None = None,
         choice: Value | None = None,
-        places: int = 0,  # a bit for each
+        places: int = 0,  # one bit for each place
         *,
         test: Any = None,
         parts: tuple[Side, ...] = (),
@@ -104,10 +104,10 @@ class Side:
 
     @property
     def test(self) -> Any:
-        """Return a number that is positive where a derivative arrives, and else 0."""
+        """Return a number that is positive where a derivative reaches the side, and 0 elsewhere."""
         if self._parts:
             tests, waiting = [], [self]
-            while waiting:  # without recursion, for a node may be in many sides
+            while waiting:  # no recursion, because a node may be in many sides
                 side = waiting.pop()
                 waiting += side._parts
                 if not side._parts:
@@ -117,12 +117,12 @@ class Side:
 
 
 class Sides:
-    """The sides that nodes are in; `of` has None for a node that a derivative always reaches.
+    """The sides of nodes. `of` has None for a node that a derivative always reaches.
 
     Args:
-        outputs: nodes that are differentiated, and numbers.
-        nodes: those that a derivative can reach, each after its parents.
-        slope: gives the local derivative of a node with respect to an operand, as a Value.
+        outputs: the nodes to differentiate; plain numbers may be among them.
+        nodes: the nodes that a derivative can reach, each after its parents.
+        slope: returns the local derivative of a node with respect to an operand, as a Value.
     """
 
     def __init__(self, outputs: Iterable[Any], nodes: Sequence[Value], slope: Callable[[Value, int], Any]) -> None:
@@ -146,12 +146,12 @@ class Sides:
             assert choice.op is not None
             test, condition = self._slope(choice, place), choice.operands[0]
             if choice.op.row is where and place == 1 and isinstance(condition, Value) and _is_comparison(condition):
-                test = condition  # which is the slope
+                test = condition  # the condition, 1 or 0, is the slope itself
             self._known[key] = Side(*key, test=test if within is None else where(within.test, test, 0.0))
         return self._known[key]
 
     def _either(self, a: Side | None, b: Side | None) -> Side | None:
-        """Return the side of a node that is in two."""
+        """Return the side of a node in two sides."""
         if a is None or b is None or a is b or b.within is a:
             return a if b is not None else b
         if a.within is b:
@@ -160,14 +160,14 @@ class Sides:
             return Side(parts=(a, b))
         key = a.within, a.choice, a.places | b.places
         if key[2].bit_count() == len(a.choice.op.chooses):  # type: ignore[union-attr]  # it is no leaf
-            return a.within  # one of all is chosen
+            return a.within  # these are all sides of the choice, and one of them is chosen
         if key not in self._known:
             self._known[key] = Side(*key, parts=(a, b))
         return self._known[key]
 
 
 def guards_of(outputs: Iterable[Any], nodes: Sequence[Value], slope: Callable[[Value, int], Any]) -> dict[Value, Any]:
-    """Return the tests of the sides (see `Sides`) of nodes whose slopes can be infinite."""
+    """Return the tests of the sides (see `Sides`) for nodes whose slopes can be infinite."""
     if not any(node.op is not None and node.op.chooses for node in nodes):
         return {}
     infinite: set[Value] = set()

@@ -1,10 +1,10 @@
 r"""All second derivatives of one number in one sweep back over its graph: edge pushing.
 
 This module owns the algorithm of Gower and Mello (A new framework for the computation of Hessians, 2012). The sweep
-keeps the first derivatives, the adjoints, and beside them a sparse symmetric map of second derivatives with respect to
-pairs of nodes. A node hands both to its parents, and adds the second partials of its own row. Entries that no edge
-leads to never exist; entries that are 0 in numbers do. Where second derivatives shall be differentiated, the same
-sweep runs on Values. This module must not know matrices.
+keeps the first derivatives, called adjoints, and a sparse symmetric map of second derivatives with respect to pairs of
+nodes. A node passes both to its parents, and adds the second partials of its own row. An entry exists only if edges
+lead to it; its value may be 0. If second derivatives must be differentiated again, the same sweep runs on Values. This
+module must not know matrices.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def second_derivatives(outputs: Sequence[Any], inputs: Sequence[Value], graph: b
     r"""Return $\partial^2 J / \partial x_i \partial x_j$ for $j \le i$: for each input i a row, by the input j.
 
     Args:
-        outputs: nodes, of which J is the sum; a plain number among them depends on nothing.
-        inputs: nodes none of which is computed from another.
-        graph: give Values, not numbers.
+        outputs: nodes; J is their sum. A plain number among them depends on nothing.
+        inputs: nodes; none may be computed from another.
+        graph: return Values, not numbers.
     """
     with recording_limits() if graph else nullcontext():
         return _swept(outputs, inputs, graph)
@@ -53,7 +53,7 @@ def _swept(outputs: Sequence[Any], inputs: Sequence[Value], graph: bool) -> list
     place = active_nodes(roots, inputs)
     nodes = list(place)
     tests = guards_of(roots, nodes, rule_of) if graph else {}
-    adjoints: list[Any] = [None] * len(nodes)  # None where no derivative of the output arrives
+    adjoints: list[Any] = [None] * len(nodes)  # None where no derivative of the output has come
     for root in roots:
         if root in place:
             adjoints[place[root]] = (adjoints[place[root]] or 0.0) + 1.0
@@ -61,7 +61,7 @@ def _swept(outputs: Sequence[Any], inputs: Sequence[Value], graph: bool) -> list
         adjoint, node = adjoints[i], nodes[i]
         if adjoint is None:
             continue
-        state: Any = node._state()  # one call, because most of the time goes here
+        state: Any = node._state()  # one call for all, because most of the time is spent here
         op, result, _, _, weights, operands = state
         if graph:
             result, weights = node, rules_of(node, place, tests.get(node))
@@ -76,7 +76,7 @@ def _swept(outputs: Sequence[Any], inputs: Sequence[Value], graph: bool) -> list
                 part = times(adjoint, second)
                 _add(rows, p, q, part if a == b or p != q else 2.0 * part)
         for p, weight in edges.items():
-            if p >= n:  # those of inputs are not asked for
+            if p >= n:  # first derivatives with respect to inputs are not needed
                 before, part = adjoints[p], times(adjoint, weight)
                 adjoints[p] = part if before is None else before + part
     for root in roots:
@@ -85,7 +85,7 @@ def _swept(outputs: Sequence[Any], inputs: Sequence[Value], graph: bool) -> list
 
 
 def active_nodes(outputs: Sequence[Value], inputs: Sequence[Value]) -> dict[Value, int]:
-    """Return the places of the inputs, then of the nodes that are computed from them, each after its parents."""
+    """Return places for the inputs, then for the nodes that are computed from them, each after its parents."""
     place = {x: i for i, x in enumerate(inputs)}
     is_active = place.__contains__
     for node in topological_order(*outputs):
@@ -95,10 +95,10 @@ def active_nodes(outputs: Sequence[Value], inputs: Sequence[Value]) -> dict[Valu
 
 
 def placed_edges(op: Op, operands: Sequence[Any], weights: Sequence[Any], place: dict[Value, int]) -> dict[int, Any]:
-    """Return the edges of a node that pass derivatives to nodes with places: the weights, by the parents' places.
+    """Return the weights of the edges that pass derivatives from a node to nodes with places, by the parents' places.
 
-    A parent that is an operand twice has one edge, with the sum of both weights. An edge to a side that is not chosen
-    is there, so that the places of a Jacobian do not depend on the numbers, and is NOTHING.
+    A parent that is an operand twice has one edge, with the sum of both weights. The weight of an edge to a side that
+    is not chosen is NOTHING. This edge is kept, so the places of a Jacobian do not depend on the numbers.
     """
     stops, chooses, place_of = op.stops, op.chooses, place.get
     edges: dict[int, Any] = {}
@@ -113,7 +113,7 @@ def placed_edges(op: Op, operands: Sequence[Any], weights: Sequence[Any], place:
 
 
 def rules_of(node: Value, place: dict[Value, int], test: Any) -> list[Any]:
-    """Return the factors of a node's edges as Values where its operands have places, else 0; see `choices.handed`."""
+    """Return the factors of a node's edges as Values, or 0 for operands without places; see `choices.handed`."""
     op: Any = node.op
     return [
         handed(op, k, rule_of(node, k), test) if x in place and k not in op.stops else 0.0
@@ -128,13 +128,13 @@ def rule_of(node: Value, i: int) -> Any:
 
 
 def local_derivative(op: Op, i: int, operands: Sequence[Any], z: Any, wrap: Callable[[float], Any]) -> Any:
-    """Return a local derivative as its rule computes it on recorders; `wrap` makes a recorder of a number."""
+    """Compute a local derivative by its rule on recorders. `wrap` makes a recorder from a number."""
     rule = op.rules[i]
     try:
         return rule(*operands, z)
-    except (ArithmeticError, ValueError):  # a plain number at a pole: wrapped it has a limit
+    except (ArithmeticError, ValueError):  # a plain number at a pole; a recorder has a limit there
         return rule(*[x if isinstance(x, Recorder) else wrap(x) for x in operands], z)
-    except TypeError:  # it asks for numbers, as math.cos does: a row of its own, whose slope is not known (nan)
+    except TypeError:  # the rule needs numbers, like math.cos: use its row, whose own slope is unknown (nan)
         known = op.formulas[i]
         if known is rule:
             raise
@@ -142,14 +142,14 @@ def local_derivative(op: Op, i: int, operands: Sequence[Any], z: Any, wrap: Call
 
 
 def times(x: Any, y: Any) -> Any:
-    """Return a product of numbers or Values; for a factor that is a plain 1 no node is made."""
+    """Return a product of numbers or Values. If a factor is a plain 1, make no node."""
     if type(y) is float and y == 1.0:
         return x
     return y if type(x) is float and x == 1.0 else x * y
 
 
 def _push(row: Row, i: int, edges: dict[int, Any], rows: dict[int, Row]) -> None:
-    """Pass the second derivatives with respect to a node and others on to the node's parents."""
+    """Pass the second derivatives with respect to pairs that contain a node on to its parents."""
     square = row.pop(i, None)
     for u, second in row.items():
         for p, weight in edges.items():
@@ -163,7 +163,7 @@ def _push(row: Row, i: int, edges: dict[int, Any], rows: dict[int, Row]) -> None
 
 
 def _add(rows: dict[int, Row], p: int, q: int, second: Any) -> None:
-    """Add to the second derivative with respect to two places; the row of the later one has it."""
+    """Add to the second derivative with respect to two places. It is in the row of the later place."""
     if p < q:
         p, q = q, p
     row = rows.get(p)
@@ -179,7 +179,7 @@ def _add(rows: dict[int, Row], p: int, q: int, second: Any) -> None:
 class Dual(Recorder):
     r"""A number and its derivatives with respect to some variables: $x + \sum_k \dot x_k \varepsilon_k$.
 
-    Variables on which it does not depend have no entry. The number and the derivatives may be Values.
+    If it does not depend on a variable, this variable has no entry. The number and the derivatives may be Values.
 
     >>> x, y = Dual(3.0, {0: 1.0}), Dual(2.0, {1: 1.0})
     >>> z = x * x * y
@@ -193,7 +193,7 @@ class Dual(Recorder):
         self.x, self.slopes = x, slopes
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> Dual:
-        """Compute a row by IEEE arithmetic, with the chain rule."""
+        """Apply a row by IEEE arithmetic, and apply the chain rule."""
         parts = tuple([x.x if isinstance(x, Dual) else x for x in operands])
         graph = any(isinstance(x, Value) for x in parts)
         if graph:
@@ -214,13 +214,13 @@ class Dual(Recorder):
     def __mul__(self, other: Any) -> Any:
         if type(other) is not float:
             return super().__mul__(other)
-        # Written out: many rules are a number times something. It equals the row.
+        # A shortcut with the same result as the row, because many rules multiply by a number.
         return Dual(self.x * other, {k: other * slope for k, slope in self.slopes.items()})
 
     def __rmul__(self, other: Any) -> Any:
         return self * other if type(other) is float else super().__rmul__(other)
 
-    # A rule may branch on the number at which it is asked.
+    # A rule may branch on the number.
 
     def __lt__(self, other: Any) -> bool:
         return bool(self.x < _number_of(other))
@@ -252,7 +252,7 @@ def _second_partials(
     result: Any,
     places: Iterable[int],
 ) -> Iterable[tuple[int, int, Any]]:
-    """Return the second partials of a row with respect to operands that have places, for each pair of these once."""
+    """Return the second partials of a row with respect to operands with places, once for each pair."""
     if pairs is not None:
         return [(i, k, 1.0) for i, k in pairs if i in places and k in places]
     graph = isinstance(result, Value)
@@ -274,20 +274,20 @@ def _constant(x: float) -> Dual:
 
 
 def _pairs_of_many(op: Op) -> tuple[tuple[int, int], ...]:
-    """Return the pairs of operands of which the second partials are 1: of dot each w and its x, else none."""
+    """Return the pairs of operands whose second partials are 1: each w and its x for dot, and none for other rows."""
     n = op.arity // 2 if op.name == "dot" else 0
     return tuple(zip(range(n), range(n, 2 * n), strict=True))
 
 
 @lru_cache(1024)
 def _known_pairs(op: Op) -> tuple[tuple[int, int], ...] | None:
-    """Return the pairs of operands of which the second partials are 1, all others being 0; None for another row."""
+    """Return the pairs of operands whose second partials are 1, if all others are 0. Return None for other rows."""
     symbols = [Unknown() for _ in range(op.arity + 1)]
     pairs: set[tuple[int, int]] = set()
     for i, rule in enumerate(op.rules):
         try:
             slope = rule(*symbols)
-        except Exception:  # it asks for numbers
+        except Exception:  # the rule needs numbers
             return None
         same = [k for k in range(op.arity) if slope is symbols[k]]
         if isinstance(slope, Recorder) and not same:

@@ -1,8 +1,8 @@
 r"""The order of the chain rule: the cost of each order on a graph, and one order step by step.
 
-A step removes a node: each edge into it, times each edge out of it, is a new edge or adds to one. In the end the edges
-are the Jacobian. Forward and reverse mode are two of the orders. This module owns their costs and the steps as text.
-It must not know how pictures look.
+A step removes a node: the product of each edge into it and each edge out of it makes a new edge, or is added to an
+edge. In the end the edges are the Jacobian. Forward and reverse mode are two of the orders. This module owns the costs
+of orders and the steps as text. It must not know how pictures look.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Elimination", "Step", "Work", "eliminate", "work"]
 
-MOST = 1_000_000  # multiplications of which steps are kept
-COUNTED = 10_000_000  # multiplications that `work` does for one order
+MOST = 1_000_000  # multiplications: `eliminate` refuses more
+COUNTED = 10_000_000  # multiplications: `work` stops to count an order with more
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """The removal of a node, with its products; `edges` is the number of edges that are left."""
+    """The removal of a node, with its products. `edges` is the number of edges after it."""
 
     node: Value
     products: tuple[Product, ...]
@@ -40,17 +40,17 @@ class Step:
 
     @property
     def multiplications(self) -> int:
-        """Return the number of edges into the node times that of edges out of it."""
+        """Return the number of edges into the node times the number of edges out of it."""
         return len(self.products)
 
     @property
     def additions(self) -> int:
-        """Return how many of the products are added to an edge that was there."""
+        """Return the number of products that are added to an existing edge."""
         return sum(product.before is not None for product in self.products)
 
     @property
     def new_edges(self) -> int:
-        """Return how many of the products are edges that were not there: the fill-in."""
+        """Return the number of products that make a new edge: the fill-in."""
         return self.multiplications - self.additions
 
 
@@ -58,11 +58,11 @@ class Step:
 class Elimination:
     r"""The steps from a graph to its Jacobian, as `eliminate` returns them.
 
-    Print it, ask `text` for another number of digits, `draw(k)` the graph that is left after k steps, or `explore` it.
+    Print it, call `text` for another number of digits, `draw(k)` the graph after k steps, or `explore` it.
     """
 
     graph: LinearGraph
-    order: Order | None  # None for nodes that were named
+    order: Order | None  # None if the nodes were given
     names: dict[Value, str]
     steps: tuple[Step, ...]
     jacobian: Any
@@ -79,7 +79,7 @@ class Elimination:
         return sum(step.additions for step in self.steps)
 
     def text(self, precision: int = 4, max_steps: int | None = 50) -> str:
-        """Write the steps and the Jacobian as plain text, without those beyond `max_steps`."""
+        """Write the steps and the Jacobian as plain text, with at most `max_steps` steps."""
         shown = self.steps[:max_steps]
         lines = [f"{_count(self.graph.size, 'edge')}, {_count(len(self.steps), 'node')} to remove"]
         for k, step in enumerate(shown, 1):
@@ -102,7 +102,7 @@ class Elimination:
         return self.names[self.graph.nodes[place]]
 
     def _product(self, step: Step, product: Product, precision: int) -> str:
-        """Write one product: the new edge, in symbols, in numbers, and its value."""
+        """Write one product: the new edge in symbols and in numbers, and its value."""
         user, parent, node = self._name(product.user), self._name(product.parent), self.names[step.node]
 
         def slope(z: str, x: str) -> Text:
@@ -120,7 +120,7 @@ class Elimination:
         return f"{slope(user, parent)} {sign} {symbols} = {numbers} = {number(product.after)}"
 
     def _entries(self, precision: int, most: int | None) -> list[str]:
-        """Write the derivatives, one a line."""
+        """Write the derivatives, one on each line."""
         lines = [
             f"{Text.derivative(self._name(z), self._name(x))} = {Text.number(slope, precision)}"
             for z, row in zip(self.graph.outputs, self.rows, strict=True)
@@ -130,9 +130,9 @@ class Elimination:
         return lines if most is None or len(lines) <= most else [*lines[:most], f"… {len(lines) - most:,} more"]
 
     def draw(self, steps: int = 0, *, precision: int = 4, theme: str = "any") -> Drawing:
-        """Draw the graph that is left after a number of steps, with the local derivatives on its edges.
+        """Draw the graph after a number of steps, with the local derivatives on its edges.
 
-        The node that goes next is marked.
+        The next node to remove is marked.
 
         Raises:
             ValueError: there are fewer steps.
@@ -160,7 +160,7 @@ class Elimination:
     def explore(self, *, quiz: bool = False, precision: int = 4) -> Explorer:
         """Make a page that shows the steps: the graph shrinks until the Jacobian is left.
 
-        The page has all orders, with their counts, and an order of the reader's own: a click removes a node.
+        The page has all orders, with their counts. In the reader's own order, a click removes a node.
 
         Args:
             quiz: ask for the numbers of each step before they are shown.
@@ -186,16 +186,16 @@ class Elimination:
 def eliminate(outputs: Any, inputs: Any = None, order: Order | Sequence[Value | str] = "markowitz") -> Elimination:
     r"""Return the steps that remove the nodes between inputs and outputs one by one, until the Jacobian is left.
 
-    Removing $v$ does $\frac{\partial w}{\partial u} \leftarrow \frac{\partial w}{\partial u} +
-    \frac{\partial w}{\partial v} \frac{\partial v}{\partial u}$ for each edge into it, from u, and out of it, to w. All
-    orders give the same Jacobian, up to rounding, with different numbers of multiplications (Griewank and Walther,
-    Evaluating Derivatives, 2008, section 9.2).
+    To remove $v$ means $\frac{\partial w}{\partial u} \leftarrow \frac{\partial w}{\partial u} +
+    \frac{\partial w}{\partial v} \frac{\partial v}{\partial u}$ for each edge from some u to v and each edge
+    from v to some w. All orders have the same Jacobian, up to rounding, with different numbers of multiplications
+    (Griewank and Walther, Evaluating Derivatives, 2008, section 9.2).
 
     Args:
         outputs: a Value or a structure of Values.
         inputs: nodes of the graph, one or a structure of them, none computed from another; all leaves if not given.
-        order: "forward" starts at the inputs, as forward mode does; "reverse" at the outputs, as backward() does;
-            "markowitz" takes next the node with the fewest products. A list has the nodes themselves, or their names.
+        order: "forward" begins at the inputs, like forward mode; "reverse" begins at the outputs, like backward();
+            "markowitz" takes the node with the fewest products next. A list has the nodes themselves, or their names.
 
     Raises:
         TypeError: an output or an input is not a Value.
@@ -220,7 +220,7 @@ def eliminate(outputs: Any, inputs: Any = None, order: Order | Sequence[Value | 
     """
     nodes, leaves, out, into = ends_of("eliminate", outputs, inputs)
     for z in nodes:
-        tell_read(z)  # what comes of the steps are plain numbers, which a trace would keep
+        tell_read(z)  # the steps make plain numbers, which a trace would keep as constants
     graph = LinearGraph(nodes, leaves)
     names = _names(nodes, leaves)
     left = Accumulation(graph)
@@ -241,7 +241,7 @@ def eliminate(outputs: Any, inputs: Any = None, order: Order | Sequence[Value | 
 
 
 def _arranged(rows: list[dict[int, float]], out: Structure, into: Structure) -> Any:
-    """Arrange the Jacobian as `jacobian` does."""
+    """Return the Jacobian in the structure of `jacobian`."""
     return arranged(out, into, [[row.get(j, 0.0) for j in range(into.size)] for row in rows])
 
 
@@ -251,7 +251,7 @@ def _names(outputs: Sequence[Value], inputs: Sequence[Value]) -> dict[Value, str
 
 
 def _given(graph: LinearGraph, names: dict[Value, str], order: Any) -> list[int]:
-    """Return the places of the nodes that an order names, which has to be all between inputs and outputs."""
+    """Return the places of the nodes in an order. The order must have all nodes between inputs and outputs."""
     known = ", ".join(f'"{name}"' for name in ORDERS)
     if isinstance(order, (str, Value)) or not isinstance(order, Iterable):
         raise ValueError(f"eliminate: order must be {known}, or a list of the nodes to remove, not {order!r}")
@@ -276,8 +276,8 @@ def _given(graph: LinearGraph, names: dict[Value, str], order: Any) -> list[int]
 class Work:
     """The multiplications and additions of several orders, as `work` returns them.
 
-    `counts` has them by the order: None for an order that takes more than ten million multiplications, and a float,
-    which may be inf, for a number that is too large to be exact.
+    `counts` has them by the order. It has None for an order with more than ten million multiplications. A number that
+    is too large to be exact is a float, and may be inf.
     """
 
     edges: int
@@ -286,7 +286,7 @@ class Work:
 
     @property
     def cheapest(self) -> str:
-        """Return the order that takes the fewest multiplications."""
+        """Return the order with the fewest multiplications."""
         return min(self.counts, key=lambda name: (self.counts[name] or (inf,))[0])
 
     def __str__(self) -> str:
@@ -301,13 +301,13 @@ class Work:
 
 
 def work(outputs: Any, inputs: Any = None) -> Work:
-    r"""Count the multiplications and additions that the Jacobian of a graph takes, in several orders of the chain rule.
+    r"""Count the multiplications and additions for the Jacobian of a graph, in several orders of the chain rule.
 
-    "every path" multiplies along each path from an input to an output by itself, and adds the products. "forward",
-    "reverse" and "markowitz" are the orders of `eliminate`: forward and reverse mode with vectors of derivatives that
-    are as sparse as the graph makes them. A node that is an operand twice, as in x * x, has one edge, and a local
-    derivative of 1 counts as any other. The 1 that a mode starts with, as in dy/dy = 1, is multiplied with nothing. For
-    one output reverse mode needs at most one multiplication for each edge.
+    "every path" multiplies along each path from an input to an output separately, and adds the products. "forward",
+    "reverse" and "markowitz" are the orders of `eliminate`: forward and reverse mode with sparse vectors of
+    derivatives. A node that is an operand twice, as in x * x, has one edge. A local derivative of 1 counts like any
+    other. The first derivative of a mode, such as dy/dy = 1, needs no multiplication. For one output, reverse mode
+    needs at most one multiplication for each edge.
 
     Args:
         outputs: a Value or a structure of Values.
@@ -342,9 +342,9 @@ def work(outputs: Any, inputs: Any = None) -> Work:
 
 
 def _by_paths(graph: LinearGraph, ends: Iterable[int], entries: int) -> tuple[float, float]:
-    """Return the multiplications and additions of listing all paths to some nodes."""
-    paths = dict.fromkeys(graph.inputs, 1.0)  # to each node
-    products = dict.fromkeys(graph.inputs, 0.0)  # along these, in all
+    """Return the multiplications and additions for a separate product along each path to some nodes."""
+    paths = dict.fromkeys(graph.inputs, 1.0)  # the number of paths to each node
+    products = dict.fromkeys(graph.inputs, 0.0)  # the multiplications along all of these
     for v, edges in graph.edges.items():
         paths[v] = sum(paths[p] for p in edges)
         products[v] = sum(products[p] + paths[p] for p in edges if p in graph.edges)

@@ -111,11 +111,11 @@ SIGNS: dict[type, str] = {
     ast.And: "&&", ast.Or: "||",
 }  # fmt: skip
 MANY = {max: "largest", min: "smallest"}
-MAX_TURNS = 1_000_000  # of a `while`, after which it has no result: a page must not hang
+MAX_TURNS = 1_000_000  # turns of a `while`: after so many it has no result, because a page must not hang
 
 
 class Script:
-    """Functions in JavaScript, each after those that it calls."""
+    """Functions in JavaScript, each after the functions that it calls."""
 
     runtime: Mapping[str, str] = RUNTIME
     math: Mapping[Any, str] = MATH
@@ -124,8 +124,8 @@ class Script:
     def __init__(self) -> None:
         self.functions: dict[str, str] = {}
         self._rows: dict[Op, str] = {}
-        self._names: dict[Any, str] = {}  # of Python's functions
-        self._active: list[Any] = []  # those that are being written
+        self._names: dict[Any, str] = {}  # names in JavaScript, by Python's functions
+        self._active: list[Any] = []  # functions whose writing has not ended
 
     def __str__(self) -> str:
         return "\n".join(f"const {name} = {text};" for name, text in self.functions.items())
@@ -134,7 +134,7 @@ class Script:
         """Write a row applied to numbers.
 
         Raises:
-            Unreadable: its function cannot be written.
+            Unreadable: the function of the row cannot be written.
 
         >>> Script().applied(OPS["exp"], ["x"])
         'Math.exp(x)'
@@ -149,15 +149,15 @@ class Script:
         return self.used(f"{name or self._rows[op]}({', '.join(operands)})")
 
     def caught(self, op: Op, name: str, beyond: str | None) -> str:
-        """Write the function of a row, which has its value beyond, or else nan, where a function throws."""
+        """Write the function of a row. If a function in it throws, the result is `beyond`, or nan without it."""
         if not op.raises:
             return name
         return self.defined(op.name, self.used(f"caught({name}, {beyond or '() => NaN'})"))
 
     def function(self, f: Callable[..., Any], name: str = "", *, strict: bool = False) -> str:
-        """Write a Python function and return its name; a strict one throws where Python raises an error.
+        """Write a Python function and return its name. A strict function throws where Python raises an error.
 
-        A lambda gets a name like the one given.
+        A lambda gets a name like the given name.
         """
         key = f, strict
         if key in self._active:
@@ -173,7 +173,7 @@ class Script:
         return self._names[key]
 
     def defined(self, name: str, text: str) -> str:
-        """Keep a function under a name like the given one, and return that."""
+        """Keep a function under a new name like the given name, and return the new name."""
         base = "f_" + re.sub(r"\W", "_", name.strip("<>"))
         names = (f"{base}_{n}" if n else base for n in count())
         chosen = next(x for x in names if self.functions.get(x, text) == text)
@@ -181,19 +181,19 @@ class Script:
         return chosen
 
     def used(self, text: str) -> str:
-        """Keep the functions of a text that JavaScript lacks."""
+        """Keep the functions that a text uses and that JavaScript lacks."""
         for name in re.findall(r"[$\w]+", text):
             if name in self.runtime and name not in self.functions:
                 self.functions[name] = self.runtime[name]
                 self.used(self.runtime[name])
-                self.functions[name] = self.functions.pop(name)  # after those that it calls
+                self.functions[name] = self.functions.pop(name)  # moved to the end, after the functions that it calls
         return text
 
 
 class Writer:
-    """Writes one function; a variable has a `$`, so that its name is none of JavaScript's.
+    """A writer of one function. The name of a variable has a `$`, so it differs from JavaScript's own names.
 
-    Its subclass writes C; the first methods below and the attributes are what differs.
+    A subclass writes C. It changes the attributes and the first methods below.
     """
 
     forms: Mapping[Any, str] = FORMS
@@ -247,7 +247,7 @@ class Writer:
         raise Unreadable(ast.unparse(node).partition("\n")[0])
 
     def pairs(self, target: ast.expr, value: ast.expr) -> list[tuple[str, str]]:
-        """Return the names that are assigned to, and their values."""
+        """Return the names that an assignment sets, and their values."""
         match target, value:
             case ast.Name(id=name), _:
                 return [(self.variable.format(name), self.number(value))]
@@ -260,14 +260,14 @@ class Writer:
         names, values = map(", ".join, zip(*pairs, strict=True))
         return f"{names} = {values};" if len(pairs) == 1 else f"[{names}] = [{values}];"
 
-    # What differs from language to language.
+    # These differ from language to language.
 
     def literal(self, x: Any) -> str:
         """Write a number of Python."""
         return literal(x)
 
     def truth(self, x: bool) -> str:
-        """Write a condition that is known."""
+        """Write a constant condition."""
         return str(x).lower()
 
     def called(self, name: str, args: Sequence[str]) -> str:
@@ -291,15 +291,15 @@ class Writer:
         return f"for (let i = 0; {test}; i++ < {MAX_TURNS} || fail()) {{ {body} }}"
 
     def counted(self, start: str, stop: str, step: int) -> tuple[str, str]:
-        """Write the head of a loop over a range, and its number."""
+        """Write the head of a loop over a range, and the loop's number."""
         return f"let i = {start}, n = {stop}; i {'<' if step > 0 else '>'} n; i += {self.literal(step)}", "i"
 
     def listed(self, numbers: Sequence[str]) -> tuple[str, str]:
-        """Write the head of a loop over some numbers, and its number."""
+        """Write the head of a loop over some numbers, and the loop's number."""
         return f"const i of [{', '.join(numbers)}]", "i"
 
     def over(self, node: ast.expr) -> tuple[str, str]:
-        """Write the head of a loop over a range, or over a list that is known, and its number."""
+        """Write the head of a loop over a range or a constant list, and the loop's number."""
         match node:
             case ast.Call(func=f, args=[*ends], keywords=[]) if self.thing(f) is range:
                 step = self.thing(ends.pop()) if len(ends) == 3 else 1
@@ -313,7 +313,7 @@ class Writer:
         raise Unreadable(ast.unparse(node))
 
     def thing(self, node: ast.expr) -> Any:
-        """Return the object that an expression stands for, or None where that is not known now."""
+        """Return the object of an expression, or None if the object is not known now."""
         match node:
             case ast.Constant(value=x):
                 return x
@@ -358,7 +358,7 @@ class Writer:
         raise Unreadable(ast.unparse(node))
 
     def condition(self, node: ast.expr) -> str:
-        """Write an expression as a condition; nan is true in Python and false in JavaScript."""
+        """Write an expression as a condition. nan is true in Python, but false in JavaScript."""
         match node:
             case ast.Constant(value=bool() as x):
                 return self.truth(x)
@@ -389,7 +389,7 @@ class Writer:
             return self.script.applied(f, [*xs, *map(self.literal, f.defaults[len(f.defaults) + len(xs) - f.arity :])])
         elif f is math.log and len(xs) == 2:
             return self.script.used(self.divided(*[self.checked(self.script.math[f], [x]) for x in xs]))
-        elif f in self.script.math and (self.strict or f is math.fmod):  # which is no row with a limit
+        elif f in self.script.math and (self.strict or f is math.fmod):  # fmod has no row with a limit
             return self.script.used(self.checked(self.script.math[f], xs))
         elif f in self.script.math:
             return self.script.used(f"{self.script.math[f]}({text})")

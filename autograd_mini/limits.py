@@ -1,6 +1,6 @@
-"""Functions of floats by IEEE arithmetic: a division by zero or an overflow gives inf or nan, and no error.
+"""Functions of floats by IEEE arithmetic: the result of a division by zero or an overflow is inf or nan, no error.
 
-`by_limits` calls a function with floats that have this arithmetic, and lets its `math` functions follow it, too. The
+`by_limits` calls a function with floats that have this arithmetic. The `math` functions inside follow it, too. This
 module must not know any row.
 """
 
@@ -20,7 +20,7 @@ __all__ = ["Extended", "by_limits"]
 
 
 class Extended(Recorder):
-    """A float whose division by zero and overflow follow IEEE 754 and raise no error."""
+    """A float with IEEE 754 arithmetic: division by zero and overflow raise no error."""
 
     __slots__ = ("x",)
     first_order = True
@@ -34,7 +34,7 @@ class Extended(Recorder):
         return x.x if isinstance(x, Extended) else float(x)
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> Extended:
-        """Compute a row by its limit."""
+        """Apply the limit of a row."""
         return type(self)(op.limit.function(*map(self.unwrap, operands)))
 
     def __lt__(self, other: Any) -> bool:
@@ -60,7 +60,7 @@ class Extended(Recorder):
     def __float__(self) -> float:
         return self.x
 
-    # Python's ints, and its errors: not the rows.
+    # These return Python's ints and raise Python's errors. The rows do not.
 
     def __int__(self) -> int:
         return int(self.x)
@@ -79,8 +79,8 @@ class Extended(Recorder):
 
 
 def by_limits(function: Callable[..., Any], numbers: tuple[float, ...]) -> float:
-    """Return a function's value by IEEE arithmetic."""
-    if isinstance(function, FunctionType):  # the user's function: its `math` must not raise an error either
+    """Return the value of a function by IEEE arithmetic."""
+    if isinstance(function, FunctionType):  # also the `math` functions in a user's function must not raise an error
         names = {name: function.__globals__[name] for name in _names_in(function.__code__) & {*function.__globals__}}
         scope = {"__builtins__": function.__globals__["__builtins__"], **{k: _limited(x) for k, x in names.items()}}
         limited = FunctionType(function.__code__, scope, function.__name__, function.__defaults__, function.__closure__)
@@ -90,7 +90,7 @@ def by_limits(function: Callable[..., Any], numbers: tuple[float, ...]) -> float
 
 
 def _names_in(code: CodeType) -> set[str]:
-    """Return the names that code, and the functions inside it, look up."""
+    """Return the names that some code, and the functions inside it, look up."""
     inner = [_names_in(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
     return set(code.co_names).union(*inner)
 

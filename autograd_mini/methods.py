@@ -84,7 +84,7 @@ class Methods(Recorder):
         return METHODS["exp2"](self)
 
     def expm1(self, /) -> Value:
-        """Take the exponential less one, $e^x - 1$, exact near 0."""
+        """Take the exponential minus one, $e^x - 1$, exact near 0."""
         return METHODS["expm1"](self)
 
     def log(self, /) -> Value:
@@ -92,7 +92,7 @@ class Methods(Recorder):
         return METHODS["log"](self)
 
     def log1p(self, /) -> Value:
-        r"""Take the logarithm of one more, $\log(1 + x)$, exact near 0."""
+        r"""Take the logarithm of one plus x, $\log(1 + x)$, exact near 0."""
         return METHODS["log1p"](self)
 
     def log2(self, /) -> Value:
@@ -194,7 +194,7 @@ class Methods(Recorder):
         return METHODS["deg2rad"](self)
 
     def sinc(self, /) -> Value:
-        r"""Take NumPy's sinc, $\frac{\sin \pi x}{\pi x}$, which is 1 at 0, with all its derivatives there."""
+        r"""Take NumPy's sinc, $\frac{\sin \pi x}{\pi x}$, which is 1 at 0. It has all derivatives at 0."""
         return METHODS["sinc"](self)
 
     def sinh(self, /) -> Value:
@@ -305,21 +305,21 @@ class Methods(Recorder):
         return METHODS["conjugate"](self)
 
     def stop_gradient(self, /) -> Value:
-        """Pass a value on and let no derivative through, $x$ with slope 0.
+        """Pass a value on, but no derivative: $x$, with slope 0.
 
         Convention: the derivative is 0 everywhere.
         """
         return METHODS["stop_gradient"](self)
 
     def maximum(self, y: SupportsFloat, /) -> Value:
-        r"""Take the larger, $\max(x, y)$; nan if either is.
+        r"""Take the larger number, $\max(x, y)$, or nan if either is nan.
 
         Convention: a tie shares the derivative equally.
         """
         return METHODS["maximum"](self, y)
 
     def minimum(self, y: SupportsFloat, /) -> Value:
-        r"""Take the smaller, $\min(x, y)$; nan if either is.
+        r"""Take the smaller number, $\min(x, y)$, or nan if either is nan.
 
         Convention: a tie shares the derivative equally.
         """
@@ -333,21 +333,21 @@ class Methods(Recorder):
         return METHODS["sign"](self)
 
     def floor(self, /) -> Value:
-        r"""Take the whole number below, $\lfloor x \rfloor$, as a float.
+        r"""Round down to a whole number, $\lfloor x \rfloor$, as a float.
 
         Convention: the derivative is 0 everywhere.
         """
         return METHODS["floor"](self)
 
     def ceil(self, /) -> Value:
-        r"""Take the whole number above, $\lceil x \rceil$, as a float.
+        r"""Round up to a whole number, $\lceil x \rceil$, as a float.
 
         Convention: the derivative is 0 everywhere.
         """
         return METHODS["ceil"](self)
 
     def round(self, /) -> Value:
-        r"""Take the nearest whole number, $\operatorname{round}(x)$, halves to even, as a float.
+        r"""Round to the nearest whole number, $\operatorname{round}(x)$, as a float; halves go to even numbers.
 
         Convention: halves to even; the derivative is 0 everywhere.
         """
@@ -358,7 +358,7 @@ class Methods(Recorder):
         return METHODS["rint"](self)
 
     def trunc(self, /) -> Value:
-        r"""Leave out the fraction, $\operatorname{trunc}(x)$, as a float.
+        r"""Drop the digits after the point, $\operatorname{trunc}(x)$, as a float.
 
         Convention: the derivative is 0 everywhere.
         """

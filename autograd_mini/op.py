@@ -1,7 +1,7 @@
-"""A row of the table: `Op`, with the columns that it has.
+"""A row of the table: `Op`, with its columns.
 
-The module owns what every row can do: it is called with numbers and with recorders, it has partial derivatives and a
-limit, it is pickled by its name. It must not know any row of the table.
+This module has the features of every row: a row is called with numbers and with recorders, it has partial derivatives
+and a limit, and pickle stores its name. The module must not know any row of the table.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ nan: Final = math.nan
 
 
 class Level(IntEnum):
-    """The tightness of a piece of notation; an operand looser than its place is bracketed."""
+    """The precedence of a piece of notation. An operand of a lower level than its place gets brackets."""
 
     COMPARISON = 0
     SUM = 1
@@ -54,20 +54,20 @@ class Level(IntEnum):
 class Notation(NamedTuple):
     """The text or the LaTeX of a row: a template with a place for each operand, such as `<x> + <y>`, and its level.
 
-    An operand that is looser than the level of its place is bracketed there.
+    An operand of a lower level than its place gets brackets.
     """
 
     template: str
     level: Level = Level.ATOM
-    levels: Sequence[Level] = ()  # of the places, in the order of the operands
+    levels: Sequence[Level] = ()  # the levels of the places, in the order of the operands
 
     def filled(self, parts: Mapping[str, str]) -> str:
-        """Return the template with the operands, by their names, at their places."""
+        """Return the template with operands at the places of their names."""
         return re.sub(r"<(\w+)>", lambda place: parts[place[1]], self.template)
 
 
 class Constant(float):
-    r"""A number of a rule that is written by its name, which may hold together more loosely than a number.
+    r"""A number in a rule that is written by its name. The name may have a lower level than a number.
 
     >>> half_turn = Constant(math.pi, "π", r"\pi")
     >>> half_turn, half_turn.text.template, 2 * half_turn
@@ -85,7 +85,7 @@ class Constant(float):
 
 
 class Interval(NamedTuple):
-    """The numbers an operand may be: from `lo` to `hi`, each end in or out, less one `hole`."""
+    """The allowed numbers of an operand: from `lo` to `hi`, with or without the ends, and without one `hole`."""
 
     lo: float = -inf
     hi: float = inf
@@ -95,7 +95,7 @@ class Interval(NamedTuple):
 
     @property
     def inside(self) -> float:
-        """Return a number of the interval at which functions that are defined there are finite, and so are slopes."""
+        """Return a number in the interval. Functions with this domain, and their slopes, are finite there."""
         if self.lo > -inf:
             return (self.lo + self.hi) / 2.0 if self.hi < inf else self.lo + 1.0
         return 1.0 if math.isnan(self.hole) else self.hole + 1.0
@@ -109,7 +109,7 @@ class Interval(NamedTuple):
 
 
 class Columns(TypedDict, total=False):
-    """The columns of a row beside its name, its function and its rules; all but `doc` may be left out."""
+    """The columns of a row, besides its name, its function and its rules. Only `doc` is required."""
 
     doc: str
     parameters: Sequence[str]
@@ -131,10 +131,10 @@ class Columns(TypedDict, total=False):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Op:
-    """Everything about one operation; call it to apply it.
+    """Everything about one operation. Call it to apply the operation.
 
-    Operands that are plain numbers give a float, and one `Recorder` operand is enough for the result
-    to be recorded. Raise what Python's `math` raises outside the domain.
+    If all operands are plain numbers, the result is a float. If one operand is a `Recorder`, it records the operation.
+    Outside of the domain the row raises the error of Python's `math`.
 
     >>> from autograd_mini import hypot, tanh
     >>> tanh(0.0), hypot(3, 4)
@@ -142,33 +142,33 @@ class Op:
     """
 
     name: str
-    function: Callable[..., float]  # plain Python over floats: what a compiler compiles
+    function: Callable[..., float]  # plain Python on floats, for compilers too
     rules: Sequence[Callable[..., Any]]  # one for each operand, over (*operands, z)
-    parameters: Sequence[str]  # what the notation and messages call the operands
+    parameters: Sequence[str]  # names of the operands in the notation and in messages
     text: Notation
     tex: Notation
-    symbol: str  # the sign between two operands or, for a function, its name
+    symbol: str  # the operator between two operands, or the name of a function
     domain: Sequence[Interval]
     doc: str
-    kink: Callable[..., float] | None = None  # zero just where the rules are no slopes
-    convention: str = ""  # what the partials are there
-    pole: bool = False  # whether the convention tells of a slope that is not finite
+    kink: Callable[..., float] | None = None  # zero exactly where the rules are not the slopes
+    convention: str = ""  # the partials at a kink, in words
+    pole: bool = False  # whether the convention is about a slope that is not finite
     defaults: tuple[float, ...] = ()
     methods: tuple[str, ...] = ()
-    flat: str = "flat"  # what one says of the row where its slope is 0
+    flat: str = "flat"  # a word for the row where its slope is 0
     neutral: tuple[float | None, float] | None = None  # a constant on the left or right that changes nothing
     beyond: Callable[..., float] | None = None  # the value by IEEE arithmetic where the function raises
     raises: bool = True  # whether the function can raise at all
-    chooses: Collection[int] = ()  # the operands of which one is chosen; to the others no derivative goes
-    composed: Callable[..., Any] | None = None  # the same of other rows, for a row that is several in one
-    family: Callable[[int], Op] | None = None  # makes the row for another number of operands, if there are such
+    chooses: Collection[int] = ()  # the places of operands of which the row chooses one; the others get no derivative
+    composed: Callable[..., Any] | None = None  # the same function, composed of other rows
+    family: Callable[[int], Op] | None = None  # makes the row for another number of operands, if there is one
     arity: int = field(init=False)  # the number of operands
 
     @classmethod
     def of(
         cls, name: str, function: Callable[..., float], *rules: Callable[..., Any], **columns: Unpack[Columns]
     ) -> Op:
-        """Make a row; columns that are not given follow from its name and its number of rules."""
+        """Make a row. Columns that are not given follow from its name and its number of rules."""
         if unknown := columns.keys() - Columns.__annotations__.keys():
             raise TypeError(f"{name}: a row has no column {min(unknown)!r}, but {', '.join(Columns.__annotations__)}")
         n = len(rules)
@@ -178,7 +178,7 @@ class Op:
         if isinstance(text, str):
             text = Notation(text, Level.ATOM, (Level.COMPARISON,) * n)
         tex = columns.get("tex") or rf"\operatorname{{{name.replace('_', ' ')}}}({places})"
-        if isinstance(tex, str):  # a function call in LaTeX is bracketed under a power: (sin(x))^2
+        if isinstance(tex, str):  # in LaTeX, a function call under a power gets brackets: (sin(x))^2
             tex = Notation(tex, min(text.level, Level.POWER), text.levels)
         filled: dict[str, Any] = {"symbol": name, "domain": (Interval(),) * n, "doc": f"Apply {name}.", **columns}
         return cls(name, function, rules, **{**filled, "parameters": parameters, "text": text, "tex": tex})
@@ -198,12 +198,12 @@ class Op:
             "__qualname__": self.name,
             "__signature__": Signature(parameters),
         }
-        for name, value in shown.items():  # what help() and completion ask for
+        for name, value in shown.items():  # help() and completion read these
             object.__setattr__(self, name, value)
 
     @property
     def infix(self) -> bool:
-        """Return whether the row is written with a sign, as `x + y` and `-x`, not as a call."""
+        """Return whether the row is written with an operator, such as `x + y` and `-x`, not as a call."""
         return self.text.level < Level.ATOM and self.arity <= 2
 
     @overload
@@ -238,14 +238,14 @@ class Op:
 
     @property
     def is_custom(self) -> bool:
-        """Return whether the row is not of the table but made by `custom_rule`."""
+        """Return whether `custom_rule` made the row, so the row is not in the table."""
         return self.composed is None and OPS.get(self.name) is not self.row
 
     def partial(self, index: int, operands: tuple[float, ...], z: float) -> float:
         r"""Return the local derivative $\partial z / \partial x_{index}$ as a float.
 
-        Where the rule meets a pole it has the limit of IEEE arithmetic, so that the function keeps
-        its value and the edge says what is wrong with it: the slope of sqrt at 0 is inf.
+        At a pole of the rule the result follows IEEE arithmetic, for example inf for sqrt at 0. So the function keeps
+        its value, and the edge shows the problem.
 
         >>> from autograd_mini import sqrt
         >>> sqrt.partial(0, (4.0,), 2.0), sqrt.partial(0, (0.0,), 0.0)
@@ -256,7 +256,7 @@ class Op:
             slope = rule(*operands, z)
             if isinstance(slope, float):
                 return slope if type(slope) is float else float(slope)
-            if type(slope) is not complex:  # Python's answer for a power of a negative float
+            if type(slope) is not complex:  # Python returns a complex number for a power of a negative float
                 return number(f"{self}: its rule for {self.parameters[index]}", slope)
             error: Exception = ValueError("a complex number")
         except (ArithmeticError, ValueError) as raised:
@@ -265,11 +265,13 @@ class Op:
             return by_limits(rule, (*operands, z))
         except (ArithmeticError, ValueError, TypeError, AttributeError):  # the rule's own error
             places = ", ".join(f"{name}={x!r}" for name, x in zip(self.parameters, operands, strict=True))
-            raise type(error)(f"{error}: the derivative of {self.name}({places}) in {self.parameters[index]}") from None
+            raise type(error)(
+                f"{error}: the derivative of {self.name}({places}) with respect to {self.parameters[index]}"
+            ) from None
 
     @property
     def row(self) -> Op:
-        """Return the row itself, of a row or of its `limit`.
+        """Return the row itself, for a row and for its `limit`.
 
         >>> from autograd_mini import sqrt
         >>> sqrt.limit.row is sqrt.row is sqrt
@@ -279,9 +281,9 @@ class Op:
 
     @cached_property
     def limit(self) -> Op:
-        """Return the row as a derivative's rule uses it: by IEEE arithmetic where the function raises.
+        """Return the version of the row for rules: it follows IEEE arithmetic where the function raises an error.
 
-        It is the row in all else. A row that cannot raise is its own limit.
+        Everything else is the same. A row that cannot raise an error is its own limit.
 
         >>> from autograd_mini import add, div, log
         >>> div.limit(1.0, 0.0), log.limit(0.0), add.limit is add
@@ -291,18 +293,20 @@ class Op:
 
     @cached_property
     def stops(self) -> frozenset[int]:
-        """Return the places of the operands whose rule is the constant 0: no derivative passes there.
+        """Return the places of the operands whose rule is the constant 0: they get no derivative.
 
         >>> from autograd_mini import mul, where
         >>> sorted(where.stops), sorted(mul.stops)
         ([0], [])
         """
-        places = range(self.arity if self.composed is None else 1)  # of many operands only the first may choose
+        places = range(
+            self.arity if self.composed is None else 1
+        )  # in a row of many operands only the first may be an index
         return frozenset(i for i in places if _is_constant_zero(self.rules[i], self.arity))
 
     @property
     def formulas(self) -> Sequence[Callable[..., Any]]:
-        """Return the rules for recorders that know no numbers: a rule that asks for them is a row of its own.
+        """Return the rules for recorders without numbers. A rule that needs numbers becomes a row of its own.
 
         >>> from autograd_mini import exp
         >>> step = custom_rule(lambda x, z: 1.0 if x > 0 else 0.5)(lambda x: max(x, x / 2))
@@ -317,7 +321,7 @@ class Op:
         return f"<op {self.name}>"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """Write the short form where a printer would list the fields: in IPython, and in Hypothesis."""
+        """Write the short form. Without this, IPython and Hypothesis would list the fields."""
         printer.text(repr(self))
 
     def __str__(self) -> str:
@@ -326,11 +330,11 @@ class Op:
     def __reduce__(self) -> str | tuple[Any, ...]:
         if self.family is not None:
             return self.family, (self.arity,)
-        return str(vars(self)["__qualname__"])  # pickled by reference, as functions are
+        return str(vars(self)["__qualname__"])  # pickled by reference, like functions
 
 
 class _Twin(Op):
-    """A row as another row, the same except for the attributes that a subclass changes."""
+    """A copy of a row with some attributes changed by a subclass."""
 
     def __init__(self, row: Op) -> None:
         vars(self).update(vars(row), original=row)
@@ -342,7 +346,7 @@ class _Twin(Op):
 
 
 class _Limit(_Twin):
-    """The twin of a row, whose function follows IEEE arithmetic where the row's raises an error."""
+    """The twin of a row whose function follows IEEE arithmetic where the row's function raises an error."""
 
     def __init__(self, row: Op) -> None:
         super().__init__(row)
@@ -368,9 +372,9 @@ class _Limit(_Twin):
 
 
 class Guard(_Twin):
-    """The twin of `where` that a rule of the table uses to except a point; formulas leave it out.
+    """The twin of `where` for rules of the table: it makes an exception at a point. Formulas leave it out.
 
-    It is no choice: the slope of a rule at an excepted point is not known, and not 0.
+    It is not a choice: at such a point the slope of the rule is not known, and it is not 0.
     """
 
     def __init__(self, row: Op) -> None:
@@ -382,7 +386,7 @@ class Guard(_Twin):
 
 
 class Unknown(Recorder):
-    """An operand of which nothing is known; every result computed from it is another."""
+    """An operand without a known number. Every result computed from it is another `Unknown`."""
 
     __slots__ = ()
 
@@ -400,17 +404,17 @@ class Unknown(Recorder):
 
 
 def _is_constant_zero(rule: Callable[..., Any], arity: int) -> bool:
-    """Return whether a rule is the constant 0, whatever the operands are."""
+    """Return whether a rule is the constant 0 for all operands."""
     try:
         slope = rule(*[Unknown()] * (arity + 1))
-    except Exception:  # it asks for numbers, and so is no constant
+    except Exception:  # it needs numbers, so it is no constant
         return False
     return isinstance(slope, (int, float)) and slope == 0
 
 
-@lru_cache(1024)  # rows of users come and go
+@lru_cache(1024)  # limited, because users may make many rows
 def _asks(op: Op, index: int) -> bool:
-    """Return whether a rule asks for numbers: `if x > 0`, `math.cos(x)`."""
+    """Return whether a rule needs numbers, as in `if x > 0` or `math.cos(x)`."""
     try:
         op.rules[index](*[Unknown()] * (op.arity + 1))
     except (TypeError, AttributeError):
@@ -418,9 +422,9 @@ def _asks(op: Op, index: int) -> bool:
     return False
 
 
-@lru_cache(1024)  # rows of users come and go
+@lru_cache(1024)  # limited, because users may make many rows
 def _opaque(op: Op, index: int) -> Op:
-    """Return a rule as a row, of the operands and the result."""
+    """Return a rule as a row whose operands are the row's operands and its result."""
     x, parameters = op.parameters[index], (*op.parameters, "z")
     return Op.of(
         f"d{op.name}_d{x}",
@@ -428,7 +432,7 @@ def _opaque(op: Op, index: int) -> Op:
         *[lambda *_: nan] * len(parameters),
         tex=rf"\frac{{\partial \operatorname{{{op.name.replace('_', ' ')}}}}}{{\partial {x}}}"
         rf"({', '.join(f'<{name}>' for name in parameters)})",
-        doc=f"The derivative of {op.name} in {x}.",
+        doc=f"The derivative of {op.name} with respect to {x}.",
         parameters=parameters,
     )
 
@@ -441,9 +445,9 @@ WORDS: Final = {
 
 
 def refuse(error: Exception, op: Op, places: Iterable[str]) -> NoReturn:
-    """Raise the error again, with the name of the row and the operands for which it has no value.
+    """Raise the error again, with the name of the row and its operands.
 
-    The words for the table's rows are the same on every Python; a row of one's own keeps its words.
+    For rows of the table, the text is the same on every Python. For a user's row, the text of the error stays.
 
     >>> from autograd_mini import log
     >>> refuse(ValueError("expected a positive input"), log, ["a=-1.0"])
@@ -459,7 +463,7 @@ def refuse(error: Exception, op: Op, places: Iterable[str]) -> NoReturn:
         raise type(error)(message) from error if op.is_custom else None
     except type(error):
         raise
-    except Exception:  # its type takes other arguments, as json.JSONDecodeError
+    except Exception:  # the class needs other arguments, like json.JSONDecodeError
         error.add_note(message)
     raise error
 
@@ -471,7 +475,10 @@ def number(op: Op | str, operand: object) -> float:
     """Return a plain number as a float, or raise a TypeError that names the op and the operand."""
     if type(operand) is float:
         return operand
-    if getattr(getattr(operand, "dtype", None), "kind", "") in ("m", "M"):  # NumPy says that such are integers
+    if getattr(getattr(operand, "dtype", None), "kind", "") in (
+        "m",
+        "M",
+    ):  # NumPy counts dates and durations as integers
         raise TypeError(f"{op}: cannot use {operand!r}, which is a time; give a number of a unit")
     if isinstance(operand, Real):
         try:
@@ -481,7 +488,7 @@ def number(op: Op | str, operand: object) -> float:
     if getattr(operand, "ndim", None) == 0:  # an array or tensor that holds one number
         if getattr(operand, "mask", False):
             raise TypeError(f"{op}: cannot use {operand!r}, which is masked and so no number")
-        inner = operand.item()  # type: ignore[attr-defined]  # what has ndim 0 has item
+        inner = operand.item()  # type: ignore[attr-defined]  # an object with ndim 0 has `item`
         if isinstance(inner, Real):
             return number(op, inner)
     if hasattr(operand, "to_numpy"):
@@ -495,20 +502,20 @@ def number(op: Op | str, operand: object) -> float:
 
 
 def custom_rule(*rules: Callable[..., Any], **columns: Unpack[Columns]) -> Callable[[Callable[..., float]], Op]:
-    r"""Make an op of your own of a function of floats and its partial derivatives.
+    r"""Make an op of your own from a function of floats and its partial derivatives.
 
-    Like a row of the table it takes numbers and Values and works in everything; it is a function,
-    not a method. Derivatives of higher order come from the rules if these are written with operators
-    and the package's functions. A rule that calls `math` serves the first order in everything; its own slope is not
-    known, so that second derivatives are nan: write `ag.cos(x)` for `math.cos(x)`.
+    Like a row of the table, it takes numbers and Values, and it works in all parts of the package. It is a function,
+    not a method. Derivatives of higher order come from the rules, if you write these with operators and the package's
+    functions. A rule that calls `math` is enough for first derivatives. The slope of such a rule is not known, so
+    second derivatives are nan: write `ag.cos(x)` instead of `math.cos(x)`.
 
     Args:
-        rules: one for each operand, of the operands and the result z.
-        columns: what a row may say besides: `text` and `tex` over the parameters' names, as `<x>`, `domain`, `kink`,
-            `convention`, ...
+        rules: one function for each operand; its arguments are the operands and the result z.
+        columns: other columns of the row: `text` and `tex` with the parameters' names, such as `<x>`, `domain`,
+            `kink`, `convention`, ...
 
     Raises:
-        TypeError: the function does not have as many parameters as there are rules, or a row has no such column.
+        TypeError: the numbers of parameters and of rules differ, or a row has no such column.
 
     >>> @custom_rule(lambda x, z: 3 * x**2)
     ... def cube(x):

@@ -1,12 +1,12 @@
 """The table of operations: an op is a row, and a row is a callable.
 
-This module owns what is true of an op wherever it is used: its float function, its partial derivatives, how it is
-written, where it is defined and what holds at a kink. The rules are written once, over the rows themselves, so that the
-same line serves floats, nodes, LaTeX and compilers: whatever inherits from `Recorder`, and says in `record` what
-applying a row means, can run them. The module must not know any recorder.
+This module owns the facts about each op: its float function, its partial derivatives, its notation, its domain and its
+convention at a kink. The rules are written once, with the rows themselves. So one line works for floats, nodes, LaTeX
+and compilers: every subclass of `Recorder` can run the rules, because its `record` applies a row. This module must not
+know any recorder.
 
-What concerns ops is imported from here. `op` has the class of a row, `recorder` the hook, `special` the functions of
-floats that are longer than a line.
+Other modules import everything about ops from here. `op` has the class of a row, `recorder` the hook, and `special` the
+functions of floats that are longer than a line.
 """
 
 from __future__ import annotations
@@ -68,14 +68,14 @@ def _section(title: str) -> None:
 
 
 def _row(name: str, function: Callable[..., float], *rules: Callable[..., Any], **columns: Unpack[Columns]) -> Any:
-    """Add a row to the table; beside it stands how many operands it has, for type checkers.
+    """Add a row to the table. The annotation beside it has the number of operands, for type checkers.
 
-    A row that tells no value `beyond` its function's errors raises none.
+    A row without the column `beyond`, the value where its function raises an error, cannot raise one.
     """
     given: Columns = {"methods": (name,), "raises": "beyond" in columns, **columns}
     op = Op.of(name, function, *rules, **given)
-    object.__setattr__(op, "__module__", __name__)  # where pickle finds it
-    OPS.setdefault(name, op)  # where the table is compiled its source is run, too, to be read: see source.source_row
+    object.__setattr__(op, "__module__", __name__)  # pickle looks here
+    OPS.setdefault(name, op)  # if the table is compiled, its source is run again for reading: see source.source_row
     for method in op.methods:
         METHODS.setdefault(method, op)
     SECTIONS[next(reversed(SECTIONS))].append(op)
@@ -86,15 +86,16 @@ def _row(name: str, function: Callable[..., float], *rules: Callable[..., Any], 
 
 
 def _pow(x: float, y: float) -> float:
-    if -inf < x < 0.0 and -inf < y < inf and y != math.floor(y):  # Python's ** would answer with a complex number
+    if -inf < x < 0.0 and -inf < y < inf and y != math.floor(y):  # here Python's ** returns a complex number
         raise ValueError("math domain error")
     return float(x**y)
 
 
 def _pow_slope(x: Any, y: Any, z: Any) -> Any:
     if isinstance(y, Recorder):
-        # The slope of x**0 is 0 also where x**-1 is inf or nan: at 0, beside it, and at nan. The guard is not for the
-        # whole line y = 0, along which it would be constant; left of 0 there is no slope in y.
+        # The slope of x**0 is 0, also where x**-1 is inf or nan: at 0, close to 0, and at nan. The guard must not hold
+        # on the whole line y = 0, because the slope would be a constant there. For negative x there is no slope with
+        # respect to y.
         return guard(equal(y, 0.0) * (1.0 - greater(x, TINY)), 0.0, y * x ** (y - 1.0))
     if y == 0.0:
         return y if isinstance(x, Recorder) or x > TINY else 0.0
@@ -105,7 +106,7 @@ def _pow_slope_in_y(x: Any, y: Any, z: Any) -> Any:
     at_zero = equal(z, 0.0)
     if not isinstance(z, Recorder) or z.first_order:
         return guard(at_zero, 0.0, z * log(x))
-    # At x = 0 the slope is 0, but its own slopes are those of a power: powlog has them, and log is not asked there.
+    # At x = 0 the slope is 0, but its own slopes are slopes of a power. powlog has these, and log is not called there.
     return guard(at_zero, powlog(x, y, 1.0), z * log(guard(at_zero, 1.0, x)))
 
 
@@ -124,8 +125,8 @@ def _are_minus_inf(x: Any, y: Any) -> Any:
     return equal(x, -inf) * equal(y, -inf)
 
 
-# The table. A row begins with its mathematics, the function and one rule for each operand, and its notation. Where it
-# is defined, its conventions and its sentence stand below.
+# The table. A row begins with its mathematics: the function, one rule for each operand, and the notation. Its domain,
+# its conventions and its sentence follow below.
 # fmt: off
 
 _section("Arithmetic")
@@ -141,8 +142,8 @@ excess: Binary   = _row("excess",   lambda x, y: 0.0 if x == y == math.inf else 
                                     lambda x, y, z: 1.0,
                                     lambda x, y, z: -1.0, tex=Notation("<x> - <y>", S, (S, Q)),
     methods=(), convention="0 where both are inf",
-    doc=r"Take by how much x exceeds y, $x - y$; 0 where both are $\infty$, so that the largest of some numbers "
-        "never exceeds itself.")
+    doc=r"Take the excess of x over y, $x - y$, or 0 if both are $\infty$: the largest of some numbers has no excess "
+        "over itself.")
 mul: Binary      = _row("mul",      lambda x, y: x * y, lambda x, y, z: y,
                                                         lambda x, y, z: x,
     text=Notation("<x> * <y>", P, (P, W)), tex=r"<x> \cdot <y>", symbol="×",
@@ -156,7 +157,7 @@ mod: Binary      = _row("mod",      lambda x, y: x % y, lambda x, y, z: 1.0,
     text=Notation("<x> % <y>", Q, (P, W)), tex=r"<x> \bmod <y>", symbol="%",
     domain=(REAL, NOT_ZERO), methods=(), beyond=special.undefined_of_two,
     kink=special.to_next_multiple, convention="at a multiple of y, where it jumps, the slopes of one side hold",
-    doc=r"Take the rest of a division, $x - y \lfloor x / y \rfloor$, with the sign of y as Python has it.")
+    doc=r"Take the remainder of a division, $x - y \lfloor x / y \rfloor$, with the sign of y, as in Python.")
 floordiv: Binary = _row("floordiv", lambda x, y: x // y,
                                     lambda x, y, z: 0.0,
                                     lambda x, y, z: 0.0,
@@ -164,7 +165,7 @@ floordiv: Binary = _row("floordiv", lambda x, y: x // y,
     tex=Notation(r"\left\lfloor \frac{<x>}{<y>} \right\rfloor", W, (C, C)),
     domain=(REAL, NOT_ZERO), methods=(), beyond=special.div_beyond,
     kink=special.to_next_multiple, convention="the derivative is 0 everywhere",
-    doc=r"Divide and take the whole number below, $\lfloor x / y \rfloor$, as Python does.")
+    doc=r"Divide and round down to a whole number, $\lfloor x / y \rfloor$, as in Python.")
 neg: Unary       = _row("neg",      lambda x: -x,       lambda x, z: -1.0,
     text=Notation("-<x>", S, (W,)), tex="-<x>", symbol="−",
     methods=("neg", "negative"), doc="Negate, $-x$.")
@@ -181,18 +182,19 @@ powlog: Ternary  = _row("powlog",   special.powlog,
     tex=Notation(r"<x>^{<y>} \cdot \log(<x>)^{<k>}", P, (A, C, C)),
     parameters=("x", "y", "k"), domain=(POSITIVE, REAL, POSITIVE), methods=(), beyond=special.powlog_beyond,
     convention="0 at x = 0 for y > 0; k is a whole number and has no derivative (nan); 0 for k < 0",
-    doc=r"Multiply a power by a power of the logarithm, $x^y (\log x)^k$, the k-th derivative of $x^y$ in y.")
+    doc=r"Multiply a power by a power of the logarithm, $x^y (\log x)^k$: the k-th derivative of $x^y$ with respect "
+        "to y.")
 abs: Unary       = _row("abs",      math.fabs,          lambda x, z: sign(x),            tex=r"\left|<x>\right|",
     kink=lambda x: x, convention="abs'(0) = 0", methods=("abs", "absolute", "fabs"),
     doc="Take the absolute value, $|x|$.")
-# -0.0 + 0.0 is 0.0, so that the slope at -0.0 is inf, too.
+# -0.0 + 0.0 is 0.0, so the slope at -0.0 is inf, too.
 sqrt: Unary      = _row("sqrt",     math.sqrt,          lambda x, z: 0.5 / (z + 0.0),    tex=r"\sqrt{<x>}",
     domain=(NOT_NEGATIVE,), convention="sqrt'(0) = inf", pole=True, beyond=special.undefined,
     doc=r"Take the square root, $\sqrt{x}$.")
 root: Unary      = _row("root",     math.sqrt,          lambda x, z: guard(equal(z, 0.0), 0.0, 0.5 / z),
     tex=r"\sqrt{<x>}",
     domain=(NOT_NEGATIVE,), kink=lambda x: x, convention="root'(0) = 0", methods=(), beyond=special.undefined,
-    doc=r"Take the square root of a sum of squares, $\sqrt{x}$, with slope 0 at 0: the last step of a length.")
+    doc=r"Take the square root of a sum of squares, $\sqrt{x}$, with slope 0 at 0: the last step to a length.")
 cbrt: Unary      = _row("cbrt",     math.cbrt,          lambda x, z: 1.0 / (3.0 * z**2), tex=r"\sqrt[3]{<x>}",
     kink=lambda x: x, convention="cbrt'(0) = inf", pole=True, doc=r"Take the cube root, $\sqrt[3]{x}$.")
 hypot: Binary    = _row("hypot",    math.hypot,         lambda x, y, z: guard(equal(z, 0.0), 0.0, x / z),
@@ -206,12 +208,12 @@ exp: Unary        = _row("exp",       math.exp,          lambda x, z: z,        
 exp2: Unary       = _row("exp2",      math.exp2,         lambda x, z: z * LN2,          tex="2^{<x>}",
     beyond=special.infinite, doc="Raise 2 to a power, $2^x$.")
 expm1: Unary      = _row("expm1",     math.expm1,        lambda x, z: exp(x),
-    beyond=special.infinite, doc="Take the exponential less one, $e^x - 1$, exact near 0.")
+    beyond=special.infinite, doc="Take the exponential minus one, $e^x - 1$, exact near 0.")
 log: Unary        = _row("log",       math.log,          lambda x, z: 1.0 / x,          tex=r"\log(<x>)",
     domain=(POSITIVE,), beyond=special.log_beyond, doc=r"Take the natural logarithm, $\log x$.")
 log1p: Unary      = _row("log1p",     math.log1p,        lambda x, z: 1.0 / (1.0 + x),
     domain=(Interval(lo=-1.0),), beyond=lambda x: -inf if x == -1.0 else nan,
-    doc=r"Take the logarithm of one more, $\log(1 + x)$, exact near 0.")
+    doc=r"Take the logarithm of one plus x, $\log(1 + x)$, exact near 0.")
 log2: Unary       = _row("log2",      math.log2,         lambda x, z: 1.0 / (x * LN2),  tex=r"\log_2(<x>)",
     domain=(POSITIVE,), beyond=special.log_beyond, doc=r"Take the logarithm to base 2, $\log_2 x$.")
 log10: Unary      = _row("log10",     math.log10,        lambda x, z: 1.0 / (x * LN10), tex=r"\log_{10}(<x>)",
@@ -258,7 +260,7 @@ radians: Unary = _row("radians", lambda x: x * (math.pi / 180.0),
                                  lambda x, z: RADIANS,
     methods=("radians", "deg2rad"), doc=r"Turn degrees into radians, $\pi x / 180$.")
 sinc: Unary    = _row("sinc",    special.sinc, lambda x, z: sinc_derivative(1.0, x),
-    doc=r"Take NumPy's sinc, $\frac{\sin \pi x}{\pi x}$, which is 1 at 0, with all its derivatives there.")
+    doc=r"Take NumPy's sinc, $\frac{\sin \pi x}{\pi x}$, which is 1 at 0. It has all derivatives at 0.")
 sinc_derivative: Binary = _row("sinc_derivative", special.sinc_derivative,
                                                   lambda k, x, z: nan,
                                                   lambda k, x, z: sinc_derivative(k + 1.0, x),
@@ -316,7 +318,7 @@ polygamma: Binary = _row("polygamma", special.polygamma, lambda x, y, z: nan,
     doc=r"Take the x-th derivative of digamma at y, $\psi^{(x)}(y)$; needs SciPy.")
 
 _section("Activations")
-# The sigmoid's slope is the textbook's z (1 - z); past x = 37, where 1 - z rounds to 0, so does the slope.
+# The sigmoid's slope is the textbook's z (1 - z). For x > 37, 1 - z rounds to 0, and so does the slope.
 sigmoid: Unary     = _row("sigmoid",     _sigmoid,  lambda x, z: z * (1.0 - z), tex=r"\sigma(<x>)",
     flat="saturated", doc=r"Squash into (0, 1), $\sigma(x) = 1 / (1 + e^{-x})$, without overflow on either side.")
 softplus: Unary    = _row("softplus",    _softplus, lambda x, z: sigmoid(x),
@@ -342,22 +344,22 @@ silu: Unary        = _row("silu",        lambda x: x * _sigmoid(x),
 _section("Passing a value on")
 identity: Unary = _row("identity", lambda x: x, lambda x, z: 1.0,
     text=Notation("<x>", A, (A,)), tex=Notation("<x>", W, (A,)),
-    methods=("conjugate",), doc="Pass a value on as a node of its own, $x$.")
+    methods=("conjugate",), doc="Pass a value on in a new node, $x$.")
 stop_gradient: Unary = _row("stop_gradient", lambda x: x, lambda x, z: 0.0,
     kink=lambda x: 0.0, convention="the derivative is 0 everywhere",
-    doc="Pass a value on and let no derivative through, $x$ with slope 0.")
+    doc="Pass a value on, but no derivative: $x$, with slope 0.")
 
 _section("Choices")
 maximum: Binary = _row("maximum", lambda x, y: x if x >= y or x != x else y,
                                   lambda x, y, z: greater(x, y) + 0.5 * equal(x, y),
                                   lambda x, y, z: greater(y, x) + 0.5 * equal(x, y), tex=r"\max(<x>, <y>)",
     kink=lambda x, y: x - y, convention="a tie shares the derivative equally",
-    doc=r"Take the larger, $\max(x, y)$; nan if either is.")
+    doc=r"Take the larger number, $\max(x, y)$, or nan if either is nan.")
 minimum: Binary = _row("minimum", lambda x, y: x if x <= y or x != x else y,
                                   lambda x, y, z: greater(y, x) + 0.5 * equal(x, y),
                                   lambda x, y, z: greater(x, y) + 0.5 * equal(x, y), tex=r"\min(<x>, <y>)",
     kink=lambda x, y: x - y, convention="a tie shares the derivative equally",
-    doc=r"Take the smaller, $\min(x, y)$; nan if either is.")
+    doc=r"Take the smaller number, $\min(x, y)$, or nan if either is nan.")
 where: Ternary  = _row("where",   lambda condition, x, y: x if condition else y,
                                   lambda condition, x, y, z: 0.0,
                                   lambda condition, x, y, z: where(condition, 1.0, 0.0),
@@ -373,17 +375,17 @@ sign: Unary     = _row("sign",    lambda x: x if x != x else float((x > 0.0) - (
 _section("Whole numbers")
 floor: Unary = _row("floor", special.floor,   lambda x, z: 0.0, tex=r"\lfloor <x> \rfloor",
     kink=special.to_next_whole, convention="the derivative is 0 everywhere",
-    doc=r"Take the whole number below, $\lfloor x \rfloor$, as a float.")
+    doc=r"Round down to a whole number, $\lfloor x \rfloor$, as a float.")
 ceil: Unary  = _row("ceil",  special.ceil,    lambda x, z: 0.0, tex=r"\lceil <x> \rceil",
     kink=special.to_next_whole, convention="the derivative is 0 everywhere",
-    doc=r"Take the whole number above, $\lceil x \rceil$, as a float.")
+    doc=r"Round up to a whole number, $\lceil x \rceil$, as a float.")
 round: Unary = _row("round", special.nearest, lambda x, z: 0.0,
     kink=lambda x: special.to_next_whole(x - 0.5), convention="halves to even; the derivative is 0 everywhere",
     methods=("round", "rint"),
-    doc=r"Take the nearest whole number, $\operatorname{round}(x)$, halves to even, as a float.")
+    doc=r"Round to the nearest whole number, $\operatorname{round}(x)$, as a float; halves go to even numbers.")
 trunc: Unary = _row("trunc", special.trunc,   lambda x, z: 0.0,
     kink=special.to_next_step, convention="the derivative is 0 everywhere",
-    doc=r"Leave out the fraction, $\operatorname{trunc}(x)$, as a float.")
+    doc=r"Drop the digits after the point, $\operatorname{trunc}(x)$, as a float.")
 
 _section("Comparisons")
 greater: Binary = _row("greater", lambda x, y: 1.0 if x > y else 0.0,
@@ -408,7 +410,7 @@ equal: Binary   = _row("equal",   lambda x, y: 1.0 if x == y else 0.0,
 
 
 class Unguarded(Extended):
-    """A float for which a rule is just its formula, without the points that a `guard` excepts.
+    """A float that uses only the formula of a rule, without the exceptions of a `guard`.
 
     >>> x = z = Unguarded(0.0)
     >>> float(hypot.formulas[0](x, 0.0, z)), hypot.partial(0, (0.0, 0.0), 0.0)
@@ -418,19 +420,19 @@ class Unguarded(Extended):
     __slots__ = ()
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> Extended:
-        """Compute a row."""
+        """Apply a row."""
         return super().record(op, operands) if op is not guard else Unguarded(self.unwrap(operands[2]))
 
 
-# Rows of any number of operands: a neuron's sum as one node. Each size is a row of its own, made when it
-# is first asked for; `value.dot`, `value.sum` and `functions.take` record them. What stands at each place is made
-# when somebody asks, so that a row of a million operands is as light as one of three.
+# Rows of any number of operands: a neuron's sum as one node. Each number of operands has a row of its own, made at its
+# first use. `value.dot`, `value.sum` and `functions.take` record them. The entry of a column for an operand is made
+# when it is read, so a row of a million operands needs no more memory than a row of three.
 
-SIZES = 1024  # the rows that are kept, of each kind
+SIZES = 1024  # the number of rows of each kind that are kept
 
 
 class _Places(Sequence[Any]):
-    """A column of a row of many operands, whose entries are made when they are asked for."""
+    """A column of a row of many operands. An entry is made when it is read."""
 
     def __init__(self, n: int, at: Callable[[int], Any]) -> None:
         self.n, self.at = n, at
@@ -458,7 +460,7 @@ def _many(
     level: Level,
     **columns: Any,
 ) -> Op:
-    """Make a row of n operands; `rule` and `parameter` return those of a place, and `place` is its level."""
+    """Make a row of n operands. `rule` and `parameter` return these for a place, and `place` is the level of all."""
     return Op(
         function=function,
         rules=_Places(n, rule),
@@ -498,9 +500,9 @@ def sum_of(n: int) -> Op:
 
 @lru_cache(SIZES)
 def dot_of(arity: int) -> Op:
-    r"""Return the row $w_1 x_1 + \dots + w_n x_n$, and $+ b$ where the number of operands is odd.
+    r"""Return the row $w_1 x_1 + \dots + w_n x_n$, with $+ b$ if the number of operands is odd.
 
-    The operands are the w, then the x, then b.
+    The operands are all w, then all x, then b.
 
     >>> dot_of(5)(1.0, 2.0, 3.0, 4.0, 5.0)
     16.0
@@ -511,7 +513,7 @@ def dot_of(arity: int) -> Op:
         return f"w{i + 1}" if i < n else f"x{i - n + 1}" if i < 2 * n else "b"
 
     def rule(i: int) -> Callable[..., Any]:
-        """Return the slope in w_i, which is x_i, in x_i, which is w_i, or in b, which is 1."""
+        """Return the slope: x_i with respect to w_i, w_i with respect to x_i, and 1 with respect to b."""
         return (lambda *operands: operands[(i + n) % (2 * n)]) if i < 2 * n else _one
 
     def function(*operands: Any) -> Any:
@@ -540,7 +542,7 @@ def dot_of(arity: int) -> Op:
 
 @lru_cache(SIZES)
 def take_of(arity: int) -> Op:
-    r"""Return the row $x_i$: the first operand, counting from 0, says which of the others it is.
+    r"""Return the row $x_i$: the first operand is the index i of one of the others, from 0.
 
     >>> take_of(4)(2.0, 10.0, 20.0, 30.0)
     30.0
@@ -579,11 +581,11 @@ def _add_all(*xs: Any) -> Any:
 
 
 def _ends(first: int, n: int) -> list[int]:
-    """Return the places of n terms that are written: all, or of many the two at each end."""
+    """Return the places of the terms to write: all n, or if these are many, two at each end."""
     places = range(first, first + n)
     return list(places) if n <= 6 else [*places[:2], *places[-2:]]
 
 
 def _joined(terms: list[str], n: int, dots: str = "…") -> str:
-    """Write a sum of n terms, a long one by its ends."""
+    """Write a sum of n terms. A long sum has dots in the middle."""
     return " + ".join(terms if len(terms) == n else [*terms[:2], dots, *terms[2:]])

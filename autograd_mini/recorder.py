@@ -1,7 +1,7 @@
 """The hook that records operations: operators and methods for a class that defines how a row is applied.
 
-`Value` makes a node of it, `printing.Text` writes a string, `program.values.Number` builds an instruction. The module
-knows the table by its two dictionaries, which `ops` fills, and must not know any recorder.
+For an operation, `Value` makes a node, `printing.Text` writes a string, and `program.values.Number` builds an
+instruction. This module knows the table by its two dictionaries, which `ops` fills. It must not know any recorder.
 """
 
 from __future__ import annotations
@@ -20,28 +20,29 @@ __all__ = ["METHODS", "OPS", "Recorder"]
 
 T = TypeVar("T", bound="Recorder")
 
-OPS: dict[str, Op] = {}  # every row of the table by its name
-METHODS: dict[str, Op] = {}  # the rows that are methods, by these names
-ASKED: Final = frozenset(["dtype", "ndim", "ravel", "to_numpy"])  # of arrays and tables, to tell them from others
+OPS: dict[str, Op] = {}  # all rows of the table, by name
+METHODS: dict[str, Op] = {}  # the rows that are methods, by the methods' names
+ASKED: Final = frozenset(
+    ["dtype", "ndim", "ravel", "to_numpy"]
+)  # other libraries read these to recognize arrays and tables
 
 
-@cython.no_gc  # so that a compiled Value can be without the collector
+@cython.no_gc  # so a compiled Value can do without the garbage collector
 @cython.cclass
 class Recorder:
     """Arithmetic, and a method for every row of the table, for a class that records operations.
 
-    A subclass defines in `record` how a row is applied to operands: `Value` makes a node,
-    `printing.Text` writes a string.
+    The method `record` of a subclass applies a row to operands: `Value` makes a node, `printing.Text` writes a string.
     """
 
     __slots__ = ()
-    # Above NumPy's scalars (-1e6), so that np.float64(2) * v asks v; below its arrays (0), so that
-    # array * v goes through the elements and gives an object array.
+    # This is higher than for NumPy's scalars (-1e6), so np.float64(2) * v calls v. It is lower than for NumPy's arrays
+    # (0), so array * v works element-wise, and the result is an object array.
     __array_priority__ = -1.0
-    first_order = False  # whether only the numbers of rules are asked for, not their own derivatives
+    first_order = False  # whether this class needs only the numbers of rules, and not their derivatives
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> Any:
-        """Return the result of applying `op` to `operands`, of which `self` is one, as this class records it."""
+        """Apply `op` to `operands`, and return the result. `self` is one of the operands."""
         raise NotImplementedError(f"{type(self).__name__} does not say how to record {op.name}")
 
     def __add__(self, other: Any) -> Any:
@@ -124,7 +125,7 @@ class Recorder:
             """Return a row of the table as a method: `v.tanh()` is `tanh(v)`."""
             row = METHODS.get(name)
             if row is None:
-                if not name.startswith("__") and name not in ASKED:  # else a protocol asks
+                if not name.startswith("__") and name not in ASKED:  # other names belong to protocols
                     from .hints import missing
 
                     raise missing(self, name)

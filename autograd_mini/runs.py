@@ -1,8 +1,8 @@
-r"""A function's run on fresh leaves, and the linear map of its derivatives: what all transformations are made of.
+r"""A function's run on fresh leaves, and the linear map of its derivatives: all transformations use these.
 
-This module owns `Run` and `Linear`. On numbers a walk over the graph multiplies the edges' weights. Where a derivative
-may itself be differentiated, it runs the rows' rules on the nodes, so that the result is a graph. The module must not
-know which derivatives are asked for.
+This module owns `Run` and `Linear`. For numbers, a walk over the graph multiplies the edges' weights. If a derivative
+may be differentiated again, the walk runs the rows' rules on the nodes, so the result is a graph. This module must not
+know which derivatives a transformation returns.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ __all__ = ["Linear", "Run", "as_states", "matched"]
 class Linear:
     r"""The part of a graph from inputs to outputs: the linear map of its derivatives.
 
-    `pull` is the chain rule backwards and `push` forwards, over numbers or, with `graph`, over Values.
+    `pull` is the chain rule backward, and `push` forward. They work on numbers or, with `graph`, on Values.
     """
 
     def __init__(self, outputs: Sequence[Number], inputs: Sequence[Value], graph: bool) -> None:
-        self.outputs = outputs  # a plain number among them depends on nothing
+        self.outputs = outputs  # an output may be a plain number, which depends on nothing
         self.inputs = inputs
         self._times: Callable[[Any, Any], Any] = _passed if graph else mul
         self.active = leading_to(inputs, topological_order(*(z for z in outputs if isinstance(z, Value))))
@@ -61,7 +61,7 @@ class Linear:
         return [held.get(x, 0.0) for x in self.inputs]
 
     def cotangents(self, cotangents: Sequence[Number]) -> dict[Value, Number]:
-        """Return the cotangents of all nodes that get one."""
+        """Return the cotangents of all nodes that a cotangent reaches."""
         held: dict[Value, Number] = {}
         for z, cotangent in zip(self.outputs, cotangents, strict=True):
             if isinstance(z, Value) and z in self.active and not _is_zero(cotangent):
@@ -84,19 +84,19 @@ class Linear:
         return [held.get(z, 0.0) if isinstance(z, Value) else 0.0 for z in self.outputs]
 
     def _tell(self) -> None:
-        """Report to the watch, if there is one, that derivatives of the outputs were taken."""
+        """Report to the watch, if there is one, that the outputs were differentiated."""
         for z in self.outputs:
             if isinstance(z, Value):
                 tell_derived(z)
 
 
 def _is_zero(seed: Number) -> bool:
-    """Return whether a seed is a plain 0, which nothing follows from: not even 0 · inf."""
+    """Return whether a seed is a plain 0. Nothing is computed from such a seed, not even 0 · inf."""
     return isinstance(seed, float) and seed == 0.0
 
 
 def _factor(tests: dict[Value, Any], edge: Edge) -> Any:
-    """Return the factor of an edge, as the rule of its local derivative computes it on the nodes."""
+    """Return the factor of an edge: its local derivative, computed by the rule on the nodes."""
     assert edge.user.op is not None
     return handed(edge.user.op, edge.operand, rule_of(edge.user, edge.operand), tests.get(edge.user))
 
@@ -110,7 +110,7 @@ def _passed(x: Any, y: Any) -> Any:
 
 
 class Run:
-    """A function's run on fresh leaves in place of its arguments, and the graph that it made."""
+    """A run of a function on fresh leaves in place of its arguments, and the graph of the run."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class Run:
         owners = [leaf for leaf in leaves if type(leaf) is not float and _is_owner(leaf)]
         self.structure = flatten(chosen, owners=True)[1] if owners else shape
         given_values = holds((args, kwargs), Value)
-        # In a trace a result has to follow the inputs, whatever it is called with.
+        # In a trace, results must depend on the trace's inputs, so they are always graphs.
         self.graph = is_traced() or (is_recording() and (given_values or is_differentiating()))
         inside, owned = differentiating(), _Made(self.name, owners)
         with recording(), inside, watched_by(owned) if owners else nullcontext():
@@ -161,11 +161,11 @@ class Run:
         owned.check(self.outputs)
 
     def with_aux(self, result: Any, has_aux: bool) -> Any:
-        """Return a result, with `has_aux` as a pair with what the function returned besides."""
+        """Return a result or, with `has_aux`, the pair of the result and the function's aux."""
         return (result, self.aux) if has_aux else result
 
     def show(self, x: Number) -> Number:
-        """Return a result as the caller works with it: a Value of the graph, or a float."""
+        """Return a result in the caller's form: a Value of the graph, or a float."""
         if not isinstance(x, Value):
             return x
         if not self.graph:
@@ -177,7 +177,7 @@ class Run:
         return self.out_structure.rebuild(self.show(z) for z in self.outputs)
 
     def scalar(self) -> None:
-        """Insist on one number as the output."""
+        """Raise a TypeError if the output is not one number."""
         if self.out_structure != LEAF:
             raise TypeError(
                 f"{self.name}: the output must be one number, not {self.out_structure}; use jacobian, or sum the output"
@@ -185,11 +185,11 @@ class Run:
 
     @cached_property
     def linear(self) -> Linear:
-        """The map of the derivatives, made when it is first asked for."""
+        """The linear map of the derivatives, made at its first use."""
         return Linear(self.outputs, self.inputs, self.graph)
 
     def insist_on_dependence(self) -> None:
-        """Raise where no output depends on some input."""
+        """Raise a ValueError if no output depends on some input."""
         order = set(topological_order(*(z for z in self.outputs if isinstance(z, Value))))
         for i, x in enumerate(self.inputs):
             if x not in order:
@@ -198,7 +198,7 @@ class Run:
 
 
 def _fresh(leaf: SupportsFloat, name: str) -> Value:
-    """Return a new node for an argument, so that other uses of the same Value do not count."""
+    """Return a new node for an argument, so other uses of the same Value do not count."""
     if isinstance(leaf, Value):
         x = identity(leaf)
         x.label = leaf.label
@@ -208,14 +208,14 @@ def _fresh(leaf: SupportsFloat, name: str) -> Value:
 
 
 def _is_owner(leaf: Any) -> bool:
-    """Return whether an argument owns Values, as a module does, and is differentiated in these."""
+    """Return whether an argument owns Values, like a module: derivatives are with respect to these."""
     return kind_of(type(leaf)) is not None
 
 
 class _Made(Watch):
-    """Take note of the nodes that a function makes which is differentiated in parameters that modules own.
+    """A watch that collects the nodes made by a function, if derivatives are with respect to parameters of modules.
 
-    Parameters are themselves the inputs, and not new nodes. So what is computed from them must be made inside.
+    The parameters are the inputs themselves, not new nodes. So all nodes that depend on them must be made inside.
     """
 
     def __init__(self, name: str, owners: list[Any]) -> None:
@@ -227,7 +227,7 @@ class _Made(Watch):
         self.made = self.nodes.append  # type: ignore[assignment, method-assign]
 
     def check(self, outputs: Sequence[Number]) -> None:
-        """Raise where an output uses a node that was computed from the parameters before."""
+        """Raise a ValueError if an output uses a node that was computed from the parameters before the run."""
         if not self.parameters:
             return
         made, depends = set(self.nodes), set(self.parameters)
@@ -253,9 +253,9 @@ def _state(owner: Any) -> Any:
 
 
 def matched(leaves: object, structure: Structure, what: str) -> list[Number]:
-    """Flatten tangents or cotangents, which must have the structure of what they belong to.
+    """Flatten tangents or cotangents. They must have the structure of the primals or outputs.
 
-    Those of a module have the structure of its `state_dict`, or are a module of this structure.
+    For a module, they have the structure of its `state_dict`, or they are a module with the same structure.
     """
     flat, given = flatten(leaves)
     if given != structure:

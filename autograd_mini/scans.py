@@ -1,7 +1,8 @@
 """Loops with a carry: `scan` over sequences, and `fori` over whole numbers.
 
-This module owns what a loop means: it is a plain Python loop, on numbers and on Values. It must not know how a loop is
-compiled. Whoever runs a function to compile it may take loops over: inside `taken_over` each loop is offered first.
+This module owns the meaning of a loop: it is a plain Python loop, on numbers and on Values. Inside the context
+`taken_over`, each loop is first offered to a function, which may run it: the compiler uses this. This module must not
+know how a loop is compiled.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ __all__ = ["Loop", "fori", "scan", "taken_over"]
 
 
 class Loop(NamedTuple):
-    """A loop before it runs: `step` takes the carry and the item of a step, and returns a carry and a result."""
+    """A loop before it runs. `step` takes the carry and the item of a step, and returns a carry and a result."""
 
     name: str
     step: Callable[[Any, Any], tuple[Any, Any]]
     carry: Any
-    items: Sequence[Any]  # one for each step, in the order of the steps
-    counted: Value | None = None  # the number of steps, where it is a Value
+    items: Sequence[Any]  # one item for each step, in the order of the steps
+    counted: Value | None = None  # the number of steps, if it is a Value
 
 
 class _Taker(Protocol):
@@ -40,7 +41,7 @@ _taker: ContextVar[_Taker | None] = ContextVar("taker", default=None)
 
 @contextmanager
 def taken_over(taker: _Taker | None) -> Iterator[None]:
-    """Offer each loop inside the context to `taker`; with None to nobody."""
+    """Offer each loop inside the context to `taker`. With None, Python runs all loops."""
     token = _taker.set(taker)
     try:
         yield
@@ -132,7 +133,7 @@ def _times(n: Any) -> int:
 
 
 def _sequence(xs: Any) -> tuple[int | None, Callable[[int], Any]]:
-    """Return the length of some sequences, None of no sequence, and a function that returns the item of a step."""
+    """Return the length of some sequences, or None without a sequence, and a function that returns a step's item."""
     if type(xs) is list or (is_array(xs) and xs.ndim):
         return len(xs), xs.__getitem__
     kind = kind_of(type(xs))
@@ -152,7 +153,7 @@ def _run(loop: Loop) -> tuple[Any, list[Any]]:
     taken = taker(loop) if taker is not None else None
     if taken is not None:
         return taken
-    if loop.counted is not None and loop.counted != len(loop.items):  # a branch, which a trace keeps
+    if loop.counted is not None and loop.counted != len(loop.items):  # a trace keeps this comparison as a branch
         raise AssertionError
     carry, ys, of_y = loop.carry, [], None
     structure = flatten(carry)[1]
@@ -170,7 +171,7 @@ def _run(loop: Loop) -> tuple[Any, list[Any]]:
 
 
 def stepped(loop: Loop, carry: Any, x: Any, structure: Structure, k: int) -> tuple[Any, Any]:
-    """Run a step, and return the carry, which must have a structure, and the result."""
+    """Run a step, and return the carry and the result. The carry must have the given structure."""
     result = loop.step(carry, x)
     if not (isinstance(result, tuple) and len(result) == 2):
         raise TypeError(f"{loop.name}: step must return a pair, (carry, y), not {result!r}")
@@ -184,7 +185,7 @@ def stepped(loop: Loop, carry: Any, x: Any, structure: Structure, k: int) -> tup
 
 
 def _together(ys: list[Any]) -> Any:
-    """Return the results of all steps as sequences: the inverse of the way in which xs is taken apart."""
+    """Return the results of all steps as sequences. This is the inverse of taking an item from xs for each step."""
     if not ys:
         return []
     first = ys[0]

@@ -72,7 +72,7 @@ def source_of(function: Callable[..., Any]) -> Source:
         raise Unreadable(f"{function!r} is not a Python function")
     arguments, body = _tree_of(function.__code__)
     if arguments.vararg or arguments.kwonlyargs or arguments.kwarg:
-        raise Unreadable(f"{function.__name__} has a parameter such as *args or one that is given only by name")
+        raise Unreadable(f"{function.__name__} has a parameter such as *args, or a keyword-only parameter")
     parameters = tuple(x.arg for x in [*arguments.posonlyargs, *arguments.args])
     own = frozenset([*function.__code__.co_varnames, *function.__code__.co_cellvars])
     return Source(function.__name__, parameters, body, own, _names_of(function))
@@ -117,7 +117,7 @@ def _tree_of(code: CodeType) -> tuple[ast.arguments, list[ast.stmt]]:
         raise Unreadable(f"{code.co_name} has no source: {error}") from None
     without_columns = len(found) > 1 and all(start is None for _, _, start, _ in code.co_positions())
     if not found or not is_right or without_columns:  # several lambdas on one line cannot be told apart
-        raise Unreadable(f"the source of {code.co_name} is not that of the function that runs")
+        raise Unreadable(f"the source of {code.co_name} does not belong to the function that runs")
     node = found[-1]  # of nested lambdas take the inner one
     return node.args, node.body if isinstance(node, ast.FunctionDef) else [ast.Return(node.body, lineno=node.lineno)]
 
@@ -220,7 +220,7 @@ MAX_OBJECTS = 5000  # objects that are part of a content
 
 
 def content(functions: Sequence[Any]) -> str:
-    """Return a text that is the same for functions that compute the same: their code and the values it refers to.
+    """Return a text of the functions' code and of the values in it. Functions with the same text compute the same.
 
     The text is a key: a function may replace another one with the same content, also in another process. If the content
     of an object is not known, the text is valid only in this process.
@@ -247,7 +247,7 @@ def is_plain(x: Any) -> bool:
 
 
 def is_lasting(text: str) -> bool:
-    """Return whether a content means the same in another process."""
+    """Return whether a content has the same meaning in another process."""
     return "object at" not in text
 
 
@@ -287,7 +287,7 @@ def _content(x: Any, seen: dict[tuple[int, frozenset[str]], int], names: frozens
         return f"module {x.__name__} { ({name: _content(value, seen, names) for name, value in own.items()}) }"
     if inspect.isclass(x) and x.__module__ == "builtins":
         return f"class {x.__name__}"
-    _PINNED[id(x)] = x  # kept alive, so that no other object gets its id
+    _PINNED[id(x)] = x  # kept alive, so no other object gets its id
     attributes = {name: inspect.getattr_static(x, name, None) for name in sorted(names)}
     if not inspect.isclass(x):
         attributes |= {name: value for name, value in getattr(x, "__dict__", {}).items() if _is_data(value)}
@@ -316,7 +316,7 @@ class _Collector(Recorder):
         self.rows = rows
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> _Collector:
-        """Note a row."""
+        """Collect a row."""
         self.rows[op.row] = None
         return self
 

@@ -1,7 +1,7 @@
-"""Sparse matrices: SciPy's of numbers, the pattern of one, and one of Values.
+"""Sparse matrices: SciPy's matrices of numbers, patterns, and matrices of Values.
 
-This module owns the matrices that sparse derivatives come in: how they print, draw themselves and become SciPy's, and
-how to get SciPy where it is missing. It must not know where their numbers come from.
+This module owns the matrices of sparse derivatives. It prints and draws them, makes SciPy's matrices from them, and
+tells the reader how to install SciPy. It must not know where their numbers come from.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from .value import Value, sum as total
 
 __all__ = ["Pattern", "SparseMatrix", "csc_array", "mirrored", "require_scipy"]
 
-DOTS = 96  # the most dots of a printed pattern, across and down
-CELLS = 240  # the most cells of a drawn one
-BRAILLE = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # the bits of a character's dots, by row
+DOTS = 96  # at most so many dots, across and down, in a printed pattern
+CELLS = 240  # at most so many cells in a drawn pattern
+BRAILLE = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # the bits of the dots of a character, by row
 
 
 def require_scipy(what: str) -> Callable[..., Any]:
-    """Return SciPy's `csc_array`, or raise an ImportError that names the command which installs it."""
+    """Return SciPy's `csc_array`, or raise an ImportError with the command that installs SciPy."""
     try:
         from scipy.sparse import csc_array
     except ImportError as error:
@@ -33,9 +33,9 @@ def require_scipy(what: str) -> Callable[..., Any]:
 
 
 def csc_array(rows: Sequence[dict[int, float]], width: int, symmetric: bool = False) -> Any:
-    """Return rows, each a dict of numbers by the column, as a `scipy.sparse.csc_array`; numbers that are 0 are kept.
+    """Return rows, each a dict of numbers by the column, as a `scipy.sparse.csc_array`. Entries of 0 are kept.
 
-    Of a symmetric matrix give the lower half.
+    If `symmetric`, the rows have only the lower half of the matrix.
     """
     make = require_scipy("a sparse array")
     import numpy as np
@@ -53,7 +53,7 @@ def csc_array(rows: Sequence[dict[int, float]], width: int, symmetric: bool = Fa
 
 
 def mirrored(rows: Sequence[dict[int, Any]]) -> list[dict[int, Any]]:
-    """Return the rows of a symmetric matrix of which the lower half is given."""
+    """Return all rows of a symmetric matrix, from the rows of its lower half."""
     whole = [dict(row) for row in rows]
     for i, row in enumerate(rows):
         for j, x in row.items():
@@ -63,10 +63,10 @@ def mirrored(rows: Sequence[dict[int, Any]]) -> list[dict[int, Any]]:
 
 @dataclass(frozen=True)
 class Pattern:
-    """The places of a matrix at which a number can be nonzero: the columns of each row, in order.
+    """The places of a matrix where the number can be nonzero: the columns of each row, in order.
 
-    It prints as a picture in braille, one dot for a place; of a large matrix a dot is a square of places that has at
-    least one. Jupyter draws it.
+    It prints as a picture in braille, with one dot for each place. In the picture of a large matrix, a dot means that
+    at least one place in a square of places can be nonzero. Jupyter draws the pattern.
 
     >>> pattern = Pattern((4, 4), ((0, 1), (0, 1), (2,), (3,)))
     >>> pattern
@@ -103,13 +103,13 @@ class Pattern:
         return list(chain.from_iterable(columns))
 
     def csc_array(self, numbers: Iterable[float] | None = None) -> Any:
-        """Return a `scipy.sparse.csc_array` with numbers at the places, column by column; with ones if none are given.
+        """Return a `scipy.sparse.csc_array` with numbers at the places, column by column. The default is all ones.
 
-        SciPy's `jac_sparsity` takes the ones.
+        SciPy's `jac_sparsity` takes the matrix of ones.
 
         Raises:
             ImportError: SciPy is missing.
-            ValueError: there are not as many numbers as places.
+            ValueError: the counts of numbers and of places differ.
 
         >>> Pattern((2, 2), ((0, 1), (0,))).csc_array([1.0, 2.0, 3.0]).toarray().tolist()
         [[1.0, 3.0], [2.0, 0.0]]
@@ -122,16 +122,16 @@ class Pattern:
         return self._csc_array(found)
 
     def _csc_array(self, numbers: Any) -> Any:
-        """Return a `csc_array` that has an array of numbers for its `data`."""
+        """Return a `csc_array` with an array of numbers as its `data`."""
         indices, starts = self._csc
-        # The indices are copied, because SciPy's methods change them in place.
+        # Copy the indices, because SciPy's methods change them in place.
         made = require_scipy("a sparse array")((numbers, indices.copy(), starts.copy()), shape=self.shape)
         made.has_canonical_format = True
         return made
 
     @cached_property
     def _csc(self) -> tuple[Any, Any]:
-        """Return the row of each place, column by column, and where columns begin."""
+        """Return the row of each place, column by column, and the index where each column begins."""
         import numpy as np
 
         columns = np.fromiter(chain.from_iterable(self.rows), dtype=np.int32, count=self.nnz)
@@ -159,13 +159,13 @@ class Pattern:
         return f"{m:,} × {n:,}, {self.nnz:,} of {m * n:,} can be nonzero{share}"
 
     def _reduced(self, most: int) -> tuple[set[tuple[int, int]], tuple[int, int]]:
-        """Return the places of a picture of at most so many rows and columns, and its shape."""
+        """Return the places in a smaller picture, with at most so many rows and columns, and the shape of this."""
         m, n = self.shape
         k = max(-(-max(m, n) // most), 1)
         return {(i // k, j // k) for i, j in self}, (-(-m // k), -(-n // k))
 
     def svg(self) -> str:
-        """Return the matrix as an SVG picture, with a square for each place; a row of the matrix is a row of it."""
+        """Return the pattern as an SVG picture, with a square for each place."""
         from html import escape  # takes 1 ms to import
 
         cells, (height, width) = self._reduced(CELLS)
@@ -184,10 +184,10 @@ class Pattern:
 
 
 class SparseMatrix:
-    """A sparse matrix of Values: numbers that are graphs, to draw, explain, differentiate and trace.
+    """A sparse matrix of Values. The Values are graphs, which you can draw, explain, differentiate and trace.
 
-    `values` has the entries column by column, in the order of SciPy's `data`: Values, and floats where an entry depends
-    on nothing. `pattern` has their places. `m[i, j]` is an entry, 0.0 where there is none.
+    `values` has the entries column by column, in the order of SciPy's `data`. An entry is a Value, or a float if it
+    depends on nothing. `pattern` has the places of the entries. `m[i, j]` is an entry, or 0.0 if there is none.
 
     >>> x = Value(3.0, "x")
     >>> m = SparseMatrix([{0: x * x}, {0: 2.0, 1: x}], 2)
@@ -241,8 +241,8 @@ class SparseMatrix:
         return f"SparseMatrix, {self.pattern}"
 
 
-# A sparse matrix is a container: the array of its entries is its part, and its pattern the rest. So the result of a
-# trace or of a program has the pattern of the branches that were taken there, and numbers alone are computed again.
+# A sparse matrix is a container. The array of its entries is its only part, and its pattern is fixed. So the result of
+# a trace or of a program has the pattern of the traced branches, and only the numbers are computed again.
 
 
 def _taken_apart(matrix: SparseMatrix) -> tuple[tuple[Any], Pattern]:
@@ -250,7 +250,7 @@ def _taken_apart(matrix: SparseMatrix) -> tuple[tuple[Any], Pattern]:
 
 
 def _put_together(pattern: Pattern, parts: list[Any]) -> Any:
-    """Return SciPy's matrix of an array of numbers, and a `SparseMatrix` of one of Values."""
+    """Return SciPy's matrix for an array of numbers, or a `SparseMatrix` for an array of Values."""
     (entries,) = parts
     if not is_array(entries) or entries.ndim != 1:
         raise TypeError(

@@ -24,7 +24,7 @@ __all__ = ["ends_of", "sparsity", "sparsity_graph"]
 def sparsity(
     f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, order: Literal[1, 2] = 1
 ) -> Callable[..., Pattern]:
-    r"""Return the function that gives the places at which derivatives of f can be nonzero.
+    r"""Return the function that computes the places where derivatives of f can be nonzero.
 
     For order 1, these are the places (i, j) of $\partial z_i / \partial x_j$. For order 2, they are the places of
     $\partial^2 z / \partial x_i \partial x_j$ for any output z. A place is left out if no path leads from the input to
@@ -32,7 +32,8 @@ def sparsity(
     belongs to the run at these arguments: to the branches that `if` takes and the elements that are chosen there.
 
     Args:
-        f: a function from numbers, arrays or nested structures to such. A place counts the numbers from left to right.
+        f: a function from numbers, arrays or nested structures to the same. A place counts the numbers from left to
+            right.
         argnums: the argument to differentiate with respect to, or several.
         order: the order of the derivatives, 1 or 2.
 
@@ -57,7 +58,7 @@ def sparsity(
 
 
 def sparsity_graph(outputs: Any, inputs: Any = None, *, order: Literal[1, 2] = 1) -> Pattern:
-    """Return the places at which derivatives of a graph can be nonzero; see `sparsity`.
+    """Return the places where derivatives of a graph can be nonzero; see `sparsity`.
 
     Args:
         outputs: a Value or a structure of Values.

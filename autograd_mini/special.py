@@ -1,8 +1,8 @@
-"""Special functions of floats, in plain Python that compilers read: machine code and JavaScript are made of them.
+"""Special functions of floats, in plain Python: compilers read it to write machine code and JavaScript.
 
-The module has those functions of the table that `math` has not and that are longer than a line, and the values by IEEE
-arithmetic where functions raise an error. It must not know any row. It is not compiled; what is called for every node
-of a net, such as the sigmoid, stands beside its row.
+This module has functions of the table that are longer than a line and that `math` does not have. It also has the
+values of IEEE arithmetic where functions raise an error. It must not know any row. Cython does not compile it, so
+functions that a net calls often, such as the sigmoid, stand beside their rows in `ops`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from typing import Any
 
 
 def powlog(x: float, y: float, k: float) -> float:
-    if k < 0.0:  # no term of a derivative
+    if k < 0.0:  # the factor k of a derivative has made this term 0
         return 0.0
     z = math.pow(x, y)
     if k == 0.0:
         return z
-    return 0.0 if z == 0.0 else z * math.pow(math.log(x), k)  # the power is stronger
+    # If the power is 0, so is the product: the power goes to 0 faster than the logarithm goes to infinity.
+    return 0.0 if z == 0.0 else z * math.pow(math.log(x), k)
 
 
 def logaddexp(x: float, y: float) -> float:
-    if x == y:  # infinite ones too
+    if x == y:  # also for infinite numbers
         return x + math.log(2.0)
     return x + math.log1p(math.exp(y - x)) if x > y else y + math.log1p(math.exp(x - y))
 
@@ -33,7 +34,7 @@ def logaddexp(x: float, y: float) -> float:
 def logit(x: float) -> float:
     if x <= 0.0 or x >= 1.0:
         raise ValueError("math domain error")
-    if 0.25 < x < 0.75:  # where 2x - 1 is exact
+    if 0.25 < x < 0.75:  # 2x - 1 is exact here
         return 2.0 * math.atanh(2.0 * x - 1.0)
     return math.log(x) - math.log1p(-x)
 
@@ -47,8 +48,8 @@ def erfinv(x: float) -> float:
     a = math.fabs(x)
     t = 0.5 * math.log1p(-a * a)
     b = 2.0 / (math.pi * 0.147) + t
-    z = math.sqrt(math.sqrt(b * b - t * (2.0 / 0.147)) - b)  # to 0.2 % (Winitzki, 2008)
-    for _ in range(3):  # Halley's steps, each with three times as many digits
+    z = math.sqrt(math.sqrt(b * b - t * (2.0 / 0.147)) - b)  # with an error of 0.2 % (Winitzki, 2008)
+    for _ in range(3):  # each of Halley's steps makes three times as many digits right
         error = a - math.erf(z) if a < 0.5 else math.erfc(z) - (1.0 - a)
         step = 0.5 * math.sqrt(math.pi) * math.exp(z * z) * error
         z = z + step / (1.0 - z * step)
@@ -56,7 +57,7 @@ def erfinv(x: float) -> float:
 
 
 def beyond_stirling(x: float) -> float:
-    """Return the rest of Stirling's formula for log Γ(x), for x from 10 on."""
+    """Return the remainder of Stirling's formula for log Γ(x), for x >= 10."""
     t = 1.0 / x / x
     rest = ((t / 156.0 - 691.0 / 360360.0) * t + 1.0 / 1188.0) * t - 1.0 / 1680.0
     return (((rest * t + 1.0 / 1260.0) * t - 1.0 / 360.0) * t + 1.0 / 12.0) / x
@@ -73,7 +74,7 @@ def betaln(x: float, y: float) -> float:
         return -inf
     if b < 10.0:
         return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
-    # The logarithms of large gammas nearly cancel: Stirling's formula, in which their large parts have cancelled.
+    # The logarithms of large gammas nearly cancel. This form of Stirling's formula has cancelled their large parts.
     rest = beyond_stirling(b) - beyond_stirling(a + b)
     if a < 10.0:
         return math.lgamma(a) + (a - (b - 0.5) * math.log1p(a / b)) - a * math.log(a + b) + rest
@@ -89,7 +90,10 @@ def digamma(x: float) -> float:
 
 
 def digamma_series(x: float) -> float:
-    """Return digamma without SciPy: by Stirling's series far out, to where recurrences lead; far left by reflection."""
+    """Return digamma without SciPy: by Stirling's series for large x, which a recurrence reaches from small x.
+
+    For very negative x, use the reflection formula.
+    """
     if x == 0.0:
         return -1.0 / x
     n = nearest(x)
@@ -115,7 +119,7 @@ def polygamma(order: float, x: float) -> float:
     with import_module("numpy").errstate(all="ignore"):
         if not x < 0.0:
             return float(special.polygamma(int(order), x))
-        # The sum of (x + k)**-s over all k from 0 on; below 0 those are the numbers -u, -u - 1, ... up to x.
+        # The sum of (x + k)**-s over all k >= 0. The numbers x + k below 0 are x, ..., -u - 1, -u.
         s = order + 1.0
         k = -math.floor(x)
         u = -(x + k - 1.0)
@@ -137,7 +141,7 @@ def _scipy_special() -> Any:
 
 
 def sine_of_quarters(x: float, k: float) -> float:
-    """Return sin(πx + kπ/2), exactly 0 where it is."""
+    """Return sin(πx + kπ/2). Its zeros are exactly 0."""
     n = nearest(2.0 * x)
     r = math.pi * (x - 0.5 * n)
     q = (n % 4.0 + k) % 4.0
@@ -153,11 +157,11 @@ def sinc(x: float) -> float:
 
 
 def sinc_derivative(k: float, x: float) -> float:
-    # S_k, the k-th derivative of sin(u)/u, has u S_k + k S_(k-1) = sin(u + kπ/2): upwards where u is large, else
-    # downwards from a k so large that S_k does not matter (Miller).
+    # S_k is the k-th derivative of sin(u)/u, and u S_k + k S_(k-1) = sin(u + kπ/2). If u is large, use this upwards.
+    # Else use it downwards, from a k so large that the error of S_k does not matter (Miller).
     if not k >= 0.0 or k % 1.0 != 0.0:
         raise ValueError("math domain error")
-    if k > 600.0:  # past which powers of π overflow
+    if k > 600.0:  # larger powers of π overflow
         raise OverflowError("math range error")
     u = math.pi * x
     if math.isinf(u):
@@ -180,7 +184,7 @@ def sinc_derivative(k: float, x: float) -> float:
     return s * math.pow(math.pi, k)
 
 
-# Whole numbers, with the signs of zeros. What is infinite or nan stays so: a float may be, where Python's int may not.
+# Whole numbers as floats. They keep the sign of zero, and inf and nan, which Python's ints do not have.
 
 
 def floor(x: float) -> float:
@@ -204,7 +208,7 @@ def to_next_whole(x: float) -> float:
 
 
 def to_next_step(x: float) -> float:
-    """Return how far a step of trunc is; it has none at 0."""
+    """Return the distance to a step of trunc. At 0 it has no step."""
     return x - nearest(x) if math.fabs(x) > 0.5 else 1.0 - math.fabs(x)
 
 
@@ -212,7 +216,7 @@ def to_next_multiple(x: float, y: float) -> float:
     return math.remainder(x, y) if y != 0.0 and math.isfinite(x) else nan
 
 
-# The values of IEEE arithmetic where functions raise an error.
+# Values by IEEE arithmetic where functions raise an error.
 
 
 def infinite(x: float) -> float:
@@ -246,7 +250,7 @@ def powlog_beyond(x: float, y: float, k: float) -> float:
         return z
     log_of_x = -inf if x == 0.0 else math.log(x)
     size = math.fabs(log_of_x)
-    if size > 1.0 and k * math.log(size) > 709.78:  # its power overflows
+    if size > 1.0 and k * math.log(size) > 709.78:  # the power overflows
         return z * pow_beyond(log_of_x, k)
     return z * math.pow(log_of_x, k)
 

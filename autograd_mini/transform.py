@@ -1,13 +1,12 @@
 r"""Derivatives as functions, to any order.
 
-This module owns `grad`, `vjp`, `jvp`, `jacobian` and their kin. Each runs the function on fresh leaves
-and then walks the recorded graph: backwards with cotangents, or forwards with tangents. On numbers
-the walk multiplies the edges' weights. Where a derivative may itself be differentiated it runs the
-rows' rules on the nodes, so that the result is a graph, and every order comes from the same rule.
-`.grad` is never touched.
+This module owns `grad`, `vjp`, `jvp`, `jacobian` and similar functions. Each runs the function on fresh leaves,
+and then walks over the recorded graph: backward with cotangents, or forward with tangents. For numbers, the walk
+multiplies the edges' weights. If a derivative may be differentiated again, the walk runs the rows' rules on the nodes.
+Then the result is a graph, and derivatives of every order come from the same rule. No function here changes `.grad`.
 
-Numbers in, numbers out; a Value among the arguments makes the results Values. Inside another
-transformation everything stays a Value: that is what makes nesting right.
+If all arguments are numbers, so are the results. If an argument has a Value, the results are Values. Inside another
+transformation everything stays a Value, so nested derivatives are right.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ Mode = Literal["fwd", "rev"]
 P = ParamSpec("P")
 X = TypeVar("X")
 _ORDERS: dict[Mode | None, Order] = {"fwd": "forward", "rev": "reverse"}
-MAX_NESTED = 4  # the order up to which gradients of gradients take no longer than a few runs of the function
+MAX_NESTED = 4  # up to this order, gradients of gradients take no longer than a few runs of the function
 
 
 @overload
@@ -62,11 +61,11 @@ def gradient(output: Value, inputs: dict[X, Value]) -> dict[X, Value]: ...
 @overload
 def gradient(output: Value, inputs: Any) -> Any: ...
 def gradient(output: Value, inputs: Any) -> Any:
-    r"""Return the derivatives $\partial J / \partial x$ of an existing graph as Values: as graphs.
+    r"""Return the derivatives $\partial J / \partial x$ of an existing graph as Values, which are graphs again.
 
     Args:
         output: J.
-        inputs: nodes of J's graph, one or a structure of them; the result has the same structure.
+        inputs: a node of J's graph, or a structure of nodes. The result has the same structure.
 
     Raises:
         TypeError: `output` or an input is not a Value.
@@ -84,7 +83,7 @@ def gradient(output: Value, inputs: Any) -> Any:
 
 
 def adjoints(output: Value, seed: float) -> dict[Value, Number]:
-    """Return the derivatives that `output.backward(seed)` leaves in interior nodes and adds to leaves, as Values."""
+    """Return the derivatives that `output.backward(seed)` stores in nodes or adds to leaves, as Values."""
     order = topological_order(output)
     leaves = [x for x in order if x.op is None]
     cotangents = Linear([output], leaves, graph=True).cotangents([seed])
@@ -106,17 +105,17 @@ def value_and_grad(
 def value_and_grad(
     f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, *, strict: bool = False
 ) -> Callable[..., Any]:
-    r"""Return a function that gives $f(x)$ and $\nabla f(x)$ from one run.
+    r"""Return a function that computes $f(x)$ and $\nabla f(x)$ in one run.
 
     Args:
-        f: a function of numbers, arrays or nested structures to one number.
-        argnums: the argument to differentiate in, or several.
-        has_aux: f returns `(output, aux)`; so does the new function, as `((output, aux), gradient)`.
-        strict: raise where the output does not depend on an input, instead of answering 0.
+        f: a function from numbers, arrays or nested structures to one number.
+        argnums: the argument to differentiate with respect to, or several.
+        has_aux: whether f returns `(output, aux)`; then the new function returns `((output, aux), gradient)`.
+        strict: raise an error if the output does not depend on an input, instead of returning 0.
 
     Raises:
         TypeError: the output is not one number.
-        ValueError: there is no such argument, or with `strict` an input without effect.
+        ValueError: there is no such argument or, with `strict`, an input has no effect.
 
     >>> value_and_grad(lambda x, y: x * y**2)(3.0, 2.0)
     (12.0, 4.0)
@@ -181,8 +180,8 @@ def vjp(
 def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     r"""Return $f(x)$ and the function $\bar z \mapsto \bar z^T J$, the pullback.
 
-    The pullback takes a cotangent of the output's structure and returns a tuple of cotangents, one
-    for each primal. With `has_aux` f returns `(output, aux)`, and aux is returned third.
+    The pullback takes a cotangent with the output's structure, and returns a tuple of cotangents, one for each primal.
+    With `has_aux` f returns `(output, aux)`, and the third result is aux.
 
     >>> z, pullback = vjp(lambda x, y: x * y, 3.0, 2.0)
     >>> z, pullback(1.0)
@@ -208,7 +207,7 @@ def linearize(f: Callable[..., Any], *primals: Any, has_aux: Literal[True]) -> t
 def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     r"""Return $f(x)$ and the function $\dot x \mapsto J \dot x$, which can be called many times.
 
-    With `has_aux` f returns `(output, aux)`, and aux is returned third.
+    With `has_aux` f returns `(output, aux)`, and the third result is aux.
 
     >>> z, pushforward = linearize(lambda x, y: x * y, 3.0, 2.0)
     >>> z, pushforward(1.0, 0.0), pushforward(0.0, 1.0)
@@ -235,8 +234,8 @@ def jvp(
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
     r"""Return $f(x)$ and $J \dot x$, the derivative along the tangents.
 
-    The tangents have the structure of the primals; that of a module is its `state_dict`. With `has_aux` f returns
-    `(output, aux)`, and aux is returned third.
+    The tangents have the structure of the primals. The tangent for a module has the structure of its `state_dict`. With
+    `has_aux` f returns `(output, aux)`, and the third result is aux.
 
     Raises:
         TypeError: the tangents do not have the structure of the primals.
@@ -260,22 +259,22 @@ def jacobian(
     sparse: bool = False,
     has_aux: bool = False,
 ) -> Derived[P]:
-    r"""Return the function that gives all $\partial z_i / \partial x_j$.
+    r"""Return the function that computes all $\partial z_i / \partial x_j$.
 
-    The result has the structure of the output, and at each of its leaves the structure of the
-    argument; an array of shape s in an array of shape t gives an array of shape s + t.
+    The result has the structure of the output, and each leaf of it has the structure of the argument. The derivatives
+    of an array of shape s with respect to an array of shape t are an array of shape s + t.
 
     Args:
-        mode: "fwd" walks once for each input, "rev" once for each output; without it, whichever is fewer.
+        mode: "fwd" walks once for each input, and "rev" once for each output. The default takes fewer walks.
         sparse: return a `scipy.sparse.csc_array` of shape (number of outputs, number of inputs), both counted from left
-            to right through nested structures. It has the entries that the graph's edges lead to, those that are 0 in
-            numbers too. The graph is walked once, forward, in reverse or in Markowitz's order: without `mode` in an
-            order that takes at most two multiplications for each edge, or twice those of the best; `work` counts
-            them. Where results are Values it is a `SparseMatrix`.
-        has_aux: f returns `(output, aux)`; the new function returns `(jacobian, aux)`.
+            to right through nested structures. An entry exists if edges of the graph lead to it; its value may be 0.
+            The graph is walked once, in forward, reverse or Markowitz's order. Without `mode`, the order takes at most
+            two multiplications for each edge, or at most twice the multiplications of the best order; `work` counts
+            them. If results are Values, the matrix is a `SparseMatrix`.
+        has_aux: whether f returns `(output, aux)`; then the new function returns `(jacobian, aux)`.
 
     Raises:
-        ValueError: `mode` is another.
+        ValueError: `mode` is unknown.
         ImportError: `sparse`, and SciPy is missing.
 
     >>> jacobian(lambda x: [x[0] * x[1], x[0] ** 2])([3.0, 2.0])
@@ -316,17 +315,17 @@ def _jacobian(run: Run, mode: Mode | None, sparse: bool) -> Any:
 def hessian(
     f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, sparse: bool = False, has_aux: bool = False
 ) -> Derived[P]:
-    r"""Return the function that gives all $\partial^2 f / \partial x_i \partial x_j$.
+    r"""Return the function that computes all $\partial^2 f / \partial x_i \partial x_j$.
 
-    Of several outputs it gives one Hessian for each, in the structure of the output.
-    The graph of the gradient is made once, and walked once for each input; with `sparse` the graph of f is walked once,
-    and second derivatives are pushed along its edges (Gower and Mello, 2012).
+    For several outputs it returns one Hessian for each, in the structure of the output.
+    It makes the graph of the gradient once, and walks over it once for each input. With `sparse`, it walks over the
+    graph of f once, and pushes second derivatives along its edges (Gower and Mello, 2012).
 
     Args:
         sparse: return a symmetric `scipy.sparse.csc_array` of shape (n, n), for n numbers counted from left to right
-            through nested structures. It has the entries that the graph's edges lead to, those that are 0 in numbers
-            too. Where results are Values it is a `SparseMatrix`.
-        has_aux: f returns `(output, aux)`; the new function returns `(hessian, aux)`.
+            through nested structures. An entry exists if edges of the graph lead to it; its value may be 0. If results
+            are Values, the matrix is a `SparseMatrix`.
+        has_aux: whether f returns `(output, aux)`; then the new function returns `(hessian, aux)`.
 
     Raises:
         TypeError: `sparse`, and the output is not one number.
@@ -359,7 +358,7 @@ def hessian(
 def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     r"""Return the Hessian times a vector, $H v$, without making H: one forward walk over the gradient.
 
-    The result has the structure of the primal or, with several, is a tuple.
+    The result has the structure of the primal. For several primals it is a tuple.
 
     >>> hvp(lambda x: x[0] ** 2 * x[1], ([3.0, 2.0],), ([1.0, 0.0],))
     [4.0, 6.0]
@@ -386,8 +385,8 @@ def taylor(f: Callable[[Any], Any], x: Any, order: int) -> list[Any]:
     if not is_traced():
         with suppress(ArithmeticError, ValueError, TypeError):
             return _taylor(Run(f, (x,), {}, 0), order)
-    # Where a series divides by 0 its rules may still have limits, so that nested gradients answer, of which each costs
-    # some times the one before. A trace may be run there.
+    # If a series divides by 0, the rules may still have limits. Nested gradients use these limits, but each order costs
+    # several times as much as the order before. A trace may later run at such a point.
     coefficients = []
     nested = f
     for k in range(min(order, MAX_NESTED) + 1):
@@ -423,12 +422,12 @@ def _taylor(run: Run, order: int) -> list[Number]:
         elif node.op is not None and node is not point:
             operands: list[Series | float] = [series[x] if isinstance(x, Value) else x for x in node.operands]
             made = series[node] = node.op(*operands)
-            made[order]  # computed here, in order: a coefficient asked for later would recurse
+            made[order]  # computed now, in order, because a later computation would recurse
     return [series[z][k] for k in range(order + 1)]
 
 
 def derivative(f: Callable[[Any], Any], order: int = 1) -> Slope[[Value]]:
-    r"""Return the function $x \mapsto f^{(n)}(x)$ of one number, for n = `order`, however high.
+    r"""Return the function $x \mapsto f^{(n)}(x)$ of one number, for any n = `order`.
 
     Raises:
         ValueError: `order` is not a whole number from 0.
@@ -443,7 +442,7 @@ def derivative(f: Callable[[Any], Any], order: int = 1) -> Slope[[Value]]:
     @functools.wraps(f)
     def wrapped(x: Any) -> Any:
         whole = factorial(order)
-        beyond = max(whole.bit_length() - 1000, 0)  # from order 171 on it is more than a float holds
+        beyond = max(whole.bit_length() - 1000, 0)  # from order 171 on, the factorial is too large for a float
         value = taylor(f, x, order)[order] * float(whole >> beyond)
         for _ in range(beyond):
             value = value * 2.0

@@ -1,12 +1,11 @@
 r"""The node of the graph, and the chain rule.
 
-This module owns `Value`: a number that remembers how it was computed. A node keeps its parents and,
-beside each, the local derivative $\partial z / \partial x$ of the row that made it: these are the
-weights of the graph's edges, and `Value.backward` is one loop that multiplies and adds them. This
-module must not know any op but the few that it writes out for speed (each is tested against its row),
-nor drawing, nets or compilers.
+This module owns `Value`: a number that remembers how it was computed. A node keeps its parents and, for each parent,
+the local derivative $\partial z / \partial x$. These are the weights of the graph's edges, and `Value.backward` is one
+loop that multiplies and adds them. This module has its own code for a few ops, for speed; each is tested against its
+row. It must not know any other op, or drawing, nets or compilers.
 
-Nothing here recurses: a graph may be a million nodes deep.
+No function here is recursive, because a graph may be a million nodes deep.
 """
 
 from __future__ import annotations
@@ -71,10 +70,10 @@ COMPILED = bool(cython.compiled)
 
 
 class _Signature:
-    """The signature of `Value`, for `help` and editors: the compiled class does not have it by itself."""
+    """The signature of `Value`, for `help` and editors. The compiled class has no signature by itself."""
 
     def __get__(self, node: Value | None, kind: type[Value]) -> Signature:
-        if node is not None or kind.__init__ is not Value.__init__:  # of a subclass Python finds its own
+        if node is not None or kind.__init__ is not Value.__init__:  # for a subclass Python finds the signature
             raise AttributeError("__signature__")
         parameters = [
             Parameter("data", Parameter.POSITIONAL_OR_KEYWORD, annotation="SupportsFloat"),
@@ -83,14 +82,14 @@ class _Signature:
         return Signature(parameters, return_annotation="None")
 
 
-@cython.no_gc  # a graph has no cycles: the collector, which would look at every node, need not
+@cython.no_gc  # a graph has no cycles, so the garbage collector need not look at its nodes
 @cython.cclass
 class Value(Methods):
-    """Hold a number and record what is computed from it.
+    """A number that records the operations on it.
 
-    Python's operators, the functions of the package (`ag.tanh(v)`, or as a method `v.tanh()`) and
-    NumPy's functions on object arrays make new nodes, plain Values also from a subclass. An operand that
-    is a plain number is kept as a constant of the node and is no node of its own.
+    Python's operators, the functions of the package (`ag.tanh(v)`, or as a method `v.tanh()`) and NumPy's functions on
+    object arrays make new nodes. The new nodes are plain Values, also for operands of a subclass. An operand that is a
+    plain number is kept as a constant in the new node, and gets no node of its own.
 
     Args:
         data: a real number, Python's or NumPy's.
@@ -106,14 +105,14 @@ class Value(Methods):
     >>> J.data, a.grad, b.grad, c.grad
     (33.0, 3.0, 6.0, 9.0)
 
-    `==`, `<` and the other comparisons compare the numbers, as a float does; the hash is the object's, so
-    that sets and dicts tell Values apart that have the same number. In a list, `in`, `index`, `remove` and
-    `count` compare numbers: write `any(x is v for x in xs)` to look for the node. `bool(v)` is refused.
+    `==`, `<` and the other comparisons compare the numbers, as floats do. The hash belongs to the object, so sets and
+    dicts keep two Values with the same number apart. In a list, `in`, `index`, `remove` and `count` compare numbers:
+    write `any(x is v for x in xs)` to look for the node. `bool(v)` is refused.
     """
 
-    # Two operands with their partials, flat: a tuple for each would double the node. A plain number
-    # stands where it stood, with a partial of 0. A row of three operands or more keeps them in _x as a
-    # tuple, and their partials in _y as an array.
+    # Two operands and their partials have slots of their own, because tuples would double the size of a node. A plain
+    # number keeps its place, with a partial of 0. For a row of three or more operands, _x is a tuple of all operands,
+    # and _y is an array of their partials.
     __slots__ = ("__weakref__", "_data", "_dx", "_dy", "_grad", "_label", "_op_row", "_x", "_y")
 
     __signature__ = _Signature()
@@ -126,7 +125,7 @@ class Value(Methods):
     _y: Any
     _dx: float
     _dy: float
-    _mark: int  # the last walk that came by; of the compiled class alone, in bytes it would waste
+    _mark: int  # the last walk over this node; only the compiled class has it, in bytes that are unused otherwise
 
     def __init__(self, data: SupportsFloat, label: object = "") -> None:
         if isinstance(data, Recorder):
@@ -137,11 +136,11 @@ class Value(Methods):
         self._op_row = self._x = self._y = None
         self._dx = self._dy = 0.0
 
-    # What a node shows.
+    # The public attributes of a node.
 
     @property
     def data(self) -> float:
-        """Return the number; assigning one changes this node alone, not what was computed from it."""
+        """Return the number. An assignment changes only this node, not the nodes that were computed from it."""
         if in_force.count and (watch := watching()) is not None:
             watch.read(self, "data")
         return self._data
@@ -155,11 +154,11 @@ class Value(Methods):
         self._data = given
         _assignments += 1
         if self._op_row is None:
-            self._dy = 1.0  # of a leaf no weight: the mark that it was assigned
+            self._dy = 1.0  # a leaf has no weight here: this is the mark that it was assigned
 
     @property
     def grad(self) -> float:
-        r"""Return the derivative $\partial J / \partial v$ that `J.backward()` left here, 0.0 before."""
+        r"""Return the derivative $\partial J / \partial v$ that `J.backward()` stored here, or 0.0 before that."""
         if in_force.count and (watch := watching()) is not None:
             return watch.adjoint(self, self._grad)  # type: ignore[return-value]  # a Value, in a trace
         return self._grad
@@ -172,7 +171,7 @@ class Value(Methods):
 
     @property
     def label(self) -> str:
-        """Return the name for pictures and derivations, "" for none."""
+        """Return the name for pictures and derivations, or "" if there is none."""
         return self._label
 
     @label.setter
@@ -183,12 +182,12 @@ class Value(Methods):
 
     @property
     def op(self) -> Op | None:
-        """Return the row that made this node, None for a leaf."""
+        """Return the row that made this node, or None for a leaf."""
         return self._op_row
 
     @property
     def operands(self) -> tuple[Value | float, ...]:
-        """Return the operands of the row, in order: nodes, and constants as floats."""
+        """Return the operands of the row, in order: nodes, and floats for constants."""
         op = self._op_row
         if op is None:
             return ()
@@ -220,7 +219,7 @@ class Value(Methods):
 
     @property
     def edges(self) -> tuple[tuple[Value, float], ...]:
-        r"""Return the edges to the parents, in order and with repeats, each a parent and its local derivative.
+        r"""Return the edges to the parents, in order and with repeats. An edge is a parent and its local derivative.
 
         >>> x, y = Value(3.0, "x"), Value(2.0, "y")
         >>> for parent, slope in (x * y).edges:
@@ -232,12 +231,12 @@ class Value(Methods):
 
     @property
     def _prev(self) -> tuple[Value, ...]:
-        """Return the parents, under the name that drawing code for micrograd reads."""
+        """Return the parents. Drawing code for micrograd reads them by this name."""
         return self.parents
 
     @property
     def _op(self) -> str:
-        """Return the op's sign or name, '' for a leaf, as drawing code for micrograd reads it."""
+        """Return the op's symbol or name, or '' for a leaf. Drawing code for micrograd reads it by this name."""
         op = self._op_row
         if op is None:
             return ""
@@ -246,15 +245,15 @@ class Value(Methods):
     # The chain rule.
 
     def backward(self, seed: SupportsFloat = 1.0) -> None:
-        r"""Leave $\partial J / \partial v$, times `seed`, in `.grad` of every node that this one, J, uses.
+        r"""Store $\partial J / \partial v$, times `seed`, in `.grad` of every node v in the graph of this node, J.
 
-        From the output back to the leaves, each node hands its derivative to its parents, times the
-        local derivative on the edge; a node with several users gets the sum,
+        From the output back to the leaves, each node passes its derivative to its parents, times the local derivative
+        on the edge. A node with several users gets the sum,
         $\frac{\partial J}{\partial x} = \sum_u \frac{\partial J}{\partial u} \frac{\partial u}{\partial x}$.
 
-        Interior nodes are reset, so calling it twice is right; leaves accumulate, so several
-        outputs can be summed. Clear them between steps with `zero_grad`. An edge whose rule is the constant 0,
-        such as that of `stop_gradient`, passes no derivative, not even $0 \cdot \infty$.
+        Interior nodes begin at 0, so you may call it twice. Leaves accumulate, so you may add the derivatives of
+        several outputs: clear leaves between steps with `zero_grad`. An edge whose rule is the constant 0, such as the
+        edge of `stop_gradient`, passes no derivative, not even $0 \cdot \infty$.
 
         >>> x = Value(3.0)
         >>> y = x * x * x
@@ -273,12 +272,12 @@ class Value(Methods):
         tell_derived(self)
 
     def forward(self) -> None:
-        r"""Compute the graph of this node again from its leaves: every number, and every local derivative.
+        r"""Compute the graph of this node again from its leaves: all numbers and all local derivatives.
 
-        Assign leaves and call it, instead of building the graph again. Derivatives of interior nodes become 0,
-        those of leaves stay. All or nothing: where an operation has no value, an error is raised, and all is as it was.
-        Nodes that other outputs share change too. What Python's `if` decided when the graph was built is no part of
-        it: the graph is computed again, not the function that built it.
+        Assign leaves and call this, instead of building the graph again. `.grad` of interior nodes becomes 0, and
+        `.grad` of leaves stays. If an operation has no value, an error is raised, and nothing changes. Nodes that other
+        outputs share change too. This runs the graph, not the function that built it, so a Python `if` in that function
+        is not decided again.
 
         Raises:
             ValueError, ArithmeticError: an operation has no value at these numbers; the message names it.
@@ -315,9 +314,9 @@ class Value(Methods):
             node._grad = 0.0
 
     def detach(self) -> Value:
-        """Return a new leaf with this number and label, cut off from the graph.
+        """Return a new leaf with this number and label, without a connection to the graph.
 
-        In a trace, which has to follow the number, it is a node that passes no derivative.
+        In a trace it is a node that passes no derivative, because the trace must follow the number.
 
         >>> (Value(2.0) * 3).detach()
         Value(6.0)
@@ -328,10 +327,10 @@ class Value(Methods):
         cut._label = self._label
         return cut
 
-    # The recording of operations. The hot ones are written out; all others go through their row.
+    # The recording of operations. Frequent ones have code of their own; all others go through their row.
 
     def record(self, op: Op, operands: tuple[SupportsFloat, ...]) -> Value:
-        """Apply `op` to `operands` and return the node: value by its function, edges by its rules."""
+        """Apply `op` to `operands` and return the node. Its function computes the value, and its rules the edges."""
         if len(operands) != op.arity:
             raise TypeError(f"{op.name} takes {op.arity} operand{'s' * (op.arity > 1)}, {len(operands)} given")
         if len(operands) == 1:
@@ -356,7 +355,7 @@ class Value(Methods):
         return _node(add, self._data + c, self, plain, 1.0, 0.0)
 
     def __radd__(self, other: SupportsFloat) -> Value:
-        if type(other) is int and other == 0:  # where sum() starts
+        if type(other) is int and other == 0:  # Python's sum() starts with 0
             return self
         if (plain := _constant(add, other, "__add__")) is None:
             return NotImplemented
@@ -380,7 +379,7 @@ class Value(Methods):
 
     def __isub__(self, other: SupportsFloat) -> Value:
         if self._grad != 0.0 and type(other) is float and (self._op_row is None or self._op_row is sub):
-            from .hints import tell_how_to_step  # of w -= 0.1 * w.grad, which moves nothing
+            from .hints import tell_how_to_step  # for w -= 0.1 * w.grad, which changes no weight
 
             tell_how_to_step(self)
         return self - other
@@ -404,7 +403,7 @@ class Value(Methods):
         if isinstance(other, Value):
             y: Value = other
             if y._data == 0.0:
-                return self.record(div, (self, y))  # which raises as Python does
+                return self.record(div, (self, y))  # this raises Python's error
             z: float = self._data / y._data
             return _node(div, z, self, y, 1.0 / y._data, -z / y._data)
         if (plain := _constant(div, other, "__rtruediv__")) is None:
@@ -462,7 +461,7 @@ class Value(Methods):
             slope: float = c * _raised(x, c - 1.0)
             if -inf < z < inf and -inf < slope < inf:
                 return _node(power, z, self, plain, slope, 0.0)
-        return self.record(power, (self, plain))  # which says what a pole or an overflow is
+        return self.record(power, (self, plain))  # this handles a pole or an overflow
 
     def __rpow__(self, other: SupportsFloat) -> Value:
         if (plain := _constant(power, other, "__pow__")) is None:
@@ -472,7 +471,7 @@ class Value(Methods):
     def __abs__(self) -> Value:
         return METHODS["abs"](self)
 
-    # Comparisons are of the numbers, as a Python `if` on them wants; the hash is the object's.
+    # Comparisons compare the numbers, so a Python `if` works on them. The hash belongs to the object.
 
     def __lt__(self, other: SupportsFloat) -> bool:
         if (y := _comparable("<", other)) is None:
@@ -520,7 +519,7 @@ class Value(Methods):
         return address(self)  # type: ignore[name-defined,no-any-return]  # noqa: F821  # of value.pxd
 
     def __dealloc__(self) -> None:
-        # Of the compiled class alone, which would recurse where Python's own frees deep chains.
+        # Only the compiled class needs this: it would free a deep chain by recursion. Python's own classes do not.
         free_operands(self)  # type: ignore[name-defined]  # noqa: F821  # of value.pxd
 
     def __float__(self) -> NoReturn:
@@ -545,23 +544,24 @@ class Value(Methods):
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def __format__(self, spec: str) -> str:
-        """Format the number, as in `f"{v:.3f}"`; without a format, as `str`."""
+        """Format the number, as in `f"{v:.3f}"`. Without a format, return `str(v)`."""
         return format(self._data, spec) if spec else str(self)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
-        """Show the graph in Jupyter, if the package has been told how: see `show_with`."""
+        """Show the graph in Jupyter, with the function that `show_with` has set."""
         text = {"text/plain": repr(self)}
         return text if _show is None else _show(self, text)
 
     def __copy__(self) -> Value:
-        """Return a node of its own with the same parents.
+        """Return a new node with the same parents.
 
-        Of a node that depends on an input of a trace, or of a function that is differentiated, the copy comes from it.
+        If the node depends on an input of a trace, or of a function that is being differentiated, the node is the
+        parent of the copy.
         """
         return _same(self) if _follows(self) else _rebuild(*(type(self), *self._state(), self._attributes()))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        """Return a copy of the whole graph, of which other copies of the same call are part."""
+        """Return a copy of the whole graph. Other copies of the same call share its nodes."""
         made: list[Value] = []
         for node in topological_order(self):
             if id(node) not in memo:
@@ -572,18 +572,18 @@ class Value(Methods):
                 operands = tuple(memo[id(x)] if isinstance(x, Value) else x for x in operands)
                 memo[id(node)] = _rebuild(type(node), op, data, grad, label, weights, operands)
                 made.append(node)
-        for node in made:  # only now: an attribute may lead back to a user of its node
+        for node in made:  # after all nodes: an attribute may refer to a user of its node
             if attributes := node._attributes():
                 vars(memo[id(node)]).update(copy.deepcopy(attributes, memo))
         copied: Value = memo[id(self)]
         return copied
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
-        """Pickle the graph as a flat list, parents first, so that depth costs no recursion."""
+        """Pickle the graph as a flat list, parents first, so a deep graph needs no recursion."""
         if in_force.count and (watch := watching()) is not None:
             watch.read(self, "pickle")
         if self in _flattened():
-            _flattened().discard(self)  # its parents stand before it in the list being pickled
+            _flattened().discard(self)  # its parents come before it in the list that is being pickled
             return _rebuild, (type(self), *self._state()), self._attributes()
         ancestors = topological_order(self)[:-1]
         return _rebuild_last, (_Flat(ancestors), type(self), *self._state()), self._attributes()
@@ -593,51 +593,53 @@ class Value(Methods):
         return getattr(self, "__dict__", None) or None
 
     def _state(self) -> tuple[Op | None, float, float, str, Sequence[float], tuple[Number, ...]]:
-        # A copy of the array: whoever gets it may change it, and the node's must have a weight for each operand.
+        # Return a copy of the array: the caller may change it, but the node needs a weight for each operand.
         weights = array("d", self._y) if type(self._x) is tuple else (self._dx, self._dy)
         return self._op_row, self._data, self._grad, self._label, weights, self.operands
 
 
-Bundle = dict[str, Any] | tuple[dict[str, Any], dict[str, Any]]  # of a notebook: representations by MIME type
-Number = Value | float  # an argument or a result of functions that are differentiated or compiled
+Bundle = dict[str, Any] | tuple[dict[str, Any], dict[str, Any]]  # for a notebook: representations by MIME type
+Number = Value | float  # an argument or a result of a function to differentiate or compile
 
-# Derivatives are kept in the nodes, so that one thread at a time may find them; a fork waits until none does.
+# Derivatives are stored in the nodes, so only one thread at a time may compute them. A fork waits for this thread.
 _alone = threading.RLock()
 _claim, _free = _alone.acquire, _alone.release  # twice as fast as `with`
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_alone.acquire, after_in_parent=_alone.release, after_in_child=_alone.release)
 
 _assignments = 0
-_walks = 0  # number of walks so far; each walk marks nodes with its own
-_dots: dict[int, Op] = {}  # the rows asked for, at hand
+_walks = 0  # number of walks so far; each walk marks nodes with its own number
+_dots: dict[int, Op] = {}  # rows of `dot` by arity, for fast access
 _dying: list[object] = []  # for free_operands
 _freeing = False
-_waiting: list[Value | None] = [None] * 2048  # spare nodes; their number, the most (9.6 MB), and where the next is
+_waiting: list[Value | None] = [None] * 2048  # spare nodes; below: their number, its limit (9.6 MB), and the next place
 _spares = 0
-SPARES = int(os.environ.get("AUTOGRAD_MINI_SPARES", "100000"))  # 0 where a tool watches every block
+SPARES = int(os.environ.get("AUTOGRAD_MINI_SPARES", "100000"))  # set 0 for a tool that watches every block of memory
 _near = 0
 
 if not COMPILED:
     Value.__hash__ = Recorder.__hash__  # type: ignore[method-assign]  # object's own, in C, where sets are fast
-    if sys.platform == "emscripten":  # whose stack is too small for Python's own freeing of a chain of 5,000 nodes
+    if sys.platform == "emscripten":  # its stack is too small for Python to free a chain of 5,000 nodes
         from .uncompiled import free_in_turn
 
         Value.__del__ = free_in_turn  # type: ignore[attr-defined]
 
 
 def _called(x: Number) -> str:
-    """Return the name of an operand in a line of Python."""
+    """Return the text of an operand in a line of Python."""
     if isinstance(x, Value):
         return x.label if x.label.isidentifier() else "v"
     return repr(x)
 
 
 def _sweep(output: Value, seed: float) -> None:
-    """Add the derivatives to all nodes that an output uses, from the output back to the leaves."""
+    """Add derivatives to all nodes in the graph of an output, from the output back to the leaves."""
     node: Value
     parent: Value
     order: list[Value] = topological_order(output)
-    reached: set[Value] | None = None  # found where a product is nan, for it may be one with nothing: 0 times inf
+    reached: set[Value] | None = (
+        None  # computed at the first product that is nan: it may be 0 times inf, on an edge without a derivative
+    )
     part: float
     for node in order:
         if node._op_row is not None:
@@ -674,13 +676,13 @@ def _sweep(output: Value, seed: float) -> None:
 
 
 def _forward(output: Value) -> None:
-    """Compute the nodes that an output uses again, or leave them as they were and raise."""
+    """Compute the nodes in the graph of an output again. If an error is raised, no node changes."""
     order: list[Value] = topological_order(output)
     node: Value
     i: cython.Py_ssize_t
     done: cython.Py_ssize_t = 0
-    before = array("d", bytes(24 * len(order)))  # numbers and weights, to be put back
-    weights: list[array[float]] = []  # of rows of many operands
+    before = array("d", bytes(24 * len(order)))  # old numbers and weights, to restore after an error
+    weights: list[array[float]] = []  # old weights in rows of many operands
     try:
         for i in range(len(order)):
             node = order[i]
@@ -708,10 +710,10 @@ def _forward(output: Value) -> None:
 
 
 def topological_order(*outputs: Value) -> list[Value]:
-    """Return the nodes that the outputs use, and the outputs, each after its parents.
+    """Return the nodes in the graphs of the outputs, each after its parents.
 
-    Depth first and from left to right, as a person would evaluate the expression, with a stack of
-    our own instead of recursion.
+    The order is depth first and from left to right, as a person evaluates an expression. The function uses its own
+    stack instead of recursion.
 
     >>> a, b = Value(1.0, "a"), Value(2.0, "b")
     >>> [node.label or node.op.name for node in topological_order(a * b + a)]
@@ -723,12 +725,12 @@ def topological_order(*outputs: Value) -> list[Value]:
     seen: set[Value] = set()
     operands: tuple[Number, ...]
     i: cython.Py_ssize_t
-    # From here on nothing is made that could start the collector, and with it a walk inside this one.
+    # From here on, make no object that could start the garbage collector: it might start a walk inside of this walk.
     _walks += 1
     walk: cython.longlong = _walks
     while stack:
         top = stack.pop()
-        if top is None:  # what lies under the mark has had its parents placed
+        if top is None:  # the parents of the node under this mark are in the order now
             order.append(stack.pop())  # type: ignore[arg-type]  # a mark lies on its node
             continue
         node: Value = top
@@ -770,13 +772,13 @@ def dot(
     ws: Iterable[SupportsFloat], xs: Iterable[SupportsFloat], bias: SupportsFloat | None = None
 ) -> Value | float: ...
 def dot(ws: Iterable[Any], xs: Iterable[Any], bias: Any = None) -> Any:
-    r"""Return $\sum_i w_i x_i + b$ as one node: what a neuron adds up.
+    r"""Return $\sum_i w_i x_i + b$ as one node: the weighted sum of a neuron.
 
-    Numbers may stand among the Values; numbers alone give a float. `draw(fold=False)` shows the products
-    and sums.
+    Numbers may be among the Values. If there are only numbers, the result is a float. `draw(fold=False)` shows the
+    products and sums.
 
     Raises:
-        ValueError: there are no numbers, or not as many w as x.
+        ValueError: there are no numbers, or the counts of w and x differ.
 
     >>> w, b = [Value(2.0), Value(3.0)], Value(0.5)
     >>> z = dot(w, [10.0, 1.0], b)
@@ -788,7 +790,7 @@ def dot(ws: Iterable[Any], xs: Iterable[Any], bias: Any = None) -> Any:
     right: list[Any] = xs if type(xs) is list else list(xs)
     n: cython.Py_ssize_t = len(left)
     if n == 0 or len(right) != n:
-        raise ValueError(f"dot: expected as many w as x, and some, not {n} and {len(right)}")
+        raise ValueError(f"dot: ws and xs need the same length, at least 1; got {n} and {len(right)}")
     operands: list[Any] = left + right
     if n == 1 and bias is None:
         _read("dot", operands, 0)
@@ -816,7 +818,7 @@ def sum(xs: Iterable[float]) -> float: ...
 @overload
 def sum(xs: Iterable[SupportsFloat]) -> Value | float: ...
 def sum(xs: Iterable[Any]) -> Any:
-    r"""Return $\sum_i x_i$ as one node, where Python's `sum` makes one for each addition.
+    r"""Return $\sum_i x_i$ as one node. Python's `sum` makes a node for each addition.
 
     Raises:
         ValueError: there are no numbers.
@@ -842,7 +844,7 @@ def sum(xs: Iterable[Any]) -> Any:
 
 
 def _inner(operands: list[Any], n: cython.Py_ssize_t, weights: array[float] | None) -> float:
-    """Return the sum of n products, and of what stands behind them; plain numbers become floats in the list."""
+    """Return the sum of n products, plus the bias if there is one. In the list, plain numbers become floats."""
     total: float = 0.0
     w: float
     x: float
@@ -864,7 +866,7 @@ def _inner(operands: list[Any], n: cython.Py_ssize_t, weights: array[float] | No
 
 
 def _total(operands: list[Any]) -> float:
-    """Return the sum of numbers, from left to right; plain numbers become floats in the list."""
+    """Return the sum of numbers, from left to right. In the list, plain numbers become floats."""
     total: float = _read("sum", operands, 0)
     i: cython.Py_ssize_t
     for i in range(1, len(operands)):
@@ -873,7 +875,7 @@ def _total(operands: list[Any]) -> float:
 
 
 def _read(name: str, operands: list[Any], i: cython.Py_ssize_t) -> float:
-    """Return the number of an operand; one that is a plain number becomes a float in the list."""
+    """Return the number of an operand. In the list, a plain number becomes a float."""
     operand = operands[i]
     if isinstance(operand, Value):
         node: Value = operand
@@ -900,7 +902,7 @@ def _weights(n: cython.Py_ssize_t) -> array[float]:
 
 
 def compiled() -> bool:
-    """Return whether the engine runs compiled; AUTOGRAD_MINI_COMPILE=0 in the environment chooses the sources.
+    """Return whether the engine is compiled. AUTOGRAD_MINI_COMPILE=0 in the environment chooses the Python sources.
 
     >>> compiled() in (True, False)
     True
@@ -921,19 +923,19 @@ def weights_of(node: Value) -> tuple[float, ...]:
 
 
 def assignments() -> int:
-    """Return how often the numbers of nodes were assigned in this process."""
+    """Return the count of assignments to numbers of nodes in this process."""
     return _assignments
 
 
 def _same(node: Value) -> Value:
-    """Return a node of the same number and label that comes from a node."""
+    """Return a node with the same number and label whose parent is the given node."""
     made = _node(identity, node._data, node, None, 1.0, 0.0)
     made._label = node._label
     return made
 
 
 def _stopped(x: Any) -> Any:
-    """Return operands as nodes that pass no derivative; what is no node stays."""
+    """Return operands as nodes that pass no derivative. Other objects do not change."""
     if isinstance(x, Value):
         node: Value = x
         return _node(stopper, node._data, node, None, 0.0, 0.0)
@@ -941,20 +943,21 @@ def _stopped(x: Any) -> Any:
 
 
 def is_alive(op: Op, place: int, weight: float) -> bool:
-    """Return whether a derivative goes along an edge: not where the rule is the constant 0, nor to what is not chosen.
+    """Return whether an edge passes derivatives.
 
-    All that multiplies numbers along edges asks it.
+    It does not if its rule is the constant 0, or if it leads to a side that is not chosen. All functions that multiply
+    numbers along edges call this.
     """
     return weight != 0.0 or not (place in op.stops or place in op.chooses)
 
 
 def _hands_on(reached: set[Value] | None, node: Value, place: cython.Py_ssize_t, weight: float) -> bool:
-    """Return whether a node has a derivative, and one goes to an operand."""
+    """Return whether a derivative reaches a node and goes on to an operand."""
     return reached is None or (node in reached and is_alive(node._op_row, place, weight))  # type: ignore[arg-type]
 
 
 def reached_by(output: Value, alive: bool = False) -> set[Value]:
-    """Return the nodes that a derivative of the output can reach or, with `alive`, reaches at these numbers."""
+    """Return the nodes that a derivative of the output can reach. With `alive`, it must reach them at these numbers."""
     reached = {output}
     stack = [output]
     while stack:
@@ -971,17 +974,17 @@ def reached_by(output: Value, alive: bool = False) -> set[Value]:
 
 
 def _function(op: Op) -> Callable[..., float]:
-    """Return the float function that applying a row calls here."""
+    """Return the float function of a row for the arithmetic in force."""
     return op.function if not in_force.count or setting(ARITHMETIC, "Python's") == "Python's" else op.limit.function
 
 
 def _is_followed() -> bool:
-    """Return whether a node may be an input here, of a trace or of a function that is differentiated."""
+    """Return whether a trace, or a run of a function that is being differentiated, is active here."""
     return is_traced() or is_differentiating()
 
 
 def _follows(node: Value) -> bool:
-    """Return whether a node depends on an input, of a trace or of a function that is differentiated here."""
+    """Return whether a node depends on an input of a trace, or of a function that is being differentiated here."""
     if not in_force.count:
         return False
     watch = watching()
@@ -996,7 +999,7 @@ def _follows(node: Value) -> bool:
 
 
 def primal_grad(node: Value) -> float:
-    """Return the number that `backward()` left in a node."""
+    """Return the number that `backward()` stored in a node."""
     return node._grad
 
 
@@ -1010,7 +1013,7 @@ def _node(op: Op | None, data: float, x: Any, y: Any, dx: float, dy: float) -> V
             if not is_traced():
                 op = x = y = None
                 dx = dy = 0.0
-            elif op is not stopper:  # a run of the trace follows the number, and passes no derivative
+            elif op is not stopper:  # a run of the trace computes the number, but passes no derivative
                 x, y = _stopped(x), y if op.arity > 2 else _stopped(y)
         if op is not None and setting(ARITHMETIC, "Python's") == "limits":
             op = op.limit
@@ -1045,7 +1048,7 @@ def _applied_to_one(op: Op, node: Value) -> float:
 def _slope_of_one(op: Op, x: float, data: Any) -> float:
     try:
         slope = op.rules[0](x, data)
-    except (ArithmeticError, ValueError):  # a pole, of which the row tells the limit
+    except (ArithmeticError, ValueError):  # at a pole the row has the limit
         slope = None
     if type(slope) is float:
         return slope
@@ -1053,12 +1056,12 @@ def _slope_of_one(op: Op, x: float, data: Any) -> float:
 
 
 def _is_plain_power(x: float, c: float) -> bool:
-    """Return whether a power is real, and its slope neither at a pole nor the constant 0."""
+    """Return whether a power is real, and its slope is not at a pole and not the constant 0."""
     return c != 0.0 and (x > 0.0 or (x < 0.0 and c == c // 1.0))
 
 
 def _raised(x: float, c: float) -> float:
-    """Return a power, inf where it overflows."""
+    """Return a power, or inf if it overflows."""
     try:
         z: float = x**c
     except OverflowError:
@@ -1066,7 +1069,7 @@ def _raised(x: float, c: float) -> float:
     return z
 
 
-# A node's number and weights, computed again from its operands' numbers; the hot rows are written out as above.
+# Compute a node's number and weights again from its operands' numbers. Frequent rows have their own code, as above.
 
 
 def number_of(operand: Number | None) -> float:
@@ -1142,7 +1145,7 @@ def _compute_many(node: Value, op: Op) -> None:
 
 
 def _by_row(op: Op, operands: tuple[Number, ...]) -> tuple[float, list[float]]:
-    """Return the value of a row and its local derivatives, 0 for a constant."""
+    """Return the value of a row and its local derivatives. A constant has 0."""
     numbers = tuple([number_of(x) for x in operands])
     data = _value_of(op, numbers, operands)
     return data, [op.partial(i, numbers, data) if isinstance(x, Value) else 0.0 for i, x in enumerate(operands)]
@@ -1158,11 +1161,11 @@ def _value_of(op: Op, numbers: tuple[float, ...], operands: tuple[object, ...]) 
 
 
 class StaleGraphError(ValueError):
-    """A node's number is not what its operation gives of its operands' numbers: something was assigned."""
+    """A node's number differs from the result of its operation on its operands' numbers, after an assignment."""
 
 
 def stale_node(order: list[Value]) -> tuple[Value, float] | None:
-    """Return the first node whose number its row does not give, to 4 units in the last place, and what it gives."""
+    """Return the first node whose number differs from its row's result by more than 4 ulp, and this result."""
     node: Value
     for node in order:
         op = node._op_row
@@ -1175,7 +1178,7 @@ def stale_node(order: list[Value]) -> tuple[Value, float] | None:
 
 
 def _is_near(x: float, y: float) -> bool:
-    """Return whether numbers are the same to 4 units in the last place; nan is nan."""
+    """Return whether numbers differ by at most 4 ulp (units in the last place). Two nan are the same."""
     if x != x or y != y:
         return x != x and y != y
     if math.isinf(x) or math.isinf(y):
@@ -1189,15 +1192,15 @@ def was_assigned(leaf: Value) -> bool:
 
 
 def _comparable(sign: str, other: object) -> Any:
-    """Return the number that a node is compared with, exact; None leaves the comparison to the other."""
+    """Return the exact number to compare a node with, or None if the other object must do the comparison."""
     if isinstance(other, Value):
         return primal(other)
     kind = type(other)
     if kind is float or kind is int:
         return other
-    if getattr(other, "ndim", 0):  # an array, which compares its elements
+    if getattr(other, "ndim", 0):  # an array compares its elements itself
         return None
-    if isinstance(other, Integral):  # also NumPy's, which would round the float to their own kind
+    if isinstance(other, Integral):  # also an int of NumPy: its own comparison would round the float
         return int(other)
     if isinstance(other, (Fraction, Decimal)):
         return other
@@ -1206,7 +1209,7 @@ def _comparable(sign: str, other: object) -> Any:
     try:
         return number(sign, other)
     except TypeError:
-        if sign in ("==", "!="):  # as Python has it: what is no number is not equal
+        if sign in ("==", "!="):  # as in Python: an object that is no number is not equal
             return None
         raise
 
@@ -1218,7 +1221,7 @@ def _decided(sign: str, x: Value, other: object, y: object, outcome: bool) -> bo
 
 
 def _constant(op: Op, other: object, reflected: str) -> float | None:
-    """Return a plain operand as a float; None leaves the operation to a type that knows Values."""
+    """Return a plain operand as a float, or None if the operand's type handles the operation with Values itself."""
     if type(other) is float:
         return other
     kind = type(other)
@@ -1251,9 +1254,9 @@ def _rebuild(
     operands: Iterable[SupportsFloat],
     attributes: dict[str, Any] | None = None,
 ) -> Value:
-    """Make a node from its parts, which may come from anywhere: the inverse of `Value._state`.
+    """Make a node from its parts: the inverse of `Value._state`. Check the parts, because a pickle may be wrong.
 
-    Pickles of before 2026-12 have the attributes of a subclass here.
+    In pickles from before 2026-12, the attributes of a subclass are an argument.
     """
     if not (isinstance(kind, type) and issubclass(kind, Value) and (op is None or isinstance(op, Op))):
         raise TypeError(f"a node cannot be made of {kind!r} and {op!r}")
@@ -1263,7 +1266,7 @@ def _rebuild(
     label = label if type(label) is str else str(label)
     node: Value = kind.__new__(kind)
     node._op_row, node._data, node._grad, node._label = op, data, grad, label
-    if attributes:  # of a subclass
+    if attributes:  # the attributes of a subclass
         vars(node).update(attributes)
     if len(operands) > 2:
         node._dx = node._dy = 0.0
@@ -1277,16 +1280,16 @@ def _rebuild(
 
 
 def _rebuild_last(ancestors: list[Value], kind: type[Value], *state: Any) -> Value:
-    """Make the last node of a flat list; the list has made the others by now."""
+    """Make the last node of a flat list. The list has made the other nodes before."""
     return _rebuild(kind, *state)
 
 
-# How notebooks show a Value. This module must not know drawing, so that the package says it from above.
+# The function that shows a Value in notebooks. This module must not know drawing, so the package sets it.
 _show: Callable[[Value, dict[str, str]], Bundle] | None = None
 
 
 def show_with(show: Callable[[Value, dict[str, str]], Bundle] | None) -> None:
-    """Set the function that makes the MIME bundle of a Value from the Value and its plain text."""
+    """Set the function that makes a MIME bundle from a Value and its plain text."""
     global _show
     _show = show
 
@@ -1295,7 +1298,7 @@ _local = threading.local()
 
 
 def _flattened() -> set[Value]:
-    """Return the nodes that a list being pickled on this thread will place after their parents."""
+    """Return the nodes in the lists that are being pickled on this thread, each after its parents."""
     try:
         nodes: set[Value] = _local.flattened
     except AttributeError:
@@ -1304,11 +1307,11 @@ def _flattened() -> set[Value]:
 
 
 class _Flat:
-    """A list of nodes, parents first, that tells the nodes they are in it while it is pickled.
+    """A list of nodes, parents first. While it is pickled, its nodes are in the set `_flattened()`.
 
-    Pickle gives `Value.__reduce_ex__` no context, so that the context is this set. The nodes come
-    from a generator that ends with an `_End`, which clears the set; where pickling fails on the way
-    the generator is closed and clears it.
+    Pickle passes no context to `Value.__reduce_ex__`, so the set is the context. The nodes come from a generator, which
+    ends with an `_End`. The `_End` removes them from the set. If pickling fails, the generator is closed, and removes
+    them too.
     """
 
     def __init__(self, nodes: list[Value]) -> None:
@@ -1329,7 +1332,7 @@ class _Flat:
 
 
 class _End:
-    """The mark after the last node of a flat list: pickled, it ends the list's telling."""
+    """The mark after the last node of a flat list. When it is pickled, it removes the nodes from the set."""
 
     def __init__(self, nodes: list[Value]) -> None:
         self.nodes = nodes

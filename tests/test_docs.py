@@ -20,8 +20,6 @@ from autograd_mini import nn
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 SCRIPTS = [*(ROOT / "autograd_mini").rglob("*.py"), DOCS / "conf.py", *(DOCS / "play").glob("*.py")]
-# Not rewritten yet: program/batch.py, and the modules of program/ from "m" on.
-SCRIPTS = [x for x in SCRIPTS if x.parent.name != "program" or (x.stem != "batch" and x.stem < "m")]
 PAGES = [ROOT / "README.md", *sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)]
 
 

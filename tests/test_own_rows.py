@@ -516,7 +516,7 @@ def test_a_source_that_was_edited_is_noticed(tmp_path: Any) -> None:
     import linecache
 
     linecache.checkcache()
-    with pytest.raises(Unreadable, match="not that of the function that runs"):
+    with pytest.raises(Unreadable, match="does not belong to the function that runs"):
         source_of(compile_anew(room["f"]))
 
 

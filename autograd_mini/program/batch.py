@@ -447,7 +447,7 @@ class _Part(NamedTuple):
 
 
 class _Reader:
-    """Where the numbers of a call go, and how its results and derivatives are read."""
+    """The places of a call's numbers, and the readers of its results and derivatives."""
 
     def __init__(self, call: _Call, specialization: Specialization, request: GradientRequest | None) -> None:
         self.specialization, self.places, self._request = specialization, call.places, request

@@ -1,6 +1,7 @@
-"""The machine that programs run on: its processor, LLVM's text as object code, and object code as functions.
+"""The machine that runs programs: its processor, object code from LLVM's text, and functions from object code.
 
-Only `llvmlite.binding` is needed to run what a cache has; its `ir`, which builds text, is imported to compile.
+This module imports only `llvmlite.binding`, which is enough to run the object code in a cache. To compile, other
+modules import `llvmlite.ir`, which builds LLVM's text.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ llvm.initialize_native_asmprinter()
 
 NAME = llvm.get_host_cpu_name()
 try:
-    FEATURES: str = llvm.get_host_cpu_features().flatten()  # that the processor has and the system enables
-except RuntimeError:  # of a processor that LLVM cannot ask
+    FEATURES: str = llvm.get_host_cpu_features().flatten()  # the processor has these, and the system enables them
+except RuntimeError:  # LLVM cannot ask this processor
     FEATURES = ""
-WIDTH = 8 if "+avx512f" in FEATURES.split(",") else 4  # numbers of a vector: of one register, or of two
-# The functions of C that kernels call, and of them those that Python's `math` has. Some systems do not show them to
-# LLVM by themselves.
+WIDTH = 8 if "+avx512f" in FEATURES.split(",") else 4  # numbers in a vector: it fills one register, or two
+# Kernels call the functions OF_C. OF_MATH are those that Python's `math` has too. On some systems LLVM does not find
+# them by itself.
 OF_MATH = (
     "acos acosh asin asinh atan atan2 atanh cbrt cos cosh erf erfc exp exp2 expm1 fmod hypot lgamma log log10 log1p "
     "log2 pow sin sinh tan tanh tgamma"
@@ -35,24 +36,24 @@ OF_C = [*OF_MATH, "ceil", "floor", "rint", "roundeven", "trunc", "memset", "memc
 
 
 def triple() -> str:
-    """Return the name of the platform that code is made for."""
+    """Return the name of the platform that LLVM makes code for."""
     name: str = llvm.get_process_triple()
-    return f"{name}-elf" if sys.platform == "win32" else name  # the only objects that the loader takes there
+    return f"{name}-elf" if sys.platform == "win32" else name  # LLVM's loader takes only ELF objects there
 
 
 def identity() -> str:
-    """Return a text that is the same where the same object code can run."""
+    """Return a text that names the platform: two machines with the same text can run the same object code."""
     return "\n".join([triple(), NAME, FEATURES, llvmlite.__version__, str(llvm.llvm_version_info)])
 
 
 def _target() -> Any:
-    """Return a description of the machine for LLVM, which is used up by one compilation or one load."""
+    """Return a description of the machine for LLVM. Each compilation or load needs a new one."""
     target = llvm.Target.from_triple(triple())
     return target.create_target_machine(cpu=NAME, features=FEATURES, opt=2, jit=True)
 
 
 def object_of(text: str) -> bytes:
-    """Return the object code of a module."""
+    """Return the object code of a module, given as LLVM's text."""
     module = llvm.parse_assembly(text)
     module.verify()
     target = _target()
@@ -67,7 +68,7 @@ def object_of(text: str) -> bytes:
 
 @cache
 def _show_functions_of_c() -> None:
-    """Tell LLVM where the functions of C are."""
+    """Register the addresses of the functions of C with LLVM."""
     name = (
         "ucrtbase" if sys.platform == "win32" else ctypes.util.find_library("m") if sys.platform != "darwin" else None
     )
@@ -78,7 +79,7 @@ def _show_functions_of_c() -> None:
 
 
 class Loaded:
-    """Object code in memory, whose functions can be called as long as it is kept."""
+    """Object code in memory. Its functions can be called as long as this object exists."""
 
     def __init__(self, code: bytes) -> None:
         _show_functions_of_c()

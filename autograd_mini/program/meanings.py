@@ -1,4 +1,4 @@
-"""The meanings of Python's own functions in machine code."""
+"""Python's own functions as machine code: for each, a function that builds its instructions."""
 
 from __future__ import annotations
 
@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 __all__ = ["FUNCTIONS", "KINDS", "PURE", "STATIC", "Range", "kinds_of", "parts_of"]
 
-# The kinds of values by the annotations of the functions that kernels are made of; all else is known when compiled.
+# Kernels are Python functions with annotations. An annotation names the kind of a value in machine code; `Static` marks
+# an argument that is known when the kernel is compiled.
 KINDS = {"bool": BOOL, "int": INT, "float": FLOAT, "Vector": VECTOR, "Words": PLACE, "Numbers": PLACE, "None": NONE}
 
 
 def kinds_of(function: Callable[..., Any]) -> list[Any]:
-    """Return the kinds of a kernel's parameters and of its result: of LLVM, a named tuple of such, or None."""
+    """Return the kinds of a kernel's parameters and of its result.
+
+    A kind is a type of LLVM, a named tuple of such types, or None for an argument that is static.
+    """
     found = []
     for name, text in function.__annotations__.items():
         kind = KINDS.get(text) or function.__globals__.get(text)
@@ -38,7 +42,7 @@ def kinds_of(function: Callable[..., Any]) -> list[Any]:
 
 
 def parts_of(kind: Any) -> list[Any]:
-    """Return the kinds of LLVM that a kind is made of."""
+    """Return the types of LLVM in a kind: one, several for a named tuple, or none for None."""
     if isinstance(kind, type):
         return [KINDS[text.__forward_arg__] for text in kind.__annotations__.values()]
     return [] if kind is None else [kind]
@@ -46,7 +50,7 @@ def parts_of(kind: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class Range:
-    """A range whose ends are known only when the machine code runs; nothing but a loop can use it."""
+    """A range whose ends are known only when the machine code runs. Only a loop can use it."""
 
     start: Any
     stop: Any
@@ -54,12 +58,14 @@ class Range:
 
 
 def _range(e: Evaluator, *args: Any) -> Range:
-    ends = [_to_int(e, x) if e.kind_of(x) == FLOAT else x for x in args]  # of `math.floor`: else Python refuses it
+    ends = [
+        _to_int(e, x) if e.kind_of(x) == FLOAT else x for x in args
+    ]  # a float is a result of `math.floor` here: Python raises an error for others
     return Range(*([0, *ends, 1] if len(ends) == 1 else [*ends, 1] if len(ends) == 2 else ends))
 
 
 def _to_int(e: Evaluator, x: Any = 0) -> Any:
-    """Return a float without its fraction; one that no int of the machine can hold is a failure."""
+    """Return a float without its fraction. It is a failure if no int of the machine can hold the result."""
     if x.kind != FLOAT:
         return e.number(x, INT)
     if e.checked:
@@ -68,7 +74,10 @@ def _to_int(e: Evaluator, x: Any = 0) -> Any:
 
 
 def _whole(name: str) -> Callable[..., Any]:
-    """Return the meaning of `math.floor` and its like, whose results stay floats; below 2**53 these have all ints."""
+    """Return the meaning of a function such as `math.floor`.
+
+    Its result stays a float, which is exact: floats can hold every int below 2**53.
+    """
 
     def build(e: Evaluator, x: Any) -> Any:
         if x.kind in (BOOL, INT):
@@ -149,7 +158,7 @@ def _sum(e: Evaluator, xs: Any, start: Any = 0) -> Any:
     return reduce(lambda x, y: e.binary(ast.Add, x, y), xs, start)
 
 
-STATIC = frozenset([is_vectorial, unrolled, enumerate, len, list, reversed, tuple, zip])  # that look at no numbers
+STATIC = frozenset([is_vectorial, unrolled, enumerate, len, list, reversed, tuple, zip])  # they do not read numbers
 PURE = STATIC | LIBRARY.keys() | {
     abs, bool, float, int, isinstance, max, min, pow, range, round, sum,
     *(f for name, f in vars(math).items() if callable(f) and not name.startswith("_")),

@@ -1,6 +1,6 @@
 """A compiled function as the method of an instance.
 
-This module has the object that stands for `instance.f`. It must not know how a program is found or run.
+`instance.f` is an object of the class `Method`. This module must not know how a program is found or run.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ DERIVED = frozenset(["value_and_grad", "grad", "bind", "jacobian", "hessian", "v
 
 
 class Method:
-    """A compiled function whose first argument is an instance; all else is as if it had no such parameter.
+    """A compiled function whose first argument is an instance.
 
-    `argnums`, the primals of `jvp` and `hvp` and the `in_axes` of `vmap` begin with the argument after the instance. In
-    a batch all examples share the instance.
+    The caller does not give the instance: `argnums`, the primals of `jvp` and `hvp` and the `in_axes` of `vmap` begin
+    with the argument after it. In a batch all examples share the instance.
     """
 
     def __init__(self, compiled: Compiled, instance: Any) -> None:
@@ -47,7 +47,7 @@ class Method:
         return self.compiled.along(hvp, (self.instance,), primals, tangents, kwargs)
 
     def vmap(self, in_axes: InAxes = 0, threads: int = 1) -> Batched:
-        """Return the method of batches of arguments; see `Compiled.vmap`."""
+        """Return the same method for batches of arguments; see `Compiled.vmap`."""
         return self.compiled.vmap(in_axes, threads).after(self.instance)
 
     def source(self, language: Any, *args: Any, derivative: Any = None, argnums: Any = None) -> str:
@@ -95,7 +95,7 @@ class Method:
 
 
 def _derived(found: Callable[..., Any], instance: Any, *args: Any, argnums: Any = None, **kwargs: Any) -> Any:
-    """Call a method that takes `argnums`, which are counted from the argument after the instance."""
+    """Call a method that takes `argnums`. These count from the argument after the instance."""
     if argnums is None:
         if getattr(found, "__name__", "") == "bind":
             return found(instance, *args, **kwargs)

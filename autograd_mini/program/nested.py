@@ -1,8 +1,8 @@
 """Batches of batches: `vmap` of `vmap`.
 
-The examples of all levels become one batch, if little has to be copied for that: an argument that varies at one level
-alone is repeated for the examples of the others. Else the outer examples are run one after the other, each as a batch;
-so a stack of weights on one set of examples is a product of matrices for each.
+The examples of all levels become one batch if this copies few numbers: an argument that varies at only one level is
+repeated for the examples of the other levels. If it would copy many numbers, the outer examples are run one after the
+other, each as a batch. So a stack of weight matrices with one set of examples is one matrix product for each matrix.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-FEW = 4096  # numbers that are copied for each outer example; to run one by itself takes longer
+FEW = 4096  # copied numbers for each outer example: to copy this many is faster than to run the example by itself
 
 
 class _Stack(NamedTuple):
-    """An array whose first axes count the examples of the levels at which it varies."""
+    """An array. Its first axes count the examples of the levels at which it varies."""
 
     array: Any
-    varies: tuple[bool, ...]  # at each level so far
+    varies: tuple[bool, ...]  # for each level so far: whether the array varies there
 
     @property
     def rest(self) -> tuple[int, ...]:
@@ -36,7 +36,7 @@ class _Stack(NamedTuple):
         return self.array.shape[sum(self.varies) :]  # type: ignore[no-any-return]
 
     def further(self, name: str, axis: int | None) -> _Stack:
-        """Return the same with the axis of one level more."""
+        """Return this stack with the axis of one more level."""
         if axis is None:
             return _Stack(self.array, (*self.varies, False))
         depth = sum(self.varies)
@@ -45,19 +45,19 @@ class _Stack(NamedTuple):
         return _Stack(np.moveaxis(self.array, place, depth), (*self.varies, True))
 
     def sizes(self) -> Iterator[tuple[int, int]]:
-        """Yield the levels at which it varies, with the number of examples."""
+        """Yield the levels at which the array varies, each with its number of examples."""
         levels = [level for level, mapped in enumerate(self.varies) if mapped]
         return zip(levels, self.array.shape, strict=False)
 
     def flat(self, sizes: Sequence[int]) -> Any:
-        """Return it with one axis for the examples of all levels."""
+        """Return the array with one axis for the examples of all levels."""
         lead = [m if mapped else 1 for m, mapped in zip(sizes, self.varies, strict=True)]
         whole = np.broadcast_to(self.array.reshape(*lead, *self.rest), (*sizes, *self.rest))
         return np.ascontiguousarray(whole).reshape(prod(sizes), *self.rest)
 
 
 def run(levels: Sequence[Batched], flat: type[Batched], args: tuple[Any, ...], argnums: Argnums) -> tuple[Any, Any]:
-    """Return the results and the gradient of batches of batches; the outermost level stands first."""
+    """Return the results and the gradient of batches of batches. The outermost level comes first."""
     outer, name = levels[0], levels[0].name
     axes = [level._axes_of(args, depth) for depth, level in enumerate(levels)]
     stacked = [_stacked(f"{name}, argument {k}", x, [own[k] for own in axes]) for k, x in enumerate(args)]
@@ -69,14 +69,14 @@ def run(levels: Sequence[Batched], flat: type[Batched], args: tuple[Any, ...], a
     in_axes = tuple(map(_in_axes, stacked))
     whole = [map_leaves(lambda x: x.flat(sizes) if isinstance(x, _Stack) else x, x, _is_leaf) for x in stacked]
     batched = flat(outer.compiled, in_axes, outer.threads)
-    batched._by_name = 0  # in_axes tells of all
+    batched._by_name = 0  # in_axes covers all arguments
     values, gradient = batched._run(tuple(whole), argnums)
     values = map_leaves(lambda x: x.reshape(*sizes, *x.shape[1:]), values, is_array)
     if argnums is None:
         return values, None
 
     def summed(k: int, slopes: Any) -> Any:
-        """Return derivatives with an axis for each level at which the argument varies, summed over the others."""
+        """Return derivatives with an axis for each level at which the argument varies, summed over other levels."""
         given = iter(stacks[k])
 
         def of(x: Any, axis: int | None) -> Any:
@@ -92,14 +92,14 @@ def run(levels: Sequence[Batched], flat: type[Batched], args: tuple[Any, ...], a
 
 
 def _each(f: Any, gradient: Any, argnums: Argnums, n: int) -> Any:
-    """Return f of the number of each argument and the derivatives with respect to it."""
+    """Call f with the number of each argument and the derivatives with respect to it, and return the results."""
     if hasattr(argnums, "__index__"):
         return f(int(argnums) % n, gradient)  # type: ignore[arg-type]
     return tuple([f(int(k) % n, part) for k, part in zip(argnums, gradient, strict=True)])  # type: ignore[arg-type]
 
 
 def _in_axes(x: Any) -> Axes:
-    """Return where the examples of an argument are that has stacks: along their first axes."""
+    """Return the axes of the examples in an argument that holds stacks: the first axis of each stack."""
     return map_leaves(lambda part: 0 if isinstance(part, _Stack) else None, x, _is_leaf) if _stacks(x) else None
 
 
@@ -108,7 +108,7 @@ def _is_leaf(x: Any) -> bool:
 
 
 def _stacked(name: str, x: Any, levels: Sequence[Axes]) -> Any:
-    """Return an argument with a stack for each array that varies at some level; the others are as they are."""
+    """Return an argument with a stack for each array that varies at some level. Other arrays do not change."""
     for level, axes in enumerate(levels):
 
         def further(part: Any, axis: int | None, level: int = level) -> Any:
@@ -142,7 +142,10 @@ def _sizes(name: str, stacks: Sequence[_Stack], levels: int) -> list[int]:
 def _one_by_one(
     inner: Batched, axes: list[Axes], name: str, args: tuple[Any, ...], argnums: Argnums, size: int
 ) -> tuple[Any, Any]:
-    """Run the outer examples one after the other; stack what varies, and add what they share."""
+    """Run the outer examples one after the other.
+
+    Stack the results and the derivatives that vary, and add the derivatives of arguments that all examples share.
+    """
 
     def example(i: int) -> tuple[Any, ...]:
         def of(part: Any, axis: int | None) -> Any:

@@ -1,8 +1,9 @@
 r"""A vector program as lines over matrices.
 
-This module owns how results stand as matrices, and their names. A matrix has a neuron in each row and an example in
-each column where labels such as $z_j^{[l](i)}$ say so; else it stands so that few products need a transpose. Names
-come from labels where these agree: $z_1^{[1](3)}$ and its like are Z1. It must not know how programs are run.
+This module arranges results as matrices and names the matrices. If the labels are such as $z_j^{[l](i)}$, a matrix has
+a neuron in each row and an example in each column. Without such labels, its layout is one that needs few transposes.
+If the labels of a matrix agree, its name comes from them: $z_1^{[1](3)}, z_2^{[1](3)}, …$ make Z1. This module must
+not know how programs are run.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ RESERVED = {*kwlist, *OPS, *"sum dot ones zeros empty inf nan gathered constants
 
 
 class Block(NamedTuple):
-    """A matrix with a name: which slot stands where."""
+    """A matrix with a name, and the slot of each of its numbers."""
 
     name: str
     slots: Any
@@ -65,15 +66,15 @@ class Block(NamedTuple):
 
     @property
     def matrix(self) -> Matrix:
-        """Return it as a term."""
+        """Return the block as a term."""
         return Matrix(self.name, self.shape)
 
 
 class Line(NamedTuple):
-    """An instruction on matrices: the slots that its operands read, and the term that is written.
+    """An instruction on matrices: the slots that its operands read, and its right side as a term.
 
-    Of a product they are the two matrices, and what is added to it. Else they have the shape of the results,
-    and of a sum, or a dot that is no product of matrices, the terms as a third axis.
+    The operands of a product are the two matrices and the summand. The operands of other lines have the shape of the
+    results. A sum, or a dot that is not a product of matrices, has its terms along a third axis.
     """
 
     block: Block
@@ -84,7 +85,7 @@ class Line(NamedTuple):
 
 
 class _Step(NamedTuple):
-    """An instruction before it is known how its results stand: operands are results by terms."""
+    """An instruction before its results have a layout. Each operand has an axis for results and one for terms."""
 
     kind: str
     op: Op | None
@@ -93,7 +94,7 @@ class _Step(NamedTuple):
 
 
 def written(trace: Trace, program: Program) -> str:
-    """Write a program: what it was lifted from, and a line of NumPy for each step, with its shape.
+    """Write a program: the size of its trace, and a line of NumPy for each step, with its shape.
 
     >>> from autograd_mini import trace
     >>> from autograd_mini.program.lift import lift
@@ -121,12 +122,12 @@ class Sheet(NamedTuple):
     """A written program."""
 
     name: str
-    of: str  # which program it is
+    of: str  # a description of the program
     inputs: dict[str, Shape]
     constants: dict[str, Shape]
     lines: list[Assignment]
-    outputs: set[str]  # the matrices that have outputs
-    returned: str  # "" of a backward program, which names its results
+    outputs: set[str]  # the matrices that hold outputs
+    returned: str  # "" for a backward program, whose lines name its results
 
     def __str__(self) -> str:
         given = {"inputs": self.inputs, "constants": self.constants}
@@ -140,19 +141,24 @@ class Sheet(NamedTuple):
 
 
 class Notation:
-    """The blocks of a program, and a line for each instruction: copies left out, and a dot and its bias in one."""
+    """The blocks of a program, and a line for each instruction.
+
+    Copies have no line. A dot and the addition of its bias share one line.
+    """
 
     def __init__(self, trace: Trace, program: Program) -> None:
         self.trace, self.program = trace, program
-        self.constants: dict[str, Any] = {}  # those that are matrices
+        self.constants: dict[str, Any] = {}  # matrices of constants, by name
         self.blocks: list[Block] = []
-        self.place = np.full((3, program.size), -1)  # of each slot its block, and its row and column there
+        self.place = np.full((3, program.size), -1)  # for each slot: its block, its row and its column
         templates = "".join(i.op.text.template for i in program.instructions if i.op is not None)
-        self.names = RESERVED | {*re.findall(r"(?<![<\w])[^\W\d]\w*", templates)}  # that are taken: also by own rows
-        self._numbers: dict[str, int] = {}  # of names that are taken the last number
+        self.names = RESERVED | {
+            *re.findall(r"(?<![<\w])[^\W\d]\w*", templates)
+        }  # names in use, with those in the templates of rows
+        self._numbers: dict[str, int] = {}  # for each name in use: its last number
         named = zip(program.slots.tolist(), trace.names, strict=True)
         self.labels = {slot: name for slot, name in named if slot >= 0}
-        self.origin = np.arange(program.size)  # of a slot that is a copy
+        self.origin = np.arange(program.size)  # for each slot: the slot that it is a copy of
         first, self.inputs = 0, []
         for part in trace.into.parts:
             self.inputs += [self._block(slots) for slots in _inputs(part, trace.inputs, first)]
@@ -165,7 +171,7 @@ class Notation:
         return line._replace(term=self._term(line.kind, line.op, line.operands, self.constant))
 
     def _block(self, slots: Any) -> Block:
-        """Name a matrix, and remember where its slots are."""
+        """Name a matrix, and store the places of its slots."""
         first = int(slots.flat[0])
         name = _common([self.labels.get(slot, "") for slot in slots.flat])
         if first < self.program.inputs and (slots.size == 1 or name in self.names):
@@ -177,7 +183,10 @@ class Notation:
         return found
 
     def name(self, name: str, number: int = 0) -> str:
-        """Return a name that is not taken, and take it: with a number if it is, or from a number on."""
+        """Return a new name: the name itself, or if it is in use, the name with a number.
+
+        If a number is given, the name gets this number or a larger one.
+        """
         name = normalize("NFKC", name)  # as Python reads names
         found = f"{name}{number or ''}"
         number = max(number, self._numbers.get(name, 1))
@@ -189,7 +198,7 @@ class Notation:
         return found
 
     def _steps(self) -> list[_Step]:
-        """Return the instructions with all slots spelled out, without copies."""
+        """Return the instructions as steps, with arrays of slots. Copies are left out."""
         steps: list[_Step] = []
         for i in self.program.instructions:
             if i.kind == "gather":
@@ -219,7 +228,7 @@ class Notation:
         yield from (found for step in steps if (found := merged.get(int(step.out[0]), step)) is not None)
 
     def _line(self, step: _Step) -> Line:
-        """Let a step's results stand so that its line is simple."""
+        """Choose the layout of a step's results with the simplest line, and return this line."""
         if step.kind == "scan":
             call = Call("scan", tuple(self._sources(step.operands)), (step.out.size, 1))
             return Line(self._block(step.out[:, None]), step.kind, None, step.operands, call)
@@ -237,7 +246,7 @@ class Notation:
         return Line(self._block(step.out[order]), kind, step.op, operands, term)
 
     def _orders(self, step: _Step) -> Iterator[Any]:
-        """Yield ways for results to stand: by labels, as an operand stands, by a dot's factors, in a column or row."""
+        """Yield layouts of results: by labels, as an operand, by a dot's factors, as a column or as a row."""
         n = len(step.out)
         by_label = _by_label([self.labels.get(slot, "") for slot in step.out])
         if by_label is not None:
@@ -254,10 +263,10 @@ class Notation:
             yield from (order, order.T)
         yield from (np.arange(n)[:, None], np.arange(n)[None])
 
-    # What a line reads, as terms.
+    # The terms that a line reads.
 
     def view(self, slots: Any) -> Term | None:
-        """Return the term of a part of one block, None where it is none; equal rows or columns are one."""
+        """Return the term for some slots if they are a part of one block, else None. Equal rows or columns are one."""
         slots = slots[:, :1] if (slots == slots[:, :1]).all() else slots
         slots = slots[:1] if (slots == slots[:1]).all() else slots
         place, row, column = self.place[:, slots]
@@ -278,7 +287,10 @@ class Notation:
         return None
 
     def constant(self, numbers: Any, letter: str) -> Term:
-        """Return the term that reads a matrix of constants: a known one, its transpose, 1 less it, or a new one."""
+        """Return the term that reads a matrix of constants.
+
+        It is a new matrix, a known one K, its transpose, or 1 - K.
+        """
         for name, known in self.constants.items():
             matrix = Matrix(name, known.shape)
             less = Elementwise(sub, (Number(1.0), matrix))
@@ -290,20 +302,20 @@ class Notation:
         return Matrix(name, numbers.shape)
 
     def numbers(self, slots: Any) -> Any:
-        """Return the constants that slots hold, None where one is no constant."""
+        """Return the constants in some slots, or None if one slot holds no constant."""
         places = slots - self.program.inputs
         inside = ((places >= 0) & (places < len(self.program.constants))).all()
         return self.program.constants[places] if inside else None
 
     def read(self, slots: Any, naming: Naming) -> Term:
-        """Return the term that is read; it may have fewer rows or columns if these are equal."""
+        """Return the term that reads some slots. It may have fewer rows or columns if these are equal."""
         numbers = self.numbers(slots)
         if numbers is None:
             return self.view(slots) or self._gathered([slots], slots.shape)
         return Number(float(numbers.flat[0])) if (numbers == numbers.flat[0]).all() else naming(numbers, "Y")
 
     def factor(self, slots: Any, naming: Naming) -> Term:
-        """Return the term that a product of matrices reads, with all rows and columns."""
+        """Return the term for a factor of a matrix product, with all rows and columns."""
         numbers = self.numbers(slots)
         if numbers is not None:
             return naming(numbers, "X")
@@ -324,11 +336,14 @@ class Notation:
         return Sum.of(*self._summed(kind, factors, naming), *added)
 
     def _summed(self, kind: str, factors: list[Any], naming: Naming) -> list[Term]:
-        """Return the terms of sums of products, whose factors have a third axis: one sum, or few terms one by one."""
+        """Return the terms for sums of products. The factors have the summed terms along a third axis.
+
+        The result is one sum, or a few terms one by one.
+        """
         rows, columns, terms = factors[0].shape
         spread = min(rows, columns) > 1
         axis = None if rows == columns == 1 else 1 if columns == 1 else 0
-        if axis is None:  # in the order of a block, if it is the sum of all of one
+        if axis is None:  # the sum of a whole block takes the numbers in the block's order
             order = _grid(*self.place[1:, factors[0][0, 0]])
             summed = [x[0, 0][np.arange(terms)[None] if order is None else order] for x in factors]
         else:
@@ -365,7 +380,7 @@ class Notation:
         )
 
     def results(self) -> list[Term]:
-        """Return the outputs as terms, or the first of them: whole blocks, or numbers one by one."""
+        """Return the outputs, or the first of them, as terms: whole blocks, or numbers one by one."""
         slots = np.array([self.origin[self.program.slots[z]] if isinstance(z, int) else -1 for z in self.trace.outputs])
         if slots.size and slots[0] >= 0:
             block = self.blocks[self.place[0, slots[0]]]
@@ -377,23 +392,23 @@ class Notation:
         ]
 
     def shortened(self, texts: list[str]) -> str:
-        """Return the text of the results, of which some may have been left out."""
+        """Return the text of the results, with '…' for those that were left out."""
         count = len(self.trace.outputs)
         return ", ".join(texts) + f", … ({count} numbers)" * (count > MOST == len(texts))
 
 
 def _unnamed(numbers: Any, letter: str) -> Term:
-    """Return a matrix of constants before it has a name."""
+    """Return a matrix of constants that has no name yet."""
     return Matrix(letter, numbers.shape)
 
 
 def _whole(term: Term, shape: tuple[int, int]) -> Term:
-    """Return a term that gathers its numbers if it has less rows or columns than it should have."""
+    """Return a term of a shape: the term itself, or if it has too few rows or columns, one that gathers its numbers."""
     return term if shape_of(term) == shape else Gathered((term,), shape)
 
 
 def _readings(step: _Step, order: Any) -> Iterator[tuple[str, list[Any]]]:
-    """Yield the ways to read a step whose results stand in an order: as a product of matrices, or place by place."""
+    """Yield the ways to read a step whose results have a given layout: as a matrix product, or place by place."""
     read = [slots[order] for slots in step.operands]
     shared = all(len(np.unique(slots)) < order.size for slots in step.operands)
     if step.kind == "dot" or (step.op is mul and shared):
@@ -407,7 +422,10 @@ def _readings(step: _Step, order: Any) -> Iterator[tuple[str, list[Any]]]:
 
 
 def _range(places: Any, size: int) -> range | None:
-    """Return places along an axis of a block as a range, None if they are none; the only one stands for all."""
+    """Return places along an axis of a block as a range, or None if they are no range.
+
+    If the axis has only one place, this place stands for any number of them.
+    """
     if size == 1:
         return range(1)
     first, *others = places.tolist()
@@ -416,7 +434,7 @@ def _range(places: Any, size: int) -> range | None:
 
 
 def _grid(rows: Any, columns: Any) -> Any:
-    """Return which of some things stands where, by its row and column, if they fill a rectangle."""
+    """Return the number of the thing at each row and column, if the things fill a rectangle, else None."""
     _, r = np.unique(rows, return_inverse=True)
     _, c = np.unique(columns, return_inverse=True)
     found = np.full((r.max() + 1, c.max() + 1), -1)
@@ -427,7 +445,7 @@ def _grid(rows: Any, columns: Any) -> Any:
 
 
 def _read(label: str) -> Label:
-    """Read a label; a second and third of the same name, z′ and z′2, are those of more examples."""
+    """Read a label. Labels with marks, such as z′ and z′2, are numbers of further examples."""
     again = re.fullmatch(r"(.*[^′])′(\d*)", label)
     if again is None:
         return Label.parse(label)
@@ -441,7 +459,7 @@ def _family(label: str) -> tuple[str, str]:
 
 
 def _by_label(labels: Sequence[str]) -> Any:
-    """Return how numbers stand by their labels: neuron by example, and a weight by its two numbers."""
+    """Return a layout of numbers by their labels: neuron by example, and a weight by its two indices."""
     read = [_read(label) for label in labels]
     if len({(r.base, r.layer) for r in read}) > 1 or not read[0].base or read[0].base == "t":
         return None
@@ -458,9 +476,9 @@ def _by_label(labels: Sequence[str]) -> Any:
 
 
 def _common(labels: list[str]) -> str:
-    """Return a name for numbers whose labels have the same base and layer, "" where they have not.
+    """Return a name for numbers whose labels have the same base and layer, or "" if the labels differ.
 
-    It is a capital where they are of several examples.
+    The name is a capital if the numbers belong to several examples.
     """
     families = {_family(label) for label in labels}
     base, layer = families.pop()
@@ -471,7 +489,7 @@ def _common(labels: list[str]) -> str:
 
 
 def _inputs(structure: Structure, labels: Sequence[str], first: int) -> Iterator[Any]:
-    """Yield the inputs as matrices: arrays as they are, lists by labels, and else in a column."""
+    """Yield the inputs as matrices: arrays in their shape, lists by labels, and other numbers as a column."""
     if not structure.size:
         return
     places = range(first, first + structure.size)

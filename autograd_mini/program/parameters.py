@@ -1,8 +1,8 @@
-"""The parameters of a function that is compiled, and the places of a call's arguments.
+"""The parameters of a compiled function, and the places of a call's arguments.
 
-Programs know arguments by their places alone. Those that can be given by name only have the last places, in the order
-of the signature, with their defaults. One of these whose default is no number, such as a flag or None, is static. This
-module must not know programs.
+Programs know arguments only by their places. Keyword-only parameters have the last places, in the order of the
+signature, and keep their defaults. A keyword-only parameter is static if its default is no number, for example a flag
+or None. This module must not know programs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Parameters:
-    """The parameters of a function; none where Python does not know them, or of a graph.
+    """The parameters of a function. There are none if Python cannot read the signature, or for a graph.
 
     >>> def f(x, *, scale=2.0): ...
     >>> f = Parameters("f", f)
@@ -35,14 +35,16 @@ class Parameters:
         self.name = name
         self._signature: inspect.Signature | None = None
         parameters: list[Parameter] = []
-        with suppress(TypeError, ValueError):  # of a function in C
+        with suppress(TypeError, ValueError):  # a function in C may have no signature
             parameters = [] if f is None else list(inspect.signature(f).parameters.values())
-            plain = [p.replace(annotation=Parameter.empty) for p in parameters]  # whose types may be local
+            # pickle fails for annotations with local types
+            plain = [p.replace(annotation=Parameter.empty) for p in parameters]
             self._signature = None if f is None else inspect.Signature(plain)
         self.by_name = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
         n = len(self.by_name)
         defaults = [p.default for p in parameters if p.kind is p.KEYWORD_ONLY]
-        self.static = tuple([k - n for k, default in enumerate(defaults) if _is_static(default)])  # of those by name
+        # The places of keyword-only parameters count from the end.
+        self.static = tuple([k - n for k, default in enumerate(defaults) if _is_static(default)])
         self.static_names = frozenset([self.by_name[k] for k in self.static])
         self._by_place = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
@@ -90,12 +92,12 @@ class Parameters:
         return f(*args[:n], **dict(zip(self.by_name, args[n:], strict=True)))
 
     def names(self, places: Sequence[int], n: int) -> list[str]:
-        """Return the names of some of n arguments; xk for one that has none."""
+        """Return the names of the arguments at some places of n. Argument k without a name is called xk."""
         named = dict(enumerate(self._by_place)) | dict(enumerate(self.by_name, n - len(self.by_name)))
         return [named.get(place, f"x{place}") for place in places]
 
     def place(self, name: str) -> int:
-        """Return the place of a parameter; that of one by name only counts from the end.
+        """Return the place of a parameter. The place of a keyword-only parameter counts from the end.
 
         Raises:
             ValueError: there is no such parameter.
@@ -111,7 +113,7 @@ class Parameters:
         state = dict(vars(self))
         try:
             pickle.dumps(self._signature)
-        except (AttributeError, TypeError, pickle.PicklingError):  # a default that is a function of its own
+        except (AttributeError, TypeError, pickle.PicklingError):  # a default may be a local function, for example
             state["_signature"] = None
         return state
 
@@ -146,7 +148,7 @@ def _is_static(default: Any) -> bool:
 
 
 def with_name(name: str) -> Callable[[F], F]:
-    """Give a function of its own a name."""
+    """Return a decorator that sets the name of a function."""
 
     def named(f: F) -> F:
         f.__name__ = name

@@ -1,7 +1,7 @@
 """The picture of a vector program.
 
-This module owns what a program's picture shows: a box for each matrix, with the line that makes it and its shape, and
-an arrow from each matrix that the line reads. It must not know how lines are written.
+The picture has a box for each matrix, with its line of code and its shape, and an arrow from each matrix that the line
+reads. This module must not know how lines are written.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from .terms import Matrix, Shape, matrices
 
 __all__ = ["drawn", "drawn_sheet"]
 
-MOST = 100  # lines, as nodes of a graph
-SHOWN = 44  # characters of a line
+MOST = 100  # lines in a picture
+SHOWN = 44  # characters of a line that are shown
 
 
 def drawn(trace: Trace, program: Program, rankdir: str = "LR") -> Drawing:
-    """Return the picture of a program: matrices as boxes, and edges to what is computed of them.
+    """Return the picture of a program: matrices as boxes, with arrows to the matrices that are computed from them.
 
     Raises:
-        ValueError: it has more lines than can be read.
+        ValueError: the program has too many lines for a picture.
 
     >>> from autograd_mini import trace
     >>> from autograd_mini.program.lift import lift
@@ -58,7 +58,7 @@ def drawn_sheet(sheet: Sheet, rankdir: str = "LR") -> Drawing:
         box(name, "", shape, "data")
     for line in sheet.lines:
         target, term = line.target, line.value
-        assert isinstance(target, Matrix)  # forward lines write whole matrices
+        assert isinstance(target, Matrix)  # forward lines assign to whole matrices
         assert term is not None
         box(target.name, str(term), target.shape, "output" if target.name in sheet.outputs else "result")
         read = (boxes[x.name].id for x in matrices(term) if x.name in boxes)

@@ -1,7 +1,7 @@
-"""Plans of batches: how some examples are cut into blocks, and how blocks run on threads.
+"""Plans of batches: they cut examples into blocks, and run the blocks on threads.
 
-A block has as many examples as fit into a processor's cache. Sums over examples are taken block by block, in order, so
-that no result depends on the number of threads. The module `lanes` makes the program of a block. This module must not
+A block has as many examples as fit into a processor's cache. Sums over examples are added block by block, in order, so
+results do not depend on the number of threads. The module `lanes` makes the program of a block. This module must not
 know the arguments of a call.
 """
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 __all__ = ["KEPT", "Places", "Work", "compared", "kept_in", "places_of", "tables_of"]
 
-PARTS = 8  # of a batch for each thread, which may have to wait before it begins
-NEAR = 1 << 15  # numbers of a block, which are near a processor
-FEWEST = 64  # examples of a block, unless there are fewer
-PLANS = 16  # sizes of blocks, and sets of derivatives, whose programs are kept
-KEPT = 1 << 19  # numbers of a buffer that is kept for the next call
+PARTS = 8  # parts of a batch for each thread: several, because a thread may begin late
+NEAR = 1 << 15  # numbers in a block: so many fit into a processor's cache
+FEWEST = 64  # examples in a block, unless the batch has fewer
+PLANS = 16  # plans to keep: one for each size of blocks and set of derivatives
+KEPT = 1 << 19  # numbers in a buffer: a larger buffer is not kept for the next call
 
 _LOCK = threading.Lock()
-if hasattr(os, "register_at_fork"):  # a child must not begin while another thread holds it
+if hasattr(os, "register_at_fork"):  # no thread may hold the lock when a process forks
     os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
 
 
@@ -44,11 +44,11 @@ def _pool(threads: int, process: int) -> ThreadPoolExecutor:
 
 
 def kept_in(plans: dict[Any, Any], key: Any, make: Callable[[], Any], most: int) -> Any:
-    """Return what is kept under a key, or make it and keep it; the one that was used longest ago makes room."""
+    """Return the object under a key, or make and keep one. If there are too many, drop the least recently used."""
     with _LOCK:
         found = plans.pop(key, None)
         if found is not None:
-            plans[key] = found  # the last in the order in which they are dropped
+            plans[key] = found  # moved to the end: the first one is dropped first
             return found
     made = make()
     with _LOCK:
@@ -61,15 +61,15 @@ def kept_in(plans: dict[Any, Any], key: Any, make: Callable[[], Any], most: int)
 class Places(NamedTuple):
     """The places of the inputs of one example."""
 
-    varying: tuple[bool, ...]  # for each stretch of numbers whether it differs between examples
-    sizes: tuple[int, ...]  # of the stretches
+    varying: tuple[bool, ...]  # for each stretch of numbers: whether it differs between examples
+    sizes: tuple[int, ...]  # the sizes of the stretches
     shared: Any  # the places of numbers that all examples share
-    alike: int  # how many these are
+    alike: int  # the number of these
     tables: list[slice]  # the stretches that differ
 
 
 def places_of(varying: Sequence[bool], sizes: Sequence[int]) -> Places:
-    """Return the places of stretches of numbers that stand one after the other.
+    """Return the places of stretches of numbers that lie one after the other.
 
     >>> places_of([False, True], [3, 2])[2:]
     (slice(0, 3, None), 3, [slice(3, 5, None)])
@@ -85,7 +85,7 @@ def places_of(varying: Sequence[bool], sizes: Sequence[int]) -> Places:
 
 
 class Work:
-    """A run of some examples by a program, for its outputs or for the numbers that its branches compare."""
+    """A run of a program on some examples. Its results are the outputs, or the numbers that branches compare."""
 
     def __init__(
         self, specialization: Specialization, places: Places, what: str, request: GradientRequest | None, size: int
@@ -110,12 +110,14 @@ class Work:
         ]
 
     def run(self, arrays: list[Numbers], shared: Numbers, total: Numbers, threads: int) -> tuple[list[Any], list[Any]]:
-        """Return the results, an array for each leaf, and the derivatives in each table, with a row for each example.
+        """Return the results, one array for each leaf, and the derivatives with respect to each table.
+
+        These arrays have a row for each example.
 
         Args:
             arrays: the tables, with a row for each example.
             shared: the numbers that all examples share.
-            total: one row, where the derivatives of these go.
+            total: an array of one row, for the derivatives with respect to the shared numbers.
         """
         results = [np.empty(shape) for shape in self._shapes]
         slopes = [None if shape is None else np.empty(shape) for shape in self._slopes]
@@ -134,16 +136,16 @@ class Work:
 
 
 def _width(numbers: int, examples: int) -> int:
-    """Return the number of examples of a block, of which each has so many numbers of its own."""
+    """Return the number of examples in a block, if each example has so many numbers of its own."""
     most = max(NEAR // max(numbers, 1), FEWEST)
     if examples <= most:
         return max(examples, 1)
-    width = -(-examples // -(-examples // most))  # of blocks as equal as can be
+    width = -(-examples // -(-examples // most))  # blocks of nearly equal sizes
     return -(-width // 8) * 8
 
 
 def _outputs(specialization: Specialization) -> list[list[int | float]]:
-    """Return the places of the outputs, or constants, of each number or array among the results."""
+    """Return, for each number or array among the results, the places of its outputs, or constants."""
     return [[specialization.outputs[i] for i in np.ravel(index).tolist()] for index in specialization.indices]
 
 
@@ -153,11 +155,11 @@ def compared(specialization: Specialization) -> list[int | float]:
 
 
 class _Stretch(NamedTuple):
-    """Columns of the array of a leaf whose numbers stand regularly in the buffer."""
+    """Columns of a leaf's array whose numbers lie at regular steps in the buffer."""
 
     leaf: int
-    columns: slice | None  # None for all of them
-    place: tuple[int, int, int]  # of the first, and the steps from example to example, and from column to column
+    columns: slice | None  # None for all columns
+    place: tuple[int, int, int]  # of the first number, then the steps to the next example and to the next column
 
 
 class _Plan:
@@ -190,7 +192,7 @@ class _Plan:
             way = self.runner.way(lanes.steps(steps), np.unique(lanes.lanes_of(silent)))
             count = width if lanes.step[z] else 1
             self.batch = self.batch._replace(z=int(lanes.place[z]), lanes=count, way=way)
-        self._is_constant = z is None and request is not None  # its derivatives are 0
+        self._is_constant = z is None and request is not None  # then all derivatives are 0
         self._idle: list[tuple[Any, Callable[[list[Any], Any], Blocks]]] = []
 
     def run(
@@ -203,9 +205,9 @@ class _Plan:
         count: int,
         threads: int,
     ) -> None:
-        """Run as many blocks, from the user's arrays to arrays for results and derivatives, on threads.
+        """Run `count` blocks on threads: read the user's arrays, and write results and derivatives to arrays.
 
-        The examples share some numbers, whose derivatives are left in the totals, a row for each block.
+        The totals get the derivatives with respect to the numbers that the examples share, one row for each block.
         """
         wanted = [x for x in slopes if x is not None]
         stretches = [results[k] if part is None else results[k][:, part] for k, part, _ in self._stretches]
@@ -228,7 +230,7 @@ class _Plan:
                 x[...] = 0.0
 
     def _on_threads(self, tables: list[Any], totals: Any, shared: Any, count: int, threads: int) -> None:
-        """Run blocks on this thread and on others, each of which takes the next blocks when it is free."""
+        """Run blocks on this thread and on others. Each thread takes the next blocks when it is free."""
         size = max(count // (PARTS * threads), 1)
         parts = iter([(first, min(first + size, count)) for first in range(0, count, size)])
 
@@ -240,21 +242,21 @@ class _Plan:
                 blocks(first, last)
             self._give_back(d, prepared)
 
-        # Others are kept, but not for a process that was forked meanwhile.
+        # The pool of threads is kept for the next call. A forked process has no threads, so it needs its own pool.
         others = [_pool(threads - 1, os.getpid()).submit(work) for _ in range(threads - 1)]
         try:
             work()
         except BaseException:
-            for _ in parts:  # the others end after the blocks that they have begun
+            for _ in parts:  # take all parts, so the other threads end after their present blocks
                 pass
             raise
         finally:
             for other in others:
-                if not other.cancel():  # one that has not begun has nothing to do, and may wait for this thread
+                if not other.cancel():  # a task that was cancelled has not begun: do not wait for it
                     other.result()
 
     def _taken(self) -> tuple[Any, Callable[[list[Any], Any], Blocks]]:
-        """Return a buffer that no thread has, and the function that runs blocks there."""
+        """Return a free buffer, and the function that runs blocks in it."""
         try:
             return self._idle.pop()
         except IndexError:
@@ -266,13 +268,13 @@ class _Plan:
             return d, self.runner.blocks(self.batch, d, grad)
 
     def _give_back(self, d: Any, prepared: Callable[[list[Any], Any], Blocks]) -> None:
-        """Keep a buffer for the next call; not one where an error was raised on the way."""
+        """Keep a buffer for the next call. A buffer is not given back after an error: its numbers may be wrong."""
         if len(d) <= KEPT:
             self._idle.append((d, prepared))
 
 
 def _stretches(lanes: Lanes, leaves: list[list[int | float]]) -> Iterator[_Stretch]:
-    """Yield the stretches of outputs that stand regularly."""
+    """Yield stretches of outputs that lie at regular steps in the buffer."""
     for k, leaf in enumerate(leaves):
         first = 0
         while first < len(leaf):
@@ -291,7 +293,7 @@ def _stretches(lanes: Lanes, leaves: list[list[int | float]]) -> Iterator[_Stret
 
 
 def tables_of(name: str, arrays: Sequence[Numbers]) -> list[Numbers]:
-    """Return arrays with the examples along the first axis as tables, with a row for each example."""
+    """Return arrays as tables with a row for each example. The first axis of each array counts the examples."""
     sizes = {len(array) for array in arrays}
     if len(sizes) != 1:
         raise ValueError(f"{name}: the arguments must have the same number of examples, not {sorted(sizes)}")

@@ -1,8 +1,8 @@
-r"""The operations that kernels are written in: numbers in memory, and vectors of them.
+r"""The operations of kernels: on numbers in memory, and on vectors.
 
-Each has two meanings. Called from Python it works on NumPy's arrays, so that a kernel can be run and tested as it
-stands; compiled, it is the instructions that its `build` gives. An address is an array there and a pointer here; it
-keeps nothing alive, and nothing is checked.
+Each operation has two meanings. If Python calls it, it works on NumPy's arrays, so tests can run a kernel without a
+compiler. In machine code it is the instructions that its `build` makes. An address is an array in Python, and a
+pointer in machine code. A pointer does not keep an array alive, and nothing checks its bounds.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ Static = Any  # an object that is known when the kernel is compiled
 BOOL, INT, FLOAT, PLACE, NONE = ir.IntType(1), ir.IntType(64), ir.DoubleType(), ir.PointerType(), ir.VoidType()
 LANE = ir.IntType(32)
 VECTOR, MASK, WORDS = (ir.VectorType(kind, WIDTH) for kind in (FLOAT, BOOL, INT))
-FUSED = ("contract",)  # a product of vectors is rounded together with the sum that it enters
-KERNEL = (PLACE, INT, PLACE, PLACE, PLACE, INT)  # of all code, the place of a line, indices, d, grad, and a size
+FUSED = ("contract",)  # LLVM may fuse a product with a sum: one rounding for both
+KERNEL = (PLACE, INT, PLACE, PLACE, PLACE, INT)  # the code, the place of a line in it, indices, d, grad, and a size
 
 
 class Primitive:
@@ -40,57 +40,57 @@ class Primitive:
         self.kinds = [*python.__annotations__.values()][:-1]
 
     def __call__(self, *args: Any) -> Any:
-        """Do it in Python."""
+        """Run the operation in Python."""
         return self.python(*args)
 
 
 def primitive(build: Callable[..., Any]) -> Callable[[F], F]:
-    """Make a primitive of its meaning in Python and the function that builds its instructions."""
+    """Return a decorator that makes a Python function a primitive; `build` makes its instructions."""
     return lambda python: Primitive(python, build)  # type: ignore[return-value]
 
 
 def shared(function: F) -> F:
-    """Mark a function as one that is compiled once and called, not written wherever it is used."""
+    """Mark a function to be compiled once and called. Other functions are written in place at each use."""
     function.shared = True  # type: ignore[attr-defined]
     return function
 
 
 def applied(op: Op, xs: Sequence[Any]) -> Any:
-    """Return a row applied to floats, or to vectors, by IEEE arithmetic."""
+    """Apply a row to floats, or to vectors, by IEEE arithmetic."""
     return apply(op, [np.asarray(x) for x in xs])
 
 
 def unrolled(n: int) -> list[int]:
-    """Return the numbers below n, for a loop that is written out; one over a `range` is a loop of the machine."""
+    """Return the numbers below n, for a loop that is unrolled. A loop over a `range` is a loop in machine code."""
     return list(range(n))
 
 
 def callbacks(op: Op, index: Words, first: int) -> None:
-    """Tell `applied` and `share_of` where the addresses of a row's Python functions are."""
+    """Set the addresses of a row's Python functions, for `applied` and `share_of`: they begin at `index[first]`."""
 
 
-# Builders.
+# Functions that build instructions.
 
 
 def of_llvm(b: ir.IRBuilder, name: str, result: Any, *args: Any) -> Any:
-    """Call a function that LLVM has."""
+    """Build a call of one of LLVM's intrinsic functions."""
     found = b.module.globals.get(f"llvm.{name}")
     kind = ir.FunctionType(result, [x.type for x in args])
     return b.call(found or ir.Function(b.module, kind, f"llvm.{name}"), args)
 
 
 def lanes(x: float) -> Any:
-    """Return a vector that is known."""
+    """Return a constant vector with the same number in all lanes."""
     return ir.Constant(VECTOR, [x] * WIDTH)
 
 
 def whole_lanes(*n: int) -> Any:
-    """Return a vector of ints that is known."""
+    """Return a constant vector of ints."""
     return ir.Constant(WORDS, list(n) if len(n) > 1 else [*n] * WIDTH)
 
 
 def spread_out(b: ir.IRBuilder, x: Any, kind: Any = VECTOR) -> Any:
-    """Return a vector of one number."""
+    """Return a vector with the same number in all lanes."""
     nothing = ir.Constant(kind, ir.Undefined)
     first = b.insert_element(nothing, x, LANE(0))
     return b.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(LANE, WIDTH), [0] * WIDTH))
@@ -101,7 +101,7 @@ def _at(b: ir.IRBuilder, place: Any, i: Any) -> Any:
 
 
 def _first(b: ir.IRBuilder, count: Any) -> Any:
-    """Return a mask of the first lanes, as many as the count."""
+    """Return a mask of the first `count` lanes."""
     return b.icmp_signed("<", whole_lanes(*range(WIDTH)), spread_out(b, count, WORDS))
 
 
@@ -120,7 +120,7 @@ def _added(b: ir.IRBuilder, d: Any, i: Any, x: Any) -> None:
 
 
 class FunctionAt(ir.instructions.CastInstr):  # type: ignore[misc]
-    """A pointer to a function of some kind, made of an address."""
+    """A pointer to a function of a given type, from an address."""
 
     def __init__(self, block: Any, place: Any, kind: Any) -> None:
         super().__init__(block, "inttoptr", place, PLACE)
@@ -128,7 +128,7 @@ class FunctionAt(ir.instructions.CastInstr):  # type: ignore[misc]
 
     @property
     def function_type(self) -> Any:
-        """Return the kind of the function."""
+        """Return the type of the function."""
         return self.kind
 
 
@@ -180,7 +180,7 @@ def numbers_at(place: int) -> Numbers:
 
 @primitive(_at)
 def beyond(d: Numbers, i: int) -> Numbers:
-    """Return the numbers from a place on."""
+    """Return the address of number i."""
     return (ctypes.c_double * (1 << 30)).from_buffer(d, 8 * i) if isinstance(d, ctypes.Array) else d[i:]
 
 
@@ -195,7 +195,7 @@ def _place(x: Any) -> int:
     return x if isinstance(x, int) else x.ctypes.data if isinstance(x, np.ndarray) else ctypes.addressof(x)
 
 
-# Vectors in memory: of numbers side by side.
+# Vectors in memory: numbers side by side.
 
 
 @primitive(lambda b, d, i: b.load(_at(b, d, i), typ=VECTOR, align=8))
@@ -218,13 +218,13 @@ def add_vector(d: Numbers, i: int, v: Any) -> None:
 
 @primitive(_masked_load)
 def load_part(d: Numbers, i: int, count: int) -> Vector:
-    """Read the first numbers of a vector; the others are 0."""
+    """Read the first `count` numbers of a vector. The other numbers are 0."""
     return np.append(d[i : i + count], np.zeros(WIDTH - count))
 
 
 @primitive(_masked_store)
 def store_part(d: Numbers, i: int, v: Vector, count: int) -> None:
-    """Write the first numbers of a vector."""
+    """Write the first `count` numbers of a vector."""
     d[i : i + count] = v[:count]
 
 
@@ -233,31 +233,31 @@ def store_part(d: Numbers, i: int, v: Vector, count: int) -> None:
 
 @primitive(spread_out)
 def spread(x: float) -> Vector:
-    """Return a vector of one number."""
+    """Return a vector with the same number in all lanes."""
     return np.full(WIDTH, x)
 
 
 @primitive(lambda b, v, k: b.extract_element(v, LANE(k)))
 def lane(v: Any, k: Static) -> float:
-    """Return a number of a vector."""
+    """Return number k of a vector."""
     return float(v[k])
 
 
 @primitive(lambda b, v, k, x: b.insert_element(v, x, LANE(k)))
 def with_lane(v: Vector, k: Static, x: float) -> Vector:
-    """Return a vector with another number at a place."""
+    """Return a vector with x in lane k."""
     return np.where(np.arange(WIDTH) == k, x, v)
 
 
 @primitive(lambda b, v, w, places: b.shuffle_vector(v, w, ir.Constant(ir.VectorType(LANE, len(places)), list(places))))
 def shuffled(v: Any, w: Any, places: Static) -> Any:
-    """Return numbers of two vectors, counted through both."""
+    """Return the numbers of two vectors at some places. Places count through v, then through w."""
     return np.append(v, w)[list(places)]
 
 
 @primitive(lambda b, v, count: b.select(_first(b, count), v, lanes(-0.0)))
 def first_of(v: Vector, count: int) -> Vector:
-    """Return the first numbers of a vector, and -0.0 for the others."""
+    """Return the first `count` numbers of a vector, and -0.0 in the other lanes."""
     return np.where(np.arange(WIDTH) < count, v, -0.0)
 
 
@@ -269,13 +269,13 @@ def sum_of(v: Any, w: Any) -> Any:
 
 @primitive(lambda b, c, x, y: b.select(c, x, y))
 def where(c: Any, x: Vector, y: Vector) -> Vector:
-    """Return in each lane x where a comparison holds, else y."""
+    """Return x in the lanes where a comparison holds, and y in the others."""
     return np.where(c, x, y)
 
 
 @primitive(lambda b, x: of_llvm(b, f"rint.v{WIDTH}f64", VECTOR, x))
 def rounded(x: Vector) -> Vector:
-    """Round to whole numbers, halves to even."""
+    """Round to whole numbers; halves are rounded to even numbers."""
     return np.rint(x)
 
 
@@ -298,7 +298,7 @@ def powers(x: Vector, y: Vector) -> Vector:
         return x**y
 
 
-# The bits of floats. A whole number that is added to WHOLE is the last bits of the sum.
+# The bits of floats. If a whole number is added to WHOLE, it is in the last bits of the sum.
 
 WHOLE = 1.5 * 2.0**52
 

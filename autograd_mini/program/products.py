@@ -1,7 +1,7 @@
-r"""The kernels of products: sums of products of numbers, which are matrix products where the operands lie so.
+r"""The kernels of products: sums of products of numbers, which are matrix products if the operands' layout allows it.
 
-Three loops do the work, each in registers: `combine` adds rows of a matrix times numbers, `meet` takes inner products
-of rows, and `inner` and `scale` do one result.
+These functions do the work, in registers: `combine` adds rows of a matrix times numbers, `meet` computes inner
+products of rows, and `inner` and `scale` compute one result.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from .primitives import (
 )
 from .vectors import four_totals, total
 
-SHORT = 16  # terms of a product that is summed in vectors of results
+SHORT = 16  # terms: a product with fewer terms is summed in vectors of results
 
 
 class Matrix(NamedTuple):
-    """Numbers, of which that in row p and column q stands at `at + p row + q column`."""
+    """A matrix in memory. The number in row p and column q is at the address `at + p row + q column`."""
 
     d: Numbers
     at: int
@@ -54,7 +54,7 @@ def added(z: Static, x: Vector, y: Static) -> Static:
 
 @shared
 def tile(rows: Static, vectors: Static, whole: Static, T: Matrix, S: Matrix, M: Matrix, Q: int, left: int) -> None:
-    """Do `combine` for a few rows by a few vectors, which stay in registers; the last may be a part of one."""
+    """Do `combine` for a few rows by a few vectors, which stay in registers. The last vector may be partly filled."""
     counts = [WIDTH] * (vectors - 1) + [WIDTH if whole else left]
     z = [[load_most(T.d, T.at + p * T.row + v * WIDTH, n) for v, n in enumerate(counts)] for p in range(rows)]
     s, m = S.at, M.at
@@ -69,7 +69,7 @@ def tile(rows: Static, vectors: Static, whole: Static, T: Matrix, S: Matrix, M: 
 
 
 def tiles(rows: Static, T: Matrix, S: Matrix, M: Matrix, Q: int, left: int) -> None:
-    """Do the tile that as many columns as are left need."""
+    """Do a tile with as many vectors as the remaining columns need."""
     if left >= 2 * WIDTH:
         tile(rows, 2, True, T, S, M, Q, WIDTH)
     elif left > WIDTH:
@@ -80,8 +80,8 @@ def tiles(rows: Static, T: Matrix, S: Matrix, M: Matrix, Q: int, left: int) -> N
 
 @shared
 def combine(T: Matrix, S: Matrix, M: Matrix, P: int, Q: int, n: int) -> None:
-    r"""Add a product, $T_{pj} += \sum_q S_{pq} M_{qj}$, where the columns of T and M lie side by side."""
-    apart = T.row >= n or T.row <= -n  # else rows overlap, and must be done one by one
+    r"""Add a product, $T_{pj} += \sum_q S_{pq} M_{qj}$, for T and M whose columns lie side by side."""
+    apart = T.row >= n or T.row <= -n  # rows that overlap must be done one by one
     for j in range(0, n, 2 * WIDTH):
         p = 0
         while p < P:
@@ -95,7 +95,7 @@ def combine(T: Matrix, S: Matrix, M: Matrix, P: int, Q: int, n: int) -> None:
 
 @shared
 def meeting(rows: Static, columns: Static, T: Matrix, X: Matrix, Y: Matrix, n: int) -> None:
-    """Do `meet` for a few rows by a few columns, whose sums stay in registers."""
+    """Do `meet` for a few rows by a few columns. The sums stay in registers."""
     z = [[spread(-0.0) for _ in range(columns)] for _ in range(rows)]
     j = 0
     while j + WIDTH <= n:
@@ -128,7 +128,7 @@ def meetings(rows: Static, T: Matrix, X: Matrix, Y: Matrix, Q: int, n: int) -> N
 
 @shared
 def meet(T: Matrix, X: Matrix, Y: Matrix, P: int, Q: int, n: int) -> None:
-    r"""Add a product, $T_{pq} += \sum_j X_{pj} Y_{qj}$, where the columns of X and Y lie side by side."""
+    r"""Add a product, $T_{pq} += \sum_j X_{pj} Y_{qj}$, for X and Y whose columns lie side by side."""
     p = 0
     while p < P:
         if p + 4 <= P:
@@ -159,7 +159,7 @@ def inner(d: Numbers, a: int, step_a: int, b: int, step_b: int, n: int) -> float
 
 @shared
 def scale(t: Numbers, at: int, step: int, g: float, d: Numbers, x: int, step_x: int, n: int) -> None:
-    """Add numbers times one, $t_j += g x_j$."""
+    """Add numbers times one number, $t_j += g x_j$."""
     j = 0
     if step == 1 and step_x == 1 and n > 3:
         v = spread(g)
@@ -175,7 +175,7 @@ def scale(t: Numbers, at: int, step: int, g: float, d: Numbers, x: int, step_x: 
 
 @shared
 def pack(M: Matrix, n: int, columns: int, to: int) -> None:
-    """Copy a matrix to a place where the columns of each row lie side by side."""
+    """Copy a matrix to another place. There the columns of each row lie side by side."""
     for c in range(columns):
         for j in range(n):
             put(M.d, to + j * columns + c, get(M.d, M.at + j * M.row + c * M.column))
@@ -183,7 +183,7 @@ def pack(M: Matrix, n: int, columns: int, to: int) -> None:
 
 @shared
 def unpack(M: Matrix, n: int, columns: int, at: int) -> None:
-    """Add to a matrix the one that `pack` has made, and clear that."""
+    """Add the copy that `pack` made to a matrix, and clear the copy."""
     for c in range(columns):
         for j in range(n):
             add_to(M.d, M.at + j * M.row + c * M.column, taken(M.d, at + j * columns + c))
@@ -193,7 +193,10 @@ def unpack(M: Matrix, n: int, columns: int, at: int) -> None:
 def single(
     d: Numbers, grad: Numbers, M: Matrix, b: int, step: int, out: int, columns: int, n: int, wanted: int
 ) -> None:
-    """Pass on the derivatives of one row of results: where `wanted` is 1 to the matrix, 2 to its factor, 3 to both."""
+    """Pass on the derivatives of one row of results.
+
+    They go to the matrix if `wanted` is 1, to its factor if it is 2, and to both if it is 3.
+    """
     for j in range(n):
         x, z, at = spread(get(d, b + j * step)), spread(-0.0), M.at + j * M.row
         for c in range(0, columns, WIDTH):
@@ -208,20 +211,20 @@ def single(
 
 
 class Factors(NamedTuple):
-    """The factors of a product: a, the matrix that all rows may share, and b; and how they are multiplied."""
+    """The factors of a product, a and b, and the way to multiply them. All rows may share a."""
 
     a: Operand
     b: Operand
-    once: int  # matrices
-    times: int  # rows of results for each
+    once: int  # number of matrices
+    times: int  # rows of results for each matrix
     along: bool  # whether the terms of both lie side by side
     packs: bool  # whether the matrix is copied first
 
 
 def factors(code: Words, k: int, rows: int, columns: int, n: int) -> Factors:
-    """Return the factors of a product, and decide how they are multiplied."""
+    """Return the factors of a product and the way to multiply them."""
     a, b = operand(code, k, 0), operand(code, k, 1)
-    if a.inner == 0 and b.outer == 0:  # a product may be turned
+    if a.inner == 0 and b.outer == 0:  # the factors may change places
         a, b = b, a
     once, times = (1, rows) if a.outer == 0 else (rows, 1)
     along = a.along == 1 and b.along == 1
@@ -231,7 +234,7 @@ def factors(code: Words, k: int, rows: int, columns: int, n: int) -> Factors:
 
 
 def dot_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
-    """Compute products of matrices, or of any rows of numbers, and add them to the numbers that they begin with."""
+    """Compute products of matrices, or of any rows of numbers, and add them to the start values of their sums."""
     out, rows, columns, n = line(code, k)
     start = operand(code, k, 2)
     for r in range(rows):
@@ -268,7 +271,7 @@ def dot_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, ro
 
 
 def dot_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
-    """Pass on the derivatives of products to both factors, and to the numbers that they begin with."""
+    """Pass on the derivatives of products to both factors, and to the start values of their sums."""
     out, rows, columns, n = line(code, k)
     first, start = out, operand(code, k, 2)
     if start.along and start.wanted:

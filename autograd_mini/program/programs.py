@@ -1,6 +1,6 @@
-"""The programs of a function: each found by the arguments of a call, or traced, and run.
+"""The programs of a function: a call finds its program by its arguments, or traces a new one, and runs it.
 
-This module has what is kept between calls. It must not know the ways to call, and not how a program is made or run.
+This module keeps programs between calls. It must not know the ways to call, or how a program is made or run.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from .specialization import GradientRequest, Specialization
 __all__ = ["Programs"]
 
 T = TypeVar("T")
-ALL: WeakSet[Programs] = WeakSet()  # to give them new locks in a process that was forked
-WAYS = 64  # the programs that are kept of one structure of arguments, each for other branches
+ALL: WeakSet[Programs] = WeakSet()  # a forked process gives them new locks
+WAYS = 64  # programs that are kept for one structure of arguments, each for other outcomes of its branches
 
 
 class Programs:
-    """The programs of a function, or of a graph that exists, and the buffers that they run in."""
+    """The programs of a function, or of an existing graph, and their buffers."""
 
     def __init__(
         self, name: str, f: Callable[..., Any] | None, static: tuple[int, ...], check: bool, runner: str | None
@@ -47,15 +47,15 @@ class Programs:
         self.name, self.function = name, f
         self.parameters, self._given_static = Parameters(name, f), static
         self.static, self.check, self.runner = (*static, *self.parameters.static), check, runner
-        self.loops = True  # whether they may have loops; without them all loops are written out
+        self.loops = True  # whether programs may have loops; if not, all loops are unrolled
         self._without_loops: Programs | None = None
         self._unlock()
         self._kept: dict[Any, list[Specialization]] = {}
-        self.prepared: dict[Any, Any] = {}  # calls of batches, of the module `batch`
-        self._free: list[Buffer] = []  # which no call is using; to pop and to append are safe among threads
-        self._graph: tuple[Any, Any] | None = None  # outputs and inputs, where there is no function
-        self._checked = assignments()  # when the numbers that programs keep of outside were last looked at
-        self._calls = 0  # of functions with several programs
+        self.prepared: dict[Any, Any] = {}  # prepared calls of batches; the module `batch` uses this
+        self._free: list[Buffer] = []  # buffers that no call is using; pop and append are safe among threads
+        self._graph: tuple[Any, Any] | None = None  # outputs and inputs, if there is no function
+        self._checked = assignments()  # the count of assignments at the last check of constants from outside
+        self._calls = 0  # counted for functions with several programs
         self._warned = False
 
     def run(
@@ -67,15 +67,15 @@ class Programs:
         fill: bool = False,
         alone: bool = False,
     ) -> T:
-        """Run the program for some arguments; with argnums also backward. Return what `use` makes of its workspace.
+        """Run the program for some arguments, and return `use(workspace, request)`. With argnums, also run backward.
 
-        With `fill` the numbers of the arguments are put in their places, and nothing is run unless there are branches.
-        A call that finds no program waits for other threads, and looks again, `alone`, before it traces.
+        With `fill`, copy the numbers of the arguments to their places, and run the program only if it has branches.
+        A call that finds no program waits for other threads. Then it looks again, with `alone`, before it traces.
         """
         name = self.name
         if assignments() != self._checked:
             self.drop_moved()
-        places: list[int] = []  # of static arguments
+        places: list[int] = []  # places of static arguments
         chunks: Any = []
         keys: tuple[Key, ...]
         key: Any
@@ -116,12 +116,13 @@ class Programs:
             workspace = buffer.workspace(found)
             workspace.fill(chunks)
             if not fill or found.branches:
-                # Not asked again whether branches hold: where sums round otherwise than Python's, they may not.
+                # Do not check the branches again: the program may round a sum otherwise than Python, and then a
+                # branch may come out otherwise than in the trace.
                 workspace.run(request, ask=False)
         if self.check and not fill:
             found.require_finite(workspace.d)
         result = use(workspace, request)
-        self._free.append(buffer)  # not where an error was raised on the way: its derivatives may be in disorder
+        self._free.append(buffer)  # after an error the buffer is dropped, because its derivatives may be wrong
         return result
 
     def _request(
@@ -135,21 +136,23 @@ class Programs:
         return found.request(self.name, argnums, n, static)
 
     def all(self) -> list[Specialization]:
-        """Return all programs that are kept."""
+        """Return all programs."""
         if assignments() != self._checked:
             self.drop_moved()
         return [found for kept in self._kept.values() for found in kept]
 
     def alike(self, args: tuple[Any, ...]) -> list[Specialization]:
-        """Return the programs for arguments of a structure, each of other branches; without arguments of the only one.
+        """Return the programs for the structure of some arguments, one for each way through the branches.
+
+        Without arguments, return the programs of the only structure.
 
         Raises:
-            LookupError: there are no programs, or those of several structures.
+            LookupError: there are no programs, or programs for several structures.
         """
         if args:
             own = self.run(args, lambda workspace, _: workspace.specialization)
             return next(kept for kept in self._kept.values() if own in kept)
-        self.all()  # lets go of programs whose constants are others by now
+        self.all()  # drops programs whose constants have changed
         found = [kept for kept in self._kept.values() if kept]
         if len(found) != 1:
             there = f"are programs for {len(found)} structures of arguments" if found else "is no program"
@@ -157,12 +160,12 @@ class Programs:
         return found[0]
 
     def drop_moved(self) -> bool:
-        """Let go of programs with constants that are numbers of Values of outside, where these are others by now."""
+        """Drop programs whose constants come from Values outside of the function, if these Values have changed."""
         now = assignments()
         keys = [key for key, kept in self._kept.items() if any(found.trace.moved() is not None for found in kept)]
         moved = bool(keys)
         if moved and self._graph is not None:
-            self.take_graph(*self._graph)  # or an error, at the next call again
+            self.take_graph(*self._graph)  # if this raises an error, the next call tries again
         else:
             for key in keys:
                 self._kept[key] = [found for found in self._kept[key] if found.trace.moved() is None]
@@ -174,7 +177,7 @@ class Programs:
         return moved
 
     def without_loops(self) -> Programs:
-        """Return the programs of the same function in which all loops are written out."""
+        """Return the programs of the same function without loops: all loops are unrolled."""
         if self.function is None:
             raise ValueError(
                 f"{self.name}: vmap writes out a loop whose n is an input, and its Python function is not here"
@@ -186,7 +189,7 @@ class Programs:
         return self._without_loops
 
     def take_graph(self, outputs: Any, inputs: Any) -> None:
-        """Make the program of a graph that exists."""
+        """Make the program of an existing graph."""
         self._graph = outputs, inputs
         traced = trace_graph(outputs, inputs)
         chunks: list[Any] = []
@@ -194,16 +197,16 @@ class Programs:
         self._kept = {keys: [Specialization(traced, Layout(["x"], keys, chunks), self.runner)]}
 
     def _new(self, key: Any, args: tuple[Any, ...]) -> list[Specialization]:
-        """Return the list of programs for arguments of a structure that was not met before."""
+        """Return the new list of programs for a structure of arguments that no call has had before."""
         if self.function is None:
             into = " or ".join(str(found.trace.into) for found in self.all())
             raise TypeError(f"{self.name}: the inputs must have the structure {into}, not {flatten(args)[1]}")
-        return self._kept.setdefault(key, [])  # of which threads get the same one
+        return self._kept.setdefault(key, [])  # all threads get the same list
 
     def _keep(self, made: Specialization, kept: list[Specialization]) -> Specialization:
-        """Keep a program beside those of other branches, if it is new, and return the one to run.
+        """Keep a program beside those for other branches, if it is new, and return the program to run.
 
-        The one that was not called for longest makes room.
+        If there are too many programs, the least recently called one is dropped.
         """
         for other in kept:
             if made.branches and other.branches == made.branches:
@@ -227,7 +230,7 @@ class Programs:
     def _traced(
         self, args: tuple[Any, ...], static: list[int], keys: tuple[Key, ...], chunks: list[Any]
     ) -> Specialization:
-        """Trace the function as it goes with these numbers, and return its program."""
+        """Trace the function with these numbers, and return its program."""
         f = self.function
         if f is None:
             raise ValueError(f"{self.name}: Python code would have taken another branch with these numbers")
@@ -259,7 +262,11 @@ class Programs:
         del state["lock"]
         try:
             pickle.dumps(self.function)
-        except (AttributeError, TypeError, pickle.PicklingError):  # a lambda, a closure, or what a decorator replaced
+        except (
+            AttributeError,
+            TypeError,
+            pickle.PicklingError,
+        ):  # a lambda, a closure, or a function that a decorator replaced
             state["function"] = _place_of(self.function)
         return state
 
@@ -270,13 +277,13 @@ class Programs:
         self._unlock()
 
     def _unlock(self) -> None:
-        """Make the lock that is held while the function is traced."""
+        """Make a new lock. A thread holds it while it traces the function."""
         self.lock = threading.RLock()
         ALL.add(self)
 
 
 def _function_at(module: str, name: str) -> Callable[..., Any] | None:
-    """Return the function of the compiled function that has a name in a module."""
+    """Return the Python function of the compiled function with this name in a module."""
     with suppress(ImportError):
         importlib.import_module(module)
     found: Any = sys.modules.get(module)
@@ -286,14 +293,14 @@ def _function_at(module: str, name: str) -> Callable[..., Any] | None:
 
 
 def _place_of(f: Any) -> Any:
-    """Return the module and the name of a function that `compile` decorates; None for another."""
+    """Return the module and the name of a function that `compile` decorates, or None for other functions."""
     place = getattr(f, "__module__", ""), getattr(f, "__qualname__", "")
     return place if _function_at(*place) is f else None
 
 
 def _unhashable(name: str, static: list[Any]) -> TypeError:
     wrong = f"static arguments must be hashable, not {static}"
-    return TypeError(f"{name}: {wrong if static else 'what a container keeps beside its parts must be hashable'}")
+    return TypeError(f"{name}: {wrong if static else 'the constant part of a container must be hashable'}")
 
 
 def _unlock_all() -> None:
@@ -301,5 +308,5 @@ def _unlock_all() -> None:
         programs._unlock()
 
 
-if hasattr(os, "register_at_fork"):  # in a child no thread is left that would let go of a lock
+if hasattr(os, "register_at_fork"):  # the child has no thread that could release a held lock
     os.register_at_fork(after_in_child=_unlock_all)

@@ -1,8 +1,8 @@
-r"""The kernels of loops: each step copies numbers into the body's own stretch of the buffer, and runs the body there.
+r"""The kernels of loops: each step copies numbers into a stretch of the buffer for the body, and runs the body there.
 
-That stretch is the room behind the program's numbers, where all derivatives are -0.0 between instructions. The body's
-numbers begin with the closed numbers, the carry and the item, and its constants follow. See `scan_steps` for the order
-of the steps.
+The stretch lies behind the program's numbers. Between instructions all derivatives in it are -0.0. The body's numbers
+begin with the closed numbers, the carry and the item; its constants follow. See `scan_steps` for the order of the
+steps.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["scan_backward", "scan_forward"]
 
 
 class Loop(NamedTuple):
-    """How often a loop runs, and how many numbers its steps have: see `Scan`."""
+    """The number of a loop's steps, and the sizes of the numbers that a step reads and makes: see `Scan`."""
 
     steps: int
     closed: int
@@ -50,7 +50,7 @@ def part_at(words: Words, k: int) -> Part:
 
 
 def place(s: Loop, output: int, step: int) -> int:
-    """Return the place among a loop's results of an output of its body after a step."""
+    """Return the place, among a loop's results, of an output of its body after a step."""
     if output < s.carry:
         return (step + 1) * s.carry + output
     return (s.steps + 1) * s.carry + step * s.y + output - s.carry
@@ -58,7 +58,7 @@ def place(s: Loop, output: int, step: int) -> int:
 
 @shared
 def enter(own: Numbers, at: int, d: Numbers, first: int, step: int, count: int) -> None:
-    """Copy numbers that are some step apart to where they lie side by side."""
+    """Copy numbers that lie some step apart to a place where they lie side by side."""
     if step == 1:
         copy_row(own, at, d, first, count)
     else:
@@ -68,7 +68,7 @@ def enter(own: Numbers, at: int, d: Numbers, first: int, step: int, count: int) 
 
 @shared
 def leave(grad: Numbers, first: int, step: int, own: Numbers, at: int, count: int) -> None:
-    """Add derivatives that lie side by side to those of numbers that are some step apart."""
+    """Add derivatives that lie side by side to those of numbers that lie some step apart."""
     for k in range(count):
         add_to(grad, first + k * step, get(own, at + k))
 
@@ -79,7 +79,7 @@ def enter_item(own: Numbers, s: Loop, d: Numbers, x: Operand, t: int) -> None:
 
 
 def steps_of(s: Loop, d: Numbers, at: int) -> int:
-    """Return the number of steps; a count that is none fails the branches of its trace."""
+    """Return the number of steps, or 0 for a count that is no such number: the branches of its trace fail then."""
     if s.counted == 0:
         return s.steps
     count = get(d, at)
@@ -107,7 +107,7 @@ def scan_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, r
 
 
 def scan_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
-    """Add the derivatives of a loop's operands, from those of its results; compute each step again before."""
+    """Add the derivatives of a loop's operands, from those of its results. Compute each step again first."""
     out, _, columns, words_place = line(code, k)
     closed, start, items, count = [operand(code, k, i) for i in range(4)]
     words = words_at(words_place)
@@ -115,7 +115,7 @@ def scan_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, 
     own, own_grad = beyond(d, room), beyond(grad, room)
     inputs, t = s.closed + s.carry + s.item, steps_of(s, d, count.at)
     enter(own, 0, d, closed.at, closed.along, s.closed)
-    copy_row(grad, out + t * s.carry, grad, out, s.carry)  # the last carry is that after the last step
+    copy_row(grad, out + t * s.carry, grad, out, s.carry)  # the last carry is the carry after the last step
     for p in range(s.parts):
         part = part_at(words, p)
         f, ends = frame_at(part.frame), words_at(part.ends)

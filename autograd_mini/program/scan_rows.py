@@ -1,6 +1,6 @@
-"""A scan in a trace: the data of a loop, and the rows that stand for it among equations.
+"""A scan in a trace: the data of a loop, and the rows for it among equations.
 
-A loop is one equation, whose operands are all numbers that it reads, and each of its results that is used is another.
+A loop is one equation. Its operands are all numbers that the loop reads. Each result in use is one more equation.
 The loop's body is a trace of its own. This module must not know how a body is found or run.
 """
 
@@ -18,16 +18,16 @@ from ..value import Value, primal
 __all__ = ["LanesOfScan", "NotALoop", "Result", "Scan", "ScanRow", "counts_steps"]
 
 
-class NotALoop(Exception):  # it tells the trace to begin again, and nobody sees it
-    """A loop has to be written out, because its body does more than compute, or is differentiated by the function."""
+class NotALoop(Exception):  # the trace catches it and begins again, so users do not see it
+    """A loop must be unrolled: its body does more than compute, or the function differentiates it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """A loop. Its results are the last carry, the carries after all steps, and the ys of all steps."""
+    """A loop. Its results are the last carry, the carry after each step, and the ys of all steps."""
 
     body: Trace  # from closed numbers, a carry and an item to the next carry and a y
-    steps: int  # or the most steps, where they are counted by an operand
+    steps: int  # the number of steps, or the largest number if an operand counts them
     closed: int  # numbers from outside that every step reads
     carry: int
     item: int
@@ -36,7 +36,7 @@ class Scan:
 
     @property
     def lengths(self) -> tuple[int, int, int, int]:
-        """Return how many numbers the operands have: closed numbers, the first carry, all items, and a count."""
+        """Return the sizes of the operands: closed numbers, the first carry, all items, and a count."""
         return self.closed, self.carry, self.steps * self.item, int(self.counted)
 
     @property
@@ -50,13 +50,16 @@ class Scan:
         return self.carry + self.steps * (self.carry + self.y)
 
     def place(self, output: int, step: int) -> int:
-        """Return the place among the results of an output of the body after a step; the last carry is before step 0."""
+        """Return the place, among the results, of an output of the body after a step.
+
+        The last carry comes first; the carry after step 0 follows.
+        """
         if output < self.carry:
             return (step + 1) * self.carry + output
         return (self.steps + 1) * self.carry + step * self.y + output - self.carry
 
     def written_out(self, operands: Sequence[Any]) -> list[Any]:
-        """Return all results, computed step by step from numbers or Values."""
+        """Compute all results, step by step, from numbers or Values."""
         closed, rest = operands[: self.closed], operands[self.closed + self.carry :]
         carry = list(operands[self.closed : self.closed + self.carry])
         carries: list[Any] = []
@@ -72,7 +75,7 @@ class Scan:
     def _times(self, count: Any) -> int:
         """Return the number of steps that an operand counts."""
         times = primal(count) if isinstance(count, Value) else count
-        if count == times and 0 <= times <= self.steps:  # a Value is compared, for a trace to know
+        if count == times and 0 <= times <= self.steps:  # compare the Value itself, so a trace records the branch
             return int(times)
         raise ValueError(f"fori: n must be a whole number from 0 to {self.steps} here, not {times!r}")
 
@@ -83,15 +86,17 @@ def _no_rule(*_: Any) -> float:
 
 @dataclass(frozen=True, eq=False)
 class LanesOfScan(Scan):
-    """A loop of a batch: each carry, item and y is a row of lanes, one for each example."""
+    """A loop of a batch: each number of a carry, item or y is a row of lanes, one lane for each example."""
 
-    of: Scan = field(kw_only=True)  # one example's
+    of: Scan = field(kw_only=True)  # the loop of one example
     width: int = field(kw_only=True)
-    varying: tuple[slice, ...] = field(kw_only=True)  # closed numbers that differ between examples; they come last here
+    varying: tuple[slice, ...] = field(
+        kw_only=True
+    )  # closed numbers that differ between examples; the batch has them last
 
     @classmethod
     def made(cls, of: Scan, width: int, varying: tuple[slice, ...]) -> LanesOfScan:
-        """Return the loop of a batch for that of one example."""
+        """Return the loop of a batch, from the loop of one example."""
         apart = sum(some.stop - some.start for some in varying)
         closed = of.closed - apart + apart * width
         sizes = closed, of.carry * width, of.item * width, of.y * width
@@ -105,7 +110,7 @@ def counts_steps(trace: Trace) -> bool:
 
 
 class ScanRow(Op):
-    """A loop as a row. Called, it returns the list of all results."""
+    """A loop as a row. A call returns the list of all results."""
 
     scan: Scan
 
@@ -118,7 +123,7 @@ class ScanRow(Op):
         vars(self)["scan"] = scan  # a row is frozen
 
     def __call__(self, *operands: Any) -> Any:
-        """Return all results, computed step by step."""
+        """Compute all results, step by step."""
         return self.scan.written_out(operands)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -126,7 +131,7 @@ class ScanRow(Op):
 
 
 class Result(Op):
-    """The row that takes one result of a loop, by its place."""
+    """The row that takes one result of a loop by its place."""
 
     def __init__(self) -> None:
         text = Notation("<x>[<k>]")

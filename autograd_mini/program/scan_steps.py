@@ -1,8 +1,8 @@
 """The programs of a loop's body, and the loop on NumPy's arrays.
 
-Forward a loop keeps the carry after each step. Backward it computes each step again from the carry before it, the last
-step first, by a program that computes only the outputs that a derivative reaches. This module must not know machine
-code.
+Forward, a loop keeps the carry after each step. Backward, it begins with the last step. It computes each step again
+from the carry before the step, by a program with only the outputs that a derivative reaches. This module must not know
+machine code.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class Part(NamedTuple):
     """Steps that one program runs."""
 
     steps: int
-    runner: Any  # of its program
-    outputs: Numbers  # of the body, that it computes
-    slots: Numbers  # where they are
+    runner: Any  # the program's runner
+    outputs: Numbers  # the outputs of the body that the program computes
+    slots: Numbers  # the slots of these
     way: Way | None = None
 
 
 def forth(scan: Scan, runner: Runner) -> Part:
-    """Return the way forward; `runner` says of what kind."""
+    """Return the way forward, for a runner of the kind of `runner`."""
     outputs = np.arange(scan.carry + scan.y)
     program, slots = _program(scan, outputs)
     return Part(scan.steps, runner.of(program), outputs, slots)
@@ -52,7 +52,7 @@ def back(scan: Scan, runner: Runner, needed: Sequence[bool], reached: Any) -> li
     ends = np.cumsum([0, scan.closed, scan.carry, scan.item]).tolist()
     asked = needed[0], True, needed[2]
     spans = [slice(*span) for span, some in zip(pairwise(ends), asked, strict=True) if some]
-    made: dict[tuple[int, ...], tuple[Part, list[int]]] = {}  # and the carries that a derivative goes to
+    made: dict[tuple[int, ...], tuple[Part, list[int]]] = {}  # with the carries that a derivative reaches
     carries = [j for j in range(scan.carry) if reached[j]]
     parts: list[Part] = []
     for step in range(scan.steps - 1, -1, -1):
@@ -74,7 +74,10 @@ def back(scan: Scan, runner: Runner, needed: Sequence[bool], reached: Any) -> li
 
 
 def _program(scan: Scan, outputs: Numbers) -> tuple[Program, Numbers]:
-    """Return the program of a body that computes some outputs, and their slots; of a row of lanes all or none."""
+    """Return the program that computes some outputs of a body, and their slots.
+
+    In a batch, the outputs have all lanes of a row, or none of them.
+    """
     if isinstance(scan, LanesOfScan):
         one, slots = _program(scan.of, outputs[:: scan.width] // scan.width)
         first = scan.of.closed
@@ -88,7 +91,7 @@ def _program(scan: Scan, outputs: Numbers) -> tuple[Program, Numbers]:
 
 
 def most_numbers(scan: Scan) -> int:
-    """Return at least as many numbers as any program of the body has, with the room that it needs."""
+    """Return an upper bound for the numbers of any program of the body, with the room that it needs."""
     if isinstance(scan, LanesOfScan):
         return scan.width * most_numbers(scan.of)
     equations = scan.body.equations
@@ -118,7 +121,7 @@ def run_back(i: Instruction, parts: Sequence[Part], needed: Sequence[bool], d: A
     scan, run = _scan(i), _Run(i, d)
     k, first, items = run.steps, scan.closed, scan.closed + scan.carry
     closed, last = np.full(scan.closed, -0.0), i.start + scan.carry
-    slope = grad[i.start : i.start + scan.carry].copy()  # of the carry after step k
+    slope = grad[i.start : i.start + scan.carry].copy()  # the derivative with respect to the carry after step k
     for part in parts:
         task, own = run.task(part)
         slopes = np.full(len(own), -0.0)
@@ -142,7 +145,7 @@ def run_back(i: Instruction, parts: Sequence[Part], needed: Sequence[bool], d: A
 
 
 class _Run:
-    """The places of what a loop reads."""
+    """A run of a loop, with the places of the numbers that the loop reads."""
 
     def __init__(self, i: Instruction, d: Any) -> None:
         self.scan, self.d, self.start = _scan(i), d, i.start
@@ -151,14 +154,14 @@ class _Run:
         self.steps = steps_of(self.scan, d[count[0]]) if self.scan.counted else self.scan.steps
 
     def results(self, outputs: Numbers) -> tuple[Numbers, Numbers]:
-        """Return the places of the results of outputs after step 0, and how far they are from those after step 1."""
+        """Return the places of some outputs' results after step 0, and the distances to the next step's results."""
         scan = self.scan
         carries = outputs < scan.carry
         rest = (scan.steps + 1) * scan.carry + outputs - scan.carry
         return self.start + np.where(carries, scan.carry + outputs, rest), np.where(carries, scan.carry, scan.y)
 
     def task(self, part: Part) -> tuple[Callable[[], None], Any]:
-        """Return the task that does a step, and the array that it runs on."""
+        """Return the task that computes a step, and its array."""
         program, scan = part.runner.program, self.scan
         own = np.zeros(program.size + part.runner.room)
         own[: scan.closed] = self.d[self.closed]
@@ -168,13 +171,16 @@ class _Run:
     def enter(self, own: Any, k: int) -> None:
         """Write the carry and the item of a step."""
         scan, first, items = self.scan, self.scan.closed, self.scan.closed + self.scan.carry
-        before = self.start + k * scan.carry  # after step k - 1
+        before = self.start + k * scan.carry  # the place of the carry after step k - 1
         own[first:items] = self.d[before : before + scan.carry] if k else self.d[self.carry]
         own[items : scan.inputs] = self.d[self.items[k]]
 
 
 def steps_of(scan: Scan, count: float) -> int:
-    """Return the number of steps that a loop runs; a count that is none fails the branches of its trace."""
+    """Return the number of a loop's steps, or 0 for a count that is no such number.
+
+    With such a count the branches of the trace fail, so nobody reads the results.
+    """
     return int(count) if 0.0 <= count <= scan.steps else 0
 
 

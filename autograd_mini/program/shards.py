@@ -1,6 +1,6 @@
-"""Values and gradients of many calls, which an executor runs: of threads, of processes, or of another machine.
+"""Values and gradients of many calls. An executor runs the calls on threads, in processes, or on other machines.
 
-This module has the way of a compiled function to a worker and back. It must not know how a program is run.
+This module sends a compiled function to workers, and adds the results. It must not know how a program is run.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def summed_over(
     """Return the sums of value and gradient over several calls; see `Compiled.value_and_grad_over`."""
     if not shards:
         raise ValueError(f"{compiled.name}: there are no shards")
-    # Traced here, once. A module is known to programs as the object that it is, and so goes along with each call.
+    # Trace once, here. Programs find the parameters of a module by the object, so each call must send the module, and
+    # the function with it.
     owners = compiled.layout(*shards[0], argnums=argnums).owners
     frozen = pickle.dumps(compiled)
     running: list[Future[Any] | None] = []
@@ -60,12 +61,12 @@ def summed_over(
 
 
 def _thawed_value_and_grad(frozen: bytes, shard: tuple[Any, ...], argnums: Any) -> Any:
-    """Call a pickled program, in a worker; it is unpickled once there."""
+    """Call a pickled program in a worker, which unpickles it only once."""
     return _thawed(frozen).value_and_grad(*shard, argnums=argnums)
 
 
 def _value_and_grad_of(frozen: bytes, argnums: Any) -> Any:
-    """Call a program that was pickled with its arguments, in a worker."""
+    """Call a program in a worker, pickled together with its arguments."""
     compiled, shard = pickle.loads(frozen)
     return compiled.value_and_grad(*shard, argnums=argnums)
 
@@ -77,7 +78,7 @@ def _thawed(frozen: bytes) -> Compiled:
 
 
 def _sum(name: str, a: tuple[Any, Any], b: tuple[Any, Any]) -> Any:
-    """Add values and gradients, numbers and arrays in structures of one kind."""
+    """Add values and gradients: numbers and arrays in equal structures."""
     (xs, structure), (ys, other) = flatten(a, is_array), flatten(b, is_array)
     if structure != other or list(map(np.shape, xs)) != list(map(np.shape, ys)):
         shapes = " and ".join(str(flatten(gradient)[1]) for _, gradient in (a, b))

@@ -1,4 +1,4 @@
-"""Programs as source code of other languages: stand-alone files with a function's value, and its derivative."""
+"""Programs as source code of other languages: stand-alone files for a function's value and its derivative."""
 
 from __future__ import annotations
 
@@ -48,7 +48,10 @@ def source(
 
 
 def _wanted(name: str, derivative: Any, argnums: Any, n: int) -> list[int]:
-    """Return the arguments that derivatives or tangents are of: unless told, the first for a gradient, else all."""
+    """Return the arguments to differentiate with respect to.
+
+    The default is the first argument for a gradient, and all arguments for tangents.
+    """
     if derivative is None:
         return []
     if argnums is None:

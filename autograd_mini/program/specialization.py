@@ -1,7 +1,7 @@
 """A function's program for one structure of arguments and one way through its branches.
 
-This module has what a trace is made into, once: its program, where results stand, and what a gradient request asks for.
-It must not know the arrays of a run.
+From a trace, this module makes once: the program, the places of its results, and the gradient requests. It must not
+know the arrays of a run.
 """
 
 from __future__ import annotations
@@ -30,29 +30,29 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class GradientRequest:
-    """The arguments in which `argnums` asks for derivatives."""
+    """The arguments that `argnums` selects: derivatives are with respect to these."""
 
-    places: list[int]  # of the arguments that are not static
+    places: list[int]  # places among the arguments that are not static
     single: bool
-    way: Way | None  # back; None where the result is a constant
-    everything: bool  # all arguments, in order
+    way: Way | None  # the way back, or None if the result is a constant
+    everything: bool  # whether these are all arguments, in order
 
     def of(self, part: Callable[[int], T]) -> T | tuple[T, ...]:
-        """Return the parts that are asked for."""
+        """Return the parts of the selected arguments."""
         if self.single:
             return part(self.places[0])
         return tuple([part(k) for k in self.places])
 
 
 class Specialization:
-    """A trace with its program, and where arguments go and results come from."""
+    """A trace with its program, and the places of arguments and results."""
 
     def __init__(self, traced: Trace, layout: Layout, runner: str | None) -> None:
         self.trace = guarded(traced.fold_constants().common_subexpressions().dead_code())
         self.layout = layout
         self.program = lift(self.trace)
         self.runner = runner_of(self.program, runner)
-        self.called = 0  # the last call, where there are several programs
+        self.called = 0  # the number of the last call, if there are several programs
         slots = self.program.slots.tolist()
         self.outputs: list[int | float] = [slots[z] if isinstance(z, int) else z for z in self.trace.outputs]
         self.output = self.outputs[0] if self.trace.out.kind is None and isinstance(self.outputs[0], int) else None
@@ -65,9 +65,9 @@ class Specialization:
         self.plans: dict[Any, Any] = {}  # of the module `plans`
 
     def request(self, name: str, argnums: int | Sequence[int], n: int, static: list[int]) -> GradientRequest:
-        """Return the derivatives that argnums asks for, of n arguments of which those at some places are static."""
+        """Return the gradient request for argnums, among n arguments. Those at the places `static` are static."""
         kind = type(argnums)
-        if kind is not int and kind is not tuple:  # of NumPy, a list
+        if kind is not int and kind is not tuple:  # an int of NumPy, or a list
             argnums = int(argnums) if hasattr(argnums, "__index__") else tuple(argnums)
         found = self._requests.get(argnums)  # type: ignore[arg-type]  # it is one of the two by now
         return found or self._new_request(name, argnums, n, static)  # type: ignore[arg-type]
@@ -91,23 +91,23 @@ class Specialization:
         return made
 
     def holds(self, d: Numbers) -> bool:
-        """Return whether Python code would have taken the branches that were traced."""
+        """Return whether Python code would have taken the traced branches."""
         return all(
             compare(d[x], d[y] if isinstance(y, int) else y) == outcome for compare, x, y, outcome in self.branches
         )
 
     def require_finite(self, d: Numbers) -> None:
-        """Raise Python's own error where a result is nan or inf."""
+        """Raise Python's own error if a result is nan or inf."""
         if not all(np.isfinite(d[z]) for z in self.outputs if isinstance(z, int)):
             named = zip(d[: self.program.inputs].tolist(), self.trace.inputs, strict=True)
             self.trace._run([Value(x, label) for x, label in named])
 
     def reader(self, d: Numbers) -> Callable[[], Any]:
-        """Return the function that reads the outputs, in their structure, from the array of a run."""
+        """Return a function that reads the outputs, in their structure, from the array of a run."""
         return reader(self.out, iter([self._reader(index, d) for index in self.indices]))
 
     def _reader(self, index: int | Numbers, d: Numbers) -> Callable[[], Any]:
-        """Return the function that reads an output, or an array of outputs."""
+        """Return a function that reads an output, or an array of outputs."""
         if isinstance(index, int):
             place = self.outputs[index]
             return partial(d.item, place) if isinstance(place, int) else lambda: place
@@ -130,7 +130,7 @@ class Specialization:
 
 
 def _by_arrays(out: Structure, outputs: Iterator[int]) -> tuple[list[int | Numbers], Structure]:
-    """Return the outputs of a structure, those of an array as an array, and the structure with arrays as leaves."""
+    """Return the outputs, with an array for each array in the structure, and the structure with arrays as leaves."""
     if out.kind is None:
         return [next(outputs)], LEAF
     if out.kind == "array":

@@ -1,9 +1,9 @@
-r"""A program and its derivatives as statements over arrays, each a few loops in any language.
+r"""A program and its derivatives as statements over arrays. Each statement is a few loops in any language.
 
-A statement assigns to numbers of one array: to each the sum of some terms, which are rows of the table over numbers of
-other arrays. Numbers stand in an array row by row; an index is an array of ints with an axis for the rows and one for
-the columns of the results, and one for the terms of a sum. This module makes the statements: forward from the lines
-of the written program, backward and for tangents by the rows' rules. It must not know a language.
+A statement assigns to numbers of one array. It assigns a sum of terms to each number, and a term is a row of the table
+applied to numbers of other arrays. An array keeps its numbers row by row. An index is an array of ints with three axes:
+the rows of the results, their columns, and the terms of a sum. This module makes the statements: forward from the
+lines of the written program, and the derivatives and tangents by the rows' rules. It must not know a language.
 """
 
 from __future__ import annotations
@@ -35,26 +35,26 @@ __all__ = [
     "steps_of",
 ]
 
-FEW = 4  # results, or terms of a sum, that are written one by one where they read several arrays
-Index: TypeAlias = Any  # ints with three axes, of which those along which nothing changes have the length 1
+FEW = 4  # up to so many results or terms that read several arrays are written one by one
+Index: TypeAlias = Any  # ints with three axes; an axis has length 1 if nothing changes along it
 
 
 @dataclass(frozen=True, eq=False)
 class Variable:
-    """An array of numbers with a name; with one row and one column a number."""
+    """An array of numbers with a name. If it has one row and one column, it is a number."""
 
     name: str
     shape: tuple[int, int]
-    values: Any = None  # of constants
+    values: Any = None  # the numbers, if these are constants
 
     @property
     def size(self) -> int:
-        """Return how many numbers there are."""
+        """Return the count of numbers."""
         return self.shape[0] * self.shape[1]
 
     @property
     def whole(self) -> Read:
-        """Return all its numbers, at their places."""
+        """Return the expression that reads the whole array."""
         return Read(self, np.arange(self.size).reshape(*self.shape, 1))
 
 
@@ -64,7 +64,7 @@ class Expression:
 
 @dataclass(frozen=True, eq=False)
 class Literal(Expression):
-    """A number that is known."""
+    """A constant."""
 
     value: float
 
@@ -79,14 +79,14 @@ class Read(Expression):
 
 @dataclass(frozen=True, eq=False)
 class Count(Expression):
-    """Whole numbers that are known, such as the number of a term."""
+    """Constant whole numbers, such as the number of a term."""
 
     index: Index
 
 
 @dataclass(frozen=True, eq=False)
 class Apply(Expression):
-    """A row of the table, applied."""
+    """A row of the table applied to expressions."""
 
     op: Op
     operands: tuple[Expression, ...]
@@ -94,7 +94,7 @@ class Apply(Expression):
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """An expression, and how many of it are summed along the third axis."""
+    """An expression, and the number of terms that are summed along its third axis."""
 
     of: Expression
     count: int = 1
@@ -117,9 +117,9 @@ class Statement:
 
 @dataclass(frozen=True, eq=False)
 class Test:
-    """A comparison of two numbers, and how it must come out."""
+    """A comparison of two numbers, with its expected outcome."""
 
-    __test__ = False  # it is none of pytest's
+    __test__ = False  # it is no test for pytest
 
     sign: str
     left: Expression
@@ -128,7 +128,7 @@ class Test:
 
 
 def reads(x: Expression) -> Iterator[Read | Count]:
-    """Yield whatever in an expression has an index."""
+    """Yield all parts of an expression that have an index."""
     if isinstance(x, Apply):
         for operand in x.operands:
             yield from reads(operand)
@@ -137,7 +137,7 @@ def reads(x: Expression) -> Iterator[Read | Count]:
 
 
 def mapped(x: Expression, f: Callable[[Index], Index]) -> Expression:
-    """Return an expression with a function of each index."""
+    """Return an expression with f applied to each index."""
     match x:
         case Apply(op, operands):
             return Apply(op, tuple([mapped(operand, f) for operand in operands]))
@@ -149,7 +149,7 @@ def mapped(x: Expression, f: Callable[[Index], Index]) -> Expression:
 
 
 def thin(index: Index) -> Index:
-    """Return an index with the length 1 along axes on which nothing changes."""
+    """Return an index with length 1 along the axes where nothing changes."""
     for axis in range(3):
         first = index.take([0], axis)
         if index.shape[axis] > 1 and (index == first).all():
@@ -158,7 +158,7 @@ def thin(index: Index) -> Index:
 
 
 def steps_of(index: Index) -> tuple[int, tuple[int, ...]] | None:
-    """Return the first number of an index and its steps along the axes, None where they are not regular.
+    """Return the first number of an index and its steps along the axes, or None if the steps are not regular.
 
     >>> steps_of(np.arange(12).reshape(3, 4, 1)[:, 1:])
     (1, (4, 1, 0))
@@ -173,7 +173,7 @@ def steps_of(index: Index) -> tuple[int, tuple[int, ...]] | None:
 
 
 class Traced(Recorder):
-    """A recorder that keeps the rows that a rule applies as an expression."""
+    """A recorder that builds an expression from the rows that a rule applies."""
 
     __slots__ = ("of",)
     first_order = True
@@ -191,44 +191,51 @@ def _expression(x: Any) -> Expression:
 
 
 def slope(x: Apply, k: int, z: Expression) -> Expression:
-    """Return the rule of an operand, as an expression of the operands and the result."""
+    """Return the rule for operand k as an expression in the operands and the result."""
     rule = x.op.formulas[k]
     numbers = [operand.value if isinstance(operand, Literal) else Traced(operand) for operand in x.operands]
     try:
         return _expression(rule(*numbers, Traced(z)))
-    except (ArithmeticError, ValueError, TypeError):  # a constant at a pole: it has the limit
+    except (
+        ArithmeticError,
+        ValueError,
+        TypeError,
+    ):  # at a pole Python raises an error for a constant; an expression has the limit
         return _expression(rule(*map(Traced, (*x.operands, z))))
 
 
 def times(g: Expression, factor: Expression) -> Expression:
-    """Return a product, without a factor that is 1."""
+    """Return a product. Leave out a factor of 1."""
     known = factor.value if isinstance(factor, Literal) else None
     return g if known == 1.0 else Apply(neg, (g,)) if known == -1.0 else Apply(mul, (g, factor))
 
 
 def along(x: Apply, k: int, g: Expression, z: Expression) -> Expression:
-    """Return a derivative times the slope in an operand: nothing but 0 on the side that a choice does not take."""
+    """Return a derivative times the slope with respect to operand k.
+
+    A choice is different: the result is exactly 0 on the side that it does not choose.
+    """
     if x.op is where:
         return Apply(where, (x.operands[0], *((g, Literal(0.0)) if k == 1 else (Literal(0.0), g))))
     return times(g, slope(x, k, z))
 
 
 def _is_by_rows(places: Any, columns: int) -> bool:
-    """Return whether the places in each row are of one row of an array with some columns."""
+    """Return whether the places in each row lie in one row of an array with so many columns."""
     rows = places // columns
     return bool((rows == rows[:, :1]).all())
 
 
 @dataclass
 class Contribution:
-    """A part of the derivative with respect to numbers of an array; the shape is that of the statement it is of."""
+    """A part of the derivative with respect to numbers of an array. The shape is the shape of its statement."""
 
     target: Read
     of: Expression
     shape: tuple[int, int, int]
 
     def arranged(self) -> tuple[bool, Statement]:
-        """Return whether it is a part of all numbers, each once, and the statement that adds it."""
+        """Return whether the part covers all numbers, each once, and the statement that adds the part."""
         to, index, shape = self.target.of, thin(self.target.index), self.shape
         grid = to.whole.index
         for order in permutations(range(3)):
@@ -238,7 +245,7 @@ class Contribution:
                 return True, Statement(to.whole, (term,), adds=True)
         varying = [k for k in range(3) if index.shape[k] > 1]
         if len(varying) == 2 and not _is_by_rows(index.squeeze(), to.shape[1]):
-            varying.reverse()  # so that results stand as the numbers do
+            varying.reverse()  # so that results have the layout of the numbers
         order = (*varying, *(k for k in range(3) if k not in varying))
         places = index.transpose(order).ravel()
         covers = places.size == to.size == len(np.unique(places))
@@ -262,17 +269,17 @@ class Contribution:
 
 
 class Routine:
-    """The statements of a program, in order, with the tests of its branches; and those of its derivatives.
+    """The statements of a program, in order, with the tests of its branches, and the statements of its derivatives.
 
     Attributes:
-        inputs: arrays that are given.
-        statements: which compute the outputs.
+        inputs: the given arrays.
+        statements: the statements that compute the outputs.
         value: the outputs.
-        constants: arrays of known numbers.
+        constants: arrays of constants.
     """
 
     def __init__(self, specialization: Specialization, given: Sequence[tuple[str, Any]]) -> None:
-        """Write the statements of a program, to which matrices of some names are given: of each number its place."""
+        """Write the statements of a program. Its inputs are matrices, given by their names and the numbers' slots."""
         trace = specialization.trace
         self.specialization = specialization
         self.notation = Notation(trace, specialization.program)
@@ -308,7 +315,7 @@ class Routine:
         self._results(line, variable.whole, operands)
 
     def _results(self, line: Line, target: Read, slots: list[Any]) -> None:
-        """Write the statement for some results of a line: one by one where a few read several arrays."""
+        """Write the statement for some results of a line. If a few results read several arrays, write one for each."""
         found = [self._read(x) for x in slots]
         rows, columns = target.index.shape[:2]
         if None in found and 1 < rows * columns <= FEW:
@@ -329,7 +336,7 @@ class Routine:
         self.statements.append(Statement(target, tuple(terms)))
 
     def _read(self, slots: Any) -> Expression | None:
-        """Return the numbers in slots, None where they are of several arrays."""
+        """Return an expression for the numbers in slots, or None if they lie in several arrays."""
         slots = thin(slots)
         numbers = self.notation.numbers(slots)
         if numbers is not None:
@@ -341,7 +348,7 @@ class Routine:
         return Read(self._variables[k], row * self._variables[k].shape[1] + column)
 
     def _whole_read(self, slots: Any) -> Expression:
-        """Return the numbers in slots, which are copied to one array first where they are of several."""
+        """Return an expression for the numbers in slots. If they lie in several arrays, copy them to one first."""
         found = self._read(slots)
         if found is not None:
             return found
@@ -352,7 +359,7 @@ class Routine:
         return Read(made, np.arange(slots.size).reshape(slots.shape))
 
     def _copy(self, to: Variable, slots: Any, numbers: Sequence[Any] = ()) -> None:
-        """Copy numbers from slots, or those that are given where a slot is -1, to an array."""
+        """Copy numbers from slots to an array. For a slot of -1, copy the given number."""
         real = slots >= 0
         slots, sources = slots.copy(), np.full(len(slots), -1)
         slots[real] = self.notation.origin[slots[real]]
@@ -378,7 +385,7 @@ class Routine:
         return float(program.constants[slot - program.inputs])
 
     def _constant(self, numbers: Any) -> Expression:
-        """Return known numbers: one, or an array of them, which may be there already."""
+        """Return an expression for constants: one number, or an array, which may exist already."""
         bits = numbers.view(np.int64)
         if (bits == bits.flat[0]).all():
             return Literal(float(numbers.flat[0]))
@@ -396,7 +403,7 @@ class Routine:
         return Read(self.constants[-1], index)
 
     def _test(self) -> None:
-        """Write the tests whose numbers are known by now; in their order, as Python would have met them."""
+        """Write the tests whose numbers are computed by now, in Python's order."""
         while self._tests:
             sign, (_, left, right, outcome) = self._tests[0]
             sides = [self._side(x) for x in (left, right)]
@@ -420,7 +427,7 @@ class Routine:
         return [x for x in self.statements if isinstance(x, Statement)]
 
     def _active(self, wanted: Iterable[Variable]) -> set[Variable]:
-        """Return the arrays that depend on some inputs, by edges that a derivative passes."""
+        """Return the arrays that depend on some inputs along edges that pass derivatives."""
         active = set(wanted)
         for statement in self.forward:
             if any(read.of in active for term in statement.terms for _, read in _operands(term.of)):
@@ -428,7 +435,7 @@ class Routine:
         return active
 
     def gradient(self, wanted: Sequence[Variable]) -> tuple[list[Statement], list[Variable]]:
-        """Return the statements of the way back, and the derivatives with respect to some inputs."""
+        """Return the backward statements, and the derivatives with respect to some inputs."""
         active = self._active(wanted)
         adjoints: dict[Variable, Variable] = {}
         waiting: dict[Variable, list[Contribution]] = {}
@@ -439,7 +446,7 @@ class Routine:
             found.extend(_total(made, waiting.pop(variable, [])))
 
         by_target: dict[Variable, list[Statement]] = {}
-        for statement in self.forward:  # in the order in which the arrays are whole
+        for statement in self.forward:  # in the order in which the arrays become complete
             by_target[statement.target.of] = [*by_target.pop(statement.target.of, []), statement]
         for variable in [*by_target][::-1]:
             if variable is not self.value:
@@ -455,7 +462,7 @@ class Routine:
         return found, [adjoints[variable] for variable in wanted]
 
     def tangents(self, wanted: Sequence[Variable]) -> tuple[list[Statement], list[Variable], Variable]:
-        """Return the statements with those of the tangents, the tangents of some inputs, and those of the outputs."""
+        """Return the statements of the tangents, the tangents of some inputs, and the tangents of the outputs."""
         active = self._active(wanted) | {self.value}
         made = {x: Variable(self.notation.name(f"t{x.name}"), x.shape) for x in active}
         found = []
@@ -473,7 +480,7 @@ def _at(index: Any, place: tuple[int, int]) -> Any:
 
 
 def _terms(line: Line, parts: list[Expression], count: int) -> Iterator[Term]:
-    """Yield the terms of a line, but for what is added to its products."""
+    """Yield the terms of a line, without the summand of its products."""
     if line.kind == "row":
         assert line.op is not None
         yield Term(Apply(line.op.row, tuple(parts)))
@@ -481,7 +488,7 @@ def _terms(line: Line, parts: list[Expression], count: int) -> Iterator[Term]:
         yield Term(parts[0], count)
     elif line.kind != "take":
         yield Term(Apply(mul, (parts[0], parts[1])), count)
-    else:  # the term that is chosen; there is none for an index that is no whole number from 0 to below their number
+    else:  # the chosen term, or nan if the index is no whole number from 0 to count - 1
         table, choice = parts
         j = Count(np.arange(count).reshape(1, 1, count))
         yield Term(Apply(where, (Apply(equal, (choice, j)), table, Literal(-0.0))), count)
@@ -492,7 +499,7 @@ def _terms(line: Line, parts: list[Expression], count: int) -> Iterator[Term]:
 
 
 def _operands(x: Expression) -> list[tuple[int, Read]]:
-    """Return the operands of an expression that are read and get a derivative, with their places."""
+    """Return the operands of an expression that read arrays and get a derivative, with their places."""
     if isinstance(x, Read):
         return [(0, x)]
     if not isinstance(x, Apply):
@@ -502,7 +509,7 @@ def _operands(x: Expression) -> list[tuple[int, Read]]:
 
 
 def _contributions(statement: Statement, g: Expression, active: set[Variable]) -> Iterator[Contribution]:
-    """Yield the parts of the derivatives with respect to the numbers that a statement reads."""
+    """Yield the contributions of a statement to derivatives, one for each operand that it reads."""
     rows, columns = statement.shape
     for term in statement.terms:
         for k, read in _operands(term.of):
@@ -520,7 +527,7 @@ def _tangents(statement: Statement, term: Term, made: dict[Variable, Variable]) 
 
 
 def _live(statements: list[Statement], wanted: Variable) -> list[Statement]:
-    """Return the statements that an array depends on: a tangent may end where no derivative passes."""
+    """Return the statements that an array depends on. Tangents that reach no output are dropped."""
     needed, found = {wanted}, []
     for statement in reversed(statements):
         if statement.target.of in needed:
@@ -530,7 +537,7 @@ def _live(statements: list[Statement], wanted: Variable) -> list[Statement]:
 
 
 def _total(to: Variable, parts: list[Contribution]) -> Iterator[Statement]:
-    """Yield the statements that add up a derivative; the first assigns to all numbers."""
+    """Yield the statements that add up a derivative. The first statements assign to all of its numbers."""
     arranged = [Contribution(Read(to, part.target.index), part.of, part.shape).arranged() for part in parts]
     whole = tuple([term for covers, statement in arranged if covers for term in statement.terms])
     others = sorted((x for covers, x in arranged if not covers), key=lambda x: int(x.target.index.flat[0]))

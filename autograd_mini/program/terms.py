@@ -1,8 +1,8 @@
 r"""Written programs as data.
 
-A term is a matrix, or an expression over matrices; a number is a matrix with one row and one column. The shape of
-a term, its cost and the matrices that it reads are functions of the data, and `code` prints it for NumPy. This module
-must not know how a program is found.
+A term is a matrix, or an expression over matrices. A number is a matrix with one row and one column. Functions
+compute the shape of a term, its cost and the matrices that it reads, and `code` prints it for NumPy. This module must
+not know how the lines of a program are found.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 Shape: TypeAlias = tuple[int, int]
-Index: TypeAlias = tuple[int | range | None, ...]  # None is all of an axis
+Index: TypeAlias = tuple[int | range | None, ...]  # None means all of an axis
 
 
 class Term:
@@ -47,12 +47,14 @@ class Term:
 
     @property
     def operands(self) -> Iterator[Term]:
-        """Yield the terms that it is made of."""
+        """Yield the parts of this term that are terms."""
         for part in vars(self).values():
             yield from (x for x in (part if isinstance(part, tuple) else (part,)) if isinstance(x, Term))
 
 
-Naming: TypeAlias = Callable[[Any, str], Term]  # the term that reads a matrix of constants, with a letter for its name
+Naming: TypeAlias = Callable[
+    [Any, str], Term
+]  # makes the term that reads a matrix of constants; the letter begins its name
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Matrix(Term):
 
 @dataclass(frozen=True)
 class Number(Term):
-    """A number; a fraction is printed as one."""
+    """A number. A fraction is printed as a fraction."""
 
     value: float | Fraction
 
@@ -80,7 +82,7 @@ class Filled(Term):
 
 @dataclass(frozen=True)
 class Slice(Term):
-    """A part of a matrix, by an index as NumPy takes it."""
+    """A part of a matrix, by an index of NumPy."""
 
     of: Term
     index: Index
@@ -103,7 +105,7 @@ class Reshape(Term):
 
 @dataclass(frozen=True)
 class Gathered(Term):
-    """Numbers of some matrices in an order that is no slice; NumPy has no name for it."""
+    """Numbers of some matrices in an order that is not a slice. NumPy has no expression for it."""
 
     sources: tuple[Term, ...]
     shape: Shape
@@ -111,7 +113,7 @@ class Gathered(Term):
 
 @dataclass(frozen=True)
 class Call(Term):
-    """A function that NumPy does not have, such as `take`."""
+    """A call of a function that NumPy does not have, such as `take`."""
 
     name: str
     arguments: tuple[Term, ...]
@@ -120,7 +122,7 @@ class Call(Term):
 
 @dataclass(frozen=True)
 class Elementwise(Term):
-    """A row of the table, applied number by number."""
+    """A row of the table, applied element-wise."""
 
     op: Op
     arguments: tuple[Term, ...]
@@ -145,7 +147,7 @@ class Summed(Term):
 
 @dataclass(frozen=True)
 class Power(Term):
-    """A term to a whole power."""
+    """A term with an integer exponent."""
 
     of: Term
     exponent: int
@@ -153,7 +155,7 @@ class Power(Term):
 
 @dataclass(frozen=True)
 class Product(Term):
-    """A fraction times some terms, divided by others, number by number."""
+    """A fraction times some terms, divided by other terms, element-wise."""
 
     scale: Fraction
     above: tuple[Term, ...]
@@ -168,13 +170,13 @@ class Sum(Term):
 
     @staticmethod
     def of(*terms: Term) -> Term:
-        """Return the sum of some terms, which is one alone itself."""
+        """Return the sum of some terms. The sum of one term is the term itself."""
         return terms[0] if len(terms) == 1 else Sum(terms)
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """A line of a program; without a value a comment, which is the remark."""
+    """A line of a program. Without a value it is a comment, with the remark as its text."""
 
     target: Matrix | Slice
     value: Term | None
@@ -191,7 +193,7 @@ class Assignment:
 
 
 def walk(term: Term) -> Iterator[Term]:
-    """Yield a term and all the terms in it, each before those in it, from the left to the right."""
+    """Yield a term and all terms in it, from left to right. A term comes before its parts."""
     waiting = [term]
     while waiting:
         yield (found := waiting.pop())
@@ -208,7 +210,7 @@ def matrices(term: Term) -> list[Matrix]:
 
 
 def cost(term: Term) -> int:
-    """Return how far a term is from simple: nothing if it only computes."""
+    """Return the cost of a term, which is larger for less readable terms: 0 if it only computes."""
     return sum({Transpose: 1, Reshape: 3, Gathered: 99}.get(type(found), 0) for found in walk(term))
 
 
@@ -218,7 +220,7 @@ def is_gathered(term: Term) -> bool:
 
 
 def is_finite(term: Term) -> bool:
-    """Return whether 0 times a term is 0 in a program whose matrices are finite: it only reads numbers."""
+    """Return whether a term only reads numbers. If the program's matrices are finite, 0 times the term is 0."""
     if isinstance(term, Number):
         return math.isfinite(term.value)
     return not any(isinstance(found, Elementwise | Summed | MatMul) for found in walk(term))
@@ -249,26 +251,26 @@ def shape_of(term: Term) -> Shape:
 
 
 def transposed(term: Term) -> Term:
-    """Return the transpose of a term: of a transpose its matrix, of a product the product of the transposes."""
+    """Return the transpose of a term, simplified: $(A^T)^T = A$, and $(A B)^T = B^T A^T$."""
     if isinstance(term, MatMul):
         return MatMul(transposed(term.right), transposed(term.left))
     return term.of if isinstance(term, Transpose) else Transpose(term)
 
 
 def divided(above: Term, below: Term) -> Term:
-    """Return a quotient, number by number."""
+    """Return an element-wise quotient."""
     return Elementwise(div, (above, below))
 
 
 def filled(term: Term, shape: Shape) -> Term:
-    """Return a term with its numbers at all places of a shape."""
+    """Return a term broadcast to a shape."""
     if isinstance(term, Number) and term.value in (0, 1):
         return Filled("ones" if term.value else "zeros", shape)
     return Elementwise(mul, (term, Filled("ones", shape)))
 
 
 def is_boolean(term: Term) -> bool:
-    """Return whether NumPy computes truth values, which it neither adds nor negates as numbers."""
+    """Return whether NumPy computes booleans for a term. NumPy does not add or negate booleans as numbers."""
     if isinstance(term, Slice | Transpose | Reshape):
         return is_boolean(term.of)
     if isinstance(term, Product):
@@ -277,7 +279,7 @@ def is_boolean(term: Term) -> bool:
 
 
 def numeric(term: Term) -> Term:
-    """Return a term as numbers: 1 times truth values."""
+    """Return a term as numbers: 1 times booleans."""
     if not is_boolean(term):
         return term
     scale, above = (term.scale, term.above) if isinstance(term, Product) else (Fraction(1), (term,))
@@ -345,7 +347,7 @@ def _product(product: Product) -> Code:
 
 
 def _begins_boolean(product: Product) -> bool:
-    """Return whether a sign before a product would negate truth values, which NumPy refuses."""
+    """Return whether a sign before a product would negate booleans, which NumPy refuses."""
     return bool(product.above) and is_boolean(product.above[0])
 
 
@@ -365,7 +367,7 @@ def _sum(terms: tuple[Term, ...]) -> Code:
 
 
 def _part(term: Term, at_least: Level) -> str:
-    """Print a factor or a summand: a row's result in brackets unless it is a call, a float without any."""
+    """Print a factor or a summand. A row's result is in brackets unless it is a call. A float has no brackets."""
     if isinstance(term, Number) and isinstance(term.value, float):
         return str(term)
     return code(term).bracketed(Level.ATOM if isinstance(term, Elementwise) else at_least)
@@ -378,7 +380,7 @@ def _place(at: int | range | None) -> str:
 
 
 def number(x: float | Fraction) -> str:
-    """Return a number as Python reads it: a fraction as such if it is simple, and else in full."""
+    """Return the text of a number in Python: a simple fraction as a fraction, and other numbers in full."""
     if isinstance(x, Fraction):
         simple = x.limit_denominator(1000)
         x = simple if abs(x - simple) <= abs(x) * Fraction(1, 10**15) else x

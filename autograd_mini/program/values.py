@@ -1,8 +1,8 @@
-"""Values that are known only when machine code runs, and the arithmetic between them.
+"""Values that machine code computes when it runs, and arithmetic with them.
 
-`Number` is such a value. It inherits `Recorder`, so that the rules of rows can be run on it as they stand. `Values`
-builds the instructions of arithmetic, with Python's meaning: an int and a float give a float, `/` of ints is a float,
-`%` has the sign of the divisor.
+`Number` is such a value. It inherits `Recorder`, so the rules of rows work on it without changes. `Values` builds the
+instructions of arithmetic with Python's meaning: an int and a float make a float, `/` of ints is a float, and `%` has
+the sign of the divisor.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ __all__ = [
     "rebuilt",
 ]
 
-ORDER = [BOOL, INT, FLOAT, VECTOR]  # a value of one kind can become one of a later kind
-BIGGEST = 2**63  # ints of the machine are smaller
-EXACT = 2.0**53  # below it floats have all ints
+ORDER = [BOOL, INT, FLOAT, VECTOR]  # a value can be converted to a later kind
+BIGGEST = 2**63  # the machine's ints are smaller
+EXACT = 2.0**53  # floats can hold every smaller int
 
 
 class Failed(Exception):
-    """An expression raises an error whenever it is reached."""
+    """An expression always raises an error."""
 
 
 class Number(Recorder):
-    """A value that is known when machine code runs: an address, a truth, an int, a float, or a vector."""
+    """A value that is computed when machine code runs: an address, a boolean, an int, a float, or a vector."""
 
     __slots__ = ("of", "value")
     first_order = True
@@ -70,61 +70,61 @@ class Number(Recorder):
         return self.of.row(op.row, operands)
 
     def __bool__(self) -> bool:
-        raise Unreadable("a number is asked for that is not known before the machine code runs")
+        raise Unreadable("Python needs a number that is not known before the machine code runs")
 
     def __eq__(self, other: object) -> bool:
-        raise Unreadable("a list is searched for a number that is not known before the machine code runs")
+        raise Unreadable("Python compares a number that is not known before the machine code runs")
 
     __hash__ = Recorder.__hash__
 
 
 class Values:
-    """Builds instructions between values.
+    """A builder of instructions on values.
 
     Args:
         b: LLVM's builder, at the place where instructions go.
-        failing: the block to go to where Python would raise an error; without one it cannot.
-        checked: whether it is a function of a user. Where the machine has no answer, or another one than Python, it
-            fails: an int that is too large, a division of ints by 0, an error of `math`.
+        failing: the block to jump to where Python would raise an error, or None if no error is possible.
+        checked: whether the code is a user's function. It fails where the machine has no result, or another result
+            than Python: at an int that is too large, a division of ints by 0, or an error of `math`.
     """
 
     def __init__(self, unit: Unit, b: Any, failing: Any = None, *, checked: bool = False) -> None:
         self.unit, self.b, self.failing, self.checked = unit, b, failing, checked
-        self.callbacks: dict[Op, Any] = {}  # where the addresses of rows' Python functions are
+        self.callbacks: dict[Op, Any] = {}  # the places of the addresses of rows' Python functions
 
     def inside(self, function: Callable[..., Any], args: Sequence[Any]) -> Any:
         """Write a function in place, and return its result."""
         raise NotImplementedError
 
     def call(self, f: Any, args: Sequence[Any]) -> Any:
-        """Return the result of a call."""
+        """Build a call, and return its result."""
         raise NotImplementedError
 
     # Kinds.
 
     def wrapped(self, value: Any) -> Any:
-        """Return a value of LLVM as a number, or None where it is none."""
+        """Return a value of LLVM as a `Number`, or None if there is no value."""
         return None if value is None or value.type == NONE else Number(self, value)
 
     def kind_of(self, x: Any) -> Any:
-        """Return the kind of a number, or None of another object."""
+        """Return the kind of a number, or None for another object."""
         if isinstance(x, Number):
             return x.kind
         return next((kind for of, kind in ((bool, BOOL), (int, INT), (float, FLOAT)) if isinstance(x, of)), None)
 
     def number(self, x: Any, kind: Any) -> Number:
-        """Return a number of a kind."""
+        """Return a number converted to a kind, as a `Number`."""
         return Number(self, self.converted(x, kind))
 
     def converted(self, x: Any, kind: Any) -> Any:
-        """Return a number as a value of a kind."""
+        """Return a number converted to a kind, as a value of LLVM."""
         own, b = self.kind_of(x), self.b
         if own == MASK and kind == VECTOR:
             return b.select(x.value, lanes(1.0), lanes(0.0))
         if own == kind and isinstance(x, Number):
             return x.value
         if own not in ORDER or kind not in ORDER or ORDER.index(own) > ORDER.index(kind):
-            raise Unreadable(f"{_name_of(own) or x!r} stands where {_name_of(kind)} is expected")
+            raise Unreadable(f"expected {_name_of(kind)}, not {_name_of(own) or x!r}")
         if not isinstance(x, Number):
             if isinstance(x, int) and not -BIGGEST <= x < BIGGEST:
                 raise Unreadable(f"the int {x} is too large")
@@ -135,12 +135,12 @@ class Values:
         return spread_out(b, value) if kind == VECTOR else value
 
     def common(self, xs: Iterable[Any]) -> Any:
-        """Return the kind that numbers can become together."""
+        """Return the kind to which all of some numbers can be converted."""
         kinds = [self.kind_of(x) for x in xs]
         if None not in kinds and len(set(kinds)) == 1:
             return kinds[0]
         if not all(kind in ORDER for kind in kinds):
-            raise Unreadable("values that are no numbers of one type meet")
+            raise Unreadable("values are used together that are not numbers of one type")
         return max(kinds, key=ORDER.index)
 
     def truth(self, x: Any) -> Any:
@@ -156,32 +156,32 @@ class Values:
     # Errors.
 
     def fail(self) -> Any:
-        """Stop building an expression that raises an error."""
+        """Stop building an expression, because it raises an error."""
         if self.failing is None:
             raise Unreadable("it raises an error")
         raise Failed
 
     def fail_where(self, condition: Any) -> None:
-        """Go to the failing block if a condition holds."""
+        """Build a jump to the failing block if a condition holds."""
         if self.failing is not None:
             following = self.b.append_basic_block()
             self.b.cbranch(condition, self.failing, following)
             self.b.position_at_end(following)
 
-    # Functions of elsewhere, and rows.
+    # Functions from elsewhere, and rows.
 
     def declared(self, name: str, kinds: Sequence[Any], result: Any = FLOAT) -> Any:
-        """Return a function that is defined elsewhere."""
+        """Declare a function that is defined elsewhere, and return it."""
         found = self.b.module.globals.get(name)
         return found or ir.Function(self.b.module, ir.FunctionType(result, kinds), name)
 
     def of_llvm(self, name: str, *xs: Any) -> Any:
-        """Call a function that LLVM has for floats and for vectors, and return its value."""
+        """Build a call of an intrinsic function of LLVM, for floats or vectors, and return its value."""
         suffix = f"v{WIDTH}f64" if xs[0].type == VECTOR else "f64"
         return of_llvm(self.b, f"{name}.{suffix}", xs[0].type, *xs)
 
     def library(self, name: str, args: Sequence[Any]) -> Any:
-        """Call a function of C."""
+        """Build a call of a function of C."""
         if len(args) != (2 if name in OF_TWO else 1):
             raise Unreadable(f"{name} of {len(args)} numbers")
         found = self.b.call(self.declared(name, [FLOAT] * len(args)), [self.converted(x, FLOAT) for x in args])
@@ -190,7 +190,7 @@ class Values:
         return Number(self, found)
 
     def is_below(self, x: Any, limit: float) -> Any:
-        """Return whether the absolute value of a float is below a limit; that of nan is not."""
+        """Return whether the absolute value of a float is below a limit. For nan it is not."""
         return self.b.fcmp_ordered("<", self.of_llvm("fabs", x), FLOAT(limit))
 
     def row(self, op: Op, args: Sequence[Any]) -> Any:
@@ -213,7 +213,7 @@ class Values:
     # Arithmetic.
 
     def unary(self, op: type, x: Any) -> Any:
-        """Return the result of a sign before a value."""
+        """Apply an operator such as `-` before a value."""
         if not isinstance(x, Number):
             return PYTHON[op](x)
         if op is ast.Not:
@@ -225,7 +225,7 @@ class Values:
         raise Unreadable(f"{op.__name__} of a number")
 
     def binary(self, op: type, x: Any, y: Any) -> Any:
-        """Return the result of a sign between two values."""
+        """Apply an operator such as `+` between two values."""
         if not isinstance(x, Number) and not isinstance(y, Number):
             try:
                 return PYTHON[op](x, y)
@@ -238,12 +238,12 @@ class Values:
             return self.inside(floordiv if op is ast.FloorDiv else mod, [x, y])
         if op not in ROWS or kind not in (FLOAT, VECTOR):
             raise Unreadable(f"{op.__name__} of numbers of kind {kind}")
-        if op is ast.Pow and kind == FLOAT:  # not the row, which is made of it
+        if op is ast.Pow and kind == FLOAT:  # not by the row, whose own code uses this
             return self.inside(power, [x, y]) if self.checked else self.library("pow", [x, y])
         return self.row(ROWS[op], [x, y])
 
     def of_ints(self, op: type, x: Any, y: Any) -> Any:
-        """Return the result of a sign between ints; one that is too large for the machine is a failure."""
+        """Apply an operator between ints. It is a failure if the result is too large for the machine."""
         b = self.b
         if op is ast.Pow and not isinstance(y, Number) and y in (1, 2, 3):
             return reduce(lambda total, _: self.binary(ast.Mult, total, x), range(y - 1), x)
@@ -272,7 +272,7 @@ class Values:
         return Number(self, b.extract_value(found, 0))
 
     def compared(self, signs: Sequence[type], xs: Sequence[Any]) -> Any:
-        """Return the result of a comparison, or of a chain of them."""
+        """Return the result of a comparison, or of a chain of comparisons."""
         return reduce(self.both, [self.compare(sign, x, y) for sign, x, y in zip(signs, xs, xs[1:], strict=False)])
 
     def compare(self, sign: type, x: Any, y: Any) -> Any:
@@ -290,7 +290,7 @@ class Values:
         if kind in (BOOL, INT):
             return Number(self, self.b.icmp_signed(text, *[self.converted(z, INT) for z in (x, y)]))
         for z in (x, y):
-            if self.checked and isinstance(z, Number) and z.kind == INT:  # Python compares it exactly
+            if self.checked and isinstance(z, Number) and z.kind == INT:  # Python compares an int with a float exactly
                 self.fail_where(self.b.not_(self.is_below(self.converted(z, FLOAT), EXACT)))
         compare = self.b.fcmp_unordered if sign is ast.NotEq else self.b.fcmp_ordered
         return Number(self, compare(text, *[self.converted(z, kind) for z in (x, y)]))
@@ -303,7 +303,7 @@ class Values:
 
 
 def _name_of(kind: Any) -> str:
-    """Return Python's name of a type of LLVM's."""
+    """Return Python's name for a type of LLVM."""
     return {BOOL: "a bool", INT: "an int", FLOAT: "a float", VECTOR: "a vector"}.get(kind, "") if kind else ""
 
 
@@ -316,25 +316,25 @@ def holds_number(x: Any) -> bool:
 
 
 def is_same(x: Any, y: Any) -> bool:
-    """Return whether two objects are one, or the same number or text."""
+    """Return whether two objects are identical, or the same number or text."""
     return x is y or (type(x) is type(y) and isinstance(x, (bool, int, float, str)) and repr(x) == repr(y))
 
 
 def rebuilt(like: Any, parts: list[Any]) -> Any:
-    """Return a tuple or list of the kind of another."""
+    """Return the parts as a tuple or list of the same type as another."""
     return type(like)(*parts) if hasattr(like, "_fields") else type(like)(parts)
 
 
 def leaves(x: Any) -> list[Any]:
-    """Return the objects in lists and tuples, and in those within them."""
+    """Return the objects in lists and tuples, at all depths."""
     return [leaf for part in x for leaf in leaves(part)] if isinstance(x, (tuple, list)) else [x]
 
 
-# Python's meaning of some signs between floats.
+# Python's meaning of some operators between floats.
 
 
 def power(x: float, y: float) -> float:
-    """Return x**y where it is real."""
+    """Return x**y, for a real result."""
     if -math.inf < x < 0.0 and -math.inf < y < math.inf and y != math.floor(y):
         raise ValueError
     return math.pow(x, y)
@@ -351,7 +351,7 @@ def mod(x: float, y: float) -> float:
 
 
 def floordiv(x: float, y: float) -> float:
-    """Return x // y, rounded as Python does it."""
+    """Return x // y, with Python's rounding."""
     if y == 0.0:
         raise ZeroDivisionError
     r = math.fmod(x, y)
@@ -363,7 +363,7 @@ def floordiv(x: float, y: float) -> float:
 
 
 ROWS = {ast.Add: ops.add, ast.Sub: ops.sub, ast.Mult: ops.mul, ast.Div: ops.div, ast.Pow: ops.pow}
-DIRECT: dict[Op, Callable[..., Any]] = {  # rows that are one instruction
+DIRECT: dict[Op, Callable[..., Any]] = {  # rows that need only one instruction
     ops.add: lambda v, flags, x, y: v.b.fadd(x, y, flags=flags),
     ops.sub: lambda v, flags, x, y: v.b.fsub(x, y, flags=flags),
     ops.mul: lambda v, flags, x, y: v.b.fmul(x, y, flags=flags),
@@ -377,9 +377,11 @@ DIRECT: dict[Op, Callable[..., Any]] = {  # rows that are one instruction
     ops.trunc: lambda v, flags, x: v.of_llvm("trunc", x),
     ops.round: lambda v, flags, x: v.of_llvm("rint", x),
 }
-LIBRARY = {getattr(math, {"tgamma": "gamma"}.get(name, name)): name for name in OF_MATH}  # Python's functions, and C's
+LIBRARY = {
+    getattr(math, {"tgamma": "gamma"}.get(name, name)): name for name in OF_MATH
+}  # functions of Python, with C's names
 OF_TWO = frozenset(["atan2", "fmod", "hypot", "pow"])
-UNLIKE = frozenset(["fmod"])  # no row: its values where Python's raises an error are not C's
+UNLIKE = frozenset(["fmod"])  # no row: C has a result where Python raises an error
 PYTHON: dict[type, Callable[..., Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.Pow: operator.pow, ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.LShift: operator.lshift,
@@ -394,13 +396,13 @@ COMPARISONS: dict[type, tuple[Callable[..., Any], str]] = {
 
 
 class _Vectorial(Recorder):
-    """A recorder that asks whether vectors have all the rows of a rule."""
+    """A recorder that checks whether vectors have all rows that a rule applies."""
 
     __slots__ = ()
     first_order = True
 
     def record(self, op: Op, operands: tuple[Any, ...]) -> _Vectorial:
-        """Go on if they have it."""
+        """Go on if vectors have the row."""
         if op.row not in DIRECT and (OPS.get(op.name) is not op.row or op.name not in LANES):
             raise LookupError(op.name)
         return self
@@ -408,7 +410,7 @@ class _Vectorial(Recorder):
 
 @cache
 def is_vectorial(op: Op, backward: bool) -> bool:
-    """Return whether vectors have a row, or all that its rules use."""
+    """Return whether vectors have a row, or if backward, all rows that its rules apply."""
     x = _Vectorial()
     try:
         if backward:

@@ -1,9 +1,9 @@
 r"""The written program of a batch, made from the lines for one example.
 
-A vector of each example is a matrix with a row for each of the m examples, as the user's array; a number of each is a
-column; a vector that all examples share is one row. So $z = W x + b$ is `Z = X @ W.T + b`, and the derivative with
-respect to W, a sum over examples, is the product `dZ.T @ X`. This module owns the rules by which a term of one example
-becomes a term of the batch. It must not know how lines are found.
+If each of m examples has a vector, the batch has a matrix with a row for each example, like the user's array. If each
+example has a number, the batch has a column. A vector that all examples share is one row. So $z = W x + b$ becomes
+`Z = X @ W.T + b`. The derivative with respect to W is a sum over examples, and becomes the product `dZ.T @ X`. This
+module turns a term of one example into a term of the batch. It must not know how lines are found.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ __all__ = ["backward_sheet", "forward_sheet"]
 
 
 class _Examples(int):
-    """The number of examples, m; it is larger than any other size."""
+    """The number of examples, m. It is larger than all other sizes."""
 
     def __str__(self) -> str:
         return "m"
@@ -59,14 +59,14 @@ M = _Examples(1 << 62)
 
 
 class Apart(Exception):
-    """A line is none of the batch, such as the product of two matrices that each example has of its own."""
+    """A line has no form for the batch, for example a product of two matrices that differ between examples."""
 
 
 def forward_sheet(trace: Trace, program: Program, varies: Any) -> Sheet:
-    r"""Return the lines of a batch; those of one example where an example has a matrix of its own.
+    r"""Return the lines of a batch, or the lines of one example if each example has a matrix of its own.
 
     Args:
-        varies: for each input of the program whether it differs between examples.
+        varies: for each input of the program, whether it differs between examples.
 
     >>> import numpy as np
     >>> import autograd_mini as ag
@@ -87,7 +87,7 @@ def forward_sheet(trace: Trace, program: Program, varies: Any) -> Sheet:
 
 
 def backward_sheet(trace: Trace, program: Program, varies: Any, argnums: int | Sequence[int] | None = None) -> Sheet:
-    """Return the backward lines of a batch, whose derivatives are those of the sum over the examples."""
+    """Return the backward lines of a batch. They compute the derivatives of the sum over the examples."""
     backward = Backward(trace, program, argnums)
     try:
         return _Batch(backward.notation, varies).backward(backward)
@@ -96,12 +96,12 @@ def backward_sheet(trace: Trace, program: Program, varies: Any, argnums: int | S
 
 
 class _Batch:
-    """What the matrices of one example are in the batch."""
+    """The matrices of a batch for the matrices of one example."""
 
     def __init__(self, notation: Notation, varies: Any) -> None:
         self.notation = notation
         self._found: dict[str, Matrix] = {}
-        self._sums: set[str] = set()  # adjoints of shared matrices, which are sums over examples already
+        self._sums: set[str] = set()  # adjoints of shared matrices: these are sums over examples already
         mask = np.zeros(notation.program.size, dtype=bool)
         mask[: len(varies)] = varies
         for block in notation.inputs:
@@ -115,7 +115,7 @@ class _Batch:
             self._enter(line.block.name, line.block.shape, bool(mask[line.block.slots].any()))
 
     def _enter(self, name: str, shape: Shape, varies: bool) -> None:
-        """Find the name and the shape of a matrix in the batch."""
+        """Set the name and the shape of a matrix in the batch."""
         if not varies:
             own = self.notation.name(name) if name == "m" else name  # m is the number of examples
             self._found[name] = Matrix(own, shape[::-1] if shape[1] == 1 else shape)
@@ -187,7 +187,7 @@ class _Batch:
         return self._row(term) if min(shape_of(term)) == 1 else self._whole(term)
 
     def _row(self, term: Term) -> Term:
-        """Return the rows of the batch for a vector or a number of one example; one row where all share it."""
+        """Return the rows of the batch for a vector or a number of one example, or one row if all examples share it."""
         shape = shape_of(term)
         if min(shape) > 1:
             raise Apart
@@ -218,7 +218,7 @@ class _Batch:
         raise Apart
 
     def _whole(self, term: Term) -> Term:
-        """Return a matrix that all examples share."""
+        """Return the term of the batch for a matrix that all examples share."""
         if self._varies(term):
             raise Apart
         if isinstance(term, Matrix):
@@ -229,7 +229,7 @@ class _Batch:
         return _with_operands(term, self._whole)
 
     def _sliced(self, of: Term, index: tuple[Any, ...]) -> Term:
-        """Return a part of the rows of the batch, or a row or column of a matrix that is shared."""
+        """Return a part of the rows of the batch, or a row or column of a shared matrix."""
         parts = [range(at, at + 1) if isinstance(at, int) else at for at in (*index, None)[:2]]
         shape = shape_of(of)
         if min(shape) > 1:
@@ -239,7 +239,7 @@ class _Batch:
         return self._row(of) if along is None else Slice(self._row(of), (None, along))
 
     def _product(self, left: Term, right: Term) -> Term:
-        """Return the rows of a product of which one side, or the result, is a vector or a number."""
+        """Return the rows of the batch for a product. One of its sides, or its result, is a vector or a number."""
         (rows, inner), columns = shape_of(left), shape_of(right)[1]
         if inner == 1:  # a number times a vector
             return Product(Fraction(1), (self._row(left), self._row(right)))
@@ -263,16 +263,16 @@ class _Batch:
         return Summed(self._row(of), 1)
 
     def _is_summed(self, term: Term) -> bool:
-        """Return whether a term has a factor that is a sum over examples already."""
+        """Return whether a factor of a term is a sum over examples already."""
         if isinstance(term, Sum):
             found = {*map(self._is_summed, term.terms)}
-            if len(found) > 1:  # one part is, and another is not
+            if len(found) > 1:  # some parts are sums, and others are not
                 raise Apart
             return found == {True}
         return term.name in self._sums if isinstance(term, Matrix) else any(map(self._is_summed, term.operands))
 
     def _contracted(self, term: Term) -> Term | None:
-        """Return the sum over examples of a number times a vector as a product of matrices; None of other terms."""
+        """Return a matrix product for the sum over examples of a number times a vector, or None for other terms."""
         if isinstance(term, MatMul) and shape_of(term.left)[1] == 1:
             term = Product(Fraction(1), (term.left, term.right))
         if not isinstance(term, Product) or max(shape_of(term)) == 1:
@@ -288,7 +288,7 @@ class _Batch:
         return MatMul(transposed(factor), vector)
 
     def _total(self, term: Term) -> Term:
-        """Return the sum of a term over all examples; the adjoints of what they share are sums already."""
+        """Return the sum of a term over all examples. Adjoints of shared matrices are such sums already."""
         if isinstance(term, Sum):
             return Sum.of(*map(self._total, term.terms))
         if isinstance(term, Product) and len(term.above) == 1 and not term.below:
@@ -323,14 +323,14 @@ def _is_wide(term: Term) -> bool:
 
 
 def _spread(term: Term, shape: Shape) -> Term:
-    """Return a term with all rows and columns of a matrix, where all rows are alike."""
+    """Return a term broadcast to a shape."""
     if shape_of(term) == shape:
         return term
     return replace(term, shape=shape) if isinstance(term, Filled) else filled(term, shape)
 
 
 def _with_operands(term: Term, f: Callable[[Term], Term], **changes: Any) -> Term:
-    """Return a term with f of each term that it is made of, and with other changes."""
+    """Return a term with f applied to its parts, and with other changes."""
 
     def of(part: Any) -> Any:
         if isinstance(part, tuple):

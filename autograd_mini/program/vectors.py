@@ -1,8 +1,8 @@
 r"""The functions of the table for vectors: a few numbers side by side in one register of the processor.
 
-They reduce their operand to a small interval and take a series there (J.-M. Muller, *Elementary Functions*, 2016,
-chapter 11); they are within 4 units in the last place, where results are normal numbers. A compiler that is left alone
-with a loop over numbers calls `exp` for one number at a time.
+They reduce their operand to a small interval and use a series there (J.-M. Muller, *Elementary Functions*, 2016,
+chapter 11). Their error is at most 4 units in the last place, if the result is a normal number. These functions exist
+because a compiler turns a loop over numbers into calls of `exp` for one number at a time.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from .primitives import (
 
 __all__ = ["LANES", "four_totals", "total"]
 
-LN2_HIGH, LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10  # log 2 by its first 32 bits, and the rest
+LN2_HIGH, LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10  # the first 32 bits of log 2, and the rest
 LN2, LOG2_E = math.log(2.0), math.log2(math.e)
 SMALLEST_NORMAL, LARGEST = sys.float_info.min, sys.float_info.max
 INF, NAN = math.inf, math.nan
 EXP_REST = [1.0 / math.factorial(k + 2) for k in range(12)]  # (e^r - 1 - r) / r^2
-LOG_REST = [2.0 / (2 * k + 3) for k in range(10)]  # (log((1 + s) / (1 - s)) - 2s) / s^3, of s^2
+LOG_REST = [2.0 / (2 * k + 3) for k in range(10)]  # (log((1 + s) / (1 - s)) - 2s) / s^3, as a series in s^2
 
 
 # Sums.
 
 
 def four(v: Vector) -> Vector:
-    """Return four numbers that have the sum of a vector."""
+    """Return four numbers with the same sum as a vector."""
     if WIDTH == 4:
         return v
     return sum_of(shuffled(v, v, [0, 1, 2, 3]), shuffled(v, v, [4, 5, 6, 7]))
@@ -60,7 +60,7 @@ def total(v: Vector) -> float:
 
 
 def paired(v: Vector, w: Vector, first: Static, second: Static) -> Vector:
-    """Add some numbers of two vectors to others; the places are repeated in each four numbers."""
+    """Add some numbers of two vectors to other numbers. The places repeat for each four numbers."""
     places = [[four + k for four in range(0, WIDTH, 4) for k in half] for half in (first, second)]
     return sum_of(shuffled(v, w, places[0]), shuffled(v, w, places[1]))
 
@@ -75,12 +75,12 @@ def four_totals(x: Vector, y: Vector, z: Vector, w: Vector) -> Vector:
 
 
 def maximum(x: Vector, y: Vector) -> Vector:
-    r"""Return $\max(x, y)$; x where it is nan."""
+    r"""Return $\max(x, y)$, or x if x is nan."""
     return where(x >= y, x, where(x == x, y, x))
 
 
 def minimum(x: Vector, y: Vector) -> Vector:
-    r"""Return $\min(x, y)$; x where it is nan."""
+    r"""Return $\min(x, y)$, or x if x is nan."""
     return where(x <= y, x, where(x == x, y, x))
 
 
@@ -93,7 +93,7 @@ def polynomial(c: Sequence[float], x: Vector) -> Any:
 
 
 def reduced(x: Vector) -> tuple[Vector, Vector]:
-    r"""Return n, and $e^r - 1$ where $x = n \log 2 + r$."""
+    r"""Return n, and $e^r - 1$, with $x = n \log 2 + r$."""
     n = rounded(x * LOG2_E)
     r = x - n * LN2_HIGH - n * LN2_LOW
     return n, r + r * r * polynomial(EXP_REST, r)
@@ -103,7 +103,7 @@ def reduced(x: Vector) -> tuple[Vector, Vector]:
 def exp(x: Vector) -> Vector:
     """Return $e^x$."""
     n, rest = reduced(maximum(minimum(x, 710.0), -746.0))
-    half = rounded(n * 0.5)  # both halves have powers that are numbers, where the whole may have none
+    half = rounded(n * 0.5)  # 2 to the power n may overflow; 2 to the power n / 2 does not
     return (rest + 1.0) * two_to(half) * two_to(n - half)
 
 
@@ -153,7 +153,7 @@ def softplus(x: Vector) -> Vector:
     r"""Return $\log(1 + e^x)$."""
     e = exp(-size_of(x))
     w = e + 1.0
-    return maximum(x, 0.0) + log(w) + (e - (w - 1.0)) / w  # with the part of e that w has lost
+    return maximum(x, 0.0) + log(w) + (e - (w - 1.0)) / w  # the last term adds the part of e that w lost by rounding
 
 
 def log_sigmoid(x: Vector) -> Vector:
@@ -163,7 +163,7 @@ def log_sigmoid(x: Vector) -> Vector:
 
 @shared
 def logaddexp(x: Vector, y: Vector) -> Vector:
-    r"""Return $\log(e^x + e^y)$; of equal numbers, infinite ones too, x + log 2."""
+    r"""Return $\log(e^x + e^y)$. For equal numbers, also infinite ones, it is x + log 2."""
     return where(x == y, x + LN2, maximum(x, y) + softplus(-size_of(x - y)))
 
 
@@ -183,7 +183,7 @@ def relu(x: Vector) -> Vector:
 
 
 def leaky_relu(x: Vector, slope: Vector) -> Vector:
-    """Return x, and on the left slope times x."""
+    """Return x, or slope times x if x is negative."""
     return where(x <= 0.0, slope * x, x)
 
 
@@ -194,24 +194,24 @@ def silu(x: Vector) -> Vector:
 
 @shared
 def hypot(x: Vector, y: Vector) -> Vector:
-    r"""Return $\sqrt{x^2 + y^2}$, as the larger times $\sqrt{1 + r^2}$, where no square overflows."""
+    r"""Return $\sqrt{x^2 + y^2}$: the larger number times $\sqrt{1 + r^2}$, so no square overflows."""
     a, b = size_of(x), size_of(y)
     large, small = maximum(a, b), minimum(a, b)
     r = where(large == small, where(large == 0.0, 0.0, 1.0), small / large)
     z = large * applied(sqrt, [1.0 + r * r])
-    return where(a > LARGEST, INF, where(b > LARGEST, INF, z))  # even beside nan
+    return where(a > LARGEST, INF, where(b > LARGEST, INF, z))  # also if the other number is nan
 
 
 @shared
 def pow(x: Vector, y: Vector) -> Vector:
-    """Return $x^y$; small powers, and halves, that are the same in all lanes by products and roots."""
+    """Return $x^y$. If all lanes have the same small whole or half exponent, use products and roots."""
     n = lane(y, 0)
     if total(size_of(y - n)) == 0.0:
         if n in (1.0, 2.0, 3.0, -1.0, -2.0, -3.0):
             z = x if n > 0.0 else 1.0 / x
             return z if abs(n) == 1.0 else z * z if abs(n) == 2.0 else z * z * z
         if n in (0.5, 1.5, -0.5, -1.5):
-            root = where(x == -INF, INF, applied(sqrt, [x + 0.0]))  # of -0.0 and -inf, as pow has it
+            root = where(x == -INF, INF, applied(sqrt, [x + 0.0]))  # the results of pow for -0.0 and -inf
             z = root if abs(n) == 0.5 else root * size_of(x)
             return z if n > 0.0 else 1.0 / z
     return powers(x, y)
@@ -223,7 +223,7 @@ def identity(x: Vector) -> Vector:
 
 
 def excess(x: Vector, y: Vector) -> Vector:
-    """Return x - y, and 0 where both are inf."""
+    """Return x - y, or 0 if both are inf."""
     return where(minimum(x, y) == INF, 0.0, x - y)
 
 

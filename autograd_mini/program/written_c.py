@@ -1,4 +1,4 @@
-"""A program as C99: one file, which needs no memory from the heap and no library but that of mathematics."""
+"""A program as C99: one file. It needs no memory from the heap, and only the library of mathematics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .written_loops import LINE, LoopWriter, Names, Piece, indented, is_used, li
 
 __all__ = ["write"]
 
-# Words of C and C++, and names of their libraries that a compiler may know.
+# Words of C and C++, and names of their libraries: compilers may know these names.
 RESERVED = (
     "auto break case char const continue default do double else enum extern float for goto if inline int long register "
     "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while asm typeof "
@@ -30,7 +30,7 @@ RESERVED = (
 
 
 class _Writer(LoopWriter):
-    """Writes a way through a program, which is a function of its own."""
+    """A writer of one way through a program. Each way is a function of its own."""
 
     equals = "=="
     of_condition = "(double) ({})"
@@ -54,11 +54,11 @@ class _Writer(LoopWriter):
         return f"for (int {counter} = 0; {counter} < {count}; {counter}++)"
 
     def failed(self, condition: str) -> str:
-        """Write the statement that leaves the program where a condition holds."""
+        """Write the statement that leaves the program if a condition holds."""
         return f"if ({condition}) return 1;"
 
     def element(self, variable: Variable, place: str) -> str:
-        """Write a number of an array, or a number; a result is at the end of a pointer."""
+        """Write a number of an array, or a number. A pointer leads to a number that is a result."""
         pointer = variable.size == 1 and variable in self.results
         return f"*{self.named[variable]}" if pointer else super().element(variable, place)
 
@@ -94,7 +94,7 @@ def _array(kind: str, name: str, numbers: Sequence[str]) -> str:
 
 
 def write(export: Export, taken: Collection[str] = ()) -> str:
-    """Return the file; names that are taken are not used."""
+    """Return the text of the file. It does not use names that are taken."""
     names = Names([*RESERVED, *RUNTIME, *taken], ascii=True)
     name, script = names.new(export.name), CScript()
     first = export.ways[0]
@@ -115,7 +115,7 @@ def write(export: Export, taken: Collection[str] = ()) -> str:
 
 
 def _functions(name: str, writers: list[_Writer], names: Names, shared: list[str]) -> Iterator[str]:
-    """Yield the function, after those of the ways where these are several."""
+    """Yield the function. If there are several ways, yield the functions of the ways first."""
     if len(writers) == 1:
         yield writers[0].function(name)
         return
@@ -150,5 +150,5 @@ def _comment(export: Export, writer: _Writer, functions: list[str]) -> str:
 
 
 def _stack(function: str) -> int:
-    """Return how many numbers the arrays of a function have."""
+    """Return the count of numbers in the arrays of a function."""
     return sum(map(int, re.findall(r"^ *double \w+\[(\d+)\];$", function, re.MULTILINE)))

@@ -46,7 +46,7 @@ const numbers = (name, x, shape) => {
 
 
 class _Writer(LoopWriter):
-    """Writes a way through a program."""
+    """A writer of one way through a program."""
 
     equals = "==="
     of_condition = "Number({})"
@@ -72,25 +72,25 @@ class _Writer(LoopWriter):
         return f"for (let {counter} = 0; {counter} < {count}; {counter}++)"
 
     def failed(self, condition: str) -> str:
-        """Write the statement that leaves the program where a condition holds."""
+        """Write the statement that leaves the program if a condition holds."""
         return f"if ({condition}) {self.leaves}"
 
 
 class _Trees(TreeWriter):
-    """Writes arguments and results: arrays of arrays, and objects."""
+    """A writer of arguments and results: arrays of arrays, and objects."""
 
     def key(self, key: Any) -> str:
         """Write the access to a part of a container."""
         return f".{key}" if _is_name(key) else f"[{json.dumps(key if isinstance(key, int) else str(key))}]"
 
     def leaf(self, leaf: Leaf, path: str) -> str:
-        """Write how a leaf is read, and checked."""
+        """Write the expression that reads and checks a leaf."""
         if leaf.kind == "number":
             return f"number({json.dumps(path)}, {path})"
         return f"numbers({json.dumps(path)}, {path}, {json.dumps(leaf.shape)})"
 
     def read(self, own: str, calls: list[str], x: Input) -> str:
-        """Write the line that makes an input of the leaves that are read."""
+        """Write the line that makes an input from its leaves."""
         text = calls[0] + "[0]" * (x.slots.size == 1 and x.leaves[0].kind != "number")
         if len(calls) > 1:
             parts = zip(calls, x.leaves, strict=True)
@@ -99,7 +99,7 @@ class _Trees(TreeWriter):
         return f"{'' if own in self.parameters + self.tangents else 'const '}{own} = {text};"
 
     def part(self, name: str, variable: Variable, leaf: Leaf, first: int) -> str:
-        """Write a leaf of a result: numbers of an array, from a first one on."""
+        """Write a leaf of a result: numbers of an array, from number `first` on."""
         size, shape = leaf.slots.size, json.dumps(leaf.shape)
         if leaf.kind == "number":
             return name if variable.size == 1 else f"{name}[{first}]"
@@ -108,7 +108,7 @@ class _Trees(TreeWriter):
         return f"nested({numbers}, {shape})" if len(leaf.shape) > 1 else f"[...{numbers}]"
 
     def container(self, tree: Tree, parts: list[str]) -> str:
-        """Write a container of parts."""
+        """Write a container with its parts."""
         if tree.kind == "none":
             return "null"
         if tree.kind not in ("dict", "state"):
@@ -122,10 +122,10 @@ class _Trees(TreeWriter):
 
 
 def _require_different(tree: Tree | Leaf) -> None:
-    """Raise an error where two keys are one in JavaScript."""
+    """Raise an error if two keys are the same in JavaScript."""
     if isinstance(tree, Tree):
         if len(set(map(str, tree.parts))) < len(tree.parts):
-            raise Unreadable(f"a dict with the keys {list(tree.parts)}, of which two are one there")
+            raise Unreadable(f"a dict with the keys {list(tree.parts)}: two of them are the same key there")
         for part in tree.parts.values():
             _require_different(part)
 
@@ -135,7 +135,7 @@ def _is_name(key: Any) -> bool:
 
 
 def write(export: Export, taken: Collection[str] = ()) -> str:
-    """Return the module; names that are taken are not used."""
+    """Return the text of the module. It does not use names that are taken."""
     names = Names([*RESERVED, *RUNTIME, *taken])
     name, script = names.new(export.name), Script()
     trees = _Trees(export, names)
@@ -174,7 +174,7 @@ def write(export: Export, taken: Collection[str] = ()) -> str:
 
 
 def _functions(name: str, trees: _Trees, bodies: list[list[str]], names: Names, refusal: str) -> Iterator[str]:
-    """Yield the function, after those of the ways where these are several."""
+    """Yield the function. If there are several ways, yield the functions of the ways first."""
     came, given = ", ".join(trees.came), ", ".join(trees.given)
     body = bodies[0]
     if len(bodies) > 1:

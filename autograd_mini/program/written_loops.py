@@ -1,6 +1,6 @@
-r"""Statements over arrays as loops, for languages that write arithmetic as C does.
+r"""Statements over arrays as loops, for languages with the arithmetic syntax of C.
 
-A `LoopWriter` writes one program; a subclass says how its language declares and names things. It must not know
+A `LoopWriter` writes one program. A subclass has the declarations and names of its language. This module must not know
 derivatives.
 """
 
@@ -21,32 +21,32 @@ from .statements import Apply, Count, Expression, Literal, Read, Statement, Term
 
 __all__ = ["LoopWriter", "Names", "Piece", "indented", "is_used", "listed"]
 
-LINE = 100  # characters
+LINE = 100  # characters in a line
 
 COMPARISONS = {"greater": ">", "greater_equal": ">=", "equal": "=="}
 PASSED_ON = frozenset({"identity", "stop_gradient"})
 
 
 class Piece(NamedTuple):
-    """A piece of code, and how tightly it holds together."""
+    """A piece of code, with the precedence of its outermost operator."""
 
     text: str
     level: Level = Level.ATOM
 
     def at(self, least: Level) -> str:
-        """Return the text, in brackets if it is looser."""
+        """Return the text, in brackets if its precedence is lower than `least`."""
         return self.text if self.level >= least else f"({self.text})"
 
 
 class Names:
-    """Names that a language takes: none that is its own or taken."""
+    """New names in a language. They differ from its reserved words and from names in use."""
 
     def __init__(self, taken: Iterable[str], ascii: bool = False) -> None:
         self.taken, self.ascii = set(taken), ascii
-        self._numbers: dict[str, int] = {}  # of names that are taken the last number
+        self._numbers: dict[str, int] = {}  # for each name in use: its last number
 
     def new(self, name: str) -> str:
-        """Return a name like the given one, and take it."""
+        """Return a new name that is like the given name, and keep it in use."""
         if self.ascii:
             name = "".join(c if c.isascii() else unicodedata.name(c, "u").split()[-1].lower() for c in name)
         base = re.sub(r"\W", "_", name).strip("_") or "f"
@@ -61,7 +61,7 @@ class Names:
 
 
 class _Place(NamedTuple):
-    """Where an index is: in a table of ints or none, at a first place, and by steps along the axes."""
+    """The place of an index: a table of ints or None, a first place, and the steps along the axes."""
 
     table: str | None
     base: int
@@ -69,12 +69,12 @@ class _Place(NamedTuple):
 
 
 class LoopWriter:
-    """Writes statements as loops; `lines` of a whole program."""
+    """A writer of statements as loops. `lines` writes a whole program."""
 
-    equals: ClassVar[str]  # the sign that compares
-    of_condition: ClassVar[str]  # a comparison as a number
-    comment: ClassVar[str]  # a line of text
-    script: Script  # the functions of rows
+    equals: ClassVar[str]  # the operator that compares, such as ==
+    of_condition: ClassVar[str]  # a template that makes a number from a comparison
+    comment: ClassVar[str]  # a template of a comment
+    script: Script  # writes the functions of rows
 
     def __init__(self, names: Names) -> None:
         self.names = names
@@ -84,7 +84,7 @@ class LoopWriter:
         self.sum = names.new("sum")
         self._letters: dict[int, str] = {}  # the counters of the axes
 
-    # What a language says for itself.
+    # Each language has its own version of these.
 
     def literal(self, x: float) -> Piece:
         """Write a number."""
@@ -99,7 +99,7 @@ class LoopWriter:
         raise NotImplementedError
 
     def failed(self, condition: str) -> str:
-        """Write the statement that leaves the program where a condition holds."""
+        """Write the statement that leaves the program if a condition holds."""
         raise NotImplementedError
 
     def element(self, variable: Variable, place: str) -> str:
@@ -110,7 +110,7 @@ class LoopWriter:
     # Statements.
 
     def body(self, way: Way, given: Sequence[Variable]) -> Iterator[str]:
-        """Yield the lines of a way through a program, those of a derivative after the others."""
+        """Yield the lines of a way through a program. The lines of a derivative come last."""
         lines = [*self.lines(way.statements, given)]
         if way.more:
             known = [*given, *(x.target.of for x in way.statements if isinstance(x, Statement))]
@@ -119,7 +119,7 @@ class LoopWriter:
             yield from _broken(line)
 
     def lines(self, statements: Sequence[Statement | Test], given: Iterable[Variable]) -> Iterator[str]:
-        """Yield the lines of statements; the arrays that are given are declared already."""
+        """Yield the lines of statements. The given arrays are declared already."""
         declared = set(given)
         times = Counter(x.target.of for x in statements if isinstance(x, Statement))
         for statement in statements:
@@ -146,7 +146,7 @@ class LoopWriter:
         loops = [(1, rows * columns)] if merged else [(axis, n) for axis, n in enumerate((rows, columns)) if n > 1]
         self._letters = {axis: letter for (axis, _), letter in zip(loops, self.counters, strict=False)}
         if merged:
-            self._letters[0] = ""  # whose steps are those of the other
+            self._letters[0] = ""  # one counter counts for both axes
         heads = [self.loop(self._letters[axis], n) for axis, n in loops]
         self._letters[2] = self.counters[len(loops)]
         body = [*self._assigned(statement, new)]
@@ -161,7 +161,7 @@ class LoopWriter:
         yield "    " * len(heads) + body[0]
 
     def _is_flat(self, statement: Statement) -> bool:
-        """Return whether all that a statement reads and writes is walked through row by row."""
+        """Return whether one loop can go through all indices of a statement, row by row."""
         columns = statement.shape[1]
         indices = [statement.target.index, *(x.index for term in statement.terms for x in reads(term.of))]
         return all(place.steps[0] == columns * place.steps[1] for place in map(self._located, indices))
@@ -174,7 +174,7 @@ class LoopWriter:
         if not sums:
             yield f"{target} {sign} {self._plain(plain)};"
             return
-        alone = self._letters[2] == self.counters[0]  # in no loop: the target itself is summed up
+        alone = self._letters[2] == self.counters[0]  # outside of loops: add the terms to the target itself
         total = target if alone else self.sum
         if not alone or (new and statement.target.of.size == 1):
             yield self.declared(total, 1, self.literal(-0.0).text, fixed=False)
@@ -189,7 +189,7 @@ class LoopWriter:
             yield f"{total} += {rest};"
 
     def _plain(self, terms: Sequence[Term]) -> str:
-        """Write a sum of terms; of none it is nothing."""
+        """Write a sum of terms. For no terms the text is empty."""
         text = ""
         for term in terms:
             piece = self.expression(term.of)
@@ -198,7 +198,7 @@ class LoopWriter:
         return text
 
     def test(self, test: Test) -> str:
-        """Write a test, which leaves the program where it comes out otherwise."""
+        """Write a test. The program leaves if the outcome is not the expected one."""
         self._letters = {}
         sign = {"==": self.equals, "!=": self.equals.replace("=", "!", 1)}.get(test.sign, test.sign)
         text = f"{self.expression(test.left).at(Level.SUM)} {sign} {self.expression(test.right).at(Level.SUM)}"
@@ -260,7 +260,7 @@ class LoopWriter:
         return self.element(x.of, "" if x.of.size == 1 else self._number(x.index).text)
 
     def _number(self, index: Any) -> Piece:
-        """Write a number of an index at the counters of the loops."""
+        """Write an index as an expression in the counters of the loops."""
         table, base, steps = self._located(index)
         parts = [
             self._letters[axis] if step == 1 else f"{step}*{self._letters[axis]}"
@@ -275,7 +275,7 @@ class LoopWriter:
         )
 
     def _located(self, index: Any) -> _Place:
-        """Return where the numbers of an index are found; one without regular steps becomes a table."""
+        """Return the place of an index. An index without regular steps becomes a table."""
         regular = steps_of(index)
         if regular is not None:
             return _Place(None, *regular)
@@ -288,21 +288,21 @@ class LoopWriter:
 
 
 def listed(texts: Sequence[str], indent: str) -> str:
-    """Return texts with commas between them, on lines that are not too long."""
+    """Return texts with commas between them, wrapped to lines."""
     return textwrap.fill(
         ", ".join(texts), LINE, initial_indent=indent, subsequent_indent=indent, break_long_words=False
     )
 
 
 def _plus(text: str, more: str) -> str:
-    """Write a sum of a text and another, which may begin with a sign."""
+    """Write the sum of two texts. The second text may begin with a sign."""
     if not text or not more:
         return text or more
     return f"{text} - {more[1:]}" if more.startswith("-") else f"{text} + {more}"
 
 
 def _broken(line: str) -> list[str]:
-    """Return a statement on lines that are not too long."""
+    """Return a statement, wrapped to lines."""
     indent = " " * (len(line) - len(line.lstrip()))
     if len(line) <= LINE or "\n" in line or '"' in line:
         return [line]
@@ -310,12 +310,12 @@ def _broken(line: str) -> list[str]:
 
 
 def indented(lines: Iterable[str]) -> str:
-    """Return lines that stand in a block."""
+    """Return lines with the indentation of a block."""
     return "\n".join(f"    {line}" if line else line for text in lines for line in text.splitlines())
 
 
 def is_used(name: str, lines: Sequence[str]) -> bool:
-    """Return whether a name is in some lines that are no comments."""
+    """Return whether some lines that are no comments use a name."""
     own = re.compile(rf"(?<![\w$]){re.escape(name)}(?![\w$])")
     return any(own.search(line) for line in lines if not line.startswith(("//", "/*", "#")))
 

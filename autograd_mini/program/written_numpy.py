@@ -1,4 +1,4 @@
-"""A program as a Python function that needs NumPy alone."""
+"""A program as a Python function that needs only NumPy."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ GIVEN = '''def given(name, x, shape):
 
 
 class _Writer:
-    """Writes a way through a program: arrays have two axes, and an array of one number is a number."""
+    """A writer of one way through a program. Its arrays have two axes; an array of one number is a number."""
 
     def __init__(self, names: Names, script: PythonScript, failed: str) -> None:
         self.names, self.script, self.failed = names, script, failed
@@ -59,7 +59,7 @@ class _Writer:
         self.tables: dict[bytes, tuple[str, Any]] = {}
 
     def body(self, way: Way) -> Iterator[str]:
-        """Yield the lines of a way through a program, those of a derivative after the others."""
+        """Yield the lines of a way through a program. The lines of a derivative come last."""
         declared = {*way.given, *way.constants}
         yield from self.lines(way.statements, declared)
         if way.more:
@@ -107,7 +107,7 @@ class _Writer:
             yield f"{place} {sign} {text}"
             return
         rows, columns = (self._table(thin(x)) for x in np.divmod(index, variable.shape[1]))
-        if statement.adds and len(np.unique(index)) < index.size:  # to some numbers more than once
+        if statement.adds and len(np.unique(index)) < index.size:  # it adds to some numbers more than once
             yield f"np.add.at({name}, ({rows}, {columns}), {text})"
         else:
             yield f"{name}[{rows}, {columns}] {sign} {text}"
@@ -115,7 +115,7 @@ class _Writer:
     # Terms.
 
     def term(self, term: Term, shape: tuple[int, int]) -> tuple[Piece, tuple[int, int]]:
-        """Return the text of a term, and its shape, which may be smaller than that of the result."""
+        """Return the text of a term, and its shape. The shape may be smaller than the shape of the result."""
         indices = [thin(x.index) for x in reads(term.of)]
         rows, columns, count = (max((x.shape[k] for x in indices), default=1) for k in range(3))
         if term.count == 1:
@@ -123,7 +123,7 @@ class _Writer:
         product = self._product(term, rows, columns)
         if product is not None:
             return product, (rows, columns)
-        if count == 1:  # the same term again and again
+        if count == 1:  # the same term many times
             return Piece(f"{self.piece(term.of).at(Level.PRODUCT)} * {float(term.count)}", Level.PRODUCT), (
                 rows,
                 columns,
@@ -143,7 +143,7 @@ class _Writer:
         return Piece(f"np.sum({self.piece(term.of, deep=True).text}, axis=2)"), (rows, columns)
 
     def _product(self, term: Term, rows: int, columns: int) -> Piece | None:
-        """Return a sum of products as a product of matrices, None where it is none."""
+        """Return a sum of products as a product of matrices, or None if it is no such product."""
         match term.of:
             case Apply(op, (Read() as x, Read() as y)) if OPS.get(op.name) is op and op.name == "mul":
                 pass
@@ -160,7 +160,7 @@ class _Writer:
     # Expressions.
 
     def piece(self, x: Expression, deep: bool = False) -> Piece:
-        """Write an expression over arrays with two axes, or three where it is deep."""
+        """Write an expression over arrays with two axes, or with three if `deep`."""
         match x:
             case Literal(value):
                 return Piece(literal(value), Level.ATOM if value >= 0 or value != value else Level.SUM)
@@ -215,7 +215,7 @@ class _Writer:
         return f"{name}.ravel()[{self._table(index, deep=deep)}]"
 
     def _slices(self, of: Variable, index: Any) -> str | None:
-        """Write numbers of an array as a part of it, or the transpose of one; None where they are neither."""
+        """Write numbers of an array as a slice, or as the transpose of a slice. Return None if they are neither."""
         name, (rows, columns) = self.named[of], np.divmod(thin(index)[:, :, 0], of.shape[1])
         if index.size == 1:
             return f"{name}[{rows[0, 0]}, {columns[0, 0]}]"
@@ -239,7 +239,7 @@ class _Writer:
 
 
 def _slice(places: Any, size: int) -> str | None:
-    """Write places along an axis as a slice, None where they are none."""
+    """Write places along an axis as a slice, or return None if they are no slice."""
     first, last, count = int(places[0]), int(places[-1]), len(places)
     step = 1 if count == 1 else int(places[1]) - first
     if step <= 0 or places.tolist() != [*range(first, last + 1, step)]:
@@ -255,23 +255,23 @@ def _sum(pieces: list[Piece]) -> str:
 
 
 def _is_negative(piece: Piece) -> bool:
-    """Return whether a piece is a sign before a name or a call."""
+    """Return whether a piece is a minus sign before a name or an item."""
     return piece.level == Level.SUM and re.fullmatch(r"-[\w.]+(\[[^\]]*\])?", piece.text) is not None
 
 
 class _Trees(TreeWriter):
-    """Writes arguments and results: arrays, lists, tuples and dicts."""
+    """A writer of arguments and results: arrays, lists, tuples and dicts."""
 
     def key(self, key: Any) -> str:
         """Write the access to a part of a container."""
         return f"[{key!r}]"
 
     def leaf(self, leaf: Leaf, path: str) -> str:
-        """Write how a leaf is read, and checked."""
+        """Write the expression that reads and checks a leaf."""
         return f"given({path!r}, {path}, {leaf.shape})"
 
     def read(self, own: str, calls: list[str], x: Input) -> str:
-        """Write the line that makes an input of the leaves that are read."""
+        """Write the line that makes an input from its leaves."""
         text = calls[0]
         if len(calls) > 1:
             text = "np.hstack([\n" + "".join(f"    {call},\n" for call in calls) + "])"
@@ -282,7 +282,7 @@ class _Trees(TreeWriter):
         return f"{own} = {text}"
 
     def part(self, name: str, variable: Variable, leaf: Leaf, first: int) -> str:
-        """Write a leaf of a result: numbers of an array, from a first one on."""
+        """Write a leaf of a result: numbers of an array, from number `first` on."""
         size, shape = leaf.slots.size, leaf.shape
         if leaf.kind == "number":
             row, column = divmod(first, variable.shape[1] or 1)
@@ -298,7 +298,7 @@ class _Trees(TreeWriter):
         return f"{array}.tolist()" if leaf.kind == "list" else f"tuple({array}.tolist())"
 
     def container(self, tree: Tree, parts: list[str]) -> str:
-        """Write a container of parts."""
+        """Write a container with its parts."""
         if tree.kind == "none":
             return "None"
         if tree.kind == "list":
@@ -313,7 +313,7 @@ class _Trees(TreeWriter):
 
 
 def write(export: Export, taken: Collection[str] = ()) -> str:
-    """Return the module; names that are taken are not used."""
+    """Return the text of the module. It does not use names that are taken."""
     names = Names([*RESERVED, *taken])
     name, script = names.new(export.name), PythonScript()
     trees = _Trees(export, names)
@@ -339,7 +339,7 @@ def write(export: Export, taken: Collection[str] = ()) -> str:
 
 
 def _functions(name: str, trees: _Trees, bodies: list[list[str]], names: Names, refusal: str) -> Iterator[str]:
-    """Yield the function, after those of the ways where these are several."""
+    """Yield the function. If there are several ways, yield the functions of the ways first."""
     export, came, given = trees.export, trees.several(trees.came), ", ".join(trees.given)
     found = trees.result(export.ways[0])
     end = f"return {trees.several(found) if len(found) > 1 else found[0]}"
@@ -363,7 +363,7 @@ def _functions(name: str, trees: _Trees, bodies: list[list[str]], names: Names, 
 
 
 def _array(name: str, numbers: Any) -> str:
-    """Write an array of known numbers: of places with regular steps as a sum."""
+    """Write an array of constants. Write places with regular steps as a sum of ranges."""
     regular = steps_of(numbers if numbers.ndim == 3 else numbers[:, :, None])
     if numbers.dtype.kind == "i" and regular is not None:
         last = numbers.ndim - 1

@@ -1,7 +1,7 @@
 """Arguments and results of a program in their structure, for languages that have containers.
 
-A `TreeWriter` writes how the inputs are read from the arguments, and how the results are put together; a subclass says
-how its language writes an array and a container.
+A `TreeWriter` writes the code that reads the inputs from the arguments, and the code that builds the results. A
+subclass writes the arrays and containers of its language.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from .written_loops import Names
 
 __all__ = ["TreeWriter"]
 
-NOTHING = Variable("", (0, 0))  # an array without numbers is no input
+NOTHING = Variable("", (0, 0))  # stands for an argument's array without numbers, which is no input
 
 
 class TreeWriter:
-    """Writes the lines that read a function's arguments, and its results."""
+    """A writer of the lines that read a function's arguments and return its results."""
 
     def __init__(self, export: Export, names: Names) -> None:
         self.export, self.names = export, names
@@ -30,33 +30,33 @@ class TreeWriter:
         self.reading = [*self._reading()]
         self.came = [names.new(x.name) for x in export.ways[0].results]
 
-    # What a language says for itself.
+    # Each language has its own version of these.
 
     def key(self, key: Any) -> str:
         """Write the access to a part of a container."""
         raise NotImplementedError
 
     def read(self, own: str, calls: list[str], x: Input) -> str:
-        """Write the line that makes an input of the leaves that are read."""
+        """Write the line that makes an input from its leaves."""
         raise NotImplementedError
 
     def leaf(self, leaf: Leaf, path: str) -> str:
-        """Write how a leaf is read, and checked."""
+        """Write the expression that reads and checks a leaf."""
         raise NotImplementedError
 
     def part(self, name: str, variable: Variable, leaf: Leaf, first: int) -> str:
-        """Write a leaf of a result: numbers of an array, from a first one on."""
+        """Write a leaf of a result: numbers of an array, from number `first` on."""
         raise NotImplementedError
 
     def container(self, tree: Tree, parts: list[str]) -> str:
-        """Write a container of parts."""
+        """Write a container with its parts."""
         raise NotImplementedError
 
     def several(self, texts: Sequence[str]) -> str:
         """Write several results."""
         raise NotImplementedError
 
-    # What all have in common.
+    # All languages share these.
 
     def _reading(self) -> Iterator[str]:
         for x in self.export.inputs:
@@ -66,7 +66,7 @@ class TreeWriter:
                 yield self._read(x, root, "t")
 
     def _read(self, x: Input, root: str, start: str) -> str:
-        """Write the line that reads an input; an argument that is one keeps its name."""
+        """Write the line that reads an input. If the whole argument is the input, it keeps its name."""
         calls = [self.leaf(leaf, root + "".join(map(self.key, leaf.path[1:]))) for leaf in x.leaves]
         self.given.append(root if len(x.leaves[0].path) == 1 else self.names.new(start + x.name))
         return self.read(self.given[-1], calls, x)
@@ -100,7 +100,7 @@ class TreeWriter:
         return slopes[0] if self.export.single else self.several(slopes)
 
     def tree(self, tree: Tree | Leaf, of: Any) -> str:
-        """Write a tree, with a function of each leaf."""
+        """Write a tree. `of` writes its leaves."""
         if isinstance(tree, Leaf):
             return str(of(tree))
         return self.container(tree, [self.tree(part, of) for part in tree.parts.values()])
