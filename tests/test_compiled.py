@@ -113,8 +113,8 @@ def test_a_class_as_python_has_them() -> None:
 def test_help_and_introspection() -> None:
     page = pydoc.plain(pydoc.render_doc(Value))
     assert "A number that records the operations on it." in page
-    assert "left here, 0.0 before" in page
-    assert inspect.getdoc(ag.topological_order).startswith("Return the nodes that the outputs use")  # type: ignore[union-attr]
+    assert "stored here, or 0.0 before that" in page
+    assert inspect.getdoc(ag.topological_order).startswith("Return the nodes in the graphs of the outputs")  # type: ignore[union-attr]
     assert list(inspect.signature(ag.dot).parameters) == ["ws", "xs", "bias"]
     assert list(inspect.signature(Value.backward).parameters) == ["self", "seed"]
     assert "tanh" in dir(Value(1.0))
