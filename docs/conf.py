@@ -91,7 +91,7 @@ PUBLIC = {
 NOT_OURS = {"abs", "annotations", "dot", "pow", "sum"}  # in prose: Python's, and Graphviz's program
 # Nobody calls these: a function makes them, and their arguments would only be in the way.
 MADE = {"Blame", "Comparison", "Compiled", "Drawing", "Explanation", "Op", "Path", "Paths", "Symmetries", "Trace"}
-MADE |= {"Batched", "History"}
+MADE |= {"Batched", "BoundCall", "History", "Method"}
 # Besides code and formulas what reStructuredText would read as a mark: in `output: J.` the beginning of a list.
 SPAN = re.compile(r"`(?P<code>[^`]+)`|\$(?P<tex>[^$]+)\$|(?P<mark>[*|\\]|_(?!\w)|(?<=: [A-Z])\.)")
 

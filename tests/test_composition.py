@@ -164,9 +164,29 @@ def test_methods() -> None:
     assert f.vmap()(at).tolist() == f.map(at).tolist() == [1.0, 4.0, 13.0]
     assert f.vmap()(at, bias=at).tolist() == [0.0, 4.0, 14.0]
     assert f.vmap().grad(at).tolist() == [0.0, 6.0, 12.0]
+    with ThreadPoolExecutor(2) as pool:
+        assert f.value_and_grad_over([(2.0,), (1.0,)], executor=pool) == (17.0, 18.0)
+        assert Line(2.0).at.value_and_grad_over([(2.0,), (1.0,)], executor=pool, argnums=(0,)) == (6.0, (4.0,))
     assert ag.grad(f)(2.0) == 12.0
     assert ag.compile(lambda x: f(x) + soft.energy(x)).grad(2.0) == 20.0
     assert Spring.energy.grad is not None
+
+
+def test_derivatives_of_a_method_in_batches_of_batches() -> None:
+    """All levels share the instance, and in_axes has no entry for it."""
+
+    class Cubic:
+        k = 2.0
+
+        @ag.compile
+        def f(self, x: Any, y: Any) -> Any:
+            return self.k * x * x * y
+
+    x, y = np.arange(3.0), np.arange(4.0)
+    table = Cubic().f.vmap((0, None)).vmap((None, 0))
+    np.testing.assert_array_equal(table(x, y), 2 * np.multiply.outer(y, x**2))
+    np.testing.assert_array_equal(table.hessian(x, y), np.multiply.outer(4 * y, np.ones(3)))
+    np.testing.assert_array_equal(table.jacobian(x, y, argnums=1), np.multiply.outer(np.ones(4), 2 * x**2))
 
 
 def test_the_instance_of_a_method() -> None:
@@ -497,6 +517,7 @@ def test_flags_by_name_in_jvp_and_hvp() -> None:
     assert compiled.jvp((3.0,), (1.0,), flag=True) == (9.0, 6.0)
     assert compiled.jvp((3.0,), (1.0,)) == (3.0, 1.0)
     assert compiled.hvp((3.0,), (1.0,), flag=True) == 2.0
+    assert (compiled.jvp((3.0,), (1.0,), flag=1), compiled.hvp((3.0,), (1.0,), flag=1)) == ((3.0, 1.0), 0.0)
 
 
 def test_negative_argnums_count_from_the_last_argument_with_a_place() -> None:
@@ -509,6 +530,53 @@ def test_negative_argnums_count_from_the_last_argument_with_a_place() -> None:
     assert compiled.grad(3.0, argnums=1) == 3.0
     with pytest.raises(ValueError, match="argnums -2, but 1 of 2 arguments"):
         compiled.grad(3.0, argnums=-2)
+
+
+def test_programs_of_batches_are_written_with_their_own_axes_by_name() -> None:
+    """A call does not change the text of the programs that other calls by name have used."""
+
+    def f(x: Any, *, s: Any) -> Any:
+        return ag.sum(x * (s["a"] if isinstance(s, dict) else s))
+
+    x, rows = np.ones((3, 2)), np.ones((3, 2))
+    calls: list[tuple[Any, Any]] = [(rows, 0), (2.0, None), (np.ones(3), 0), ({"a": rows}, 0), ({"a": 2.0}, None)]
+    compiled = ag.compile(f)
+    by_name = compiled.vmap()
+    expected: dict[int, str] = {}  # the text of each program, as its last call writes it
+    for k in (0, 1, 3, 4, 0, 2, 1, 4, 2):
+        s, axis = calls[k]
+        by_name(x, s=s)
+        alone = ag.compile(with_places(f)).vmap((0, axis))
+        alone(x, s)
+        expected[1 if k == 2 else k] = str(alone)  # a number that differs between examples, and one that does not
+        assert str(by_name) == "\n\n".join(expected.values())
+    assert len(compiled) == len(expected)
+
+
+def test_batches_with_static_arguments_are_written() -> None:
+    """A static argument may have its default, or be named twice."""
+    text = "  # inputs: X m×1\n  V1 = X**2  # m×1\n  return V1"
+    default = ag.compile(lambda x, n=2: x**n, static_argnums=1)
+    twice = ag.compile(lambda n, x: x**n, static_argnums=(0, -2))
+    calls: list[tuple[Any, Any, Any]] = [
+        (default, (0,), ([3.0],)),
+        (default, (0, None), ([3.0], 2)),
+        (twice, (None, 0), (2, [3.0])),
+    ]
+    for f, in_axes, args in calls:
+        batched = f.vmap(in_axes)
+        assert batched(*args).tolist() == [9.0]
+        assert str(batched).endswith(text)
+
+
+def with_places(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of x and s whose arguments can be given by place."""
+
+    def placed(x: Any, s: Any) -> Any:
+        return f(x, s=s)
+
+    placed.__name__ = f.__name__
+    return placed
 
 
 def test_containers_by_name_in_batches() -> None:

@@ -21,14 +21,13 @@ from ..value import assignments
 from . import nested
 from .arguments import parted, typed
 from .axes import Axes, InAxes, each_of, example_of, examples_first, is_plain, is_table, mapped, read_examples
-from .parameters import with_name
+from .parameters import after_instance, with_name
 from .plans import KEPT, Places, Work, kept_in, places_of, tables_of
 from .scan_rows import counts_steps
 
 if TYPE_CHECKING:
     from ..pictures.drawing import Drawing
     from .arguments import Layout, Numbers
-    from .buffers import Workspace
     from .compiler import Compiled
     from .programs import Programs
     from .specialization import GradientRequest, Specialization
@@ -47,20 +46,22 @@ class Batched:
     Results and derivatives own their memory: no later call changes them.
     """
 
-    def __init__(self, compiled: Compiled, in_axes: InAxes, threads: int, inner: Batched | None = None) -> None:
+    def __init__(
+        self,
+        compiled: Compiled,
+        in_axes: InAxes,
+        threads: int,
+        inner: Batched | None = None,
+        first: tuple[Any, ...] = (),
+    ) -> None:
         self.compiled, self.name = compiled, compiled.name
         self.threads = count("vmap: threads", threads)
         self._programs = compiled._programs
         self._in_axes = in_axes
-        self._axes: dict[int, list[Axes]] = {}  # of so many arguments; a static one has None
-        self._first: tuple[Any, ...] = () if inner is None else inner._first  # arguments before those of a call
+        self._axes: dict[int, list[Axes]] = {}  # of so many arguments; a static one and one by name only have None
+        self._first = first  # the instance of a method, before the arguments of a call; all examples share it
         self._by_name = len(self._programs.parameters.by_name)  # arguments of which in_axes does not tell
         self._levels: list[Batched] = [self] if inner is None else [self, *inner._levels]
-
-    def after(self, instance: Any) -> Batched:
-        """Return the same function of batches with an instance as the first argument, which all examples share."""
-        self._first = (instance,)
-        return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return the results of all examples, counted along the first axis of each array.
@@ -115,7 +116,7 @@ class Batched:
         >>> compile(lambda x: [x * x, 3 * x]).vmap().jacobian([1.0, 2.0])
         [array([2., 4.]), array([3., 3.])]
         """
-        places: Any = _after(self._first, argnums)
+        places: Any = after_instance(argnums) if self._first else argnums
         derived = self._derived(f"jacobian {places}", lambda f: jacobian(f, places), self.compiled._static)
         return derived(*args, **kwargs)
 
@@ -126,7 +127,7 @@ class Batched:
         >>> compile(lambda x: x**3).vmap().hessian([1.0, 2.0])
         array([ 6., 12.])
         """
-        places: Any = _after(self._first, argnums)
+        places: Any = after_instance(argnums) if self._first else argnums
         derived = self._derived(f"hessian {places}", lambda f: hessian(f, places), self.compiled._static)
         return derived(*args, **kwargs)
 
@@ -141,7 +142,7 @@ class Batched:
         array([[10., 20., 30.],
                [20., 40., 60.]])
         """
-        return Batched(self.compiled, in_axes, self.threads if threads is None else threads, self)
+        return Batched(self.compiled, in_axes, self.threads if threads is None else threads, self, self._first)
 
     def __repr__(self) -> str:
         from .vectorised import forward_sheet
@@ -199,16 +200,16 @@ class Batched:
 
     def _varies(self, found: Specialization) -> Numbers:
         """Return for each input of a program whether it differs between examples."""
-        layout, static = found.layout, self._programs.static
+        layout, n = found.layout, found.count
         varies = np.zeros(layout.size, dtype=bool)
 
         def note(place: Any, axis: int | None) -> None:
             varies[place] |= axis is not None
 
-        n = layout.count + len(static)
+        by_name = found.axes_by_name or [None] * self._by_name
         for level in self._levels:
-            axes = level._known_axes(n)
-            for k, place in enumerate(parted(static, n)[1]):
+            axes = [*level._known_axes(n)[: n - self._by_name], *by_name]
+            for k, place in enumerate(parted(self._programs.static, n)[1]):
                 mapped(self.name, note, layout.reader(k, np.arange(layout.size))(), axes[place], is_array)
         return varies
 
@@ -233,16 +234,15 @@ class Batched:
             axes = level._in_axes
             if along:
                 axes = (tuple(each_of(self.name, axes, along)),) * 2
-            made = Batched(compiled, axes, level.threads, made)
+            made = Batched(compiled, axes, level.threads, made, self._first)
         assert made is not None
-        made._first = self._first
         return made
 
     def _given(self, args: tuple[Any, ...], argnums: Argnums, kwargs: dict[str, Any]) -> tuple[Any, Any]:
         """Run a call, with all its arguments at their places."""
         parameters = self._programs.parameters
         if self._first:
-            args, argnums = (*self._first, *args), _after(self._first, argnums)
+            args, argnums = (*self._first, *args), after_instance(argnums)
         if kwargs or parameters.by_name:
             args = parameters.placed(args, kwargs)
             if argnums is not None:
@@ -262,8 +262,8 @@ class Batched:
         key = call.key, argnums
         try:
             prepared = programs.prepared.get(key)
-        except TypeError:  # what is static, or kept beside the parts of a container, cannot be hashed
-            prepared = None  # the function says so
+        except TypeError:  # a static argument, or the constant part of a container, cannot be hashed
+            prepared = None  # the run below raises the error
         if prepared is None:
             found = call.specialize()
             if found.branches:
@@ -275,7 +275,7 @@ class Batched:
         return prepared.run(call, self.threads)
 
     def _known_axes(self, n: int) -> list[Axes]:
-        """Return the axes of n arguments; those by name only have the axes of the last call."""
+        """Return the axes of n arguments, as far as in_axes tells: arguments by name only have None."""
         found = self._axes.get(n)
         if found is None:
             first, by_name = len(self._first), self._by_name
@@ -286,7 +286,7 @@ class Batched:
         return found
 
     def _axes_of(self, args: tuple[Any, ...], level: int = 0) -> list[Axes]:
-        """Return the axes of all arguments; what is static or an instance has None.
+        """Return the axes of all arguments. Static arguments and an instance have None.
 
         Arguments by name only have their examples along the first axis of each level, as far as they have axes.
         """
@@ -299,7 +299,7 @@ class Batched:
                 return 0 if _depth(part) > level else None
 
             named = [None if k in static else map_leaves(first_axis, args[k], is_table) for k in places]
-            found = self._axes[n] = [*found[: places.start], *named]
+            found = [*found[: places.start], *named]
         return found
 
 
@@ -309,13 +309,6 @@ def _depth(x: Any) -> int:
     while isinstance(x, (list, tuple)) and x:
         x, depth = x[0], depth + 1
     return depth + np.ndim(x)
-
-
-def _after(first: tuple[Any, ...], argnums: Argnums) -> Argnums:
-    """Return the places of arguments that are counted from the one after an instance."""
-    if not first or argnums is None:
-        return argnums
-    return tuple([k + (k >= 0) for k in argnums]) if isinstance(argnums, Sequence) else argnums + (argnums >= 0)
 
 
 class _Call:
@@ -347,8 +340,8 @@ class _Call:
     def specialize(self) -> Specialization:
         """Return the program of the first example, and find its places."""
         chunks = zip(self.chunks, self.varying, strict=True)
-        sizes = [int(np.prod(np.shape(chunk)[mapped:])) for chunk, mapped in chunks]
-        arrays = [chunk for chunk, mapped in zip(self.chunks, self.varying, strict=True) if mapped]
+        sizes = [int(np.prod(np.shape(chunk)[varies:])) for chunk, varies in chunks]
+        arrays = [chunk for chunk, varies in zip(self.chunks, self.varying, strict=True) if varies]
         if not arrays:
             name = self.programs.name
             raise ValueError(f"{name}: in_axes must say of some argument where its examples are counted, such as 0")
@@ -359,22 +352,26 @@ class _Call:
 
     def of_example(self, i: int) -> Specialization:
         """Return the program of an example."""
-        found = self.programs.run(self.example(i), _specialization, fill=True)
+        found = self.programs.specialization(self.example(i), fill=True)
+        self.note(found)
         if counts_steps(found.trace):  # each example might run another number of steps
             self.programs = self.programs.without_loops()
-            found = self.programs.run(self.example(i), _specialization, fill=True)
+            found = self.programs.specialization(self.example(i), fill=True)
         return found
+
+    def note(self, specialization: Specialization) -> None:
+        """Store the axes of arguments by name only: other calls of the program may have other ones."""
+        specialization.axes_by_name = self.axes[len(self.axes) - len(self.programs.parameters.by_name) :]
 
     def request(self, specialization: Specialization, argnums: Argnums) -> GradientRequest | None:
         """Return the derivatives that argnums asks for, None without any."""
-        n = len(self._args)
-        return None if argnums is None else specialization.request(self.programs.name, argnums, n, self.static)
+        return None if argnums is None else specialization.request(self.programs.name, argnums)
 
     def require_finite(self, results: list[Any]) -> None:
         """Raise Python's own error where a result is nan or inf."""
         infinite = ~np.logical_and.reduce([np.isfinite(part).all(axis=1) for part in results])
         for i in np.flatnonzero(infinite).tolist():
-            self.programs.run(self.example(i), _specialization)  # which raises
+            self.programs.specialization(self.example(i))  # which raises
 
     def in_groups(self, first: Specialization, threads: int, argnums: Argnums) -> tuple[Any, Any]:
         """Run the examples; those that branch alike are run together. Return the results and the gradient."""
@@ -409,7 +406,7 @@ class _Call:
         return reader.read(seat, results, slopes)
 
     def _alike(self, specialization: Specialization, examples: Any, shared: Numbers) -> Any:
-        """Return the examples that take all branches of a program, which the first of them has."""
+        """Return the examples that take all branches of a program. It is the program of the first one."""
         work = Work(specialization, self.places, "branches", None, len(examples))
         (found,), _ = work.run([table[examples] for table in self.tables], shared, np.zeros((1, 0)), 1)
         columns = iter(found.T)
@@ -417,7 +414,7 @@ class _Call:
         for compare, *pair, outcome in specialization.branches:
             left, right = (next(columns) if isinstance(side, int) else side for side in pair)
             taken &= compare(left, right) == outcome
-        taken[0] = True  # it does not hold, perhaps, where sums round otherwise than Python's
+        taken[0] = True  # sums may round otherwise than in Python, and then a branch may come out otherwise
         return examples[taken]
 
     def _require_same(self, first: Specialization, found: Specialization, i: int) -> None:
@@ -479,15 +476,15 @@ class _Reader:
             read = [k for k, parts in self._parts.items() if parts is None]
             seat = _Seat(self.specialization.layout, self.places, read)
             free = 0
-            for chunk, mapped in zip(call.chunks, call.varying, strict=True):
-                if not mapped:
+            for chunk, varies in zip(call.chunks, call.varying, strict=True):
+                if not varies:
                     shape = np.shape(chunk)
                     seat.views.append(seat.shared[free : free + math.prod(shape)].reshape(shape))
                     free += math.prod(shape)
         try:
             k = 0
-            for chunk, mapped in zip(call.chunks, call.varying, strict=True):
-                if not mapped:
+            for chunk, varies in zip(call.chunks, call.varying, strict=True):
+                if not varies:
                     seat.views[k][...] = chunk
                     k += 1
         except OverflowError:
@@ -532,10 +529,12 @@ class _Prepared:
         self.work = Work(specialization, call.places, "outputs", request, call.size)
         self._reader = _Reader(call, specialization, request)
         self._shapes = [table.shape for table in call.tables]
-        self._varying = [k for k, mapped in enumerate(call.varying) if mapped]
+        self._varying = [k for k, varies in enumerate(call.varying) if varies]
 
     def run(self, call: _Call, threads: int) -> tuple[Any, Any]:
         """Return the results and the gradient of a call."""
+        if call.programs.parameters.by_name:
+            call.note(self._reader.specialization)
         seat = self._reader.seat(call)
         chunks = call.chunks
         tables = [chunks[k].reshape(shape) for k, shape in zip(self._varying, self._shapes, strict=True)]
@@ -592,7 +591,3 @@ class Repeated:
         totals = np.empty((1, self._places.alike))
         results, _ = work.run(tables, shared, totals, self._batched.threads)
         return results[0].reshape(size), totals[0]
-
-
-def _specialization(workspace: Workspace, _: GradientRequest | None) -> Specialization:
-    return workspace.specialization

@@ -20,8 +20,6 @@ class BoundCall:
 
     Attributes:
         args: the arguments, with an array for each array, list and number; a number's array has no axes.
-        value: the results of the last call.
-        gradient: its derivatives, in arrays that the next call overwrites.
     """
 
     def __init__(

@@ -17,13 +17,13 @@ from ..structure import holds, kind_of
 from ..transform import grad, hessian, hvp, jacobian, jvp
 from ..value import Value
 from .adjoint import written_backward
-from .arguments import GivenValue, Layout, Numbers
+from .arguments import GivenValue, Layout, Numbers, typed
 from .axes import InAxes
 from .batch import Batched
 from .binding import BoundCall
 from .buffers import Workspace
+from .instances import Method
 from .lift import Program
-from .methods import Method
 from .notation import written
 from .parameters import Parameters, Same, itself, with_name
 from .programs import Programs
@@ -33,7 +33,7 @@ from .specialization import GradientRequest, Specialization
 if TYPE_CHECKING:
     from ..signatures import CompiledFunction, Derived, Slope, ValueSlope
 
-__all__ = ["BoundCall", "Compiled", "compile"]
+__all__ = ["Compiled", "compile"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,8 +42,8 @@ R = TypeVar("R")
 class Compiled:
     """A function of numbers that runs as a vector program; made by `compile`.
 
-    `print` shows the instructions that were found. It can be pickled; where its function cannot be, what has
-    been compiled goes along without it.
+    `print` shows the instructions that were found. It can be pickled. If Python cannot pickle its function, the pickle
+    has only the programs.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Compiled:
         >>> grad(grad(compile(lambda x: x**3)))(2.0)
         12.0
         """
-        given = self._placed(args, kwargs) if kwargs or self._by_name else args
+        given = self._placed(args, kwargs)
         if in_force.count and (is_differentiating() or is_traced()):
             return self._recorded(given)
         try:
@@ -96,9 +96,7 @@ class Compiled:
             TypeError: the function returns more than one number.
             ValueError: there is no such argument, or it is static.
         """
-        return self._programs.run(
-            self._placed(args, kwargs) if kwargs or self._by_name else args, _value_and_gradient, argnums
-        )
+        return self._programs.run(self._placed(args, kwargs), _value_and_gradient, argnums)
 
     def grad(self, *args: Any, argnums: int | Sequence[int] = 0, **kwargs: Any) -> Any:
         """Return the gradient alone; see `value_and_grad`.
@@ -106,7 +104,7 @@ class Compiled:
         >>> compile(lambda x, y: x * y).grad(y=2.0, x=3.0)
         2.0
         """
-        return self._programs.run(self._placed(args, kwargs) if kwargs or self._by_name else args, _gradient, argnums)
+        return self._programs.run(self._placed(args, kwargs), _gradient, argnums)
 
     def bind(self, *args: Any, argnums: int | Sequence[int] | None = None, **kwargs: Any) -> BoundCall:
         """Return the function on arrays of its own, to be called again and again without any copying.
@@ -147,7 +145,7 @@ class Compiled:
         >>> compile(lambda x, y: x * y).jvp((3.0, 4.0), (1.0, 0.5))
         (12.0, 5.5)
         """
-        return self.along(jvp, (), primals, tangents, kwargs)  # type: ignore[no-any-return]
+        return self._along(jvp, (), primals, tangents, kwargs)  # type: ignore[no-any-return]
 
     def hvp(self, primals: Sequence[Any], tangents: Sequence[Any], **kwargs: Any) -> Any:
         r"""Return the Hessian of the one output times the tangents, $H t$, by a program of its own; see `jvp`.
@@ -155,9 +153,9 @@ class Compiled:
         >>> compile(lambda x, y: x * x * y).hvp((3.0, 4.0), (1.0, 0.5))
         (11.0, 6.0)
         """
-        return self.along(hvp, (), primals, tangents, kwargs)
+        return self._along(hvp, (), primals, tangents, kwargs)
 
-    def along(
+    def _along(
         self,
         transform: Callable[..., Any],
         first: tuple[Any, ...],
@@ -182,7 +180,7 @@ class Compiled:
             raise ValueError(f"{transform.__name__}: there are static arguments; bind them first, by functools.partial")
         fixed = {name: kwargs[name] for name in kwargs if name in parameters.static_names}
         kwargs = {name: x for name, x in kwargs.items() if name not in fixed}
-        key = (transform.__name__, *sorted(fixed.items()))
+        key = (transform.__name__, *[(name, typed(fixed[name])) for name in sorted(fixed)])
         derived = self._derive(key, derive, (2,) if static else ())
         given = tuple(primals), tuple([as_states(x) if type(x) is not float else x for x in tangents])
         return derived(*given, first, kwargs) if first or kwargs else derived(*given)
@@ -262,7 +260,8 @@ class Compiled:
     ) -> tuple[Any, Any]:
         """Return the sums of value and gradient over several calls, which an executor runs.
 
-        Sums are taken in the order of the shards, whoever was ready first. What a lost worker had is run here.
+        The sums have the order of the shards, so they do not depend on which worker is ready first. If a worker is
+        lost, its shards are run here.
 
         Args:
             shards: the arguments of each call, as tuples.
@@ -279,9 +278,9 @@ class Compiled:
         """
         return summed_over(self, [tuple(shard) for shard in shards], executor, argnums)
 
-    def layout(self, *args: Any, argnums: int | Sequence[int]) -> Layout:
+    def _layout(self, *args: Any, argnums: int | Sequence[int]) -> Layout:
         """Return where the numbers of some arguments are, in the program for them, which is made if there is none."""
-        return self._programs.run(self._placed(args, {}), _specialization, argnums).layout
+        return self._programs.specialization(self._placed(args, {}), argnums).layout
 
     def program(self, *args: Any) -> Program:
         """Return the program for the structure of some arguments; without arguments the only one there is.
@@ -380,7 +379,7 @@ class Compiled:
     def _one(self, args: tuple[Any, ...]) -> Specialization:
         """Return the program for arguments like these; without arguments the only one there is."""
         if args:
-            return self._programs.run(self._placed(args, {}), _specialization)
+            return self._programs.specialization(self._placed(args, {}))
         found = self._programs.all()
         if len(found) != 1:
             raise LookupError(f"there are {len(found)} programs: give arguments to choose by, or call it first")
@@ -459,10 +458,6 @@ def _inputs(
     workspace: Workspace, request: GradientRequest | None
 ) -> tuple[Specialization, Numbers, GradientRequest | None]:
     return workspace.specialization, workspace.inputs.copy(), request
-
-
-def _specialization(workspace: Workspace, _: GradientRequest | None) -> Specialization:
-    return workspace.specialization
 
 
 @overload

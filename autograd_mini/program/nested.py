@@ -46,12 +46,12 @@ class _Stack(NamedTuple):
 
     def sizes(self) -> Iterator[tuple[int, int]]:
         """Yield the levels at which the array varies, each with its number of examples."""
-        levels = [level for level, mapped in enumerate(self.varies) if mapped]
+        levels = [level for level, varies in enumerate(self.varies) if varies]
         return zip(levels, self.array.shape, strict=False)
 
     def flat(self, sizes: Sequence[int]) -> Any:
         """Return the array with one axis for the examples of all levels."""
-        lead = [m if mapped else 1 for m, mapped in zip(sizes, self.varies, strict=True)]
+        lead = [m if varies else 1 for m, varies in zip(sizes, self.varies, strict=True)]
         whole = np.broadcast_to(self.array.reshape(*lead, *self.rest), (*sizes, *self.rest))
         return np.ascontiguousarray(whole).reshape(prod(sizes), *self.rest)
 

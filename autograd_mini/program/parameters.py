@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from ..structure import is_array, kind_of
 
-__all__ = ["Parameters", "Same", "itself", "with_name"]
+__all__ = ["Parameters", "Same", "after_instance", "itself", "with_name"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -136,6 +136,17 @@ class Same:
 def itself(x: Any) -> Any:
     """Return an argument without the mark of a static instance."""
     return x.itself if type(x) is Same else x
+
+
+def after_instance(argnums: Any) -> Any:
+    """Return the places of arguments whose numbers begin with the argument after an instance. None stays None.
+
+    >>> after_instance(0), after_instance([1, -1])
+    (1, (2, -1))
+    """
+    if argnums is None:
+        return None
+    return tuple([k + (k >= 0) for k in argnums]) if isinstance(argnums, Sequence) else argnums + (argnums >= 0)
 
 
 def _is_static(default: Any) -> bool:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .arguments import Numbers
     from .specialization import GradientRequest, Specialization
 
-__all__ = ["KEPT", "Places", "Work", "compared", "kept_in", "places_of", "tables_of"]
+__all__ = ["KEPT", "Places", "Work", "kept_in", "places_of", "tables_of"]
 
 PARTS = 8  # parts of a batch for each thread: several, because a thread may begin late
 NEAR = 1 << 15  # numbers in a block: so many fit into a processor's cache
@@ -75,7 +75,7 @@ def places_of(varying: Sequence[bool], sizes: Sequence[int]) -> Places:
     (slice(0, 3, None), 3, [slice(3, 5, None)])
     """
     spans = [slice(a, b) for a, b in pairwise(accumulate(sizes, initial=0))]
-    tables = [span for span, mapped in zip(spans, varying, strict=True) if mapped]
+    tables = [span for span, varies in zip(spans, varying, strict=True) if varies]
     shared: Any = np.flatnonzero(~np.repeat(np.array(varying, dtype=bool), sizes))
     count = shared.size
     first = int(shared[0]) if count else 0
@@ -96,7 +96,7 @@ class Work:
                 specialization.plans, key, lambda: _Plan(specialization, places, leaves, request, width), PLANS
             )
 
-        leaves = _outputs(specialization) if what == "outputs" else [compared(specialization)]
+        leaves = _outputs(specialization) if what == "outputs" else [_compared(specialization)]
         program = specialization.program
         width = _width(program.size - places.alike - len(program.constants), size)
         self.size, self.wants = size, request is not None
@@ -149,7 +149,7 @@ def _outputs(specialization: Specialization) -> list[list[int | float]]:
     return [[specialization.outputs[i] for i in np.ravel(index).tolist()] for index in specialization.indices]
 
 
-def compared(specialization: Specialization) -> list[int | float]:
+def _compared(specialization: Specialization) -> list[int | float]:
     """Return the places of the numbers that branches compare."""
     return [side for _, *pair, _ in specialization.branches for side in pair if isinstance(side, int)]
 

@@ -99,7 +99,7 @@ class Programs:
         except IndexError:
             buffer = Buffer()
         for found in kept:
-            request = self._request(found, argnums, len(args), places)
+            request = self._request(found, argnums)
             workspace = buffer.workspace(found)
             workspace.fill(chunks)
             if (fill and not found.branches) or workspace.run(request):
@@ -112,7 +112,7 @@ class Programs:
                 with self.lock:
                     return self.run(args, use, argnums, fill=fill, alone=True)
             found = self._keep(self._traced(args, places, keys, chunks), kept)
-            request = self._request(found, argnums, len(args), places)
+            request = self._request(found, argnums)
             workspace = buffer.workspace(found)
             workspace.fill(chunks)
             if not fill or found.branches:
@@ -125,21 +125,25 @@ class Programs:
         self._free.append(buffer)  # after an error the buffer is dropped, because its derivatives may be wrong
         return result
 
-    def _request(
-        self, found: Specialization, argnums: int | Sequence[int] | None, n: int, static: list[int]
-    ) -> GradientRequest | None:
+    def _request(self, found: Specialization, argnums: int | Sequence[int] | None) -> GradientRequest | None:
         """Return the derivatives that argnums asks for, None without any."""
         if argnums is None:
             return None
         if self.parameters.by_name:
-            argnums = self.parameters.counted(argnums, n)
-        return found.request(self.name, argnums, n, static)
+            argnums = self.parameters.counted(argnums, found.count)
+        return found.request(self.name, argnums)
 
     def all(self) -> list[Specialization]:
         """Return all programs."""
         if assignments() != self._checked:
             self.drop_moved()
         return [found for kept in self._kept.values() for found in kept]
+
+    def specialization(
+        self, args: tuple[Any, ...], argnums: int | Sequence[int] | None = None, *, fill: bool = False
+    ) -> Specialization:
+        """Run the program for some arguments like `run`, and return the program."""
+        return self.run(args, lambda workspace, _: workspace.specialization, argnums, fill=fill)
 
     def alike(self, args: tuple[Any, ...]) -> list[Specialization]:
         """Return the programs for the structure of some arguments, one for each way through the branches.
@@ -150,7 +154,7 @@ class Programs:
             LookupError: there are no programs, or programs for several structures.
         """
         if args:
-            own = self.run(args, lambda workspace, _: workspace.specialization)
+            own = self.specialization(args)
             return next(kept for kept in self._kept.values() if own in kept)
         self.all()  # drops programs whose constants have changed
         found = [kept for kept in self._kept.values() if kept]
@@ -255,7 +259,7 @@ class Programs:
         with by_ieee():
             made = traced_with_loops(call, self.runner, self.loops)
         made = replace(made if self.check else made.by_rows(), into=layout.structure(leaves))
-        return Specialization(made, layout, self.runner)
+        return Specialization(made, layout, self.runner, static)
 
     def __getstate__(self) -> dict[str, Any]:
         state = {**vars(self), "prepared": {}, "_free": [], "_graph": None, "_checked": 0}

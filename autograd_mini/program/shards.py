@@ -31,7 +31,7 @@ def summed_over(
         raise ValueError(f"{compiled.name}: there are no shards")
     # Trace once, here. Programs find the parameters of a module by the object, so each call must send the module, and
     # the function with it.
-    owners = compiled.layout(*shards[0], argnums=argnums).owners
+    owners = compiled._layout(*shards[0], argnums=argnums).owners
     frozen = pickle.dumps(compiled)
     running: list[Future[Any] | None] = []
     for shard in shards:

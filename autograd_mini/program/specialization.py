@@ -47,9 +47,11 @@ class GradientRequest:
 class Specialization:
     """A trace with its program, and the places of arguments and results."""
 
-    def __init__(self, traced: Trace, layout: Layout, runner: str | None) -> None:
+    def __init__(self, traced: Trace, layout: Layout, runner: str | None, static: Sequence[int] = ()) -> None:
         self.trace = guarded(traced.fold_constants().common_subexpressions().dead_code())
         self.layout = layout
+        self.static = list(static)  # the places of static arguments among all
+        self.count = layout.count + len(static)  # the number of all arguments
         self.program = lift(self.trace)
         self.runner = runner_of(self.program, runner)
         self.called = 0  # the number of the last call, if there are several programs
@@ -63,16 +65,18 @@ class Specialization:
         ]
         self._requests: dict[int | tuple[int, ...], GradientRequest] = {}
         self.plans: dict[Any, Any] = {}  # of the module `plans`
+        self.axes_by_name: list[Any] = []  # of the last batch, for arguments by name only; the module `batch` uses this
 
-    def request(self, name: str, argnums: int | Sequence[int], n: int, static: list[int]) -> GradientRequest:
-        """Return the gradient request for argnums, among n arguments. Those at the places `static` are static."""
+    def request(self, name: str, argnums: int | Sequence[int]) -> GradientRequest:
+        """Return the gradient request for argnums."""
         kind = type(argnums)
         if kind is not int and kind is not tuple:  # an int of NumPy, or a list
             argnums = int(argnums) if hasattr(argnums, "__index__") else tuple(argnums)
         found = self._requests.get(argnums)  # type: ignore[arg-type]  # it is one of the two by now
-        return found or self._new_request(name, argnums, n, static)  # type: ignore[arg-type]
+        return found or self._new_request(name, argnums)  # type: ignore[arg-type]
 
-    def _new_request(self, name: str, argnums: int | tuple[int, ...], n: int, static: list[int]) -> GradientRequest:
+    def _new_request(self, name: str, argnums: int | tuple[int, ...]) -> GradientRequest:
+        n, static = self.count, self.static
         self.trace.require_one_output()
         dynamic = {k: i for i, k in enumerate(k for k in range(n) if k not in static)}
         several = argnums if isinstance(argnums, tuple) else (argnums,)
@@ -126,7 +130,7 @@ class Specialization:
         return read
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_requests": {}, "places": {}, "plans": {}}
+        return {**vars(self), "_requests": {}, "plans": {}}
 
 
 def _by_arrays(out: Structure, outputs: Iterator[int]) -> tuple[list[int | Numbers], Structure]:

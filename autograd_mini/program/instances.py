@@ -5,17 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
 from functools import partial
 from inspect import Signature, signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..transform import hvp, jvp
-from .parameters import Same, itself
+from .batch import Batched
+from .parameters import Same, after_instance, itself
 
 if TYPE_CHECKING:
     from .axes import InAxes
-    from .batch import Batched
     from .compiler import Compiled
 
 __all__ = ["Method"]
@@ -25,7 +26,7 @@ DERIVED = frozenset(["value_and_grad", "grad", "bind", "jacobian", "hessian", "v
 
 
 class Method:
-    """A compiled function whose first argument is an instance.
+    """A compiled function whose first argument is an instance. It has all methods of `Compiled`.
 
     The caller does not give the instance: `argnums`, the primals of `jvp` and `hvp` and the `in_axes` of `vmap` begin
     with the argument after it. In a batch all examples share the instance.
@@ -40,33 +41,44 @@ class Method:
 
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any], **kwargs: Any) -> Any:
         """Return the outputs and their derivative along the tangents; see `Compiled.jvp`."""
-        return self.compiled.along(jvp, (self.instance,), primals, tangents, kwargs)
+        return self.compiled._along(jvp, (self.instance,), primals, tangents, kwargs)
 
     def hvp(self, primals: Sequence[Any], tangents: Sequence[Any], **kwargs: Any) -> Any:
         """Return the Hessian times the tangents; see `Compiled.hvp`."""
-        return self.compiled.along(hvp, (self.instance,), primals, tangents, kwargs)
+        return self.compiled._along(hvp, (self.instance,), primals, tangents, kwargs)
 
     def vmap(self, in_axes: InAxes = 0, threads: int = 1) -> Batched:
         """Return the same method for batches of arguments; see `Compiled.vmap`."""
-        return self.compiled.vmap(in_axes, threads).after(self.instance)
+        return Batched(self.compiled, in_axes, threads, first=(self.instance,))
 
-    def source(self, language: Any, *args: Any, derivative: Any = None, argnums: Any = None) -> str:
+    def value_and_grad_over(
+        self, shards: Iterable[tuple[Any, ...]], *, executor: Executor, argnums: int | Sequence[int] = 0
+    ) -> tuple[Any, Any]:
+        """Return the sums of value and gradient over several calls; see `Compiled.value_and_grad_over`."""
+        given = [(self.instance, *shard) for shard in shards]
+        return self.compiled.value_and_grad_over(given, executor=executor, argnums=after_instance(argnums))
+
+    def source(
+        self,
+        language: Literal["c", "javascript", "numpy"],
+        *args: Any,
+        derivative: Literal["grad", "jvp"] | None = None,
+        argnums: int | Sequence[int] | None = None,
+    ) -> str:
         """Return the method as source code; see `Compiled.source`."""
         given = (self.instance, *args) if args else ()
         if derivative == "grad" or argnums is not None:
             argnums = self._argnums(0 if argnums is None else argnums)
-        return str(self.compiled.source(language, *given, derivative=derivative, argnums=argnums))
+        return self.compiled.source(language, *given, derivative=derivative, argnums=argnums)
 
-    def written_backward(self, *args: Any, argnums: Any = None) -> str:
+    def written_backward(self, *args: Any, argnums: int | Sequence[int] | None = None) -> str:
         """Write the backward program; see `Compiled.written_backward`."""
         given = (self.instance, *args) if args else ()
-        return self.compiled.written_backward(*given, argnums=None if argnums is None else self._argnums(argnums))
+        return self.compiled.written_backward(*given, argnums=self._argnums(argnums))
 
     def _argnums(self, argnums: Any) -> Any:
         """Return argnums among the arguments that a program has: an instance that is static is none of them."""
-        if isinstance(self.instance, Same):
-            return argnums
-        return tuple([k + (k >= 0) for k in argnums]) if isinstance(argnums, Sequence) else argnums + (argnums >= 0)
+        return argnums if isinstance(self.instance, Same) else after_instance(argnums)
 
     @property
     def __signature__(self) -> Signature:
@@ -96,9 +108,6 @@ class Method:
 
 def _derived(found: Callable[..., Any], instance: Any, *args: Any, argnums: Any = None, **kwargs: Any) -> Any:
     """Call a method that takes `argnums`. These count from the argument after the instance."""
-    if argnums is None:
-        if getattr(found, "__name__", "") == "bind":
-            return found(instance, *args, **kwargs)
+    if argnums is None and found.__name__ != "bind":
         argnums = 0
-    after = [k + (k >= 0) for k in (argnums if isinstance(argnums, Sequence) else [argnums])]
-    return found(instance, *args, argnums=tuple(after) if isinstance(argnums, Sequence) else after[0], **kwargs)
+    return found(instance, *args, argnums=after_instance(argnums), **kwargs)
