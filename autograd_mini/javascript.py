@@ -119,7 +119,6 @@ class Script:
 
     runtime: Mapping[str, str] = RUNTIME
     math: Mapping[Any, str] = MATH
-    writer: type[Writer]
 
     def __init__(self) -> None:
         self.functions: dict[str, str] = {}
@@ -167,10 +166,14 @@ class Script:
             self._active.append(key)
             try:
                 own = name if name and source.name == "<lambda>" else source.name
-                self._names[key] = self.defined(own, str(self.writer(self, source, strict)))
+                self._names[key] = self.defined(own, self.written(source, strict))
             finally:
                 self._active.pop()
         return self._names[key]
+
+    def written(self, source: Source, strict: bool) -> str:
+        """Return the parameters and the body of a function in JavaScript."""
+        return str(Writer(self, source, strict))
 
     def defined(self, name: str, text: str) -> str:
         """Keep a function under a new name like the given name, and return the new name."""
@@ -400,9 +403,6 @@ class Writer:
         elif f is pow and len(xs) == 2:
             return self.call(node, math.pow, args, {})
         raise Unreadable(ast.unparse(node))
-
-
-Script.writer = Writer
 
 
 def literal(x: Any) -> str:

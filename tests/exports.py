@@ -25,7 +25,12 @@ from autograd_mini.structure import is_array, map_leaves
 
 GCC = shutil.which("gcc")
 FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
+NUMBERS = [0.0, -0.0, 0.3, 1.0, -1.0, 2.5, -3.5, 60.0, 1e-310, 800.0, math.inf, -math.inf, math.nan]
 needs_gcc = pytest.mark.skipif(GCC is None, reason="this machine has no gcc")
+
+
+def layer(p: Any, x: Any) -> Any:
+    return sum(ag.tanh(z) for z in p["W"] @ x + p["b"])
 
 
 def numbers_of(x: Any) -> list[float]:
@@ -63,7 +68,7 @@ class C(NamedTuple):
 
 
 def libraries(codes: Sequence[str], *more: str) -> list[C]:
-    """Return the functions of C files that are no static ones, each file's one; their names must differ."""
+    """Return the function of each C file that is not static. Their names must differ."""
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder, f"f{k}.c") for k in range(len(codes))]
         for file, code in zip(files, codes, strict=True):
@@ -129,7 +134,7 @@ def python(code: str) -> Any:
 
 
 def apart(code: str, arguments: str) -> list[float]:
-    """Return what a NumPy module's function returns in a process that has no autograd_mini, as flat numbers."""
+    """Run a NumPy module's function in a process without autograd_mini, and return its results as flat numbers."""
     name = re.findall(r"^def (\w+)", code, re.MULTILINE)[-1]
     end = f"""
 import sys
@@ -187,7 +192,7 @@ class Case(NamedTuple):
 
 
 def results(cases: Sequence[Case], language: str) -> list[list[Any]]:
-    """Return what exported functions give, as flat numbers, or the name of an error; of C all are "Error"."""
+    """Return the results of exported functions as flat numbers. A failed call has the error's name, or "Error" in C."""
     codes = [case.source(language) for case in cases]
     if language == "javascript":
         return javascript(codes, [case.given for case in cases])

@@ -21,7 +21,7 @@ from .notation import Notation
 from .specialization import Specialization
 from .statements import Routine, Statement, Test, Variable
 
-__all__ = ["Derivative", "Export", "Input", "Leaf", "Tree", "Way", "export_of", "leaves_of"]
+__all__ = ["Export", "Input", "Leaf", "Tree", "Way", "export_of"]
 
 Derivative: TypeAlias = Literal["grad", "jvp"] | None
 FEW = 3  # the most leaves that a comment lists

@@ -15,7 +15,7 @@ from typing import Any
 from .. import special
 from ..javascript import FORMS, MAX_TURNS, SIGNS, Script, Writer
 from ..ops import OPS, Op
-from ..source import Unreadable
+from ..source import Source, Unreadable
 
 __all__ = ["CScript", "literal"]
 
@@ -184,7 +184,6 @@ class CScript(Script):
 
     runtime = RUNTIME
     math = MATH
-    writer = _Writer
 
     def __str__(self) -> str:
         return "\n\n".join(
@@ -201,6 +200,10 @@ class CScript(Script):
             if row.name == "digamma":  # the row's own function calls SciPy
                 self._rows.setdefault(row, self.caught(row, self.function(special.digamma_series), None))
         return super().applied(op, operands)
+
+    def written(self, source: Source, strict: bool) -> str:
+        """Return the parameters and the body of a function in C."""
+        return str(_Writer(self, source, strict))
 
     def fails(self, name: str) -> bool:
         """Return whether a function can fail, and so takes the pointer."""

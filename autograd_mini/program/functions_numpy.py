@@ -6,8 +6,9 @@ import ast
 import builtins
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
+from keyword import kwlist
 from types import FunctionType
 from typing import Any
 
@@ -16,16 +17,21 @@ import numpy as np
 from .. import special
 from ..javascript import Script, Writer
 from ..ops import OPS, Op
-from ..source import Source, Unreadable, in_order, source_of, source_row
+from ..source import Source, Unreadable, in_order
 from .arrays import UNLIKE
 
-__all__ = ["PythonScript", "literal"]
+__all__ = ["RESERVED", "PythonScript", "literal"]
 
+RESERVED = [
+    *kwlist, *"np math each given float tuple range abs bool int max min pow round isinstance complex".split(),
+    *"ArithmeticError ValueError".split(),
+]  # fmt: skip
 TEXTS = {
     "root": "np.sqrt({})", "excess": "np.where(np.minimum({0}, {1}) == np.inf, 0.0, {0} - {1})",
     "relu": "np.where({0} <= 0.0, 0.0, {0})", "maximum": "np.where(({0} >= {1}) | ({0} != {0}), {0}, {1})",
     "minimum": "np.where(({0} <= {1}) | ({0} != {0}), {0}, {1})",
 }  # fmt: skip
+RECENT = frozenset("acos acosh asin asinh atan atan2 atanh pow".split())  # names that NumPy has only since version 2
 SAFE = frozenset([abs, bool, float, int, max, min, pow, range, round])
 EACH = '''def each(function, beyond=None):
     """Return a function of arrays, number by number: where it raises an error, the value beyond, or nan."""
@@ -53,89 +59,71 @@ def literal(x: float) -> str:
     return {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(text, text)
 
 
-class PythonScript:
-    """Python functions of floats, each after those that it calls."""
+class PythonScript(Script):
+    """Functions in Python, each after the functions that it calls. A row's function takes arrays."""
 
-    def __init__(self) -> None:
-        self.functions: dict[str, str] = {}
-        self._names: dict[Any, str] = {}
-        self._active: list[Any] = []
+    runtime: Mapping[str, str] = {}
+    math: Mapping[Any, str] = {}
 
     def __str__(self) -> str:
-        return "\n\n\n".join(
-            [EACH] * any("each(" in text for text in self.functions.values()) + [*self.functions.values()]
-        )
+        texts = [
+            f"def {name}{text}" if text.startswith("(") else f"{name}{text}" for name, text in self.functions.items()
+        ]
+        return "\n\n\n".join([EACH] * any("each(" in text for text in texts) + texts)
 
     def applied(self, op: Op, operands: Sequence[str]) -> str:
         """Write a row applied to arrays."""
-        row, text = op.row, ", ".join(operands)
+        row = op.row
         if OPS.get(row.name) is row:
             if row.name in TEXTS:
                 return TEXTS[row.name].format(*(x if re.fullmatch(r"[\w.]+", x) else f"({x})" for x in operands))
-            if row.name not in UNLIKE:
-                for name in row.methods:
-                    if isinstance(getattr(np, name, None), np.ufunc):
-                        return f"np.{name}({text})"
-        return f"{self._row(row)}({text})"
+            if row.name not in UNLIKE and (name := _ufunc(*row.methods)):
+                return f"{name}({', '.join(operands)})"
+            if row.name == "digamma":  # the row's own function calls SciPy
+                self._rows.setdefault(row, self.caught(row, self.function(special.digamma_series), None))
+        return super().applied(op, operands)
 
-    def _row(self, row: Op) -> str:
-        """Write a row's function of arrays, and return its name."""
-        if row not in self._names:
-            found = source_row(row)
-            function = special.digamma_series if OPS.get(row.name) is row and row.name == "digamma" else found.function
-            limited = found.beyond is None
-            own = self.function(function, row.name, limited=limited)
-            beyond = f", {self.function(found.beyond, f'{row.name}_beyond')}" if found.beyond is not None else ""
-            self._names[row] = self._defined(row.name, f"{{}} = each({own}{beyond})")
-        return self._names[row]
+    def caught(self, op: Op, name: str, beyond: str | None) -> str:
+        """Write a row's function of arrays."""
+        return self.defined(op.name, f" = each({name}{f', {beyond}' if beyond else ''})")
 
-    def function(self, f: Callable[..., Any], name: str = "", *, limited: bool = False) -> str:
-        """Write a Python function of floats, and return its name; if `limited`, it computes by IEEE arithmetic."""
-        if _is_of_math(f):
-            return f"math.{f.__name__}"
-        key = f, limited
-        if key in self._active:
-            raise Unreadable(f"{f.__name__} calls itself")
-        if key not in self._names:
-            found = source_of(f)
-            self._active.append(key)
-            try:
-                own = name if name and found.name == "<lambda>" else found.name
-                self._names[key] = self._defined(f"_{own.strip('_')}", self._text(found, limited))
-            finally:
-                self._active.pop()
-        return self._names[key]
+    def function(self, f: Callable[..., Any], name: str = "", *, strict: bool = False) -> str:
+        """Write a Python function of floats and return its name. A strict function raises errors as Python does."""
+        return f"math.{f.__name__}" if _is_of_math(f) else super().function(f, name, strict=strict)
 
-    def _text(self, found: Source, limited: bool) -> str:
-        translated = _Translator(self, found, limited)
-        body = [translated.visit(ast.parse(ast.unparse(x)).body[0]) for x in found.body]
-        lines = [ast.unparse(ast.fix_missing_locations(x)) for x in body]
-        start = [f"    {x} = np.float64({x})" for x in found.parameters] if limited else []
-        text = "\n".join(lines)
-        return f"def {{}}({', '.join(found.parameters)}):\n" + "\n".join(
-            [*start, *(f"    {x}" for x in text.splitlines())]
-        ).replace("{", "{{").replace("}", "}}")
+    def written(self, source: Source, strict: bool) -> str:
+        """Return the parameters and the body of a function in Python."""
+        return str(_Translator(self, source, strict))
 
-    def _defined(self, name: str, text: str) -> str:
-        base = re.sub(r"\W", "_", name.strip("<>"))
+    def defined(self, name: str, text: str) -> str:
+        """Keep a function under a new name like the given name, and return the new name."""
+        base = re.sub(r"\W", "_", name).strip("_") or "f"
+        if text.startswith("(") or base[0].isdigit():
+            base = f"_{base}"
         names = (f"{base}_{n}" if n else base for n in count())
         chosen = next(
-            x
-            for x in names
-            if self.functions.get(x, text.format(x)) == text.format(x)
-            and not hasattr(builtins, x)
-            and x not in ("np", "math", "each")
+            x for x in names if self.functions.get(x, text) == text and x not in RESERVED and not hasattr(builtins, x)
         )
-        self.functions[chosen] = text.format(chosen)
+        self.functions[chosen] = text
         return chosen
 
 
 class _Translator(ast.NodeTransformer):
-    """A translator that replaces a function's outer names by the functions and numbers that they stand for."""
+    """A translator that replaces a function's outer names by the functions and numbers that they stand for.
 
-    def __init__(self, script: PythonScript, found: Source, limited: bool) -> None:
-        self.script, self.source, self.limited = script, found, limited
-        self.look = Writer(Script(), found, strict=False).thing
+    The name of a variable gets a `_` at its end, so it differs from the names of functions.
+    """
+
+    def __init__(self, script: Script, source: Source, strict: bool) -> None:
+        self.script, self.source, self.strict = script, source, strict
+        self.look = Writer(Script(), source, strict=False).thing
+
+    def __str__(self) -> str:
+        body = [self.visit(ast.parse(ast.unparse(x)).body[0]) for x in self.source.body]
+        parameters = [f"{x}_" for x in self.source.parameters]
+        lines = [] if self.strict else [f"{x} = np.float64({x})" for x in parameters]
+        lines += [line for x in body for line in ast.unparse(ast.fix_missing_locations(x)).splitlines()]
+        return f"({', '.join(parameters)}):\n" + "\n".join(f"    {line}" for line in lines)
 
     def visit_Expr(self, node: ast.Expr) -> Any:
         """Leave out a docstring."""
@@ -151,7 +139,7 @@ class _Translator(ast.NodeTransformer):
         if isinstance(f, FunctionType):
             named = {str(x.arg): x.value for x in node.keywords}
             given = [self.visit(x) if isinstance(x, ast.expr) else _number(x) for x in in_order(f, node.args, named)]
-            return ast.Call(ast.Name(self.script.function(f, limited=self.limited), ast.Load()), given, [])
+            return ast.Call(ast.Name(self.script.function(f, strict=self.strict), ast.Load()), given, [])
         if node.keywords:
             raise Unreadable(ast.unparse(node))
         args = [self.visit(x) for x in node.args]
@@ -161,16 +149,9 @@ class _Translator(ast.NodeTransformer):
             written = self.script.applied(f, [ast.unparse(x) for x in args])
             return ast.parse(written, mode="eval").body
         if _is_of_math(f):
-            ufunc = {"gamma": None, "fabs": "fabs"}.get(f.__name__, f.__name__)
-            name = next(
-                (x for x in (ufunc, f"arc{f.__name__[1:]}") if x and isinstance(getattr(np, x, None), np.ufunc)), None
-            )
-            own = (
-                f"np.{name}"
-                if self.limited and name and name not in ("floor", "ceil", "trunc") and len(args) < 3
-                else f"math.{f.__name__}"
-            )
-            return ast.Call(ast.parse(own, mode="eval").body, args, [])
+            is_strict = self.strict or f in (math.floor, math.ceil, math.trunc) or len(args) > 2
+            ufunc = None if is_strict else _ufunc(f.__name__, f"arc{f.__name__[1:]}", "power" * (f is math.pow))
+            return ast.Call(ast.parse(ufunc or f"math.{f.__name__}", mode="eval").body, args, [])
         if any(f is x for x in SAFE):
             return ast.Call(node.func, args, [])
         raise Unreadable(ast.unparse(node))
@@ -184,8 +165,8 @@ class _Translator(ast.NodeTransformer):
         return self._known(node)
 
     def visit_Name(self, node: ast.Name) -> Any:
-        """Write the number that a name outside of the function stands for."""
-        return node if node.id in self.source.own else self._known(node)
+        """Write a variable, or the number that a name outside of the function stands for."""
+        return ast.Name(f"{node.id}_", node.ctx) if node.id in self.source.own else self._known(node)
 
     def _known(self, node: ast.expr) -> Any:
         known = self.look(node)
@@ -207,6 +188,12 @@ REFUSED = (
     ast.Await, ast.Yield, ast.YieldFrom, ast.JoinedStr, ast.Dict, ast.Set, ast.Delete, ast.NamedExpr, ast.Starred,
     ast.ListComp, ast.GeneratorExp, ast.DictComp, ast.SetComp,
 )  # fmt: skip
+
+
+def _ufunc(*names: str) -> str | None:
+    """Return the first of some names that is a function of arrays in all versions of NumPy, or None."""
+    known = (name for name in names if name not in RECENT and isinstance(getattr(np, name, None), np.ufunc))
+    return next((f"np.{name}" for name in known), None)
 
 
 def _is_of_math(f: Any) -> bool:

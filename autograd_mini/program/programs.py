@@ -184,7 +184,7 @@ class Programs:
         """Return the programs of the same function without loops: all loops are unrolled."""
         if self.function is None:
             raise ValueError(
-                f"{self.name}: vmap writes out a loop whose n is an input, and its Python function is not here"
+                f"{self.name}: its loops cannot be written out, because a pickled program has no Python function"
             )
         if self._without_loops is None:
             made = Programs(self.name, self.function, self._given_static, self.check, self.runner)

@@ -31,11 +31,12 @@ def source(
         raise ValueError(f'{name}: argnums {argnums} asks for a derivative: give derivative="grad" or "jvp", too')
     found = programs.alike(args)
     if any(i.scan is not None for other in found for i in other.program.instructions):
+        programs = programs.without_loops()
         if not args:
             raise NotImplementedError(
                 f"{name}: a loop by scan or fori is written step by step: give arguments, as in source({language!r}, x)"
             )
-        found = programs.without_loops().alike(args)
+        found = programs.alike(args)
     n = found[0].layout.count
     single = derivative == "grad" and (argnums is None or hasattr(argnums, "__index__"))
     wanted = _wanted(name, derivative, argnums, n)

@@ -32,7 +32,9 @@ __all__ = [
     "Test",
     "Variable",
     "reads",
+    "reindexed",
     "steps_of",
+    "thin",
 ]
 
 FEW = 4  # up to so many results or terms that read several arrays are written one by one
@@ -136,11 +138,11 @@ def reads(x: Expression) -> Iterator[Read | Count]:
         yield x
 
 
-def mapped(x: Expression, f: Callable[[Index], Index]) -> Expression:
+def reindexed(x: Expression, f: Callable[[Index], Index]) -> Expression:
     """Return an expression with f applied to each index."""
     match x:
         case Apply(op, operands):
-            return Apply(op, tuple([mapped(operand, f) for operand in operands]))
+            return Apply(op, tuple([reindexed(operand, f) for operand in operands]))
         case Read(of, index):
             return Read(of, f(index))
         case Count(index):
@@ -196,11 +198,8 @@ def slope(x: Apply, k: int, z: Expression) -> Expression:
     numbers = [operand.value if isinstance(operand, Literal) else Traced(operand) for operand in x.operands]
     try:
         return _expression(rule(*numbers, Traced(z)))
-    except (
-        ArithmeticError,
-        ValueError,
-        TypeError,
-    ):  # at a pole Python raises an error for a constant; an expression has the limit
+    except (ArithmeticError, ValueError, TypeError):
+        # At a pole Python raises an error for a constant. An expression has the limit.
         return _expression(rule(*map(Traced, (*x.operands, z))))
 
 
@@ -241,7 +240,7 @@ class Contribution:
         for order in permutations(range(3)):
             turned = index.transpose(order)
             if (shape[order[0]], shape[order[1]]) == to.shape and np.array_equal(turned, grid):
-                term = Term(mapped(self.of, partial(np.transpose, axes=order)), shape[order[2]])
+                term = Term(reindexed(self.of, partial(np.transpose, axes=order)), shape[order[2]])
                 return True, Statement(to.whole, (term,), adds=True)
         varying = [k for k in range(3) if index.shape[k] > 1]
         if len(varying) == 2 and not _is_by_rows(index.squeeze(), to.shape[1]):
@@ -265,7 +264,7 @@ class Contribution:
             return thin(flat.reshape(rows, columns, count))
 
         target = to.whole if covers else Read(to, places.reshape(rows, columns, 1))
-        return covers, Statement(target, (Term(mapped(self.of, moved), count),), adds=True)
+        return covers, Statement(target, (Term(reindexed(self.of, moved), count),), adds=True)
 
 
 class Routine:
@@ -377,7 +376,7 @@ class Routine:
             assert read is not None
             target = to.whole if len(places) == to.size else Read(to, places[:, None, None])
             if len(places) == to.size:
-                read = mapped(read, lambda x: x if x.size == 1 else x.reshape(*to.shape, 1))
+                read = reindexed(read, lambda x: x if x.size == 1 else x.reshape(*to.shape, 1))
             self.statements.append(Statement(target, (Term(read),)))
 
     def _number(self, slot: int) -> float:

@@ -6,11 +6,10 @@ import re
 import textwrap
 from collections.abc import Collection, Iterator, Sequence
 
-from ..ops import Level
 from .export import Export, Way
 from .functions_c import RUNTIME, CScript, literal
 from .statements import Variable
-from .written_loops import LINE, LoopWriter, Names, Piece, indented, is_used, listed
+from .written_loops import LINE, LoopWriter, Names, Piece, indented, is_used, listed, signed
 
 __all__ = ["write"]
 
@@ -42,8 +41,7 @@ class _Writer(LoopWriter):
 
     def literal(self, x: float) -> Piece:
         """Write a number."""
-        text = literal(x).strip("()")
-        return Piece(text, Level.SUM if text.startswith("-") else Level.ATOM)
+        return signed(literal(x))
 
     def declared(self, name: str, size: int, value: str | None, *, fixed: bool) -> str:
         """Write the declaration of a number, or of an array."""

@@ -7,11 +7,10 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from ..javascript import RUNTIME, Script, literal
-from ..ops import Level
 from ..source import Unreadable
 from .export import Export, Input, Leaf, Tree
 from .statements import Variable
-from .written_loops import LoopWriter, Names, Piece, indented, is_used, listed
+from .written_loops import LoopWriter, Names, Piece, indented, is_used, listed, signed
 from .written_trees import TreeWriter
 
 __all__ = ["write"]
@@ -58,8 +57,7 @@ class _Writer(LoopWriter):
 
     def literal(self, x: float) -> Piece:
         """Write a number."""
-        text = literal(x).strip("()")
-        return Piece(text, Level.SUM if text.startswith("-") else Level.ATOM)
+        return signed(literal(x))
 
     def declared(self, name: str, size: int, value: str | None, *, fixed: bool) -> str:
         """Write the declaration of a number, or of an array."""

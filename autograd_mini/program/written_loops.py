@@ -19,12 +19,23 @@ from ..source import Unreadable
 from .export import Way
 from .statements import Apply, Count, Expression, Literal, Read, Statement, Term, Test, Variable, reads, steps_of
 
-__all__ = ["LoopWriter", "Names", "Piece", "indented", "is_used", "listed"]
+__all__ = [
+    "PASSED_ON",
+    "LoopWriter",
+    "Names",
+    "Piece",
+    "called",
+    "indented",
+    "infix",
+    "is_comparison",
+    "is_used",
+    "listed",
+    "signed",
+]
 
 LINE = 100  # characters in a line
 
-COMPARISONS = {"greater": ">", "greater_equal": ">=", "equal": "=="}
-PASSED_ON = frozenset({"identity", "stop_gradient"})
+PASSED_ON = frozenset({"identity", "stop_gradient"})  # rows whose result is their operand
 
 
 class Piece(NamedTuple):
@@ -224,7 +235,7 @@ class LoopWriter:
         name = op.name if OPS.get(op.name) is op else ""
         if name in PASSED_ON:
             return self.expression(operands[0])
-        if name in COMPARISONS:
+        if is_comparison(op):
             return Piece(self.of_condition.format(self.condition(Apply(op, tuple(operands)))))
         if name == "where":
             yes, no = (self.expression(x).at(Level.SUM) for x in operands[1:])
@@ -235,22 +246,15 @@ class LoopWriter:
                 return Piece(" * ".join([base] * int(operands[1].value)), Level.PRODUCT)
         parts = [self.expression(x) for x in operands]
         if name in ("add", "sub", "mul", "div", "neg"):
-            texts = [part.at(level) for part, level in zip(parts, op.text.levels, strict=True)]
-            return Piece(op.text.filled(dict(zip(op.parameters, texts, strict=True))), op.text.level)
-        try:
-            return Piece(self.script.applied(op, [part.text for part in parts]))
-        except Unreadable as error:
-            raise Unreadable(f"{op}: {error}") from None
+            return infix(op, parts)
+        return called(self.script, op, parts)
 
     def condition(self, x: Expression) -> str:
         """Write an expression as a condition."""
-        if isinstance(x, Apply) and OPS.get(x.op.name) is x.op:
-            if x.op.name in COMPARISONS:
-                sides = [self.expression(side).at(Level.SUM) for side in x.operands]
-                sign = COMPARISONS[x.op.name]
-                return f" {self.equals if sign == '==' else sign} ".join(sides)
-            if x.op.name == "mul" and all(isinstance(y, Apply) and _is_condition(y) for y in x.operands):
+        if isinstance(x, Apply) and _is_condition(x):
+            if x.op is OPS["mul"]:
                 return " && ".join(map(self.condition, x.operands))
+            return infix(x.op, [self.expression(side) for side in x.operands]).text.replace(" == ", f" {self.equals} ")
         unequal = self.equals.replace("=", "!", 1)
         return f"{self.expression(x).at(Level.SUM)} {unequal} {self.literal(0.0).text}"
 
@@ -285,6 +289,31 @@ class LoopWriter:
         rows, columns, count = index.shape
         steps = (columns * count if rows > 1 else 0, count if columns > 1 else 0, int(count > 1))
         return _Place(self.tables[key][0], 0, steps)
+
+
+def signed(text: str) -> Piece:
+    """Return a number as a piece. The text may have brackets around a negative number."""
+    text = text.strip("()")
+    return Piece(text, Level.SUM if text.startswith("-") else Level.ATOM)
+
+
+def infix(op: Op, parts: Sequence[Piece]) -> Piece:
+    """Write a row with its operator in Python."""
+    texts = [part.at(level) for part, level in zip(parts, op.text.levels, strict=True)]
+    return Piece(op.text.filled(dict(zip(op.parameters, texts, strict=True))), op.text.level)
+
+
+def called(script: Script, op: Op, parts: Sequence[Piece]) -> Piece:
+    """Write a call of a row's function."""
+    try:
+        return Piece(script.applied(op, [part.text for part in parts]))
+    except Unreadable as error:
+        raise Unreadable(f"{op}: {error}") from None
+
+
+def is_comparison(op: Op) -> bool:
+    """Return whether the result of a row is an outcome, as of `x > y`."""
+    return op.text.level is Level.COMPARISON
 
 
 def listed(texts: Sequence[str], indent: str) -> str:
@@ -325,7 +354,6 @@ def _sums(statement: Statement) -> list[Term]:
 
 
 def _is_condition(x: Apply) -> bool:
-    if OPS.get(x.op.name) is not x.op:
-        return False
-    inner = x.op.name == "mul" and all(isinstance(y, Apply) and _is_condition(y) for y in x.operands)
-    return inner or x.op.name in COMPARISONS
+    """Return whether the result is the outcome of comparisons: of one, or of several that must all hold."""
+    both = x.op is OPS["mul"] and all(isinstance(y, Apply) and _is_condition(y) for y in x.operands)
+    return both or is_comparison(x.op)

@@ -6,15 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
-from keyword import kwlist
 from typing import Any
 
 import numpy as np
 
 from ..ops import OPS, Level, Op
-from ..source import Unreadable
 from .export import Export, Input, Leaf, Tree, Way
-from .functions_numpy import PythonScript, literal
+from .functions_numpy import RESERVED, PythonScript, literal
 from .statements import (
     Apply,
     Count,
@@ -25,23 +23,17 @@ from .statements import (
     Term,
     Test,
     Variable,
-    mapped,
     reads,
+    reindexed,
     steps_of,
     thin,
 )
-from .written_loops import Names, Piece, indented, is_used, listed
+from .written_loops import PASSED_ON, Names, Piece, called, indented, infix, is_comparison, is_used, listed, signed
 from .written_trees import TreeWriter
 
 __all__ = ["write"]
 
-RESERVED = [
-    *kwlist, *"np math each given float tuple range abs bool int max min pow round isinstance complex".split(),
-    *"ArithmeticError ValueError".split(),
-]  # fmt: skip
 QUOTES = '"""'
-SIGNS = {"greater": ">", "greater_equal": ">=", "equal": "=="}
-INFIX = ("add", "sub", "mul", "div", "neg", "pow", "mod", "floordiv")
 GIVEN = '''def given(name, x, shape):
     """Return an argument as an array of floats, or a float, of a shape."""
     x = np.array(x, dtype=float)
@@ -132,13 +124,13 @@ class _Writer:
             if isinstance(term.of, Read) and np.array_equal(indices[0].ravel(), np.arange(term.of.of.size)):
                 return Piece(f"np.sum({self.named[term.of.of]})"), (1, 1)
             orders = ((2, 0, 1), (0, 2, 1))
-            ways = [mapped(term.of, partial(np.transpose, axes=order)) for order in orders]
+            ways = [reindexed(term.of, partial(np.transpose, axes=order)) for order in orders]
             return Piece(f"np.sum({min((self.piece(x).text for x in ways), key=len)})"), (1, 1)
         if columns == 1:
-            laid = mapped(term.of, partial(np.transpose, axes=(0, 2, 1)))
+            laid = reindexed(term.of, partial(np.transpose, axes=(0, 2, 1)))
             return Piece(f"np.sum({self.piece(laid).text}, axis=1, keepdims=True)"), (rows, 1)
         if rows == 1:
-            laid = mapped(term.of, partial(np.transpose, axes=(2, 1, 0)))
+            laid = reindexed(term.of, partial(np.transpose, axes=(2, 1, 0)))
             return Piece(f"np.sum({self.piece(laid).text}, axis=0, keepdims=True)"), (1, columns)
         return Piece(f"np.sum({self.piece(term.of, deep=True).text}, axis=2)"), (rows, columns)
 
@@ -163,7 +155,7 @@ class _Writer:
         """Write an expression over arrays with two axes, or with three if `deep`."""
         match x:
             case Literal(value):
-                return Piece(literal(value), Level.ATOM if value >= 0 or value != value else Level.SUM)
+                return signed(literal(value))
             case Read(of, index):
                 return Piece(self._array(of, thin(index), deep))
             case Count(index):
@@ -174,9 +166,9 @@ class _Writer:
 
     def _applied(self, op: Op, operands: Sequence[Expression], deep: bool) -> Piece:
         name = op.name if OPS.get(op.name) is op else ""
-        if name in ("identity", "stop_gradient"):
+        if name in PASSED_ON:
             return self.piece(operands[0], deep)
-        if name in SIGNS:
+        if is_comparison(op):
             return Piece(f"1.0 * ({self._condition(Apply(op, tuple(operands)), deep)})", Level.PRODUCT)
         if name == "where":
             yes, no = (self.piece(x, deep).text for x in operands[1:])
@@ -184,17 +176,11 @@ class _Writer:
         parts = [self.piece(x, deep) for x in operands]
         if all(isinstance(x, Literal) for x in operands):
             parts[0] = Piece(f"np.float64({parts[0].text})")
-        if name in INFIX:
-            texts = [part.at(level) for part, level in zip(parts, op.text.levels, strict=True)]
-            return Piece(op.text.filled(dict(zip(op.parameters, texts, strict=True))), op.text.level)
-        try:
-            return Piece(self.script.applied(op, [part.text for part in parts]))
-        except Unreadable as error:
-            raise Unreadable(f"{op}: {error}") from None
+        return infix(op, parts) if op.text.level < Level.ATOM else called(self.script, op, parts)
 
     def _condition(self, x: Expression, deep: bool) -> str:
-        if isinstance(x, Apply) and OPS.get(x.op.name) is x.op and x.op.name in SIGNS:
-            return f" {SIGNS[x.op.name]} ".join(self.piece(side, deep).at(Level.SUM) for side in x.operands)
+        if isinstance(x, Apply) and is_comparison(x.op):
+            return infix(x.op, [self.piece(side, deep) for side in x.operands]).text
         return f"{self.piece(x, deep).at(Level.SUM)} != 0.0"
 
     # Places.
