@@ -6,10 +6,12 @@ downloaded before.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -520,6 +522,30 @@ def test_the_page_has_the_wheel_that_was_built(site: Path) -> None:
     assert all(name.endswith("-py3-none-any.whl") for name in wheels)
     for name in files:
         assert hashlib.sha256((site / "play" / name).read_bytes()).hexdigest() == files[name]["sha256"]
+
+
+@pytest.mark.usefixtures("build")
+def test_the_lessons_of_the_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells that compute need no Matplotlib, nothing is lost, and no link leads to a lesson that is not there."""
+    monkeypatch.syspath_prepend(str(PLAY))
+    lite = module("lite")
+    here = [path.name for path in lite.lessons()]
+    assert FIRST in here
+    for name in here:
+        notebook = json.loads((ROOT / "notebooks" / name).read_text())
+        cells = lite.prepared(notebook)["cells"]
+        assert len({cell["id"] for cell in cells}) == len(cells)
+        parts = ["".join(cell["source"]) for cell in cells[1:] if cell["cell_type"] == "code"]
+        wholes = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+        assert sorted(filter(None, "\n".join(parts).split("\n"))) == sorted(filter(None, "\n".join(wholes).split("\n")))
+        for part in parts:
+            tree = ast.parse(part)
+            drawn = [k for k, line in enumerate(tree.body) if re.search(r"matplotlib|\bplt\.", ast.unparse(line))]
+            assert drawn[:1] in ([], [0])
+        outputs = [cell["outputs"] for cell in notebook["cells"] if cell.get("outputs")]
+        assert [cell["outputs"] for cell in cells if cell.get("outputs")] == outputs
+        texts = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+        assert set(re.findall(r"\(([^()]+\.ipynb)", texts)) <= set(here)
 
 
 @pytest.mark.usefixtures("build")

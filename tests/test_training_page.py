@@ -398,7 +398,8 @@ def test_bad_arguments_are_refused() -> None:
     refused(ValueError, r"explore: example 1: .*must be from 0 to 1, not 2", net, X[:2], [1, 2])
     refused(ValueError, r"y: targets of different lengths", net, X[:2], [1, [0, 1]])
     refused(ValueError, r"loss: there is no 'hinges' \(did you mean 'hinge'\?\)", net, X, y, loss="hinges")
-    refused(ValueError, r"precision must be a whole number from 1 to 17", net, X, y, precision=0)
+    for precision in (0, True, 4.0):
+        refused(ValueError, r"precision must be a whole number from 1 to 17", net, X, y, precision=precision)
     refused(ValueError, r"the optimizer is an nn.SGD, not Adam", net, X, y, optimizer=nn.Adam(net))
     refused(TypeError, r"the optimizer is an nn.SGD, not 'sgd'", net, X, y, optimizer="sgd")
     momentum, schedule = nn.SGD(net, momentum=0.9), nn.SGD(net, lr=nn.cosine(0.1, 10))

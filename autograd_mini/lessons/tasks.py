@@ -21,7 +21,7 @@ def near(x: Any, y: float, tolerance: float = 1e-6) -> bool:
 
 
 def numbers(given: Any, n: int) -> str | None:
-    """Return the fault of what should be n numbers."""
+    """Return the fault of an answer that should be n numbers."""
     if given is ...:
         return UNANSWERED
     if not hasattr(given, "__len__"):

@@ -3,7 +3,6 @@
 // `edges` are [user, parent, local derivative], in the order of their users; inputs are the first nodes.
 function makeElimination({nodes, inputs, outputs, edges}) {
   const ORDERS = ["forward", "reverse", "markowitz"];
-  const exact = x => (typeof x === "string" ? {inf: Infinity, "-inf": -Infinity, nan: NaN}[x] : x);
   const kept = new Set(outputs);
 
   // A graph: of each node the edges into it, a local derivative by the parent, and its users.

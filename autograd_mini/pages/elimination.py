@@ -7,7 +7,6 @@ that `eliminate` has. `removal.js` has the sentences and the questions, `routes.
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
 from ..accumulation import LinearGraph
@@ -16,7 +15,7 @@ from ..pictures.typeset import Typeset, width
 from ..printing import json_number
 from ..value import Value
 from .facts import as_json
-from .page import Explorer, colours, filled, part
+from .page import Explorer, page, part, require_precision
 from .places import in_ranks
 from .templates import markup
 from .words import OF_ELIMINATION
@@ -67,19 +66,15 @@ def elimination_page(
     }
     titles = [names[graph.nodes[order_of_nodes[z]]] for z in outputs]
     parts = {
-        "title": html.escape(f"Elimination of {', '.join(titles)}"),
         "heading": _heading([nodes[z]["name"] for z in outputs], [nodes[x]["name"] for x in graph.inputs]),
-        "colours": colours(),
-        "style": part("page.css") + part("elimination.css"),
         "facts": as_json(facts),
-        **{name: part(f"{name}.js") for name in SCRIPTS},
     }
-    return Explorer(titles[0], filled(part("elimination.html"), parts), HEIGHT, "Elimination")
+    title, style = f"Elimination of {', '.join(titles)}", part("page.css") + part("elimination.css")
+    return Explorer(titles[0], page("elimination", title, style, SCRIPTS, parts), HEIGHT, "Elimination")
 
 
 def _require_readable(graph: LinearGraph, precision: object) -> None:
-    if type(precision) is not int or precision not in range(1, 18):
-        raise ValueError(f"explore: precision must be a whole number from 1 to 17, not {precision!r}")
+    require_precision("explore", precision)
     if all(z is None for z in graph.outputs):
         raise ValueError("explore: no output depends on an input, so that there are no edges to show")
     nodes = len(graph.inputs) + len(graph.edges)

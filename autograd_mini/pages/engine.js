@@ -4,7 +4,6 @@ function makeEngine(facts, rows) {
   const {nodes, edges, lines, terms, words, precision} = facts;
   const last = nodes.length - 1;
   const {PRODUCT, POWER, ATOM, general, format, number, bracketed, sum} = makeTexts(precision);
-  const exact = x => (typeof x === "string" ? {inf: Infinity, "-inf": -Infinity, nan: NaN}[x] : x);
   const leaves = nodes.flatMap((node, i) => (node.leaf ? [i] : []));
   const size = Math.max(
     0,
@@ -408,7 +407,6 @@ function makeEngine(facts, rows) {
     leaves,
     edges,
     nodes,
-    exact,
     run,
     valuesOf,
     depends,

@@ -7,7 +7,6 @@ JavaScript files define the behaviour of the page: `engine.js` has the numbers a
 
 from __future__ import annotations
 
-import html
 import math
 import random
 from collections.abc import Iterable, Mapping
@@ -30,7 +29,7 @@ from ..stale import require_fresh
 from ..value import Value, primal, topological_order
 from ..wrong_passes import MISTAKES
 from .facts import as_json, facts_of
-from .page import Explorer, colours, filled, part
+from .page import Explorer, page, part, require_precision
 from .places import formula_lines, laid_out, on_a_board
 from .rows import Rows
 from .templates import markup
@@ -169,8 +168,7 @@ def _check(output: object, precision: object, name: str) -> list[Value]:
             f"{name}: the graph has {len(order):,} nodes, and at most {MAX_NODES} can be read; explore a node inside "
             "it or fewer examples, or draw it, which folds"
         )
-    if type(precision) is not int or precision not in range(1, 18):
-        raise ValueError(f"{name}: precision must be a whole number from 1 to 17, not {precision!r}")
+    require_precision(name, precision)
     if (many := sum(len(node.parents) for node in order)) > MAX_EDGES:
         raise ValueError(f"{name}: the graph has {many:,} edges, and at most {MAX_EDGES:,} can be read")
     return order
@@ -189,18 +187,15 @@ def _page(
     facts |= {"words": WORDS, "pictures": pictures, "start": start, "beside": second, "seed": seed}
     title = f"{kind} of {name}" if kind != "Explorer" else f"Computation graph of {name}"
     parts = {
-        "title": html.escape(title),
         "heading": _heading(output, order, names),
-        "colours": colours(),
-        "style": part("page.css"),
         "facts": as_json(facts),
         "rows": (Rows() if facts["frozen"] else rows).written(),
-        **{name: part(f"{name}.js") for name in SCRIPTS},
     }
+    written = page("explorer", title, part("page.css"), SCRIPTS, parts)
     leaves = sum(node.op is None for node in order)
     tall = pictures[0]["wide"]["height"] * (1 if beside is None else 2)
     height = 440 + tall + 60 * leaves
-    return Explorer(name, filled(part("explorer.html"), parts), round(min(max(height, MIN_HEIGHT), MAX_HEIGHT)), kind)
+    return Explorer(name, written, round(min(max(height, MIN_HEIGHT), MAX_HEIGHT)), kind)
 
 
 def _heading(output: Value, order: list[Value], names: dict[Value, str]) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import html
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
 from ..files import write_whole
 from ..pictures.theme import THEMES
 
-__all__ = ["Explorer", "colours", "filled", "part"]
+__all__ = ["Explorer", "colours", "filled", "page", "part", "require_precision"]
 
 
 class Explorer:
@@ -52,6 +52,12 @@ class Explorer:
         return f"<{self._kind} of {self.name}: save('{self.name if self.name.isidentifier() else 'graph'}.html')>"
 
 
+def require_precision(name: str, precision: object) -> None:
+    """Raise an error if a page cannot show numbers with this many digits."""
+    if type(precision) is not int or precision not in range(1, 18):
+        raise ValueError(f"{name}: precision must be a whole number from 1 to 17, not {precision!r}")
+
+
 @cache
 def part(name: str) -> str:
     """Return the text of a file in the folder of this module."""
@@ -65,6 +71,14 @@ def filled(template: str, parts: Mapping[str, str]) -> str:
     '<p>/*b*/</p>1'
     """
     return re.sub(r"<!--(\w+)-->|/\*(\w+)\*/", lambda hole: parts[hole[1] or hole[2]], template)
+
+
+def page(template: str, title: str, style: str, scripts: Iterable[str], parts: Mapping[str, str]) -> str:
+    """Return a page: the template of this name with its head, its scripts and its other parts."""
+    written = html.escape(title)
+    head = filled(part("head.html"), {"title": written, "colours": colours(), "style": style})
+    files = {name: part(f"{name}.js") for name in scripts}
+    return filled(part(f"{template}.html"), {"head": head, "title": written, **files, **parts})
 
 
 def colours() -> str:

@@ -1,5 +1,9 @@
 "use strict";
 // Numbers as text, and sums and products of texts in brackets where they need them; nothing here touches the page.
+
+// A number of the facts: JSON has no inf and no nan, so they are texts.
+const exact = x => (typeof x === "string" ? {inf: Infinity, "-inf": -Infinity, nan: NaN}[x] : x);
+
 function makeTexts(precision) {
   const [SUM, QUOTIENT, PRODUCT, POWER, ATOM] = [1, 2, 3, 4, 5]; // how tightly a text holds together
 

@@ -7,7 +7,6 @@ other scripts paint.
 
 from __future__ import annotations
 
-import html
 import math
 from typing import Any
 
@@ -23,7 +22,7 @@ from ..value import Value, primal
 from .equations import Recorded, as_script, loss_function, output_function
 from .facts import as_json
 from .neurons import board_facts
-from .page import Explorer, colours, filled, part
+from .page import Explorer, page, part, require_precision
 from .rows import Rows
 from .templates import markup
 
@@ -42,6 +41,7 @@ SCRIPTS = (
     "planes",
     "board",
     "table",
+    "training",
 )
 MAX_NUMBERS = 200_000  # numbers in X and y
 HEIGHT = 900  # pixels of the frame in a notebook
@@ -85,8 +85,7 @@ def training_page(
     """
     if not isinstance(net, Module):
         raise TypeError(f"explore: give a module, not {net!r} of type {type(net).__name__}")
-    if precision not in range(1, 18):
-        raise ValueError(f"explore: precision must be a whole number from 1 to 17, not {precision!r}")
+    require_precision("explore", precision)
     if not is_recording():
         raise RuntimeError("explore: there is no gradient inside no_grad(); call explore outside of it")
     inputs, targets = pairs_of(X, y)
@@ -118,14 +117,11 @@ def training_page(
         "board": board,
     }
     parts = {
-        "title": html.escape(f"Train {_shortened(repr(net))}"),
         "facts": as_json(facts),
         "rows": _script(recorded, neurons, len(parameters)),
-        "colours": colours(),
-        "style": part("training.css"),
-        **{name: part(f"{name}.js") for name in (*SCRIPTS, "training")},
     }
-    return Explorer("net", filled(part("training.html"), parts), HEIGHT)
+    title = f"Train {_shortened(repr(net))}"
+    return Explorer("net", page("training", title, part("training.css"), SCRIPTS, parts), HEIGHT)
 
 
 def _require_finite(names: list[str], parameters: list[Value]) -> None:

@@ -8,7 +8,7 @@
   const frozen = facts.frozen || (engine.differs() ? say("other numbers") : "");
   const recorded = Boolean(frozen);
   const mistake = facts.mistakes.find(({name}) => name === beside?.mistake) ?? null;
-  const others = Object.fromEntries(Object.entries(beside?.given ?? {}).map(([i, x]) => [i, engine.exact(x)]));
+  const others = Object.fromEntries(Object.entries(beside?.given ?? {}).map(([i, x]) => [i, exact(x)]));
 
   // What the reader has chosen, and what follows from it: a run and its steps, and perhaps a second run beside it.
   const state = {at: 0, direction: "reverse", isQuiz: facts.start === "quiz", shown: null, which: 0};

@@ -185,8 +185,8 @@ OF_ELIMINATION = {key: WORDS[key] for key in ("play", "pause", "present", "leave
     "no answer": "Write a number",
     "no answer more": "Such as 6, 1/3 or 2 + 3·4.",
     "not yet": "Not yet",
-    "not yet more": "Multiply the number on the edge into {node} with that on the edge out of it, and add what is "
-    "there.",
+    "not yet more": "Multiply the number on the edge into {node} with that on the edge out of it, and add the number "
+    "that is there.",
     "not counted": "Not yet",
     "not counted more": "Count the edges into {node} and the edges out of it. Each pair takes one multiplication.",
     "count added": "Did you add?",

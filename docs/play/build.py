@@ -1,8 +1,8 @@
 """Build the playground: `python docs/play/build.py` writes `docs/_build/extra/play/`, which the site takes along.
 
 The folder has this folder's pages and scripts, CPython for WebAssembly (Pyodide), Graphviz (viz-js) and KaTeX from npm,
-and the wheels of the package, graphviz and tqdm. What is downloaded is kept in `docs/_build/packages/` and compared
-with the hashes below. It is not asked for again: the second build needs no network.
+and the wheels of the package, graphviz and tqdm. The downloads are kept in `docs/_build/packages/` and compared
+with the hashes below. The second build needs no network.
 """
 
 from __future__ import annotations
@@ -66,11 +66,7 @@ class MissingError(Exception):
 
 def main() -> int:
     """Build, and print the sizes."""
-    parser = argparse.ArgumentParser(description="Build the playground, which becomes part of the site.")
-    parser.add_argument("--wheel", type=Path, help="the package's pure wheel; without it, it is built from this tree")
-    parser.add_argument("--to", type=Path, default=PLAY, metavar="DIR", help=f"where to ({PLAY.relative_to(ROOT)})")
-    parser.add_argument("--offline", action="store_true", help="take what was downloaded before, or fail")
-    given = parser.parse_args()
+    given = arguments("Build the playground, which becomes part of the site.", PLAY)
     try:
         build(given.to, given.wheel, given.offline)
     except MissingError as error:
@@ -78,6 +74,15 @@ def main() -> int:
         return 1
     print(table(given.to))
     return 0
+
+
+def arguments(description: str, to: Path) -> argparse.Namespace:
+    """Return the arguments of the command: the wheel, the folder to write, and whether downloads are allowed."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--wheel", type=Path, help="the package's pure wheel; without it, it is built from this tree")
+    parser.add_argument("--to", type=Path, default=to, metavar="DIR", help=f"where to ({to.relative_to(ROOT)})")
+    parser.add_argument("--offline", action="store_true", help="take the earlier downloads, or fail")
+    return parser.parse_args()
 
 
 def build(to: Path, wheel: Path | None = None, offline: bool = False) -> None:

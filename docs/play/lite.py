@@ -1,16 +1,16 @@
 """Build the lessons in the browser: `python docs/play/lite.py` writes `docs/_build/extra/lite/`, a JupyterLite.
 
-The lessons that need neither NumPy nor `compile` run there as they are, after one cell that installs the package from
-the site itself and lets it draw by viz-js. Matplotlib is the one thing that is asked of another server, when a lesson
-imports it: Pyodide's own distribution has it.
+The lessons that need neither NumPy nor `compile` run there, after one cell that installs the package from the site
+itself and lets it draw by viz-js. Matplotlib alone comes from another server, Pyodide's distribution, when a lesson
+imports it. So the lines of a cell that draw have a cell of their own.
 
-What is downloaded is kept in `docs/_build/packages/`, as for the playground; see `build.py`.
+The downloads are kept in `docs/_build/packages/`, as for the playground; see `build.py`.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -18,7 +18,20 @@ import venv
 from pathlib import Path
 from typing import Any
 
-from build import NPM, PACKAGES, PLAY, ROOT, WHEELS, MissingError, built_wheel, command, fetched, fetched_wheel, unpack
+from build import (
+    NPM,
+    PACKAGES,
+    PLAY,
+    ROOT,
+    WHEELS,
+    MissingError,
+    arguments,
+    built_wheel,
+    command,
+    fetched,
+    fetched_wheel,
+    unpack,
+)
 
 LITE = PLAY.parent / "lite"
 PYODIDE = next(name for name in NPM if name.startswith("pyodide@"))
@@ -46,6 +59,8 @@ KERNEL = {
 ASKED = {"comm==0.2.3": "c615d91d75f7f04f095b30d1c1711babd43bdc6419c1be9886a85f2f4e489417"}  # of PyPI by the kernel
 FURTHER = "matplotlib"  # of the distribution, with all that it needs
 
+MATPLOTLIB = re.compile(r"^import matplotlib.*\n+", re.MULTILINE)
+
 SETUP = """\
 # This cell stands in the browser's copy alone: it installs the package, and draws by Graphviz in the page.
 import js, piplite
@@ -71,11 +86,7 @@ ag.render_with(picture)"""
 
 def main() -> int:
     """Build, and print the size."""
-    parser = argparse.ArgumentParser(description="Build the lessons in the browser, which become part of the site.")
-    parser.add_argument("--wheel", type=Path, help="the package's pure wheel; without it, it is built from this tree")
-    parser.add_argument("--to", type=Path, default=LITE, metavar="DIR", help=f"where to ({LITE.relative_to(ROOT)})")
-    parser.add_argument("--offline", action="store_true", help="take what was downloaded before, or fail")
-    given = parser.parse_args()
+    given = arguments("Build the lessons in the browser, which become part of the site.", LITE)
     try:
         build(given.to, given.wheel, given.offline)
     except MissingError as error:
@@ -159,23 +170,37 @@ def code_of(path: Path) -> str:
 
 def prepared(notebook: dict[str, Any]) -> dict[str, Any]:
     """Return a notebook for the browser's Python, with the cell that installs the package before the others."""
-    setup = {"cell_type": "code", "id": "setup", "execution_count": None, "outputs": [], "source": SETUP}
+    setup = {"cell_type": "code", "id": "setup-of-the-browser", "execution_count": None, "outputs": [], "source": SETUP}
     setup["metadata"] = {"jupyter": {"source_hidden": True}}
-    cells = [part for cell in notebook["cells"] for part in parted(cell)]
+    cells = [part for cell in notebook["cells"] for part in (parted if cell["cell_type"] == "code" else linked)(cell)]
     kernel = {"name": "python", "display_name": "Python (Pyodide)", "language": "python"}
     metadata = {**notebook["metadata"], "kernelspec": kernel}
     return {**notebook, "metadata": metadata, "cells": [setup, *cells]}
 
 
 def parted(cell: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a cell as two, if it imports Matplotlib: without a network that fails, and the rest must not."""
-    lines = list(cell["source"]) if isinstance(cell["source"], list) else cell["source"].splitlines(keepends=True)
-    own = [line for line in lines if line.startswith("import matplotlib")]
-    if cell["cell_type"] != "code" or not own:
+    """Return a cell of code as the lines that compute and, from the first line with `plt` on, the lines that draw.
+
+    Matplotlib is imported in the second part. Without a network this part fails, and the first one does not.
+    """
+    source = "".join(cell["source"])
+    imports = "".join(MATPLOTLIB.findall(source))
+    rest = MATPLOTLIB.sub("", source)
+    found = re.search(r"^\S.*\bplt\.", rest, re.MULTILINE)
+    place = found.start() if found else len(rest)
+    computing = {**cell, "source": rest[:place].strip()}
+    drawing = {**cell, "source": (imports + rest[place:]).strip(), "id": f"{cell['id']}-drawn"}
+    if not computing["source"] or not drawing["source"]:
         return [cell]
-    rest = [line for line in lines if line not in own]
-    drawing = {**cell, "id": f"{cell['id']}-pictures"[:64], "source": own, "outputs": []}
-    return [{**cell, "source": rest}, drawing]
+    (computing if found else drawing)["outputs"] = []  # the part with the last line has the outputs
+    return [computing, drawing]
+
+
+def linked(cell: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a cell of text without the links to lessons that are not here."""
+    here = {path.name for path in lessons()}
+    text = re.sub(r"\[([^]]+)\]\(([^)]+\.ipynb)\)", lambda link: link[link[2] not in here], "".join(cell["source"]))
+    return [{**cell, "source": text}]
 
 
 def settings() -> dict[str, Any]:
