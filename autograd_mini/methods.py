@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .value import Value
 
-    METHODS: dict[str, Callable[..., Value]]  # for that is what a row makes of Values
+    METHODS: dict[str, Callable[..., Value]]  # a row makes a Value of Values
 else:
     from . import uncompiled as cython
     from .recorder import METHODS

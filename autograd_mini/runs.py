@@ -49,7 +49,7 @@ class Linear:
         with recording_limits() if graph else nullcontext():
             tests = guards_of(outputs, list(self.active), rule_of) if graph else {}
             weight: Callable[[Edge], Any] = partial(_factor, tests) if graph else attrgetter("weight")
-            self.users = [
+            self.users = [  # `edge.alive` alone would do; the test of the weight avoids most calls
                 (user, [(edge.parent, weight(edge)) for edge in edges if graph or edge.weight != 0.0 or edge.alive])
                 for user, edges in self.active.items()
                 if edges

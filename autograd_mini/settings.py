@@ -1,8 +1,8 @@
 """Settings that hold inside a `with` block, on one thread and in one task, and the watch.
 
 The module owns the settings: whether operations are recorded, by which arithmetic, whether a function is being
-differentiated, and the watch that hears of what happens to nodes. `Value` asks for them. The module must not know how
-a node is made.
+differentiated, and the watch that hears of events. `Value` asks for them. The module must not know how a node
+is made.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _in_force = in_force  # for this module, in C where it is compiled
 
 
 class Switch(ContextDecorator, AbstractContextManager[None]):
-    """A setting inside a `with` block. It ends with the block, in whatever order and thread blocks end."""
+    """A setting inside a `with` block. It ends with the block. Blocks may end in any order, and on any thread."""
 
     def __init__(self, variable: ContextVar[Switch | None], state: Any) -> None:
         self.variable, self.state = variable, state
@@ -176,7 +176,7 @@ class _Both(Watch):
 
     @property
     def traces(self) -> bool:  # type: ignore[override]
-        """Return whether one of them writes down what happens."""
+        """Return whether one of them writes down the events."""
         return self.inner.traces or self.outer.traces
 
     def adjoint(self, node: Value, grad: float) -> Number:
@@ -237,7 +237,7 @@ def by_ieee() -> AbstractContextManager[None]:
 
 
 def recording_limits() -> AbstractContextManager[None]:
-    """Compute by IEEE arithmetic, and record each row as its limit: what a derivative's rule is made of.
+    """Compute by IEEE arithmetic, and record each row as its limit. The rules of derivatives are recorded so.
 
     A derivative has a value where its rule meets a pole, and a graph of it is run at other numbers.
     """

@@ -28,7 +28,7 @@ class Kind(NamedTuple):
     """The functions that take containers of a kind apart and put them together."""
 
     type: type  # of the containers that `unflatten` makes
-    flatten: Callable[[Any], tuple[Sequence[Any], Any]]  # the parts, and the rest: what is no part, such as keys
+    flatten: Callable[[Any], tuple[Sequence[Any], Any]]  # the parts, and the rest, such as keys
     unflatten: Callable[[Any, list[Any]], Any]  # a container of that rest and of other parts
     names: Callable[[Any], Sequence[Any]] | None = None  # the parts' names, of the rest; without them they have numbers
     owner: bool = False  # whether its parts are Values of its own: then those alone take it apart who ask for owners

@@ -1,7 +1,7 @@
 """Straight-line equations, printable, and evaluable with new inputs.
 
-This module owns `Trace`: what a function did with its inputs, one equation a line, and the branches that Python code
-took on the numbers. It must not know how it will be run otherwise, as by a compiler.
+This module owns `Trace`: the operations of a function on its inputs, one equation a line, and the branches that Python
+code took on the numbers. It must not know how it will be run otherwise, as by a compiler.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from .equations import COMPARE, Branch, Equations
 from .given import require_function, require_value
 from .ops import Op, identity, number
 from .printing import Code, Tex, format_number
-from .settings import recording, tell_read, watched_by
+from .settings import is_recording, recording, tell_read, watched_by
 from .structure import Structure, flatten
 from .tracer import Tracer, TraceWarning, recorded
 from .transform import gradient
-from .value import StaleGraphError, Value, primal, stale_node, topological_order
+from .value import StaleGraphError, Value, is_differentiated, primal, stale_node, topological_order
 
-__all__ = ["BranchError", "BranchWarning", "Decision", "Trace", "trace", "trace_call", "trace_graph"]
+__all__ = ["BranchError", "BranchWarning", "Decision", "Trace", "tell_constants", "trace", "trace_call", "trace_graph"]
 
 TYPESET = 40  # equations, at most, that Jupyter shows as formulas
 
@@ -42,7 +42,7 @@ class BranchWarning(TraceWarning):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A comparison or a kink: what was compared, how far it is from flipping, and where."""
+    """A comparison or a kink, with its place and its distance from flipping."""
 
     text: str
     distance: float
@@ -88,10 +88,11 @@ class Trace:
         """Evaluate the equations with new inputs: numbers or Values.
 
         Args:
-            branches: what to do where Python code would have branched otherwise.
+            branches: the reaction where Python code would have branched otherwise.
 
         Raises:
-            TypeError: the inputs have another structure than those that were traced.
+            TypeError: the inputs have another structure than those that were traced; or a constant of the trace depends
+                on an input of a function that is being differentiated.
             BranchError: a branch flips, with `branches="raise"`.
             ValueError: a Value that the function closes over has another number than it had then.
         """
@@ -101,8 +102,7 @@ class Trace:
         if structure != self.into:
             raise TypeError(f"{self.name}: the inputs must have the structure {self.into}, not {structure}")
         self.require_frozen()
-        for x, _ in self.frozen:
-            tell_read(x)
+        tell_constants(self.name, [x for x, _ in self.frozen])
         held: list[Any] = []
         try:
             self._run([x if isinstance(x, Value) else number(self.name, x) for x in leaves], held)
@@ -383,6 +383,23 @@ class Trace:
         return replace(self, equations=equations, outputs=outputs, branches=branches)
 
 
+def tell_constants(name: str, nodes: Sequence[Value]) -> None:
+    """Report to the watch, if there is one, that the numbers of nodes are constants of a trace or a program that runs.
+
+    Raises:
+        TypeError: a node depends on an input of a function that is being differentiated here.
+    """
+    for x in nodes:
+        tell_read(x)
+    if is_recording() and is_differentiated(*nodes):
+        node = next(x for x in nodes if is_differentiated(x))
+        raise TypeError(
+            f"{name}: {node.label or repr(node)} is a constant here, but it depends on an input of the function that "
+            "is being differentiated: call the function itself, or ag.grad and its like of it; or run it inside "
+            "ag.no_grad(), if no derivative is wanted"
+        )
+
+
 def _is(x: float, y: float) -> bool:
     """Return whether two numbers are one: nan is nan, and 0.0 is not -0.0."""
     return (x != x and y != y) or (x == y and (x != 0.0 or math.copysign(1.0, x) == math.copysign(1.0, y)))
@@ -399,7 +416,7 @@ def _get(held: Sequence[Any], x: int | float) -> Any:
 def _simplified(op: Op, operands: Sequence[int], constants: Sequence[float]) -> int | None:
     """Return the place of the operand that an equation comes down to, None where it does not.
 
-    Only what holds for every number: x * 0 is not 0 for inf, and 0 + x would turn -0 into 0.
+    Each rule holds for every number: x * 0 is not 0 for inf, and 0 + x would turn -0 into 0.
     """
     if op is identity:
         return operands[0]
@@ -413,7 +430,7 @@ def _simplified(op: Op, operands: Sequence[int], constants: Sequence[float]) -> 
 
 
 def trace(f: Callable[..., Any], *args: Any) -> Trace:
-    """Run a function once, and return what it did with its inputs as equations.
+    """Run a function once, and return its operations on the inputs as equations.
 
     Branches that Python code takes on the numbers are not equations: they are kept as assumptions,
     and a re-evaluation warns, or raises, where one would come out otherwise. Values that f closes over
@@ -458,7 +475,7 @@ def trace_graph(outputs: Any, inputs: Any) -> Trace:
     """Return the equations of a graph that exists, from given nodes to outputs.
 
     Leaves that are not among the inputs become constants; a call refuses when they have other numbers.
-    Nodes between them and the outputs must be what their operands give: `forward()` makes them so.
+    Nodes between them and the outputs must have the numbers that their operands give: `forward()` computes these.
 
     Args:
         outputs: a Value or a structure of Values.

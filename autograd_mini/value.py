@@ -988,14 +988,17 @@ def _follows(node: Value) -> bool:
     if not in_force.count:
         return False
     watch = watching()
-    if watch is not None and watch.traces and watch.follows(node):
-        return True
+    return (watch is not None and watch.traces and watch.follows(node)) or is_differentiated(node)
+
+
+def is_differentiated(*nodes: Value) -> bool:
+    """Return whether a node depends on an input of a function that is being differentiated here."""
     inputs: list[Value] = []
     switch = active(DIFFERENTIATING.get())
     while switch is not None:
         inputs += switch.state
         switch = active(switch.outer)
-    return bool(inputs) and not set(inputs).isdisjoint(topological_order(node))
+    return bool(inputs) and not set(inputs).isdisjoint(topological_order(*nodes))
 
 
 def primal_grad(node: Value) -> float:

@@ -487,6 +487,78 @@ def test_what_a_compiled_function_closes_over_is_differentiated() -> None:
     assert ag.grad(lambda v: ag.compile(lambda x: v * x)(3.0))(2.0) == 3.0
 
 
+RUNS: dict[str, Callable[[Any], Any]] = {
+    "value_and_grad": lambda f: f.value_and_grad(2.0)[0],
+    "grad": lambda f: f.grad(2.0),
+    "bind": lambda f: f.bind(2.0).value,
+    "map": lambda f: f.map([2.0, 3.0]).sum(),
+    "a gradient of a batch": lambda f: f.vmap().value_and_grad([2.0, 3.0])[1].sum(),
+}
+runs = pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+
+
+@runs
+def test_a_program_that_runs_on_numbers_refuses_an_input_of_a_derivative(run: Callable[[Any], Any]) -> None:
+    """The result is a number, and so the derivative would be 0."""
+    with pytest.raises(TypeError, match="depends on an input of the function that is being differentiated"):
+        ag.grad(lambda v: run(ag.compile(lambda x: 2 * v * x)))(3.0)
+
+    def unrecorded(v: Any) -> Any:
+        with ag.no_grad():
+            return v * run(ag.compile(lambda x: v * x))
+
+    assert ag.grad(unrecorded)(3.0) == 0.0  # as of any function that does not record
+    other = Value(3.0)
+    assert ag.grad(lambda v: v * run(ag.compile(lambda x: other * x)))(3.0) == run(ag.compile(lambda x: 3.0 * x))
+
+
+@runs
+def test_a_program_that_has_run_before_refuses_too(run: Callable[[Any], Any]) -> None:
+    net = nn.Neuron(1, activation=None, rng=0)
+    f = ag.compile(lambda x: net([x]))
+    run(f)
+    with pytest.raises(TypeError, match="w_1 is a constant here"):
+        ag.grad(lambda n: run(f))(net)
+    given = ag.compile(lambda n, x: n([x]))
+    with pytest.raises(TypeError, match="w_1 is a constant here"):
+        ag.grad(lambda n: given.value_and_grad(n, 2.0)[0])(net)
+    batch = given.vmap((None, 0))
+    batch(net, [2.0])
+    with pytest.raises(TypeError, match="w_1 is a constant here"):
+        ag.grad(lambda n: batch(n, [2.0]).sum())(net)
+
+
+@runs
+def test_constants_of_a_program_in_a_program_may_be_assigned(run: Callable[[Any], Any]) -> None:
+    w = Value(3.0)
+    inner = ag.compile(lambda x: w * x)
+    run(inner)  # the programs are there before the outer function is traced
+    outer = ag.compile(lambda y: y * run(inner))
+    before = outer(1.0)
+    w.data = 6.0
+    assert outer(1.0) == 2 * before
+
+
+def test_a_bound_call_tells_of_its_constants() -> None:
+    w = Value(3.0)
+    bound = ag.compile(lambda x: w * x).bind(2.0)
+
+    def f(v: Any) -> Any:
+        bound()
+        return v * bound.value
+
+    outer = ag.compile(f)
+    assert outer(1.0) == 6.0
+    w.data = 5.0
+    with pytest.raises(ValueError, match="now"):
+        outer(1.0)
+
+
+def test_a_trace_refuses_an_input_of_a_derivative() -> None:
+    with pytest.raises(TypeError, match="depends on an input of the function that is being differentiated"):
+        ag.grad(lambda v: ag.trace(lambda x: v * x, 2.0)(2.0))(3.0)
+
+
 def test_equal_instances_have_programs_of_their_own() -> None:
     class Item:
         def __init__(self, name: str, k: float) -> None:

@@ -219,6 +219,11 @@ class Layout:
         """Return for each argument its structure, in which a leaf stands for a chunk, and its chunks."""
         return list(zip(self._structures, self._chunks, strict=True))
 
+    @property
+    def parameters(self) -> list[Value]:
+        """Return the parameters of all owners."""
+        return [x for chunk in self._all() if chunk.owned is not None and chunk.key is not None for x in chunk.key[1]]
+
     def _all(self) -> list[Chunk]:
         return [chunk for chunks in self._chunks for chunk in chunks]
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..given import count
 from ..ops import TOO_LARGE
+from ..settings import in_force
 from ..structure import LEAF, Structure, flatten, is_array, map_leaves
 from ..transform import hessian, hvp, jacobian, jvp
 from ..value import assignments
@@ -535,6 +536,8 @@ class _Prepared:
         """Return the results and the gradient of a call."""
         if call.programs.parameters.by_name:
             call.note(self._reader.specialization)
+        if in_force.count:
+            self._reader.specialization.tell_constants()
         seat = self._reader.seat(call)
         chunks = call.chunks
         tables = [chunks[k].reshape(shape) for k, shape in zip(self._varying, self._shapes, strict=True)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+from ..settings import in_force
 from ..value import assignments
 from .arguments import Numbers
 from .buffers import Buffer
@@ -47,6 +48,8 @@ class BoundCall:
         if self._checks and assignments() != self._now:
             self._specialization.trace.require_frozen()
             self._now = assignments()
+        if in_force.count:
+            self._specialization.tell_constants()
         self._run()
         if self._checks:
             if not self._specialization.holds(self._d):

@@ -20,7 +20,7 @@ from weakref import WeakSet
 import numpy as np
 
 from ..ops import TOO_LARGE
-from ..settings import by_ieee
+from ..settings import by_ieee, in_force
 from ..structure import flatten
 from ..tracer import TraceWarning
 from ..traces import Trace, trace_call, trace_graph
@@ -119,6 +119,8 @@ class Programs:
                 # Do not check the branches again: the program may round a sum otherwise than Python, and then a
                 # branch may come out otherwise than in the trace.
                 workspace.run(request, ask=False)
+        if in_force.count:
+            found.tell_constants()
         if self.check and not fill:
             found.require_finite(workspace.d)
         result = use(workspace, request)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from .code import PART, SCAN
 from .loops import Operand, backward_lines, clear, copy_row, forward, frame_at, line, operand, taken
 from .primitives import Numbers, Words, add_to, beyond, get, numbers_at, put, shared, word, words_at
+from .scan_steps import steps_of
 
 __all__ = ["scan_backward", "scan_forward"]
 
@@ -78,12 +79,9 @@ def enter_item(own: Numbers, s: Loop, d: Numbers, x: Operand, t: int) -> None:
     enter(own, s.closed + s.carry, d, x.at + t * s.item * x.along, x.along, s.item)
 
 
-def steps_of(s: Loop, d: Numbers, at: int) -> int:
-    """Return the number of steps, or 0 for a count that is no such number: the branches of its trace fail then."""
-    if s.counted == 0:
-        return s.steps
-    count = get(d, at)
-    return int(count) if 0.0 <= count <= s.steps else 0
+def steps_here(s: Loop, d: Numbers, at: int) -> int:
+    """Return the number of steps of a run."""
+    return s.steps if s.counted == 0 else steps_of(s.steps, get(d, at))
 
 
 def scan_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
@@ -97,7 +95,7 @@ def scan_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, r
     enter(own, 0, d, closed.at, closed.along, s.closed)
     enter(own, s.closed, d, start.at, start.along, s.carry)
     copy_row(own, s.closed + s.carry + s.item, numbers_at(part.constants), 0, part.count_constants)
-    for t in range(steps_of(s, d, count.at)):
+    for t in range(steps_here(s, d, count.at)):
         enter_item(own, s, d, items, t)
         forward(f, own, own_grad)
         for j in range(part.count_ends):
@@ -113,7 +111,7 @@ def scan_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, 
     words = words_at(words_place)
     s = loop_at(words)
     own, own_grad = beyond(d, room), beyond(grad, room)
-    inputs, t = s.closed + s.carry + s.item, steps_of(s, d, count.at)
+    inputs, t = s.closed + s.carry + s.item, steps_here(s, d, count.at)
     enter(own, 0, d, closed.at, closed.along, s.closed)
     copy_row(grad, out + t * s.carry, grad, out, s.carry)  # the last carry is the carry after the last step
     for p in range(s.parts):

@@ -20,7 +20,7 @@ from .lift import Instruction, Program, lift
 from .runner import Runner, Way, way_back
 from .scan_rows import LanesOfScan, Scan, ScanRow
 
-__all__ = ["Part", "back", "forth", "most_numbers", "run_back", "run_forth"]
+__all__ = ["Part", "back", "forth", "most_numbers", "run_back", "run_forth", "steps_of"]
 
 
 class Part(NamedTuple):
@@ -151,14 +151,12 @@ class _Run:
         self.scan, self.d, self.start = _scan(i), d, i.start
         self.closed, self.carry, items, count = (i.places(n).ravel() for n in range(4))
         self.items = items.reshape(self.scan.steps, self.scan.item)
-        self.steps = steps_of(self.scan, d[count[0]]) if self.scan.counted else self.scan.steps
+        self.steps = steps_of(self.scan.steps, d[count[0]]) if self.scan.counted else self.scan.steps
 
     def results(self, outputs: Numbers) -> tuple[Numbers, Numbers]:
         """Return the places of some outputs' results after step 0, and the distances to the next step's results."""
-        scan = self.scan
-        carries = outputs < scan.carry
-        rest = (scan.steps + 1) * scan.carry + outputs - scan.carry
-        return self.start + np.where(carries, scan.carry + outputs, rest), np.where(carries, scan.carry, scan.y)
+        first, second = (np.array([self.scan.place(j, k) for j in outputs.tolist()], dtype=int) for k in (0, 1))
+        return self.start + first, second - first
 
     def task(self, part: Part) -> tuple[Callable[[], None], Any]:
         """Return the task that computes a step, and its array."""
@@ -176,12 +174,12 @@ class _Run:
         own[items : scan.inputs] = self.d[self.items[k]]
 
 
-def steps_of(scan: Scan, count: float) -> int:
-    """Return the number of a loop's steps, or 0 for a count that is no such number.
+def steps_of(most: int, count: float) -> int:
+    """Return the number of steps that an operand counts, or 0 for a count that is no number from 0 to `most`.
 
     With such a count the branches of the trace fail, so nobody reads the results.
     """
-    return int(count) if 0.0 <= count <= scan.steps else 0
+    return int(count) if 0.0 <= count <= most else 0
 
 
 def _scan(i: Instruction) -> Scan:

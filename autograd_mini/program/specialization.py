@@ -15,7 +15,7 @@ import numpy as np
 
 from ..equations import COMPARE
 from ..structure import LEAF, Structure
-from ..traces import Trace
+from ..traces import Trace, tell_constants
 from ..value import Value
 from .arguments import Layout, Numbers, reader
 from .guards import guarded
@@ -93,6 +93,10 @@ class Specialization:
         everything = several is argnums and places == list(range(len(dynamic)))
         made = self._requests[argnums] = GradientRequest(places, several is not argnums, way, everything)
         return made
+
+    def tell_constants(self) -> None:
+        """Report that a run takes Values from outside, and parameters, as numbers; see `traces.tell_constants`."""
+        tell_constants(self.trace.name, [*(x for x, _ in self.trace.frozen), *self.layout.parameters])
 
     def holds(self, d: Numbers) -> bool:
         """Return whether Python code would have taken the traced branches."""
