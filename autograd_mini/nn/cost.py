@@ -189,6 +189,8 @@ def pairs_of(X: Any, y: Any) -> tuple[list[list[float]], list[Any]]:
     targets: list[Any]
     if numbers is not None and numbers.ndim in (1, 2):
         targets = numbers.tolist()
+    elif (floats := _floats_of(y)) is not None:
+        targets = floats
     else:
         targets = [
             [_finite(f"y, row {i}", t) for t in row] if _is_row(row) else _finite(f"y, row {i}", row)
@@ -208,6 +210,17 @@ def _numbers_of(data: Any) -> Any:
         if math.isfinite(floats.min()) and math.isfinite(floats.max()):
             return floats
     return None
+
+
+def _floats_of(data: Any) -> list[float] | None:
+    """Return a list of ints and floats as finite floats, or None for other data, which is read number by number."""
+    if type(data) is not list or not {*map(type, data)} <= {int, float}:
+        return None
+    try:
+        floats = list(map(float, data))
+    except OverflowError:  # an int beyond the floats
+        return None
+    return floats if all(map(math.isfinite, floats)) else None
 
 
 def _rows(name: str, data: Any) -> Any:
