@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .ops import Level, Op, where
-from .value import Value, sum as total, topological_order
+from .sums import sum as total
+from .value import Value
+from .walks import topological_order
 
 __all__ = ["NOTHING", "Chosen", "Sides", "can_be_infinite", "guards_of", "handed", "settled"]
 

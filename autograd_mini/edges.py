@@ -12,8 +12,10 @@ import operator
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .node import primal, weights_of
 from .ops import Constant, Unguarded
-from .value import Value, is_alive, primal, reached_by, weights_of
+from .value import Value
+from .walks import is_alive, reached_by
 
 if TYPE_CHECKING:
     import cython

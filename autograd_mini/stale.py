@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import math
 
+from .evaluation import stale_node
+from .node import primal, was_assigned
 from .printing import format_number, names_of
-from .value import StaleGraphError, Value, primal, stale_node, topological_order, was_assigned
+from .value import StaleGraphError, Value
+from .walks import topological_order
 
 __all__ = ["require_fresh", "staleness"]
 
