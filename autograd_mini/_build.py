@@ -21,7 +21,7 @@ __all__ = ["BuildExt", "SDist"]
 
 COMMON = {"language_level": 3, "auto_pickle": False, "embedsignature": False}
 DIRECTIVES = {
-    # Rows and rules are Python's own, to the last error message; where numbers of nodes are computed, the arithmetic is C's.
+    # Rows and rules are Python's own, to the last error message; in evaluation.py and value.py the arithmetic is C's.
     "autograd_mini.recorder": {**COMMON, "annotation_typing": False},
     "autograd_mini.op": {**COMMON, "annotation_typing": False},
     "autograd_mini.ops": {**COMMON, "annotation_typing": False},

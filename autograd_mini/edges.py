@@ -59,7 +59,7 @@ class Edge:
 
     @property
     def alive(self) -> bool:
-        """Return whether a derivative goes along the edge at these numbers: see `value.is_alive`."""
+        """Return whether a derivative goes along the edge at these numbers: see `walks.is_alive`."""
         op = self.user.op
         return op is None or is_alive(op, self.operand, self.weight)
 

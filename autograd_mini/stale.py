@@ -1,8 +1,8 @@
 """Stale graphs: a number was assigned after the graph was computed.
 
 This module owns the sentence about such a graph. It names the first node that does not agree with its operands, and the
-assigned leaves below it. `value` finds the node. Every function that shows arithmetic asks here first, so that it shows
-no wrong arithmetic.
+assigned leaves below it. `evaluation` finds the node. Every function that shows arithmetic asks here first, so that it
+shows no wrong arithmetic.
 """
 
 from __future__ import annotations
