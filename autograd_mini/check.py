@@ -15,6 +15,7 @@ from typing import Any
 
 from .edges import Edge, derivatives_of, edges_of
 from .given import require_value
+from .node import number_of, primal
 from .ops import number
 from .printing import format_number, names_of
 from .runs import Linear
@@ -22,7 +23,8 @@ from .stale import require_fresh
 from .structure import flatten
 from .tables import as_text
 from .transform import jvp, vjp
-from .value import Value, number_of, primal, topological_order
+from .value import Value
+from .walks import topological_order
 
 __all__ = ["Audit", "AuditRow", "GradientError", "audit", "check_grads"]
 

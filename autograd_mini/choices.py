@@ -1,6 +1,6 @@
 r"""Choices in derivatives that are graphs: a side that is not chosen gets no derivative, not even $0 \cdot \infty$.
 
-For numbers, an edge to a side that is not chosen is left out: see `value.is_alive`. A derivative that is a graph or a
+For numbers, an edge to a side that is not chosen is left out: see `walks.is_alive`. A derivative that is a graph or a
 trace may be computed again at other numbers, which may choose the other side. So it keeps both sides, and tests. The
 derivative on an edge of a choice is selected, not multiplied (`Chosen`). If a local derivative in a side can be
 infinite, it is replaced by 0 while the side is not chosen (`guards_of`). This module must not know how derivatives are
@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .ops import Level, Op, where
-from .value import Value, sum as total, topological_order
+from .sums import sum as total
+from .value import Value
+from .walks import topological_order
 
 __all__ = ["NOTHING", "Chosen", "Sides", "can_be_infinite", "guards_of", "handed", "settled"]
 

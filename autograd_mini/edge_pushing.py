@@ -15,10 +15,13 @@ from functools import lru_cache
 from typing import Any
 
 from .choices import NOTHING, guards_of, handed, settled
+from .node import primal
 from .op import Unknown
 from .ops import Op, Recorder, number
+from .pickles import state_of
 from .settings import recording_limits, tell_derived
-from .value import Value, is_alive, primal, topological_order
+from .value import Value
+from .walks import is_alive, topological_order
 
 __all__ = [
     "Row",
@@ -61,7 +64,7 @@ def _swept(outputs: Sequence[Any], inputs: Sequence[Value], graph: bool) -> list
         adjoint, node = adjoints[i], nodes[i]
         if adjoint is None:
             continue
-        state: Any = node._state()  # one call for all, because most of the time is spent here
+        state: Any = state_of(node)  # one call for all, because most of the time is spent here
         op, result, _, _, weights, operands = state
         if graph:
             result, weights = node, rules_of(node, place, tests.get(node))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from typing import Any, SupportsFloat, TypeVar, overload
 
+from .node import primal
 from .ops import (
     Op,
     Recorder,
@@ -34,7 +35,8 @@ from .ops import (
     where,
 )
 from .structure import flatten
-from .value import Value, dot, primal, sum
+from .sums import dot, sum
+from .value import Value
 
 LARGEST = sys.float_info.max
 

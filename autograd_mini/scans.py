@@ -14,9 +14,10 @@ from types import NoneType
 from typing import Any, NamedTuple, Protocol
 
 from .given import count
+from .node import primal
 from .printing import format_number
 from .structure import Structure, array, flatten, is_array, kind_of
-from .value import Value, primal
+from .value import Value
 
 __all__ = ["Loop", "fori", "scan", "taken_over"]
 

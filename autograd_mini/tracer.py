@@ -20,11 +20,13 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from .equations import MIRRORED, Branch, Constants, Equations
+from .node import primal, primal_grad
 from .ops import number, stop_gradient
 from .printing import labels_of, numbers_beside
 from .settings import Watch, tell_read
 from .transform import adjoints
-from .value import Value, primal, primal_grad, topological_order
+from .value import Value
+from .walks import topological_order
 
 __all__ = ["Recorded", "TraceWarning", "Tracer", "recorded", "users_frame"]
 

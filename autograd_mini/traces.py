@@ -18,14 +18,17 @@ from operator import eq
 from typing import Any, Literal
 
 from .equations import COMPARE, Branch, Equations
+from .evaluation import stale_node
 from .given import require_function, require_value
+from .node import primal
 from .ops import Op, identity, number
 from .printing import Code, Tex, format_number
 from .settings import is_recording, recording, tell_read, watched_by
 from .structure import Structure, flatten
 from .tracer import Tracer, TraceWarning, recorded
 from .transform import gradient
-from .value import StaleGraphError, Value, is_differentiated, primal, stale_node, topological_order
+from .value import StaleGraphError, Value
+from .walks import is_differentiated, topological_order
 
 __all__ = ["BranchError", "BranchWarning", "Decision", "Trace", "tell_constants", "trace", "trace_call", "trace_graph"]
 

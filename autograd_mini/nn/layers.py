@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from ..given import count
 from ..hints import ACTIVATIONS, closest
 from ..ops import OPS, Op, identity
-from ..value import Value, dot
+from ..sums import dot
+from ..value import Value
 from .initializers import Initializer, generator, initializer
 from .module import Module
 

@@ -11,8 +11,10 @@ from typing import Any, TypeAlias
 
 from .. import hints
 from ..functions import log_softmax, shifted_logits, take
+from ..node import number_of, primal
 from ..ops import log, number, relu, sigmoid, softplus
-from ..value import Value, number_of, primal, sum
+from ..sums import sum
+from ..value import Value
 from .words import named
 
 __all__ = [

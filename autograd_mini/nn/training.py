@@ -18,7 +18,8 @@ from ..given import count
 from ..hints import FIT, keywords
 from ..settings import is_recording
 from ..structure import flatten
-from ..value import Value, dot
+from ..sums import dot
+from ..value import Value
 from .cost import loss_of, mean_loss, pairs_of
 from .history import History
 from .initializers import generator

@@ -13,10 +13,11 @@ from typing import Any
 
 from ..derivation import Explanation, explain
 from ..edges import Edge, edges_of
+from ..node import primal
 from ..ops import Interval, Level
 from ..pictures.typeset import Typeset
 from ..printing import json_number
-from ..value import Value, primal
+from ..value import Value
 from ..wrong_passes import MISTAKES, sentence_of
 from .rows import Rows, Unwritten
 from .templates import Holes, HoleWriter, Place, Template, markup

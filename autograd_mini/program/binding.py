@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+from ..node import assignments
 from ..settings import in_force
-from ..value import assignments
 from .arguments import Numbers
 from .buffers import Buffer
 from .specialization import GradientRequest, Specialization

@@ -17,7 +17,8 @@ from ..ops import Op, where
 from ..settings import by_ieee, recording
 from ..tracer import Tracer, recorded
 from ..traces import Trace
-from ..value import Value, topological_order
+from ..value import Value
+from ..walks import topological_order
 from .scan_rows import ScanRow
 
 __all__ = ["asks", "guarded"]

@@ -15,13 +15,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..node import primal
 from ..ops import Op, number
+from ..pickles import rebuild
 from ..scans import Loop, stepped, taken_over
 from ..settings import is_differentiating, watched_by, watching
 from ..structure import Structure, flatten
 from ..tracer import Tracer, recorded
 from ..traces import Trace
-from ..value import Value, _rebuild, primal
+from ..value import Value
 from .guards import asks, guarded
 from .kernels import runner as runner_of
 from .lift import Access, Instruction, Program
@@ -182,7 +184,7 @@ class _Loops:
 
         def node(op: Any, data: float, *operands: Any) -> Value:
             weights = array("d", bytes(8 * max(len(operands), 2)))
-            made = _rebuild(Value, op, data, 0.0, "", weights, operands)
+            made = rebuild(Value, op, data, 0.0, "", weights, operands)
             watch.made(made)
             return made
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from math import nan
 from typing import Any
 
+from ..node import primal
 from ..op import Notation, Op
 from ..traces import Trace
-from ..value import Value, primal
+from ..value import Value
 
 __all__ = ["LanesOfScan", "NotALoop", "Result", "Scan", "ScanRow", "counts_steps"]
 
