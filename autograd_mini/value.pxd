@@ -10,9 +10,8 @@ from .settings cimport Settings, active, is_recording, is_traced, setting, watch
 
 cdef Settings in_force
 cdef long long _walks, _assignments
-cdef dict _dots
 cdef bint COMPILED
-cdef object add, sub, mul, div, negation, power, rectifier, identity, stopper, RECORDING, ARITHMETIC, DIFFERENTIATING, _alone, _claim, _free
+cdef object add, sub, mul, div, negation, power, rectifier, identity, stopper, dot_row, sum_row, RECORDING, ARITHMETIC, DIFFERENTIATING, _alone, _claim, _free
 cdef double inf
 
 cdef class Value(Methods):

@@ -26,11 +26,10 @@ from typing import TYPE_CHECKING, Any, Never, NoReturn, SupportsFloat, SupportsI
 
 from .methods import Methods
 from .ops import (
-    SIZES,
     Op,
     add,
     div,
-    dot_of,
+    dot as dot_row,
     floordiv,
     identity,
     mod,
@@ -42,7 +41,7 @@ from .ops import (
     relu as rectifier,
     stop_gradient as stopper,
     sub,
-    sum_of,
+    sum as sum_row,
 )
 from .recorder import METHODS, Recorder
 from .settings import (
@@ -188,12 +187,12 @@ class Value(Methods):
     @property
     def operands(self) -> tuple[Value | float, ...]:
         """Return the operands of the row, in order: nodes, and floats for constants."""
-        op = self._op_row
-        if op is None:
+        x, y = self._x, self._y
+        if type(x) is tuple:
+            return x
+        if x is None:
             return ()
-        if op.arity > 2:
-            return tuple(self._x)
-        return (self._x,) if op.arity == 1 else (self._x, self._y)
+        return (x,) if y is None else (x, y)
 
     @property
     def parents(self) -> tuple[Value, ...]:
@@ -331,7 +330,7 @@ class Value(Methods):
 
     def record(self, op: Op, operands: tuple[SupportsFloat, ...]) -> Value:
         """Apply `op` to `operands` and return the node. Its function computes the value, and its rules the edges."""
-        if len(operands) != op.arity:
+        if len(operands) != op.arity and op.arity is not None:
             raise TypeError(f"{op.name} takes {op.arity} operand{'s' * (op.arity > 1)}, {len(operands)} given")
         if len(operands) == 1:
             return _record_unary(op, self)
@@ -341,9 +340,9 @@ class Value(Methods):
             return _node(None, data, None, None, 0.0, 0.0)
         partials = [op.partial(i, numbers, data) if isinstance(x, Value) else 0.0 for i, x in enumerate(operands)]
         kept = tuple([x if isinstance(x, Value) else c for x, c in zip(operands, numbers, strict=True)])
-        if op.arity > 2:
+        if len(kept) > 2:
             return _node(op, data, kept, array("d", partials), 0.0, 0.0)
-        return _node(op, data, kept[0], kept[1] if op.arity == 2 else None, partials[0], partials[-1])
+        return _node(op, data, kept[0], kept[1], partials[0], partials[1])
 
     def __add__(self, other: SupportsFloat) -> Value:
         if isinstance(other, Value):
@@ -609,7 +608,6 @@ if hasattr(os, "register_at_fork"):
 
 _assignments = 0
 _walks = 0  # number of walks so far; each walk marks nodes with its own number
-_dots: dict[int, Op] = {}  # rows of `dot` by arity, for fast access
 _dying: list[object] = []  # for free_operands
 _freeing = False
 _waiting: list[Value | None] = [None] * 2048  # spare nodes; below: their number, its limit (9.6 MB), and the next place
@@ -802,13 +800,7 @@ def dot(ws: Iterable[Any], xs: Iterable[Any], bias: Any = None) -> Any:
     total: float = _inner(operands, n, weights)
     if not _holds_value(operands):
         return total
-    arity = len(operands)
-    row = _dots.get(arity)
-    if row is None:
-        if len(_dots) == SIZES:
-            _dots.clear()
-        row = _dots[arity] = dot_of(arity)
-    return _node(row, total, tuple(operands), weights, 0.0, 0.0)
+    return _node(dot_row, total, tuple(operands), weights, 0.0, 0.0)
 
 
 @overload
@@ -840,7 +832,7 @@ def sum(xs: Iterable[Any]) -> Any:
     total: float = _total(operands)
     if not _holds_value(operands):
         return total
-    return _node(sum_of(n), total, tuple(operands), _weights(n), 0.0, 0.0)
+    return _node(sum_row, total, tuple(operands), _weights(n), 0.0, 0.0)
 
 
 def _inner(operands: list[Any], n: cython.Py_ssize_t, weights: array[float] | None) -> float:
@@ -917,8 +909,7 @@ def primal(node: Value) -> float:
 
 def weights_of(node: Value) -> tuple[float, ...]:
     """Return the local derivatives, one for each of the parents."""
-    op = node._op_row
-    weights = node._y if op is not None and op.arity > 2 else (node._dx, node._dy)
+    weights = node._y if type(node._x) is tuple else (node._dx, node._dy)
     return tuple([d for x, d in zip(node.operands, weights, strict=False) if isinstance(x, Value)])
 
 
@@ -1017,7 +1008,7 @@ def _node(op: Op | None, data: float, x: Any, y: Any, dx: float, dy: float) -> V
                 op = x = y = None
                 dx = dy = 0.0
             elif op is not stopper:  # a run of the trace computes the number, but passes no derivative
-                x, y = _stopped(x), y if op.arity > 2 else _stopped(y)
+                x, y = _stopped(x), _stopped(y)
         if op is not None and setting(ARITHMETIC, "Python's") == "limits":
             op = op.limit
     node._op_row = op
@@ -1135,11 +1126,11 @@ def _compute_by_row(node: Value, op: Op) -> None:
 
 def _compute_many(node: Value, op: Op) -> None:
     operands: tuple[Number, ...] = node._x
-    if op.composed is not None and op.name in ("dot", "sum"):
+    if op is dot_row or op is sum_row:
         numbers: list[float] = [number_of(x) for x in operands]
         n: cython.Py_ssize_t = len(numbers) // 2
         weights = _weights(len(numbers))
-        node._data = _total(numbers) if op.name == "sum" else _inner(numbers, n, weights)
+        node._data = _total(numbers) if op is sum_row else _inner(numbers, n, weights)
         node._y = weights
         return
     data, partials = _by_row(op, operands)
@@ -1264,7 +1255,8 @@ def _rebuild(
     if not (isinstance(kind, type) and issubclass(kind, Value) and (op is None or isinstance(op, Op))):
         raise TypeError(f"a node cannot be made of {kind!r} and {op!r}")
     operands = tuple([x if isinstance(x, Value) else number("a node", x) for x in operands])
-    if len(operands) != (op.arity if op is not None else 0):
+    arity = op.arity if op is not None else 0
+    if not operands if arity is None else len(operands) != arity:
         raise ValueError(f"a node of {op or 'no operation'} cannot have {len(operands)} operands")
     label = label if type(label) is str else str(label)
     node: Value = kind.__new__(kind)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeAlias
 
 import numpy as np
 
-from ..ops import Op, add, mul
+from ..ops import Op, add, dot, mul, sum as sum_row, take
 from ..traces import Trace
 from .scan_rows import Result, Scan, ScanRow
 
@@ -65,7 +65,7 @@ class Kind(NamedTuple):
         if self.scan is not None:
             return list(accumulate(self.scan.lengths, initial=0))
         if self.op is not None:
-            return range(self.op.arity + 1)
+            return range(len(self.op.rules) + 1)
         return {"sum": (0, n), "take": (0, n, n + 1), "dot": (0, n, 2 * n, 2 * n + 1)[: 3 + self.started]}[self.name]
 
     def __str__(self) -> str:
@@ -150,7 +150,7 @@ def columns_of(trace: Trace) -> Columns:
     """
     n, equations = len(trace.inputs), trace.by_rows().equations
     kind = np.array(equations.codes, dtype=np.int64)
-    width = np.array([op.arity for op in equations.rows], dtype=np.int64)[kind]
+    width = np.array(equations.arities, dtype=np.int64)
     return Columns(
         kinds=tuple([Kind("row", op) for op in equations.rows]),
         kind=kind,
@@ -296,15 +296,19 @@ def split_wide_rows(nodes: Columns) -> Columns:
     v5 = dot(v0, v1, v1, v1)
     v4 = add(v5, v3)
     """
-    wide = {k: kind.op for k, kind in enumerate(nodes.kinds) if kind.op is not None and kind.op.composed is not None}
-    if not wide or not len(nodes):
+    sums, dots, takes = (nodes.doing(Kind("row", op)) for op in (sum_row, dot, take))
+    if not len(sums) + len(dots) + len(takes):
         return nodes
-    terms = {"sum": lambda n: n, "take": lambda n: n - 1, "dot": lambda n: n // 2}
-    kinds = [*nodes.kinds, Kind("row", add)]
-    for k, op in wide.items():
-        kinds[k] = Kind(op.name, None, terms[op.name](op.arity))
-    takes = np.flatnonzero(np.isin(nodes.kind, [k for k, op in wide.items() if op.name == "take"]))
-    biased = np.flatnonzero(np.isin(nodes.kind, [k for k, op in wide.items() if op.name == "dot" and op.arity % 2]))
+    kinds, kind = [*nodes.kinds, Kind("row", add)], nodes.kind.copy()
+    for name, some, terms in (
+        ("sum", sums, nodes.width),
+        ("dot", dots, nodes.width // 2),
+        ("take", takes, nodes.width - 1),
+    ):
+        lengths, _, number = distinct(terms[some])
+        kind[some] = len(kinds) + number
+        kinds += [Kind(name, None, n) for n in lengths.tolist()]
+    biased = dots[nodes.width[dots] % 2 == 1]
     operands, last = nodes.operands.copy(), nodes.start + nodes.width - 1
     moved = _runs(nodes.start[takes], nodes.width[takes])
     operands[moved[:-1]] = nodes.operands[moved[1:]]
@@ -313,14 +317,14 @@ def split_wide_rows(nodes: Columns) -> Columns:
     new = nodes.variable.max() + 1 + np.arange(len(biased))
     pairs = np.stack([new, operands[last[biased]]], axis=1).ravel()
     split = replace(
-        nodes, kinds=tuple(kinds), operands=np.concatenate([operands, pairs]), size=nodes.size + len(biased)
+        nodes, kinds=tuple(kinds), kind=kind, operands=np.concatenate([operands, pairs]), size=nodes.size + len(biased)
     ).chosen(np.sort(np.concatenate([np.arange(len(nodes)), biased])))
-    dots = biased + np.arange(len(biased))
-    split.variable[dots] = new
-    split.width[dots] -= 1
-    split.kind[dots + 1] = len(nodes.kinds)
-    split.start[dots + 1] = len(operands) + 2 * np.arange(len(biased))
-    split.width[dots + 1] = 2
+    first = biased + np.arange(len(biased))
+    split.variable[first] = new
+    split.width[first] -= 1
+    split.kind[first + 1] = len(nodes.kinds)
+    split.start[first + 1] = len(operands) + 2 * np.arange(len(biased))
+    split.width[first + 1] = 2
     return split.with_each_kind_once()
 
 
