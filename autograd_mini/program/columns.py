@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeAlias
 
 import numpy as np
 
-from ..ops import Op, add, dot, mul, sum as sum_row, take
+from ..ops import Op, add, mul
 from ..traces import Trace
 from .scan_rows import Result, Scan, ScanRow
 
@@ -109,9 +109,12 @@ class Columns:
         return np.flatnonzero(np.isin(self.kind, [k for k, kind in enumerate(self.kinds) if kind in kinds]))
 
     def with_each_kind_once(self) -> Columns:
-        """Return the columns with each kind only once in `kinds`."""
-        kinds = tuple(dict.fromkeys(self.kinds))
-        return replace(self, kinds=kinds, kind=np.array([kinds.index(kind) for kind in self.kinds])[self.kind])
+        """Return the columns with each kind that a node has only once in `kinds`."""
+        used = np.flatnonzero(np.bincount(self.kind)).tolist()
+        places: dict[Kind, int] = {}
+        number = np.zeros(len(self.kinds), dtype=np.int64)
+        number[used] = [places.setdefault(self.kinds[k], len(places)) for k in used]
+        return replace(self, kinds=tuple(places), kind=number[self.kind])
 
     @property
     def owner(self) -> Ints:
@@ -296,19 +299,18 @@ def split_wide_rows(nodes: Columns) -> Columns:
     v5 = dot(v0, v1, v1, v1)
     v4 = add(v5, v3)
     """
-    sums, dots, takes = (nodes.doing(Kind("row", op)) for op in (sum_row, dot, take))
-    if not len(sums) + len(dots) + len(takes):
+    wide = [k for k, kind in enumerate(nodes.kinds) if kind.op is not None and kind.op.arity is None]
+    if not wide or not len(nodes):
         return nodes
+    terms = {"sum": lambda n: n, "take": lambda n: n - 1, "dot": lambda n: n // 2}
+    many = np.flatnonzero(np.isin(nodes.kind, wide))
+    code, _, number = distinct(nodes.width[many] * len(nodes.kinds) + nodes.kind[many])
+    found = [(str(nodes.kinds[k]), n) for n, k in (divmod(x, len(nodes.kinds)) for x in code.tolist())]
+    takes = many[np.array([name == "take" for name, _ in found], dtype=bool)[number]]
+    biased = many[np.array([name == "dot" and n % 2 == 1 for name, n in found], dtype=bool)[number]]
     kinds, kind = [*nodes.kinds, Kind("row", add)], nodes.kind.copy()
-    for name, some, terms in (
-        ("sum", sums, nodes.width),
-        ("dot", dots, nodes.width // 2),
-        ("take", takes, nodes.width - 1),
-    ):
-        lengths, _, number = distinct(terms[some])
-        kind[some] = len(kinds) + number
-        kinds += [Kind(name, None, n) for n in lengths.tolist()]
-    biased = dots[nodes.width[dots] % 2 == 1]
+    kind[many] = len(kinds) + number
+    kinds += [Kind(name, None, terms[name](n)) for name, n in found]
     operands, last = nodes.operands.copy(), nodes.start + nodes.width - 1
     moved = _runs(nodes.start[takes], nodes.width[takes])
     operands[moved[:-1]] = nodes.operands[moved[1:]]
