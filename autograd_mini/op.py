@@ -230,8 +230,10 @@ class Op:
         Raises:
             TypeError: the row does not take n operands.
         """
-        if self.arity is None or n == self.arity:
+        if n == self.arity or (self.arity is None and n > 1):
             return ()
+        if self.arity is None:
+            raise TypeError(f"{self.name} takes two or more operands, {n} given")
         missing = self.arity - n
         if not 0 < missing <= len(self.defaults):
             raise TypeError(

@@ -1256,7 +1256,7 @@ def _rebuild(
         raise TypeError(f"a node cannot be made of {kind!r} and {op!r}")
     operands = tuple([x if isinstance(x, Value) else number("a node", x) for x in operands])
     arity = op.arity if op is not None else 0
-    if not operands if arity is None else len(operands) != arity:
+    if len(operands) != arity and (arity is not None or len(operands) < 2):
         raise ValueError(f"a node of {op or 'no operation'} cannot have {len(operands)} operands")
     label = label if type(label) is str else str(label)
     node: Value = kind.__new__(kind)

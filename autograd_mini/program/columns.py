@@ -299,11 +299,11 @@ def split_wide_rows(nodes: Columns) -> Columns:
     v5 = dot(v0, v1, v1, v1)
     v4 = add(v5, v3)
     """
-    wide = [k for k, kind in enumerate(nodes.kinds) if kind.op is not None and kind.op.arity is None]
-    if not wide or not len(nodes):
+    wide = np.array([kind.op is not None and kind.op.arity is None for kind in nodes.kinds])
+    if not wide.any() or not len(nodes):
         return nodes
     terms = {"sum": lambda n: n, "take": lambda n: n - 1, "dot": lambda n: n // 2}
-    many = np.flatnonzero(np.isin(nodes.kind, wide))
+    many = np.flatnonzero(wide[nodes.kind])
     code, _, number = distinct(nodes.width[many] * len(nodes.kinds) + nodes.kind[many])
     found = [(str(nodes.kinds[k]), n) for n, k in (divmod(x, len(nodes.kinds)) for x in code.tolist())]
     takes = many[np.array([name == "take" for name, _ in found], dtype=bool)[number]]
