@@ -233,11 +233,11 @@ def test_a_loop_tells_steps_apart_that_split_the_same_operands_differently() -> 
     """Two sums of three and four numbers are not two sums of four and three."""
 
     def f(x: Any) -> Any:
-        split = iter([3, 3, 4, 3])
+        split = iter([3, 4, 4, 3])
 
         def step(h: Any, _: Any) -> Any:
-            row, n = [h, x, h, h, h, x, h], next(split)
-            return 0.1 * ag.sum(row[:n]) * ag.sum(row[n:]), None
+            row, n = [x, x, x, h, h, h, h], next(split)
+            return ag.sum(row[:n]) * ag.sum(row[n:]) * 0.1, None
 
         return ag.scan(step, x, [0.0] * 4)[0]
 
