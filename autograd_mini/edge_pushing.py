@@ -16,7 +16,7 @@ from typing import Any
 
 from .choices import NOTHING, guards_of, handed, settled
 from .op import Unknown
-from .ops import Op, Recorder, dot, number
+from .ops import Op, Recorder, number
 from .settings import recording_limits, tell_derived
 from .value import Value, is_alive, primal, topological_order
 
@@ -275,7 +275,7 @@ def _constant(x: float) -> Dual:
 
 def _pairs_of_many(op: Op, arity: int) -> tuple[tuple[int, int], ...]:
     """Return the pairs of operands whose second partials are 1: each w and its x for dot, and none for other rows."""
-    n = arity // 2 if op is dot else 0
+    n = arity // 2 if op.name == "dot" else 0
     return tuple(zip(range(n), range(n, 2 * n), strict=True))
 
 
