@@ -180,7 +180,8 @@ def _wrong_partial(name: str, outputs: list[Value], h: float) -> GradientError |
             if abs(analytic - numeric) <= 1e-6 * max(1.0, abs(analytic), abs(numeric)) + 10 * error:
                 continue
             assert node.op is not None
-            where, operand = names_of(order, outputs[-1])[node], node.op.parameters[edge.operand]
+            where = names_of(order, outputs[-1])[node]
+            operand = node.op.spelled(len(node.operands)).parameters[edge.operand]
             return GradientError(
                 f"{name}: the partial of {node.op.name} with respect to {operand} is wrong at node {where}: "
                 f"its rule gives {analytic!r}, and differences give {numeric!r} (step {step:.1g})",

@@ -161,7 +161,7 @@ class Sides:
         if a.choice is None or a.choice is not b.choice or a.within is not b.within:
             return Side(parts=(a, b))
         key = a.within, a.choice, a.places | b.places
-        if key[2].bit_count() == len(a.choice.op.chooses):  # type: ignore[union-attr]  # it is no leaf
+        if key[2].bit_count() == len(a.choice.operands) - 1:
             return a.within  # these are all sides of the choice, and one of them is chosen
         if key not in self._known:
             self._known[key] = Side(*key, parts=(a, b))

@@ -3,7 +3,7 @@ from .node cimport Node, number_of, operands_of, put
 from .settings cimport Settings, setting
 
 cdef Settings in_force
-cdef object add, sub, mul, div, negation, power, rectifier, ARITHMETIC
+cdef object add, sub, mul, div, dot_row, sum_row, negation, power, rectifier, ARITHMETIC
 cdef double inf
 
 cpdef object applied_to_one(object op, Node node)

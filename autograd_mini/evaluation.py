@@ -13,7 +13,20 @@ from math import inf
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .node import Node, number_of, operands_of
-from .ops import Op, add, div, mul, neg as negation, number, pow as power, refuse, relu as rectifier, sub
+from .ops import (
+    Op,
+    add,
+    div,
+    dot as dot_row,
+    mul,
+    neg as negation,
+    number,
+    pow as power,
+    refuse,
+    relu as rectifier,
+    sub,
+    sum as sum_row,
+)
 from .settings import ARITHMETIC, in_force, setting
 
 if TYPE_CHECKING:
@@ -201,11 +214,11 @@ def _compute_by_row(node: Node, op: Op) -> None:
 
 def _compute_many(node: Node, op: Op) -> None:
     operands: tuple[Number, ...] = node._x
-    if op.composed is not None and op.name in ("dot", "sum"):
+    if op is dot_row or op is sum_row:
         numbers: list[float] = [number_of(x) for x in operands]
         n: cython.Py_ssize_t = len(numbers) // 2
         weights = unit_weights(len(numbers))
-        node._data = total_of(numbers) if op.name == "sum" else inner_product(numbers, n, weights)
+        node._data = total_of(numbers) if op is sum_row else inner_product(numbers, n, weights)
         node._y = weights
         return
     data, partials = _by_row(op, operands)

@@ -31,7 +31,7 @@ from .ops import (
     number,
     root,
     stop_gradient,
-    take_of,
+    take as take_row,
     where,
 )
 from .structure import flatten
@@ -341,8 +341,7 @@ def take(rows: Any, index: Any) -> Any:
     for k, (_, other) in enumerate(flat):
         if other != structure:
             raise ValueError(f"take: row {k} has the structure {other}, row 0 {structure}")
-    row = take_of(len(rows) + 1)
-    return structure.rebuild([row(index, *column) for column in zip(*(leaves for leaves, _ in flat), strict=True)])
+    return structure.rebuild([take_row(index, *column) for column in zip(*(leaves for leaves, _ in flat), strict=True)])
 
 
 def _numbers(name: str, xs: Iterable[Any]) -> list[Any]:

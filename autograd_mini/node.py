@@ -195,18 +195,17 @@ def number_of(operand: Node | float | None) -> float:
 
 def operands_of(node: Node) -> tuple[Number, ...]:
     """Return the operands of a node's row, in order: nodes, and floats for constants."""
-    op = node._op_row
-    if op is None:
+    x, y = node._x, node._y
+    if type(x) is tuple:
+        return x
+    if x is None:
         return ()
-    if op.arity > 2:
-        return tuple(node._x)
-    return (node._x,) if op.arity == 1 else (node._x, node._y)
+    return (x,) if y is None else (x, y)
 
 
 def weights_of(node: Node) -> tuple[float, ...]:
     """Return the local derivatives, one for each of the parents."""
-    op = node._op_row
-    weights = node._y if op is not None and op.arity > 2 else (node._dx, node._dy)
+    weights = node._y if type(node._x) is tuple else (node._dx, node._dy)
     return tuple([d for x, d in zip(operands_of(node), weights, strict=False) if isinstance(x, Node)])
 
 

@@ -52,7 +52,8 @@ def rebuild(
     ):
         raise TypeError(f"a node cannot be made of {kind!r} and {op!r}")
     operands = tuple([x if isinstance(x, Node) else number("a node", x) for x in operands])
-    if len(operands) != (op.arity if op is not None else 0):
+    arity = op.arity if op is not None else 0
+    if len(operands) != arity and (arity is not None or len(operands) < 2):
         raise ValueError(f"a node of {op or 'no operation'} cannot have {len(operands)} operands")
     label = label if type(label) is str else str(label)
     node: Node = kind.__new__(kind)

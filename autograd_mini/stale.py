@@ -34,10 +34,11 @@ def staleness(output: Value, order: list[Value] | None = None) -> str:
     node, given = stale
     names = names_of(order, output)
     assert node.op is not None
-    formula = node.op.text.filled(
+    parameters, text, _ = node.op.spelled(len(node.operands))
+    formula = text.filled(
         {
             name: names[x] if isinstance(x, Value) else format_number(x)
-            for name, x in zip(node.op.parameters, node.operands, strict=True)
+            for name, x in zip(parameters, node.operands, strict=True)
         }
     )
     formula = formula if len(formula) <= 60 else f"{node.op} of its operands"

@@ -2,6 +2,6 @@
 from .evaluation cimport inner_product, read_operand, total_of, unit_weights
 from .value cimport Value, make_node
 
-cdef dict _dots
+cdef object dot_row, sum_row
 
 cdef bint _holds_value(list operands)

@@ -6,16 +6,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, SupportsFloat, overload
 
 from .evaluation import inner_product, read_operand, total_of, unit_weights
-from .op import Op
-from .ops import SIZES, dot_of, sum_of
+from .ops import dot as dot_row, sum as sum_row
 from .value import Value, make_node
 
 if TYPE_CHECKING:
     import cython
 
 __all__ = ["dot", "sum"]
-
-_dots: dict[int, Op] = {}  # rows of `dot` by arity, for fast access
 
 
 @overload
@@ -62,13 +59,7 @@ def dot(ws: Iterable[Any], xs: Iterable[Any], bias: Any = None) -> Any:
     total: float = inner_product(operands, n, weights)
     if not _holds_value(operands):
         return total
-    arity = len(operands)
-    row = _dots.get(arity)
-    if row is None:
-        if len(_dots) == SIZES:
-            _dots.clear()
-        row = _dots[arity] = dot_of(arity)
-    return make_node(row, total, tuple(operands), weights, 0.0, 0.0)
+    return make_node(dot_row, total, tuple(operands), weights, 0.0, 0.0)
 
 
 @overload
@@ -101,7 +92,7 @@ def sum(xs: Iterable[Any]) -> Any:
     total: float = total_of(operands)
     if not _holds_value(operands):
         return total
-    return make_node(sum_of(n), total, tuple(operands), unit_weights(n), 0.0, 0.0)
+    return make_node(sum_row, total, tuple(operands), unit_weights(n), 0.0, 0.0)
 
 
 def _holds_value(operands: list[Any]) -> bool:

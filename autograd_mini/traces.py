@@ -154,9 +154,8 @@ class Trace:
         rows, held = self.equations.rows, [] if held is None else held
         held += [*inputs, *repeat(None, len(self.equations)), *reversed(self.equations.constants)]
         read = map(held.__getitem__, self.equations.operands)
-        for i, code in enumerate(self.equations.codes, len(inputs)):
-            op = rows[code]
-            held[i] = op(*islice(read, op.arity))
+        for i, code, arity in zip(count(len(inputs)), self.equations.codes, self.equations.arities, strict=False):
+            held[i] = rows[code](*islice(read, arity))
         del held[len(inputs) + len(self.equations) :]
         return held
 
@@ -293,7 +292,7 @@ class Trace:
         for x in self.ends:
             used[x] = True
         read = reversed(self.equations.operands)
-        for i, arity in zip(range(end - 1, n - 1, -1), reversed(list(self.equations.arities)), strict=True):
+        for i, arity in zip(range(end - 1, n - 1, -1), reversed(self.equations.arities), strict=True):
             mark = used[i]
             for x in islice(read, arity):
                 used[x] |= mark
@@ -308,10 +307,9 @@ class Trace:
             return self  # no two equations have the same operands, and so none is computed again
         same = self._places()
         read = map(same.__getitem__, equations.operands)
-        firsts = [(op.arity, dict[tuple[int, ...], int]().setdefault) for op in equations.rows]
-        for i, code in enumerate(equations.codes, len(self.inputs)):
-            arity, first = firsts[code]
-            same[i] = first(tuple(islice(read, arity)), i)
+        firsts = [dict[tuple[int, ...], int]().setdefault for _ in equations.rows]
+        for i, code, arity in zip(count(len(self.inputs)), equations.codes, equations.arities, strict=False):
+            same[i] = firsts[code](tuple(islice(read, arity)), i)
         return self._rewritten(same)
 
     def fold_constants(self) -> Trace:
@@ -374,6 +372,7 @@ class Trace:
         equations = replace(
             old,
             codes=array("i", compress(old.codes, kept)),
+            arities=array("i", compress(old.arities, kept)),
             operands=array("i", map(places.__getitem__, operands)),
             names=array("i", compress(old.names, kept)),
         )

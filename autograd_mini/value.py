@@ -296,7 +296,7 @@ class Value(Node):
 
     def record(self, op: Op, operands: tuple[SupportsFloat, ...]) -> Value:
         """Apply `op` to `operands` and return the node. Its function computes the value, and its rules the edges."""
-        if len(operands) != op.arity:
+        if len(operands) != op.arity and op.arity is not None:
             raise TypeError(f"{op.name} takes {op.arity} operand{'s' * (op.arity > 1)}, {len(operands)} given")
         if len(operands) == 1:
             return _record_unary(op, self)
@@ -306,9 +306,9 @@ class Value(Node):
             return make_node(None, data, None, None, 0.0, 0.0)
         partials = [op.partial(i, numbers, data) if isinstance(x, Value) else 0.0 for i, x in enumerate(operands)]
         kept = tuple([x if isinstance(x, Value) else c for x, c in zip(operands, numbers, strict=True)])
-        if op.arity > 2:
+        if len(kept) > 2:
             return make_node(op, data, kept, array("d", partials), 0.0, 0.0)
-        return make_node(op, data, kept[0], kept[1] if op.arity == 2 else None, partials[0], partials[-1])
+        return make_node(op, data, kept[0], kept[1], partials[0], partials[1])
 
     def __add__(self, other: SupportsFloat) -> Value:
         if isinstance(other, Value):
@@ -526,7 +526,7 @@ def make_node(op: Op | None, data: float, x: Any, y: Any, dx: float, dy: float) 
                 op = x = y = None
                 dx = dy = 0.0
             elif op is not stopper:  # a run of the trace computes the number, but passes no derivative
-                x, y = _stopped(x), y if op.arity > 2 else _stopped(y)
+                x, y = _stopped(x), _stopped(y)
         if op is not None and setting(ARITHMETIC, "Python's") == "limits":
             op = op.limit
     node._op_row = op

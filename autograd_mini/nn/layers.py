@@ -337,7 +337,7 @@ def _activation(activation: Activation) -> Callable[[Any], Any]:
         return identity
     if isinstance(activation, str):
         op = OPS.get(activation)
-        if op is None or op.arity - len(op.defaults) != 1:
+        if op is None or op.arity != 1 + len(op.defaults):
             usual = "sigmoid, tanh, relu, leaky_relu, gelu, silu, softplus or None"
             hint = closest(activation, OPS, ACTIVATIONS)
             if activation == "softmax":

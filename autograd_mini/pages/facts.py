@@ -114,9 +114,11 @@ class _Facts(HoleWriter):
         """Return the conditions on the operands of a node, such as x > 0."""
         if node.op is None:
             return []
-        named = zip(node.operands, node.op.domain, strict=True)
+        domain = node.op.domain
         conditions = [
-            _condition(markup(Typeset.name(self.names[x]).string), d) for x, d in named if isinstance(x, Value)
+            _condition(markup(Typeset.name(self.names[x]).string), domain[i])
+            for i, x in enumerate(node.operands)
+            if isinstance(x, Value)
         ]
         return [x for x in conditions if x]
 

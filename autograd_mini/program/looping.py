@@ -91,7 +91,8 @@ class _Body(NamedTuple):
 def _is_same(one: Trace, other: Trace) -> bool:
     a, b = one.equations, other.equations
     return (
-        (a.codes, a.operands, repr(a.constants), one.outputs) == (b.codes, b.operands, repr(b.constants), other.outputs)
+        (a.codes, a.arities, a.operands, repr(a.constants)) == (b.codes, b.arities, b.operands, repr(b.constants))
+        and one.outputs == other.outputs
         and len(a.rows) == len(b.rows)
         and all(map(_is_same_row, a.rows, b.rows))
     )
