@@ -37,7 +37,17 @@ from typing import TYPE_CHECKING, Any
 from . import uncompiled as _uncompiled
 
 _uncompiled.take(
-    __name__, "recorder", "op", "ops", "settings", "methods", "value", "edges", "edge_pushing", "accumulation"
+    __name__,
+    "recorder",
+    "op",
+    "ops",
+    "settings",
+    "methods",
+    "value",
+    "numbering",
+    "edges",
+    "edge_pushing",
+    "accumulation",
 )
 
 from .check import GradientError as GradientError, audit as audit, check_grads as check_grads

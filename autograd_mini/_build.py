@@ -29,6 +29,7 @@ DIRECTIVES = {
     "autograd_mini.methods": {**COMMON, "annotation_typing": False},
     "autograd_mini.value": {**COMMON, "cdivision": True, "cpow": True},
     "autograd_mini.edges": COMMON,
+    "autograd_mini.numbering": {**COMMON, "annotation_typing": False},
     # Loops over all nodes of a graph, as they stand.
     "autograd_mini.edge_pushing": {**COMMON, "annotation_typing": False},
     "autograd_mini.accumulation": {**COMMON, "annotation_typing": False},
