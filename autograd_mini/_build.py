@@ -36,7 +36,17 @@ DIRECTIVES = {
     # What is done at every call of a compiled function, as it stands.
     **{
         f"autograd_mini.program.{name}": {**COMMON, "annotation_typing": False}
-        for name in ("arguments", "specialization", "buffers", "programs", "axes", "plans", "batch", "binding", "compiler")
+        for name in (
+            "arguments",
+            "specialization",
+            "buffers",
+            "programs",
+            "axes",
+            "plans",
+            "batch",
+            "binding",
+            "compiler",
+        )
     },
 }
 
