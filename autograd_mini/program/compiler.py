@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
 from ..runs import as_states
@@ -16,7 +15,6 @@ from ..settings import in_force, is_differentiating, is_traced
 from ..structure import holds, kind_of
 from ..transform import grad, hessian, hvp, jacobian, jvp
 from ..value import Value
-from .adjoint import written_backward
 from .arguments import GivenValue, Layout, Numbers, typed
 from .axes import InAxes
 from .batch import Batched
@@ -24,13 +22,13 @@ from .binding import BoundCall
 from .buffers import Workspace
 from .instances import Method
 from .lift import Program
-from .notation import written
 from .parameters import Parameters, Same, itself, with_name
 from .programs import Programs
-from .shards import summed_over
 from .specialization import GradientRequest, Specialization
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor  # the import takes long
+
     from ..signatures import CompiledFunction, Derived, Slope, ValueSlope
 
 __all__ = ["Compiled", "compile"]
@@ -276,6 +274,8 @@ class Compiled:
         ...     compile(lambda w, x: w * x).value_and_grad_over([(3.0, 1.0), (3.0, 2.0)], executor=pool)
         (9.0, 3.0)
         """
+        from .shards import summed_over
+
         return summed_over(self, [tuple(shard) for shard in shards], executor, argnums)
 
     def _layout(self, *args: Any, argnums: int | Sequence[int]) -> Layout:
@@ -311,6 +311,8 @@ class Compiled:
           dv1 = ones((2, 1))  # 2×1
           dW = dv1 @ x.T  # 2×3
         """
+        from .adjoint import written_backward
+
         found = self._one(args)
         return written_backward(found.trace, found.program, argnums)
 
@@ -436,6 +438,8 @@ class Compiled:
         return True
 
     def __repr__(self) -> str:
+        from .notation import written
+
         texts = [written(found.trace, found.program) for found in self._programs.all()]
         return "\n\n".join(texts) or f"{self.name}: not compiled yet; it is at the first call"
 
