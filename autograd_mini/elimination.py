@@ -17,7 +17,7 @@ from .arrangement import arranged
 from .printing import Text, names_of
 from .settings import tell_read
 from .sparsity import ends_of
-from .structure import Structure
+from .structure import Structure, Tree
 from .value import Value, topological_order
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Elimination:
     order: Order | None  # None if the nodes were given
     names: dict[Value, str]
     steps: tuple[Step, ...]
-    jacobian: Any
+    jacobian: Tree
     rows: list[dict[int, float]] = field(repr=False)
 
     @property
@@ -183,7 +183,7 @@ class Elimination:
         return elimination_page(self.graph, self.names, self.order or "own", chosen, precision, quiz)
 
 
-def eliminate(outputs: Any, inputs: Any = None, order: Order | Sequence[Value | str] = "markowitz") -> Elimination:
+def eliminate(outputs: Tree, inputs: Tree = None, order: Order | Sequence[Value | str] = "markowitz") -> Elimination:
     r"""Return the steps that remove the nodes between inputs and outputs one by one, until the Jacobian is left.
 
     To remove $v$ means $\frac{\partial w}{\partial u} \leftarrow \frac{\partial w}{\partial u} +
@@ -250,7 +250,7 @@ def _names(outputs: Sequence[Value], inputs: Sequence[Value]) -> dict[Value, str
     return names_of(order, outputs[0] if len(outputs) == 1 else None)
 
 
-def _given(graph: LinearGraph, names: dict[Value, str], order: Any) -> list[int]:
+def _given(graph: LinearGraph, names: dict[Value, str], order: object) -> list[int]:
     """Return the places of the nodes in an order. The order must have all nodes between inputs and outputs."""
     known = ", ".join(f'"{name}"' for name in ORDERS)
     if isinstance(order, (str, Value)) or not isinstance(order, Iterable):
@@ -300,7 +300,7 @@ class Work:
     __repr__ = __str__
 
 
-def work(outputs: Any, inputs: Any = None) -> Work:
+def work(outputs: Tree, inputs: Tree = None) -> Work:
     r"""Count the multiplications and additions for the Jacobian of a graph, in several orders of the chain rule.
 
     "every path" multiplies along each path from an input to an output separately, and adds the products. "forward",

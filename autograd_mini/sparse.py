@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any
 
 from .structure import Kind, array, is_array, register
-from .value import Value, sum as total
+from .value import Number, Value, sum as total
 
 __all__ = ["Pattern", "SparseMatrix", "csc_array", "mirrored", "require_scipy"]
 
@@ -52,7 +52,7 @@ def csc_array(rows: Sequence[dict[int, float]], width: int, symmetric: bool = Fa
     return make((numbers, (i, j)), shape=(len(rows), width))
 
 
-def mirrored(rows: Sequence[dict[int, Any]]) -> list[dict[int, Any]]:
+def mirrored(rows: Sequence[dict[int, Number]]) -> list[dict[int, Number]]:
     """Return all rows of a symmetric matrix, from the rows of its lower half."""
     whole = [dict(row) for row in rows]
     for i, row in enumerate(rows):
@@ -197,7 +197,7 @@ class SparseMatrix:
     [Value(9.0, op='mul'), Value(11.0, op='add')]
     """
 
-    def __init__(self, rows: Sequence[dict[int, Any]], width: int) -> None:
+    def __init__(self, rows: Sequence[dict[int, Number]], width: int) -> None:
         self._rows = [dict(sorted(row.items())) for row in rows]
         self.shape = len(rows), width
 
@@ -259,7 +259,7 @@ def _put_together(pattern: Pattern, parts: list[Any]) -> Any:
         )
     if entries.dtype == float:
         return pattern._csc_array(entries)
-    rows: list[dict[int, Any]] = [{} for _ in pattern.rows]
+    rows: list[dict[int, Number]] = [{} for _ in pattern.rows]
     for (i, j), x in zip(pattern.places, entries, strict=True):
         rows[i][j] = x
     return SparseMatrix(rows, pattern.shape[1])
