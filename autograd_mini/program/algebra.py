@@ -15,10 +15,12 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 from ..ops import Op, Recorder, add, div, mul, neg, pow, sigmoid, sub
+from .arguments import Numbers
 
 __all__ = ["Algebra", "Factor", "Monomial", "Polynomial", "Ratio"]
 
 Monomial: TypeAlias = tuple[int, ...]  # the symbols in order; x**2 has x twice
+Ratios: TypeAlias = Numbers  # an array of objects, each a Ratio
 Polynomial: TypeAlias = dict[Monomial, Fraction]
 Factor: TypeAlias = tuple[tuple[Monomial, Fraction], ...]  # a polynomial that can be a key of a dict
 

@@ -25,6 +25,7 @@ from ..ops import Op
 from ..source import called_back, content, is_lasting
 from ..tracer import users_frame
 from . import cache as files
+from .arguments import Numbers
 from .arrays import Arrays
 from .code import FIELDS, HEAD, TABLE, Frame, code_of
 from .lift import Program
@@ -82,7 +83,7 @@ class Kernels:
             self.places[at] = found[key]
         return found[run, ""]
 
-    def task(self, d: Any, grad: Any = None, z: int = -1, way: Way | None = None, *, forth: bool = True) -> Task:
+    def task(self, d: Numbers, grad: Any = None, z: int = -1, way: Way | None = None, *, forth: bool = True) -> Task:
         """Return a task that runs the program forward, backward, or both ways, one after the other."""
         run = self._ready("run", WAYS[: 1 + (way is not None)])
         lines = self.code if forth else self.code[:0]
@@ -92,7 +93,7 @@ class Kernels:
         task.kept = self, lines, d, grad, way, frame  # keeps them alive: the machine code has their addresses
         return partial(_raising, task) if self.callbacks else task
 
-    def blocks(self, batch: Batch, d: Any, grad: Any) -> Callable[[list[Any], Any], Blocks]:
+    def blocks(self, batch: Batch, d: Numbers, grad: Numbers) -> Callable[[list[Numbers], Numbers], Blocks]:
         """Return a function that runs this program on blocks of a batch."""
         run = BLOCKS(self._ready("blocks", WAYS[: 1 + (batch.way is not None)]))
         kinds = batch.inputs, batch.outputs, batch.slopes
@@ -111,7 +112,7 @@ class Kernels:
         blocks.kept = self, batch, d, grad, tables, frame  # keeps them alive: the machine code has their addresses
         guarded = partial(_raising, blocks) if self.callbacks else blocks
 
-        def of(arrays: list[Any], totals: Any) -> Blocks:
+        def of(arrays: list[Numbers], totals: Numbers) -> Blocks:
             nonlocal last
             for k, array in enumerate(arrays):
                 lies = array.strides, array.shape[1]
@@ -126,7 +127,7 @@ class Kernels:
 
         return of
 
-    def _frame(self, forth: Any, way: Way | None, d: Any, grad: Any, **more: int) -> Any:
+    def _frame(self, forth: Numbers, way: Way | None, d: Numbers, grad: Numbers, **more: int) -> Numbers:
         lines_back, silent, chooses, _ = way or (self.code[:0], self.index[:0], False, None)
         return np.array(
             Frame(
@@ -142,7 +143,7 @@ class Kernels:
         """Return a runner of the same kind for another program."""
         return Kernels(program)
 
-    def way(self, steps: Steps, silent: Any) -> Way:
+    def way(self, steps: Steps, silent: Numbers) -> Way:
         """Return the code of the way back, with marks at the operands that need derivatives."""
         code, kept = self.code[[k for k, _ in steps]], list[Any]()
         for line, (k, needed) in zip(code, steps, strict=True):

@@ -18,7 +18,7 @@ import numpy as np
 from ..ops import Op, number
 from ..scans import Loop, stepped, taken_over
 from ..settings import is_differentiating, watched_by, watching
-from ..structure import Structure, flatten
+from ..structure import Structure, Tree, flatten
 from ..tracer import Tracer, recorded
 from ..traces import Trace
 from ..value import Value, _rebuild, primal
@@ -111,7 +111,7 @@ class _Loops:
         self.refused: int | None = None
         self.inside: set[Value] = set()  # the leaves that stand for inputs of bodies
 
-    def __call__(self, loop: Loop) -> tuple[Any, list[Any]] | None:
+    def __call__(self, loop: Loop) -> tuple[Tree, list[Tree]] | None:
         mine = self.count
         self.count += 1
         if mine in self.written_out or (len(loop.items) < FEWEST and loop.counted is None) or is_differentiating():
@@ -126,7 +126,7 @@ class _Loops:
             self.refused = mine
             raise NotALoop from None
 
-    def _taken(self, loop: Loop) -> tuple[Any, list[Any]]:
+    def _taken(self, loop: Loop) -> tuple[Tree, list[Tree]]:
         carry, of_carry = flatten(loop.carry)
         counts = [] if loop.counted is None else [loop.counted]
         steps = _most(loop.counted) if loop.counted is not None else len(loop.items)
@@ -151,7 +151,7 @@ class _Loops:
         ys = [body.of_y.rebuild([results(scan.place(scan.carry + j, k)) for j in range(scan.y)]) for k in range(steps)]
         return of_carry.rebuild(map(results, range(scan.carry))), ys
 
-    def _body(self, loop: Loop, structures: tuple[Structure, Structure], carry: list[Any], item: list[Any]) -> _Body:
+    def _body(self, loop: Loop, structures: tuple[Structure, Structure], carry: list[Tree], item: list[Tree]) -> _Body:
         """Trace the body of a loop at some numbers."""
         starts, firsts = [_leaf(x) for x in carry], [_leaf(x) for x in item]
         inputs = starts + firsts
@@ -180,7 +180,7 @@ class _Loops:
         assert watch is not None
         row = ScanRow(scan)
 
-        def node(op: Any, data: float, *operands: Any) -> Value:
+        def node(op: Op, data: float, *operands: Any) -> Value:
             weights = array("d", bytes(8 * max(len(operands), 2)))
             made = _rebuild(Value, op, data, 0.0, "", weights, operands)
             watch.made(made)
@@ -203,7 +203,7 @@ def _most(count: Value) -> int:
     return most
 
 
-def _leaf(x: Any) -> Value:
+def _leaf(x: Tree) -> Value:
     """Return a leaf that stands for a number or node inside of a body."""
     if not isinstance(x, Value):
         return Value(number("scan", x))

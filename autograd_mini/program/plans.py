@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -33,6 +33,8 @@ FEWEST = 64  # examples in a block, unless the batch has fewer
 PLANS = 16  # plans to keep: one for each size of blocks and set of derivatives
 KEPT = 1 << 19  # numbers in a buffer: a larger buffer is not kept for the next call
 
+K = TypeVar("K")
+T = TypeVar("T")
 _LOCK = threading.Lock()
 if hasattr(os, "register_at_fork"):  # no thread may hold the lock when a process forks
     os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
@@ -43,7 +45,7 @@ def _pool(threads: int, process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="autograd_mini")
 
 
-def kept_in(plans: dict[Any, Any], key: Any, make: Callable[[], Any], most: int) -> Any:
+def kept_in(plans: dict[K, T], key: K, make: Callable[[], T], most: int) -> T:
     """Return the object under a key, or make and keep one. If there are too many, drop the least recently used."""
     with _LOCK:
         found = plans.pop(key, None)
@@ -63,7 +65,7 @@ class Places(NamedTuple):
 
     varying: tuple[bool, ...]  # for each stretch of numbers: whether it differs between examples
     sizes: tuple[int, ...]  # the sizes of the stretches
-    shared: Any  # the places of numbers that all examples share
+    shared: slice | Numbers  # the places of numbers that all examples share
     alike: int  # the number of these
     tables: list[slice]  # the stretches that differ
 
@@ -109,7 +111,9 @@ class Work:
             for table, wanted in zip(places.tables, self.plan.wanted, strict=True)
         ]
 
-    def run(self, arrays: list[Numbers], shared: Numbers, total: Numbers, threads: int) -> tuple[list[Any], list[Any]]:
+    def run(
+        self, arrays: list[Numbers], shared: Numbers, total: Numbers, threads: int
+    ) -> tuple[list[Numbers], list[Any]]:
         """Return the results, one array for each leaf, and the derivatives with respect to each table.
 
         These arrays have a row for each example.
@@ -193,15 +197,15 @@ class _Plan:
             count = width if lanes.step[z] else 1
             self.batch = self.batch._replace(z=int(lanes.place[z]), lanes=count, way=way)
         self._is_constant = z is None and request is not None  # then all derivatives are 0
-        self._idle: list[tuple[Any, Callable[[list[Any], Any], Blocks]]] = []
+        self._idle: list[tuple[Numbers, Callable[[list[Numbers], Numbers], Blocks]]] = []
 
     def run(
         self,
         arrays: list[Any],
         results: list[Any],
         slopes: list[Any],
-        totals: Any,
-        shared: Any,
+        totals: Numbers,
+        shared: Numbers,
         count: int,
         threads: int,
     ) -> None:
@@ -229,7 +233,7 @@ class _Plan:
             for x in [totals, *wanted]:
                 x[...] = 0.0
 
-    def _on_threads(self, tables: list[Any], totals: Any, shared: Any, count: int, threads: int) -> None:
+    def _on_threads(self, tables: list[Numbers], totals: Numbers, shared: Numbers, count: int, threads: int) -> None:
         """Run blocks on this thread and on others. Each thread takes the next blocks when it is free."""
         size = max(count // (PARTS * threads), 1)
         parts = iter([(first, min(first + size, count)) for first in range(0, count, size)])
@@ -255,7 +259,7 @@ class _Plan:
                 if not other.cancel():  # a task that was cancelled has not begun: do not wait for it
                     other.result()
 
-    def _taken(self) -> tuple[Any, Callable[[list[Any], Any], Blocks]]:
+    def _taken(self) -> tuple[Numbers, Callable[[list[Numbers], Numbers], Blocks]]:
         """Return a free buffer, and the function that runs blocks in it."""
         try:
             return self._idle.pop()
@@ -267,7 +271,7 @@ class _Plan:
             grad = d if self.batch.way is None else np.full(size, -0.0)
             return d, self.runner.blocks(self.batch, d, grad)
 
-    def _give_back(self, d: Any, prepared: Callable[[list[Any], Any], Blocks]) -> None:
+    def _give_back(self, d: Numbers, prepared: Callable[[list[Numbers], Numbers], Blocks]) -> None:
         """Keep a buffer for the next call. A buffer is not given back after an error: its numbers may be wrong."""
         if len(d) <= KEPT:
             self._idle.append((d, prepared))

@@ -11,7 +11,7 @@ import pickle
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ import numpy as np
 
 from ..ops import TOO_LARGE
 from ..settings import by_ieee, in_force
-from ..structure import flatten
+from ..structure import Tree, flatten
 from ..tracer import TraceWarning
 from ..traces import Trace, trace_call, trace_graph
 from ..value import assignments
@@ -42,7 +42,7 @@ class Programs:
     """The programs of a function, or of an existing graph, and their buffers."""
 
     def __init__(
-        self, name: str, f: Callable[..., Any] | None, static: tuple[int, ...], check: bool, runner: str | None
+        self, name: str, f: Callable[..., Tree] | None, static: tuple[int, ...], check: bool, runner: str | None
     ) -> None:
         self.name, self.function = name, f
         self.parameters, self._given_static = Parameters(name, f), static
@@ -50,17 +50,17 @@ class Programs:
         self.loops = True  # whether programs may have loops; if not, all loops are unrolled
         self._without_loops: Programs | None = None
         self._unlock()
-        self._kept: dict[Any, list[Specialization]] = {}
-        self.prepared: dict[Any, Any] = {}  # prepared calls of batches; the module `batch` uses this
+        self._kept: dict[Hashable, list[Specialization]] = {}
+        self.prepared: dict[Hashable, object] = {}  # prepared calls of batches; the module `batch` uses this
         self._free: list[Buffer] = []  # buffers that no call is using; pop and append are safe among threads
-        self._graph: tuple[Any, Any] | None = None  # outputs and inputs, if there is no function
+        self._graph: tuple[Tree, Tree] | None = None  # outputs and inputs, if there is no function
         self._checked = assignments()  # the count of assignments at the last check of constants from outside
         self._calls = 0  # counted for functions with several programs
         self._warned = False
 
     def run(
         self,
-        args: tuple[Any, ...],
+        args: tuple[Tree, ...],
         use: Callable[[Workspace, GradientRequest | None], T],
         argnums: int | Sequence[int] | None = None,
         *,
@@ -76,9 +76,9 @@ class Programs:
         if assignments() != self._checked:
             self.drop_moved()
         places: list[int] = []  # places of static arguments
-        chunks: Any = []
+        chunks: Tree = []
         keys: tuple[Key, ...]
-        key: Any
+        key: Hashable
         if self.static:
             places, others = parted(self.static, len(args))
             keys = tuple([read(name, args[k], chunks) for k in others])
@@ -142,12 +142,12 @@ class Programs:
         return [found for kept in self._kept.values() for found in kept]
 
     def specialization(
-        self, args: tuple[Any, ...], argnums: int | Sequence[int] | None = None, *, fill: bool = False
+        self, args: tuple[Tree, ...], argnums: int | Sequence[int] | None = None, *, fill: bool = False
     ) -> Specialization:
         """Run the program for some arguments like `run`, and return the program."""
         return self.run(args, lambda workspace, _: workspace.specialization, argnums, fill=fill)
 
-    def alike(self, args: tuple[Any, ...]) -> list[Specialization]:
+    def alike(self, args: tuple[Tree, ...]) -> list[Specialization]:
         """Return the programs for the structure of some arguments, one for each way through the branches.
 
         Without arguments, return the programs of the only structure.
@@ -194,15 +194,15 @@ class Programs:
             self._without_loops = made
         return self._without_loops
 
-    def take_graph(self, outputs: Any, inputs: Any) -> None:
+    def take_graph(self, outputs: Tree, inputs: Tree) -> None:
         """Make the program of an existing graph."""
         self._graph = outputs, inputs
         traced = trace_graph(outputs, inputs)
-        chunks: list[Any] = []
+        chunks: list[Tree] = []
         keys = (read("compile", traced.into.parts[0].rebuild(traced.primals), chunks),)
         self._kept = {keys: [Specialization(traced, Layout(["x"], keys, chunks), self.runner)]}
 
-    def _new(self, key: Any, args: tuple[Any, ...]) -> list[Specialization]:
+    def _new(self, key: Hashable, args: tuple[Tree, ...]) -> list[Specialization]:
         """Return the new list of programs for a structure of arguments that no call has had before."""
         if self.function is None:
             into = " or ".join(str(found.trace.into) for found in self.all())
@@ -234,7 +234,7 @@ class Programs:
         return made
 
     def _traced(
-        self, args: tuple[Any, ...], static: list[int], keys: tuple[Key, ...], chunks: list[Any]
+        self, args: tuple[Tree, ...], static: list[int], keys: tuple[Key, ...], chunks: list[Tree]
     ) -> Specialization:
         """Trace the function with these numbers, and return its program."""
         f = self.function
@@ -298,13 +298,13 @@ def _function_at(module: str, name: str) -> Callable[..., Any] | None:
     return getattr(getattr(found, "_programs", None), "function", None)
 
 
-def _place_of(f: Any) -> Any:
+def _place_of(f: object) -> tuple[str, str] | None:
     """Return the module and the name of a function that `compile` decorates, or None for other functions."""
     place = getattr(f, "__module__", ""), getattr(f, "__qualname__", "")
     return place if _function_at(*place) is f else None
 
 
-def _unhashable(name: str, static: list[Any]) -> TypeError:
+def _unhashable(name: str, static: list[object]) -> TypeError:
     wrong = f"static arguments must be hashable, not {static}"
     return TypeError(f"{name}: {wrong if static else 'the constant part of a container must be hashable'}")
 
