@@ -5,9 +5,10 @@ This module has the object that `Compiled.bind` returns. It must not know how a 
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from ..settings import in_force
+from ..structure import Tree
 from ..value import assignments
 from .arguments import Numbers
 from .buffers import Buffer
@@ -61,12 +62,12 @@ class BoundCall:
         raise TypeError(f"{self._name}: a bound function cannot be pickled; pickle the compiled function")
 
     @property
-    def value(self) -> Any:
+    def value(self) -> Tree:
         """Return the results of the last call."""
         return self._value()
 
     @property
-    def gradient(self) -> Any:
+    def gradient(self) -> Tree:
         """Return the derivatives of the last call, in the structure of the arguments; the next call overwrites them."""
         if self._slopes is None:
             raise ValueError(f"{self._name}: bound without a gradient; give argnums to bind")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from ..source import Unreadable
+from ..structure import Tree
 from . import written_c, written_javascript, written_numpy
-from .export import Export, export_of
+from .export import Derivative, Export, export_of
+from .parameters import Argnums
 from .programs import Programs
 
 __all__ = ["LANGUAGES", "source"]
@@ -18,9 +19,7 @@ LANGUAGES: dict[str, Callable[[Export], str]] = {
 TITLES = {"numpy": "NumPy", "c": "C", "javascript": "JavaScript"}
 
 
-def source(
-    programs: Programs, language: str, args: tuple[Any, ...], derivative: Any, argnums: int | Sequence[int] | None
-) -> str:
+def source(programs: Programs, language: str, args: tuple[Tree, ...], derivative: Derivative, argnums: Argnums) -> str:
     """Return the source code of a function's programs for the structure of some arguments; see `Compiled.source`."""
     name = programs.name
     if language not in LANGUAGES:
@@ -48,7 +47,7 @@ def source(
         raise NotImplementedError(f"{name}: there is no {TITLES[language]} for {error}") from None
 
 
-def _wanted(name: str, derivative: Any, argnums: Any, n: int) -> list[int]:
+def _wanted(name: str, derivative: Derivative, argnums: Argnums, n: int) -> list[int]:
     """Return the arguments to differentiate with respect to.
 
     The default is the first argument for a gradient, and all arguments for tangents.
@@ -66,6 +65,6 @@ def _wanted(name: str, derivative: Any, argnums: Any, n: int) -> list[int]:
     return places
 
 
-def _listed(names: Any) -> str:
+def _listed(names: Iterable[str]) -> str:
     *others, last = map(repr, names)
     return f"{', '.join(others)} and {last}"
