@@ -90,7 +90,7 @@ RUNTIME = {
     return Math.log(x) - 0.5 / x - ((((t / 132 - 1 / 240) * t + 1 / 252) * t - 1 / 120) * t + 1 / 12) * t;
   }""",
 }
-MATH: dict[Any, str] = {
+MATH: dict[Callable[..., Any], str] = {
     getattr(math, name): name if name in RUNTIME else f"Math.{name}"
     for name in (
         "acos acosh asin asinh atan atan2 atanh cbrt copysign cos cosh erf erfc exp exp2 expm1 fmod gamma hypot lgamma "
@@ -118,13 +118,13 @@ class Script:
     """Functions in JavaScript, each after the functions that it calls."""
 
     runtime: Mapping[str, str] = RUNTIME
-    math: Mapping[Any, str] = MATH
+    math: Mapping[Callable[..., Any], str] = MATH
 
     def __init__(self) -> None:
         self.functions: dict[str, str] = {}
         self._rows: dict[Op, str] = {}
-        self._names: dict[Any, str] = {}  # names in JavaScript, by Python's functions
-        self._active: list[Any] = []  # functions whose writing has not ended
+        self._names: dict[tuple[Callable[..., Any], bool], str] = {}  # names in JavaScript, by Python's functions
+        self._active: list[tuple[Callable[..., Any], bool]] = []  # functions whose writing has not ended
 
     def __str__(self) -> str:
         return "\n".join(f"const {name} = {text};" for name, text in self.functions.items())
@@ -199,7 +199,7 @@ class Writer:
     A subclass writes C. It changes the attributes and the first methods below.
     """
 
-    forms: Mapping[Any, str] = FORMS
+    forms: Mapping[object, str] = FORMS
     signs: Mapping[type, str] = SIGNS
     as_number = "Number({})"
     variable = "${}"
@@ -265,7 +265,7 @@ class Writer:
 
     # These differ from language to language.
 
-    def literal(self, x: Any) -> str:
+    def literal(self, x: object) -> str:
         """Write a number of Python."""
         return literal(x)
 
@@ -377,7 +377,7 @@ class Writer:
                 raise Unreadable(ast.unparse(node))
         return f"({self.number(node)} {self.signs[ast.NotEq]} 0)"
 
-    def call(self, node: ast.expr, f: Any, args: Sequence[ast.expr], named: dict[str, ast.expr]) -> str:
+    def call(self, node: ast.expr, f: Callable[..., Any], args: Sequence[ast.expr], named: dict[str, ast.expr]) -> str:
         """Write a call."""
         if isinstance(f, Op) and f.raises and self.strict:
             return self.call(node, source_row(f).function, args, named)
@@ -405,7 +405,7 @@ class Writer:
         raise Unreadable(ast.unparse(node))
 
 
-def literal(x: Any) -> str:
+def literal(x: object) -> str:
     """Write a number of Python as JavaScript.
 
     >>> literal(2.5), literal(-3), literal(True)

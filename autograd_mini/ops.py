@@ -32,7 +32,7 @@ from .op import (
     number as number,
     refuse as refuse,
 )
-from .recorder import METHODS as METHODS, OPS as OPS, Recorder as Recorder
+from .recorder import METHODS as METHODS, OPS as OPS, Operand, Recorder as Recorder
 
 if TYPE_CHECKING:
     from .signatures import Binary, Ternary, Unary, UnarySloped
@@ -91,7 +91,7 @@ def _pow(x: float, y: float) -> float:
     return float(x**y)
 
 
-def _pow_slope(x: Any, y: Any, z: Any) -> Any:
+def _pow_slope(x: Operand, y: Operand, z: Operand) -> Operand:
     if isinstance(y, Recorder):
         # The slope of x**0 is 0, also where x**-1 is inf or nan: at 0, close to 0, and at nan. The guard must not hold
         # on the whole line y = 0, because the slope would be a constant there. For negative x there is no slope with
@@ -102,7 +102,7 @@ def _pow_slope(x: Any, y: Any, z: Any) -> Any:
     return y * x if y == 2.0 else y * x ** (y - 1.0)
 
 
-def _pow_slope_in_y(x: Any, y: Any, z: Any) -> Any:
+def _pow_slope_in_y(x: Operand, y: Operand, z: Operand) -> Operand:
     at_zero = equal(z, 0.0)
     if not isinstance(z, Recorder) or z.first_order:
         return guard(at_zero, 0.0, z * log(x))
@@ -121,7 +121,7 @@ def _softplus(x: float) -> float:
     return (x if x > 0.0 else 0.0) + math.log1p(math.exp(-math.fabs(x)))
 
 
-def _are_minus_inf(x: Any, y: Any) -> Any:
+def _are_minus_inf(x: Operand, y: Operand) -> Operand:
     return equal(x, -inf) * equal(y, -inf)
 
 
@@ -419,7 +419,7 @@ class Unguarded(Extended):
 
     __slots__ = ()
 
-    def record(self, op: Op, operands: tuple[Any, ...]) -> Extended:
+    def record(self, op: Op, operands: tuple[Operand, ...]) -> Extended:
         """Apply a row."""
         return super().record(op, operands) if op is not guard else Unguarded(self.unwrap(operands[2]))
 
@@ -516,7 +516,7 @@ def dot_of(arity: int) -> Op:
         """Return the slope: x_i with respect to w_i, w_i with respect to x_i, and 1 with respect to b."""
         return (lambda *operands: operands[(i + n) % (2 * n)]) if i < 2 * n else _one
 
-    def function(*operands: Any) -> Any:
+    def function(*operands: Operand) -> Operand:
         products = [operands[i] * operands[i + n] for i in range(n)]
         return _add_all(*products, *operands[2 * n :])
 
@@ -550,7 +550,7 @@ def take_of(arity: int) -> Op:
     n = arity - 1
     xs = ", ".join(f"<x{i}>" for i in range(n)) if n <= 6 else f"<x0>, <x1>, …, <x{n - 1}>"
 
-    def chosen(index: Any, *xs: Any) -> Any:
+    def chosen(index: Operand, *xs: Operand) -> Operand:
         return reduce(lambda rest, k: where(equal(index, float(k)), xs[k], rest), range(n - 2, -1, -1), xs[-1])
 
     return _many(
@@ -572,11 +572,11 @@ def take_of(arity: int) -> Op:
     )
 
 
-def _one(*operands: Any) -> float:
+def _one(*operands: Operand) -> float:
     return 1.0
 
 
-def _add_all(*xs: Any) -> Any:
+def _add_all(*xs: Operand) -> Operand:
     return reduce(lambda total, x: total + x, xs)
 
 

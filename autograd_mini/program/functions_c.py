@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import special
@@ -50,7 +50,7 @@ NAMES = (
     "acos acosh asin asinh atan atan2 atanh cbrt copysign cos cosh erf erfc exp exp2 expm1 fmod hypot lgamma log log10 "
     "log1p log2 pow sin sinh sqrt tan tanh fabs"
 ).split()
-MATH: dict[Any, str] = {getattr(math, name): name for name in NAMES} | {math.gamma: "tgamma"}
+MATH: dict[Callable[..., Any], str] = {getattr(math, name): name for name in NAMES} | {math.gamma: "tgamma"}
 # Rows that have an equal function in C's IEEE arithmetic.
 NATIVE = {
     "pow": "pow", "mod": "modulo", "floordiv": "quotient", "floor": "floor", "ceil": "ceil", "trunc": "trunc",
@@ -60,7 +60,7 @@ SAFE = ("fabs", "copysign")  # functions that never raise an error
 PI = repr(math.pi)
 
 
-def literal(x: Any) -> str:
+def literal(x: object) -> str:
     """Write a number of Python as C.
 
     >>> literal(2), literal(-0.5), literal(float("inf"))
@@ -100,7 +100,7 @@ def _is_number(text: str) -> bool:
 class _Writer(Writer):
     """A writer of one function as C. Variables get an underscore, so that no name is a name of C."""
 
-    forms: Mapping[Any, str] = FORMS | {
+    forms: Mapping[object, str] = FORMS | {
         abs: "fabs({})", bool: "(double) ({} != 0.0)", int: "whole(trunc({}), failed)",
         round: "whole(rint({}), failed)", math.trunc: "whole(trunc({}), failed)",
         math.floor: "whole(floor({}), failed)", math.ceil: "whole(ceil({}), failed)",
@@ -132,7 +132,7 @@ class _Writer(Writer):
         values = ", ".join(f"v{k} = {value}" for k, (_, value) in enumerate(pairs))
         return f"{{ const double {values}; {' '.join(f'{name} = v{k};' for k, (name, _) in enumerate(pairs))} }}"
 
-    def literal(self, x: Any) -> str:
+    def literal(self, x: object) -> str:
         """Write a number of Python."""
         return literal(x)
 
@@ -172,7 +172,7 @@ class _Writer(Writer):
         """Return the head of a loop over some numbers, and the expression for its number."""
         return f"int i = 0; i < {len(numbers)}; i++", f"((const double[]) {{{', '.join(numbers)}}})[i]"
 
-    def call(self, node: ast.expr, f: Any, args: Sequence[ast.expr], named: dict[str, ast.expr]) -> str:
+    def call(self, node: ast.expr, f: Callable[..., Any], args: Sequence[ast.expr], named: dict[str, ast.expr]) -> str:
         """Write a call."""
         if f in self.script.math and len(args) > 2:
             raise Unreadable(ast.unparse(node))

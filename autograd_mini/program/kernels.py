@@ -61,7 +61,7 @@ class Kernels:
                 self.index = np.append(self.index, [ctypes.cast(f, ctypes.c_void_p).value for f in made])
                 self.callbacks += made
         self.bodies: list[Kernels] = []  # the bodies of loops
-        self.kept: list[Any] = []  # keeps arrays alive: the code has their addresses
+        self.kept: list[object] = []  # keeps arrays alive: the code has their addresses
         for line, i in zip(self.code, program.instructions, strict=True):
             if i.scan is not None:
                 self.room = max(self.room, most_numbers(i.scan))
@@ -145,7 +145,7 @@ class Kernels:
 
     def way(self, steps: Steps, silent: Numbers) -> Way:
         """Return the code of the way back, with marks at the operands that need derivatives."""
-        code, kept = self.code[[k for k, _ in steps]], list[Any]()
+        code, kept = self.code[[k for k, _ in steps]], list[object]()
         for line, (k, needed) in zip(code, steps, strict=True):
             n = len(self.program.instructions[k].operands)
             line[HEAD + FIELDS - 1 : HEAD + FIELDS * n : FIELDS] = needed[:n]
@@ -153,7 +153,7 @@ class Kernels:
                 line[HEAD - 1] = self._loop(scan, back(scan, self, needed[:n], needed[n:]), kept)
         return Way(code, silent, chooses(self.program, steps), kept)
 
-    def _loop(self, scan: Scan, parts: list[Part], kept: list[Any]) -> int:
+    def _loop(self, scan: Scan, parts: list[Part], kept: list[object]) -> int:
         """Return the address of the words that describe a loop to its kernel.
 
         `kept` gets the arrays that must stay alive, because the words have their addresses.
@@ -192,7 +192,7 @@ def _place(array: Any) -> int:
 _raised = threading.local()  # the error of a called Python function, for each thread
 
 
-def _raising(task: Callable[..., None], *args: Any) -> None:
+def _raising(task: Callable[..., None], *args: object) -> None:
     """Run a task, and raise the error that a Python function has raised in it."""
     before = vars(_raised).pop("error", None)  # the error of an outer task, if a Python function of it runs this task
     hook = sys.unraisablehook
@@ -208,7 +208,7 @@ def _raising(task: Callable[..., None], *args: Any) -> None:
         raise error
 
 
-def _noted(hook: Callable[[Any], Any], unraisable: Any) -> None:
+def _noted(hook: Callable[[Any], object], unraisable: Any) -> None:
     """Note an error, such as an interrupt, that came just before or just after the lines of a function."""
     if "ctypes callback" in (unraisable.err_msg or ""):
         vars(_raised).setdefault("error", unraisable.exc_value)
@@ -233,7 +233,7 @@ def _called_back(op: Op) -> Any:
 # Find, load and compile kernels.
 
 _PLACES: dict[Key, int] = {}
-_KEPT: list[Any] = []  # keeps the loaded objects alive
+_KEPT: list[object] = []  # keeps the loaded objects alive
 _LOCK = threading.RLock()
 if hasattr(os, "register_at_fork"):  # a child process must not begin during a compilation
     os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)

@@ -11,7 +11,7 @@ import math
 from array import array
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from ..settings import is_differentiating, watched_by, watching
 from ..structure import Structure, Tree, flatten
 from ..tracer import Tracer, recorded
 from ..traces import Trace
-from ..value import Value, _rebuild, primal
+from ..value import Number, Value, _rebuild, primal
 from .guards import asks, guarded
 from .kernels import runner as runner_of
 from .lift import Access, Instruction, Program
@@ -64,7 +64,7 @@ class _BodyWatch(Tracer):
     def follows(self, node: Value) -> bool:
         return self.depends(node)
 
-    def _refuse(self, *_: object) -> Any:
+    def _refuse(self, *_: object) -> NoReturn:
         raise NotALoop
 
     read = assigned = compared = swept = adjoint = keep_adjoint = _refuse  # type: ignore[assignment]
@@ -74,7 +74,7 @@ class _Body(NamedTuple):
     """The body of a loop, the outer numbers and nodes that it reads, and the structure of its result."""
 
     trace: Trace
-    closed: list[Any]
+    closed: list[Number]
     of_y: Structure
 
     def is_same(self, other: _Body) -> bool:
@@ -163,7 +163,7 @@ class _Loops:
         ys, of_y = flatten(y)
         ends = flatten(after)[0] + ys
         order, outside = _closed(watch, inputs, ends)
-        closed: list[Any] = list(outside)
+        closed: list[Number] = list(outside)
         for k, z in enumerate(ends):
             if not isinstance(z, Value):  # a constant becomes an input that is closed over
                 ends[k] = leaf = _leaf(z)
@@ -173,14 +173,14 @@ class _Loops:
         into = Structure(tuple, (), tuple([Structure("array", (len(xs),)) for xs in (closed, starts, firsts)]))
         return _Body(Trace(loop.name, **found._asdict(), into=into, out=Structure("array", (len(ends),))), closed, of_y)
 
-    def _results(self, scan: Scan, operands: list[Any]) -> Callable[[int], Value]:
+    def _results(self, scan: Scan, operands: list[Number]) -> Callable[[int], Value]:
         """Record a loop, and return a function that makes the node of a result."""
         numbers = _computed(scan, operands, self.runner)
         watch = watching()
         assert watch is not None
         row = ScanRow(scan)
 
-        def node(op: Op, data: float, *operands: Any) -> Value:
+        def node(op: Op, data: float, *operands: Number) -> Value:
             weights = array("d", bytes(8 * max(len(operands), 2)))
             made = _rebuild(Value, op, data, 0.0, "", weights, operands)
             watch.made(made)
@@ -210,7 +210,7 @@ def _leaf(x: Tree) -> Value:
     return Value(primal(x), x.label)
 
 
-def _closed(watch: _BodyWatch, inputs: list[Value], ends: Sequence[Any]) -> tuple[list[Value], list[Value]]:
+def _closed(watch: _BodyWatch, inputs: list[Value], ends: Sequence[Number]) -> tuple[list[Value], list[Value]]:
     """Return the nodes of a body that its outputs need, in order, and the outer nodes that they read."""
     own, known = watch.own, set(inputs)
     needed = {z for z in ends if isinstance(z, Value)}
@@ -225,7 +225,7 @@ def _closed(watch: _BodyWatch, inputs: list[Value], ends: Sequence[Any]) -> tupl
     return order, list(outside)
 
 
-def _computed(scan: Scan, operands: Sequence[Any], use: str | None) -> Any:
+def _computed(scan: Scan, operands: Sequence[Number], use: str | None) -> Tree:
     """Return the numbers of all results of a loop."""
     n = len(operands)
     accesses = tuple([Access(first, 0, 0, 1) for first in accumulate(scan.lengths[:-1], initial=0)])

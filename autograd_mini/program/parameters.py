@@ -73,7 +73,7 @@ class Parameters:
         bound.apply_defaults()
         return (*bound.args, *[bound.kwargs[name] for name in self.by_name])
 
-    def counted(self, argnums: Any, n: int) -> Any:
+    def counted(self, argnums: Any, n: int) -> int | tuple[int, ...]:
         """Return argnums of n arguments, where negative ones count from the last argument that has a place.
 
         Raises:
@@ -110,7 +110,7 @@ class Parameters:
             raise ValueError(f"{self.name}: there is no argument {name!r}; they are {known}")
         return self._by_place.index(name)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         state = dict(vars(self))
         try:
             pickle.dumps(self._signature)
