@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Any, NoReturn
 
 from .derivation import find, report
 from .files import write_whole
@@ -208,7 +208,7 @@ def _files(
     return pictures
 
 
-def _code(text: str, output: Value, variables: dict[str, float], language: Literal["c", "javascript", "numpy"]) -> str:
+def _code(text: str, output: Value, variables: dict[str, float], language: Any) -> str:
     """Return the source code of an expression and its gradient, as a function of its variables."""
     from .program import compile
 

@@ -34,7 +34,6 @@ __all__ = [
     "source_row",
 ]
 
-
 T = TypeVar("T")
 
 
