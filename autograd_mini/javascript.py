@@ -17,8 +17,9 @@ from itertools import count
 from types import FunctionType, ModuleType
 from typing import Any
 
+from . import special
 from .ops import OPS, Op
-from .source import Source, Unreadable, in_order, source_of, source_row
+from .source import OF_MATH, Source, Unreadable, in_order, source_of, source_row
 
 __all__ = ["Script", "Writer", "literal"]
 
@@ -82,20 +83,9 @@ RUNTIME = {
     const rest = ((((t / 1188 - 1 / 1680) * t + 1 / 1260) * t - 1 / 360) * t + 1 / 12) / x;
     return x === Infinity ? x : (x - 0.5) * Math.log(x) - x + Math.log(2 * Math.PI) / 2 + rest;
   }""",
-    "digamma": """x => {
-    const n = Math.round(x), t = 1 / x / x;
-    if (x < 0 && (x === n || x === -Infinity)) return NaN;
-    if (x < -20) return digamma(1 - x) - Math.PI / Math.tan(Math.PI * (x - n));
-    if (x < 20) return x === 0 ? -1 / x : digamma(x + 1) - 1 / x;
-    return Math.log(x) - 0.5 / x - ((((t / 132 - 1 / 240) * t + 1 / 252) * t - 1 / 120) * t + 1 / 12) * t;
-  }""",
 }
 MATH: dict[Callable[..., Any], str] = {
-    getattr(math, name): name if name in RUNTIME else f"Math.{name}"
-    for name in (
-        "acos acosh asin asinh atan atan2 atanh cbrt copysign cos cosh erf erfc exp exp2 expm1 fmod gamma hypot lgamma "
-        "log log10 log1p log2 pow sin sinh sqrt tan tanh"
-    ).split()
+    getattr(math, name): name if name in RUNTIME else f"Math.{name}" for name in [*OF_MATH, "gamma"]
 } | {math.fabs: "Math.abs"}
 FORMS = {
     abs: "Math.abs({})", float: "{}", bool: "Number({} !== 0)", int: "whole(Math.trunc({}))",
@@ -142,8 +132,10 @@ class Script:
         row, own = source_row(op), OPS.get(op.name) is op
         name = op.name if own and op.name in self.runtime else self.math.get(row.function)
         if name is None and op not in self._rows:
-            name = self.function(row.function, op.name, strict=row.beyond is not None)
-            beyond = None if row.beyond is None else self.function(row.beyond, f"{op.name}_beyond")
+            series = special.WITHOUT_SCIPY.get(row.function)
+            outside = None if series else row.beyond
+            name = self.function(series or row.function, op.name, strict=outside is not None)
+            beyond = None if outside is None else self.function(outside, f"{op.name}_beyond")
             name = self._rows[op] = self.caught(op, name, beyond)
         return self.used(f"{name or self._rows[op]}({', '.join(operands)})")
 

@@ -20,9 +20,11 @@ from typing import Any, NamedTuple, TypeVar
 
 from .ops import OPS, Op, Recorder
 from .recorder import Operand
+from .special import WITHOUT_SCIPY
 from .uncompiled import source_module
 
 __all__ = [
+    "OF_MATH",
     "Source",
     "Unreadable",
     "assigned_in",
@@ -35,6 +37,11 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+# The functions of `math` that C has under the same names. JavaScript, C and machine code call them.
+OF_MATH = (
+    "acos acosh asin asinh atan atan2 atanh cbrt copysign cos cosh erf erfc exp exp2 expm1 fmod hypot lgamma log log10 "
+    "log1p log2 pow sin sinh sqrt tan tanh"
+).split()
 
 
 class Unreadable(Exception):
@@ -334,7 +341,7 @@ def called_back(op: Op) -> list[Op]:
     rows: dict[Op, None] = {op.row: None}
     for rule in op.formulas:
         rule(*[_Collector(rows)] * (op.arity + 1))
-    return [row for row in rows if OPS.get(row.name) is not row or row.name in ("digamma", "polygamma")]
+    return [row for row in rows if OPS.get(row.name) is not row or row.function in WITHOUT_SCIPY]
 
 
 def _names_in(code: CodeType) -> frozenset[str]:

@@ -102,7 +102,7 @@ class Evaluator(Blocks):
                 return FUNCTIONS[f](self, *args)
             if f in LIBRARY:
                 return self.library(LIBRARY[f], args)
-            raise Unreadable(f"{f} is called, which is not in OF_MATH of program/machine.py")
+            raise Unreadable(f"{f} is called, which is not in OF_MATH of source.py")
         if f in FUNCTIONS:
             return FUNCTIONS[f](self, *args)
         if not getattr(f, "shared", False):

@@ -12,10 +12,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .. import special
 from ..javascript import FORMS, MAX_TURNS, SIGNS, Script, Writer
 from ..ops import OPS, Op
-from ..source import Source, Unreadable
+from ..source import OF_MATH, Source, Unreadable
 
 __all__ = ["CScript", "literal"]
 
@@ -46,11 +45,9 @@ RUNTIME = {
     "largest": "double largest(double x, double y) { return y > x ? y : x; }",
     "smallest": "double smallest(double x, double y) { return y < x ? y : x; }",
 }
-NAMES = (
-    "acos acosh asin asinh atan atan2 atanh cbrt copysign cos cosh erf erfc exp exp2 expm1 fmod hypot lgamma log log10 "
-    "log1p log2 pow sin sinh sqrt tan tanh fabs"
-).split()
-MATH: dict[Callable[..., Any], str] = {getattr(math, name): name for name in NAMES} | {math.gamma: "tgamma"}
+MATH: dict[Callable[..., Any], str] = {getattr(math, name): name for name in [*OF_MATH, "fabs"]} | {
+    math.gamma: "tgamma"
+}
 # Rows that have an equal function in C's IEEE arithmetic.
 NATIVE = {
     "pow": "pow", "mod": "modulo", "floordiv": "quotient", "floor": "floor", "ceil": "ceil", "trunc": "trunc",
@@ -194,11 +191,8 @@ class CScript(Script):
     def applied(self, op: Op, operands: Sequence[str]) -> str:
         """Write a row applied to numbers."""
         row = op.row
-        if OPS.get(row.name) is row:
-            if row.name in NATIVE:
-                return self.used(f"{NATIVE[row.name]}({', '.join(operands)})")
-            if row.name == "digamma":  # the row's own function calls SciPy
-                self._rows.setdefault(row, self.caught(row, self.function(special.digamma_series), None))
+        if OPS.get(row.name) is row and row.name in NATIVE:
+            return self.used(f"{NATIVE[row.name]}({', '.join(operands)})")
         return super().applied(op, operands)
 
     def written(self, source: Source, strict: bool) -> str:

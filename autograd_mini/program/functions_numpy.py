@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import special
 from ..javascript import Script, Writer
 from ..ops import OPS, Op
 from ..source import Source, Unreadable, in_order
@@ -79,8 +78,6 @@ class PythonScript(Script):
                 return TEXTS[row.name].format(*(x if re.fullmatch(r"[\w.]+", x) else f"({x})" for x in operands))
             if row.name not in UNLIKE and (name := _ufunc(*row.methods)):
                 return f"{name}({', '.join(operands)})"
-            if row.name == "digamma":  # the row's own function calls SciPy
-                self._rows.setdefault(row, self.caught(row, self.function(special.digamma_series), None))
         return super().applied(op, operands)
 
     def caught(self, op: Op, name: str, beyond: str | None) -> str:

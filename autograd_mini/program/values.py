@@ -19,8 +19,8 @@ from llvmlite import ir
 from .. import ops
 from ..ops import OPS, Op, Recorder
 from ..recorder import Operand
-from ..source import Unreadable, source_row
-from .machine import OF_MATH, WIDTH
+from ..source import OF_MATH, Unreadable, source_row
+from .machine import WIDTH
 from .primitives import BOOL, FLOAT, FUSED, INT, MASK, NONE, VECTOR, lanes, of_llvm, spread_out
 from .vectors import LANES
 
@@ -380,9 +380,8 @@ DIRECT: dict[Op, Callable[..., Any]] = {  # rows that need only one instruction
     ops.trunc: lambda v, flags, x: v.of_llvm("trunc", x),
     ops.round: lambda v, flags, x: v.of_llvm("rint", x),
 }
-LIBRARY = {
-    getattr(math, {"tgamma": "gamma"}.get(name, name)): name for name in OF_MATH
-}  # functions of Python, with C's names
+# Functions of Python, with C's names. The machine has instructions for the two that are left out.
+LIBRARY = {getattr(math, name): name for name in OF_MATH if name not in ("copysign", "sqrt")} | {math.gamma: "tgamma"}
 OF_TWO = frozenset(["atan2", "fmod", "hypot", "pow"])
 UNLIKE = frozenset(["fmod"])  # no row: C has a result where Python raises an error
 PYTHON: dict[type, Callable[..., Any]] = {
