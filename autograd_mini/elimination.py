@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Elimination", "Step", "Work", "eliminate", "work"]
 
-MOST = 1_000_000  # multiplications: `eliminate` refuses more
+MAX_MULTIPLICATIONS = 1_000_000  # multiplications: `eliminate` refuses more
 COUNTED = 10_000_000  # multiplications: `work` stops to count an order with more
 
 
@@ -228,9 +228,10 @@ def eliminate(outputs: Tree, inputs: Tree = None, order: Order | Sequence[Value 
     places = left.in_order(named) if named else _given(graph, names, order)
     steps, edges = [], graph.size
     for v in places:
-        if left.multiplications + left.degree(v) > MOST:
+        if left.multiplications + left.degree(v) > MAX_MULTIPLICATIONS:
             raise ValueError(
-                f"eliminate: the steps have more than {MOST:,} multiplications; jacobian(f, sparse=True) keeps no steps"
+                f"eliminate: the steps have more than {MAX_MULTIPLICATIONS:,} multiplications; "
+                "jacobian(f, sparse=True) keeps no steps"
             )
         products = tuple(left.products(v))
         before = len(left.into[v]) * (v not in left.kept) + len(left.users[v])

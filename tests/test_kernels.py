@@ -65,7 +65,7 @@ def check(what: str, i: Instruction) -> None:
     reference, compiled = Arrays(of), Kernels(of)
     results = []
     for runner in (reference, compiled):
-        d = np.concatenate([x, np.zeros(i.count + compiled.room)])
+        d = np.concatenate([x, np.zeros(i.count + compiled.scratch)])
         grad = np.full(len(d), -0.0)
         runner.task(d)()
         way = runner.way(*way_back(of, INPUTS, [slice(0, INPUTS)]))
@@ -79,7 +79,7 @@ def check(what: str, i: Instruction) -> None:
     (want, slopes), (got, found) = results
     np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-14, err_msg=f"{what}, forward")
     np.testing.assert_allclose(found, slopes, rtol=1e-12, atol=1e-13, err_msg=f"{what}, backward")
-    d, grad = np.concatenate([x, np.zeros(i.count + compiled.room)]), np.full(of.size + compiled.room, -0.0)
+    d, grad = np.concatenate([x, np.zeros(i.count + compiled.scratch)]), np.full(of.size + compiled.scratch, -0.0)
     grad[INPUTS : of.size] = seed
     name = "row" if i.op is not None else i.kind
     ops = (i.op,) if i.op is not None else ()
@@ -173,7 +173,7 @@ def test_lanes(i: Instruction, shared: slice) -> None:
             slopes[k, :, lane] = grad[:INPUTS]
     every = lanes.lanes_of(range(INPUTS))
     for runner in (Arrays(lanes.program), Kernels(lanes.program)):
-        size = lanes.program.size + runner.room
+        size = lanes.program.size + runner.scratch
         d, grad = np.zeros(size), np.full(size, -0.0)
         d[every] = x
         runner.task(d)()

@@ -22,7 +22,7 @@ __all__ = ["FLOAT", "NUMBERS", "GivenValue", "Key", "Layout", "Numbers", "parted
 NUMBERS: Final = frozenset((float, int, np.float64))
 Numbers = np.ndarray[Any, np.dtype[Any]]  # an array of floats, or of their places
 FLOAT: Final = np.dtype(float)
-DEEPEST: Final = 400  # nested containers; compiled code has no recursion limit, so it would crash
+MAX_DEPTH: Final = 400  # nested containers; compiled code has no recursion limit, so it would crash
 
 # The key of a number is None; of an array, its shape; of n numbers, (list, n) or (tuple, n). An object with Values of
 # its own, such as a module, has the key (owner, parameters). The key of a container is like a `Structure`: its class,
@@ -70,7 +70,7 @@ def read(name: str, x: Tree, chunks: list[Tree], depth: int = 0) -> Key:
             chunks.append([parameter.data for parameter in parts])
             return rest  # type: ignore[no-any-return]
         cls = kind.type
-    if depth > DEEPEST:
+    if depth > MAX_DEPTH:
         raise ValueError(f"{name}: {TOO_DEEP}")
     keys = tuple([read(name, part, chunks, depth + 1) for part in parts])
     return (cls, rest, keys) if kind is None else (cls, rest, keys, typed(rest))

@@ -37,7 +37,7 @@ SIGNS: dict[str, Callable[..., Any]] = {
 class Arrays:
     """The runner of a program on NumPy's arrays."""
 
-    room = 0
+    scratch = 0
 
     def __init__(self, program: Program) -> None:
         self.program = program

@@ -23,7 +23,7 @@ from . import nested
 from .arguments import parted, typed
 from .axes import Axes, InAxes, each_of, example_of, examples_first, is_plain, is_table, mapped, read_examples
 from .parameters import Argnums, after_instance, with_name
-from .plans import KEPT, Places, Work, kept_in, places_of, tables_of
+from .plans import MAX_KEPT, Places, Work, kept_in, places_of, tables_of
 from .scan_rows import counts_steps
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["Batched", "Repeated"]
 
 
-GROUPS = 64  # of examples that branch alike; examples that are left then are run one by one
-CALLS = 16  # structures and sizes of arguments whose calls are prepared
+MAX_GROUPS = 64  # of examples that branch alike; examples that are left then are run one by one
+MAX_CALLS = 16  # structures and sizes of arguments whose calls are prepared
 
 
 class Batched:
@@ -269,7 +269,7 @@ class Batched:
             if found.branches:
                 return call.in_groups(found, self.threads, argnums)
             prepared = kept_in(
-                programs.prepared, key, lambda: _Prepared(call, found, call.request(found, argnums)), CALLS
+                programs.prepared, key, lambda: _Prepared(call, found, call.request(found, argnums)), MAX_CALLS
             )
         assert isinstance(prepared, _Prepared)
         return prepared.run(call, self.threads)
@@ -384,7 +384,7 @@ class _Call:
         left, groups, found = np.arange(self.size), 0, first
         while left.size:
             groups += 1
-            group = self._alike(found, left, seat.shared) if groups <= GROUPS else left[:1]
+            group = self._alike(found, left, seat.shared) if groups <= MAX_GROUPS else left[:1]
             self._require_same(first, found, int(left[0]))
             work = Work(found, self.places, "outputs", self.request(found, argnums), len(group))
             tables = [table[group] for table in self.tables]
@@ -501,7 +501,7 @@ class _Reader:
             if seat.slopes is not seat.total:
                 seat.slopes[self.places.shared] = seat.total
             gradient = request.of(lambda k: self._gradient(k, seat, slopes))
-        if seat.total.size <= KEPT:
+        if seat.total.size <= MAX_KEPT:
             self._idle.append(seat)
         return values, gradient
 

@@ -115,7 +115,7 @@ class Buffer:
         if last is not None and last.specialization is specialization:
             return last
         program = specialization.program
-        n, size = program.inputs, program.size + specialization.runner.room
+        n, size = program.inputs, program.size + specialization.runner.scratch
         if size > len(self._d):
             self._d, self._grad = np.zeros(size), np.full(size, -0.0)
             self._workspaces = {}

@@ -25,7 +25,7 @@ from .values import BIGGEST, LIBRARY, Failed, Number, Object, holds_number, leav
 
 __all__ = ["Evaluator", "Promote"]
 
-LONGEST = 20_000  # the most statements and turns of comprehensions that a user's function may have, unrolled
+MAX_STATEMENTS = 20_000  # the most statements and turns of comprehensions that a user's function may have, unrolled
 LARGEST_STEP = 1 << 31  # the largest step of a range
 
 Names = dict[str, Object]
@@ -137,7 +137,7 @@ class Evaluator(Blocks):
     def count(self) -> None:
         """Count a statement, or a turn of a comprehension."""
         self.unit.steps += self.checked
-        if self.unit.steps > LONGEST:
+        if self.unit.steps > MAX_STATEMENTS:
             raise Unreadable("it is too long when its loops over lists are written out")
 
     def built(self, node: ast.stmt) -> bool:

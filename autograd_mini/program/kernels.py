@@ -49,7 +49,7 @@ class Kernels:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.first = program.inputs + len(program.constants)
-        self.room = max((i.columns * i.length for i in program.instructions if i.kind == "dot"), default=0)
+        self.scratch = max((i.columns * i.length for i in program.instructions if i.kind == "dot"), default=0)
         self.code, self.index, self.kinds = code_of(program)
         # The addresses of the kernels, forward and backward; 0 until they are known.
         self.places = np.zeros((len(self.kinds), 2), dtype=np.int64)
@@ -64,7 +64,7 @@ class Kernels:
         self.kept: list[object] = []  # keeps arrays alive: the code has their addresses
         for line, i in zip(self.code, program.instructions, strict=True):
             if i.scan is not None:
-                self.room = max(self.room, most_numbers(i.scan))
+                self.scratch = max(self.scratch, most_numbers(i.scan))
                 line[HEAD - 1] = self._loop(i.scan, [forth(i.scan, self)], self.kept)
 
     def _ready(self, run: str, ways: tuple[str, ...]) -> int:
@@ -161,8 +161,8 @@ class Kernels:
         words = [scan.steps, scan.closed, scan.carry, scan.item, scan.y, scan.counted, len(parts)]
         for part in parts:
             body = part.runner
-            if body.program.size + body.room > self.room:
-                raise AssertionError(f"{self.program.name}: a loop's body has no room")
+            if body.program.size + body.scratch > self.scratch:
+                raise AssertionError(f"{self.program.name}: a loop's body has no scratch space")
             frame = body._frame(body.code, part.way, body.places, body.places)
             ends = np.stack([part.outputs, part.slots], axis=1, dtype=np.int64)
             constants = body.program.constants

@@ -29,9 +29,9 @@ from .scan_rows import NotALoop, Result, Scan, ScanRow
 
 __all__ = ["traced_with_loops"]
 
-FEWEST = 2  # loops with fewer steps are left to Python
+MIN_STEPS = 2  # loops with fewer steps are left to Python
 COUNTED = 16  # if an input is the number of steps, a program has room for this many, or twice as many, and so on
-MOST = 3  # if so many loops are refused, all loops are written out
+MAX_REFUSED = 3  # if so many loops are refused, all loops are written out
 
 RESULT = Result()
 
@@ -39,7 +39,7 @@ RESULT = Result()
 def traced_with_loops(call: Callable[[], Trace], runner: str | None, allowed: bool) -> Trace:
     """Return the trace of a call; where possible and allowed, a loop becomes a single equation."""
     written_out: set[int] = set()
-    while allowed and len(written_out) < MOST:
+    while allowed and len(written_out) < MAX_REFUSED:
         loops = _Loops(runner, written_out)
         try:
             with taken_over(loops):
@@ -114,7 +114,7 @@ class _Loops:
     def __call__(self, loop: Loop) -> tuple[Tree, list[Tree]] | None:
         mine = self.count
         self.count += 1
-        if mine in self.written_out or (len(loop.items) < FEWEST and loop.counted is None) or is_differentiating():
+        if mine in self.written_out or (len(loop.items) < MIN_STEPS and loop.counted is None) or is_differentiating():
             return None
         try:
             return self._taken(loop)
@@ -232,7 +232,7 @@ def _computed(scan: Scan, operands: Sequence[Number], use: str | None) -> Tree:
     whole = Instruction("scan", None, n, 1, scan.size, 1, accesses, scan=scan)
     program = Program("scan", (whole,), n, np.zeros(0), n + scan.size, np.arange(n), 1)
     runner = runner_of(program, use)
-    d = np.zeros(program.size + runner.room)
+    d = np.zeros(program.size + runner.scratch)
     d[:n] = [primal(x) if isinstance(x, Value) else x for x in operands]
     runner.task(d)()
     return d[n : program.size]

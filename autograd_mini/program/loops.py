@@ -199,7 +199,7 @@ def near(d: Numbers, at: int, step: int) -> Vector:
     return spread(get(d, at)) if step == 0 else load(d, at)
 
 
-def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, scratch: int) -> None:
     """Apply a row to each column of each row of results."""
     out, rows, columns, first = line(code, k)
     callbacks(op, index, first)
@@ -223,7 +223,7 @@ def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad:
         out += columns
 
 
-def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, scratch: int) -> None:
     """Pass the derivative of each result on to the operands, times the partial derivative."""
     out, rows, columns, first = line(code, k)
     callbacks(op, index, first)
@@ -265,21 +265,21 @@ def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad
 # Gathers, sums, and choices.
 
 
-def gather_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def gather_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, scratch: int) -> None:
     """Copy numbers from any places to places side by side."""
     out, _, columns, first = line(code, k)
     for c in range(columns):
         put(d, out + c, get(d, word(index, first + c)))
 
 
-def gather_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def gather_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, scratch: int) -> None:
     """Pass the derivative of each copy on."""
     out, _, columns, first = line(code, k)
     for c in range(columns):
         add_to(grad, word(index, first + c), taken(grad, out + c))
 
 
-def sum_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def sum_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, scratch: int) -> None:
     """Add the terms of each result; if terms of neighbouring results lie side by side, add them as vectors."""
     out, rows, columns, n = line(code, k)
     x = operand(code, k, 0)
@@ -305,7 +305,7 @@ def sum_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, ro
         out += columns
 
 
-def sum_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def sum_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, scratch: int) -> None:
     """Pass the derivative of each sum on to its terms."""
     out, rows, columns, n = line(code, k)
     x = operand(code, k, 0)
@@ -327,7 +327,7 @@ def sum_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, r
         out += columns
 
 
-def take_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def take_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, scratch: int) -> None:
     """Choose a term by its index; the result is nan if the index is not a whole number from 0 to n - 1."""
     out, rows, columns, n = line(code, k)
     x, choice = operand(code, k, 0), operand(code, k, 1)
@@ -338,7 +338,7 @@ def take_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, r
             out += 1
 
 
-def take_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def take_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, scratch: int) -> None:
     """Pass the derivative of each choice on to the chosen term."""
     out, rows, columns, n = line(code, k)
     x, choice = operand(code, k, 0), operand(code, k, 1)

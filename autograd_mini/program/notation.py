@@ -49,7 +49,7 @@ from .terms import (
 __all__ = ["Block", "Line", "Notation", "Sheet", "written"]
 
 FEW = 4  # terms that are written one by one
-MOST = 8  # results that are written one by one
+MAX_RESULTS = 8  # results that are written one by one
 RESERVED = {*kwlist, *OPS, *"sum dot ones zeros empty inf nan gathered constants take scan scattered".split()}
 
 
@@ -389,13 +389,13 @@ class Notation:
                 return [block.matrix]
         return [
             self.read(np.array([[slot]]), self.constant) if isinstance(z, int) else Number(z)
-            for slot, z in zip(slots[:MOST], self.trace.outputs, strict=False)
+            for slot, z in zip(slots[:MAX_RESULTS], self.trace.outputs, strict=False)
         ]
 
     def shortened(self, texts: list[str]) -> str:
         """Return the text of the results, with '…' for those that were left out."""
         count = len(self.trace.outputs)
-        return ", ".join(texts) + f", … ({count} numbers)" * (count > MOST == len(texts))
+        return ", ".join(texts) + f", … ({count} numbers)" * (count > MAX_RESULTS == len(texts))
 
 
 def _unnamed(numbers: Numbers, letter: str) -> Term:

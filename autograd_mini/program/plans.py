@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from .arguments import Numbers
     from .specialization import GradientRequest, Specialization
 
-__all__ = ["KEPT", "Places", "Work", "kept_in", "places_of", "tables_of"]
+__all__ = ["MAX_KEPT", "Places", "Work", "kept_in", "places_of", "tables_of"]
 
 PARTS = 8  # parts of a batch for each thread: several, because a thread may begin late
 NEAR = 1 << 15  # numbers in a block: so many fit into a processor's cache
-FEWEST = 64  # examples in a block, unless the batch has fewer
-PLANS = 16  # plans to keep: one for each size of blocks and set of derivatives
-KEPT = 1 << 19  # numbers in a buffer: a larger buffer is not kept for the next call
+MIN_EXAMPLES = 64  # examples in a block, unless the batch has fewer
+MAX_PLANS = 16  # plans to keep: one for each size of blocks and set of derivatives
+MAX_KEPT = 1 << 19  # numbers in a buffer: a larger buffer is not kept for the next call
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -95,7 +95,7 @@ class Work:
         def plan(width: int) -> _Plan:
             key = places.varying, places.sizes, what, request, width
             return kept_in(  # type: ignore[no-any-return]
-                specialization.plans, key, lambda: _Plan(specialization, places, leaves, request, width), PLANS
+                specialization.plans, key, lambda: _Plan(specialization, places, leaves, request, width), MAX_PLANS
             )
 
         leaves = _outputs(specialization) if what == "outputs" else [_compared(specialization)]
@@ -141,7 +141,7 @@ class Work:
 
 def _width(numbers: int, examples: int) -> int:
     """Return the number of examples in a block, if each example has so many numbers of its own."""
-    most = max(NEAR // max(numbers, 1), FEWEST)
+    most = max(NEAR // max(numbers, 1), MIN_EXAMPLES)
     if examples <= most:
         return max(examples, 1)
     width = -(-examples // -(-examples // most))  # blocks of nearly equal sizes
@@ -265,7 +265,7 @@ class _Plan:
             return self._idle.pop()
         except IndexError:
             program = self.lanes.program
-            n, size = program.inputs, program.size + self.runner.room
+            n, size = program.inputs, program.size + self.runner.scratch
             d = np.zeros(size)
             d[n : n + len(program.constants)] = program.constants
             grad = d if self.batch.way is None else np.full(size, -0.0)
@@ -273,7 +273,7 @@ class _Plan:
 
     def _give_back(self, d: Numbers, prepared: Callable[[list[Numbers], Numbers], Blocks]) -> None:
         """Keep a buffer for the next call. A buffer is not given back after an error: its numbers may be wrong."""
-        if len(d) <= KEPT:
+        if len(d) <= MAX_KEPT:
             self._idle.append((d, prepared))
 
 

@@ -233,7 +233,7 @@ def factors(code: Words, k: int, rows: int, columns: int, n: int) -> Factors:
     return Factors(a, b, once, times, along, packs)
 
 
-def dot_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def dot_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, scratch: int) -> None:
     """Compute products of matrices, or of any rows of numbers, and add them to the start values of their sums."""
     out, rows, columns, n = line(code, k)
     start = operand(code, k, 2)
@@ -243,9 +243,9 @@ def dot_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, ro
             put(d, out + r * columns + c, get(d, at) if start.along else -0.0)
     a, b, once, times, along, packs = factors(code, k, rows, columns, n)
     if packs:
-        pack(Matrix(d, a.at, a.along, a.inner), n, columns, room)
+        pack(Matrix(d, a.at, a.along, a.inner), n, columns, scratch)
         X = Matrix(d, b.at, b.outer, b.along)
-        combine(Matrix(d, out, columns, 1), X, Matrix(d, room, columns, 1), times, n, columns)
+        combine(Matrix(d, out, columns, 1), X, Matrix(d, scratch, columns, 1), times, n, columns)
     elif b.inner == 0 and (a.inner == 1 or along):
         for r in range(once):
             T = Matrix(d, out + r * columns, columns, 1)
@@ -270,7 +270,7 @@ def dot_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, ro
             out += columns
 
 
-def dot_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def dot_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, scratch: int) -> None:
     """Pass on the derivatives of products to both factors, and to the start values of their sums."""
     out, rows, columns, n = line(code, k)
     first, start = out, operand(code, k, 2)
@@ -282,11 +282,11 @@ def dot_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, r
     if packs:
         G = Matrix(grad, out, columns, 1)
         if a.wanted:
-            combine(Matrix(grad, room, columns, 1), Matrix(d, b.at, b.along, b.outer), G, n, rows, columns)
-            unpack(Matrix(grad, a.at, a.along, a.inner), n, columns, room)
+            combine(Matrix(grad, scratch, columns, 1), Matrix(d, b.at, b.along, b.outer), G, n, rows, columns)
+            unpack(Matrix(grad, a.at, a.along, a.inner), n, columns, scratch)
         if b.wanted:
-            pack(Matrix(d, a.at, a.along, a.inner), n, columns, room)
-            meet(Matrix(grad, b.at, b.outer, b.along), G, Matrix(d, room, columns, 1), rows, n, columns)
+            pack(Matrix(d, a.at, a.along, a.inner), n, columns, scratch)
+            meet(Matrix(grad, b.at, b.outer, b.along), G, Matrix(d, scratch, columns, 1), rows, n, columns)
     elif b.inner == 0 and (a.inner == 1 or along):
         for r in range(once):
             x, y = a.at + r * a.outer, b.at + r * b.outer

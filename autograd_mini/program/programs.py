@@ -35,7 +35,7 @@ __all__ = ["Programs"]
 
 T = TypeVar("T")
 ALL: WeakSet[Programs] = WeakSet()  # a forked process gives them new locks
-WAYS = 64  # programs that are kept for one structure of arguments, each for other outcomes of its branches
+MAX_WAYS = 64  # programs that are kept for one structure of arguments, each for other outcomes of its branches
 
 
 class Programs:
@@ -217,13 +217,13 @@ class Programs:
         for other in kept:
             if made.branches and other.branches == made.branches:
                 return other
-        if len(kept) == WAYS:
+        if len(kept) == MAX_WAYS:
             kept.remove(min(kept, key=lambda other: other.called))
             if not self._warned:
                 self._warned = True
                 warnings.warn(
-                    f"{self.name}: its branches have gone more than {WAYS} ways, each of which is traced and kept as a "
-                    "program of its own; from now on programs are dropped and traced again. Branch on fewer numbers, "
+                    f"{self.name}: its branches have gone more than {MAX_WAYS} ways, each of which is traced and kept as "
+                    "a program of its own; from now on programs are dropped and traced again. Branch on fewer numbers, "
                     "or name in static_argnums what they are compared with",
                     TraceWarning,
                     stacklevel=5,

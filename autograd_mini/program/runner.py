@@ -24,7 +24,7 @@ Place = tuple[int, int, int]  # in a buffer: a first place, the step to the next
 class Runner(Protocol):
     """A way to run a program's instructions on an array of its numbers, and on one of their derivatives."""
 
-    room: int  # how many more numbers the arrays must have, for the runner's own use
+    scratch: int  # scratch space: how many more numbers the arrays must have, for the runner's own use
 
     def of(self, program: Program) -> Runner:
         """Return a runner of the same kind for another program."""

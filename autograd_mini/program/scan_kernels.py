@@ -84,14 +84,14 @@ def steps_here(s: Loop, d: Numbers, at: int) -> int:
     return s.steps if s.counted == 0 else steps_of(s.steps, get(d, at))
 
 
-def scan_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def scan_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, scratch: int) -> None:
     """Run a loop, and write its results."""
     out, _, _, words_place = line(code, k)
     closed, start, items, count = [operand(code, k, i) for i in range(4)]
     words = words_at(words_place)
     s, part = loop_at(words), part_at(words, 0)
     f, ends = frame_at(part.frame), words_at(part.ends)
-    own, own_grad = beyond(d, room), beyond(grad, room)
+    own, own_grad = beyond(d, scratch), beyond(grad, scratch)
     enter(own, 0, d, closed.at, closed.along, s.closed)
     enter(own, s.closed, d, start.at, start.along, s.carry)
     copy_row(own, s.closed + s.carry + s.item, numbers_at(part.constants), 0, part.count_constants)
@@ -104,13 +104,13 @@ def scan_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, r
     copy_row(d, out, own, s.closed, s.carry)
 
 
-def scan_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def scan_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, scratch: int) -> None:
     """Add the derivatives of a loop's operands, from those of its results. Compute each step again first."""
     out, _, columns, words_place = line(code, k)
     closed, start, items, count = [operand(code, k, i) for i in range(4)]
     words = words_at(words_place)
     s = loop_at(words)
-    own, own_grad = beyond(d, room), beyond(grad, room)
+    own, own_grad = beyond(d, scratch), beyond(grad, scratch)
     inputs, t = s.closed + s.carry + s.item, steps_here(s, d, count.at)
     enter(own, 0, d, closed.at, closed.along, s.closed)
     copy_row(grad, out + t * s.carry, grad, out, s.carry)  # the last carry is the carry after the last step

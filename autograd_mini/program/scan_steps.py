@@ -91,7 +91,7 @@ def _program(scan: Scan, outputs: Numbers) -> tuple[Program, Numbers]:
 
 
 def most_numbers(scan: Scan) -> int:
-    """Return an upper bound for the numbers of any program of the body, with the room that it needs."""
+    """Return an upper bound for the numbers of any program of the body, with its scratch space."""
     if isinstance(scan, LanesOfScan):
         return scan.width * most_numbers(scan.of)
     equations = scan.body.equations
@@ -161,7 +161,7 @@ class _Run:
     def task(self, part: Part) -> tuple[Callable[[], None], Numbers]:
         """Return the task that computes a step, and its array."""
         program, scan = part.runner.program, self.scan
-        own = np.zeros(program.size + part.runner.room)
+        own = np.zeros(program.size + part.runner.scratch)
         own[: scan.closed] = self.d[self.closed]
         own[program.inputs : program.inputs + len(program.constants)] = program.constants
         return part.runner.task(own), own
