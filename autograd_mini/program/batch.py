@@ -148,12 +148,12 @@ class Batched:
         from .vectorised import forward_sheet
 
         texts = []
-        for found in self._programs.all():
+        for specialization in self._programs.all():
             try:
-                varies = self._varies(found)
+                varies = self._varies(specialization)
             except (TypeError, ValueError):  # a program of other arguments, which in_axes does not fit
                 continue
-            texts.append(str(forward_sheet(found.trace, found.program, varies)))
+            texts.append(str(forward_sheet(specialization.trace, specialization.program, varies)))
         return "\n\n".join(texts) or f"{self.name}: not compiled yet; it is at the first call"
 
     def written_backward(self, argnums: int | Sequence[int] | None = None) -> str:
@@ -179,8 +179,8 @@ class Batched:
         """
         from .vectorised import backward_sheet
 
-        found = self.compiled._one(())
-        return str(backward_sheet(found.trace, found.program, self._varies(found), argnums))
+        one = self.compiled._one(())
+        return str(backward_sheet(one.trace, one.program, self._varies(one), argnums))
 
     def draw(self, rankdir: str = "LR") -> Drawing:
         """Return the picture of the program on all examples.
@@ -195,18 +195,18 @@ class Batched:
         from .picture import drawn_sheet  # brings graphviz
         from .vectorised import forward_sheet
 
-        found = self.compiled._one(())
-        return drawn_sheet(forward_sheet(found.trace, found.program, self._varies(found)), rankdir)
+        one = self.compiled._one(())
+        return drawn_sheet(forward_sheet(one.trace, one.program, self._varies(one)), rankdir)
 
-    def _varies(self, found: Specialization) -> Numbers:
+    def _varies(self, specialization: Specialization) -> Numbers:
         """Return for each input of a program whether it differs between examples."""
-        layout, n = found.layout, found.count
+        layout, n = specialization.layout, specialization.count
         varies = np.zeros(layout.size, dtype=bool)
 
         def note(place: int | Numbers, axis: int | None) -> None:
             varies[place] |= axis is not None
 
-        by_name = found.axes_by_name or [None] * self._by_name
+        by_name = specialization.axes_by_name or [None] * self._by_name
         for level in self._levels:
             axes = [*level._known_axes(n)[: n - self._by_name], *by_name]
             for k, place in enumerate(parted(self._programs.static, n)[1]):
@@ -265,25 +265,25 @@ class Batched:
         except TypeError:  # a static argument, or the constant part of a container, cannot be hashed
             prepared = None  # the run below raises the error
         if prepared is None:
-            found = call.specialize()
-            if found.branches:
-                return call.in_groups(found, self.threads, argnums)
+            first = call.specialize()
+            if first.branches:
+                return call.in_groups(first, self.threads, argnums)
             prepared = kept_in(
-                programs.prepared, key, lambda: _Prepared(call, found, call.request(found, argnums)), MAX_CALLS
+                programs.prepared, key, lambda: _Prepared(call, first, call.request(first, argnums)), MAX_CALLS
             )
         assert isinstance(prepared, _Prepared)
         return prepared.run(call, self.threads)
 
     def _known_axes(self, n: int) -> list[Axes]:
         """Return the axes of n arguments, as far as in_axes tells: arguments by name only have None."""
-        found = self._axes.get(n)
-        if found is None:
+        axes = self._axes.get(n)
+        if axes is None:
             first, by_name = len(self._first), self._by_name
-            found = [*[None] * first, *each_of(self.name, self._in_axes, n - first - by_name), *[None] * by_name]
+            axes = [*[None] * first, *each_of(self.name, self._in_axes, n - first - by_name), *[None] * by_name]
             for k in parted(self._programs.static, n)[0]:
-                found[k] = None
-            self._axes[n] = found
-        return found
+                axes[k] = None
+            self._axes[n] = axes
+        return axes
 
     def _axes_of(self, args: tuple[Tree, ...], level: int = 0) -> list[Axes]:
         """Return the axes of all arguments. Static arguments and an instance have None.
@@ -291,7 +291,7 @@ class Batched:
         Arguments by name only have their examples along the first axis of each level, as far as they have axes.
         """
         n = len(args)
-        found = self._known_axes(n)
+        axes = self._known_axes(n)
         if self._by_name:
             static, places = parted(self._programs.static, n)[0], range(n - self._by_name, n)
 
@@ -299,8 +299,8 @@ class Batched:
                 return 0 if _depth(part) > level else None
 
             named = [None if k in static else map_leaves(first_axis, args[k], is_table) for k in places]
-            found = [*found[: places.start], *named]
-        return found
+            axes = [*axes[: places.start], *named]
+        return axes
 
 
 def _depth(x: Tree) -> int:
@@ -352,12 +352,12 @@ class _Call:
 
     def of_example(self, i: int) -> Specialization:
         """Return the program of an example."""
-        found = self.programs.specialization(self.example(i), fill=True)
-        self.note(found)
-        if counts_steps(found.trace):  # each example might run another number of steps
+        specialization = self.programs.specialization(self.example(i), fill=True)
+        self.note(specialization)
+        if counts_steps(specialization.trace):  # each example might run another number of steps
             self.programs = self.programs.without_loops()
-            found = self.programs.specialization(self.example(i), fill=True)
-        return found
+            specialization = self.programs.specialization(self.example(i), fill=True)
+        return specialization
 
     def note(self, specialization: Specialization) -> None:
         """Store the axes of arguments by name only: other calls of the program may have other ones."""
@@ -381,12 +381,12 @@ class _Call:
         results: list[Numbers] = [np.zeros((self.size, np.size(index))) for index in first.indices]
         slopes: list[Any] = [None] * len(self.tables)
         total = np.zeros(self.places.alike)
-        left, groups, found = np.arange(self.size), 0, first
+        left, groups, specialization = np.arange(self.size), 0, first
         while left.size:
             groups += 1
-            group = self._alike(found, left, seat.shared) if groups <= MAX_GROUPS else left[:1]
-            self._require_same(first, found, int(left[0]))
-            work = Work(found, self.places, "outputs", self.request(found, argnums), len(group))
+            group = self._alike(specialization, left, seat.shared) if groups <= MAX_GROUPS else left[:1]
+            self._require_same(first, specialization, int(left[0]))
+            work = Work(specialization, self.places, "outputs", self.request(specialization, argnums), len(group))
             tables = [table[group] for table in self.tables]
             parts, back = work.run(tables, seat.shared, seat.totals, threads)
             total += seat.total if argnums is not None else 0.0
@@ -399,7 +399,7 @@ class _Call:
                     slopes[k][group] = part
             left = np.setdiff1d(left, group, assume_unique=True)
             if left.size:
-                found = self.of_example(int(left[0]))
+                specialization = self.of_example(int(left[0]))
         if self.programs.check:
             self.require_finite(results)
         seat.total[:] = total
@@ -408,8 +408,8 @@ class _Call:
     def _alike(self, specialization: Specialization, examples: Numbers, shared: Numbers) -> Numbers:
         """Return the examples that take all branches of a program. It is the program of the first one."""
         work = Work(specialization, self.places, "branches", None, len(examples))
-        (found,), _ = work.run([table[examples] for table in self.tables], shared, np.zeros((1, 0)), 1)
-        columns = iter(found.T)
+        (sides,), _ = work.run([table[examples] for table in self.tables], shared, np.zeros((1, 0)), 1)
+        columns = iter(sides.T)
         taken = np.ones(len(examples), dtype=bool)
         for compare, *pair, outcome in specialization.branches:
             left, right = (next(columns) if isinstance(side, int) else side for side in pair)
@@ -417,9 +417,9 @@ class _Call:
         taken[0] = True  # sums may round otherwise than in Python, and then a branch may come out otherwise
         return examples[taken]
 
-    def _require_same(self, first: Specialization, found: Specialization, i: int) -> None:
-        if found.trace.out != first.trace.out:
-            structures = f"{first.trace.out}, but that of example {i} is {found.trace.out}"
+    def _require_same(self, first: Specialization, specialization: Specialization, i: int) -> None:
+        if specialization.trace.out != first.trace.out:
+            structures = f"{first.trace.out}, but that of example {i} is {specialization.trace.out}"
             raise ValueError(f"{self.programs.name}: the result of example 0 is {structures}")
 
 
@@ -465,8 +465,8 @@ class _Reader:
             first = int(np.ravel(place)[0]) if np.size(place) else -1
             return _Part(place, None if axis is None else starts.index(first))
 
-        found = mapped("", part, layout.reader(k, np.arange(layout.size))(), axes, is_array)
-        return flatten(found, lambda x: isinstance(x, _Part))
+        parts = mapped("", part, layout.reader(k, np.arange(layout.size))(), axes, is_array)
+        return flatten(parts, lambda x: isinstance(x, _Part))
 
     def seat(self, call: _Call) -> _Seat:
         """Return a seat with the shared numbers of a call."""
@@ -507,10 +507,10 @@ class _Reader:
 
     def _gradient(self, k: int, seat: _Seat, slopes: list[Numbers | None]) -> Tree:
         """Return the derivatives with respect to argument k."""
-        found = self._parts[k]
-        if found is None:
+        known = self._parts[k]
+        if known is None:
             return seat.readers[k]()
-        parts, structure = found
+        parts, structure = known
         size = self._size
         made: list[Any] = []
         for place, table in parts:

@@ -312,8 +312,8 @@ class Compiled:
           dv1 = ones((2, 1))  # 2×1
           dW = dv1 @ x.T  # 2×3
         """
-        found = self._one(args)
-        return written_backward(found.trace, found.program, argnums)
+        specialization = self._one(args)
+        return written_backward(specialization.trace, specialization.program, argnums)
 
     def source(
         self,
@@ -374,17 +374,19 @@ class Compiled:
         """
         from .picture import drawn  # brings graphviz
 
-        found = self._one(args)
-        return drawn(found.trace, found.program, rankdir)
+        specialization = self._one(args)
+        return drawn(specialization.trace, specialization.program, rankdir)
 
     def _one(self, args: tuple[Tree, ...]) -> Specialization:
         """Return the program for arguments like these; without arguments the only one there is."""
         if args:
             return self._programs.specialization(self._placed(args, {}))
-        found = self._programs.all()
-        if len(found) != 1:
-            raise LookupError(f"there are {len(found)} programs: give arguments to choose by, or call it first")
-        return found[0]
+        specializations = self._programs.all()
+        if len(specializations) != 1:
+            raise LookupError(
+                f"there are {len(specializations)} programs: give arguments to choose by, or call it first"
+            )
+        return specializations[0]
 
     def _original(self) -> Callable[..., Tree]:
         """Return the function, or where it was not pickled or is a graph its trace."""
@@ -437,7 +439,7 @@ class Compiled:
         return True
 
     def __repr__(self) -> str:
-        texts = [written(found.trace, found.program) for found in self._programs.all()]
+        texts = [written(one.trace, one.program) for one in self._programs.all()]
         return "\n\n".join(texts) or f"{self.name}: not compiled yet; it is at the first call"
 
 

@@ -217,7 +217,7 @@ def plain(text: str) -> str:
 
 
 def export_of(
-    name: str, found: Sequence[Specialization], derivative: Derivative, wanted: Sequence[int], single: bool
+    name: str, specializations: Sequence[Specialization], derivative: Derivative, wanted: Sequence[int], single: bool
 ) -> Export:
     """Return the export of a function that has a program for each known way through its branches.
 
@@ -227,10 +227,10 @@ def export_of(
     Raises:
         ValueError: the function returns nothing.
     """
-    first = found[0]
+    first = specializations[0]
     if not first.outputs:
         raise ValueError(f"{name}: it returns no number, so there is nothing to write")
-    if any(other.trace.out != first.trace.out for other in found):
+    if any(other.trace.out != first.trace.out for other in specializations):
         raise NotImplementedError(
             f"{name}: its results have another structure in another branch, which cannot be written"
         )
@@ -249,12 +249,12 @@ def export_of(
         out=_result(first.trace.out, iter(range(len(first.outputs))), ()),
         wanted=wanted,
         single=single,
-        ways=[_way(other, inputs, derivative, chosen) for other in found],
-        notes=[*map(plain, _notes(found))],
+        ways=[_way(other, inputs, derivative, chosen) for other in specializations],
+        notes=[*map(plain, _notes(specializations))],
     )
 
 
-def _inputs(tree: Container | Leaf, found: Specialization) -> list[Input]:
+def _inputs(tree: Container | Leaf, specialization: Specialization) -> list[Input]:
     """Return the arrays of an argument: its leaves, or, for a module, the matrices of the written program."""
     leaves = list(leaves_of(tree))
     apart = [Input(leaf.name, leaf.matrix, [leaf]) for leaf in leaves]
@@ -263,7 +263,7 @@ def _inputs(tree: Container | Leaf, found: Specialization) -> list[Input]:
     first = {int(leaf.slots.flat[0]): leaf for leaf in leaves if leaf.slots.size}
     places = {slot for leaf in leaves for slot in leaf.slots.flat}
     made = []
-    for block in Notation(found.trace, found.program).inputs:
+    for block in Notation(specialization.trace, specialization.program).inputs:
         if places.issuperset(block.slots.flat):
             parts, slots = [], block.slots.ravel().tolist()
             while slots:
@@ -276,8 +276,8 @@ def _inputs(tree: Container | Leaf, found: Specialization) -> list[Input]:
     return made
 
 
-def _way(found: Specialization, inputs: list[Input], derivative: Derivative, chosen: list[int]) -> Way:
-    routine = Routine(found, [(x.name, x.slots) for x in inputs])
+def _way(specialization: Specialization, inputs: list[Input], derivative: Derivative, chosen: list[int]) -> Way:
+    routine = Routine(specialization, [(x.name, x.slots) for x in inputs])
     wanted = [routine.inputs[k] for k in chosen]
     if derivative is None:
         return Way(routine)
@@ -288,11 +288,12 @@ def _way(found: Specialization, inputs: list[Input], derivative: Derivative, cho
     return Way(routine, "Tangents: tx is the change of x along the given ones.", more, tangents, [tangent])
 
 
-def _notes(found: Sequence[Specialization]) -> Iterator[str]:
+def _notes(specializations: Sequence[Specialization]) -> Iterator[str]:
     """Yield lines about the written branches, and about Values that became constants."""
-    if found[0].branches:
-        yield f"Only the ways that earlier calls took through its branches are here ({len(found)}); others are refused."
-    frozen = {id(x): (x.label or "a Value", then) for other in found for x, then in other.trace.frozen}
+    if specializations[0].branches:
+        known = f"the ways that earlier calls took through its branches are here ({len(specializations)})"
+        yield f"Only {known}; others are refused."
+    frozen = {id(x): (x.label or "a Value", then) for other in specializations for x, then in other.trace.frozen}
     if frozen:
         listed = ", ".join(f"{label} = {format_number(then, 17)}" for label, then in frozen.values())
         yield f"Values that it closes over are constants here: {listed}."
@@ -328,10 +329,10 @@ def _container(
     if cls is NoneType:
         kind = "none"
     elif issubclass(cls, dict) or is_dataclass(cls):
-        found = kind_of(cls)
-        assert found is not None
-        assert found.names is not None
-        keys, kind = list(found.names(structure.keys)), "dict"
+        mine = kind_of(cls)
+        assert mine is not None
+        assert mine.names is not None
+        keys, kind = list(mine.names(structure.keys)), "dict"
     elif hasattr(cls, "_fields"):
         keys, kind = list(cls._fields), "dict"
     elif cls is list:

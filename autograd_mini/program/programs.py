@@ -98,48 +98,48 @@ class Programs:
             buffer = self._free.pop()
         except IndexError:
             buffer = Buffer()
-        for found in kept:
-            request = self._request(found, argnums)
-            workspace = buffer.workspace(found)
+        for specialization in kept:
+            request = self._request(specialization, argnums)
+            workspace = buffer.workspace(specialization)
             workspace.fill(chunks)
-            if (fill and not found.branches) or workspace.run(request):
+            if (fill and not specialization.branches) or workspace.run(request):
                 if len(kept) > 1:
                     self._calls += 1
-                    found.called = self._calls
+                    specialization.called = self._calls
                 break
         else:
             if not alone:
                 with self.lock:
                     return self.run(args, use, argnums, fill=fill, alone=True)
-            found = self._keep(self._traced(args, places, keys, chunks), kept)
-            request = self._request(found, argnums)
-            workspace = buffer.workspace(found)
+            specialization = self._keep(self._traced(args, places, keys, chunks), kept)
+            request = self._request(specialization, argnums)
+            workspace = buffer.workspace(specialization)
             workspace.fill(chunks)
-            if not fill or found.branches:
+            if not fill or specialization.branches:
                 # Do not check the branches again: the program may round a sum otherwise than Python, and then a
                 # branch may come out otherwise than in the trace.
                 workspace.run(request, ask=False)
         if in_force.count:
-            found.tell_constants()
+            specialization.tell_constants()
         if self.check and not fill:
-            found.require_finite(workspace.d)
+            specialization.require_finite(workspace.d)
         result = use(workspace, request)
         self._free.append(buffer)  # after an error the buffer is dropped, because its derivatives may be wrong
         return result
 
-    def _request(self, found: Specialization, argnums: int | Sequence[int] | None) -> GradientRequest | None:
+    def _request(self, specialization: Specialization, argnums: int | Sequence[int] | None) -> GradientRequest | None:
         """Return the derivatives that argnums asks for, None without any."""
         if argnums is None:
             return None
         if self.parameters.by_name:
-            argnums = self.parameters.counted(argnums, found.count)
-        return found.request(self.name, argnums)
+            argnums = self.parameters.counted(argnums, specialization.count)
+        return specialization.request(self.name, argnums)
 
     def all(self) -> list[Specialization]:
         """Return all programs."""
         if assignments() != self._checked:
             self.drop_moved()
-        return [found for kept in self._kept.values() for found in kept]
+        return [one for kept in self._kept.values() for one in kept]
 
     def specialization(
         self, args: tuple[Tree, ...], argnums: int | Sequence[int] | None = None, *, fill: bool = False
@@ -159,22 +159,22 @@ class Programs:
             own = self.specialization(args)
             return next(kept for kept in self._kept.values() if own in kept)
         self.all()  # drops programs whose constants have changed
-        found = [kept for kept in self._kept.values() if kept]
-        if len(found) != 1:
-            there = f"are programs for {len(found)} structures of arguments" if found else "is no program"
+        alike = [kept for kept in self._kept.values() if kept]
+        if len(alike) != 1:
+            there = f"are programs for {len(alike)} structures of arguments" if alike else "is no program"
             raise LookupError(f"{self.name}: there {there}: give arguments to choose by, or call it first")
-        return found[0]
+        return alike[0]
 
     def drop_moved(self) -> bool:
         """Drop programs whose constants come from Values outside of the function, if these Values have changed."""
         now = assignments()
-        keys = [key for key, kept in self._kept.items() if any(found.trace.moved() is not None for found in kept)]
+        keys = [key for key, kept in self._kept.items() if any(one.trace.moved() is not None for one in kept)]
         moved = bool(keys)
         if moved and self._graph is not None:
             self.take_graph(*self._graph)  # if this raises an error, the next call tries again
         else:
             for key in keys:
-                self._kept[key] = [found for found in self._kept[key] if found.trace.moved() is None]
+                self._kept[key] = [one for one in self._kept[key] if one.trace.moved() is None]
         if self._without_loops is not None and self._without_loops.drop_moved():
             moved = True
         if moved:
@@ -205,7 +205,7 @@ class Programs:
     def _new(self, key: Hashable, args: tuple[Tree, ...]) -> list[Specialization]:
         """Return the new list of programs for a structure of arguments that no call has had before."""
         if self.function is None:
-            into = " or ".join(str(found.trace.into) for found in self.all())
+            into = " or ".join(str(one.trace.into) for one in self.all())
             raise TypeError(f"{self.name}: the inputs must have the structure {into}, not {flatten(args)[1]}")
         return self._kept.setdefault(key, [])  # all threads get the same list
 
@@ -222,9 +222,9 @@ class Programs:
             if not self._warned:
                 self._warned = True
                 warnings.warn(
-                    f"{self.name}: its branches have gone more than {MAX_WAYS} ways, each of which is traced and kept as "
-                    "a program of its own; from now on programs are dropped and traced again. Branch on fewer numbers, "
-                    "or name in static_argnums what they are compared with",
+                    f"{self.name}: its branches have gone more than {MAX_WAYS} ways, each of which is traced and kept "
+                    "as a program of its own; from now on programs are dropped and traced again. Branch on fewer "
+                    "numbers, or name in static_argnums what they are compared with",
                     TraceWarning,
                     stacklevel=5,
                 )
@@ -292,10 +292,10 @@ def _function_at(module: str, name: str) -> Callable[..., Any] | None:
     """Return the Python function of the compiled function with this name in a module."""
     with suppress(ImportError):
         importlib.import_module(module)
-    found: Any = sys.modules.get(module)
+    x: Any = sys.modules.get(module)
     for part in name.split("."):
-        found = getattr(found, part, None)
-    return getattr(getattr(found, "_programs", None), "function", None)
+        x = getattr(x, part, None)
+    return getattr(getattr(x, "_programs", None), "function", None)
 
 
 def _place_of(f: object) -> tuple[str, str] | None:

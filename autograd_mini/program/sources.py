@@ -28,21 +28,21 @@ def source(programs: Programs, language: str, args: tuple[Tree, ...], derivative
         raise ValueError(f'{name}: derivative must be None, "grad" or "jvp", not {derivative!r}')
     if derivative is None and argnums is not None:
         raise ValueError(f'{name}: argnums {argnums} asks for a derivative: give derivative="grad" or "jvp", too')
-    found = programs.alike(args)
-    if any(i.scan is not None for other in found for i in other.program.instructions):
+    specializations = programs.alike(args)
+    if any(i.scan is not None for other in specializations for i in other.program.instructions):
         programs = programs.without_loops()
         if not args:
             raise NotImplementedError(
                 f"{name}: a loop by scan or fori is written step by step: give arguments, as in source({language!r}, x)"
             )
-        found = programs.alike(args)
-    n = found[0].layout.count
+        specializations = programs.alike(args)
+    n = specializations[0].layout.count
     single = derivative == "grad" and (argnums is None or hasattr(argnums, "__index__"))
     wanted = _wanted(name, derivative, argnums, n)
     if derivative == "grad":
-        found[0].trace.require_one_output()
+        specializations[0].trace.require_one_output()
     try:
-        return LANGUAGES[language](export_of(name, found, derivative, wanted, single))
+        return LANGUAGES[language](export_of(name, specializations, derivative, wanted, single))
     except Unreadable as error:
         raise NotImplementedError(f"{name}: there is no {TITLES[language]} for {error}") from None
 
