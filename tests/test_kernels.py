@@ -33,10 +33,11 @@ PRODUCTS: dict[str, Any] = {  # steps of both factors from row to row, column to
     "factors the other way": lambda P, Q, n: ((n, 0, 1), (0, 1, Q)),
     "own matrices": lambda P, Q, n: ((n * Q, n, 1), (n, 0, 1)),
     "elements": lambda P, Q, n: ((Q, 1, P * Q), (Q, 1, P * Q)),
+    "own rows": lambda P, Q, n: ((n * Q, n, 1), (n * Q, n, 1)),
     "windows": lambda P, Q, n: ((0, 1, 1), (0, 0, 1)),
     "apart": lambda P, Q, n: ((2, 1, 3), (1, 2, 2)),
 }  # fmt: skip
-SIZES = [(1, 1, 1), (1, 5, 3), (1, 9, 8), (4, 4, 4), (5, 6, 7), (6, 17, 9), (3, 8, 20), (9, 5, 2)]
+SIZES = [(1, 1, 1), (1, 5, 3), (1, 9, 8), (4, 4, 4), (5, 6, 7), (6, 17, 9), (3, 8, 20), (2, 3, 19), (9, 5, 2)]
 
 
 def access(steps: tuple[int, ...], rows: int, columns: int, terms: int, base: int = 0) -> Access:

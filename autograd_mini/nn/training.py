@@ -19,12 +19,13 @@ from ..hints import FIT, keywords
 from ..settings import is_recording
 from ..structure import Tree, flatten
 from ..value import Value, dot
+from . import optimizers
 from .cost import Examples, Net, Target, loss_of, mean_loss, pairs_of
 from .history import History
 from .initializers import Rng, generator
 from .losses import LOSSES, Loss, loss_named
 from .module import Module
-from .optimizers import LBFGS, SGD, Adam, AdamW, Optimizer, RMSProp
+from .optimizers import Adam, Optimizer
 
 if TYPE_CHECKING:
     from ..program.arguments import Numbers
@@ -279,7 +280,7 @@ def _optimizer(net: Net, optimizer: Optimizer | None) -> Optimizer:
             raise TypeError(f"fit: give a module, or an optimizer that holds the parameters of {net!r}")
         return Adam(net, lr=0.05)
     if not isinstance(optimizer, Optimizer):
-        kinds = {kind.__name__.lower(): kind.__name__ for kind in (Adam, AdamW, LBFGS, RMSProp, SGD)}
+        kinds = {name.lower(): name for name in optimizers.__all__ if name[0].isupper() and name != "Optimizer"}
         name = optimizer if isinstance(optimizer, str) else getattr(optimizer, "__name__", "")
         kind = kinds.get(name.lower(), "Adam")
         given = "LBFGS(net)" if kind == "LBFGS" else f"{kind}(net, lr=0.05)"
