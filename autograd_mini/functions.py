@@ -123,11 +123,16 @@ def log_softmax(xs: Iterable[SupportsFloat]) -> list[Any]:
     >>> log_softmax([1000.0, 0.0])
     [0.0, -1000.0]
     """
-    xs = _some("log_softmax", xs)
+    shifted, total = shifted_logits("log_softmax", xs)
+    return [x - total for x in shifted]
+
+
+def shifted_logits(name: str, xs: Iterable[Any]) -> tuple[list[Any], Any]:
+    r"""Return $x_i - \max_j x_j$ for each number, and the logarithm of the sum of their exponentials."""
+    xs = _some(name, xs)
     top = _largest(xs)
-    lesser = [excess(x, top) for x in xs]
-    total = log(sum(exp(x) for x in lesser))
-    return [x - total for x in lesser]
+    shifted = [excess(x, top) for x in xs]
+    return shifted, log(sum(exp(x) for x in shifted))
 
 
 def divmod(x: SupportsFloat, y: SupportsFloat) -> tuple[Any, Any]:

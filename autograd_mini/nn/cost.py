@@ -191,6 +191,8 @@ def pairs_of(X: Examples, y: Examples) -> tuple[list[list[float]], list[Target]]
     targets: list[Target]
     if numbers is not None and numbers.ndim in (1, 2):
         targets = numbers.tolist()
+    elif (floats := _floats_of(y)) is not None:
+        targets = floats
     else:
         targets = [
             [_finite(f"y, row {i}", t) for t in row] if _is_row(row) else _finite(f"y, row {i}", row)
@@ -210,6 +212,17 @@ def _numbers_of(data: Examples) -> Any:
         if math.isfinite(floats.min()) and math.isfinite(floats.max()):
             return floats
     return None
+
+
+def _floats_of(data: Examples) -> list[Target] | None:
+    """Return a list of ints and floats as finite floats, or None for other data, which is read number by number."""
+    if type(data) is not list or not {*map(type, data)} <= {int, float}:
+        return None
+    try:
+        floats = list(map(float, data))
+    except OverflowError:  # an int beyond the floats
+        return None
+    return floats if all(map(math.isfinite, floats)) else None
 
 
 def _rows(name: str, data: Examples) -> Iterator[Any]:

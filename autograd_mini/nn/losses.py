@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from .. import hints
-from ..functions import log_softmax, take
+from ..functions import log_softmax, shifted_logits, take
 from ..ops import log, number, relu, sigmoid, softplus
 from ..structure import Tree
 from ..value import Number, Value, number_of, primal, sum
@@ -146,7 +146,8 @@ def cross_entropy(logits: Tree, y: Tree) -> Any:
     k = primal(y) if isinstance(y, Value) else number("cross_entropy", y)
     if not (k.is_integer() and 0 <= k < len(logits)):
         raise ValueError(f"cross_entropy: the target {y!r} is not a class from 0 to {len(logits) - 1}")
-    return -take(log_softmax(logits), y)
+    shifted, total = shifted_logits("cross_entropy", logits)
+    return -(take(shifted, y) - total)
 
 
 def mean_squared_error(yhat: Tree, y: Tree) -> Any:

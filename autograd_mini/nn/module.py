@@ -10,6 +10,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,7 @@ class Module:
 
     def parameters(self) -> list[Value]:
         """Return the parameters in order, each once."""
-        return list(dict.fromkeys(parameter for _, parameter in self.named_parameters()))
+        return list(dict.fromkeys(chain.from_iterable(_values(tree) for _, tree in self._entries())))
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Yield each parameter with its path, such as `layers.0.neurons.1.w.0`.
@@ -201,6 +202,13 @@ def _all_parameters(tree: Tree) -> bool:
     if isinstance(tree, (list, tuple)):
         return bool(tree) and all(map(_all_parameters, tree))
     return isinstance(tree, Value) and tree.op is None
+
+
+def _values(tree: Tree) -> list[Value]:
+    """Return the Values of an entry in order, without their paths: nets have many, and a search is often needed."""
+    if isinstance(tree, Value):
+        return [tree]
+    return [x for part in tree for x in ([part] if isinstance(part, Value) else _values(part))]
 
 
 def _leaves(path: str, tree: Tree) -> Iterator[tuple[str, Value]]:

@@ -102,7 +102,8 @@ def fit(
     cost: Callable[[list[int]], Value] = eager
     arrays: _Arrays | None = None
     if compiled:
-        cost, arrays = _compiled(net, inputs, targets, compare, optimizer, eager)
+        rows = X if hasattr(X, "dtype") else inputs  # both have the same numbers
+        cost, arrays = _compiled(net, rows, targets, compare, optimizer, eager)
     order = list(range(m))
     history = History(cost=[], lr=[], stopped="epochs")
     with _bar(epochs, progress) as bar:
@@ -229,7 +230,7 @@ class _Arrays:
 
 def _compiled(
     net: Net,
-    inputs: list[list[float]],
+    inputs: Numbers | list[list[float]],
     targets: list[Target],
     compare: Loss,
     optimizer: Optimizer,

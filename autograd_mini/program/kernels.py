@@ -106,7 +106,8 @@ class Kernels:
             derivatives=starts[2], count_derivatives=len(kinds[2]),
         )  # fmt: skip
         totals_at, place = Frame._fields.index("totals"), _place(frame)
-        known: list[Any] = [None] * len(tables)  # the steps and columns of the arrays of the last call
+        known: list[Any] = [None] * len(tables)  # the strides of the arrays of the last call
+        words = tables.reshape(-1).data  # faster than the array, for single words
         last: Any = None  # the totals of the last call, often the same array again
         blocks: Any = partial(run, place)
         blocks.kept = self, batch, d, grad, tables, frame  # keeps them alive: the machine code has their addresses
@@ -115,12 +116,11 @@ class Kernels:
         def of(arrays: list[Numbers], totals: Numbers) -> Blocks:
             nonlocal last
             for k, array in enumerate(arrays):
-                lies = array.strides, array.shape[1]
-                if known[k] != lies:
-                    known[k] = lies
-                    (row, column), count = lies
-                    tables[k, 1 : TABLE - 3] = row // 8, column // 8, count
-            tables[:, 0] = [_place(array) for array in arrays]
+                strides = array.strides
+                if known[k] != strides:
+                    known[k] = row, column = strides
+                    tables[k, 1 : TABLE - 3] = row // 8, column // 8, array.shape[1]
+                words[k * TABLE] = _place(array)
             if totals is not last:
                 last, frame[totals_at] = totals, _place(totals)
             return guarded

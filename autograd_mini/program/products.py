@@ -69,9 +69,14 @@ def tile(rows: Static, vectors: Static, whole: Static, T: Matrix, S: Matrix, M: 
 
 
 def tiles(rows: Static, T: Matrix, S: Matrix, M: Matrix, Q: int, left: int) -> None:
-    """Do a tile with as many vectors as the remaining columns need."""
-    if left >= 2 * WIDTH:
-        tile(rows, 2, True, T, S, M, Q, WIDTH)
+    """Do a tile with as many vectors as the remaining columns need: a row alone has up to four, else one or two."""
+    most = 4 if rows == 1 else 2
+    if left >= most * WIDTH:
+        tile(rows, most, True, T, S, M, Q, WIDTH)
+    elif rows == 1 and left > 3 * WIDTH:
+        tile(rows, 4, False, T, S, M, Q, left - 3 * WIDTH)
+    elif rows == 1 and left > 2 * WIDTH:
+        tile(rows, 3, False, T, S, M, Q, left - 2 * WIDTH)
     elif left > WIDTH:
         tile(rows, 2, False, T, S, M, Q, left - WIDTH)
     else:
@@ -82,15 +87,13 @@ def tiles(rows: Static, T: Matrix, S: Matrix, M: Matrix, Q: int, left: int) -> N
 def combine(T: Matrix, S: Matrix, M: Matrix, P: int, Q: int, n: int) -> None:
     r"""Add a product, $T_{pj} += \sum_q S_{pq} M_{qj}$, for T and M whose columns lie side by side."""
     apart = T.row >= n or T.row <= -n  # rows that overlap must be done one by one
+    fours = P - P % 4 if apart else 0
     for j in range(0, n, 2 * WIDTH):
-        p = 0
-        while p < P:
-            if apart and p + 4 <= P:
-                tiles(4, part(T, p, j), part(S, p, 0), part(M, 0, j), Q, n - j)
-                p += 4
-            else:
-                tiles(1, part(T, p, j), part(S, p, 0), part(M, 0, j), Q, n - j)
-                p += 1
+        for p in range(0, fours, 4):
+            tiles(4, part(T, p, j), part(S, p, 0), part(M, 0, j), Q, n - j)
+    for p in range(fours, P):
+        for j in range(0, n, 4 * WIDTH):
+            tiles(1, part(T, p, j), part(S, p, 0), part(M, 0, j), Q, n - j)
 
 
 @shared
@@ -233,14 +236,37 @@ def factors(code: Words, k: int, rows: int, columns: int, n: int) -> Factors:
     return Factors(a, b, once, times, along, packs)
 
 
+@shared
+def begin(start: Operand, d: Numbers, out: int, rows: int, columns: int) -> None:
+    """Write the start values of sums, or the neutral number of addition."""
+    if start.along == 0:
+        clear(d, out, rows * columns)
+        return
+    whole = columns - columns % WIDTH
+    for r in range(rows):
+        for c in range(0, whole, WIDTH):
+            store(d, out + c, read(d, slot(start, r, c), start.inner, WIDTH))
+        for c in range(whole, columns):
+            put(d, out + c, get(d, slot(start, r, c)))
+        out += columns
+
+
+@shared
+def give_to(start: Operand, grad: Numbers, out: int, rows: int, columns: int) -> None:
+    """Pass on the derivatives of sums to their start values."""
+    whole = columns - columns % WIDTH
+    for r in range(rows):
+        for c in range(0, whole, WIDTH):
+            give(grad, slot(start, r, c), start.inner, load(grad, out + c), WIDTH)
+        for c in range(whole, columns):
+            add_to(grad, slot(start, r, c), get(grad, out + c))
+        out += columns
+
+
 def dot_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, scratch: int) -> None:
     """Compute products of matrices, or of any rows of numbers, and add them to the start values of their sums."""
     out, rows, columns, n = line(code, k)
-    start = operand(code, k, 2)
-    for r in range(rows):
-        for c in range(columns):
-            at = slot(start, r, c)
-            put(d, out + r * columns + c, get(d, at) if start.along else -0.0)
+    begin(operand(code, k, 2), d, out, rows, columns)
     a, b, once, times, along, packs = factors(code, k, rows, columns, n)
     if packs:
         pack(Matrix(d, a.at, a.along, a.inner), n, columns, scratch)
@@ -275,9 +301,7 @@ def dot_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, s
     out, rows, columns, n = line(code, k)
     first, start = out, operand(code, k, 2)
     if start.along and start.wanted:
-        for r in range(rows):
-            for c in range(columns):
-                add_to(grad, slot(start, r, c), get(grad, out + r * columns + c))
+        give_to(start, grad, out, rows, columns)
     a, b, once, times, along, packs = factors(code, k, rows, columns, n)
     if packs:
         G = Matrix(grad, out, columns, 1)
