@@ -188,7 +188,7 @@ def pairs_of(X: Examples, y: Examples) -> tuple[list[list[float]], list[Target]]
     """
     inputs = inputs_of(X)
     numbers = _numbers_of(y)
-    targets: list[Target]
+    targets: list[Any]
     if numbers is not None and numbers.ndim in (1, 2):
         targets = numbers.tolist()
     elif (floats := _floats_of(y)) is not None:
@@ -214,7 +214,7 @@ def _numbers_of(data: Examples) -> Any:
     return None
 
 
-def _floats_of(data: Examples) -> list[Target] | None:
+def _floats_of(data: Examples) -> list[float] | None:
     """Return a list of ints and floats as finite floats, or None for other data, which is read number by number."""
     if type(data) is not list or not {*map(type, data)} <= {int, float}:
         return None
