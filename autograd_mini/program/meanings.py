@@ -26,7 +26,7 @@ __all__ = ["FUNCTIONS", "KINDS", "PURE", "STATIC", "Range", "kinds_of", "parts_o
 # Kernels are Python functions with annotations. An annotation names the kind of a value in machine code; `Static` marks
 # an argument that is known when the kernel is compiled.
 Kind: TypeAlias = Any  # a type of LLVM, a named tuple of such types, or None for an argument that is static
-KINDS = {"bool": BOOL, "int": INT, "float": FLOAT, "Vector": VECTOR, "Words": PLACE, "Numbers": PLACE, "None": NONE}
+KINDS = {"bool": BOOL, "int": INT, "float": FLOAT, "Vector": VECTOR, "Words": PLACE, "Floats": PLACE, "None": NONE}
 
 
 def kinds_of(function: Callable[..., Any]) -> list[Kind]:

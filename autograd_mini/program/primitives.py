@@ -21,7 +21,7 @@ from .machine import WIDTH
 F = TypeVar("F", bound=Callable[..., Any])
 
 Vector = Any  # `WIDTH` floats, which one register of the processor holds
-Numbers = Any  # the address of floats
+Floats = Any  # the address of floats
 Words = Any  # the address of ints
 Static = Any  # an object that is known when the kernel is compiled
 
@@ -143,19 +143,19 @@ def call_at(b: ir.IRBuilder, place: ir.Value, kind: ir.FunctionType, args: Seque
 
 
 @primitive(lambda b, d, i: b.load(_at(b, d, i), typ=FLOAT))
-def get(d: Numbers, i: int) -> float:
+def get(d: Floats, i: int) -> float:
     """Read a number."""
     return float(d[i])
 
 
 @primitive(lambda b, d, i, x: b.store(x, _at(b, d, i)))
-def put(d: Numbers, i: int, x: float) -> None:
+def put(d: Floats, i: int, x: float) -> None:
     """Write a number."""
     d[i] = x
 
 
 @primitive(_added)
-def add_to(d: Numbers, i: int, x: float) -> None:
+def add_to(d: Floats, i: int, x: float) -> None:
     """Add to a number."""
     d[i] += x
 
@@ -173,19 +173,19 @@ def words_at(place: int) -> Words:
 
 
 @primitive(lambda b, place: b.inttoptr(place, PLACE))
-def numbers_at(place: int) -> Numbers:
+def numbers_at(place: int) -> Floats:
     """Return the floats at a place."""
     return (ctypes.c_double * (1 << 40)).from_address(place)
 
 
 @primitive(_at)
-def beyond(d: Numbers, i: int) -> Numbers:
+def beyond(d: Floats, i: int) -> Floats:
     """Return the address of number i."""
     return (ctypes.c_double * (1 << 30)).from_buffer(d, 8 * i) if isinstance(d, ctypes.Array) else d[i:]
 
 
 @primitive(lambda b, place, *args: call_at(b, place, ir.FunctionType(NONE, KERNEL), args))
-def call(place: int, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, size: int) -> None:
+def call(place: int, code: Words, k: int, index: Words, d: Floats, grad: Floats, size: int) -> None:
     """Call the kernel at a place."""
     ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 6)(place)(*map(_place, (code, k, index, d, grad, size)))
 
@@ -199,31 +199,31 @@ def _place(x: Any) -> int:
 
 
 @primitive(lambda b, d, i: b.load(_at(b, d, i), typ=VECTOR, align=8))
-def load(d: Numbers, i: int) -> Vector:
+def load(d: Floats, i: int) -> Vector:
     """Read a vector."""
     return np.array(d[i : i + WIDTH])
 
 
 @primitive(lambda b, d, i, v: b.store(v, _at(b, d, i), align=8))
-def store(d: Numbers, i: int, v: Vector) -> None:
+def store(d: Floats, i: int, v: Vector) -> None:
     """Write a vector."""
     d[i : i + WIDTH] = v
 
 
 @primitive(_added)
-def add_vector(d: Numbers, i: int, v: Any) -> None:
+def add_vector(d: Floats, i: int, v: Any) -> None:
     """Add a vector."""
     d[i : i + len(v)] += v
 
 
 @primitive(_masked_load)
-def load_part(d: Numbers, i: int, count: int) -> Vector:
+def load_part(d: Floats, i: int, count: int) -> Vector:
     """Read the first `count` numbers of a vector. The other numbers are 0."""
     return np.append(d[i : i + count], np.zeros(WIDTH - count))
 
 
 @primitive(_masked_store)
-def store_part(d: Numbers, i: int, v: Vector, count: int) -> None:
+def store_part(d: Floats, i: int, v: Vector, count: int) -> None:
     """Write the first `count` numbers of a vector."""
     d[i : i + count] = v[:count]
 

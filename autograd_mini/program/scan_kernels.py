@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from .code import PART, SCAN
 from .loops import Operand, backward_lines, clear, copy_row, forward, frame_at, line, operand, taken
-from .primitives import Numbers, Words, add_to, beyond, get, numbers_at, put, shared, word, words_at
+from .primitives import Floats, Words, add_to, beyond, get, numbers_at, put, shared, word, words_at
 from .scan_steps import steps_of
 
 __all__ = ["scan_backward", "scan_forward"]
@@ -58,7 +58,7 @@ def place(s: Loop, output: int, step: int) -> int:
 
 
 @shared
-def enter(own: Numbers, at: int, d: Numbers, first: int, step: int, count: int) -> None:
+def enter(own: Floats, at: int, d: Floats, first: int, step: int, count: int) -> None:
     """Copy numbers that lie some step apart to a place where they lie side by side."""
     if step == 1:
         copy_row(own, at, d, first, count)
@@ -68,23 +68,23 @@ def enter(own: Numbers, at: int, d: Numbers, first: int, step: int, count: int) 
 
 
 @shared
-def leave(grad: Numbers, first: int, step: int, own: Numbers, at: int, count: int) -> None:
+def leave(grad: Floats, first: int, step: int, own: Floats, at: int, count: int) -> None:
     """Add derivatives that lie side by side to those of numbers that lie some step apart."""
     for k in range(count):
         add_to(grad, first + k * step, get(own, at + k))
 
 
-def enter_item(own: Numbers, s: Loop, d: Numbers, x: Operand, t: int) -> None:
+def enter_item(own: Floats, s: Loop, d: Floats, x: Operand, t: int) -> None:
     """Copy the item of a step."""
     enter(own, s.closed + s.carry, d, x.at + t * s.item * x.along, x.along, s.item)
 
 
-def steps_here(s: Loop, d: Numbers, at: int) -> int:
+def steps_here(s: Loop, d: Floats, at: int) -> int:
     """Return the number of steps of a run."""
     return s.steps if s.counted == 0 else steps_of(s.steps, get(d, at))
 
 
-def scan_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, scratch: int) -> None:
+def scan_forward(code: Words, k: int, index: Words, d: Floats, grad: Floats, scratch: int) -> None:
     """Run a loop, and write its results."""
     out, _, _, words_place = line(code, k)
     closed, start, items, count = [operand(code, k, i) for i in range(4)]
@@ -104,7 +104,7 @@ def scan_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, s
     copy_row(d, out, own, s.closed, s.carry)
 
 
-def scan_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, scratch: int) -> None:
+def scan_backward(code: Words, k: int, index: Words, d: Floats, grad: Floats, scratch: int) -> None:
     """Add the derivatives of a loop's operands, from those of its results. Compute each step again first."""
     out, _, columns, words_place = line(code, k)
     closed, start, items, count = [operand(code, k, i) for i in range(4)]
