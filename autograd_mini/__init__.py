@@ -37,7 +37,22 @@ from typing import TYPE_CHECKING, Any
 from . import uncompiled as _uncompiled
 
 _uncompiled.take(
-    __name__, "recorder", "op", "ops", "settings", "methods", "value", "edges", "edge_pushing", "accumulation"
+    __name__,
+    "recorder",
+    "op",
+    "ops",
+    "settings",
+    "methods",
+    "node",
+    "walks",
+    "evaluation",
+    "sweeps",
+    "pickles",
+    "value",
+    "sums",
+    "edges",
+    "edge_pushing",
+    "accumulation",
 )
 
 from .check import GradientError as GradientError, audit as audit, check_grads as check_grads
@@ -146,6 +161,10 @@ from .settings import no_grad as no_grad
 from .sparse import Pattern as Pattern, SparseMatrix as SparseMatrix
 from .sparsity import sparsity as sparsity, sparsity_graph as sparsity_graph
 from .structure import register_container as register_container
+from .sums import (
+    dot as dot,
+    sum as sum,
+)
 from .tracer import TraceWarning as TraceWarning
 from .traces import (
     BranchError as BranchError,
@@ -172,11 +191,9 @@ from .value import (
     StaleGraphError as StaleGraphError,
     Value as Value,
     compiled as compiled,
-    dot as dot,
     show_with as _show_with,
-    sum as sum,
-    topological_order as topological_order,
 )
+from .walks import topological_order as topological_order
 from .wrong_passes import Mistake as Mistake, Mistakes as Mistakes, mistakes as mistakes
 
 if TYPE_CHECKING:

@@ -21,13 +21,19 @@ __all__ = ["BuildExt", "SDist"]
 
 COMMON = {"language_level": 3, "auto_pickle": False, "embedsignature": False}
 DIRECTIVES = {
-    # Rows and rules are Python's own, to the last error message; in value.py the arithmetic is C's.
+    # Rows and rules are Python's own, to the last error message; in evaluation.py and value.py the arithmetic is C's.
     "autograd_mini.recorder": {**COMMON, "annotation_typing": False},
     "autograd_mini.op": {**COMMON, "annotation_typing": False},
     "autograd_mini.ops": {**COMMON, "annotation_typing": False},
     "autograd_mini.settings": {**COMMON, "annotation_typing": False},
     "autograd_mini.methods": {**COMMON, "annotation_typing": False},
+    "autograd_mini.node": COMMON,
+    "autograd_mini.walks": COMMON,
+    "autograd_mini.evaluation": {**COMMON, "cdivision": True, "cpow": True},
+    "autograd_mini.sweeps": COMMON,
+    "autograd_mini.pickles": COMMON,
     "autograd_mini.value": {**COMMON, "cdivision": True, "cpow": True},
+    "autograd_mini.sums": COMMON,
     "autograd_mini.edges": COMMON,
     # Loops over all nodes of a graph, as they stand.
     "autograd_mini.edge_pushing": {**COMMON, "annotation_typing": False},

@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from .choices import guards_of, settled
 from .edge_pushing import Row, active_nodes, placed_edges, rule_of, rules_of, times
+from .pickles import state_of
 from .settings import recording_limits, tell_derived
 from .value import Number, Value
 
@@ -42,7 +43,7 @@ class LinearGraph:
         with recording_limits() if graph else nullcontext():
             tests = guards_of(outputs, self.nodes, rule_of) if graph else {}
             for v in range(len(inputs), len(place)):
-                state: Any = self.nodes[v]._state()
+                state: Any = state_of(self.nodes[v])
                 op, _, _, _, weights, operands = state
                 if graph:
                     weights = rules_of(self.nodes[v], place, tests.get(self.nodes[v]))

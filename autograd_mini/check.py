@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from .edges import Edge, derivatives_of, edges_of
 from .given import require_value
+from .node import number_of, primal
 from .ops import number
 from .printing import format_number, names_of
 from .runs import Linear
@@ -21,7 +22,8 @@ from .stale import require_fresh
 from .structure import Tree, flatten
 from .tables import as_text
 from .transform import jvp, vjp
-from .value import Value, number_of, primal, topological_order
+from .value import Value
+from .walks import topological_order
 
 __all__ = ["Audit", "AuditRow", "GradientError", "audit", "check_grads"]
 
@@ -177,7 +179,8 @@ def _wrong_partial(name: str, outputs: list[Value], h: float) -> GradientError |
             if abs(analytic - numeric) <= 1e-6 * max(1.0, abs(analytic), abs(numeric)) + 10 * error:
                 continue
             assert node.op is not None
-            where, operand = names_of(order, outputs[-1])[node], node.op.parameters[edge.operand]
+            where = names_of(order, outputs[-1])[node]
+            operand = node.op.spelled(len(node.operands)).parameters[edge.operand]
             return GradientError(
                 f"{name}: the partial of {node.op.name} with respect to {operand} is wrong at node {where}: "
                 f"its rule gives {analytic!r}, and differences give {numeric!r} (step {step:.1g})",

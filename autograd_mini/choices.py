@@ -1,6 +1,6 @@
 r"""Choices in derivatives that are graphs: a side that is not chosen gets no derivative, not even $0 \cdot \infty$.
 
-For numbers, an edge to a side that is not chosen is left out: see `value.is_alive`. A derivative that is a graph or a
+For numbers, an edge to a side that is not chosen is left out: see `walks.is_alive`. A derivative that is a graph or a
 trace may be computed again at other numbers, which may choose the other side. So it keeps both sides, and tests. The
 derivative on an edge of a choice is selected, not multiplied (`Chosen`). If a local derivative in a side can be
 infinite, it is replaced by 0 while the side is not chosen (`guards_of`). This module must not know how derivatives are
@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from .ops import Level, Op, where
-from .value import Number, Value, sum as total, topological_order
+from .sums import sum as total
+from .value import Number, Value
+from .walks import topological_order
 
 __all__ = ["NOTHING", "Chosen", "Factor", "Sides", "can_be_infinite", "guards_of", "handed", "settled"]
 
@@ -164,7 +166,7 @@ class Sides:
         if a.choice is None or a.choice is not b.choice or a.within is not b.within:
             return Side(parts=(a, b))
         key = a.within, a.choice, a.places | b.places
-        if key[2].bit_count() == len(a.choice.op.chooses):  # type: ignore[union-attr]  # it is no leaf
+        if key[2].bit_count() == len(a.choice.operands) - 1:
             return a.within  # these are all sides of the choice, and one of them is chosen
         if key not in self._known:
             self._known[key] = Side(*key, parts=(a, b))

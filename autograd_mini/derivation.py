@@ -18,9 +18,11 @@ from typing import Any, Generic, TypeVar
 
 from .edges import Edge, derivatives_of, leading_to, reached_edges
 from .given import instead_of_a_value
+from .node import primal
 from .printing import Tex, Text, Written, json_number, names_of
 from .stale import require_fresh
-from .value import Value, primal, reached_by, topological_order
+from .value import Value
+from .walks import reached_by, topological_order
 
 __all__ = ["Explanation", "Line", "Term", "explain"]
 

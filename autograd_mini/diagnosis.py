@@ -15,12 +15,14 @@ from weakref import WeakKeyDictionary
 
 from .derivation import find
 from .edges import Edge, derivatives_of, edges_of, leading_to, reached_edges
+from .node import number_of, primal
 from .printing import Text, format_number, names_of
 from .routes import Paths
 from .settings import Switch, Watch, watched_by
 from .stale import require_fresh
 from .tracer import users_frame
-from .value import Value, number_of, primal, topological_order
+from .value import Value
+from .walks import topological_order
 
 __all__ = ["AnomalyError", "Blame", "Finding", "blame", "detect_anomaly", "find_cause"]
 

@@ -15,11 +15,14 @@ from functools import lru_cache
 from typing import Any
 
 from .choices import NOTHING, Factor, guards_of, handed, settled
+from .node import primal
 from .op import Unknown
 from .ops import Op, Recorder, number
+from .pickles import state_of
 from .recorder import Operand
 from .settings import recording_limits, tell_derived
-from .value import Number, Value, is_alive, primal, topological_order
+from .value import Number, Value
+from .walks import is_alive, topological_order
 
 __all__ = [
     "Row",
@@ -62,14 +65,14 @@ def _swept(outputs: Sequence[Number], inputs: Sequence[Value], graph: bool) -> l
         adjoint, node = adjoints[i], nodes[i]
         if adjoint is None:
             continue
-        state: Any = node._state()  # one call for all, because most of the time is spent here
+        state: Any = state_of(node)  # one call for all, because most of the time is spent here
         op, result, _, _, weights, operands = state
         if graph:
             result, weights = node, rules_of(node, place, tests.get(node))
         edges = placed_edges(op, operands, weights, place)
         if (row := rows.pop(i, None)) is not None:
             _push(row, i, edges, rows)
-        if (pairs := _known_pairs(op) if op.composed is None else _pairs_of_many(op)) != ():
+        if (pairs := _known_pairs(op) if op.composed is None else _pairs_of_many(op, len(operands))) != ():
             places = {k: place[x] for k, x in enumerate(operands) if x in place and k not in op.stops}
             for a, b, partial in _second_partials(op, pairs, operands, weights, result, places):
                 second = handed(op, a, partial, tests[node]) if node in tests else partial
@@ -278,23 +281,23 @@ def _constant(x: float) -> Dual:
     return Dual(x, {})
 
 
-def _pairs_of_many(op: Op) -> tuple[tuple[int, int], ...]:
+def _pairs_of_many(op: Op, arity: int) -> tuple[tuple[int, int], ...]:
     """Return the pairs of operands whose second partials are 1: each w and its x for dot, and none for other rows."""
-    n = op.arity // 2 if op.name == "dot" else 0
+    n = arity // 2 if op.name == "dot" else 0
     return tuple(zip(range(n), range(n, 2 * n), strict=True))
 
 
 @lru_cache(1024)
 def _known_pairs(op: Op) -> tuple[tuple[int, int], ...] | None:
     """Return the pairs of operands whose second partials are 1, if all others are 0. Return None for other rows."""
-    symbols = [Unknown() for _ in range(op.arity + 1)]
+    symbols = [Unknown() for _ in range(len(op.rules) + 1)]
     pairs: set[tuple[int, int]] = set()
     for i, rule in enumerate(op.rules):
         try:
             slope = rule(*symbols)
         except Exception:  # the rule needs numbers
             return None
-        same = [k for k in range(op.arity) if slope is symbols[k]]
+        same = [k for k in range(len(op.rules)) if slope is symbols[k]]
         if isinstance(slope, Recorder) and not same:
             return None
         pairs.update((min(i, k), max(i, k)) for k in same)

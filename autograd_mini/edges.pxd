@@ -1,5 +1,6 @@
 # What Cython is told of edges.py: the C layout of an edge.
-from .value cimport Value, weights_of
+from .node cimport operands_of, weights_of
+from .value cimport Value
 
 cdef class Edge:
     cdef readonly Value user, parent

@@ -12,8 +12,10 @@ import operator
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .node import primal, weights_of
 from .ops import Constant, Unguarded
-from .value import Value, is_alive, primal, reached_by, weights_of
+from .value import Value
+from .walks import is_alive, reached_by
 
 if TYPE_CHECKING:
     import cython
@@ -57,7 +59,7 @@ class Edge:
 
     @property
     def alive(self) -> bool:
-        """Return whether a derivative goes along the edge at these numbers: see `value.is_alive`."""
+        """Return whether a derivative goes along the edge at these numbers: see `walks.is_alive`."""
         op = self.user.op
         return op is None or is_alive(op, self.operand, self.weight)
 

@@ -18,7 +18,8 @@ from .printing import Text, names_of
 from .settings import tell_read
 from .sparsity import ends_of
 from .structure import Structure, Tree
-from .value import Value, topological_order
+from .value import Value
+from .walks import topological_order
 
 if TYPE_CHECKING:
     from .pages.page import Explorer

@@ -39,15 +39,11 @@ class Equations(Sequence[Equation]):
 
     rows: tuple[Op, ...]  # each once
     codes: array[int]  # of each equation its row
-    operands: array[int]  # one after the other: a row knows how many it has
+    arities: array[int]  # of each equation the number of its operands
+    operands: array[int]  # one after the other
     constants: tuple[float, ...]
     names: array[int]  # k is the name tk; a number below zero is a label
     labels: tuple[str, ...]
-
-    @property
-    def arities(self) -> Iterator[int]:
-        """Return the number of operands of each equation."""
-        return map([op.arity for op in self.rows].__getitem__, self.codes)
 
     @cached_property
     def starts(self) -> array[int]:

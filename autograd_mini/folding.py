@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from .edges import edges_of, passing, pull
 from .printing import Label
-from .value import Value, topological_order
+from .value import Value
+from .walks import topological_order
 
 __all__ = ["Box", "Place", "boxes_of", "through", "unfold"]
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from typing import Any, SupportsFloat, TypeVar, overload
 
+from .node import primal
 from .ops import (
     Op,
     Recorder,
@@ -30,12 +31,13 @@ from .ops import (
     number,
     root,
     stop_gradient,
-    take_of,
+    take as take_row,
     where,
 )
 from .recorder import Operand
 from .structure import Tree, flatten
-from .value import Value, dot, primal, sum
+from .sums import dot, sum
+from .value import Value
 
 LARGEST = sys.float_info.max
 
@@ -340,8 +342,7 @@ def take(rows: Tree, index: SupportsFloat) -> Tree:
     for k, (_, other) in enumerate(flat):
         if other != structure:
             raise ValueError(f"take: row {k} has the structure {other}, row 0 {structure}")
-    row = take_of(len(rows) + 1)
-    return structure.rebuild([row(index, *column) for column in zip(*(leaves for leaves, _ in flat), strict=True)])
+    return structure.rebuild([take_row(index, *column) for column in zip(*(leaves for leaves, _ in flat), strict=True)])
 
 
 def _numbers(name: str, xs: Iterable[SupportsFloat]) -> list[Operand]:

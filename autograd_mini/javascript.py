@@ -381,7 +381,7 @@ class Writer:
         if named:
             pass
         elif isinstance(f, Op):
-            return self.script.applied(f, [*xs, *map(self.literal, f.defaults[len(f.defaults) + len(xs) - f.arity :])])
+            return self.script.applied(f, [*xs, *map(self.literal, f.lacking(len(xs)))])
         elif f is math.log and len(xs) == 2:
             return self.script.used(self.divided(*[self.checked(self.script.math[f], [x]) for x in xs]))
         elif f in self.script.math and (self.strict or f is math.fmod):  # fmod has no row with a limit

@@ -28,6 +28,7 @@ __all__ = [
     "Level",
     "Notation",
     "Op",
+    "Spelling",
     "Unknown",
     "custom_rule",
     "number",
@@ -108,6 +109,14 @@ class Interval(NamedTuple):
         return f"{'[' if self.closed_lo else '('}{lo}, {hi}{']' if self.closed_hi else ')'}"
 
 
+class Spelling(NamedTuple):
+    """The names of a row's operands, and the row's text and LaTeX, which have a place for each name."""
+
+    parameters: Sequence[str]
+    text: Notation
+    tex: Notation
+
+
 class Columns(TypedDict, total=False):
     """The columns of a row, besides its name, its function and its rules. Only `doc` is required."""
 
@@ -144,7 +153,7 @@ class Op:
     name: str
     function: Callable[..., float]  # plain Python on floats, for compilers too
     rules: Sequence[Callable[..., Any]]  # one for each operand, over (*operands, z)
-    parameters: Sequence[str]  # names of the operands in the notation and in messages
+    parameters: Sequence[str]  # names of the operands in the notation and in messages; see `spelled`
     text: Notation
     tex: Notation
     symbol: str  # the operator between two operands, or the name of a function
@@ -161,8 +170,8 @@ class Op:
     raises: bool = True  # whether the function can raise at all
     chooses: Collection[int] = ()  # the places of operands of which the row chooses one; the others get no derivative
     composed: Callable[..., Any] | None = None  # the same function, composed of other rows
-    family: Callable[[int], Op] | None = None  # makes the row for another number of operands, if there is one
-    arity: int = field(init=False)  # the number of operands
+    spelling: Callable[[int], Spelling] | None = None  # for n operands, in a row of any number of operands
+    arity: int | None = field(init=False)  # the number of operands, or None for any number
 
     @classmethod
     def of(
@@ -184,10 +193,10 @@ class Op:
         return cls(name, function, rules, **{**filled, "parameters": parameters, "text": text, "tex": tex})
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "arity", len(self.rules))
-        n = self.arity - len(self.defaults)
+        object.__setattr__(self, "arity", len(self.rules) if self.spelling is None else None)
         parameters = [Parameter("operands", Parameter.VAR_POSITIONAL)]
         if self.composed is None:
+            n = len(self.rules) - len(self.defaults)
             parameters = [
                 Parameter(name, Parameter.POSITIONAL_ONLY, default=self.defaults[i - n] if i >= n else Parameter.empty)
                 for i, name in enumerate(self.parameters)
@@ -204,7 +213,34 @@ class Op:
     @property
     def infix(self) -> bool:
         """Return whether the row is written with an operator, such as `x + y` and `-x`, not as a call."""
-        return self.text.level < Level.ATOM and self.arity <= 2
+        return self.text.level < Level.ATOM and self.arity in (1, 2)
+
+    def spelled(self, n: int) -> Spelling:
+        """Return the names, the text and the LaTeX for n operands.
+
+        >>> from autograd_mini.ops import dot, mul
+        >>> mul.spelled(2).text.template, dot.spelled(5).text.template
+        ('<x> * <y>', '<w1>*<x1> + <w2>*<x2> + <b>')
+        """
+        return self.spelling(n) if self.spelling is not None else Spelling(self.parameters, self.text, self.tex)
+
+    def lacking(self, n: int) -> tuple[float, ...]:
+        """Return the default operands that follow n operands in a call.
+
+        Raises:
+            TypeError: the row does not take n operands.
+        """
+        if n == self.arity or (self.arity is None and n > 1):
+            return ()
+        if self.arity is None:
+            raise TypeError(f"{self.name} takes two or more operands, {n} given")
+        missing = self.arity - n
+        if not 0 < missing <= len(self.defaults):
+            raise TypeError(
+                f"{self.name}({', '.join(self.parameters)}) takes {self.arity} "
+                f"operand{'s' * (self.arity > 1)}, {n} given"
+            )
+        return self.defaults[-missing:]
 
     @overload
     def __call__(  # type: ignore[overload-overlap]  # no operand at all is an error in both
@@ -216,14 +252,8 @@ class Op:
     def __call__(self, *operands: T | float) -> T: ...
     def __call__(self, *operands: Operand) -> Operand:
         """Apply the row."""
-        missing = self.arity - len(operands)
-        if missing:
-            if not 0 < missing <= len(self.defaults):
-                raise TypeError(
-                    f"{self.name}({', '.join(self.parameters)}) takes {self.arity} "
-                    f"operand{'s' * (self.arity > 1)}, {len(operands)} given"
-                )
-            operands += self.defaults[-missing:]
+        if len(operands) != self.arity:
+            operands += self.lacking(len(operands))
         plain = True
         for operand in operands:
             if isinstance(operand, Recorder):
@@ -257,16 +287,17 @@ class Op:
             if isinstance(slope, float):
                 return slope if type(slope) is float else float(slope)
             if type(slope) is not complex:  # Python returns a complex number for a power of a negative float
-                return number(f"{self}: its rule for {self.parameters[index]}", slope)
+                return number(f"{self}: its rule for {self.spelled(len(operands)).parameters[index]}", slope)
             error: Exception = ValueError("a complex number")
         except (ArithmeticError, ValueError) as raised:
             error = raised
         try:
             return by_limits(rule, (*operands, z))
         except (ArithmeticError, ValueError, TypeError, AttributeError):  # the rule's own error
-            places = ", ".join(f"{name}={x!r}" for name, x in zip(self.parameters, operands, strict=True))
+            names = self.spelled(len(operands)).parameters
+            places = ", ".join(f"{name}={x!r}" for name, x in zip(names, operands, strict=True))
             raise type(error)(
-                f"{error}: the derivative of {self.name}({places}) with respect to {self.parameters[index]}"
+                f"{error}: the derivative of {self.name}({places}) with respect to {names[index]}"
             ) from None
 
     @property
@@ -299,10 +330,9 @@ class Op:
         >>> sorted(where.stops), sorted(mul.stops)
         ([0], [])
         """
-        places = range(
-            self.arity if self.composed is None else 1
-        )  # in a row of many operands only the first may be an index
-        return frozenset(i for i in places if _is_constant_zero(self.rules[i], self.arity))
+        if self.composed is not None:  # of many operands only the first may be an index
+            return frozenset([0] if _is_constant_zero(self.rules[0], self.arity or 3) else [])
+        return frozenset(i for i, rule in enumerate(self.rules) if _is_constant_zero(rule, len(self.rules)))
 
     @property
     def formulas(self) -> Sequence[Callable[..., Any]]:
@@ -328,8 +358,6 @@ class Op:
         return self.name
 
     def __reduce__(self) -> str | tuple[object, ...]:
-        if self.family is not None:
-            return self.family, (self.arity,)
         return str(vars(self)["__qualname__"])  # pickled by reference, like functions
 
 
@@ -416,7 +444,7 @@ def _is_constant_zero(rule: Callable[..., Any], arity: int) -> bool:
 def _asks(op: Op, index: int) -> bool:
     """Return whether a rule needs numbers, as in `if x > 0` or `math.cos(x)`."""
     try:
-        op.rules[index](*[Unknown()] * (op.arity + 1))
+        op.rules[index](*[Unknown()] * (len(op.rules) + 1))
     except (TypeError, AttributeError):
         return True
     return False

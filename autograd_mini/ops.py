@@ -12,10 +12,11 @@ functions of floats that are longer than a line.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
-from functools import lru_cache, reduce
+from functools import reduce
 from math import inf, nan
-from typing import TYPE_CHECKING, Any, Final, Unpack, overload
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Unpack
 
 from . import special
 from .limits import Extended
@@ -28,6 +29,7 @@ from .op import (
     Level as Level,
     Notation as Notation,
     Op as Op,
+    Spelling,
     custom_rule as custom_rule,
     number as number,
     refuse as refuse,
@@ -424,168 +426,113 @@ class Unguarded(Extended):
         return super().record(op, operands) if op is not guard else Unguarded(self.unwrap(operands[2]))
 
 
-# Rows of any number of operands: a neuron's sum as one node. Each number of operands has a row of its own, made at its
-# first use. `value.dot`, `value.sum` and `functions.take` record them. The entry of a column for an operand is made
-# when it is read, so a row of a million operands needs no more memory than a row of three.
-
-SIZES = 1024  # the number of rows of each kind that are kept
+# Rows of any number of operands: a neuron's sum as one node. `value.dot`, `value.sum` and `functions.take` record them.
+# A column has an entry for every place, made when it is read. A rule counts the operands that it is given.
 
 
-class _Places(Sequence[Any]):
-    """A column of a row of many operands. An entry is made when it is read."""
+class _Everywhere(Sequence[Any]):
+    """A column of a row of any number of operands."""
 
-    def __init__(self, n: int, at: Callable[[int], Any]) -> None:
-        self.n, self.at = n, at
+    def __init__(self, at: Callable[[int], Any]) -> None:
+        self.at = at
 
-    def __len__(self) -> int:
-        return self.n
+    def __len__(self) -> NoReturn:
+        raise TypeError("a row of any number of operands has endless columns; count the operands of a node")
 
-    @overload
-    def __getitem__(self, i: int) -> Any: ...
-    @overload
-    def __getitem__(self, i: slice) -> tuple[Any, ...]: ...
     def __getitem__(self, i: Any) -> Any:
-        places = range(self.n)[i]
-        return tuple(map(self.at, places)) if isinstance(places, range) else self.at(places)
+        return self.at(i)
 
 
-def _many(
-    n: int,
-    function: Callable[..., Any],
-    rule: Callable[[int], Callable[..., Any]],
-    parameter: Callable[[int], str],
-    place: Level,
-    text: str,
-    tex: str,
-    level: Level,
-    **columns: Any,
-) -> Op:
-    """Make a row of n operands. `rule` and `parameter` return these for a place, and `place` is the level of all."""
-    return Op(
-        function=function,
-        rules=_Places(n, rule),
-        parameters=_Places(n, parameter),
-        text=Notation(text, level, _Places(n, lambda i: place)),
-        tex=Notation(tex, min(level, W), _Places(n, lambda i: place)),
-        domain=_Places(n, lambda i: REAL),
-        **columns,
-    )
-
-
-@lru_cache(SIZES)
-def sum_of(n: int) -> Op:
-    r"""Return the row $x_1 + x_2 + \dots + x_n$.
-
-    >>> sum_of(3)(1.0, 2.0, 3.0)
-    6.0
-    """
-    terms = [f"<x{i}>" for i in _ends(1, n)]
-    return _many(
-        n,
-        _add_all,
-        rule=lambda i: _one,
-        parameter=lambda i: f"x{i + 1}",
-        place=Q,
-        text=_joined(terms, n),
-        tex=_joined(terms, n, r"\dots"),
-        level=S,
-        name="sum",
-        symbol="Σ",
-        doc=f"Add {n} numbers, from left to right.",
-        composed=_add_all,
-        family=sum_of,
-        raises=False,
-    )
-
-
-@lru_cache(SIZES)
-def dot_of(arity: int) -> Op:
-    r"""Return the row $w_1 x_1 + \dots + w_n x_n$, with $+ b$ if the number of operands is odd.
-
-    The operands are all w, then all x, then b.
-
-    >>> dot_of(5)(1.0, 2.0, 3.0, 4.0, 5.0)
-    16.0
-    """
-    n, biased = divmod(arity, 2)
-
-    def parameter(i: int) -> str:
-        return f"w{i + 1}" if i < n else f"x{i - n + 1}" if i < 2 * n else "b"
-
-    def rule(i: int) -> Callable[..., Any]:
-        """Return the slope: x_i with respect to w_i, w_i with respect to x_i, and 1 with respect to b."""
-        return (lambda *operands: operands[(i + n) % (2 * n)]) if i < 2 * n else _one
-
-    def function(*operands: Operand) -> Operand:
-        products = [operands[i] * operands[i + n] for i in range(n)]
-        return _add_all(*products, *operands[2 * n :])
-
-    ends, bias = _ends(1, n + biased), ["<b>"] * biased
-    of_w = [i for i in ends if i <= n]
-    return _many(
-        arity,
-        function,
-        rule,
-        parameter,
-        place=P,
-        text=_joined([*(f"<w{i}>*<x{i}>" for i in of_w), *bias], n + biased),
-        tex=_joined([*(rf"<w{i}> \cdot <x{i}>" for i in of_w), *bias], n + biased, r"\dots"),
-        level=S,
-        name="dot",
-        symbol="Σ×",
-        doc=f"Add {n} products{' and a number' * biased}, from left to right.",
-        composed=function,
-        family=dot_of,
-        raises=False,
-    )
-
-
-@lru_cache(SIZES)
-def take_of(arity: int) -> Op:
-    r"""Return the row $x_i$: the first operand is the index i of one of the others, from 0.
-
-    >>> take_of(4)(2.0, 10.0, 20.0, 30.0)
-    30.0
-    """
-    n = arity - 1
-    xs = ", ".join(f"<x{i}>" for i in range(n)) if n <= 6 else f"<x0>, <x1>, …, <x{n - 1}>"
-
-    def chosen(index: Operand, *xs: Operand) -> Operand:
-        return reduce(lambda rest, k: where(equal(index, float(k)), xs[k], rest), range(n - 2, -1, -1), xs[-1])
-
-    return _many(
-        arity,
-        lambda index, *xs: xs[int(index)],
-        rule=lambda i: (lambda *operands: equal(operands[0], i - 1.0)) if i else (lambda *operands: 0.0),
-        parameter=lambda i: f"x{i - 1}" if i else "i",
-        place=C,
-        text=f"take(<i>; {xs})",
-        tex=rf"\operatorname{{take}}_{{<i>}}({xs.replace('…', chr(92) + 'dots')})",
-        level=A,
-        name="take",
-        symbol="take",
-        doc=f"Choose one of {n} numbers.",
-        composed=chosen,
-        chooses=range(1, arity),
-        family=take_of,
-        beyond=lambda *operands: nan,
-    )
-
-
-def _one(*operands: Operand) -> float:
-    return 1.0
+def _many(name: str, function: Callable[..., Any], spelling: Callable[[int], Spelling], **columns: Any) -> Op:
+    """Make a row of any number of operands."""
+    some = spelling(3)  # every number of operands has the same levels
+    given = {"text": some.text, "tex": some.tex, "composed": function, "domain": _Everywhere(lambda i: REAL), **columns}
+    op = Op(name=name, function=function, spelling=spelling, parameters=(), **given)
+    object.__setattr__(op, "__module__", __name__)  # pickle looks here
+    return op
 
 
 def _add_all(*xs: Operand) -> Operand:
     return reduce(lambda total, x: total + x, xs)
 
 
-def _ends(first: int, n: int) -> list[int]:
-    """Return the places of the terms to write: all n, or if these are many, two at each end."""
-    places = range(first, first + n)
-    return list(places) if n <= 6 else [*places[:2], *places[-2:]]
+def _add_products(*operands: Any) -> Any:
+    n = len(operands) // 2
+    products = [operands[i] * operands[i + n] for i in range(n)]
+    return _add_all(*products, *operands[2 * n :])
 
 
-def _joined(terms: list[str], n: int, dots: str = "…") -> str:
-    """Write a sum of n terms. A long sum has dots in the middle."""
-    return " + ".join(terms if len(terms) == n else [*terms[:2], dots, *terms[2:]])
+def _slope_of_dot(i: int) -> Callable[..., Any]:
+    """Return the slope: x_i with respect to w_i, w_i with respect to x_i, and 1 with respect to b."""
+
+    def slope(*operands: Any) -> Any:
+        n = (len(operands) - 1) // 2  # the last one is z
+        return operands[(i + n) % (2 * n)] if i < 2 * n else 1.0
+
+    return slope
+
+
+def _choose(index: Any, *xs: Any) -> Any:
+    return reduce(lambda rest, k: where(equal(index, float(k)), xs[k], rest), range(len(xs) - 2, -1, -1), xs[-1])
+
+
+def _spelled_sum(n: int) -> Spelling:
+    names = [f"x{i}" for i in range(1, n + 1)]
+    return _added(names, [f"<{x}>" for x in names], Q)
+
+
+def _spelled_dot(n: int) -> Spelling:
+    ws, xs = ([f"{letter}{i}" for i in range(1, n // 2 + 1)] for letter in "wx")
+    b = ["b"] * (n % 2)
+    products = [f"<{w}>*<{x}>" for w, x in zip(ws, xs, strict=True)]
+    return _added([*ws, *xs, *b], [*products, *(f"<{x}>" for x in b)], P)
+
+
+def _added(names: Sequence[str], terms: Sequence[str], place: Level) -> Spelling:
+    """Return the spelling of a sum of terms. A long sum has dots in the middle."""
+    shown = terms if len(terms) <= 6 else [*terms[:2], "…", *terms[-2:]]
+    text = " + ".join(shown)
+    tex = text.replace("*", r" \cdot ").replace("…", r"\dots")
+    levels = (place,) * len(names)
+    return Spelling(names, Notation(text, S, levels), Notation(tex, S, levels))
+
+
+def _spelled_take(n: int) -> Spelling:
+    xs = [f"x{i}" for i in range(n - 1)]
+    places = [f"<{x}>" for x in xs]
+    shown = ", ".join(places if len(xs) <= 6 else [*places[:2], "…", places[-1]])
+    tex = rf"\operatorname{{take}}_{{<i>}}({shown})".replace("…", r"\dots")
+    levels = (C,) * n
+    return Spelling(["i", *xs], Notation(f"take(<i>; {shown})", A, levels), Notation(tex, W, levels))
+
+
+sum = _many(
+    "sum",
+    _add_all,
+    _spelled_sum,
+    rules=_Everywhere(lambda i: lambda *operands: 1.0),
+    symbol="Σ",
+    doc=r"Add numbers from left to right, $x_1 + x_2 + \dots + x_n$.",
+    raises=False,
+)
+dot = _many(
+    "dot",
+    _add_products,
+    _spelled_dot,
+    rules=_Everywhere(_slope_of_dot),
+    symbol="Σ×",
+    doc=r"Add products from left to right, $w_1 x_1 + \dots + w_n x_n$, with $+ b$ if the number of operands is odd. "
+    "The operands are all w, then all x, then b.",
+    raises=False,
+)
+take = _many(
+    "take",
+    lambda index, *xs: xs[int(index)],
+    _spelled_take,
+    rules=_Everywhere(lambda i: (lambda *operands: equal(operands[0], i - 1.0)) if i else (lambda *operands: 0.0)),
+    composed=_choose,
+    symbol="take",
+    doc="Choose one of the numbers: the first operand is the index i of one of the others, from 0, $x_i$.",
+    chooses=range(1, sys.maxsize),
+    beyond=lambda *operands: nan,
+)

@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import count
 from typing import ClassVar, NamedTuple, TypeVar
 
-from .ops import OPS, SIZES, Constant, Level, Notation, Op, Recorder, add, guard, mul
+from .ops import OPS, Constant, Level, Notation, Op, Recorder, add, guard, mul
 from .recorder import Operand
 from .value import Value
 
@@ -163,7 +163,8 @@ class Written(Recorder):
         return self.string
 
     @classmethod
-    def notation(cls, op: Op) -> Notation:
+    def notation(cls, op: Op, n: int) -> Notation:
+        """Return the notation of a row with n operands."""
         raise NotImplementedError
 
     @classmethod
@@ -189,10 +190,11 @@ class Written(Recorder):
     @classmethod
     def write(cls: type[W], op: Op, operands: Sequence[W]) -> W:
         """Write a row applied to operands, without simplification."""
-        notation = cls.notation(op)
+        n = len(operands)
+        notation, names = cls.notation(op, n), op.spelled(n).parameters
         parts = {
             name: operand.bracketed(at_least)
-            for name, operand, at_least in zip(op.parameters, operands, notation.levels, strict=True)
+            for name, operand, at_least in zip(names, operands, notation.levels, strict=True)
         }
         return cls(notation.filled(parts), notation.level, op)
 
@@ -257,8 +259,8 @@ class Text(Written):
     dots = "…"
 
     @classmethod
-    def notation(cls, op: Op) -> Notation:
-        return _dotted(op)
+    def notation(cls, op: Op, n: int) -> Notation:
+        return _dotted(op, n)
 
     @classmethod
     def number(cls: type[P], x: float, precision: int) -> P:
@@ -278,10 +280,11 @@ class Text(Written):
         return cls(f"{d}{cls.name(z).bracketed(Level.ATOM)}/{d}{cls.name(x).bracketed(Level.ATOM)}")
 
 
-@lru_cache(SIZES)
-def _dotted(op: Op) -> Notation:
+@lru_cache(1024)  # limited, because users may make many rows
+def _dotted(op: Op, n: int) -> Notation:
     """Return a row's text with a dot for each sign of a product."""
-    return op.text._replace(template=re.sub(r" ?(?<!\*)\*(?!\*) ?", " · ", op.text.template))
+    text = op.spelled(n).text
+    return text._replace(template=re.sub(r" ?(?<!\*)\*(?!\*) ?", " · ", text.template))
 
 
 class Code(Text):
@@ -296,8 +299,8 @@ class Code(Text):
     times = " * "
 
     @classmethod
-    def notation(cls, op: Op) -> Notation:
-        return op.text
+    def notation(cls, op: Op, n: int) -> Notation:
+        return op.spelled(n).text
 
     @classmethod
     def named(cls, x: Constant) -> Notation | None:
@@ -318,8 +321,8 @@ class Tex(Written):
     dots = r"\cdots"
 
     @classmethod
-    def notation(cls, op: Op) -> Notation:
-        return op.tex
+    def notation(cls, op: Op, n: int) -> Notation:
+        return op.spelled(n).tex
 
     @classmethod
     def number(cls, x: float, precision: int) -> Tex:

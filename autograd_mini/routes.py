@@ -19,7 +19,8 @@ from .derivation import MAX_TERMS, find, shortened
 from .edges import Edge, derivatives_of, leading_to
 from .printing import Text, format_number, names_of
 from .stale import require_fresh
-from .value import Value, reached_by, topological_order
+from .value import Value
+from .walks import reached_by, topological_order
 
 __all__ = ["Path", "Paths", "paths"]
 

@@ -16,6 +16,7 @@ from typing import Any, SupportsFloat
 from .choices import Factor, guards_of, handed, settled
 from .edge_pushing import rule_of
 from .edges import Edge, leading_to, pull
+from .node import primal
 from .ops import identity, number, stop_gradient
 from .settings import (
     Watch,
@@ -30,7 +31,8 @@ from .settings import (
     watched_by,
 )
 from .structure import LEAF, Structure, Tree, flatten, holds, kind_of, map_leaves
-from .value import Number, Value, primal, topological_order
+from .value import Number, Value
+from .walks import topological_order
 
 __all__ = ["Linear", "Run", "as_states", "matched"]
 

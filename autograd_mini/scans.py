@@ -14,9 +14,10 @@ from types import NoneType
 from typing import NamedTuple, Protocol
 
 from .given import count
+from .node import primal
 from .printing import format_number
 from .structure import Structure, Tree, array, flatten, is_array, kind_of
-from .value import Number, Value, primal
+from .value import Number, Value
 
 __all__ = ["Loop", "fori", "scan", "taken_over"]
 

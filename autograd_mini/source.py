@@ -270,7 +270,7 @@ def _content(x: Any, seen: dict[tuple[int, frozenset[str]], int], names: frozens
     if type(x) in (tuple, list, set, frozenset):
         parts = [_content(part, seen, names) for part in x]
         return f"{type(x).__name__}({', '.join(sorted(parts) if isinstance(x, (set, frozenset)) else parts)})"
-    if isinstance(x, Op) and OPS.get(x.name) is x.row:
+    if isinstance(x, Op) and (x.arity is None or OPS.get(x.name) is x.row):
         return f"row {x.name}"
     seen[id(x), names] = len(seen)
     if len(seen) > MAX_OBJECTS:
@@ -340,7 +340,7 @@ def called_back(op: Op) -> list[Op]:
     """
     rows: dict[Op, None] = {op.row: None}
     for rule in op.formulas:
-        rule(*[_Collector(rows)] * (op.arity + 1))
+        rule(*[_Collector(rows)] * (len(op.rules) + 1))
     return [row for row in rows if OPS.get(row.name) is not row or row.function in WITHOUT_SCIPY]
 
 

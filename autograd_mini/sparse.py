@@ -13,7 +13,8 @@ from itertools import chain
 from typing import Any
 
 from .structure import Kind, array, is_array, register
-from .value import Number, Value, sum as total
+from .sums import sum as total
+from .value import Number, Value
 
 __all__ = ["Pattern", "SparseMatrix", "csc_array", "mirrored", "require_scipy"]
 

@@ -16,7 +16,8 @@ from .given import require_function, require_value
 from .runs import Run
 from .sparse import Pattern, mirrored
 from .structure import Structure, Tree, flatten
-from .value import Number, Value, topological_order
+from .value import Number, Value
+from .walks import topological_order
 
 __all__ = ["ends_of", "sparsity", "sparsity_graph"]
 

@@ -1,16 +1,19 @@
 """Stale graphs: a number was assigned after the graph was computed.
 
 This module owns the sentence about such a graph. It names the first node that does not agree with its operands, and the
-assigned leaves below it. `value` finds the node. Every function that shows arithmetic asks here first, so that it shows
-no wrong arithmetic.
+assigned leaves below it. `evaluation` finds the node. Every function that shows arithmetic asks here first, so that it
+shows no wrong arithmetic.
 """
 
 from __future__ import annotations
 
 import math
 
+from .evaluation import stale_node
+from .node import primal, was_assigned
 from .printing import format_number, names_of
-from .value import StaleGraphError, Value, primal, stale_node, topological_order, was_assigned
+from .value import StaleGraphError, Value
+from .walks import topological_order
 
 __all__ = ["require_fresh", "staleness"]
 
@@ -31,10 +34,11 @@ def staleness(output: Value, order: list[Value] | None = None) -> str:
     node, given = stale
     names = names_of(order, output)
     assert node.op is not None
-    formula = node.op.text.filled(
+    parameters, text, _ = node.op.spelled(len(node.operands))
+    formula = text.filled(
         {
             name: names[x] if isinstance(x, Value) else format_number(x)
-            for name, x in zip(node.op.parameters, node.operands, strict=True)
+            for name, x in zip(parameters, node.operands, strict=True)
         }
     )
     formula = formula if len(formula) <= 60 else f"{node.op} of its operands"

@@ -20,11 +20,13 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from .equations import MIRRORED, Branch, Constants, Equations
+from .node import primal, primal_grad
 from .ops import number, stop_gradient
 from .printing import labels_of, numbers_beside
 from .settings import Watch, tell_read
 from .transform import adjoints
-from .value import Number, Value, primal, primal_grad, topological_order
+from .value import Number, Value
+from .walks import topological_order
 
 __all__ = ["Recorded", "TraceWarning", "Tracer", "recorded", "users_frame"]
 
@@ -233,7 +235,8 @@ def recorded(
         return primal(x)
 
     constants = Constants()
-    operands = list(chain.from_iterable(map(attrgetter("operands"), nodes)))
+    listed = list(map(attrgetter("operands"), nodes))
+    operands = list(chain.from_iterable(listed))
     found: list[Any] = list(map(places.get, operands))
     for k in [k for k, x in enumerate(found) if x is None]:
         found[k] = constants.place(constant(operands[k]))
@@ -248,10 +251,10 @@ def recorded(
             branches.append(Branch(sign, a, b, outcome))
         elif isinstance(b, int):
             branches.append(Branch(MIRRORED[sign], b, a, outcome))
-    codes = array("i", map(rows.__getitem__, ops))
+    codes, arities = array("i", map(rows.__getitem__, ops)), array("i", map(len, listed))
     return Recorded(
         named,
-        Equations(tuple(rows), codes, array("i", found), tuple(constants.numbers), names, tuple(of_label)),
+        Equations(tuple(rows), codes, arities, array("i", found), tuple(constants.numbers), names, tuple(of_label)),
         tuple(place(z) for z in outputs),
         tuple(dict.fromkeys(branches)),
         tuple(map(primal, inputs)),

@@ -18,7 +18,9 @@ from operator import eq
 from typing import Any, Literal, SupportsFloat
 
 from .equations import COMPARE, Branch, Equations
+from .evaluation import stale_node
 from .given import require_function, require_value
+from .node import primal
 from .ops import Op, identity, number
 from .printing import Code, Tex, format_number
 from .recorder import Operand
@@ -26,7 +28,8 @@ from .settings import is_recording, recording, tell_read, watched_by
 from .structure import Structure, Tree, flatten
 from .tracer import Tracer, TraceWarning, recorded
 from .transform import gradient
-from .value import Number, StaleGraphError, Value, is_differentiated, primal, stale_node, topological_order
+from .value import Number, StaleGraphError, Value
+from .walks import is_differentiated, topological_order
 
 __all__ = ["BranchError", "BranchWarning", "Decision", "Trace", "tell_constants", "trace", "trace_call", "trace_graph"]
 
@@ -152,9 +155,8 @@ class Trace:
         rows, held = self.equations.rows, [] if held is None else held
         held += [*inputs, *repeat(None, len(self.equations)), *reversed(self.equations.constants)]
         read = map(held.__getitem__, self.equations.operands)
-        for i, code in enumerate(self.equations.codes, len(inputs)):
-            op = rows[code]
-            held[i] = op(*islice(read, op.arity))
+        for i, code, arity in zip(count(len(inputs)), self.equations.codes, self.equations.arities, strict=False):
+            held[i] = rows[code](*islice(read, arity))
         del held[len(inputs) + len(self.equations) :]
         return held
 
@@ -291,7 +293,7 @@ class Trace:
         for x in self.ends:
             used[x] = True
         read = reversed(self.equations.operands)
-        for i, arity in zip(range(end - 1, n - 1, -1), reversed(list(self.equations.arities)), strict=True):
+        for i, arity in zip(range(end - 1, n - 1, -1), reversed(self.equations.arities), strict=True):
             mark = used[i]
             for x in islice(read, arity):
                 used[x] |= mark
@@ -306,10 +308,9 @@ class Trace:
             return self  # no two equations have the same operands, and so none is computed again
         same = self._places()
         read = map(same.__getitem__, equations.operands)
-        firsts = [(op.arity, dict[tuple[int, ...], int]().setdefault) for op in equations.rows]
-        for i, code in enumerate(equations.codes, len(self.inputs)):
-            arity, first = firsts[code]
-            same[i] = first(tuple(islice(read, arity)), i)
+        firsts = [dict[tuple[int, ...], int]().setdefault for _ in equations.rows]
+        for i, code, arity in zip(count(len(self.inputs)), equations.codes, equations.arities, strict=False):
+            same[i] = firsts[code](tuple(islice(read, arity)), i)
         return self._rewritten(same)
 
     def fold_constants(self) -> Trace:
@@ -372,6 +373,7 @@ class Trace:
         equations = replace(
             old,
             codes=array("i", compress(old.codes, kept)),
+            arities=array("i", compress(old.arities, kept)),
             operands=array("i", map(places.__getitem__, operands)),
             names=array("i", compress(old.names, kept)),
         )

@@ -21,12 +21,14 @@ from .accumulation import Order, jacobian_rows
 from .arrangement import arranged
 from .edge_pushing import second_derivatives
 from .given import require_function, require_value
+from .node import primal
 from .runs import Linear, Run, matched
 from .series import Series
 from .settings import is_differentiating, is_traced, recording_limits
 from .sparse import SparseMatrix, csc_array, mirrored, require_scipy
 from .structure import LEAF, Tree, flatten
-from .value import Number, Value, primal, topological_order
+from .value import Number, Value
+from .walks import topological_order
 
 __all__ = [
     "derivative",

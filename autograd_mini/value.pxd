@@ -1,66 +1,24 @@
-# What Cython is told of value.py beyond its annotations: the C layout of a node, what is called in C,
-# and how a node is freed.
-from cpython cimport array
+# What Cython is told of value.py beyond its annotations: what is called in C, and how a node is freed.
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 
-from .methods cimport Methods
-from .recorder cimport Recorder
-from .settings cimport Settings, active, is_recording, is_traced, setting, watching
+from .evaluation cimport applied_to_one, is_plain_power, raised, slope_of_one, value_of
+from .node cimport Node, constant, count_assignment, operands_of, primal, weights_of
+from .pickles cimport state_of
+from .settings cimport Settings, is_recording, is_traced, setting, watching
+from .sweeps cimport sweep_backward, sweep_forward
+from .walks cimport follows
 
 cdef Settings in_force
-cdef long long _walks, _assignments
-cdef dict _dots
-cdef bint COMPILED
-cdef object add, sub, mul, div, negation, power, rectifier, identity, stopper, RECORDING, ARITHMETIC, DIFFERENTIATING, _alone, _claim, _free
+cdef object add, sub, mul, div, negation, power, rectifier, identity, stopper, RECORDING, ARITHMETIC
 cdef double inf
 
-cdef class Value(Methods):
-    cdef double _data, _grad, _dx, _dy
-    cdef object _op_row, _x, _y
-    cdef str _label
-    cdef long long _mark
-    cdef object __weakref__
+cdef class Value(Node):
+    pass
 
-cdef Value _node(object op, double data, object x, object y, double dx, double dy)
+cpdef Value make_node(object op, double data, object x, object y, double dx, double dy)
 cdef Value _same(Value node)
-cpdef double number_of(object operand) except? -1.0
-cdef object _sweep(Value output, double seed)
-cdef object _forward(Value output)
-cdef object _compute(Value node)
-cdef object _compute_by_row(Value node, object op)
-cdef object _compute_many(Value node, object op)
-cdef object _weigh(Value node, double dx, double dy)
-cdef bint _is_plain_power(double x, double c) noexcept
-cdef double _raised(double x, double c) noexcept
-cdef bint _hands_on(set reached, Value node, Py_ssize_t place, double weight) except -1
-cdef bint _is_near(double x, double y) except -1
-cdef double _inner(list operands, Py_ssize_t n, object weights) except? -1.0
-cdef double _total(list operands) except? -1.0
-cdef object _applied_to_one(object op, Value node)
-cdef object _slope_of_one(object op, double x, object data)
-cdef object _value_of(object op, tuple numbers, tuple operands)
-cpdef double primal(Value node)
-cpdef tuple weights_of(Value node)
-cpdef double primal_grad(Value node)
-cpdef long long assignments()
-cdef object _constant(object op, object other, str reflected)
 cdef Value _record_unary(object op, Value node)
-cdef double _read(str name, list operands, Py_ssize_t i) except? -1.0
-cdef object _weights(Py_ssize_t n)
-cdef bint _holds_value(list operands)
-
-# The partials of a row of many operands, an array of doubles.
-cdef inline double entry(object weights, Py_ssize_t i) noexcept:
-    return (<array.array>weights).data.as_doubles[i]
-
-cdef inline int put(object weights, Py_ssize_t i, double weight) noexcept:
-    (<array.array>weights).data.as_doubles[i] = weight
-    return 0
-
-# The hash of a node: as `object` has it, without an int of Python's on the way.
-cdef inline Py_hash_t address(Value node) noexcept:
-    return <Py_hash_t>((<size_t><PyObject*>node) >> 4)
 
 # Operands that die with a node are put on a list, which the first node that dies empties: nothing
 # recurses, however deep the graph.

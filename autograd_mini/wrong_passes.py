@@ -19,7 +19,8 @@ from .printing import Text, format_number, names_of
 from .settings import no_grad
 from .stale import require_fresh
 from .tables import as_html, as_text
-from .value import Value, reached_by, topological_order
+from .value import Value
+from .walks import reached_by, topological_order
 
 __all__ = ["MISTAKES", "Mistake", "Mistakes", "Pass", "Step", "mistakes"]
 

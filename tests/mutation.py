@@ -23,18 +23,12 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 ROWS = ["test_ops.py", "test_limits.py", "test_ways.py", "test_transform.py", "test_value.py", "test_nary.py"]
+NODES = ["test_value.py", "test_limits.py", "test_forward.py", "test_leaks.py", "test_memory.py", "test_nary.py"]
 TESTS = {
     "ops.py": ROWS,
     "op.py": ROWS,
     "special.py": ROWS,
-    "value.py": [
-        "test_value.py",
-        "test_limits.py",
-        "test_forward.py",
-        "test_leaks.py",
-        "test_memory.py",
-        "test_nary.py",
-    ],
+    **dict.fromkeys(["node.py", "walks.py", "evaluation.py", "sweeps.py", "pickles.py", "value.py", "sums.py"], NODES),
 }
 SECONDS = 240  # after which a change counts as noticed: a loop that does not end
 OTHERS: dict[type, list[type]] = {

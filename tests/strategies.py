@@ -45,7 +45,7 @@ def inside(interval: Interval, reach: float = 3.0) -> st.SearchStrategy[float]:
 
 def differentiable(op: Op) -> list[int]:
     """Return the places of a row's operands but its orders, in which the slope is the constant nan."""
-    slopes = [rule(*[Text.name("x")] * (op.arity + 1)) for rule in op.formulas]
+    slopes = [rule(*[Text.name("x")] * (len(op.rules) + 1)) for rule in op.formulas]
     return [i for i, slope in enumerate(slopes) if isinstance(slope, Text) or not math.isnan(slope)]
 
 
@@ -114,7 +114,7 @@ def dags(draw: st.DrawFn, max_steps: int = 14) -> Dag:
     steps = []
     for size in range(len(inputs), len(inputs) + draw(st.integers(1, max_steps))):
         op = draw(st.sampled_from(SMOOTH))
-        steps.append((op, tuple(draw(st.integers(0, size - 1)) for _ in range(op.arity))))
+        steps.append((op, tuple(draw(st.integers(0, size - 1)) for _ in range(len(op.rules)))))
     return Dag(inputs, tuple(steps))
 
 

@@ -107,7 +107,7 @@ def forked(draw: st.DrawFn) -> tuple[Forked, list[list[float]]]:
         ways = []
         for _ in range(2):
             op = draw(st.sampled_from(SMOOTH))
-            ways.append((op, tuple(draw(st.integers(0, size - 1)) for _ in range(op.arity))))
+            ways.append((op, tuple(draw(st.integers(0, size - 1)) for _ in range(len(op.rules)))))
         steps.append((draw(st.integers(0, size - 1)), draw(st.sampled_from([-0.4, 0.1, 0.6])), *ways))
     found = draw(points(n))
     return Forked(tuple(steps)), [*found, *draw(st.permutations(found))]  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from strategies import Dag, dags
 import autograd_mini as ag
 from autograd_mini import Value
 from autograd_mini.edges import derivatives_of, edges_of, leading_to, passing, pull, reached_edges
-from autograd_mini.value import topological_order
+from autograd_mini.walks import topological_order
 
 
 @given(dags())

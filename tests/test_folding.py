@@ -13,7 +13,7 @@ import autograd_mini as ag
 from autograd_mini import Value, nn
 from autograd_mini.edges import derivatives_of
 from autograd_mini.folding import Box, boxes_of, unfold
-from autograd_mini.value import topological_order
+from autograd_mini.walks import topological_order
 
 
 def derivatives(boxes: list[Box]) -> dict[Value, float]:

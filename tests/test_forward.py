@@ -14,7 +14,7 @@ from strategies import DEEP, Dag, dags, examples
 
 import autograd_mini as ag
 from autograd_mini import StaleGraphError, Value, nn
-from autograd_mini.value import stale_node
+from autograd_mini.evaluation import stale_node
 
 
 def state(output: Value) -> list[Any]:

@@ -21,6 +21,8 @@ import pytest
 import autograd_mini as ag
 from autograd_mini import OPS, Value, nn
 from autograd_mini.files import write_whole
+from autograd_mini.node import Node
+from autograd_mini.pickles import rebuild
 
 inf = math.inf
 
@@ -228,14 +230,11 @@ def test_a_file_is_written_where_a_link_leads_and_keeps_its_mode(tmp_path: Path)
 def test_parts_that_do_not_make_a_node_are_refused() -> None:
     x = Value(2.0, "x")
     z = ag.dot([x, x], [1.0, x])
-    rebuild, parts = z.__reduce_ex__(4)[0], z.__reduce_ex__(4)[1]
+    parts = z.__reduce_ex__(4)[1]
     parts[-2].pop()  # a copy of its partials
     z.backward()
     assert x.grad == 5.0
     kind: Any = Value
-    from autograd_mini.value import _rebuild
-
-    assert callable(rebuild)
     for bad in (
         (kind, OPS["mul"], 1.0, 0.0, "", (1.0, 1.0), (x,)),
         (kind, OPS["sin"], 1.0, 0.0, "", (1.0, 1.0), (x, x)),
@@ -244,13 +243,14 @@ def test_parts_that_do_not_make_a_node_are_refused() -> None:
         (kind, OPS["where"], 1.0, 0.0, "", (1.0, 1.0, 1.0), (x, x)),
         (kind, OPS["mul"], 1.0, 0.0, "", (1.0, 1.0), (x, "2")),
         (int, OPS["mul"], 1.0, 0.0, "", (1.0, 1.0), (x, x)),
+        (Node, OPS["mul"], 1.0, 0.0, "", (1.0, 1.0), (x, x)),
         (kind, "mul", 1.0, 0.0, "", (1.0, 1.0), (x, x)),
     ):
         with pytest.raises((TypeError, ValueError)):
-            _rebuild(*bad)
+            rebuild(*bad)
     with pytest.raises(TypeError, match="mul takes 2 operands, 1 given"):
         x.record(OPS["mul"], (x,))
-    named = _rebuild(kind, None, 1.0, 0.0, type("Name", (str,), {})("n"), (0.0, 0.0), ())
+    named = rebuild(kind, None, 1.0, 0.0, type("Name", (str,), {})("n"), (0.0, 0.0), ())
     assert type(named.label) is str
 
 

@@ -30,7 +30,7 @@ def op_of(f: Callable[..., float]) -> Op:
 def computed(op: Op, points: Sequence[tuple[float, ...]]) -> list[float]:
     """Return the results of JavaScript."""
     script = Script()
-    text = script.applied(op, [f"x[{i}]" for i in range(op.arity)])
+    text = script.applied(op, [f"x[{i}]" for i in range(len(op.rules))])
     asked = ", ".join(f"[{', '.join(map(literal, xs))}]" for xs in points)
     found: list[float] = run(f'"use strict"; {script}\n return [{asked}].map(x => {text});')
     return found
@@ -187,7 +187,7 @@ def test_a_row_has_its_own_value_where_its_function_raises_an_error() -> None:
 def test_what_is_used_more_than_once_is_written_once() -> None:
     script = Script()
     for op in (op_of(helped), op_of(two_ways), ag.silu, ag.sigmoid):
-        script.applied(op, ["1"] * op.arity)
+        script.applied(op, ["1"] * len(op.rules))
     assert sum(name.startswith("f_two_ways") for name in script.functions) == 2  # the function, and as a row
     assert sum(name.startswith("f_shifted") for name in script.functions) == 1
     assert [name for name in script.functions if "sigmoid" in name] == ["f__sigmoid"]
@@ -295,7 +295,7 @@ def test_every_row_of_the_table_is_written_but_those_that_ask_scipy() -> None:
     without = {}
     for op in OPS.values():
         try:
-            Script().applied(op, ["1"] * op.arity)
+            Script().applied(op, ["1"] * len(op.rules))
         except Unreadable as error:
             without[op.name] = str(error)
     assert [*without] == ["polygamma"], f"add functions of math to OF_MATH in autograd_mini/source.py: {without}"

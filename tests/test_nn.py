@@ -115,7 +115,7 @@ def test_micrograds_call_forms() -> None:
     assert not any(p.grad for p in net.parameters())
 
 
-@pytest.mark.parametrize("name", [n for n, op in ag.OPS.items() if op.arity - len(op.defaults) == 1])
+@pytest.mark.parametrize("name", [n for n, op in ag.OPS.items() if len(op.rules) - len(op.defaults) == 1])
 def test_every_row_of_one_operand_is_an_activation(name: str) -> None:
     neuron = nn.Neuron(1, name, init=lambda n_in, n_out, rng: 1.0)
     x = 1.5 if name == "acosh" else 0.6

@@ -66,14 +66,14 @@ def test_rules_run_on_values_and_give_second_derivatives(op: Op, data: st.DataOb
 @some
 def test_nodes_have_the_function_and_the_partials_of_the_row(op: Op, data: st.DataObject) -> None:
     xs = data.draw(smooth_operands(op))
-    kept = data.draw(st.lists(st.booleans(), min_size=op.arity, max_size=op.arity).filter(any))
+    kept = data.draw(st.lists(st.booleans(), min_size=len(op.rules), max_size=len(op.rules)).filter(any))
     operands = [Value(x) if keep else x for x, keep in zip(xs, kept, strict=True)]
     z = op(*operands)
     assert z.op is op
     assert z.data == op(*xs) == op.function(*xs)
     assert z.operands == tuple(operands)
     assert z.parents == tuple(x for x in operands if isinstance(x, Value))
-    expected = [op.partial(i, xs, z.data) for i in range(op.arity) if kept[i]]
+    expected = [op.partial(i, xs, z.data) for i in range(len(op.rules)) if kept[i]]
     assert z.partials == pytest.approx(expected, nan_ok=True, rel=0)
 
 
@@ -122,7 +122,7 @@ def test_negation_equals_its_row(x: float) -> None:
 @some
 def test_text_of_a_row_is_an_expression_of_it(op: Op, data: st.DataObject) -> None:
     xs = data.draw(smooth_operands(op))
-    names = ("p", "q", "r")[: op.arity]
+    names = ("p", "q", "r")[: len(op.rules)]
     if op.name == "identity":
         return  # written as its operand
     text = str(Code.write(op, [Code.name(name) for name in names]))
@@ -153,7 +153,7 @@ def test_anything_that_records_can_run_a_row(op: Op, data: st.DataObject) -> Non
 def test_methods_carry_the_rows() -> None:
     for name, op in METHODS.items():
         x = Value(1.5 if op.name == "acosh" else 0.5)
-        others = (0.25,) * (op.arity - 1)
+        others = (0.25,) * (len(op.rules) - 1)
         assert getattr(x, name)(*others).data == op(x.data, *others)
         assert name in dir(x)
 
@@ -353,7 +353,7 @@ def test_every_row_says_what_it_does() -> None:
         assert list(inspect.signature(op).parameters) == list(op.parameters)
         assert vars(ag).get(op.name) is op, f"autograd_mini/__init__.py has no line `{op.name} as {op.name},`"
         assert (op.kink is None) or op.convention
-        assert len(op.domain) == len(op.text.levels) == len(op.tex.levels) == op.arity
+        assert len(op.domain) == len(op.text.levels) == len(op.tex.levels) == len(op.rules)
 
 
 @pytest.mark.parametrize("path", generate.files(), ids=lambda path: path.name)

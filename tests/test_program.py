@@ -49,7 +49,7 @@ def test_every_row(op: Op, runner: str, data: st.DataObject) -> None:
         return sum(k * op(*row) for k, row in enumerate(rows, 1))
 
     flat = [x for row in at for x in row]
-    n = op.arity
+    n = len(op.rules)
     value, slopes = eager(lambda xs: f([xs[i : i + n] for i in range(0, len(xs), n)]), flat)
     got, gradient = ag.compile(f, runner=runner).value_and_grad([list(row) for row in at])
     assert got == pytest.approx(value, rel=1e-12, abs=1e-12)

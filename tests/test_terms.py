@@ -126,7 +126,7 @@ def terms(draw: st.DrawFn, depth: int = 3) -> Term:
         return MatMul(x, y)
     if kind == "row":
         op = draw(st.sampled_from(OPS))
-        return Elementwise(op, (x, *(draw(like((rows, columns))) for _ in range(op.arity - 1))))
+        return Elementwise(op, (x, *(draw(like((rows, columns))) for _ in range(len(op.rules) - 1))))
     others = draw(st.lists(like((rows, columns)), max_size=2))
     if kind == "sum":
         return Sum.of(x, *others)

@@ -174,7 +174,9 @@ def test_an_inner_node_may_be_asked_for() -> None:
 # All rows to order 4, by mpmath.
 
 SMOOTH = [
-    op for op in OPS.values() if op.arity < 3 and len(differentiable(op)) == op.arity and op.name != "stop_gradient"
+    op
+    for op in OPS.values()
+    if len(op.rules) < 3 and len(differentiable(op)) == len(op.rules) and op.name != "stop_gradient"
 ]
 
 

@@ -136,7 +136,7 @@ def test_methods_have_the_operands_of_their_rows() -> None:
         found = [*inspect.signature(getattr(Value(1.0), name)).parameters.values()]
         assert [p.name for p in found] == list(row.parameters[1:])
         assert tuple(p.default for p in found if p.default is not p.empty) == row.defaults
-        operands = [Value(0.5), *[Value(2.0)] * (row.arity - 1)]
+        operands = [Value(0.5), *[Value(2.0)] * (len(row.rules) - 1)]
         if name not in ("acosh", "arccosh", "lgamma", "digamma"):  # of 0.5, or with SciPy
             assert getattr(operands[0], name)(*operands[1:]).op is row
 
@@ -145,7 +145,7 @@ def test_rows_are_told_with_their_number_of_operands() -> None:
     source = Path(ag.ops.__file__).with_name("ops.py").read_text()
     told = dict(re.findall(r"^(\w+): (\w+) += _row\(", source, re.MULTILINE))
     kinds = {(1, 0): "Unary", (2, 0): "Binary", (2, 1): "UnarySloped", (3, 0): "Ternary"}
-    assert told == {name: kinds[row.arity, len(row.defaults)] for name, row in OPS.items()}
+    assert told == {name: kinds[len(row.rules), len(row.defaults)] for name, row in OPS.items()}
     assert all(issubclass(getattr(signatures, kind), Op) for kind in kinds.values())
 
 

@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 from ..ops import number
 from ..settings import no_grad
 from ..structure import Tree, flatten
-from ..value import Value, sum
+from ..sums import sum
+from ..value import Value
 from .layers import index
 from .losses import Loss, loss_named
 from .module import Module

@@ -15,7 +15,8 @@ from ..given import count
 from ..hints import ACTIVATIONS, closest
 from ..ops import OPS, Op, identity
 from ..structure import Tree
-from ..value import Value, dot
+from ..sums import dot
+from ..value import Value
 from .initializers import Initializer, Rng, generator, initializer
 from .module import Module
 
@@ -338,7 +339,7 @@ def _activation(activation: Activation) -> Callable[[Any], Any]:
         return identity
     if isinstance(activation, str):
         op = OPS.get(activation)
-        if op is None or op.arity - len(op.defaults) != 1:
+        if op is None or op.arity != 1 + len(op.defaults):
             usual = "sigmoid, tanh, relu, leaky_relu, gelu, silu, softplus or None"
             hint = closest(activation, OPS, ACTIVATIONS)
             if activation == "softmax":

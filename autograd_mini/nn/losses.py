@@ -11,9 +11,11 @@ from typing import Any, TypeAlias
 
 from .. import hints
 from ..functions import log_softmax, shifted_logits, take
+from ..node import number_of, primal
 from ..ops import log, number, relu, sigmoid, softplus
 from ..structure import Tree
-from ..value import Number, Value, number_of, primal, sum
+from ..sums import sum
+from ..value import Number, Value
 from .words import named
 
 __all__ = [

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..ops import Op, sigmoid
 from ..tables import as_html, as_text
-from ..value import Value, topological_order
+from ..value import Value
+from ..walks import topological_order
 from .cost import Examples, cost, pairs_of
 from .layers import MLP, Layer
 from .losses import log_loss

@@ -18,7 +18,8 @@ from ..given import count
 from ..hints import FIT, keywords
 from ..settings import is_recording
 from ..structure import Tree, flatten
-from ..value import Value, dot
+from ..sums import dot
+from ..value import Value
 from . import optimizers
 from .cost import Examples, Net, Target, loss_of, mean_loss, pairs_of
 from .history import History

@@ -17,13 +17,14 @@ from ..nn.cost import loss_of
 from ..nn.layers import index
 from ..nn.losses import Loss
 from ..nn.module import Module
+from ..node import primal
 from ..ops import Op
 from ..settings import no_grad
 from ..structure import flatten
 from ..tracer import TraceWarning
 from ..traces import Trace, trace_call
 from ..transform import gradient
-from ..value import Value, primal
+from ..value import Value
 from .rows import JavaScript, Rows, Unwritten
 
 __all__ = ["Recorded", "as_script", "loss_function", "output_function"]

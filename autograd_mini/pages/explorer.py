@@ -20,13 +20,15 @@ from ..hints import EXPLORE, keywords
 from ..nn.losses import Loss
 from ..nn.module import Module
 from ..nn.optimizers import Optimizer
+from ..node import primal
 from ..pictures.graph import picture_of
 from ..pictures.model import Box, Line, Picture
 from ..pictures.net import is_one_box_each
 from ..pictures.typeset import Run, Typeset, plain, width
 from ..printing import Label, json_number
 from ..stale import require_fresh
-from ..value import Value, primal, topological_order
+from ..value import Value
+from ..walks import topological_order
 from ..wrong_passes import MISTAKES
 from .facts import as_json, facts_of
 from .page import Explorer, page, part, require_precision

@@ -13,10 +13,11 @@ from typing import Any
 
 from ..derivation import Explanation, explain
 from ..edges import Edge, edges_of
+from ..node import primal
 from ..ops import Interval, Level
 from ..pictures.typeset import Typeset
 from ..printing import json_number
-from ..value import Value, primal
+from ..value import Value
 from ..wrong_passes import MISTAKES, sentence_of
 from .rows import Rows, Unwritten
 from .templates import Holes, HoleWriter, Place, Template, markup
@@ -113,9 +114,11 @@ class _Facts(HoleWriter):
         """Return the conditions on the operands of a node, such as x > 0."""
         if node.op is None:
             return []
-        named = zip(node.operands, node.op.domain, strict=True)
+        domain = node.op.domain
         conditions = [
-            _condition(markup(Typeset.name(self.names[x]).string), d) for x, d in named if isinstance(x, Value)
+            _condition(markup(Typeset.name(self.names[x]).string), domain[i])
+            for i, x in enumerate(node.operands)
+            if isinstance(x, Value)
         ]
         return [x for x in conditions if x]
 

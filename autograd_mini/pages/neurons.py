@@ -13,8 +13,10 @@ from ..pictures.model import Arrow, Box, Line, Picture
 from ..pictures.net import columns_of, is_one_box_each, weights_and_biases, without_parameters
 from ..pictures.typeset import Run, Typeset
 from ..structure import flatten
+from ..sums import sum as total_of
 from ..traces import Trace, trace_graph
-from ..value import Value, sum as total_of, topological_order
+from ..value import Value
+from ..walks import topological_order
 from .places import numbers_along
 from .templates import markup_of
 

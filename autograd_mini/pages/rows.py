@@ -90,8 +90,8 @@ class Rows:
     def _slopes(self, op: Op, operands: Sequence[JavaScript | float], kind: type[JavaScript]) -> list[str]:
         """Write the rules of the operands that are not constants."""
         written = [kind(self, x.text) if isinstance(x, JavaScript) else x for x in operands]
-        rules = zip(op.formulas, operands, strict=True)
-        return [self.recorded(op, rule, [*written, kind(self, "z")]) for rule, x in rules if isinstance(x, JavaScript)]
+        places = [i for i, x in enumerate(operands) if isinstance(x, JavaScript)]
+        return [self.recorded(op, op.formulas[i], [*written, kind(self, "z")]) for i in places]
 
     def applied(self, op: Op, parts: list[str]) -> str:
         """Write a row applied to operands: as its text if that is arithmetic, else as a call."""

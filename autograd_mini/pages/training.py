@@ -15,10 +15,11 @@ from ..nn.layers import index
 from ..nn.losses import Loss, loss_named
 from ..nn.module import Module
 from ..nn.optimizers import SGD, Optimizer
+from ..node import primal
 from ..pictures.typeset import Typeset
 from ..settings import is_recording
 from ..traces import Trace
-from ..value import Value, primal
+from ..value import Value
 from .equations import Recorded, as_script, loss_function, output_function
 from .facts import as_json
 from .neurons import board_facts

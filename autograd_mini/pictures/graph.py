@@ -16,10 +16,12 @@ from typing import Literal
 
 from ..edges import Edge, derivatives_of, edges_of, pull
 from ..folding import Box as Fold, boxes_of, through, unfold
+from ..node import number_of, primal
 from ..ops import Level, add, excess, sub
 from ..printing import names_of, printable
 from ..stale import staleness
-from ..value import Value, number_of, primal, topological_order
+from ..value import Value
+from ..walks import topological_order
 from .model import Arrow, Box, Frame, Kind, Line, Picture, Slope
 from .net import Wires, columns_of, is_one_box_each, neuron, of_example, weights_and_biases, wire, without_parameters
 from .typeset import Run, Typeset, plain, width

@@ -13,10 +13,11 @@ from typing import Literal
 
 from ..edges import edges_of
 from ..folding import Box as Fold
+from ..node import primal
 from ..ops import Op
 from ..printing import Label
 from ..settings import no_grad
-from ..value import Value, primal
+from ..value import Value
 from .model import Arrow, Box, Kind, Line
 from .typeset import Run, Typeset, plain
 

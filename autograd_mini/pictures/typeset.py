@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple, Self
 
-from ..ops import SIZES, Constant, Level, Notation, Op, add, mul
+from ..ops import Constant, Level, Notation, Op, add, mul
 from ..printing import GREEK, Label, Written, format_number, is_formula
 from ..recorder import Operand
 
@@ -70,9 +70,9 @@ class Typeset(Written):
         return _runs_of(self.string)
 
     @classmethod
-    def notation(cls, op: Op) -> Notation:
-        """Return a row's template and levels."""
-        return _notation(op)
+    def notation(cls, op: Op, n: int) -> Notation:
+        """Return the template and levels of a row with n operands."""
+        return _notation(op, n)
 
     @classmethod
     def write(cls, op: Op, operands: Sequence[Typeset]) -> Typeset:
@@ -89,7 +89,8 @@ class Typeset(Written):
         if op is add and operands[1].level == Level.SUM and operands[1].string.startswith("−"):
             left, right = operands[0].bracketed(Level.SUM), operands[1].string
             return cls(f"{left} − {right[1:]}", Level.SUM, op)
-        if SUP in _notation(op).template and any(SUB in x.string or SUP in x.string for x in operands[op.arity - 1 :]):
+        raised = operands[-1].string
+        if SUP in _notation(op, len(operands)).template and (SUB in raised or SUP in raised):
             return cls._in_one_line(op, operands)
         written = super().write(op, operands)
         string = _multiplied(written.string)
@@ -240,23 +241,24 @@ FUNCTIONS = {
 }
 
 
-@lru_cache(SIZES)
-def _notation(op: Op) -> Notation:
-    """Return a row's template and levels. If its LaTeX is not understood, use its text."""
+@lru_cache(1024)  # limited, because users may make many rows
+def _notation(op: Op, n: int) -> Notation:
+    """Return the template and levels of a row with n operands. If its LaTeX is not understood, use its text."""
+    parameters, text, tex = op.spelled(n)
     try:
-        template, tight, loose = _Reader(op.tex.template).read()
+        template, tight, loose = _Reader(tex.template).read()
     except (KeyError, StopIteration, IndexError):
-        template = re.sub(r" ?(?<!\*)\*(?!\*) ?", TIMES, op.text.template).replace("-", "−")
-        return Notation(template, op.text.level, op.text.levels)
+        template = re.sub(r" ?(?<!\*)\*(?!\*) ?", TIMES, text.template).replace("-", "−")
+        return text._replace(template=template)
     if op.composed is not None:
-        return Notation(template, op.text.level, op.text.levels)
+        return text._replace(template=template)
     template = re.sub("(?<=[⌊⌈]) | (?=[⌋⌉])", "", template)
     if template == "−<x>":  # −xy and −x/y need no brackets
         return Notation(template, op.text.level, (Level.QUOTIENT,))
-    written = op.text if r"\frac" in op.tex.template else op.tex  # in one line, write a fraction with a slash
+    written = text if r"\frac" in tex.template else tex  # in one line, write a fraction with a slash
     levels = [
         Level.ATOM if name in tight else Level.COMPARISON if name in loose else least
-        for name, least in zip(op.parameters, written.levels, strict=True)
+        for name, least in zip(parameters, written.levels, strict=True)
     ]
     level = Level.SUM if " mod " in template else Level.ATOM if template[-1] in "⌋⌉" else written.level
     return Notation(template, level, levels)

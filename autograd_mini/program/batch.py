@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..given import count
+from ..node import assignments
 from ..ops import TOO_LARGE
 from ..settings import in_force
 from ..structure import LEAF, Structure, Tree, flatten, is_array, map_leaves
 from ..transform import hessian, hvp, jacobian, jvp
-from ..value import assignments
 from . import nested
 from .arguments import parted, typed
 from .axes import Axes, InAxes, each_of, example_of, examples_first, is_plain, is_table, mapped, read_examples

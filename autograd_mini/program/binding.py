@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from ..node import assignments
 from ..settings import in_force
 from ..structure import Tree
-from ..value import assignments
 from .arguments import Numbers
 from .buffers import Buffer
 from .specialization import GradientRequest, Specialization

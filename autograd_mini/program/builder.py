@@ -80,11 +80,11 @@ class Unit:
         """
         found = self.module.globals.get(f"row.{_title(op)}")
         if found is None:
-            found = self._begun(f"row.{_title(op)}", FLOAT, [*[FLOAT] * op.arity, *[PLACE] * called_back])
-            row, values = source_row(op), found.args[: op.arity]
+            found = self._begun(f"row.{_title(op)}", FLOAT, [*[FLOAT] * len(op.rules), *[PLACE] * called_back])
+            row, values = source_row(op), found.args[: len(op.rules)]
 
             def python(e: Evaluator) -> Number:
-                kind = ir.FunctionType(FLOAT, [FLOAT] * op.arity)
+                kind = ir.FunctionType(FLOAT, [FLOAT] * len(op.rules))
                 return Number(e, call_at(e.b, e.b.load(found.args[-1], typ=INT), kind, values))
 
             def inside(function: Callable[..., float], e: Evaluator) -> Object:

@@ -65,7 +65,7 @@ class Kind(NamedTuple):
         if self.scan is not None:
             return list(accumulate(self.scan.lengths, initial=0))
         if self.op is not None:
-            return range(self.op.arity + 1)
+            return range(len(self.op.rules) + 1)
         return {"sum": (0, n), "take": (0, n, n + 1), "dot": (0, n, 2 * n, 2 * n + 1)[: 3 + self.started]}[self.name]
 
     def __str__(self) -> str:
@@ -109,9 +109,12 @@ class Columns:
         return np.flatnonzero(np.isin(self.kind, [k for k, kind in enumerate(self.kinds) if kind in kinds]))
 
     def with_each_kind_once(self) -> Columns:
-        """Return the columns with each kind only once in `kinds`."""
-        kinds = tuple(dict.fromkeys(self.kinds))
-        return replace(self, kinds=kinds, kind=np.array([kinds.index(kind) for kind in self.kinds])[self.kind])
+        """Return the columns with each kind that a node has only once in `kinds`."""
+        used = np.flatnonzero(np.bincount(self.kind)).tolist()
+        places: dict[Kind, int] = {}
+        number = np.zeros(len(self.kinds), dtype=np.int64)
+        number[used] = [places.setdefault(self.kinds[k], len(places)) for k in used]
+        return replace(self, kinds=tuple(places), kind=number[self.kind])
 
     @property
     def owner(self) -> Ints:
@@ -150,7 +153,7 @@ def columns_of(trace: Trace) -> Columns:
     """
     n, equations = len(trace.inputs), trace.by_rows().equations
     kind = np.array(equations.codes, dtype=np.int64)
-    width = np.array([op.arity for op in equations.rows], dtype=np.int64)[kind]
+    width = np.array(equations.arities, dtype=np.int64)
     return Columns(
         kinds=tuple([Kind("row", op) for op in equations.rows]),
         kind=kind,
@@ -296,15 +299,18 @@ def split_wide_rows(nodes: Columns) -> Columns:
     v5 = dot(v0, v1, v1, v1)
     v4 = add(v5, v3)
     """
-    wide = {k: kind.op for k, kind in enumerate(nodes.kinds) if kind.op is not None and kind.op.composed is not None}
-    if not wide or not len(nodes):
+    wide = np.array([kind.op is not None and kind.op.arity is None for kind in nodes.kinds])
+    if not wide.any() or not len(nodes):
         return nodes
     terms = {"sum": lambda n: n, "take": lambda n: n - 1, "dot": lambda n: n // 2}
-    kinds = [*nodes.kinds, Kind("row", add)]
-    for k, op in wide.items():
-        kinds[k] = Kind(op.name, None, terms[op.name](op.arity))
-    takes = np.flatnonzero(np.isin(nodes.kind, [k for k, op in wide.items() if op.name == "take"]))
-    biased = np.flatnonzero(np.isin(nodes.kind, [k for k, op in wide.items() if op.name == "dot" and op.arity % 2]))
+    many = np.flatnonzero(wide[nodes.kind])
+    code, _, number = distinct(nodes.width[many] * len(nodes.kinds) + nodes.kind[many])
+    found = [(str(nodes.kinds[k]), n) for n, k in (divmod(x, len(nodes.kinds)) for x in code.tolist())]
+    takes = many[np.array([name == "take" for name, _ in found], dtype=bool)[number]]
+    biased = many[np.array([name == "dot" and n % 2 == 1 for name, n in found], dtype=bool)[number]]
+    kinds, kind = [*nodes.kinds, Kind("row", add)], nodes.kind.copy()
+    kind[many] = len(kinds) + number
+    kinds += [Kind(name, None, terms[name](n)) for name, n in found]
     operands, last = nodes.operands.copy(), nodes.start + nodes.width - 1
     moved = _runs(nodes.start[takes], nodes.width[takes])
     operands[moved[:-1]] = nodes.operands[moved[1:]]
@@ -313,14 +319,14 @@ def split_wide_rows(nodes: Columns) -> Columns:
     new = nodes.variable.max() + 1 + np.arange(len(biased))
     pairs = np.stack([new, operands[last[biased]]], axis=1).ravel()
     split = replace(
-        nodes, kinds=tuple(kinds), operands=np.concatenate([operands, pairs]), size=nodes.size + len(biased)
+        nodes, kinds=tuple(kinds), kind=kind, operands=np.concatenate([operands, pairs]), size=nodes.size + len(biased)
     ).chosen(np.sort(np.concatenate([np.arange(len(nodes)), biased])))
-    dots = biased + np.arange(len(biased))
-    split.variable[dots] = new
-    split.width[dots] -= 1
-    split.kind[dots + 1] = len(nodes.kinds)
-    split.start[dots + 1] = len(operands) + 2 * np.arange(len(biased))
-    split.width[dots + 1] = 2
+    first = biased + np.arange(len(biased))
+    split.variable[first] = new
+    split.width[first] -= 1
+    split.kind[first + 1] = len(nodes.kinds)
+    split.start[first + 1] = len(operands) + 2 * np.arange(len(biased))
+    split.width[first + 1] = 2
     return split.with_each_kind_once()
 
 

@@ -88,7 +88,7 @@ class Evaluator(Blocks):
             if known:
                 return f.limit(*args)
             # In a user's function, a user's row is written in place, and its error is the function's error.
-            args = [*args, *f.defaults[len(args) - f.arity :]] if len(args) < f.arity else args
+            args = [*args, *f.lacking(len(args))]
             return self.inside(f.row.function, args) if f.is_custom and self.checked else self.row(f.row, args)
         if inspect.isbuiltin(f) or isinstance(f, type) or f in STATIC:
             once = f in STATIC and not any(isinstance(x, Range) for x in args)

@@ -207,7 +207,7 @@ class CScript(Script):
         """Write the function of a row: if `name` fails, it returns the value of `beyond`, or else nan."""
         if not self.fails(name):
             return name
-        xs = [f"x{k}" for k in range(op.arity)]
+        xs = [f"x{k}" for k in range(len(op.rules))]
         parameters, args = ", ".join(f"double {x}" for x in xs), ", ".join([*xs, "&failed"])
         otherwise = "NAN" if beyond is None else f"{beyond}({args if self.fails(beyond) else ', '.join(xs)})"
         lines = "int failed = 0;", f"const double z = {name}({args});", f"return failed ? {otherwise} : z;"

@@ -141,8 +141,7 @@ class _Translator(ast.NodeTransformer):
             raise Unreadable(ast.unparse(node))
         args = [self.visit(x) for x in node.args]
         if isinstance(f, Op):
-            missing = f.defaults[len(f.defaults) + len(args) - f.arity :]
-            args += [_number(x) for x in missing]
+            args += map(_number, f.lacking(len(args)))
             written = self.script.applied(f, [ast.unparse(x) for x in args])
             return ast.parse(written, mode="eval").body
         if _is_of_math(f):

@@ -8,7 +8,7 @@ not know how programs are run.
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 from ..choices import Side, Sides, can_be_infinite
@@ -17,7 +17,8 @@ from ..ops import Op, where
 from ..settings import by_ieee, recording
 from ..tracer import Tracer, recorded
 from ..traces import Trace
-from ..value import Value, topological_order
+from ..value import Value
+from ..walks import topological_order
 from .scan_rows import ScanRow
 
 __all__ = ["asks", "guarded"]
@@ -61,13 +62,13 @@ def guarded(trace: Trace) -> Trace:
 def asks(trace: Trace) -> bool:
     """Return whether a choice depends on a row with values or slopes that can be infinite."""
     equations = trace.equations
-    rows = [(op.arity, bool(op.chooses), _is_infinite(op)) for op in equations.rows]
-    if not (any(chooses for _, chooses, _ in rows) and any(infinite for *_, infinite in rows)):
+    rows = [(bool(op.chooses), _is_infinite(op)) for op in equations.rows]
+    if not (any(chooses for chooses, _ in rows) and any(infinite for _, infinite in rows)):
         return False
     found = bytearray(len(trace.inputs) + len(equations) + len(equations.constants))
     read = iter(equations.operands)
-    for i, code in enumerate(equations.codes, len(trace.inputs)):
-        arity, chooses, infinite = rows[code]
+    for i, code, arity in zip(count(len(trace.inputs)), equations.codes, equations.arities, strict=False):
+        chooses, infinite = rows[code]
         below = max(map(found.__getitem__, islice(read, arity)))
         if below and chooses:
             return True

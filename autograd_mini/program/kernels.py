@@ -227,7 +227,7 @@ def _called_back(op: Op) -> Any:
             vars(_raised).setdefault("error", error)
             return nan
 
-    return ctypes.CFUNCTYPE(ctypes.c_double, *[ctypes.c_double] * op.arity)(call)
+    return ctypes.CFUNCTYPE(ctypes.c_double, *[ctypes.c_double] * len(op.rules))(call)
 
 
 # Find, load and compile kernels.

@@ -15,13 +15,15 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
+from ..node import primal
 from ..ops import Op, number
+from ..pickles import rebuild
 from ..scans import Loop, stepped, taken_over
 from ..settings import is_differentiating, watched_by, watching
 from ..structure import Structure, Tree, flatten
 from ..tracer import Tracer, recorded
 from ..traces import Trace
-from ..value import Number, Value, _rebuild, primal
+from ..value import Number, Value
 from .guards import asks, guarded
 from .kernels import runner as runner_of
 from .lift import Access, Instruction, Program
@@ -89,7 +91,8 @@ class _Body(NamedTuple):
 def _is_same(one: Trace, other: Trace) -> bool:
     a, b = one.equations, other.equations
     return (
-        (a.codes, a.operands, repr(a.constants), one.outputs) == (b.codes, b.operands, repr(b.constants), other.outputs)
+        (a.codes, a.arities, a.operands, repr(a.constants)) == (b.codes, b.arities, b.operands, repr(b.constants))
+        and one.outputs == other.outputs
         and len(a.rows) == len(b.rows)
         and all(map(_is_same_row, a.rows, b.rows))
     )
@@ -182,7 +185,7 @@ class _Loops:
 
         def node(op: Op, data: float, *operands: Number) -> Value:
             weights = array("d", bytes(8 * max(len(operands), 2)))
-            made = _rebuild(Value, op, data, 0.0, "", weights, operands)
+            made = rebuild(Value, op, data, 0.0, "", weights, operands)
             watch.made(made)
             return made
 

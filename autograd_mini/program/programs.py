@@ -19,12 +19,12 @@ from weakref import WeakSet
 
 import numpy as np
 
+from ..node import assignments
 from ..ops import TOO_LARGE
 from ..settings import by_ieee, in_force
 from ..structure import Tree, flatten
 from ..tracer import TraceWarning
 from ..traces import Trace, trace_call, trace_graph
-from ..value import assignments
 from .arguments import NUMBERS, Key, Layout, parted, read, typed
 from .buffers import Buffer, Workspace
 from .looping import traced_with_loops

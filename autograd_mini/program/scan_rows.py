@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from math import nan
 from typing import Any
 
+from ..node import primal
 from ..op import Notation, Op
 from ..recorder import Operand
 from ..traces import Trace
-from ..value import Number, Value, primal
+from ..value import Number, Value
 
 __all__ = ["LanesOfScan", "NotALoop", "Result", "Scan", "ScanRow", "counts_steps"]
 

@@ -416,9 +416,9 @@ def is_vectorial(op: Op, backward: bool) -> bool:
     x = _Vectorial()
     try:
         if backward:
-            [rule(*[x] * op.arity, x) for rule in op.formulas]
+            [rule(*[x] * len(op.rules), x) for rule in op.formulas]
         else:
-            x.record(op, (x,) * op.arity)
+            x.record(op, (x,) * len(op.rules))
     except LookupError:
         return False
     return True
