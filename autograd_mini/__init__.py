@@ -50,6 +50,7 @@ _uncompiled.take(
     "pickles",
     "value",
     "sums",
+    "numbering",
     "edges",
     "edge_pushing",
     "accumulation",

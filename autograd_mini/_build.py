@@ -35,13 +35,24 @@ DIRECTIVES = {
     "autograd_mini.value": {**COMMON, "cdivision": True, "cpow": True},
     "autograd_mini.sums": COMMON,
     "autograd_mini.edges": COMMON,
+    "autograd_mini.numbering": {**COMMON, "annotation_typing": False},
     # Loops over all nodes of a graph, as they stand.
     "autograd_mini.edge_pushing": {**COMMON, "annotation_typing": False},
     "autograd_mini.accumulation": {**COMMON, "annotation_typing": False},
     # What is done at every call of a compiled function, as it stands.
     **{
         f"autograd_mini.program.{name}": {**COMMON, "annotation_typing": False}
-        for name in ("arguments", "specialization", "buffers", "programs", "axes", "plans", "batch", "compiler")
+        for name in (
+            "arguments",
+            "specialization",
+            "buffers",
+            "programs",
+            "axes",
+            "plans",
+            "batch",
+            "binding",
+            "compiler",
+        )
     },
 }
 

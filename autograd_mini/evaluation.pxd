@@ -1,5 +1,5 @@
 # What Cython is told of evaluation.py beyond its annotations: what is called in C.
-from .node cimport Node, number_of, operands_of, put
+from .node cimport Node, as_node, number_of, operands_of, put
 from .settings cimport Settings, setting
 
 cdef Settings in_force

@@ -148,7 +148,7 @@ def read_operand(name: str, operands: list[Any], i: cython.Py_ssize_t) -> float:
     """Return the number of an operand. In the list, a plain number becomes a float."""
     operand = operands[i]
     if isinstance(operand, Node):
-        node: Node = operand
+        node: Node = as_node(operand) if cython.compiled else operand  # type: ignore[name-defined]  # noqa: F821
         return node._data
     if type(operand) is not float:
         operands[i] = operand = number(name, operand)
@@ -202,8 +202,8 @@ def compute(node: Node) -> None:
 
 
 def _weigh(node: Node, dx: float, dy: float) -> None:
-    node._dx = dx if isinstance(node._x, Node) else 0.0
-    node._dy = dy if isinstance(node._y, Node) else 0.0
+    node._dx = 0.0 if type(node._x) is float else dx
+    node._dy = 0.0 if type(node._y) is float else dy
 
 
 def _compute_by_row(node: Node, op: Op) -> None:

@@ -27,6 +27,10 @@ cpdef bint was_assigned(Node leaf)
 cpdef long long assignments()
 cpdef object count_assignment()
 
+# An operand that is known to be a node: Cython's own test would look for Node among the bases of its class.
+cdef inline Node as_node(object operand) noexcept:
+    return <Node>operand
+
 # The partials of a row of many operands, an array of doubles.
 cdef inline double entry(object weights, Py_ssize_t i) noexcept:
     return (<array.array>weights).data.as_doubles[i]

@@ -187,7 +187,7 @@ def primal_grad(node: Node) -> float:
 def number_of(operand: Node | float | None) -> float:
     """Return the number of an operand, a node or a float, without telling the watch."""
     if isinstance(operand, Node):
-        node: Node = operand
+        node: Node = as_node(operand) if cython.compiled else operand  # type: ignore[name-defined]  # noqa: F821
         return node._data
     plain: float = 0.0 if operand is None else operand
     return plain

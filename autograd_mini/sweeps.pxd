@@ -1,6 +1,6 @@
 # What Cython is told of sweeps.py beyond its annotations: what is called in C.
 from .evaluation cimport compute
-from .node cimport Node, count_assignment, entry, put
+from .node cimport Node, as_node, count_assignment, entry, put
 
 cdef object _alone, _claim, _free
 

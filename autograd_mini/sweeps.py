@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from array import array
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .evaluation import compute
 from .node import Node, count_assignment
@@ -17,7 +17,7 @@ from .walks import is_alive, reached_by, topological_order
 if TYPE_CHECKING:
     import cython
 
-    from .value import Number, Value
+    from .value import Value
 else:
     from . import uncompiled as cython
 
@@ -60,27 +60,30 @@ def _pass_derivatives(output: Value, seed: float) -> None:
     output._grad += seed
     for node in reversed(order):
         grad: float = node._grad
-        if isinstance(node._x, Node):
-            parent = node._x
-            part = grad * node._dx
-            if part != part and reached is None:
-                reached = reached_by(output, alive=True)
-            if part == part or _hands_on(reached, node, 0, node._dx):
-                parent._grad += part
-        elif type(node._x) is tuple:  # more than two operands
-            operands: tuple[Number, ...] = node._x
+        x, y = node._x, node._y
+        if type(x) is tuple:  # more than two operands
+            operands: tuple[Any, ...] = x
             i: cython.Py_ssize_t
             for i in range(len(operands)):
-                if isinstance(operands[i], Node):
-                    parent = operands[i]
+                if type(operands[i]) is not float:
+                    parent = as_node(operands[i]) if cython.compiled else operands[i]  # type: ignore[name-defined]  # noqa: F821
                     weight: float = entry(node._y, i) if cython.compiled else node._y[i]  # type: ignore[name-defined]  # noqa: F821
                     part = grad * weight
                     if part != part and reached is None:
                         reached = reached_by(output, alive=True)
                     if part == part or _hands_on(reached, node, i, weight):
                         parent._grad += part
-        if isinstance(node._y, Node):
-            parent = node._y
+            continue
+        # An operand is a node if it is no float: isinstance takes longer, because its class is a subclass of Node.
+        if x is not None and type(x) is not float:
+            parent = as_node(x) if cython.compiled else x  # type: ignore[name-defined]  # noqa: F821
+            part = grad * node._dx
+            if part != part and reached is None:
+                reached = reached_by(output, alive=True)
+            if part == part or _hands_on(reached, node, 0, node._dx):
+                parent._grad += part
+        if y is not None and type(y) is not float:
+            parent = as_node(y) if cython.compiled else y  # type: ignore[name-defined]  # noqa: F821
             part = grad * node._dy
             if part != part and reached is None:
                 reached = reached_by(output, alive=True)

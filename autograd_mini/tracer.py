@@ -11,16 +11,15 @@ import math
 import os
 import sys
 import warnings
-from array import array
 from collections.abc import Sequence
-from itertools import chain, compress, count, islice
-from operator import attrgetter
+from itertools import chain, islice
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
 from .equations import MIRRORED, Branch, Constants, Equations
 from .node import primal, primal_grad
+from .numbering import labelled, numbered
 from .ops import number, stop_gradient
 from .printing import labels_of, numbers_beside
 from .settings import Watch, tell_read
@@ -201,32 +200,17 @@ def recorded(
     """Return the equations that compute some outputs, which are nodes or numbers, from the inputs.
 
     Nodes that do not depend on the inputs are constants. `order` has all nodes from the inputs to the outputs, if they
-    are known. `map` and similar functions make all columns, because a Python loop over the nodes takes four times as
-    long.
+    are known.
     """
     compared = tracer.comparisons
     sides = chain.from_iterable((left, right) for _, left, right, _ in compared)
     given = set(inputs)
     ends = [x for x in chain(outputs, sides) if isinstance(x, Value)]
-    nodes = [node for node in (topological_order(*ends) if order is None else order) if node not in given]
-    labels = labels_of(chain(inputs, nodes))
+    order = topological_order(*ends) if order is None else order
+    labels = labels_of([*inputs, *[node for node in labelled(order) if node not in given]])
     numbers = numbers_beside(labels.values())
     named = tuple([labels.pop(x, "") or f"t{next(numbers)}" for x in inputs])
-    of_label = {label: ~k for k, label in enumerate(labels.values())}
-    names = array("i", [of_label[labels[x]] if x in labels else next(numbers) for x in nodes] if labels else [])
-    names.extend(islice(numbers, len(nodes) - len(names)))
-
-    ops = list(map(attrgetter("op"), nodes))
-    if None in ops:  # leaves from outside
-        fixed: set[Value] = set()
-        for node in nodes:
-            if fixed.issuperset(node.parents):
-                fixed.add(node)
-        follows = [node not in fixed for node in nodes]
-        nodes, ops = list(compress(nodes, follows)), list(compress(ops, follows))
-        names = array("i", compress(names, follows))
-    rows = dict(zip(dict.fromkeys(ops), count()))
-    places = dict(zip(chain(inputs, nodes), count()))
+    names = {node: ~k for k, node in enumerate(labels)}
 
     def constant(x: Any) -> float:
         if not isinstance(x, Value):
@@ -235,14 +219,10 @@ def recorded(
         return primal(x)
 
     constants = Constants()
-    listed = list(map(attrgetter("operands"), nodes))
-    operands = list(chain.from_iterable(listed))
-    found: list[Any] = list(map(places.get, operands))
-    for k in [k for k, x in enumerate(found) if x is None]:
-        found[k] = constants.place(constant(operands[k]))
+    found = numbered(inputs, order, names, numbers, lambda x: constants.place(constant(x)))
 
     def place(x: Any) -> int | float:
-        return places[x] if x in places else constant(x)
+        return found.places[x] if x in found.places else constant(x)
 
     branches = []
     for sign, left, right, outcome in compared:
@@ -251,10 +231,17 @@ def recorded(
             branches.append(Branch(sign, a, b, outcome))
         elif isinstance(b, int):
             branches.append(Branch(MIRRORED[sign], b, a, outcome))
-    codes, arities = array("i", map(rows.__getitem__, ops)), array("i", map(len, listed))
     return Recorded(
         named,
-        Equations(tuple(rows), codes, arities, array("i", found), tuple(constants.numbers), names, tuple(of_label)),
+        Equations(
+            found.rows,
+            found.codes,
+            found.arities,
+            found.operands,
+            tuple(constants.numbers),
+            found.names,
+            tuple(labels.values()),
+        ),
         tuple(place(z) for z in outputs),
         tuple(dict.fromkeys(branches)),
         tuple(map(primal, inputs)),

@@ -37,7 +37,7 @@ from .ops import (
     stop_gradient as stopper,
     sub,
 )
-from .pickles import FlatList, attributes_of, flattened, rebuild as _rebuild, rebuild_last as _rebuild_last, state_of
+from .pickles import FlatList, attributes_of, flattened, rebuild, rebuild_last, state_of
 from .recorder import METHODS, Recorder
 from .settings import (
     ARITHMETIC,
@@ -467,7 +467,7 @@ class Value(Node):
         If the node depends on an input of a trace, or of a function that is being differentiated, the node is the
         parent of the copy.
         """
-        return _same(self) if follows(self) else _rebuild(*(type(self), *state_of(self), attributes_of(self)))
+        return _same(self) if follows(self) else rebuild(*(type(self), *state_of(self), attributes_of(self)))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         """Return a copy of the whole graph. Other copies of the same call share its nodes."""
@@ -479,7 +479,7 @@ class Value(Node):
                     continue
                 op, data, grad, label, weights, operands = state_of(node)
                 operands = tuple(memo[id(x)] if isinstance(x, Value) else x for x in operands)
-                memo[id(node)] = _rebuild(type(node), op, data, grad, label, weights, operands)
+                memo[id(node)] = rebuild(type(node), op, data, grad, label, weights, operands)
                 made.append(node)
         for node in made:  # after all nodes: an attribute may refer to a user of its node
             if attributes := attributes_of(node):
@@ -493,13 +493,15 @@ class Value(Node):
             watch.read(self, "pickle")
         if self in flattened():
             flattened().discard(self)  # its parents come before it in the list that is being pickled
-            return _rebuild, (type(self), *state_of(self)), attributes_of(self)
+            return rebuild, (type(self), *state_of(self)), attributes_of(self)
         ancestors = topological_order(self)[:-1]
-        return _rebuild_last, (FlatList(ancestors), type(self), *state_of(self)), attributes_of(self)
+        return rebuild_last, (FlatList(ancestors), type(self), *state_of(self)), attributes_of(self)
 
 
 Bundle = dict[str, Any] | tuple[dict[str, Any], dict[str, Any]]  # for a notebook: representations by MIME type
 Number = Value | float  # an argument or a result of a function to differentiate or compile
+
+_rebuild, _rebuild_last = rebuild, rebuild_last  # pickles from before 2026-12 name them so
 
 _dying: list[object] = []  # for free_operands
 _freeing = False

@@ -62,15 +62,18 @@ def topological_order(*outputs: Value) -> list[Value]:
             continue
         stack.append(top)
         stack.append(None)
-        if isinstance(node._y, Node):
-            stack.append(node._y)
-        if isinstance(node._x, Node):
-            stack.append(node._x)
-        elif type(node._x) is tuple:
-            operands = node._x
+        x, y = node._x, node._y
+        if type(x) is tuple:
+            operands = x
             for i in range(len(operands) - 1, -1, -1):
                 if isinstance(operands[i], Node):
                     stack.append(operands[i])  # noqa: PERF401  # a list made here could start the collector
+            continue
+        # An operand is a node if it is no float: isinstance takes longer, because its class is a subclass of Node.
+        if y is not None and type(y) is not float:
+            stack.append(y)
+        if x is not None and type(x) is not float:
+            stack.append(x)
     return order  # type: ignore[return-value]  # each node is a Value
 
 

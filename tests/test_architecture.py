@@ -44,6 +44,7 @@ THIRD_PARTY = {
     "program.statements": {"numpy"},
     "program.written_numpy": {"numpy"},
     "program.shards": {"numpy"},
+    "program.simplification": {"numpy"},
     "recorder": {"cython"},  # while it is compiled
     "value": {"cython"},
     "edges": {"cython"},

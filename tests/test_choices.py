@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from strategies import examples
 
 import autograd_mini as ag
 from autograd_mini import Value
+from autograd_mini.program import guards
+from autograd_mini.settings import by_ieee
 
 RUNNERS = ["numpy", "llvm"]
 
@@ -280,6 +283,42 @@ def test_sides_of_random_expressions(data: st.DataObject) -> None:
     assert compiled.grad(xs) == pytest.approx(expected, rel=1e-9, abs=1e-12)
     np.testing.assert_allclose(compiled.hessian(xs), ag.hessian(lambda v: f(v, True))(xs), rtol=1e-7, atol=1e-10)
     np.testing.assert_allclose(compiled.vmap().grad(np.array([xs] * 3)), [expected] * 3, rtol=1e-9, atol=1e-12)
+
+
+@given(data=st.data())
+@settings(max_examples=examples(60), deadline=None)
+def test_the_quick_look_for_sides_misses_none(data: st.DataObject) -> None:
+    """A program has the same guards if the sides are found on Values in any case."""
+    place = st.integers(0, 20)
+    plan = data.draw(st.lists(st.tuples(st.integers(0, 4), st.sampled_from(ROWS), place, place, place), min_size=3))
+
+    def f(*made: Any) -> Any:
+        steps = list(made)
+        for kind, row, *places in plan:
+            x, y, z = [steps[place % len(steps)] for place in places]
+            test = ag.greater(x, 1.0)
+            steps.append(
+                [row(x), ag.where(test, y, z), ag.take([y, z, x], test), ag.where(test, row(y), z), x + y][kind]
+            )
+        return steps[-1] * steps[data.draw(place) % len(steps)]
+
+    with by_ieee():
+        traced = ag.trace(f, 0.5, 1.5, 0.0).by_rows()
+    quick = guards.guarded(traced)
+    with mock.patch.object(guards, "_may_need_guards", return_value=True):
+        whole = guards.guarded(traced)
+    assert (quick.equations, quick.outputs) == (whole.equations, whole.outputs)
+
+
+def test_both_sides_together_are_none() -> None:
+    """Rows below all places of a choice need no guards; a row below one place does."""
+    log_softmax = ag.trace(
+        lambda x, y, k: ag.take(ag.log_softmax([x, y]), k) + ag.take([x, ag.tanh(y)], k), 1.0, 2.0, 0.0
+    )
+    assert guards.asks(log_softmax)
+    assert guards.guarded(log_softmax) is log_softmax
+    one = ag.trace(lambda x, k: ag.take([x, ag.sqrt(x), x], k), 1.0, 0.0)
+    assert len(guards.guarded(one).equations) > len(one.equations)
 
 
 def test_deep_sides() -> None:

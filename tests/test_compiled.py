@@ -30,8 +30,8 @@ def run(code: str, variant: str, send: bytes = b"") -> bytes:
 def test_it_is_what_it_says() -> None:
     assert ag.compiled() != str(value.__file__).endswith(".py")
     parts = ["arguments", "specialization", "buffers", "programs", "axes", "plans", "batch", "compiler"]
-    core = ["recorder", "op", "ops", "node", "walks", "evaluation", "sweeps", "pickles", "value", "sums", "edges"]
-    core += ["edge_pushing", "accumulation"]
+    core = ["recorder", "op", "ops", "node", "walks", "evaluation", "sweeps", "pickles", "value", "sums", "numbering"]
+    core += ["edges", "edge_pushing", "accumulation"]
     names = [*core, *(f"program.{name}" for name in parts)]
     files = f"{{sys.modules['autograd_mini.' + n].__file__.endswith('.py') for n in {names}}}"
     code = f"import sys, autograd_mini as ag; ag.compile; print(ag.compiled(), {files})"

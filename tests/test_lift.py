@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, settings, strategies as st
 from strategies import Dag, dags, examples
 
 import autograd_mini as ag
@@ -25,6 +26,7 @@ from autograd_mini.program.columns import (
     split_wide_rows,
 )
 from autograd_mini.program.lift import Access, lift
+from autograd_mini.program.simplification import simplified
 
 INPUTS = 4
 
@@ -206,3 +208,33 @@ def test_an_irregular_bias_is_gathered_and_has_no_step_along_terms() -> None:
     assert gather.index.tolist() == list(order)
     assert dot.operands[2] == Access(gather.start, 5, 1, 0)
     assert ag.compile(f, runner="numpy")(b, w, x) == pytest.approx(b[list(order)] + 9.0 * w)
+
+
+@given(data=st.data())
+@settings(max_examples=examples(60), deadline=None)
+def test_a_pass_is_left_out_only_where_it_does_nothing(data: st.DataObject) -> None:
+    place = st.integers(0, 30)
+    plan = data.draw(st.lists(st.tuples(st.integers(0, 7), place, place), min_size=1, max_size=12))
+
+    def f(*made: Any) -> Any:
+        steps = list(made)
+        for kind, i, k in plan:
+            x, y = steps[i % len(steps)], steps[k % len(steps)]
+            steps.append(
+                [x + y, x * y, 1.0 * x, x / 1.0, x - 1.0, ag.dot([x, y, x], [y, x, 2.0]), ag.identity(x), -0.0 + x][
+                    kind
+                ]
+            )
+        return steps
+
+    traced = ag.trace(f, 0.5, 1.5)
+    some = replace(traced, outputs=tuple(data.draw(st.lists(st.sampled_from(traced.outputs), min_size=1))))
+    by_hand = some.fold_constants().common_subexpressions().dead_code()
+    found = simplified(some)
+    assert (found.equations, found.outputs) == (by_hand.equations, by_hand.outputs)
+
+
+def test_nothing_to_simplify() -> None:
+    for f in (lambda x: x, lambda x: x * x + 2.0 * x, lambda x: 1.0 - x, lambda _: 3.0):
+        traced = ag.trace(f, 2.0)
+        assert simplified(traced) is traced

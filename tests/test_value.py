@@ -467,6 +467,23 @@ def test_pythons_own_pickler_writes_each_node_once() -> None:
     assert pickle.loads(slow).data == 1.0
 
 
+def test_a_pickle_from_before_the_modules_of_the_node_loads() -> None:
+    made = (  # by the commit before, of y = ag.where(x, w, 4.0) * x with x = Value(2.0, "x"), w = Value(3.0, "w")
+        b"cautograd_mini.pickles\nrebuild_last\n(c__builtin__\nlist\n(tRcautograd_mini.pickles\n"
+        b"rebuild\np0\n(cautograd_mini.value\nValue\np1\nNF2.0\nF3.0\nVx\n(F0.0\nF0.0\nt(ttRp2\nag0\n(g1\n"
+        b"NF3.0\nF2.0\nVw\n(F0.0\nF0.0\nt(ttRp3\nag0\n(g1\ncautograd_mini.ops\nwhere\nF3.0\nF2.0\nV\np4\n"
+        b"carray\narray\n(Vd\n(lF0.0\naF1.0\naF0.0\natR(g2\ng3\nF4.0\nttRp5\nac__builtin__\nlong\n(tRag1\n"
+        b"cautograd_mini.ops\nmul\nF6.0\nF1.0\ng4\n(F2.0\nF3.0\nt(g5\ng2\nttR."
+    )
+    y = pickle.loads(made)
+    choice, x = y.parents
+    w = choice.parents[1]
+    assert (y.data, x.label, x.grad, w.label, w.grad) == (6.0, "x", 3.0, "w", 2.0)
+    y.zero_grad()
+    y.backward()
+    assert (x.grad, w.grad) == (3.0, 2.0)
+
+
 def test_a_failed_pickle_leaves_nothing_behind() -> None:
     x = Value(2.0, "x")
 

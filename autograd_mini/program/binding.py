@@ -5,7 +5,7 @@ This module has the object that `Compiled.bind` returns. It must not know how a 
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from ..node import assignments
 from ..settings import in_force
@@ -14,9 +14,15 @@ from .arguments import Numbers
 from .buffers import Buffer
 from .specialization import GradientRequest, Specialization
 
+if TYPE_CHECKING:
+    import cython
+else:
+    from .. import uncompiled as cython
+
 __all__ = ["BoundCall"]
 
 
+@cython.cclass
 class BoundCall:
     """A compiled function with arrays of its own, for one thread; made by `Compiled.bind`.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
 from ..runs import as_states
@@ -16,7 +15,6 @@ from ..settings import in_force, is_differentiating, is_traced
 from ..structure import Tree, holds, kind_of
 from ..transform import grad, hessian, hvp, jacobian, jvp
 from ..value import Value
-from .adjoint import written_backward
 from .arguments import GivenValue, Layout, Numbers, typed
 from .axes import InAxes
 from .batch import Batched
@@ -24,13 +22,13 @@ from .binding import BoundCall
 from .buffers import Workspace
 from .instances import Method
 from .lift import Program
-from .notation import written
 from .parameters import Parameters, Same, itself, with_name
 from .programs import Programs
-from .shards import summed_over
 from .specialization import GradientRequest, Specialization
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor  # the import takes long
+
     from ..pictures.drawing import Drawing
     from ..signatures import CompiledFunction, Derived, Slope, ValueSlope
 
@@ -277,6 +275,8 @@ class Compiled:
         ...     compile(lambda w, x: w * x).value_and_grad_over([(3.0, 1.0), (3.0, 2.0)], executor=pool)
         (9.0, 3.0)
         """
+        from .shards import summed_over
+
         return summed_over(self, [tuple(shard) for shard in shards], executor, argnums)
 
     def _layout(self, *args: Tree, argnums: int | Sequence[int]) -> Layout:
@@ -312,8 +312,10 @@ class Compiled:
           dv1 = ones((2, 1))  # 2×1
           dW = dv1 @ x.T  # 2×3
         """
-        specialization = self._one(args)
-        return written_backward(specialization.trace, specialization.program, argnums)
+        from .adjoint import written_backward
+
+        one = self._one(args)
+        return written_backward(one.trace, one.program, argnums)
 
     def source(
         self,
@@ -439,6 +441,8 @@ class Compiled:
         return True
 
     def __repr__(self) -> str:
+        from .notation import written
+
         texts = [written(one.trace, one.program) for one in self._programs.all()]
         return "\n\n".join(texts) or f"{self.name}: not compiled yet; it is at the first call"
 

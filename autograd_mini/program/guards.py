@@ -23,6 +23,8 @@ from .scan_rows import ScanRow
 
 __all__ = ["asks", "guarded"]
 
+ALWAYS, SEVERAL = (-1, 0), (-2, 0)  # sides: a derivative always reaches it; a union of sides of several choices
+
 
 def guarded(trace: Trace) -> Trace:
     """Return a trace of the same values; products of its derivatives along edges have no 0 times infinity.
@@ -37,7 +39,7 @@ def guarded(trace: Trace) -> Trace:
       t4 = where(t1, t3, 0)
       return t4
     """
-    if not asks(trace):
+    if not (asks(trace) and _may_need_guards(trace)):
         return trace
     with recording(), by_ieee():
         inputs = [Value(x, name) for x, name in zip(trace.primals, trace.inputs, strict=True)]
@@ -74,6 +76,42 @@ def asks(trace: Trace) -> bool:
             return True
         found[i] = infinite or below
     return False
+
+
+def _may_need_guards(trace: Trace) -> bool:
+    """Return whether a row that can be infinite may be in a side; `Sides` finds the same on Values, and takes longer.
+
+    Here a side is a choice and the set of its places, one bit for each. All places together are always reached.
+    """
+    equations, n = trace.equations, len(trace.inputs)
+    operands, starts = equations.operands, equations.starts
+    facts = [(op.stops, op.chooses, can_be_infinite(op)) for op in equations.rows]
+    sides: list[Any] = [None] * (n + len(equations) + len(equations.constants))
+    for z in trace.outputs:
+        if isinstance(z, int):
+            sides[z] = ALWAYS
+    for k in range(len(equations) - 1, -1, -1):
+        user, (stops, chooses, infinite) = n + k, facts[equations.codes[k]]
+        side = sides[user]
+        if side is None:  # no derivative reaches it
+            continue
+        choice, places = side
+        if choice >= 0 and places.bit_count() == len(facts[equations.codes[choice - n]][1]):
+            side = ALWAYS
+        if infinite and side is not ALWAYS:
+            return True
+        for place, x in enumerate(operands[starts[k] : starts[k + 1]]):
+            if place not in stops:
+                its = side if place not in chooses else (user, 1 << place) if side is ALWAYS else SEVERAL
+                sides[x] = its if sides[x] is None else _both(sides[x], its)
+    return False
+
+
+def _both(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    """Return the side of a node that is in two sides."""
+    if one is ALWAYS or other is ALWAYS:
+        return ALWAYS
+    return (one[0], one[1] | other[1]) if one[0] == other[0] else SEVERAL
 
 
 def _is_infinite(op: Op) -> bool:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor
 from functools import partial
 from inspect import Signature, signature
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +16,8 @@ from .batch import Batched
 from .parameters import Argnums, Same, after_instance, itself
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor  # the import takes long
+
     from .axes import InAxes
     from .compiler import Compiled
 

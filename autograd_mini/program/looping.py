@@ -28,6 +28,7 @@ from .guards import asks, guarded
 from .kernels import runner as runner_of
 from .lift import Access, Instruction, Program
 from .scan_rows import NotALoop, Result, Scan, ScanRow
+from .simplification import simplified
 
 __all__ = ["traced_with_loops"]
 
@@ -148,7 +149,7 @@ class _Loops:
         if any(isinstance(op, ScanRow) for op in body.trace.equations.rows) and asks(body.trace):
             raise NotALoop
         sizes = len(body.closed), len(carry), len(items[0][0]), len(body.trace.outputs) - len(carry)
-        trace = guarded(body.trace.by_rows().fold_constants().common_subexpressions().dead_code())
+        trace = guarded(simplified(body.trace.by_rows()))
         scan = Scan(trace, steps, *sizes, bool(counts))
         results = self._results(scan, [x if isinstance(x, Value) else number(loop.name, x) for x in operands])
         ys = [body.of_y.rebuild([results(scan.place(scan.carry + j, k)) for j in range(scan.y)]) for k in range(steps)]

@@ -7,8 +7,8 @@ modules import `llvmlite.ir`, which builds LLVM's text.
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import sys
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -66,13 +66,26 @@ def object_of(text: str) -> bytes:
 @cache
 def _show_functions_of_c() -> None:
     """Register the addresses of the functions of C with LLVM."""
-    name = (
-        "ucrtbase" if sys.platform == "win32" else ctypes.util.find_library("m") if sys.platform != "darwin" else None
-    )
-    for library in (ctypes.CDLL(name), ctypes.CDLL(None) if sys.platform != "win32" else None):
-        for symbol in OF_C:
-            if library is not None and hasattr(library, symbol):
+    lacking = OF_C
+    for library in _libraries():
+        for symbol in lacking:
+            if hasattr(library, symbol):
                 llvm.add_symbol(symbol, ctypes.cast(getattr(library, symbol), ctypes.c_void_p).value)
+        lacking = [symbol for symbol in lacking if not hasattr(library, symbol)]
+        if not lacking:
+            return
+
+
+def _libraries() -> Iterator[Any]:
+    """Yield the libraries that may have the functions of C."""
+    if sys.platform == "win32":
+        yield ctypes.CDLL("ucrtbase")
+        return
+    yield ctypes.CDLL(None)  # all that the process has loaded
+    if sys.platform != "darwin":
+        from ctypes.util import find_library  # it runs other programs
+
+        yield ctypes.CDLL(find_library("m"))
 
 
 class Loaded:

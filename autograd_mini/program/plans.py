@@ -11,7 +11,6 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -22,6 +21,8 @@ from .lanes import Lanes
 from .runner import Batch, Blocks, way_back
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from .arguments import Numbers
     from .specialization import GradientRequest, Specialization
 
@@ -42,6 +43,8 @@ if hasattr(os, "register_at_fork"):  # no thread may hold the lock when a proces
 
 @cache
 def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor  # the import takes long
+
     return ThreadPoolExecutor(threads, thread_name_prefix="autograd_mini")
 
 

@@ -23,6 +23,7 @@ from .guards import guarded
 from .kernels import runner as runner_of
 from .lift import lift
 from .runner import Way, way_back
+from .simplification import simplified
 
 __all__ = ["GradientRequest", "Specialization"]
 
@@ -49,7 +50,7 @@ class Specialization:
     """A trace with its program, and the places of arguments and results."""
 
     def __init__(self, traced: Trace, layout: Layout, runner: str | None, static: Sequence[int] = ()) -> None:
-        self.trace = guarded(traced.fold_constants().common_subexpressions().dead_code())
+        self.trace = guarded(simplified(traced))
         self.layout = layout
         self.static = list(static)  # the places of static arguments among all
         self.count = layout.count + len(static)  # the number of all arguments
