@@ -19,7 +19,7 @@ from .choices import guards_of, settled
 from .edge_pushing import Row, active_nodes, placed_edges, rule_of, rules_of, times
 from .pickles import state_of
 from .settings import recording_limits, tell_derived
-from .value import Value
+from .value import Number, Value
 
 __all__ = ["ORDERS", "Accumulation", "LinearGraph", "Order", "Product", "accumulate", "cheapest", "jacobian_rows"]
 
@@ -195,7 +195,7 @@ def cheapest(graph: LinearGraph) -> tuple[Order, Accumulation]:
         most *= 2
 
 
-def jacobian_rows(outputs: Sequence[Any], inputs: Sequence[Value], order: Order | None, graph: bool) -> list[Row]:
+def jacobian_rows(outputs: Sequence[Number], inputs: Sequence[Value], order: Order | None, graph: bool) -> list[Row]:
     """Return the Jacobian: for each output a row, by the input, with numbers or, with `graph`, Values.
 
     Args:

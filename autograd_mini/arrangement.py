@@ -5,14 +5,13 @@ This module owns the shape of a Jacobian. It must not know where its numbers com
 
 from __future__ import annotations
 
-from typing import Any
-
-from .structure import LEAF, Structure, array
+from .structure import LEAF, Structure, Tree, array
+from .value import Number
 
 __all__ = ["arranged"]
 
 
-def arranged(out: Structure, into: Structure, rows: list[list[Any]]) -> Any:
+def arranged(out: Structure, into: Structure, rows: list[list[Number]]) -> Tree:
     """Arrange a matrix, rows for outputs and columns for inputs, as a structure of structures."""
     if out.kind == "array":
         return _columns(out, into, rows)
@@ -25,7 +24,7 @@ def arranged(out: Structure, into: Structure, rows: list[list[Any]]) -> Any:
     return Structure(out.kind, out.keys, (LEAF,) * len(parts)).rebuild(parts)
 
 
-def _columns(out: Structure, into: Structure, rows: list[list[Any]]) -> Any:
+def _columns(out: Structure, into: Structure, rows: list[list[Number]]) -> Tree:
     """Arrange the rows of an output array, for each leaf of the input's structure."""
     if into.kind is None or into.kind == "array":
         return array([x for row in rows for x in row], out.keys + (into.keys if into.kind else ()))

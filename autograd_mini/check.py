@@ -11,7 +11,6 @@ import random
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from .edges import Edge, derivatives_of, edges_of
 from .given import require_value
@@ -20,7 +19,7 @@ from .ops import number
 from .printing import format_number, names_of
 from .runs import Linear
 from .stale import require_fresh
-from .structure import flatten
+from .structure import Tree, flatten
 from .tables import as_text
 from .transform import jvp, vjp
 from .value import Value
@@ -86,8 +85,8 @@ def settled(f: Callable[[float], float], h: float) -> tuple[float, float, float]
 
 
 def check_grads(
-    f: Callable[..., Any],
-    args: Sequence[Any],
+    f: Callable[..., Tree],
+    args: Sequence[Tree],
     order: int = 2,
     modes: Iterable[str] = ("fwd", "rev"),
     *,
@@ -163,8 +162,8 @@ def check_grads(
             check_grads(slope, args, order - 1, modes, rtol=10 * rtol, atol=10 * atol, step=step)
 
 
-def _pulled(f: Callable[..., Any], weights: list[float]) -> Callable[..., Any]:
-    def pulled(*xs: Any) -> Any:
+def _pulled(f: Callable[..., Tree], weights: list[float]) -> Callable[..., Tree]:
+    def pulled(*xs: Tree) -> Tree:
         value, pullback = vjp(f, *xs)
         return pullback(flatten(value)[1].rebuild(weights))
 

@@ -10,14 +10,17 @@ accumulated.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from .ops import Level, Op, where
 from .sums import sum as total
-from .value import Value
+from .value import Number, Value
 from .walks import topological_order
 
-__all__ = ["NOTHING", "Chosen", "Sides", "can_be_infinite", "guards_of", "handed", "settled"]
+__all__ = ["NOTHING", "Chosen", "Factor", "Sides", "can_be_infinite", "guards_of", "handed", "settled"]
+
+T = TypeVar("T")
+Factor: TypeAlias = Any  # the derivative on an edge: a number, a Value, or a Chosen of these
 
 
 class Nothing(float):
@@ -29,10 +32,10 @@ class Nothing(float):
 
     __slots__ = ()
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: object) -> Nothing:
         return self
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: T) -> T:
         return other
 
     __rmul__, __radd__ = __mul__, __add__
@@ -46,30 +49,30 @@ class Chosen:
 
     __slots__ = ("test", "x")
 
-    def __init__(self, test: Any, x: Any) -> None:
+    def __init__(self, test: Number, x: Number) -> None:
         self.test, self.x = test, x
 
-    def __mul__(self, other: Any) -> Chosen:
+    def __mul__(self, other: Factor) -> Chosen:
         if isinstance(other, Chosen):
             return Chosen(where(self.test, other.test, 0.0), self.x * other.x)
         return Chosen(self.test, self.x * other)
 
-    def __rmul__(self, other: Any) -> Chosen:
+    def __rmul__(self, other: Number) -> Chosen:
         return Chosen(self.test, other * self.x)
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: Factor) -> Number:
         return settled(self) + settled(other)
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: Number) -> Number:
         return other + settled(self)
 
 
-def settled(x: Any) -> Any:
+def settled(x: Factor) -> Number:
     """Return a derivative as a number or a Value."""
     return where(x.test, x.x, 0.0) if isinstance(x, Chosen) else x
 
 
-def handed(op: Op, place: int, slope: Any, test: Any = None) -> Any:
+def handed(op: Op, place: int, slope: Number, test: Number | None = None) -> Factor:
     """Return the factor of an edge with the local derivative `slope`. With a test, it is chosen where this is not 0."""
     if place in op.chooses:
         return Chosen(slope, 1.0)  # the slope is 1 or 0
@@ -99,7 +102,7 @@ class Side:
         choice: Value | None = None,
         places: int = 0,  # one bit for each place
         *,
-        test: Any = None,
+        test: Any = None,  # a number, or None while there are parts
         parts: tuple[Side, ...] = (),
     ) -> None:
         self.within, self.choice, self.places, self._test, self._parts = within, choice, places, test, parts
@@ -127,7 +130,9 @@ class Sides:
         slope: returns the local derivative of a node with respect to an operand, as a Value.
     """
 
-    def __init__(self, outputs: Iterable[Any], nodes: Sequence[Value], slope: Callable[[Value, int], Any]) -> None:
+    def __init__(
+        self, outputs: Iterable[Number], nodes: Sequence[Value], slope: Callable[[Value, int], Number]
+    ) -> None:
         self._slope = slope
         self._known: dict[tuple[Side | None, Value, int], Side] = {}
         self.of: dict[Value, Side | None] = {z: None for z in outputs if isinstance(z, Value)}
@@ -168,7 +173,9 @@ class Sides:
         return self._known[key]
 
 
-def guards_of(outputs: Iterable[Any], nodes: Sequence[Value], slope: Callable[[Value, int], Any]) -> dict[Value, Any]:
+def guards_of(
+    outputs: Iterable[Number], nodes: Sequence[Value], slope: Callable[[Value, int], Number]
+) -> dict[Value, Number]:
     """Return the tests of the sides (see `Sides`) for nodes whose slopes can be infinite."""
     if not any(node.op is not None and node.op.chooses for node in nodes):
         return {}

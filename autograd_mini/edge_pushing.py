@@ -14,13 +14,14 @@ from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any
 
-from .choices import NOTHING, guards_of, handed, settled
+from .choices import NOTHING, Factor, guards_of, handed, settled
 from .node import primal
 from .op import Unknown
 from .ops import Op, Recorder, number
 from .pickles import state_of
+from .recorder import Operand
 from .settings import recording_limits, tell_derived
-from .value import Value
+from .value import Number, Value
 from .walks import is_alive, topological_order
 
 __all__ = [
@@ -34,10 +35,10 @@ __all__ = [
     "times",
 ]
 
-Row = dict[int, Any]  # numbers, or Values, by places: second derivatives with respect to a node and others
+Row = dict[int, Factor]  # numbers, or Values, by places: second derivatives with respect to a node and others
 
 
-def second_derivatives(outputs: Sequence[Any], inputs: Sequence[Value], graph: bool = False) -> list[Row]:
+def second_derivatives(outputs: Sequence[Number], inputs: Sequence[Value], graph: bool = False) -> list[Row]:
     r"""Return $\partial^2 J / \partial x_i \partial x_j$ for $j \le i$: for each input i a row, by the input j.
 
     Args:
@@ -49,7 +50,7 @@ def second_derivatives(outputs: Sequence[Any], inputs: Sequence[Value], graph: b
         return _swept(outputs, inputs, graph)
 
 
-def _swept(outputs: Sequence[Any], inputs: Sequence[Value], graph: bool) -> list[Row]:
+def _swept(outputs: Sequence[Number], inputs: Sequence[Value], graph: bool) -> list[Row]:
     n = len(inputs)
     rows: dict[int, Row] = {i: {} for i in range(n)}
     roots = [z for z in outputs if isinstance(z, Value)]
@@ -97,14 +98,16 @@ def active_nodes(outputs: Sequence[Value], inputs: Sequence[Value]) -> dict[Valu
     return place
 
 
-def placed_edges(op: Op, operands: Sequence[Any], weights: Sequence[Any], place: dict[Value, int]) -> dict[int, Any]:
+def placed_edges(
+    op: Op, operands: Sequence[Any], weights: Sequence[Factor], place: dict[Value, int]
+) -> dict[int, Factor]:
     """Return the weights of the edges that pass derivatives from a node to nodes with places, by the parents' places.
 
     A parent that is an operand twice has one edge, with the sum of both weights. The weight of an edge to a side that
     is not chosen is NOTHING. This edge is kept, so the places of a Jacobian do not depend on the numbers.
     """
     stops, chooses, place_of = op.stops, op.chooses, place.get
-    edges: dict[int, Any] = {}
+    edges: dict[int, Factor] = {}
     for k, x in enumerate(operands):
         p = place_of(x)
         if p is not None and k not in stops:
@@ -115,7 +118,7 @@ def placed_edges(op: Op, operands: Sequence[Any], weights: Sequence[Any], place:
     return edges
 
 
-def rules_of(node: Value, place: dict[Value, int], test: Any) -> list[Any]:
+def rules_of(node: Value, place: dict[Value, int], test: Number | None) -> list[Factor]:
     """Return the factors of a node's edges as Values, or 0 for operands without places; see `choices.handed`."""
     op: Any = node.op
     return [
@@ -130,7 +133,9 @@ def rule_of(node: Value, i: int) -> Any:
     return local_derivative(op, i, node.operands, node, Value)
 
 
-def local_derivative(op: Op, i: int, operands: Sequence[Any], z: Any, wrap: Callable[[float], Any]) -> Any:
+def local_derivative(
+    op: Op, i: int, operands: Sequence[Operand], z: Operand, wrap: Callable[[float], Operand]
+) -> Operand:
     """Compute a local derivative by its rule on recorders. `wrap` makes a recorder from a number."""
     rule = op.rules[i]
     try:
@@ -144,14 +149,14 @@ def local_derivative(op: Op, i: int, operands: Sequence[Any], z: Any, wrap: Call
         return known(*operands, z)
 
 
-def times(x: Any, y: Any) -> Any:
+def times(x: Factor, y: Factor) -> Factor:
     """Return a product of numbers or Values. If a factor is a plain 1, make no node."""
     if type(y) is float and y == 1.0:
         return x
     return y if type(x) is float and x == 1.0 else x * y
 
 
-def _push(row: Row, i: int, edges: dict[int, Any], rows: dict[int, Row]) -> None:
+def _push(row: Row, i: int, edges: dict[int, Factor], rows: dict[int, Row]) -> None:
     """Pass the second derivatives with respect to pairs that contain a node on to its parents."""
     square = row.pop(i, None)
     for u, second in row.items():
@@ -165,7 +170,7 @@ def _push(row: Row, i: int, edges: dict[int, Any], rows: dict[int, Row]) -> None
                 _add(rows, p, q, times(half, other))
 
 
-def _add(rows: dict[int, Row], p: int, q: int, second: Any) -> None:
+def _add(rows: dict[int, Row], p: int, q: int, second: Factor) -> None:
     """Add to the second derivative with respect to two places. It is in the row of the later place."""
     if p < q:
         p, q = q, p
@@ -192,10 +197,10 @@ class Dual(Recorder):
 
     __slots__ = ("slopes", "x")
 
-    def __init__(self, x: Any, slopes: Row) -> None:
+    def __init__(self, x: Operand, slopes: Row) -> None:
         self.x, self.slopes = x, slopes
 
-    def record(self, op: Op, operands: tuple[Any, ...]) -> Dual:
+    def record(self, op: Op, operands: tuple[Operand, ...]) -> Dual:
         """Apply a row by IEEE arithmetic, and apply the chain rule."""
         parts = tuple([x.x if isinstance(x, Dual) else x for x in operands])
         graph = any(isinstance(x, Value) for x in parts)
@@ -214,27 +219,27 @@ class Dual(Recorder):
                     slopes[k] = slopes[k] + weight * slope if k in slopes else weight * slope
         return Dual(z, slopes)
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: Operand) -> Operand:
         if type(other) is not float:
             return super().__mul__(other)
         # A shortcut with the same result as the row, because many rules multiply by a number.
         return Dual(self.x * other, {k: other * slope for k, slope in self.slopes.items()})
 
-    def __rmul__(self, other: Any) -> Any:
+    def __rmul__(self, other: Operand) -> Operand:
         return self * other if type(other) is float else super().__rmul__(other)
 
     # A rule may branch on the number.
 
-    def __lt__(self, other: Any) -> bool:
+    def __lt__(self, other: Operand) -> bool:
         return bool(self.x < _number_of(other))
 
-    def __le__(self, other: Any) -> bool:
+    def __le__(self, other: Operand) -> bool:
         return bool(self.x <= _number_of(other))
 
-    def __gt__(self, other: Any) -> bool:
+    def __gt__(self, other: Operand) -> bool:
         return bool(self.x > _number_of(other))
 
-    def __ge__(self, other: Any) -> bool:
+    def __ge__(self, other: Operand) -> bool:
         return bool(self.x >= _number_of(other))
 
     def __eq__(self, other: object) -> bool:
@@ -243,27 +248,27 @@ class Dual(Recorder):
     __hash__ = None  # type: ignore[assignment]
 
 
-def _number_of(x: Any) -> Any:
+def _number_of(x: Operand) -> Operand:
     return x.x if isinstance(x, Dual) else x
 
 
 def _second_partials(
     op: Op,
     pairs: Iterable[tuple[int, int]] | None,
-    operands: Sequence[Any],
-    weights: Sequence[Any],
-    result: Any,
+    operands: Sequence[Number],
+    weights: Sequence[Factor],
+    result: Number,
     places: Iterable[int],
-) -> Iterable[tuple[int, int, Any]]:
+) -> Iterable[tuple[int, int, Factor]]:
     """Return the second partials of a row with respect to operands with places, once for each pair."""
     if pairs is not None:
         return [(i, k, 1.0) for i, k in pairs if i in places and k in places]
     graph = isinstance(result, Value)
-    duals = [primal(x) if isinstance(x, Value) and not graph else x for x in operands]
+    duals: list[Operand] = [primal(x) if isinstance(x, Value) and not graph else x for x in operands]
     for k in places:
         duals[k] = Dual(duals[k], {k: 1.0})
     z = Dual(result, {k: weights[k] for k in places})
-    found: dict[tuple[int, int], Any] = {}
+    found: dict[tuple[int, int], Factor] = {}
     for i in places:
         slope = local_derivative(op, i, duals, z, _constant)
         if isinstance(slope, Dual):

@@ -17,7 +17,7 @@ from .arrangement import arranged
 from .printing import Text, names_of
 from .settings import tell_read
 from .sparsity import ends_of
-from .structure import Structure
+from .structure import Structure, Tree
 from .value import Value
 from .walks import topological_order
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Elimination", "Step", "Work", "eliminate", "work"]
 
-MOST = 1_000_000  # multiplications: `eliminate` refuses more
+MAX_MULTIPLICATIONS = 1_000_000  # multiplications: `eliminate` refuses more
 COUNTED = 10_000_000  # multiplications: `work` stops to count an order with more
 
 
@@ -66,7 +66,7 @@ class Elimination:
     order: Order | None  # None if the nodes were given
     names: dict[Value, str]
     steps: tuple[Step, ...]
-    jacobian: Any
+    jacobian: Tree
     rows: list[dict[int, float]] = field(repr=False)
 
     @property
@@ -184,7 +184,7 @@ class Elimination:
         return elimination_page(self.graph, self.names, self.order or "own", chosen, precision, quiz)
 
 
-def eliminate(outputs: Any, inputs: Any = None, order: Order | Sequence[Value | str] = "markowitz") -> Elimination:
+def eliminate(outputs: Tree, inputs: Tree = None, order: Order | Sequence[Value | str] = "markowitz") -> Elimination:
     r"""Return the steps that remove the nodes between inputs and outputs one by one, until the Jacobian is left.
 
     To remove $v$ means $\frac{\partial w}{\partial u} \leftarrow \frac{\partial w}{\partial u} +
@@ -229,9 +229,10 @@ def eliminate(outputs: Any, inputs: Any = None, order: Order | Sequence[Value | 
     places = left.in_order(named) if named else _given(graph, names, order)
     steps, edges = [], graph.size
     for v in places:
-        if left.multiplications + left.degree(v) > MOST:
+        if left.multiplications + left.degree(v) > MAX_MULTIPLICATIONS:
             raise ValueError(
-                f"eliminate: the steps have more than {MOST:,} multiplications; jacobian(f, sparse=True) keeps no steps"
+                f"eliminate: the steps have more than {MAX_MULTIPLICATIONS:,} multiplications; "
+                "jacobian(f, sparse=True) keeps no steps"
             )
         products = tuple(left.products(v))
         before = len(left.into[v]) * (v not in left.kept) + len(left.users[v])
@@ -251,7 +252,7 @@ def _names(outputs: Sequence[Value], inputs: Sequence[Value]) -> dict[Value, str
     return names_of(order, outputs[0] if len(outputs) == 1 else None)
 
 
-def _given(graph: LinearGraph, names: dict[Value, str], order: Any) -> list[int]:
+def _given(graph: LinearGraph, names: dict[Value, str], order: object) -> list[int]:
     """Return the places of the nodes in an order. The order must have all nodes between inputs and outputs."""
     known = ", ".join(f'"{name}"' for name in ORDERS)
     if isinstance(order, (str, Value)) or not isinstance(order, Iterable):
@@ -301,7 +302,7 @@ class Work:
     __repr__ = __str__
 
 
-def work(outputs: Any, inputs: Any = None) -> Work:
+def work(outputs: Tree, inputs: Tree = None) -> Work:
     r"""Count the multiplications and additions for the Jacobian of a graph, in several orders of the chain rule.
 
     "every path" multiplies along each path from an input to an output separately, and adds the products. "forward",

@@ -12,10 +12,11 @@ import warnings
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from keyword import iskeyword
-from typing import Any, NoReturn
+from typing import NoReturn, SupportsFloat
 from unicodedata import normalize
 
 from .ops import OPS, Op, add, div, equal, floordiv, greater, greater_equal, identity, mod, mul, neg, pow, sub
+from .structure import Tree
 from .value import Value
 
 __all__ = ["ExpressionError", "expression", "label_all"]
@@ -58,7 +59,7 @@ class ExpressionError(ValueError):
         self.column = column
         super().__init__(message + ("" if column is None else _pointed(line, column)))
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.message, self.line, self.column)
 
 
@@ -70,7 +71,7 @@ def _pointed(line: str, column: int) -> str:
     return f"\n  {before}{part}{after}\n  {' ' * (column - start + len(before))}^"
 
 
-def expression(text: str, /, **variables: Any) -> Value:
+def expression(text: str, /, **variables: SupportsFloat) -> Value:
     r"""Compute a text of assignments and return the last value. Each name becomes the label of its node.
 
     Separate statements by `;` or line ends. The last may be an expression without a name. The text may use
@@ -100,7 +101,7 @@ def expression(text: str, /, **variables: Any) -> Value:
 
 
 class _Reader:
-    def __init__(self, text: str, variables: Mapping[str, Any]) -> None:
+    def __init__(self, text: str, variables: Mapping[str, SupportsFloat]) -> None:
         if not isinstance(text, str):
             raise TypeError(f"expression: the text must be a str, not {text!r}")
         if len(text) > MAX_LENGTH:
@@ -256,7 +257,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def label_all(variables: Mapping[str, Any]) -> None:
+def label_all(variables: Mapping[str, Tree]) -> None:
     """Label the Values of a dict, such as `locals()`, with its names.
 
     A Value that has a label keeps it. In lists, tuples and arrays the label gets the index, such as `w_1` or `W_{01}`.
@@ -278,7 +279,7 @@ def label_all(variables: Mapping[str, Any]) -> None:
             _label(held, name, ())
 
 
-def _label(held: Any, name: str, index: tuple[int, ...]) -> None:
+def _label(held: Tree, name: str, index: tuple[int, ...]) -> None:
     if isinstance(held, Value):
         places = ("" if max(index, default=0) < 10 else ",").join(map(str, index))
         held.label = held.label or (

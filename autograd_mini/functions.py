@@ -34,7 +34,8 @@ from .ops import (
     take as take_row,
     where,
 )
-from .structure import flatten
+from .recorder import Operand
+from .structure import Tree, flatten
 from .sums import dot, sum
 from .value import Value
 
@@ -66,7 +67,7 @@ def logsumexp(xs: Iterable[Value]) -> Value: ...
 def logsumexp(xs: Iterable[float]) -> float: ...
 @overload
 def logsumexp(xs: Iterable[SupportsFloat]) -> Value | float: ...
-def logsumexp(xs: Iterable[Any]) -> Any:
+def logsumexp(xs: Iterable[SupportsFloat]) -> Any:
     r"""Return $\log \sum_i e^{x_i}$, a smooth maximum, without overflow.
 
     Compute it as $m + \log \sum_i e^{x_i - m}$, where m is the largest x. The derivative does not depend on m.
@@ -88,7 +89,7 @@ def softmax(xs: Iterable[Value]) -> list[Value]: ...
 def softmax(xs: Iterable[float]) -> list[float]: ...
 @overload
 def softmax(xs: Iterable[SupportsFloat]) -> list[Any]: ...
-def softmax(xs: Iterable[Any]) -> list[Any]:
+def softmax(xs: Iterable[SupportsFloat]) -> list[Any]:
     r"""Return $e^{x_i} / \sum_j e^{x_j}$ for each of the numbers, which are logits.
 
     A logit of -inf masks its class: its result and its derivatives are 0. A logit of inf has the result 1, and several
@@ -113,7 +114,7 @@ def log_softmax(xs: Iterable[Value]) -> list[Value]: ...
 def log_softmax(xs: Iterable[float]) -> list[float]: ...
 @overload
 def log_softmax(xs: Iterable[SupportsFloat]) -> list[Any]: ...
-def log_softmax(xs: Iterable[Any]) -> list[Any]:
+def log_softmax(xs: Iterable[SupportsFloat]) -> list[Any]:
     r"""Return $x_i - \log \sum_j e^{x_j}$ for each of the numbers: finite where softmax underflows.
 
     For logits of inf and -inf, the results are the logarithms of those of `softmax`: 0 for 1, and -inf for 0.
@@ -136,7 +137,7 @@ def shifted_logits(name: str, xs: Iterable[Any]) -> tuple[list[Any], Any]:
     return shifted, log(sum(exp(x) for x in shifted))
 
 
-def divmod(x: Any, y: Any) -> tuple[Any, Any]:
+def divmod(x: SupportsFloat, y: SupportsFloat) -> tuple[Any, Any]:
     r"""Return $\lfloor x / y \rfloor$ and the remainder, `x // y` and `x % y`, as Python's `divmod` does.
 
     Raises:
@@ -148,7 +149,7 @@ def divmod(x: Any, y: Any) -> tuple[Any, Any]:
     return floordiv(x, y), mod(x, y)
 
 
-def clip(x: Any, lo: Any = None, hi: Any = None) -> Any:
+def clip(x: SupportsFloat, lo: SupportsFloat | None = None, hi: SupportsFloat | None = None) -> Any:
     r"""Return the number in $[lo, hi]$ that is nearest to x, $\min(\max(x, lo), hi)$. None is no limit.
 
     If x equals an end, both share the derivative. If lo > hi, the result is hi, as in NumPy.
@@ -161,7 +162,7 @@ def clip(x: Any, lo: Any = None, hi: Any = None) -> Any:
     return x if hi is None else minimum(x, hi)
 
 
-def mean(xs: Iterable[Any]) -> Any:
+def mean(xs: Iterable[SupportsFloat]) -> Any:
     r"""Return the mean of numbers, $\frac{1}{n} \sum_i x_i$. It is infinite if the sum overflows.
 
     Raises:
@@ -174,7 +175,7 @@ def mean(xs: Iterable[Any]) -> Any:
     return sum(xs) / float(len(xs))
 
 
-def var(xs: Iterable[Any], ddof: float = 0) -> Any:
+def var(xs: Iterable[SupportsFloat], ddof: float = 0) -> Any:
     r"""Return the variance of numbers, $\frac{1}{n - d} \sum_i (x_i - \bar x)^2$. It is exactly 0 if they are equal.
 
     Args:
@@ -191,7 +192,7 @@ def var(xs: Iterable[Any], ddof: float = 0) -> Any:
     return dot(deviations, deviations) / n
 
 
-def std(xs: Iterable[Any], ddof: float = 0) -> Any:
+def std(xs: Iterable[SupportsFloat], ddof: float = 0) -> Any:
     r"""Return the standard deviation of numbers, $\sqrt{\frac{1}{n - d} \sum_i (x_i - \bar x)^2}$, without overflow.
 
     If all numbers are equal, it is 0 and has a kink: the slopes are 0, and second derivatives are nan.
@@ -210,7 +211,7 @@ def std(xs: Iterable[Any], ddof: float = 0) -> Any:
     return norm(deviations) / math.sqrt(n)
 
 
-def norm(xs: Iterable[Any]) -> Any:
+def norm(xs: Iterable[SupportsFloat]) -> Any:
     r"""Return the length of a vector, $\sqrt{\sum_i x_i^2}$, without overflow.
 
     At 0 it has a kink: the slopes are 0, and second derivatives are nan. If you need second derivatives of its square
@@ -231,7 +232,7 @@ def norm(xs: Iterable[Any]) -> Any:
     return scale * root(dot(scaled, scaled))
 
 
-def prod(xs: Iterable[Any]) -> Any:
+def prod(xs: Iterable[SupportsFloat]) -> Any:
     r"""Return the product of numbers, $\prod_i x_i$, from left to right. Its slopes are right also if a number is 0.
 
     Raises:
@@ -243,7 +244,7 @@ def prod(xs: Iterable[Any]) -> Any:
     return reduce(lambda x, y: x * y, _numbers("prod", xs))
 
 
-def amax(xs: Iterable[Any]) -> Any:
+def amax(xs: Iterable[SupportsFloat]) -> Any:
     r"""Return the largest of numbers, $\max_i x_i$, or nan if one is nan. Equal largest numbers share the derivative.
 
     If three or more are all -inf, the slopes are 0.
@@ -265,7 +266,7 @@ def amax(xs: Iterable[Any]) -> Any:
     return found - sum(excess(top, maximum(x, top)) for x in xs) * _share(xs, found)
 
 
-def amin(xs: Iterable[Any]) -> Any:
+def amin(xs: Iterable[SupportsFloat]) -> Any:
     r"""Return the smallest of numbers, $\min_i x_i$, or nan if one is nan. Equal smallest numbers share the derivative.
 
     If three or more are all inf, the slopes are 0.
@@ -284,7 +285,7 @@ def amin(xs: Iterable[Any]) -> Any:
     return found - sum(excess(-minimum(x, bottom), -bottom) for x in xs) * _share(xs, found)
 
 
-def cond(test: Any, f: Callable[..., X], g: Callable[..., X], *operands: Any) -> X:
+def cond(test: SupportsFloat, f: Callable[..., X], g: Callable[..., X], *operands: Tree) -> X:
     r"""Return `f(*operands)` if the test is not 0, else `g(*operands)`; the other function is not called.
 
     It is Python's `if` as an expression, and a compiled function treats it so: it keeps a program for each way that
@@ -313,8 +314,8 @@ def take(rows: Sequence[X], index: float) -> X: ...
 @overload
 def take(rows: Sequence[SupportsFloat], index: Value) -> Value: ...
 @overload
-def take(rows: Any, index: SupportsFloat) -> Any: ...
-def take(rows: Any, index: Any) -> Any:
+def take(rows: Tree, index: SupportsFloat) -> Tree: ...
+def take(rows: Tree, index: SupportsFloat) -> Tree:
     r"""Return `rows[index]`. The index may be a Value, such as a token that is an input of a compiled program.
 
     The chosen row gets the derivative. The index gets none.
@@ -344,12 +345,12 @@ def take(rows: Any, index: Any) -> Any:
     return structure.rebuild([take_row(index, *column) for column in zip(*(leaves for leaves, _ in flat), strict=True)])
 
 
-def _numbers(name: str, xs: Iterable[Any]) -> list[Any]:
+def _numbers(name: str, xs: Iterable[SupportsFloat]) -> list[Operand]:
     """Return Values as they are, and plain numbers as floats."""
     return [x if isinstance(x, Recorder) else number(name, x) for x in _some(name, xs)]
 
 
-def _deviations(name: str, xs: Iterable[Any], ddof: float) -> tuple[list[Any], float]:
+def _deviations(name: str, xs: Iterable[SupportsFloat], ddof: float) -> tuple[list[Operand], float]:
     """Return the differences of numbers from their mean, and the divisor of the sum of their squares."""
     xs = _numbers(name, xs)
     n = len(xs) - number(name, ddof)
@@ -361,19 +362,19 @@ def _deviations(name: str, xs: Iterable[Any], ddof: float) -> tuple[list[Any], f
     return [x - middle for x in differences], n
 
 
-def _share(xs: list[Any], found: Any) -> Any:
+def _share(xs: list[Operand], found: Operand) -> Operand:
     """Return the factor that turns the halves of a tie into equal shares."""
     return 2.0 / maximum(sum(equal(x, found) for x in xs), 1.0)
 
 
-def _some(name: str, xs: Iterable[Any]) -> list[Any]:
+def _some(name: str, xs: Iterable[SupportsFloat]) -> list[Operand]:
     xs = list(xs)
     if not xs:
         raise ValueError(f"{name}: there are no numbers")
     return xs
 
 
-def _largest(xs: list[Any], larger: Op = maximum) -> Any:
+def _largest(xs: list[Operand], larger: Op = maximum) -> Operand:
     """Return the largest number by comparing pairs, then pairs of results, and so on: a graph of few levels."""
     while len(xs) > 1:
         pairs = [larger(x, y) for x, y in zip(xs[::2], xs[1::2], strict=False)]

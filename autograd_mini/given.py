@@ -42,7 +42,7 @@ def require_value(name: str, x: object, wanted: str = "a Value") -> Value:
     return x
 
 
-def require_function(name: str, f: Any) -> None:
+def require_function(name: str, f: object) -> None:
     """Raise an error if the argument is not a function but, for example, a number or a result.
 
     Raises:

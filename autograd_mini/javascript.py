@@ -17,8 +17,9 @@ from itertools import count
 from types import FunctionType, ModuleType
 from typing import Any
 
+from . import special
 from .ops import OPS, Op
-from .source import Source, Unreadable, in_order, source_of, source_row
+from .source import OF_MATH, Source, Unreadable, in_order, source_of, source_row
 
 __all__ = ["Script", "Writer", "literal"]
 
@@ -82,20 +83,9 @@ RUNTIME = {
     const rest = ((((t / 1188 - 1 / 1680) * t + 1 / 1260) * t - 1 / 360) * t + 1 / 12) / x;
     return x === Infinity ? x : (x - 0.5) * Math.log(x) - x + Math.log(2 * Math.PI) / 2 + rest;
   }""",
-    "digamma": """x => {
-    const n = Math.round(x), t = 1 / x / x;
-    if (x < 0 && (x === n || x === -Infinity)) return NaN;
-    if (x < -20) return digamma(1 - x) - Math.PI / Math.tan(Math.PI * (x - n));
-    if (x < 20) return x === 0 ? -1 / x : digamma(x + 1) - 1 / x;
-    return Math.log(x) - 0.5 / x - ((((t / 132 - 1 / 240) * t + 1 / 252) * t - 1 / 120) * t + 1 / 12) * t;
-  }""",
 }
-MATH: dict[Any, str] = {
-    getattr(math, name): name if name in RUNTIME else f"Math.{name}"
-    for name in (
-        "acos acosh asin asinh atan atan2 atanh cbrt copysign cos cosh erf erfc exp exp2 expm1 fmod gamma hypot lgamma "
-        "log log10 log1p log2 pow sin sinh sqrt tan tanh"
-    ).split()
+MATH: dict[Callable[..., Any], str] = {
+    getattr(math, name): name if name in RUNTIME else f"Math.{name}" for name in [*OF_MATH, "gamma"]
 } | {math.fabs: "Math.abs"}
 FORMS = {
     abs: "Math.abs({})", float: "{}", bool: "Number({} !== 0)", int: "whole(Math.trunc({}))",
@@ -118,13 +108,13 @@ class Script:
     """Functions in JavaScript, each after the functions that it calls."""
 
     runtime: Mapping[str, str] = RUNTIME
-    math: Mapping[Any, str] = MATH
+    math: Mapping[Callable[..., Any], str] = MATH
 
     def __init__(self) -> None:
         self.functions: dict[str, str] = {}
         self._rows: dict[Op, str] = {}
-        self._names: dict[Any, str] = {}  # names in JavaScript, by Python's functions
-        self._active: list[Any] = []  # functions whose writing has not ended
+        self._names: dict[tuple[Callable[..., Any], bool], str] = {}  # names in JavaScript, by Python's functions
+        self._active: list[tuple[Callable[..., Any], bool]] = []  # functions whose writing has not ended
 
     def __str__(self) -> str:
         return "\n".join(f"const {name} = {text};" for name, text in self.functions.items())
@@ -142,8 +132,10 @@ class Script:
         row, own = source_row(op), OPS.get(op.name) is op
         name = op.name if own and op.name in self.runtime else self.math.get(row.function)
         if name is None and op not in self._rows:
-            name = self.function(row.function, op.name, strict=row.beyond is not None)
-            beyond = None if row.beyond is None else self.function(row.beyond, f"{op.name}_beyond")
+            series = special.WITHOUT_SCIPY.get(row.function)
+            outside = None if series else row.beyond
+            name = self.function(series or row.function, op.name, strict=outside is not None)
+            beyond = None if outside is None else self.function(outside, f"{op.name}_beyond")
             name = self._rows[op] = self.caught(op, name, beyond)
         return self.used(f"{name or self._rows[op]}({', '.join(operands)})")
 
@@ -199,7 +191,7 @@ class Writer:
     A subclass writes C. It changes the attributes and the first methods below.
     """
 
-    forms: Mapping[Any, str] = FORMS
+    forms: Mapping[object, str] = FORMS
     signs: Mapping[type, str] = SIGNS
     as_number = "Number({})"
     variable = "${}"
@@ -265,7 +257,7 @@ class Writer:
 
     # These differ from language to language.
 
-    def literal(self, x: Any) -> str:
+    def literal(self, x: object) -> str:
         """Write a number of Python."""
         return literal(x)
 
@@ -377,7 +369,7 @@ class Writer:
                 raise Unreadable(ast.unparse(node))
         return f"({self.number(node)} {self.signs[ast.NotEq]} 0)"
 
-    def call(self, node: ast.expr, f: Any, args: Sequence[ast.expr], named: dict[str, ast.expr]) -> str:
+    def call(self, node: ast.expr, f: Callable[..., Any], args: Sequence[ast.expr], named: dict[str, ast.expr]) -> str:
         """Write a call."""
         if isinstance(f, Op) and f.raises and self.strict:
             return self.call(node, source_row(f).function, args, named)
@@ -405,7 +397,7 @@ class Writer:
         raise Unreadable(ast.unparse(node))
 
 
-def literal(x: Any) -> str:
+def literal(x: object) -> str:
     """Write a number of Python as JavaScript.
 
     >>> literal(2.5), literal(-3), literal(True)

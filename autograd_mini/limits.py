@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
-from .recorder import METHODS, OPS, Recorder
+from .recorder import METHODS, OPS, Operand, Recorder
 
 if TYPE_CHECKING:
     from .op import Op
@@ -29,24 +29,24 @@ class Extended(Recorder):
         self.x = x
 
     @staticmethod
-    def unwrap(x: Any) -> float:
+    def unwrap(x: Operand) -> float:
         """Return the float of a number."""
         return x.x if isinstance(x, Extended) else float(x)
 
-    def record(self, op: Op, operands: tuple[Any, ...]) -> Extended:
+    def record(self, op: Op, operands: tuple[Operand, ...]) -> Extended:
         """Apply the limit of a row."""
         return type(self)(op.limit.function(*map(self.unwrap, operands)))
 
-    def __lt__(self, other: Any) -> bool:
+    def __lt__(self, other: Operand) -> bool:
         return self.x < self.unwrap(other)
 
-    def __le__(self, other: Any) -> bool:
+    def __le__(self, other: Operand) -> bool:
         return self.x <= self.unwrap(other)
 
-    def __gt__(self, other: Any) -> bool:
+    def __gt__(self, other: Operand) -> bool:
         return self.x > self.unwrap(other)
 
-    def __ge__(self, other: Any) -> bool:
+    def __ge__(self, other: Operand) -> bool:
         return self.x >= self.unwrap(other)
 
     def __eq__(self, other: object) -> bool:
@@ -74,7 +74,7 @@ class Extended(Recorder):
     def __trunc__(self) -> int:
         return math.trunc(self.x)
 
-    def __round__(self, digits: Any = None) -> Any:
+    def __round__(self, digits: int | None = None) -> float:
         return round(self.x, digits)
 
 
@@ -113,7 +113,7 @@ class _Math:
         if not callable(found):
             return found
 
-        def called(*xs: Any) -> Any:
+        def called(*xs: Operand) -> Any:
             if row is not None and len(xs) == row.arity:
                 return row(*[x if isinstance(x, Extended) else Extended(x) for x in xs])
             result = found(*map(Extended.unwrap, xs))

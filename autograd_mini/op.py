@@ -17,7 +17,7 @@ from numbers import Real
 from typing import Any, Final, NamedTuple, NoReturn, SupportsFloat, TypedDict, TypeVar, Unpack, overload
 
 from .limits import by_limits
-from .recorder import OPS, Recorder
+from .recorder import OPS, Operand, Recorder
 
 __all__ = [
     "TOO_LARGE",
@@ -250,7 +250,7 @@ class Op:
     def __call__(self, x: T, /, *operands: T | SupportsFloat) -> T: ...
     @overload
     def __call__(self, *operands: T | float) -> T: ...
-    def __call__(self, *operands: Any) -> Any:
+    def __call__(self, *operands: Operand) -> Operand:
         """Apply the row."""
         if len(operands) != self.arity:
             operands += self.lacking(len(operands))
@@ -357,7 +357,7 @@ class Op:
     def __str__(self) -> str:
         return self.name
 
-    def __reduce__(self) -> str | tuple[Any, ...]:
+    def __reduce__(self) -> str | tuple[object, ...]:
         return str(vars(self)["__qualname__"])  # pickled by reference, like functions
 
 
@@ -395,7 +395,7 @@ class _Limit(_Twin):
         except (ArithmeticError, ValueError, TypeError, AttributeError):  # the function's own error
             return nan
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return getattr, (self.row, "limit")
 
 
@@ -418,7 +418,7 @@ class Unknown(Recorder):
 
     __slots__ = ()
 
-    def record(self, op: Op, operands: tuple[Any, ...]) -> Unknown:
+    def record(self, op: Op, operands: tuple[Operand, ...]) -> Unknown:
         """Return another unknown."""
         return Unknown()
 

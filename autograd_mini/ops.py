@@ -34,7 +34,7 @@ from .op import (
     number as number,
     refuse as refuse,
 )
-from .recorder import METHODS as METHODS, OPS as OPS, Recorder as Recorder
+from .recorder import METHODS as METHODS, OPS as OPS, Operand, Recorder as Recorder
 
 if TYPE_CHECKING:
     from .signatures import Binary, Ternary, Unary, UnarySloped
@@ -93,7 +93,7 @@ def _pow(x: float, y: float) -> float:
     return float(x**y)
 
 
-def _pow_slope(x: Any, y: Any, z: Any) -> Any:
+def _pow_slope(x: Operand, y: Operand, z: Operand) -> Operand:
     if isinstance(y, Recorder):
         # The slope of x**0 is 0, also where x**-1 is inf or nan: at 0, close to 0, and at nan. The guard must not hold
         # on the whole line y = 0, because the slope would be a constant there. For negative x there is no slope with
@@ -104,7 +104,7 @@ def _pow_slope(x: Any, y: Any, z: Any) -> Any:
     return y * x if y == 2.0 else y * x ** (y - 1.0)
 
 
-def _pow_slope_in_y(x: Any, y: Any, z: Any) -> Any:
+def _pow_slope_in_y(x: Operand, y: Operand, z: Operand) -> Operand:
     at_zero = equal(z, 0.0)
     if not isinstance(z, Recorder) or z.first_order:
         return guard(at_zero, 0.0, z * log(x))
@@ -123,7 +123,7 @@ def _softplus(x: float) -> float:
     return (x if x > 0.0 else 0.0) + math.log1p(math.exp(-math.fabs(x)))
 
 
-def _are_minus_inf(x: Any, y: Any) -> Any:
+def _are_minus_inf(x: Operand, y: Operand) -> Operand:
     return equal(x, -inf) * equal(y, -inf)
 
 
@@ -421,7 +421,7 @@ class Unguarded(Extended):
 
     __slots__ = ()
 
-    def record(self, op: Op, operands: tuple[Any, ...]) -> Extended:
+    def record(self, op: Op, operands: tuple[Operand, ...]) -> Extended:
         """Apply a row."""
         return super().record(op, operands) if op is not guard else Unguarded(self.unwrap(operands[2]))
 
@@ -452,7 +452,7 @@ def _many(name: str, function: Callable[..., Any], spelling: Callable[[int], Spe
     return op
 
 
-def _add_all(*xs: Any) -> Any:
+def _add_all(*xs: Operand) -> Operand:
     return reduce(lambda total, x: total + x, xs)
 
 

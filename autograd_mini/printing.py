@@ -13,9 +13,10 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import count
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import ClassVar, NamedTuple, TypeVar
 
 from .ops import OPS, Constant, Level, Notation, Op, Recorder, add, guard, mul
+from .recorder import Operand
 from .value import Value
 
 __all__ = ["Code", "Label", "Tex", "Text", "format_number", "json_number", "names_of", "op_list", "op_table"]
@@ -197,7 +198,7 @@ class Written(Recorder):
         }
         return cls(notation.filled(parts), notation.level, op)
 
-    def record(self: W, op: Op, operands: tuple[Any, ...]) -> Any:
+    def record(self: W, op: Op, operands: tuple[Operand, ...]) -> Operand:
         """Write a row as part of a rule. Leave out ones and zeros, as a textbook does."""
         if op is guard:
             return operands[2]  # a rule with an exception at a point is written without the exception
@@ -214,7 +215,7 @@ class Written(Recorder):
         return written
 
     @classmethod
-    def of(cls: type[W], x: Any, precision: int = 4) -> W:
+    def of(cls: type[W], x: Operand, precision: int = 4) -> W:
         """Write the result of a rule: notation, or a number, which may have a name."""
         if isinstance(x, cls):
             return x

@@ -7,7 +7,7 @@ instruction. This module knows the table by its two dictionaries, which `ops` fi
 from __future__ import annotations
 
 from types import MethodType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import cython
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 else:
     from . import uncompiled as cython
 
-__all__ = ["METHODS", "OPS", "Recorder"]
+__all__ = ["METHODS", "OPS", "Operand", "Recorder"]
 
 T = TypeVar("T", bound="Recorder")
+Operand: TypeAlias = Any  # an object of a recorder, or a plain number; so is the result of a row
 
 OPS: dict[str, Op] = {}  # all rows of the table, by name
 METHODS: dict[str, Op] = {}  # the rows that are methods, by the methods' names
@@ -41,74 +42,74 @@ class Recorder:
     __array_priority__ = -1.0
     first_order = False  # whether this class needs only the numbers of rules, and not their derivatives
 
-    def record(self, op: Op, operands: tuple[Any, ...]) -> Any:
+    def record(self, op: Op, operands: tuple[Operand, ...]) -> Operand:
         """Apply `op` to `operands`, and return the result. `self` is one of the operands."""
         raise NotImplementedError(f"{type(self).__name__} does not say how to record {op.name}")
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: Operand) -> Operand:
         return self.record(OPS["add"], (self, other))
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: Operand) -> Operand:
         return self.record(OPS["add"], (other, self))
 
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: Operand) -> Operand:
         return self.record(OPS["sub"], (self, other))
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: Operand) -> Operand:
         return self.record(OPS["sub"], (other, self))
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: Operand) -> Operand:
         return self.record(OPS["mul"], (self, other))
 
-    def __rmul__(self, other: Any) -> Any:
+    def __rmul__(self, other: Operand) -> Operand:
         return self.record(OPS["mul"], (other, self))
 
-    def __truediv__(self, other: Any) -> Any:
+    def __truediv__(self, other: Operand) -> Operand:
         return self.record(OPS["div"], (self, other))
 
-    def __rtruediv__(self, other: Any) -> Any:
+    def __rtruediv__(self, other: Operand) -> Operand:
         return self.record(OPS["div"], (other, self))
 
-    def __mod__(self, other: Any) -> Any:
+    def __mod__(self, other: Operand) -> Operand:
         return self.record(OPS["mod"], (self, other))
 
-    def __rmod__(self, other: Any) -> Any:
+    def __rmod__(self, other: Operand) -> Operand:
         return self.record(OPS["mod"], (other, self))
 
-    def __floordiv__(self, other: Any) -> Any:
+    def __floordiv__(self, other: Operand) -> Operand:
         return self.record(OPS["floordiv"], (self, other))
 
-    def __rfloordiv__(self, other: Any) -> Any:
+    def __rfloordiv__(self, other: Operand) -> Operand:
         return self.record(OPS["floordiv"], (other, self))
 
-    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+    def __divmod__(self, other: Operand) -> tuple[Operand, Operand]:
         return self // other, self % other
 
-    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+    def __rdivmod__(self, other: Operand) -> tuple[Operand, Operand]:
         return other // self, other % self
 
-    def __pow__(self, other: Any) -> Any:
+    def __pow__(self, other: Operand) -> Operand:
         return self.record(OPS["pow"], (self, other))
 
-    def __rpow__(self, other: Any) -> Any:
+    def __rpow__(self, other: Operand) -> Operand:
         return self.record(OPS["pow"], (other, self))
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> Operand:
         return self.record(OPS["neg"], (self,))
 
     def __pos__(self: T) -> T:
         return self
 
-    def __abs__(self) -> Any:
+    def __abs__(self) -> Operand:
         return self.record(OPS["abs"], (self,))
 
-    def __floor__(self) -> Any:
+    def __floor__(self) -> Operand:
         return self.record(OPS["floor"], (self,))
 
-    def __ceil__(self) -> Any:
+    def __ceil__(self) -> Operand:
         return self.record(OPS["ceil"], (self,))
 
-    def __trunc__(self) -> Any:
+    def __trunc__(self) -> Operand:
         return self.record(OPS["trunc"], (self,))
 
     def __round__(self, digits: Any = None) -> Any:

@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from operator import attrgetter, index, itemgetter, mul
 from typing import Any, SupportsFloat
 
-from .choices import guards_of, handed, settled
+from .choices import Factor, guards_of, handed, settled
 from .edge_pushing import rule_of
 from .edges import Edge, leading_to, pull
 from .node import primal
@@ -30,7 +30,7 @@ from .settings import (
     tell_entered,
     watched_by,
 )
-from .structure import LEAF, Structure, flatten, holds, kind_of, map_leaves
+from .structure import LEAF, Structure, Tree, flatten, holds, kind_of, map_leaves
 from .value import Number, Value
 from .walks import topological_order
 
@@ -46,11 +46,11 @@ class Linear:
     def __init__(self, outputs: Sequence[Number], inputs: Sequence[Value], graph: bool) -> None:
         self.outputs = outputs  # an output may be a plain number, which depends on nothing
         self.inputs = inputs
-        self._times: Callable[[Any, Any], Any] = _passed if graph else mul
+        self._times: Callable[[Factor, Factor], Factor] = _passed if graph else mul
         self.active = leading_to(inputs, topological_order(*(z for z in outputs if isinstance(z, Value))))
         with recording_limits() if graph else nullcontext():
             tests = guards_of(outputs, list(self.active), rule_of) if graph else {}
-            weight: Callable[[Edge], Any] = partial(_factor, tests) if graph else attrgetter("weight")
+            weight: Callable[[Edge], Factor] = partial(_factor, tests) if graph else attrgetter("weight")
             self.users = [  # `edge.alive` alone would do; the test of the weight avoids most calls
                 (user, [(edge.parent, weight(edge)) for edge in edges if graph or edge.weight != 0.0 or edge.alive])
                 for user, edges in self.active.items()
@@ -97,13 +97,13 @@ def _is_zero(seed: Number) -> bool:
     return isinstance(seed, float) and seed == 0.0
 
 
-def _factor(tests: dict[Value, Any], edge: Edge) -> Any:
+def _factor(tests: dict[Value, Number], edge: Edge) -> Factor:
     """Return the factor of an edge: its local derivative, computed by the rule on the nodes."""
     assert edge.user.op is not None
     return handed(edge.user.op, edge.operand, rule_of(edge.user, edge.operand), tests.get(edge.user))
 
 
-def _passed(x: Any, y: Any) -> Any:
+def _passed(x: Factor, y: Factor) -> Number:
     """Return the product of a derivative and the factor of an edge."""
     return settled(x * y)
 
@@ -116,8 +116,8 @@ class Run:
 
     def __init__(
         self,
-        f: Callable[..., Any],
-        args: tuple[Any, ...],
+        f: Callable[..., Tree],
+        args: tuple[Tree, ...],
         kwargs: dict[str, Any],
         argnums: int | Sequence[int],
         has_aux: bool = False,
@@ -151,7 +151,7 @@ class Run:
             for i, part in zip(picked, (rebuilt,) if single else rebuilt, strict=True):
                 args_in[i] = part
             result = f(*args_in, **kwargs)
-        self.aux: Any = None
+        self.aux: Tree = None
         if has_aux:
             if not (isinstance(result, tuple) and len(result) == 2):
                 raise TypeError(f"{self.name}: with has_aux it must return (output, aux), not {result!r}")
@@ -174,7 +174,7 @@ class Run:
             return primal(x)
         return x if is_recording() else stop_gradient(x)
 
-    def value(self) -> Any:
+    def value(self) -> Tree:
         """Return the result of the function."""
         return self.out_structure.rebuild(self.show(z) for z in self.outputs)
 
@@ -209,7 +209,7 @@ def _fresh(leaf: SupportsFloat, name: str) -> Value:
     return Value(number(f"{name}: an argument", leaf))
 
 
-def _is_owner(leaf: Any) -> bool:
+def _is_owner(leaf: object) -> bool:
     """Return whether an argument owns Values, like a module: derivatives are with respect to these."""
     return kind_of(type(leaf)) is not None
 
@@ -220,7 +220,7 @@ class _Made(Watch):
     The parameters are the inputs themselves, not new nodes. So all nodes that depend on them must be made inside.
     """
 
-    def __init__(self, name: str, owners: list[Any]) -> None:
+    def __init__(self, name: str, owners: list[object]) -> None:
         self.name = name
         self.parameters = flatten(owners, owners=True)[0] if owners else []
         if len(set(self.parameters)) != len(self.parameters):
@@ -243,13 +243,13 @@ class _Made(Watch):
                     )
 
 
-def as_states(tree: Any) -> Any:
+def as_states(tree: Tree) -> Tree:
     """Return a structure with the `state_dict` of each module in it."""
     leaves, structure = flatten(tree)
     return structure.rebuild(_state(leaf) if _is_owner(leaf) else leaf for leaf in leaves)
 
 
-def _state(owner: Any) -> Any:
+def _state(owner: object) -> object:
     values, structure = flatten(owner, owners=True)
     return structure.rebuild(x.data for x in values)
 

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import NoneType
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from .given import count
 from .node import primal
 from .printing import format_number
-from .structure import Structure, array, flatten, is_array, kind_of
-from .value import Value
+from .structure import Structure, Tree, array, flatten, is_array, kind_of
+from .value import Number, Value
 
 __all__ = ["Loop", "fori", "scan", "taken_over"]
 
@@ -26,14 +26,14 @@ class Loop(NamedTuple):
     """A loop before it runs. `step` takes the carry and the item of a step, and returns a carry and a result."""
 
     name: str
-    step: Callable[[Any, Any], tuple[Any, Any]]
-    carry: Any
-    items: Sequence[Any]  # one item for each step, in the order of the steps
+    step: Callable[[Tree, Tree], tuple[Tree, Tree]]
+    carry: Tree
+    items: Sequence[Tree]  # one item for each step, in the order of the steps
     counted: Value | None = None  # the number of steps, if it is a Value
 
 
 class _Taker(Protocol):
-    def __call__(self, loop: Loop) -> tuple[Any, list[Any]] | None:
+    def __call__(self, loop: Loop) -> tuple[Tree, list[Tree]] | None:
         """Run a loop and return the last carry and the results, or None to leave the loop to Python."""
 
 
@@ -51,13 +51,13 @@ def taken_over(taker: _Taker | None) -> Iterator[None]:
 
 
 def scan(
-    step: Callable[[Any, Any], tuple[Any, Any]],
-    carry: Any,
-    xs: Any = None,
+    step: Callable[[Tree, Tree], tuple[Tree, Tree]],
+    carry: Tree,
+    xs: Tree = None,
     *,
     length: int | None = None,
     reverse: bool = False,
-) -> tuple[Any, Any]:
+) -> tuple[Tree, Tree]:
     r"""Run `carry, y = step(carry, x)` for each x of some sequences, and return the last carry and all y.
 
     An array is a sequence along its first axis, and a list is a sequence of its items. A tuple, a dict or another
@@ -99,7 +99,7 @@ def scan(
     return last, _together(ys[::-1] if reverse else ys)
 
 
-def fori(n: float | Value, body: Callable[[Any, Any], Any], carry: Any) -> Any:
+def fori(n: float | Value, body: Callable[[Tree, Tree], Tree], carry: Tree) -> Tree:
     """Run `carry = body(i, carry)` for i = 0, 1, ..., n - 1, and return the last carry.
 
     In a compiled function, the program runs `body` as a loop if `body` can take a Value for i. It can if it writes
@@ -123,7 +123,7 @@ def fori(n: float | Value, body: Callable[[Any, Any], Any], carry: Any) -> Any:
     return _run(Loop("fori", lambda carry, i: (body(i, carry), None), carry, times, counted))[0]
 
 
-def _times(n: Any) -> int:
+def _times(n: Number) -> int:
     """Return the number of steps."""
     times = primal(n) if isinstance(n, Value) else n
     if not isinstance(times, float):
@@ -133,7 +133,7 @@ def _times(n: Any) -> int:
     return int(times)
 
 
-def _sequence(xs: Any) -> tuple[int | None, Callable[[int], Any]]:
+def _sequence(xs: Tree) -> tuple[int | None, Callable[[int], Tree]]:
     """Return the length of some sequences, or None without a sequence, and a function that returns a step's item."""
     if type(xs) is list or (is_array(xs) and xs.ndim):
         return len(xs), xs.__getitem__
@@ -148,7 +148,7 @@ def _sequence(xs: Any) -> tuple[int | None, Callable[[int], Any]]:
     return lengths.pop() if lengths else None, lambda k: kind.unflatten(rest, [item(k) for _, item in found])
 
 
-def _run(loop: Loop) -> tuple[Any, list[Any]]:
+def _run(loop: Loop) -> tuple[Tree, list[Tree]]:
     """Run a loop, and return the last carry and the results."""
     taker = _taker.get()
     taken = taker(loop) if taker is not None else None
@@ -171,7 +171,7 @@ def _run(loop: Loop) -> tuple[Any, list[Any]]:
     return carry, ys
 
 
-def stepped(loop: Loop, carry: Any, x: Any, structure: Structure, k: int) -> tuple[Any, Any]:
+def stepped(loop: Loop, carry: Tree, x: Tree, structure: Structure, k: int) -> tuple[Tree, Tree]:
     """Run a step, and return the carry and the result. The carry must have the given structure."""
     result = loop.step(carry, x)
     if not (isinstance(result, tuple) and len(result) == 2):
@@ -185,7 +185,7 @@ def stepped(loop: Loop, carry: Any, x: Any, structure: Structure, k: int) -> tup
     return result
 
 
-def _together(ys: list[Any]) -> Any:
+def _together(ys: list[Tree]) -> Tree:
     """Return the results of all steps as sequences. This is the inverse of taking an item from xs for each step."""
     if not ys:
         return []

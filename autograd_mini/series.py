@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import Any
 
 from .ops import Op, Recorder, add, div, excess, mul, neg, pow as pow_row, sub, where
+from .recorder import Operand
 
 __all__ = ["Series"]
 
@@ -27,12 +27,14 @@ class Series(Recorder):
     [4.0, 4.0, 1.0, 0.0]
     """
 
-    def __init__(self, coefficients: Sequence[Any], following: Callable[[int], Any] | None = None) -> None:
+    def __init__(self, coefficients: Sequence[Operand], following: Callable[[int], Operand] | None = None) -> None:
         self.coefficients = list(coefficients)
         self.following = following  # returns coefficient k from the lower ones; None means that all further ones are 0
-        self.made: dict[Any, tuple[Series, tuple[Any, ...]]] = {}  # results of rows on this series, with their operands
+        self.made: dict[
+            tuple[Op | str | int, ...], tuple[Series, tuple[Operand, ...]]
+        ] = {}  # results of rows on this series, with their operands
 
-    def __getitem__(self, k: int) -> Any:
+    def __getitem__(self, k: int) -> Operand:
         if self.constant:
             return self.coefficients[0] if k == 0 else 0.0
         while len(self.coefficients) <= k:
@@ -46,16 +48,16 @@ class Series(Recorder):
 
     # A rule may branch on its number.
 
-    def __lt__(self, other: Any) -> bool:
+    def __lt__(self, other: Operand) -> bool:
         return bool(self[0] < _first(other))
 
-    def __le__(self, other: Any) -> bool:
+    def __le__(self, other: Operand) -> bool:
         return bool(self[0] <= _first(other))
 
-    def __gt__(self, other: Any) -> bool:
+    def __gt__(self, other: Operand) -> bool:
         return bool(self[0] > _first(other))
 
-    def __ge__(self, other: Any) -> bool:
+    def __ge__(self, other: Operand) -> bool:
         return bool(self[0] >= _first(other))
 
     def __eq__(self, other: object) -> bool:
@@ -63,7 +65,7 @@ class Series(Recorder):
 
     __hash__ = Recorder.__hash__
 
-    def record(self, op: Op, operands: tuple[Any, ...]) -> Series:
+    def record(self, op: Op, operands: tuple[Operand, ...]) -> Series:
         """Apply a row to series; other operands are constants.
 
         Return an earlier result of the same row and operands again, because the rule of sin needs cos, whose rule needs
@@ -75,7 +77,7 @@ class Series(Recorder):
             made = self.made[key] = self._applied(op, operands), operands
         return made[0]
 
-    def _applied(self, op: Op, operands: tuple[Any, ...]) -> Series:
+    def _applied(self, op: Op, operands: tuple[Operand, ...]) -> Series:
         x, *rest = xs = [x if isinstance(x, Series) else Series([x]) for x in operands]
         y = rest[0] if rest else x
         row = op.row
@@ -108,24 +110,24 @@ class Series(Recorder):
         return z
 
 
-def _first(x: Any) -> Any:
+def _first(x: Operand) -> Operand:
     return x[0] if isinstance(x, Series) else x
 
 
 class _Integral:
     """Compute the coefficients of z from the rules of its row and the derivatives of its operands."""
 
-    def __init__(self, op: Op, operands: tuple[Any, ...], xs: list[Series], z: Series) -> None:
+    def __init__(self, op: Op, operands: tuple[Operand, ...], xs: list[Series], z: Series) -> None:
         self.op, self.operands, self.xs, self.z = op, operands, xs, z
 
     @cached_property
-    def terms(self) -> list[tuple[Any, Series]]:
+    def terms(self) -> list[tuple[Operand, Series]]:
         """Pair the local derivatives, as series or numbers, with their operands."""
         rules = self.op.rules
         return [(rules[i](*self.operands, self.z), x) for i, x in enumerate(self.xs) if not x.constant]
 
-    def __call__(self, k: int) -> Any:
-        total: Any = 0.0
+    def __call__(self, k: int) -> Operand:
+        total: Operand = 0.0
         for slope, x in self.terms:
             if isinstance(slope, Series):
                 total = total + _sum(slope[k - j] * (j * x[j]) for j in range(1, k + 1))
@@ -144,9 +146,9 @@ def _whole_power(x: Series, n: int) -> Series:
     return power
 
 
-def _sum(terms: Iterable[Any]) -> Any:
+def _sum(terms: Iterable[Operand]) -> Operand:
     """Add the terms. Skip zeros that are plain numbers, because most series have few coefficients."""
-    total: Any = 0.0
+    total: Operand = 0.0
     for term in terms:
         if isinstance(term, Recorder) or term != 0.0:
             total = total + term

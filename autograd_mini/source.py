@@ -16,12 +16,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from .ops import OPS, Op, Recorder
+from .recorder import Operand
+from .special import WITHOUT_SCIPY
 from .uncompiled import source_module
 
 __all__ = [
+    "OF_MATH",
     "Source",
     "Unreadable",
     "assigned_in",
@@ -32,6 +35,13 @@ __all__ = [
     "source_of",
     "source_row",
 ]
+
+T = TypeVar("T")
+# The functions of `math` that C has under the same names. JavaScript, C and machine code call them.
+OF_MATH = (
+    "acos acosh asin asinh atan atan2 atanh cbrt copysign cos cosh erf erfc exp exp2 expm1 fmod hypot lgamma log log10 "
+    "log1p log2 pow sin sinh sqrt tan tanh"
+).split()
 
 
 class Unreadable(Exception):
@@ -55,7 +65,7 @@ class Source(NamedTuple):
     parameters: tuple[str, ...]
     body: list[ast.stmt]
     own: frozenset[str]
-    names: Mapping[str, Any]
+    names: Mapping[str, object]
 
 
 def source_of(function: Callable[..., Any]) -> Source:
@@ -84,7 +94,7 @@ def source_row(op: Op) -> Op:
     return found
 
 
-def _names_of(function: FunctionType) -> Mapping[str, Any]:
+def _names_of(function: FunctionType) -> Mapping[str, object]:
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     closed = {}
     for name, cell in cells.items():
@@ -196,11 +206,11 @@ def _same(one: CodeType, other: CodeType) -> bool:
     )
 
 
-def _codes_in(code: Any) -> list[CodeType]:
+def _codes_in(code: CodeType) -> list[CodeType]:
     return [x for x in code.co_consts if isinstance(x, CodeType)]
 
 
-def in_order(f: FunctionType, args: Sequence[Any], named: Mapping[str, Any]) -> Sequence[Any]:
+def in_order(f: FunctionType, args: Sequence[T], named: Mapping[str, T]) -> Sequence[T]:
     """Return the arguments of a call at the places of the function's parameters."""
     try:
         bound = inspect.signature(f).bind(*args, **named)
@@ -219,7 +229,7 @@ def assigned_in(tree: ast.AST) -> list[str]:
 MAX_OBJECTS = 5000  # objects that are part of a content
 
 
-def content(functions: Sequence[Any]) -> str:
+def content(functions: Sequence[object]) -> str:
     """Return a text of the functions' code and of the values in it. Functions with the same text compute the same.
 
     The text is a key: a function may replace another one with the same content, also in another process. If the content
@@ -237,7 +247,7 @@ def content(functions: Sequence[Any]) -> str:
         return f"functions object at {[id(f) for f in functions]}"
 
 
-def is_plain(x: Any) -> bool:
+def is_plain(x: object) -> bool:
     """Return whether an object is a number or a text of Python's own classes, and not of a user's class."""
     return (
         x is None
@@ -303,7 +313,7 @@ def _is_data(x: Any) -> bool:
     return is_plain(x) or (type(x) in (tuple, list, dict) and all(map(_is_data, parts)))
 
 
-_PINNED: dict[int, Any] = {}  # objects that are known by their id
+_PINNED: dict[int, object] = {}  # objects that are known by their id
 
 
 class _Collector(Recorder):
@@ -315,7 +325,7 @@ class _Collector(Recorder):
     def __init__(self, rows: dict[Op, None]) -> None:
         self.rows = rows
 
-    def record(self, op: Op, operands: tuple[Any, ...]) -> _Collector:
+    def record(self, op: Op, operands: tuple[Operand, ...]) -> _Collector:
         """Collect a row."""
         self.rows[op.row] = None
         return self
@@ -331,7 +341,7 @@ def called_back(op: Op) -> list[Op]:
     rows: dict[Op, None] = {op.row: None}
     for rule in op.formulas:
         rule(*[_Collector(rows)] * (len(op.rules) + 1))
-    return [row for row in rows if OPS.get(row.name) is not row or row.name in ("digamma", "polygamma")]
+    return [row for row in rows if OPS.get(row.name) is not row or row.function in WITHOUT_SCIPY]
 
 
 def _names_in(code: CodeType) -> frozenset[str]:

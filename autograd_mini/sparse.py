@@ -14,7 +14,7 @@ from typing import Any
 
 from .structure import Kind, array, is_array, register
 from .sums import sum as total
-from .value import Value
+from .value import Number, Value
 
 __all__ = ["Pattern", "SparseMatrix", "csc_array", "mirrored", "require_scipy"]
 
@@ -53,7 +53,7 @@ def csc_array(rows: Sequence[dict[int, float]], width: int, symmetric: bool = Fa
     return make((numbers, (i, j)), shape=(len(rows), width))
 
 
-def mirrored(rows: Sequence[dict[int, Any]]) -> list[dict[int, Any]]:
+def mirrored(rows: Sequence[dict[int, Number]]) -> list[dict[int, Number]]:
     """Return all rows of a symmetric matrix, from the rows of its lower half."""
     whole = [dict(row) for row in rows]
     for i, row in enumerate(rows):
@@ -198,7 +198,7 @@ class SparseMatrix:
     [Value(9.0, op='mul'), Value(11.0, op='add')]
     """
 
-    def __init__(self, rows: Sequence[dict[int, Any]], width: int) -> None:
+    def __init__(self, rows: Sequence[dict[int, Number]], width: int) -> None:
         self._rows = [dict(sorted(row.items())) for row in rows]
         self.shape = len(rows), width
 
@@ -260,7 +260,7 @@ def _put_together(pattern: Pattern, parts: list[Any]) -> Any:
         )
     if entries.dtype == float:
         return pattern._csc_array(entries)
-    rows: list[dict[int, Any]] = [{} for _ in pattern.rows]
+    rows: list[dict[int, Number]] = [{} for _ in pattern.rows]
     for (i, j), x in zip(pattern.places, entries, strict=True):
         rows[i][j] = x
     return SparseMatrix(rows, pattern.shape[1])

@@ -15,15 +15,15 @@ from .edge_pushing import second_derivatives
 from .given import require_function, require_value
 from .runs import Run
 from .sparse import Pattern, mirrored
-from .structure import Structure, flatten
-from .value import Value
+from .structure import Structure, Tree, flatten
+from .value import Number, Value
 from .walks import topological_order
 
 __all__ = ["ends_of", "sparsity", "sparsity_graph"]
 
 
 def sparsity(
-    f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, order: Literal[1, 2] = 1
+    f: Callable[..., Tree], argnums: int | Sequence[int] = 0, *, order: Literal[1, 2] = 1
 ) -> Callable[..., Pattern]:
     r"""Return the function that computes the places where derivatives of f can be nonzero.
 
@@ -51,14 +51,14 @@ def sparsity(
     _require_order(order)
 
     @functools.wraps(f)
-    def wrapped(*args: Any, **kwargs: Any) -> Pattern:
+    def wrapped(*args: Tree, **kwargs: Any) -> Pattern:
         run = Run(f, args, kwargs, argnums)
         return _pattern(run.outputs, run.inputs, order)
 
     return wrapped
 
 
-def sparsity_graph(outputs: Any, inputs: Any = None, *, order: Literal[1, 2] = 1) -> Pattern:
+def sparsity_graph(outputs: Tree, inputs: Tree = None, *, order: Literal[1, 2] = 1) -> Pattern:
     """Return the places where derivatives of a graph can be nonzero; see `sparsity`.
 
     Args:
@@ -79,12 +79,12 @@ def sparsity_graph(outputs: Any, inputs: Any = None, *, order: Literal[1, 2] = 1
     return _pattern(nodes, leaves, order)
 
 
-def _require_order(order: Any) -> None:
+def _require_order(order: object) -> None:
     if order not in (1, 2):
         raise ValueError(f"sparsity: order must be 1 or 2, not {order!r}")
 
 
-def _pattern(outputs: Sequence[Any], inputs: Sequence[Value], order: int) -> Pattern:
+def _pattern(outputs: Sequence[Number], inputs: Sequence[Value], order: int) -> Pattern:
     if order == 1:
         rows = cheapest(LinearGraph(outputs, inputs))[1].rows
     else:
@@ -92,7 +92,7 @@ def _pattern(outputs: Sequence[Any], inputs: Sequence[Value], order: int) -> Pat
     return Pattern((len(rows), len(inputs)), tuple(tuple(sorted(row)) for row in rows))
 
 
-def ends_of(what: str, outputs: Any, inputs: Any) -> tuple[list[Value], list[Value], Structure, Structure]:
+def ends_of(what: str, outputs: Tree, inputs: Tree) -> tuple[list[Value], list[Value], Structure, Structure]:
     """Return the outputs and the inputs of a graph as lists, and their structures. None as `inputs` is all leaves.
 
     Raises:

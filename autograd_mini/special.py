@@ -8,6 +8,7 @@ functions that a net calls often, such as the sigmoid, stand beside their rows i
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from importlib import import_module
 from math import inf, nan
 from typing import Any
@@ -125,6 +126,10 @@ def polygamma(order: float, x: float) -> float:
         u = -(x + k - 1.0)
         total = special.zeta(s, x + k) + (-1.0) ** s * (special.zeta(s, u) - special.zeta(s, u + k))
         return float((-1.0) ** s * special.gamma(s) * total)
+
+
+# The functions that call SciPy, with the same function in Python alone, or None if there is none.
+WITHOUT_SCIPY: dict[Callable[..., float], Callable[..., float] | None] = {digamma: digamma_series, polygamma: None}
 
 
 def _scipy_special() -> Any:

@@ -13,14 +13,28 @@ from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from math import prod
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LEAF", "Kind", "Structure", "flatten", "holds", "kind_of", "map_leaves", "register", "register_container"]
+__all__ = [
+    "LEAF",
+    "Kind",
+    "Rest",
+    "Structure",
+    "Tree",
+    "flatten",
+    "holds",
+    "kind_of",
+    "map_leaves",
+    "register",
+    "register_container",
+]
 
 T = TypeVar("T")
+Tree: TypeAlias = Any  # a number, a Value, an array, or a container of trees, such as a list or a dataclass
+Rest: TypeAlias = Any  # all of a container but its parts, such as a dict's keys; it can be hashed
 TOO_DEEP: Final = "the arguments are nested too deeply, or a container holds itself"
 
 
@@ -28,9 +42,11 @@ class Kind(NamedTuple):
     """The functions that take containers of a kind apart and put them together."""
 
     type: type  # of the containers that `unflatten` makes
-    flatten: Callable[[Any], tuple[Sequence[Any], Any]]  # the parts, and the rest, such as keys
-    unflatten: Callable[[Any, list[Any]], Any]  # a container of that rest and of other parts
-    names: Callable[[Any], Sequence[Any]] | None = None  # the parts' names, of the rest; without them they have numbers
+    flatten: Callable[[Any], tuple[Sequence[Tree], Rest]]  # the parts, and the rest, such as keys
+    unflatten: Callable[[Rest, list[Tree]], Tree]  # a container of that rest and of other parts
+    names: Callable[[Rest], Sequence[Any]] | None = (
+        None  # the parts' names, of the rest; without them they have numbers
+    )
     owner: bool = False  # whether its parts are Values of its own: then those alone take it apart who ask for owners
 
 
@@ -67,8 +83,8 @@ def in_order(keys: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def register_container(
     cls: type[T],
-    flatten: Callable[[T], tuple[Iterable[Any], Any]],
-    unflatten: Callable[[Any, list[Any]], T],
+    flatten: Callable[[T], tuple[Iterable[Tree], Rest]],
+    unflatten: Callable[[Rest, list[Tree]], T],
 ) -> None:
     """Register a class of containers of numbers, so that its objects may be arguments and results, as lists may.
 
@@ -97,7 +113,7 @@ def register_container(
     if not (isinstance(cls, type) and callable(flatten) and callable(unflatten)):
         raise TypeError("register_container: give a class and two functions, flatten and unflatten")
 
-    def taken_apart(x: Any) -> tuple[list[Any], Any]:
+    def taken_apart(x: T) -> tuple[list[Tree], Rest]:
         parts, rest = flatten(x)
         return list(parts), rest
 
@@ -117,7 +133,7 @@ def register(kind: Kind) -> None:
 
 
 @lru_cache(maxsize=1024)
-def _kind_of(cls: Any) -> Kind | None:
+def _kind_of(cls: type) -> Kind | None:
     """Return the kind of the objects of a class, or None for leaves and arrays.
 
     >>> kind_of(dict).flatten({"b": 3.0, "a": 2.0})
@@ -157,10 +173,10 @@ class Structure(NamedTuple):
     """The shape of nested arguments. Two are equal if the leaves of one fit into the other."""
 
     kind: Any  # None for a leaf, the type of a container, or "array"
-    keys: Any = ()  # the rest of a container, such as a dict's keys, or the shape of an array
+    keys: Rest = ()  # the rest of a container, such as a dict's keys, or the shape of an array
     parts: tuple[Structure, ...] = ()
 
-    def rebuild(self, leaves: Iterable[Any]) -> Any:
+    def rebuild(self, leaves: Iterable[Tree]) -> Tree:
         """Put leaves into the structure, from left to right.
 
         >>> leaves, structure = flatten({"b": 3.0, "w": [1.0, 2.0]})
@@ -169,7 +185,7 @@ class Structure(NamedTuple):
         """
         return self._rebuild(iter(leaves))
 
-    def _rebuild(self, leaves: Iterator[Any]) -> Any:
+    def _rebuild(self, leaves: Iterator[Tree]) -> Tree:
         if self.kind is None:
             return next(leaves)
         if self.kind == "array":
@@ -214,8 +230,8 @@ LEAF = Structure(None)
 
 
 def flatten(
-    tree: Any, is_leaf: Callable[[Any], bool] | None = None, *, owners: bool = False
-) -> tuple[list[Any], Structure]:
+    tree: Tree, is_leaf: Callable[[Tree], bool] | None = None, *, owners: bool = False
+) -> tuple[list[Tree], Structure]:
     """Take a structure apart into its leaves, from left to right, and its shape.
 
     Args:
@@ -229,14 +245,14 @@ def flatten(
     >>> leaves, str(structure)
     ([1.0, 2.0, 3.0], "(*, [*, {'x': *}])")
     """
-    leaves: list[Any] = []
+    leaves: list[Tree] = []
     try:
         return leaves, _flatten(tree, leaves, is_leaf, owners)
     except RecursionError:
         raise ValueError(TOO_DEEP) from None
 
 
-def _flatten(tree: Any, leaves: list[Any], is_leaf: Callable[[Any], bool] | None, owners: bool) -> Structure:
+def _flatten(tree: Tree, leaves: list[Tree], is_leaf: Callable[[Tree], bool] | None, owners: bool) -> Structure:
     if type(tree) is float or (is_leaf is not None and is_leaf(tree)):
         leaves.append(tree)
         return LEAF
@@ -251,7 +267,7 @@ def _flatten(tree: Any, leaves: list[Any], is_leaf: Callable[[Any], bool] | None
     return LEAF
 
 
-def map_leaves(f: Callable[[Any], Any], tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
+def map_leaves(f: Callable[[Tree], Tree], tree: Tree, is_leaf: Callable[[Tree], bool] | None = None) -> Tree:
     """Return the structure with f applied to each leaf.
 
     >>> map_leaves(abs, {"a": -1.0, "b": (2.0, None)})
@@ -263,7 +279,7 @@ def map_leaves(f: Callable[[Any], Any], tree: Any, is_leaf: Callable[[Any], bool
     return structure.rebuild(map(f, leaves))
 
 
-def holds(tree: Any, wanted: type) -> bool:
+def holds(tree: Tree, wanted: type) -> bool:
     """Return whether a structure has a leaf of a class. It may have any depth, and may contain itself."""
     waiting, seen = [tree], {}
     while waiting:
@@ -281,7 +297,7 @@ def holds(tree: Any, wanted: type) -> bool:
     return False
 
 
-def is_array(x: Any) -> bool:
+def is_array(x: object) -> bool:
     """Return whether it is an array of NumPy or another library. A table of pandas has `ndim` and is not an array."""
     return hasattr(type(x), "ravel") and hasattr(x, "ndim")  # of np.float64 itself the type is `type`
 

@@ -24,7 +24,7 @@ from .ops import number, stop_gradient
 from .printing import labels_of, numbers_beside
 from .settings import Watch, tell_read
 from .transform import adjoints
-from .value import Value
+from .value import Number, Value
 from .walks import topological_order
 
 __all__ = ["Recorded", "TraceWarning", "Tracer", "recorded", "users_frame"]
@@ -43,7 +43,7 @@ class Tracer(Watch):
 
     def __init__(self, name: str, inputs: Sequence[Value]) -> None:
         self.name = name
-        self.comparisons: list[tuple[str, Value, Any, bool]] = []
+        self.comparisons: list[tuple[str, Value, Number, bool]] = []
         self._made: list[Value] = []
         self.made = self._made.append  # type: ignore[assignment, method-assign]  # every node takes this way
         self._own: set[Value] = set()
@@ -195,7 +195,7 @@ class Recorded(NamedTuple):
 
 
 def recorded(
-    outputs: Sequence[Any], inputs: Sequence[Value], tracer: Tracer, order: Sequence[Value] | None = None
+    outputs: Sequence[Number], inputs: Sequence[Value], tracer: Tracer, order: Sequence[Value] | None = None
 ) -> Recorded:
     """Return the equations that compute some outputs, which are nodes or numbers, from the inputs.
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate, chain, compress, count, islice, repeat
 from operator import eq
-from typing import Any, Literal
+from typing import Any, Literal, SupportsFloat
 
 from .equations import COMPARE, Branch, Equations
 from .evaluation import stale_node
@@ -23,11 +23,12 @@ from .given import require_function, require_value
 from .node import primal
 from .ops import Op, identity, number
 from .printing import Code, Tex, format_number
+from .recorder import Operand
 from .settings import is_recording, recording, tell_read, watched_by
-from .structure import Structure, flatten
+from .structure import Structure, Tree, flatten
 from .tracer import Tracer, TraceWarning, recorded
 from .transform import gradient
-from .value import StaleGraphError, Value
+from .value import Number, StaleGraphError, Value
 from .walks import is_differentiated, topological_order
 
 __all__ = ["BranchError", "BranchWarning", "Decision", "Trace", "tell_constants", "trace", "trace_call", "trace_graph"]
@@ -87,7 +88,7 @@ class Trace:
     primals: tuple[float, ...] = ()  # the inputs that it was traced with
     frozen: tuple[tuple[Value, float], ...] = field(default=(), compare=False)  # constants that are nodes of outside
 
-    def __call__(self, *args: Any, branches: Literal["warn", "raise", "ignore"] = "warn") -> Any:
+    def __call__(self, *args: Tree, branches: Literal["warn", "raise", "ignore"] = "warn") -> Tree:
         """Evaluate the equations with new inputs: numbers or Values.
 
         Args:
@@ -106,7 +107,7 @@ class Trace:
             raise TypeError(f"{self.name}: the inputs must have the structure {self.into}, not {structure}")
         self.require_frozen()
         tell_constants(self.name, [x for x, _ in self.frozen])
-        held: list[Any] = []
+        held: list[Operand] = []
         try:
             self._run([x if isinstance(x, Value) else number(self.name, x) for x in leaves], held)
         finally:  # also where an equation raises: that may come of another branch
@@ -140,16 +141,16 @@ class Trace:
         return state
 
     @cached_property
-    def strict(self) -> Callable[..., Any]:
+    def strict(self) -> Callable[..., Tree]:
         """Return the function that evaluates the equations, and raises a BranchError where a branch flips."""
 
-        def strict(*args: Any) -> Any:
+        def strict(*args: Tree) -> Tree:
             return self(*args, branches="raise")
 
         strict.__name__ = self.name
         return strict
 
-    def _run(self, inputs: Sequence[Any], held: list[Any] | None = None) -> list[Any]:
+    def _run(self, inputs: Sequence[Operand], held: list[Operand] | None = None) -> list[Operand]:
         """Return the variables, in a list that may be given."""
         rows, held = self.equations.rows, [] if held is None else held
         held += [*inputs, *repeat(None, len(self.equations)), *reversed(self.equations.constants)]
@@ -159,7 +160,7 @@ class Trace:
         del held[len(inputs) + len(self.equations) :]
         return held
 
-    def _compare(self, held: list[Any], branches: str) -> None:
+    def _compare(self, held: list[Operand], branches: str) -> None:
         for branch in self.branches:
             left, right = held[branch.left], _get(held, branch.right)
             if left is None or right is None:  # not computed
@@ -217,7 +218,7 @@ class Trace:
         lines = [f"{Tex.name(e.name)} &= {Tex.write(e.op, [write(x) for x in e.operands])}" for e in self.equations]
         return "$$\\begin{aligned}" + r" \\ ".join(lines) + "\\end{aligned}$$"
 
-    def decisions(self, *args: Any) -> list[Decision]:
+    def decisions(self, *args: Tree) -> list[Decision]:
         """List the branches and kinks with their distance to flipping, at new inputs or the traced.
 
         >>> from autograd_mini import relu
@@ -407,11 +408,11 @@ def _is(x: float, y: float) -> bool:
     return (x != x and y != y) or (x == y and (x != 0.0 or math.copysign(1.0, x) == math.copysign(1.0, y)))
 
 
-def _written(x: Any) -> str:
+def _written(x: Number) -> str:
     return format_number(primal(x) if isinstance(x, Value) else x)
 
 
-def _get(held: Sequence[Any], x: int | float) -> Any:
+def _get(held: Sequence[Operand], x: int | float) -> Operand:
     return held[x] if isinstance(x, int) else x
 
 
@@ -431,7 +432,7 @@ def _simplified(op: Op, operands: Sequence[int], constants: Sequence[float]) -> 
     return None
 
 
-def trace(f: Callable[..., Any], *args: Any) -> Trace:
+def trace(f: Callable[..., Tree], *args: Tree) -> Trace:
     """Run a function once, and return its operations on the inputs as equations.
 
     Branches that Python code takes on the numbers are not equations: they are kept as assumptions,
@@ -459,7 +460,7 @@ def trace(f: Callable[..., Any], *args: Any) -> Trace:
     return replace(trace_call(name, lambda: f(*into.rebuild(inputs)), inputs), into=into)
 
 
-def trace_call(name: str, call: Callable[[], Any], inputs: list[Value]) -> Trace:
+def trace_call(name: str, call: Callable[[], Tree], inputs: list[Value]) -> Trace:
     """Trace a call, whose inputs are the given leaves."""
     tracer = Tracer(name, inputs)
     with recording(), watched_by(tracer):
@@ -469,11 +470,11 @@ def trace_call(name: str, call: Callable[[], Any], inputs: list[Value]) -> Trace
     return Trace(name, **recorded(numbers, inputs, tracer)._asdict(), into=Structure(None), out=out)
 
 
-def _plain(name: str, x: Any) -> float:
+def _plain(name: str, x: SupportsFloat) -> float:
     return primal(x) if isinstance(x, Value) else number(f"trace of {name}", x)
 
 
-def trace_graph(outputs: Any, inputs: Any) -> Trace:
+def trace_graph(outputs: Tree, inputs: Tree) -> Trace:
     """Return the equations of a graph that exists, from given nodes to outputs.
 
     Leaves that are not among the inputs become constants; a call refuses when they have other numbers.

@@ -15,7 +15,7 @@ import functools
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from math import factorial
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, SupportsFloat, TypeVar, cast, overload
 
 from .accumulation import Order, jacobian_rows
 from .arrangement import arranged
@@ -26,7 +26,7 @@ from .runs import Linear, Run, matched
 from .series import Series
 from .settings import is_differentiating, is_traced, recording_limits
 from .sparse import SparseMatrix, csc_array, mirrored, require_scipy
-from .structure import LEAF, flatten
+from .structure import LEAF, Tree, flatten
 from .value import Number, Value
 from .walks import topological_order
 
@@ -61,8 +61,8 @@ def gradient(output: Value, inputs: list[Value]) -> list[Value]: ...
 @overload
 def gradient(output: Value, inputs: dict[X, Value]) -> dict[X, Value]: ...
 @overload
-def gradient(output: Value, inputs: Any) -> Any: ...
-def gradient(output: Value, inputs: Any) -> Any:
+def gradient(output: Value, inputs: Tree) -> Tree: ...
+def gradient(output: Value, inputs: Tree) -> Tree:
     r"""Return the derivatives $\partial J / \partial x$ of an existing graph as Values, which are graphs again.
 
     Args:
@@ -94,19 +94,19 @@ def adjoints(output: Value, seed: float) -> dict[Value, Number]:
 
 @overload
 def value_and_grad(
-    f: Callable[P, Any], argnums: Literal[0] = 0, has_aux: Literal[False] = False, *, strict: bool = False
+    f: Callable[P, Tree], argnums: Literal[0] = 0, has_aux: Literal[False] = False, *, strict: bool = False
 ) -> ValueSlope[P]: ...
 @overload
 def value_and_grad(
-    f: Callable[P, Any], argnums: int | Sequence[int], has_aux: bool = False, *, strict: bool = False
-) -> Callable[P, tuple[Any, Any]]: ...
+    f: Callable[P, Tree], argnums: int | Sequence[int], has_aux: bool = False, *, strict: bool = False
+) -> Callable[P, tuple[Tree, Tree]]: ...
 @overload
 def value_and_grad(
-    f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, has_aux: bool, strict: bool = False
-) -> Callable[P, tuple[Any, Any]]: ...
+    f: Callable[P, Tree], argnums: int | Sequence[int] = 0, *, has_aux: bool, strict: bool = False
+) -> Callable[P, tuple[Tree, Tree]]: ...
 def value_and_grad(
-    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, *, strict: bool = False
-) -> Callable[..., Any]:
+    f: Callable[..., Tree], argnums: int | Sequence[int] = 0, has_aux: bool = False, *, strict: bool = False
+) -> Callable[..., Tree]:
     r"""Return a function that computes $f(x)$ and $\nabla f(x)$ in one run.
 
     Args:
@@ -125,7 +125,7 @@ def value_and_grad(
     require_function("value_and_grad", f)
 
     @functools.wraps(f)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
+    def wrapped(*args: Tree, **kwargs: Any) -> Tree:
         run = Run(f, args, kwargs, argnums, has_aux)
         run.scalar()
         if strict:
@@ -138,19 +138,19 @@ def value_and_grad(
 
 @overload
 def grad(  # type: ignore[overload-overlap]  # the first line that fits is meant
-    f: Callable[P, Any], argnums: Literal[0] = 0, has_aux: Literal[False] = False, *, strict: bool = False
+    f: Callable[P, Tree], argnums: Literal[0] = 0, has_aux: Literal[False] = False, *, strict: bool = False
 ) -> Slope[P]: ...
 @overload
 def grad(
-    f: Callable[P, Any], argnums: int | Sequence[int], has_aux: bool = False, *, strict: bool = False
+    f: Callable[P, Tree], argnums: int | Sequence[int], has_aux: bool = False, *, strict: bool = False
 ) -> Derived[P]: ...
 @overload
 def grad(
-    f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, has_aux: bool, strict: bool = False
+    f: Callable[P, Tree], argnums: int | Sequence[int] = 0, *, has_aux: bool, strict: bool = False
 ) -> Derived[P]: ...
 def grad(
-    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, *, strict: bool = False
-) -> Callable[..., Any]:
+    f: Callable[..., Tree], argnums: int | Sequence[int] = 0, has_aux: bool = False, *, strict: bool = False
+) -> Callable[..., Tree]:
     r"""Return the gradient function, $x \mapsto \nabla f(x)$; see `value_and_grad`.
 
     The gradient has the structure of its argument. With `has_aux` the result is `(gradient, aux)`.
@@ -164,7 +164,7 @@ def grad(
     both = value_and_grad(f, argnums, has_aux, strict=strict)
 
     @functools.wraps(f)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
+    def wrapped(*args: Tree, **kwargs: Any) -> Tree:
         value, slopes = both(*args, **kwargs)
         return (slopes, value[1]) if has_aux else slopes
 
@@ -173,13 +173,13 @@ def grad(
 
 @overload
 def vjp(
-    f: Callable[..., Any], *primals: Any, has_aux: Literal[False] = False
-) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]: ...
+    f: Callable[..., Tree], *primals: Tree, has_aux: Literal[False] = False
+) -> tuple[Tree, Callable[[Tree], tuple[Tree, ...]]]: ...
 @overload
 def vjp(
-    f: Callable[..., Any], *primals: Any, has_aux: Literal[True]
-) -> tuple[Any, Callable[[Any], tuple[Any, ...]], Any]: ...
-def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
+    f: Callable[..., Tree], *primals: Tree, has_aux: Literal[True]
+) -> tuple[Tree, Callable[[Tree], tuple[Tree, ...]], Tree]: ...
+def vjp(f: Callable[..., Tree], *primals: Tree, has_aux: bool = False) -> Any:
     r"""Return $f(x)$ and the function $\bar z \mapsto \bar z^T J$, the pullback.
 
     The pullback takes a cotangent with the output's structure, and returns a tuple of cotangents, one for each primal.
@@ -192,9 +192,9 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     require_function("vjp", f)
     run = Run(f, primals, {}, range(len(primals)), has_aux)
 
-    def pullback(cotangent: Any) -> tuple[Any, ...]:
+    def pullback(cotangent: Tree) -> tuple[Tree, ...]:
         seeds = matched(cotangent, run.out_structure, f"vjp of {run.name}: the cotangent")
-        result: tuple[Any, ...] = run.structure.rebuild(run.linear.pull(seeds))
+        result: tuple[Tree, ...] = run.structure.rebuild(run.linear.pull(seeds))
         return result
 
     return (run.value(), pullback, run.aux) if has_aux else (run.value(), pullback)
@@ -202,11 +202,13 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
 
 @overload
 def linearize(
-    f: Callable[..., Any], *primals: Any, has_aux: Literal[False] = False
-) -> tuple[Any, Callable[..., Any]]: ...
+    f: Callable[..., Tree], *primals: Tree, has_aux: Literal[False] = False
+) -> tuple[Tree, Callable[..., Tree]]: ...
 @overload
-def linearize(f: Callable[..., Any], *primals: Any, has_aux: Literal[True]) -> tuple[Any, Callable[..., Any], Any]: ...
-def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
+def linearize(
+    f: Callable[..., Tree], *primals: Tree, has_aux: Literal[True]
+) -> tuple[Tree, Callable[..., Tree], Tree]: ...
+def linearize(f: Callable[..., Tree], *primals: Tree, has_aux: bool = False) -> Any:
     r"""Return $f(x)$ and the function $\dot x \mapsto J \dot x$, which can be called many times.
 
     With `has_aux` f returns `(output, aux)`, and the third result is aux.
@@ -218,7 +220,7 @@ def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> An
     require_function("linearize", f)
     run = Run(f, primals, {}, range(len(primals)), has_aux)
 
-    def pushforward(*tangents: Any) -> Any:
+    def pushforward(*tangents: Tree) -> Tree:
         seeds = matched(tangents, run.structure, f"jvp of {run.name}: the tangents")
         return run.out_structure.rebuild(run.linear.push(seeds))
 
@@ -227,13 +229,13 @@ def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> An
 
 @overload
 def jvp(
-    f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: Literal[False] = False
-) -> tuple[Any, Any]: ...
+    f: Callable[..., Tree], primals: Sequence[Tree], tangents: Sequence[Tree], has_aux: Literal[False] = False
+) -> tuple[Tree, Tree]: ...
 @overload
 def jvp(
-    f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: Literal[True]
-) -> tuple[Any, Any, Any]: ...
-def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
+    f: Callable[..., Tree], primals: Sequence[Tree], tangents: Sequence[Tree], has_aux: Literal[True]
+) -> tuple[Tree, Tree, Tree]: ...
+def jvp(f: Callable[..., Tree], primals: Sequence[Tree], tangents: Sequence[Tree], has_aux: bool = False) -> Any:
     r"""Return $f(x)$ and $J \dot x$, the derivative along the tangents.
 
     The tangents have the structure of the primals. The tangent for a module has the structure of its `state_dict`. With
@@ -253,7 +255,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], 
 
 
 def jacobian(
-    f: Callable[P, Any],
+    f: Callable[P, Tree],
     argnums: int | Sequence[int] = 0,
     *,
     mode: Mode | None = None,
@@ -292,7 +294,7 @@ def jacobian(
         require_scipy("jacobian with sparse=True")
 
     @functools.wraps(f)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> Any:
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> Tree:
         run = Run(f, args, kwargs, argnums, has_aux)
         if strict:
             run.insist_on_dependence()
@@ -301,7 +303,7 @@ def jacobian(
     return cast("Derived[P]", wrapped)
 
 
-def _jacobian(run: Run, mode: Mode | None, sparse: bool) -> Any:
+def _jacobian(run: Run, mode: Mode | None, sparse: bool) -> Tree:
     if sparse:
         entries = jacobian_rows(run.outputs, run.inputs, _ORDERS.get(mode), run.graph)
         return SparseMatrix(entries, len(run.inputs)) if run.graph else csc_array(entries, len(run.inputs))
@@ -315,7 +317,7 @@ def _jacobian(run: Run, mode: Mode | None, sparse: bool) -> Any:
 
 
 def hessian(
-    f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, sparse: bool = False, has_aux: bool = False
+    f: Callable[P, Tree], argnums: int | Sequence[int] = 0, *, sparse: bool = False, has_aux: bool = False
 ) -> Derived[P]:
     r"""Return the function that computes all $\partial^2 f / \partial x_i \partial x_j$.
 
@@ -347,7 +349,7 @@ def hessian(
     require_scipy("hessian with sparse=True")
 
     @functools.wraps(f)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> Any:
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> Tree:
         run = Run(f, args, kwargs, argnums, has_aux)
         run.scalar()
         lower, n = second_derivatives(run.outputs, run.inputs, run.graph), len(run.inputs)
@@ -357,7 +359,7 @@ def hessian(
     return cast("Derived[P]", wrapped)
 
 
-def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+def hvp(f: Callable[..., Tree], primals: Sequence[Tree], tangents: Sequence[Tree]) -> Tree:
     r"""Return the Hessian times a vector, $H v$, without making H: one forward walk over the gradient.
 
     The result has the structure of the primal. For several primals it is a tuple.
@@ -370,7 +372,7 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     return jvp(grad(f, argnums), primals, tangents)[1]
 
 
-def taylor(f: Callable[[Any], Any], x: Any, order: int) -> list[Any]:
+def taylor(f: Callable[[Any], Any], x: SupportsFloat, order: int) -> list[Any]:
     r"""Return the Taylor coefficients $f^{(k)}(x) / k!$ for k from 0 to `order`.
 
     Each node of the graph is a power series: the cost grows with the square of the order.
@@ -442,7 +444,7 @@ def derivative(f: Callable[[Any], Any], order: int = 1) -> Slope[[Value]]:
     _require_order("derivative", f, order)
 
     @functools.wraps(f)
-    def wrapped(x: Any) -> Any:
+    def wrapped(x: SupportsFloat) -> Any:
         whole = factorial(order)
         beyond = max(whole.bit_length() - 1000, 0)  # from order 171 on, the factorial is too large for a float
         value = taylor(f, x, order)[order] * float(whole >> beyond)

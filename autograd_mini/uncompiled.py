@@ -30,7 +30,7 @@ __all__ = [
 C = TypeVar("C", bound=type)
 
 compiled = False
-_dying: list[Any] = []
+_dying: list[object] = []
 _freeing = False
 
 

@@ -25,6 +25,7 @@ THIRD_PARTY = {
     "program.buffers": {"numpy"},
     "program.programs": {"numpy"},
     "program.arrays": {"numpy"},
+    "program.blocks": {"llvmlite"},
     "program.builder": {"llvmlite"},
     "program.code": {"numpy"},
     "program.kernels": {"numpy", "llvmlite"},

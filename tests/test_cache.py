@@ -360,7 +360,7 @@ def test_it_can_be_cleared(place: Path, run: Run) -> None:
 
 def test_it_has_an_end(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was not used for longest goes first, also what a process that was killed has left half written."""
-    monkeypatch.setattr(cache, "LARGEST", 1000)
+    monkeypatch.setattr(cache, "MAX_BYTES", 1000)
     left = place / ".autograd_mini.left"
     for i, key in enumerate("abc"):
         cache.write(key, bytes(200))
@@ -380,7 +380,7 @@ def test_it_has_an_end(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_small_cache_is_enough_to_run(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "LARGEST", 100)
+    monkeypatch.setattr(cache, "MAX_BYTES", 100)
     assert (run(), run()) == (1, 1)
 
 

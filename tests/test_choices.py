@@ -360,7 +360,7 @@ def test_cond_calls_one_side() -> None:
     with pytest.raises(TypeError, match="cond: give a function for each side"):
         ag.cond(True, 1.0, g)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="cond: cannot use 'yes'"):
-        ag.cond("yes", f, g, 1.0, 2.0)
+        ag.cond("yes", f, g, 1.0, 2.0)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("runner", RUNNERS)

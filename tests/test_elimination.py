@@ -245,6 +245,6 @@ def test_the_work_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert work.counts["reverse"] is work.counts["forward"] is None
     assert work.cheapest == "markowitz"
     assert "reverse                over 16             ?" in str(work)
-    monkeypatch.setattr(elimination, "MOST", 20)
+    monkeypatch.setattr(elimination, "MAX_MULTIPLICATIONS", 20)
     with pytest.raises(ValueError, match=r"more than 20 multiplications; jacobian\(f, sparse=True\) keeps no steps"):
         ag.eliminate(y, x, "forward")

@@ -137,7 +137,7 @@ def test_a_long_line_is_shown_around_its_caret() -> None:
 
 def test_variables_are_numbers() -> None:
     with pytest.raises(TypeError, match="cannot use 'five'"):
-        ag.expression("a", a="five")
+        ag.expression("a", a="five")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="the text must be a str"):
         ag.expression(3)  # type: ignore[arg-type]  # as a beginner might
 

@@ -298,4 +298,4 @@ def test_every_row_of_the_table_is_written_but_those_that_ask_scipy() -> None:
             Script().applied(op, ["1"] * len(op.rules))
         except Unreadable as error:
             without[op.name] = str(error)
-    assert [*without] == ["polygamma"], f"add functions of math to MATH in autograd_mini/javascript.py: {without}"
+    assert [*without] == ["polygamma"], f"add functions of math to OF_MATH in autograd_mini/source.py: {without}"

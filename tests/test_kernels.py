@@ -33,10 +33,11 @@ PRODUCTS: dict[str, Any] = {  # steps of both factors from row to row, column to
     "factors the other way": lambda P, Q, n: ((n, 0, 1), (0, 1, Q)),
     "own matrices": lambda P, Q, n: ((n * Q, n, 1), (n, 0, 1)),
     "elements": lambda P, Q, n: ((Q, 1, P * Q), (Q, 1, P * Q)),
+    "own rows": lambda P, Q, n: ((n * Q, n, 1), (n * Q, n, 1)),
     "windows": lambda P, Q, n: ((0, 1, 1), (0, 0, 1)),
     "apart": lambda P, Q, n: ((2, 1, 3), (1, 2, 2)),
 }  # fmt: skip
-SIZES = [(1, 1, 1), (1, 5, 3), (1, 9, 8), (4, 4, 4), (5, 6, 7), (6, 17, 9), (3, 8, 20), (9, 5, 2)]
+SIZES = [(1, 1, 1), (1, 5, 3), (1, 9, 8), (4, 4, 4), (5, 6, 7), (6, 17, 9), (3, 8, 20), (2, 3, 19), (9, 5, 2)]
 
 
 def access(steps: tuple[int, ...], rows: int, columns: int, terms: int, base: int = 0) -> Access:
@@ -65,7 +66,7 @@ def check(what: str, i: Instruction) -> None:
     reference, compiled = Arrays(of), Kernels(of)
     results = []
     for runner in (reference, compiled):
-        d = np.concatenate([x, np.zeros(i.count + compiled.room)])
+        d = np.concatenate([x, np.zeros(i.count + compiled.scratch)])
         grad = np.full(len(d), -0.0)
         runner.task(d)()
         way = runner.way(*way_back(of, INPUTS, [slice(0, INPUTS)]))
@@ -79,7 +80,7 @@ def check(what: str, i: Instruction) -> None:
     (want, slopes), (got, found) = results
     np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-14, err_msg=f"{what}, forward")
     np.testing.assert_allclose(found, slopes, rtol=1e-12, atol=1e-13, err_msg=f"{what}, backward")
-    d, grad = np.concatenate([x, np.zeros(i.count + compiled.room)]), np.full(of.size + compiled.room, -0.0)
+    d, grad = np.concatenate([x, np.zeros(i.count + compiled.scratch)]), np.full(of.size + compiled.scratch, -0.0)
     grad[INPUTS : of.size] = seed
     name = "row" if i.op is not None else i.kind
     ops = (i.op,) if i.op is not None else ()
@@ -173,7 +174,7 @@ def test_lanes(i: Instruction, shared: slice) -> None:
             slopes[k, :, lane] = grad[:INPUTS]
     every = lanes.lanes_of(range(INPUTS))
     for runner in (Arrays(lanes.program), Kernels(lanes.program)):
-        size = lanes.program.size + runner.room
+        size = lanes.program.size + runner.scratch
         d, grad = np.zeros(size), np.full(size, -0.0)
         d[every] = x
         runner.task(d)()

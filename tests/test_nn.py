@@ -330,7 +330,7 @@ def test_sequential() -> None:
         (lambda: nn.MLP(2, []), ValueError, "must list the neurons"),
         (lambda: nn.MLP(2, 3), ValueError, "must list the neurons of each layer"),  # type: ignore[arg-type]
         (lambda: nn.Layer(0, 3), ValueError, "n_in must be a whole number from 1 on, not 0"),
-        (lambda: nn.Neuron(2, rng="x"), TypeError, "give a random.Random, a NumPy Generator or a seed"),
+        (lambda: nn.Neuron(2, rng="x"), TypeError, "give a random.Random, a NumPy Generator or a seed"),  # type: ignore[arg-type]
         (
             lambda: nn.Sequential(nn.Layer(2, 3), nn.Layer(2, 1)),
             ValueError,

@@ -20,7 +20,7 @@ import autograd_mini as ag
 pytest.importorskip("llvmlite")
 from autograd_mini.program.builder import Unit
 from autograd_mini.program.machine import WIDTH, Loaded, object_of
-from autograd_mini.program.primitives import Numbers, Static, load, store
+from autograd_mini.program.primitives import Floats, Static, load, store
 from autograd_mini.program.vectors import LANES
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, math.inf, -math.inf, math.nan, 5e-324, -5e-324, 1e-310, 2.3e-308, 709.7, 709.8]
@@ -41,7 +41,7 @@ SPECIAL += [
 ]
 
 
-def apply(function: Static, arity: Static, d: Numbers, size: int) -> None:
+def apply(function: Static, arity: Static, d: Floats, size: int) -> None:
     """Apply a function of vectors to the first numbers of an array, and write its results behind them."""
     for i in range(0, size, WIDTH):
         xs = [load(d, k * size + i) for k in range(arity)]

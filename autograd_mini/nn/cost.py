@@ -7,25 +7,27 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from inspect import signature
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..ops import number
 from ..settings import no_grad
-from ..structure import flatten
+from ..structure import Tree, flatten
 from ..sums import sum
 from ..value import Value
 from .layers import index
 from .losses import Loss, loss_named
 from .module import Module
 
-__all__ = ["accuracy", "cost", "inputs_of", "loss_of", "mean_loss", "pairs_of", "predict"]
+__all__ = ["Examples", "Net", "Target", "accuracy", "cost", "inputs_of", "loss_of", "mean_loss", "pairs_of", "predict"]
 
-Net = Callable[[Any], Any]
+Net: TypeAlias = Callable[[Any], Any]  # a module, or a function of the inputs of one example
+Examples: TypeAlias = Any  # inputs or targets: a list or an array with a row for each example, or a table of pandas
+Target: TypeAlias = float | list[float]
 
 
-def cost(net: Net, X: Any, y: Any, loss: str | Loss = "log_loss") -> Value:  # the text's name
+def cost(net: Net, X: Examples, y: Examples, loss: str | Loss = "log_loss") -> Value:  # the text's name
     r"""Return $J = \frac1m \sum_{i=1}^m L(\hat y^{(i)}, y^{(i)})$, every node with its name in the text.
 
     The inputs are leaves $x_k^{(i)}$, so the picture shows them. For one example, (i) is left out.
@@ -63,12 +65,12 @@ def cost(net: Net, X: Any, y: Any, loss: str | Loss = "log_loss") -> Value:  # t
     return J
 
 
-def mean_loss(net: Net, inputs: list[list[float]], targets: list[Any], compare: Loss) -> Value:
+def mean_loss(net: Net, inputs: list[list[float]], targets: list[Target], compare: Loss) -> Value:
     """Return the cost of checked examples, without names for nodes. Training computes this."""
     return _mean([loss_of(compare, net(x), target) for x, target in zip(inputs, targets, strict=True)])
 
 
-def loss_of(compare: Loss, output: Any, target: Any) -> Value:
+def loss_of(compare: Loss, output: Tree, target: Tree) -> Value:
     """Return the loss of one output.
 
     Raises:
@@ -84,7 +86,7 @@ def _mean(losses: list[Value]) -> Value:
     return losses[0] if len(losses) == 1 else sum(losses) / len(losses)
 
 
-def predict(net: Net, X: Any, *, compiled: bool = False) -> list[Any]:
+def predict(net: Net, X: Examples, *, compiled: bool = False) -> list[Tree]:
     """Return the net's output for each example as floats: probabilities or scores, unchanged.
 
     Args:
@@ -102,7 +104,7 @@ def predict(net: Net, X: Any, *, compiled: bool = False) -> list[Any]:
         return [_floats(net(x)) for x in inputs]
 
 
-def _by_program(net: Net, inputs: list[list[float]]) -> list[Any]:
+def _by_program(net: Net, inputs: list[list[float]]) -> list[Tree]:
     """Return the outputs for all examples by one program. The parameters of a module are inputs of it, too."""
     try:
         import numpy as np
@@ -121,7 +123,7 @@ def _by_program(net: Net, inputs: list[list[float]]) -> list[Any]:
     return [_floats(structure.rebuild(row)) for row in rows]
 
 
-def accuracy(net: Net, X: Any, y: Any, threshold: float | None = None, *, compiled: bool = False) -> float:
+def accuracy(net: Net, X: Examples, y: Examples, threshold: float | None = None, *, compiled: bool = False) -> float:
     """Return the share of examples with the right class, from 0 to 1.
 
     If the net has several outputs, the largest gives the class. A single output is compared with the threshold.
@@ -158,7 +160,7 @@ def accuracy(net: Net, X: Any, y: Any, threshold: float | None = None, *, compil
     return right / len(inputs)
 
 
-def inputs_of(X: Any) -> list[list[float]]:
+def inputs_of(X: Examples) -> list[list[float]]:
     """Return checked inputs as rows of finite floats.
 
     Raises:
@@ -179,7 +181,7 @@ def inputs_of(X: Any) -> list[list[float]]:
     return rows
 
 
-def pairs_of(X: Any, y: Any) -> tuple[list[list[float]], list[Any]]:
+def pairs_of(X: Examples, y: Examples) -> tuple[list[list[float]], list[Target]]:
     """Return checked inputs and targets. A target is a float, or a list if it has several numbers.
 
     Raises:
@@ -203,7 +205,7 @@ def pairs_of(X: Any, y: Any) -> tuple[list[list[float]], list[Any]]:
     return inputs, targets
 
 
-def _numbers_of(data: Any) -> Any:
+def _numbers_of(data: Examples) -> Any:
     """Return a NumPy array of finite numbers as floats, or None for other data, which is read number by number."""
     numpy = sys.modules.get("numpy")
     if numpy is not None and type(data) is numpy.ndarray and data.dtype.kind in "fiu" and data.size:
@@ -213,7 +215,7 @@ def _numbers_of(data: Any) -> Any:
     return None
 
 
-def _floats_of(data: Any) -> list[float] | None:
+def _floats_of(data: Examples) -> list[float] | None:
     """Return a list of ints and floats as finite floats, or None for other data, which is read number by number."""
     if type(data) is not list or not {*map(type, data)} <= {int, float}:
         return None
@@ -224,7 +226,7 @@ def _floats_of(data: Any) -> list[float] | None:
     return floats if all(map(math.isfinite, floats)) else None
 
 
-def _rows(name: str, data: Any) -> Any:
+def _rows(name: str, data: Examples) -> Iterator[Any]:
     if hasattr(data, "to_numpy"):  # a table of pandas or Polars: a loop over it gives the names of columns
         data = data.to_numpy()
     try:
@@ -233,7 +235,7 @@ def _rows(name: str, data: Any) -> Any:
         raise TypeError(f"{name}: expected a list or an array, with a row for each example, not {data!r}") from None
 
 
-def _is_row(row: Any) -> bool:
+def _is_row(row: object) -> bool:
     return hasattr(row, "__len__") and not isinstance(row, (str, bytes)) and getattr(row, "ndim", 1) != 0
 
 
@@ -248,7 +250,7 @@ def _finite(what: str, x: Any) -> float:
     return plain
 
 
-def _floats(output: Any) -> Any:
+def _floats(output: Tree) -> Tree:
     """Return the output of a net with floats for its Values."""
     if isinstance(output, (list, tuple)):
         return [_floats(x) for x in output]

@@ -9,16 +9,15 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
-from typing import Any
 
-from .initializers import generator
+from .initializers import Rng, generator
 
 __all__ = ["blobs", "circles", "flower", "moons", "spirals", "xor"]
 
 Data = tuple[list[list[float]], list[int]]
 
 
-def moons(n: int = 100, noise: float = 0.1, rng: Any = None) -> Data:
+def moons(n: int = 100, noise: float = 0.1, rng: Rng = None) -> Data:
     """Make two interleaving half circles.
 
     >>> X, y = moons(4, noise=0.0, rng=0)
@@ -33,7 +32,7 @@ def moons(n: int = 100, noise: float = 0.1, rng: Any = None) -> Data:
     return _make("moons", n, 2, noise, rng, point)
 
 
-def circles(n: int = 100, noise: float = 0.1, rng: Any = None) -> Data:
+def circles(n: int = 100, noise: float = 0.1, rng: Rng = None) -> Data:
     """Make a circle of radius 1, class 0, around one of radius 1/2, class 1.
 
     >>> X, y = circles(4, noise=0.0, rng=0)
@@ -48,7 +47,7 @@ def circles(n: int = 100, noise: float = 0.1, rng: Any = None) -> Data:
     return _make("circles", n, 2, noise, rng, point)
 
 
-def xor(n: int = 100, noise: float = 0.1, rng: Any = None) -> Data:
+def xor(n: int = 100, noise: float = 0.1, rng: Rng = None) -> Data:
     """Make points in a square around 0, class 1 where the signs of x_1 and x_2 differ.
 
     >>> X, y = xor(20, noise=0.0, rng=0)
@@ -64,7 +63,7 @@ def xor(n: int = 100, noise: float = 0.1, rng: Any = None) -> Data:
     return _make("xor", n, 2, noise, rng, point)
 
 
-def spirals(n: int = 100, noise: float = 0.05, rng: Any = None, *, classes: int = 2, turns: float = 1.0) -> Data:
+def spirals(n: int = 100, noise: float = 0.05, rng: Rng = None, *, classes: int = 2, turns: float = 1.0) -> Data:
     """Make spirals that wind out from 0, one for each class.
 
     >>> X, y = spirals(6, noise=0.0, rng=0, classes=3)
@@ -79,7 +78,7 @@ def spirals(n: int = 100, noise: float = 0.05, rng: Any = None, *, classes: int 
     return _make("spirals", n, classes, noise, rng, point)
 
 
-def blobs(n: int = 100, noise: float = 0.5, rng: Any = None, *, classes: int = 2) -> Data:
+def blobs(n: int = 100, noise: float = 0.5, rng: Rng = None, *, classes: int = 2) -> Data:
     """Make round clouds around points that stand evenly on a circle of radius 2.
 
     >>> X, y = blobs(3, noise=0.0, rng=0, classes=3)
@@ -94,7 +93,7 @@ def blobs(n: int = 100, noise: float = 0.5, rng: Any = None, *, classes: int = 2
     return _make("blobs", n, classes, noise, rng, point)
 
 
-def flower(n: int = 400, noise: float = 0.2, rng: Any = None) -> Data:
+def flower(n: int = 400, noise: float = 0.2, rng: Rng = None) -> Data:
     r"""Make the planar flower that a two-layer net is usually taught on: four petals of each class.
 
     The petals are the rose $r = 4 \sin 4\theta$, one class for each half turn of the angle; the noise is
@@ -126,7 +125,7 @@ def _make(
     n: int,
     classes: int,
     noise: float,
-    rng: Any,
+    rng: Rng,
     point: Callable[[int, float, random.Random], tuple[float, float]],
 ) -> Data:
     """Make n points, the classes in turn and of equal sizes; a share runs from 0 to 1 in each class."""

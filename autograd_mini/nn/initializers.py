@@ -10,16 +10,20 @@ import math
 import operator
 import random
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, SupportsIndex, TypeAlias
 
 from .words import named
 
-__all__ = ["Initializer", "generator", "he", "initializer", "normal", "uniform", "xavier", "zeros"]
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
+__all__ = ["Initializer", "Rng", "generator", "he", "initializer", "normal", "uniform", "xavier", "zeros"]
+
+Rng: TypeAlias = "random.Random | Generator | SupportsIndex | None"  # see `generator`
 Initializer: TypeAlias = Callable[[int, int, random.Random], float]
 
 
-def generator(rng: Any) -> random.Random:
+def generator(rng: Rng) -> random.Random:
     """Return the given generator, or a new one with the given seed.
 
     Args:

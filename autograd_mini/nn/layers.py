@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..given import count
 from ..hints import ACTIVATIONS, closest
 from ..ops import OPS, Op, identity
+from ..structure import Tree
 from ..sums import dot
 from ..value import Value
-from .initializers import Initializer, generator, initializer
+from .initializers import Initializer, Rng, generator, initializer
 from .module import Module
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MLP", "Layer", "Neuron", "Sequential", "two_layer_net"]
 
+Part: TypeAlias = Any  # a part of a net: a module, or a function
 Activation = str | Callable[[Any], Any] | None
 
 
@@ -52,7 +54,7 @@ class Neuron(Module):
         activation: Activation = "relu",
         *,
         init: str | Initializer | None = None,
-        rng: Any = None,
+        rng: Rng = None,
         n_out: int = 1,
     ) -> None:
         n_in = count("Neuron: n_in", n_in)
@@ -63,11 +65,11 @@ class Neuron(Module):
         self._z, self._a = "z", "a"
         self._where = "Neuron"
 
-    def __call__(self, x: Any, example: int | None = None) -> Value:
+    def __call__(self, x: Tree, example: int | None = None) -> Value:
         """Return a for the inputs of one example. The labels get the number of the example, if it is given."""
         return self._fire(_inputs(self._where, len(self.w), x), example)
 
-    def _fire(self, x: Any, example: int | None) -> Value:
+    def _fire(self, x: Tree, example: int | None) -> Value:
         try:
             z: Value = dot(self.w, x, self.b)
         except TypeError:
@@ -126,7 +128,7 @@ class Layer(Module):
         activation: Activation = "relu",
         *,
         init: str | Initializer | None = None,
-        rng: Any = None,
+        rng: Rng = None,
     ) -> None:
         n_in, n_out = count("Layer: n_in", n_in), count("Layer: n_out", n_out)
         source = generator(rng)
@@ -159,7 +161,7 @@ class Layer(Module):
         """Return g."""
         return self.neurons[0]._activation
 
-    def __call__(self, x: Any, example: int | None = None) -> Outputs:
+    def __call__(self, x: Tree, example: int | None = None) -> Outputs:
         """Return the activations for the inputs of one example: a Value, or a list if there are several."""
         inputs = _inputs(self._where, self.n_in, x)
         outputs = [neuron._fire(inputs, example) for neuron in self.neurons]
@@ -188,7 +190,7 @@ class Sequential(Module):
     1.0
     """
 
-    def __init__(self, *layers: Any) -> None:
+    def __init__(self, *layers: Part) -> None:
         if not layers or not all(map(callable, layers)):
             raise TypeError(f"{type(self).__name__}: give modules and functions, not {layers!r}")
         self.layers = list(layers)
@@ -203,7 +205,7 @@ class Sequential(Module):
             elif not isinstance(part, Op):  # a function may change the number of values
                 width = 0
 
-    def _parts(self) -> Iterator[Any]:
+    def _parts(self) -> Iterator[Part]:
         """Yield the parts in the order of computation, also the parts of nested Sequentials."""
         for layer in self.layers:
             if isinstance(layer, Sequential):
@@ -211,9 +213,9 @@ class Sequential(Module):
             else:
                 yield layer
 
-    def __call__(self, x: Any, example: int | None = None) -> Any:
+    def __call__(self, x: Tree, example: int | None = None) -> Tree:
         """Return the output for the inputs of one example."""
-        out: Any = x
+        out: Tree = x
         for layer in self.layers:
             if isinstance(layer, (Neuron, Layer, Sequential)):
                 out = layer(out, example)
@@ -246,7 +248,7 @@ class MLP(Sequential):
 
     if TYPE_CHECKING:
 
-        def __call__(self, x: Any, example: int | None = None) -> Outputs: ...  # noqa: D102
+        def __call__(self, x: Tree, example: int | None = None) -> Outputs: ...  # noqa: D102
 
     def __init__(
         self,
@@ -256,7 +258,7 @@ class MLP(Sequential):
         output: Activation = None,
         *,
         init: str | Initializer | None = None,
-        rng: Any = None,
+        rng: Rng = None,
     ) -> None:
         if not hasattr(n_outs, "__len__") or not len(n_outs):
             raise ValueError(f"MLP: n_outs must list the neurons of each layer, as [4, 4, 1], not {n_outs!r}")
@@ -279,7 +281,7 @@ class MLP(Sequential):
 
 
 def two_layer_net(
-    n_x: int, n_h: int, n_y: int = 1, *, init: str | Initializer | None = "normal", rng: Any = None
+    n_x: int, n_h: int, n_y: int = 1, *, init: str | Initializer | None = "normal", rng: Rng = None
 ) -> MLP:
     r"""Make the net of the text: $z^{[l]} = W^{[l]} a^{[l-1]} + b^{[l]}$, sigmoid in both layers.
 
@@ -297,7 +299,7 @@ def two_layer_net(
     return MLP(n_x, [n_h, n_y], "sigmoid", "sigmoid", init=init, rng=rng)
 
 
-def _inputs(where: str, n: int, x: Any) -> Any:
+def _inputs(where: str, n: int, x: Tree) -> Any:
     """Return the checked inputs of one example as a list. A number is a list of one input."""
     if not hasattr(x, "__len__") and n == 1 and isinstance(x, (Value, Real)):
         return [x]
@@ -309,7 +311,7 @@ def _inputs(where: str, n: int, x: Any) -> Any:
     return x
 
 
-def _refuse_rows(where: str, x: Any) -> None:
+def _refuse_rows(where: str, x: Tree) -> None:
     """Raise an error if the inputs are rows, with advice on many examples."""
     if all(hasattr(row, "__len__") and not isinstance(row, str) for row in x) or getattr(x, "ndim", 1) > 1:
         raise TypeError(
@@ -323,7 +325,7 @@ def index(k: int) -> str:
     return str(k) if k < 10 else f"{{{k}}}"
 
 
-def _name(part: Any) -> str:
+def _name(part: object) -> str:
     if part is identity:
         return "linear"
     if isinstance(part, Module):

@@ -13,8 +13,9 @@ from .. import hints
 from ..functions import log_softmax, shifted_logits, take
 from ..node import number_of, primal
 from ..ops import log, number, relu, sigmoid, softplus
+from ..structure import Tree
 from ..sums import sum
-from ..value import Value
+from ..value import Number, Value
 from .words import named
 
 __all__ = [
@@ -29,10 +30,10 @@ __all__ = [
     "mean_squared_error",
 ]
 
-Loss: TypeAlias = Callable[[Any, Any], Any]
+Loss: TypeAlias = Callable[[Any, Any], Any]  # of the output and the target of one example
 
 
-def log_loss(yhat: Any, y: Any) -> Any:
+def log_loss(yhat: Tree, y: Tree) -> Any:
     r"""Return $L = -(y \log \hat y + (1 - y) \log(1 - \hat y))$, the loss of the text.
 
     For several outputs, it is the sum. The derivative with respect to $\hat y$ is
@@ -53,7 +54,7 @@ def log_loss(yhat: Any, y: Any) -> Any:
     return sum(-_log_likelihood(a, t) for a, t in _pairs("log_loss", yhat, y, probabilities=True))
 
 
-def _log_likelihood(a: Any, t: float) -> Any:
+def _log_likelihood(a: Number, t: float) -> Number:
     p = number_of(a)
     if not 0.0 <= p <= 1.0:
         raise ValueError(
@@ -70,7 +71,7 @@ def _log_likelihood(a: Any, t: float) -> Any:
     return t * log(a) + (1.0 - t) * log(1.0 - a)
 
 
-def binary_cross_entropy_with_logits(z: Any, y: Any) -> Any:
+def binary_cross_entropy_with_logits(z: Tree, y: Tree) -> Any:
     r"""Return the `log_loss` of $\hat y = \sigma(z)$ from z: $L = y \log(1 + e^{-z}) + (1 - y) \log(1 + e^z)$.
 
     The loss and its derivative, $\sigma(z) - y$, are finite for every z.
@@ -90,13 +91,13 @@ def binary_cross_entropy_with_logits(z: Any, y: Any) -> Any:
     return sum(_from_logit(a, t) for a, t in pairs)
 
 
-def _from_logit(z: Any, t: float) -> Any:
+def _from_logit(z: Number, t: float) -> Number:
     if type(t) is float and t in (0.0, 1.0):
         return softplus(-z if t else z)
     return t * softplus(-z) + (1.0 - t) * softplus(z)
 
 
-def binary_cross_entropy(yhat: Any, y: Any) -> Any:
+def binary_cross_entropy(yhat: Tree, y: Tree) -> Any:
     r"""Return the `log_loss`. If $\hat y$ is a node $\sigma(z)$, compute it from the logit z.
 
     Then the loss and its derivative are finite for every z, and $\hat y$ is not in the graph of L.
@@ -117,7 +118,7 @@ def binary_cross_entropy(yhat: Any, y: Any) -> Any:
     )
 
 
-def cross_entropy(logits: Any, y: Any) -> Any:
+def cross_entropy(logits: Tree, y: Tree) -> Any:
     r"""Return $L = -\sum_k y_k \log p_k$ with p the softmax of the logits; for one class y, $-\log p_y$.
 
     A logit of inf is certain of its class: L is 0 if that is y, and inf if it is another.
@@ -151,7 +152,7 @@ def cross_entropy(logits: Any, y: Any) -> Any:
     return -(take(shifted, y) - total)
 
 
-def mean_squared_error(yhat: Any, y: Any) -> Any:
+def mean_squared_error(yhat: Tree, y: Tree) -> Any:
     r"""Return $(\hat y - y)^2$, of several outputs their mean.
 
     >>> mean_squared_error([Value(1.0), Value(2.0)], [0.0, 0.0]).data
@@ -162,7 +163,7 @@ def mean_squared_error(yhat: Any, y: Any) -> Any:
     return total if len(pairs) == 1 else total / len(pairs)
 
 
-def hinge(score: Any, y: Any) -> Any:
+def hinge(score: Tree, y: Tree) -> Any:
     r"""Return $\max(0, 1 - y s)$ of a score s and a target of -1 or 1.
 
     Raises:
@@ -201,7 +202,7 @@ def loss_named(loss: str | Loss) -> Loss:
     return found
 
 
-def _pairs(name: str, outputs: Any, targets: Any, probabilities: bool = False) -> list[tuple[Any, Any]]:
+def _pairs(name: str, outputs: Tree, targets: Tree, probabilities: bool = False) -> list[tuple[Any, Any]]:
     """Pair the outputs of one example with their targets, floats but for those of a program, which are Values."""
     ours, theirs = _list(outputs), [t if isinstance(t, Value) else number(name, t) for t in _list(targets)]
     if len(ours) != len(theirs) or not ours:
@@ -213,5 +214,5 @@ def _pairs(name: str, outputs: Any, targets: Any, probabilities: bool = False) -
     return list(zip(ours, theirs, strict=True))
 
 
-def _list(x: Any) -> list[Any]:
+def _list(x: Tree) -> list[Any]:
     return list(x) if hasattr(x, "__len__") and getattr(x, "ndim", None) != 0 else [x]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..files import write_whole
 from ..hints import NET, missing
 from ..ops import number
-from ..structure import TOO_DEEP, Kind, kind_of, register
+from ..structure import TOO_DEEP, Kind, Tree, kind_of, register
 from ..value import Value
 
 __all__ = ["Module"]
@@ -42,7 +42,7 @@ class Module:
     (7.0, {'w': 2.0, 'b': 1.0})
     """
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Tree) -> Tree:
         """Compute the output for the input of one example."""
         hint = " (forward is PyTorch's name)" if hasattr(self, "forward") else ""
         raise NotImplementedError(f"{type(self).__name__} does not say what it computes: define __call__{hint}")
@@ -72,11 +72,11 @@ class Module:
         for parameter in self.parameters():
             parameter.grad = 0.0
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Tree]:
         """Return the numbers of all parameters: floats and nested lists of them by their paths."""
         return {path: _filled(tree, attrgetter("data")) for path, tree in self._entries()}
 
-    def load_state_dict(self, state: Any) -> None:
+    def load_state_dict(self, state: Tree) -> None:
         """Set all parameters to the numbers of a state. If the state does not fit, change none.
 
         Raises:
@@ -137,7 +137,7 @@ class Module:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.parameters())} parameters)"
 
-    def _entries(self) -> list[tuple[str, Any]]:
+    def _entries(self) -> list[tuple[str, Tree]]:
         """Return the entries of the state: the Value, or the nested list of Values, of each path.
 
         Raises:
@@ -153,7 +153,7 @@ class Module:
         return entries
 
 
-def _search(path: str, tree: Any, seen: dict[int, Any]) -> Iterator[tuple[str, Any]]:
+def _search(path: str, tree: Tree, seen: dict[int, object]) -> Iterator[tuple[str, Tree]]:
     """Find the parameters of an object. One that is found twice counts once, with its first path."""
     if isinstance(tree, Value):
         if tree.op is None and id(tree) not in seen:
@@ -177,7 +177,7 @@ def _search(path: str, tree: Any, seen: dict[int, Any]) -> Iterator[tuple[str, A
         yield from _search(f"{start}{name}", part, seen)
 
 
-def _named(tree: Any) -> Iterable[tuple[Any, Any]] | None:
+def _named(tree: Any) -> Iterable[tuple[Any, Tree]] | None:
     """Return the parts of a module, a dict or a dataclass with their names, or None for another object."""
     if isinstance(tree, Module):
         return [(name, part) for name, part in vars(tree).items() if not name.startswith("_")]
@@ -190,7 +190,7 @@ def _named(tree: Any) -> Iterable[tuple[Any, Any]] | None:
     return zip(kind.names(rest), parts, strict=True)
 
 
-def _counted(tree: Any) -> Sequence[Any]:
+def _counted(tree: Tree) -> Sequence[Tree]:
     """Return the parts of a container whose parts have no names, or no parts for another object."""
     if getattr(getattr(tree, "dtype", None), "kind", "") == "O":
         return tree.tolist()  # type: ignore[no-any-return]
@@ -198,20 +198,20 @@ def _counted(tree: Any) -> Sequence[Any]:
     return () if kind is None else kind.flatten(tree)[0]
 
 
-def _all_parameters(tree: Any) -> bool:
+def _all_parameters(tree: Tree) -> bool:
     if isinstance(tree, (list, tuple)):
         return bool(tree) and all(map(_all_parameters, tree))
     return isinstance(tree, Value) and tree.op is None
 
 
-def _values(tree: Any) -> list[Value]:
+def _values(tree: Tree) -> list[Value]:
     """Return the Values of an entry in order, without their paths: nets have many, and a search is often needed."""
     if isinstance(tree, Value):
         return [tree]
     return [x for part in tree for x in ([part] if isinstance(part, Value) else _values(part))]
 
 
-def _leaves(path: str, tree: Any) -> Iterator[tuple[str, Value]]:
+def _leaves(path: str, tree: Tree) -> Iterator[tuple[str, Value]]:
     if isinstance(tree, Value):
         yield path, tree
     else:
@@ -219,7 +219,7 @@ def _leaves(path: str, tree: Any) -> Iterator[tuple[str, Value]]:
             yield from _leaves(f"{path}.{i}", part)
 
 
-def _filled(tree: Any, number_of: Callable[[Value], Any]) -> Any:
+def _filled(tree: Tree, number_of: Callable[[Value], Tree]) -> Tree:
     """Return a parameter's number, or the nested list of the numbers of parameters."""
     if isinstance(tree, Value):
         return number_of(tree)
@@ -231,7 +231,7 @@ def _taken_apart(module: Module) -> tuple[tuple[Value, ...], tuple[Module, tuple
     return parameters, (module, parameters)
 
 
-def _state(owner: tuple[Module, tuple[Value, ...]], numbers: list[Any]) -> dict[str, Any]:
+def _state(owner: tuple[Module, tuple[Value, ...]], numbers: list[Tree]) -> dict[str, Tree]:
     """Return numbers of a module's parameters in the structure of its `state_dict`."""
     module, parameters = owner
     number_of = dict(zip(parameters, numbers, strict=True)).__getitem__
@@ -241,7 +241,7 @@ def _state(owner: tuple[Module, tuple[Value, ...]], numbers: list[Any]) -> dict[
 register(Kind(Module, _taken_apart, _state, owner=True))  # an argument of programs
 
 
-def _match(path: str, tree: Any, state: Any, found: list[tuple[Value, float]]) -> None:
+def _match(path: str, tree: Tree, state: Tree, found: list[tuple[Value, float]]) -> None:
     """Pair parameters with the numbers of a state of the same shape."""
     if isinstance(tree, Value):
         if getattr(state, "ndim", None) != 0 and hasattr(state, "__len__"):
@@ -260,15 +260,15 @@ def _match(path: str, tree: Any, state: Any, found: list[tuple[Value, float]]) -
         _match(f"{path}.{i}", part, numbers, found)
 
 
-def _shown(state: Any) -> str:
+def _shown(state: Tree) -> str:
     return f"{len(state)} entries" if isinstance(state, (list, tuple)) or hasattr(state, "ndim") else repr(state)
 
 
-def _listed(names: list[Any]) -> str:
+def _listed(names: Sequence[object]) -> str:
     return ", ".join(map(str, names[:4])) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Tree]]) -> dict[str, Tree]:
     """Return the pairs of a JSON object as a dict, or raise an error if a key appears twice."""
     made = dict(pairs)
     if len(made) != len(pairs):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..given import count
 from ..hints import OPTIMIZER, keywords
@@ -19,12 +19,16 @@ from ..settings import is_traced
 from ..value import Value
 from .module import Module
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 __all__ = ["LBFGS", "SGD", "Adam", "AdamW", "Optimizer", "RMSProp", "cosine", "exponential", "steps", "warmup"]
 
 Schedule = Callable[[int], float]
 Vector = list[float]
 State = tuple[Vector, ...]
-Rule = Callable[..., tuple[Any, ...]]  # (x, g, entries of the state) to (next x, next entries)
+Entry: TypeAlias = Any  # a number of one parameter, or an array of the numbers of all
+Rule = Callable[..., tuple[Entry, ...]]  # (x, g, entries of the state) to (next x, next entries)
 
 
 class Optimizer:
@@ -122,7 +126,7 @@ class Optimizer:
         moved, *state = zip(*map(rule, x, g, *self.state()), strict=True)
         return list(moved), tuple(map(list, state))
 
-    def rule(self, rate: float, sqrt: Callable[[Any], Any]) -> Rule:
+    def rule(self, rate: float, sqrt: Callable[[Entry], Entry]) -> Rule:
         """Return the rule of the next step, for numbers with `math.sqrt`, and for arrays of them with `np.sqrt`."""
         raise NotImplementedError
 
@@ -195,13 +199,13 @@ class SGD(Optimizer):
         """Return 1 with a momentum, else 0."""
         return 1 if self.momentum else 0
 
-    def rule(self, rate: float, sqrt: Callable[[Any], Any]) -> Rule:
+    def rule(self, rate: float, sqrt: Callable[[Entry], Entry]) -> Rule:
         """Return the rule of the next step."""
         mu, decay = self.momentum, self.weight_decay
         if not mu:
             return lambda x, g: (x - rate * _decayed(x, g, decay),)
 
-        def moved(x: Any, g: Any, v: Any) -> tuple[Any, ...]:
+        def moved(x: Entry, g: Entry, v: Entry) -> tuple[Entry, ...]:
             g = _decayed(x, g, decay)
             v = mu * v + g
             return x - rate * (g + mu * v if self.nesterov else v), v
@@ -241,11 +245,11 @@ class RMSProp(Optimizer):
         """Return 1: the mean of the squares."""
         return 1
 
-    def rule(self, rate: float, sqrt: Callable[[Any], Any]) -> Rule:
+    def rule(self, rate: float, sqrt: Callable[[Entry], Entry]) -> Rule:
         """Return the rule of the next step."""
         rho, eps, decay = self.rho, self.eps, self.weight_decay
 
-        def moved(x: Any, g: Any, s: Any) -> tuple[Any, ...]:
+        def moved(x: Entry, g: Entry, s: Entry) -> tuple[Entry, ...]:
             g = _decayed(x, g, decay)
             s = rho * s + (1.0 - rho) * g * g
             return x - rate * g / (sqrt(s) + eps), s
@@ -294,12 +298,12 @@ class Adam(Optimizer):
         """Return 2: the means of the gradients and of their squares."""
         return 2
 
-    def rule(self, rate: float, sqrt: Callable[[Any], Any]) -> Rule:
+    def rule(self, rate: float, sqrt: Callable[[Entry], Entry]) -> Rule:
         """Return the rule of the next step."""
         (b1, b2), eps, decay, t = self.betas, self.eps, self.weight_decay, self.taken + 1
         scale, root = rate / (1.0 - b1**t), math.sqrt(1.0 - b2**t)
 
-        def moved(x: Any, g: Any, m: Any, v: Any) -> tuple[Any, ...]:
+        def moved(x: Entry, g: Entry, m: Entry, v: Entry) -> tuple[Entry, ...]:
             if not self.decoupled:
                 g = _decayed(x, g, decay)
             elif decay:
@@ -379,7 +383,7 @@ class LBFGS(Optimizer):
         before = [parameter.data for parameter in self.parameters]
         best, least = before, math.inf
 
-        def value_and_gradient(x: Any) -> tuple[float, Vector]:
+        def value_and_gradient(x: NDArray[Any]) -> tuple[float, Vector]:
             nonlocal best, least
             point = x.tolist()
             self._assign(point, (), self.taken, 1.0)
@@ -426,7 +430,7 @@ def _positive(name: str, x: float) -> float:
     return x
 
 
-def _decayed(x: Any, g: Any, weight_decay: float) -> Any:
+def _decayed(x: Entry, g: Entry, weight_decay: float) -> Entry:
     """Return the gradient plus the gradient of the weight decay."""
     return g + weight_decay * x if weight_decay else g
 

@@ -5,10 +5,10 @@ This module must not know how nets are trained.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .cost import pairs_of, predict
+from .cost import Examples, Net, Target, pairs_of, predict
 from .layers import Layer, Sequential
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ def plot_history(history: Mapping[str, Any], ax: Axes | None = None) -> Axes:
 
 
 def plot_decision_boundary(
-    net: Callable[[Any], Any],
-    X: Any,
-    y: Any,
+    net: Net,
+    X: Examples,
+    y: Examples,
     ax: Axes | None = None,
     *,
     points: int = 80,
@@ -123,7 +123,7 @@ def plot_weights(net: Sequential, axes: Any = None) -> Any:
     return axes
 
 
-def _class(target: Any) -> float:
+def _class(target: Target) -> float:
     return float(target.index(max(target)) if isinstance(target, list) else target)
 
 

@@ -7,15 +7,18 @@ engine does not know them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..ops import Op, sigmoid
 from ..tables import as_html, as_text
 from ..value import Value
 from ..walks import topological_order
-from .cost import cost, pairs_of
+from .cost import Examples, cost, pairs_of
 from .layers import MLP, Layer
 from .losses import log_loss
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Comparison", "Row", "recover_formulas"]
 
@@ -36,9 +39,9 @@ class Row:
 
     name: str
     formula: str
-    engine: Any  # arrays with the shape in the text
-    expected: Any
-    sizes: Any  # the sums of the absolute values of the terms of each number
+    engine: NDArray[Any]  # arrays with the shape in the text
+    expected: NDArray[Any]
+    sizes: NDArray[Any]  # the sums of the absolute values of the terms of each number
 
     @property
     def difference(self) -> float:
@@ -83,12 +86,12 @@ class Comparison:
     __repr__ = __str__
 
 
-def _shown(array: Any) -> str:
+def _shown(array: NDArray[Any]) -> str:
     numbers = array.ravel().tolist()
     return ", ".join(f"{x:.4g}" for x in numbers[:2]) + (", …" if len(numbers) > 2 else "")
 
 
-def recover_formulas(net: MLP, X: Any, y: Any) -> Comparison:
+def recover_formulas(net: MLP, X: Examples, y: Examples) -> Comparison:
     r"""Compare the gradients that `backward()` computes for a two-layer net with the text's formulas.
 
     For one example, $dz_2 = a_2 - y$, $dW_2 = dz_2 a_1^T$, $db_2 = dz_2$, $dz_1 = W_2^T dz_2 * g'(z_1)$,
@@ -137,7 +140,7 @@ def recover_formulas(net: MLP, X: Any, y: Any) -> Comparison:
         labels = [neuron.label_of_z for neuron in layer.neurons]
         return [[nodes[label + (f"({i})" if m > 1 else "")] for i in range(1, m + 1)] for label in labels]
 
-    def numbers(matrix: Any, what: str = "data") -> Any:
+    def numbers(matrix: list[list[Value]], what: str = "data") -> NDArray[Any]:
         return np.array([[getattr(node, what) for node in row] for row in matrix])
 
     engine = {
@@ -160,7 +163,7 @@ def recover_formulas(net: MLP, X: Any, y: Any) -> Comparison:
     dZ2 = A2 - y
     dZ1 = W2.T @ dZ2 * slope
 
-    def sums(dZ2: Any, dZ1: Any, A1: Any, x: Any) -> dict[str, Any]:
+    def sums(dZ2: NDArray[Any], dZ1: NDArray[Any], A1: NDArray[Any], x: NDArray[Any]) -> dict[str, NDArray[Any]]:
         return {
             "dz2": dZ2,
             "dW2": dZ2 @ A1.T / m,

@@ -8,24 +8,29 @@ from __future__ import annotations
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ..diagnosis import find_cause
 from ..given import count
 from ..hints import FIT, keywords
 from ..settings import is_recording
-from ..structure import flatten
+from ..structure import Tree, flatten
 from ..sums import dot
 from ..value import Value
-from .cost import loss_of, mean_loss, pairs_of
+from . import optimizers
+from .cost import Examples, Net, Target, loss_of, mean_loss, pairs_of
 from .history import History
-from .initializers import generator
+from .initializers import Rng, generator
 from .losses import LOSSES, Loss, loss_named
 from .module import Module
-from .optimizers import LBFGS, SGD, Adam, AdamW, Optimizer, RMSProp
+from .optimizers import Adam, Optimizer
+
+if TYPE_CHECKING:
+    from ..program.arguments import Numbers
+    from ..program.batch import Repeated
 
 __all__ = ["TrainingError", "fit"]
 
@@ -36,16 +41,16 @@ class TrainingError(ArithmeticError):
 
 @keywords(FIT)
 def fit(
-    net: Callable[[Any], Any],
-    X: Any,
-    y: Any,
+    net: Net,
+    X: Examples,
+    y: Examples,
     *,
     loss: str | Loss = "binary_cross_entropy",
     optimizer: Optimizer | None = None,
     epochs: int = 100,
     batch_size: int | None = None,
-    rng: Any = None,
-    stop: Callable[[History], Any] | None = None,
+    rng: Rng = None,
+    stop: Callable[[History], object] | None = None,
     progress: bool = True,
     compiled: bool = False,
 ) -> History:
@@ -166,7 +171,7 @@ class _Held(Module):
         """Return the parameters without a search."""
         return self.held
 
-    def _entries(self) -> list[tuple[str, Any]]:
+    def _entries(self) -> list[tuple[str, Tree]]:
         return [("held", self.held)]
 
 
@@ -176,7 +181,7 @@ class _Arrays:
     They are in the arrays inside a `with` block. At its end, also after an error or Ctrl-C, they are written back.
     """
 
-    def __init__(self, optimizer: Optimizer, held: list[Value], X: Any, Y: Any, repeated: Any) -> None:
+    def __init__(self, optimizer: Optimizer, held: list[Value], X: Numbers, Y: Numbers, repeated: Repeated) -> None:
         import numpy as np
 
         self._np, self._optimizer, self._held = np, optimizer, held
@@ -225,9 +230,9 @@ class _Arrays:
 
 
 def _compiled(
-    net: Callable[[Any], Any],
-    inputs: Any,
-    targets: list[Any],
+    net: Net,
+    inputs: Numbers | list[list[float]],
+    targets: list[Target],
     compare: Loss,
     optimizer: Optimizer,
     eager: Callable[[list[int]], Value],
@@ -244,7 +249,7 @@ def _compiled(
     from ..program import compile
     from ..program.batch import Repeated
 
-    def of_example(held: _Held, x: Any, target: Any) -> Any:
+    def of_example(held: _Held, x: Tree, target: Tree) -> Value:
         return loss_of(compare, net(list(x)), list(target) if hasattr(target, "__len__") else target)
 
     parameters = optimizer.parameters
@@ -271,13 +276,13 @@ def _compiled(
     return cost, _Arrays(optimizer, every, X, Y, repeated)
 
 
-def _optimizer(net: Any, optimizer: Optimizer | None) -> Optimizer:
+def _optimizer(net: Net, optimizer: Optimizer | None) -> Optimizer:
     if optimizer is None:
         if not isinstance(net, Module):
             raise TypeError(f"fit: give a module, or an optimizer that holds the parameters of {net!r}")
         return Adam(net, lr=0.05)
     if not isinstance(optimizer, Optimizer):
-        kinds = {kind.__name__.lower(): kind.__name__ for kind in (Adam, AdamW, LBFGS, RMSProp, SGD)}
+        kinds = {name.lower(): name for name in optimizers.__all__ if name[0].isupper() and name != "Optimizer"}
         name = optimizer if isinstance(optimizer, str) else getattr(optimizer, "__name__", "")
         kind = kinds.get(name.lower(), "Adam")
         given = "LBFGS(net)" if kind == "LBFGS" else f"{kind}(net, lr=0.05)"
@@ -287,12 +292,12 @@ def _optimizer(net: Any, optimizer: Optimizer | None) -> Optimizer:
     return optimizer
 
 
-def _check_targets(net: Any, x: list[float], targets: list[Any], compare: Loss) -> None:
+def _check_targets(net: Net, x: list[float], targets: list[Target], compare: Loss) -> None:
     """Raise an error for a target that the loss does not take, before any parameter changes."""
     outputs, structure = flatten(net(x))
     if compare in LOSSES.values():
         neutral = structure.rebuild(Value(0.5) for _ in outputs)
-        firsts: dict[Any, int] = {}  # equal targets are checked once
+        firsts: dict[Hashable, int] = {}  # equal targets are checked once
         for i, target in enumerate(targets):
             firsts.setdefault(tuple(target) if isinstance(target, list) else target, i)
         for i in firsts.values():

@@ -12,10 +12,11 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from ..ops import Constant, Level, Notation, Op, add, mul
 from ..printing import GREEK, Label, Written, format_number, is_formula
+from ..recorder import Operand
 
 __all__ = ["Run", "Typeset", "plain", "width"]
 
@@ -109,7 +110,7 @@ class Typeset(Written):
         return cls(filled, level, op)
 
     @classmethod
-    def of(cls, x: Any, precision: int = 4) -> Typeset:
+    def of(cls, x: Operand, precision: int = 4) -> Typeset:
         """Write an operand or the result of a rule: notation, or a number, with π and similar numbers by name."""
         if isinstance(x, Constant) and x not in NAMED:
             return super().of(x, precision)

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from ..traces import Trace
-from .algebra import Algebra, Ratio
+from .algebra import Algebra, Ratio, Ratios
+from .arguments import Numbers
 from .forms import Forms, Irregular
 from .lift import Program
 from .notation import Block, Line, Notation, Sheet
@@ -95,7 +96,7 @@ class Backward:
             self._forms.stand(block.matrix, block.slots)
         self._values: dict[int, Ratio | float] = {slot: self._algebra.symbol(slot) for slot in range(program.inputs)}
         self._values |= {slot: float(x) for slot, x in enumerate(program.constants, program.inputs)}
-        self._read: dict[str, list[Any]] = {}  # the values of a block's operands, at each place, by the block's name
+        self._read: dict[str, list[Ratios]] = {}  # the values of a block's operands, at each place, by the block's name
         for line in self.notation.lines:
             self._forward(line)
         (output,) = trace.outputs
@@ -129,7 +130,7 @@ class Backward:
                 if first == k:
                     self._finish(block)
 
-    def _is_active(self, slots: Any) -> bool:
+    def _is_active(self, slots: Numbers) -> bool:
         """Return whether derivatives with respect to some of the numbers are wanted."""
         return not self._active.isdisjoint(slots.flat)
 
@@ -170,7 +171,7 @@ class Backward:
         first = line.operands[0]
         return first.shape[2] <= LARGE and bool((np.ptp(self.notation.place[0, first], axis=2) > 0).all())
 
-    def _held(self, slots: Any) -> Any:
+    def _held(self, slots: Numbers) -> Ratios:
         """Return the values in slots, at their places; different constants become symbols of a constant matrix."""
         if slots.ndim == 3:
             return np.stack([self._held(slots[..., j]) for j in range(slots.shape[2])], axis=2)
@@ -223,12 +224,12 @@ class Backward:
                 slopes[place] = self._algebra.of(slope)
         return found
 
-    def _adjoints(self, block: Block) -> Any:
+    def _adjoints(self, block: Block) -> Ratios:
         """Return the adjoints of a matrix so far."""
         zero = self._algebra.of(0.0)
         return _objects(block.shape, [self._grads.get(slot, zero) for slot in block.slots.flat])
 
-    def _backward_product(self, line: Line, grads: Any) -> None:
+    def _backward_product(self, line: Line, grads: Ratios) -> None:
         """Add $dZ X^T$ to W and $W^T dZ$ to X, for $Z = W X$."""
         left, right, *added = line.operands
         adjoint, scale = self._adjoint(line.block), grads.flat[0].k
@@ -241,7 +242,7 @@ class Backward:
         for slots in added:
             self._give(slots, grads)
 
-    def _backward_take(self, line: Line, grads: Any) -> None:
+    def _backward_take(self, line: Line, grads: Ratios) -> None:
         """Pass adjoints on to the chosen terms, as `scattered(…)`: NumPy has no expression for this."""
         places = self.notation.place[0, line.operands[0]]
         for k in np.unique(places[places >= 0]):  # a constant has no block
@@ -249,7 +250,7 @@ class Backward:
             term = Call("scattered", (self._adjoint(line.block),), block.shape)
             self._give_matrix(block.slots, term, grads.flat[0].k)
 
-    def _give(self, slots: Any, terms: Any) -> None:
+    def _give(self, slots: Numbers, terms: Ratios) -> None:
         """Add terms to the adjoints of the numbers read; a repeated row or column gets the sum of its terms."""
         if not self._is_active(slots):
             return
@@ -264,7 +265,7 @@ class Backward:
         for slot, term in zip(slots.flat, terms.flat, strict=True):
             self._add(slot, term)
 
-    def _give_matrix(self, slots: Any, term: Term, scale: Fraction) -> None:
+    def _give_matrix(self, slots: Numbers, term: Term, scale: Fraction) -> None:
         """Add a factor times a matrix to the adjoints of the matrices that were read."""
         for slot, symbol in zip(slots.flat, self._forms.symbols(term).flat, strict=True):
             self._add(slot, self._algebra.symbol(symbol, scale))
@@ -275,7 +276,7 @@ class Backward:
 
     # Lines: the common form of the numbers of a matrix.
 
-    def _named(self, block: Block, grads: Any) -> Any:
+    def _named(self, block: Block, grads: Ratios) -> Ratios:
         """Write the line of an adjoint, without the factor that is carried along, and return its numbers."""
         scale = Fraction(1)
         try:
@@ -295,7 +296,7 @@ class Backward:
         except Irregular:
             self._in_parts(block, grads)
 
-    def _in_parts(self, block: Block, grads: Any) -> None:
+    def _in_parts(self, block: Block, grads: Ratios) -> None:
         """Write an adjoint column by column, row by row or number by number."""
         target, (rows, columns) = self._adjoint(block), block.shape
         by_column = [(None, range(c, c + 1)) for c in range(columns)]
@@ -316,7 +317,7 @@ class Backward:
         self.lines.append(Assignment(target, None, f"{grads.size} numbers without a common form"))
 
 
-def _objects(shape: tuple[int, ...], items: list[Any]) -> Any:
+def _objects(shape: tuple[int, ...], items: Sequence[object]) -> Ratios:
     found = np.empty(len(items), dtype=object)
     found[:] = items
     return found.reshape(shape)

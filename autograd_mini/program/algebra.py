@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from ..ops import Op, Recorder, add, div, mul, neg, pow, sigmoid, sub
+from ..recorder import Operand
+from .arguments import Numbers
 
 __all__ = ["Algebra", "Factor", "Monomial", "Polynomial", "Ratio"]
 
 Monomial: TypeAlias = tuple[int, ...]  # the symbols in order; x**2 has x twice
+Ratios: TypeAlias = Numbers  # an array of objects, each a Ratio
 Polynomial: TypeAlias = dict[Monomial, Fraction]
 Factor: TypeAlias = tuple[tuple[Monomial, Fraction], ...]  # a polynomial that can be a key of a dict
 
@@ -43,7 +46,7 @@ class Ratio(Recorder):
         self.factors = {factor: n for factor, n in factors.items() if n} if k else {}
 
     @property
-    def key(self) -> tuple[Any, ...]:
+    def key(self) -> tuple[Hashable, ...]:
         """Return the key of the function: equal functions have equal keys."""
         return self.k, frozenset(self.factors.items())
 
@@ -76,7 +79,7 @@ class Ratio(Recorder):
         }
         return Ratio(self.algebra, self.k, factors)
 
-    def record(self, op: Op, operands: tuple[Any, ...]) -> Ratio:
+    def record(self, op: Op, operands: tuple[Operand, ...]) -> Ratio:
         """Apply a row: compute it if it is arithmetic, and otherwise make a symbol for the call."""
         xs = [self.algebra.of(x) for x in operands]
         found = self.algebra.arithmetic(op, xs)
@@ -119,7 +122,7 @@ _ARITHMETIC: Mapping[Op, Callable[..., Ratio | None]] = {
     div: lambda x, y: x.times(y.power(x.algebra.of(-1.0))) if y.k else None,
     pow: Ratio.power,
 }
-_REFLECTED: Mapping[Op, Callable[[Any], Any]] = {sigmoid: lambda s: 1.0 - s}  # f(-x) as a function of f(x)
+_REFLECTED: Mapping[Op, Callable[[Ratio], Ratio]] = {sigmoid: lambda s: 1.0 - s}  # f(-x) as a function of f(x)
 
 
 class Algebra:
@@ -128,7 +131,7 @@ class Algebra:
     def __init__(self, first: int) -> None:
         self.free = first  # the number of the next new symbol
         self.calls: dict[int, tuple[Op | float, Sequence[Ratio]]] = {}
-        self._known: dict[tuple[Any, ...], int] = {}
+        self._known: dict[tuple[Hashable, ...], int] = {}
 
     def symbol(self, number: int, k: Fraction = ONE[()]) -> Ratio:
         """Return k times a symbol."""
@@ -139,7 +142,7 @@ class Algebra:
         self.free += 1
         return self.free - 1
 
-    def of(self, x: Any) -> Ratio:
+    def of(self, x: Operand) -> Ratio:
         """Return a number as a constant function; inf and nan are symbols."""
         if isinstance(x, Ratio):
             return x
@@ -153,13 +156,13 @@ class Algebra:
         """Use a given symbol for a call from now on."""
         self._known.setdefault((op, *(x.key for x in operands)), number)
 
-    def call(self, op: Op, operands: Sequence[Ratio]) -> Any:
+    def call(self, op: Op, operands: Sequence[Ratio]) -> Ratio:
         """Return the symbol for a call."""
         if op in _REFLECTED and operands[0].k < 0:
             return _REFLECTED[op](self.call(op, [-operands[0]]))
         return self._symbol((op, *(x.key for x in operands)), op, operands)
 
-    def _symbol(self, key: tuple[Any, ...], op: Op | float, operands: Sequence[Ratio]) -> Ratio:
+    def _symbol(self, key: tuple[Hashable, ...], op: Op | float, operands: Sequence[Ratio]) -> Ratio:
         number = self._known.get(key)
         if number is None:
             number = self._known[key] = self.fresh()

@@ -6,7 +6,7 @@ cheap: a list of numbers or an array is one chunk, which is copied as a whole. T
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from ..ops import number
-from ..structure import LEAF, TOO_DEEP, Kind, Structure, array, flatten, in_order, kind_of
+from ..structure import LEAF, TOO_DEEP, Kind, Rest, Structure, Tree, array, flatten, in_order, kind_of
 from ..value import Value
 
 __all__ = ["FLOAT", "NUMBERS", "GivenValue", "Key", "Layout", "Numbers", "parted", "read", "reader", "typed"]
@@ -22,7 +22,7 @@ __all__ = ["FLOAT", "NUMBERS", "GivenValue", "Key", "Layout", "Numbers", "parted
 NUMBERS: Final = frozenset((float, int, np.float64))
 Numbers = np.ndarray[Any, np.dtype[Any]]  # an array of floats, or of their places
 FLOAT: Final = np.dtype(float)
-DEEPEST: Final = 400  # nested containers; compiled code has no recursion limit, so it would crash
+MAX_DEPTH: Final = 400  # nested containers; compiled code has no recursion limit, so it would crash
 
 # The key of a number is None; of an array, its shape; of n numbers, (list, n) or (tuple, n). An object with Values of
 # its own, such as a module, has the key (owner, parameters). The key of a container is like a `Structure`: its class,
@@ -30,7 +30,7 @@ DEEPEST: Final = 400  # nested containers; compiled code has no recursion limit,
 Key = tuple[Any, ...] | None
 
 
-def read(name: str, x: Any, chunks: list[Any], depth: int = 0) -> Key:
+def read(name: str, x: Tree, chunks: list[Tree], depth: int = 0) -> Key:
     """Put an argument's numbers on the list of chunks, and return the key of its structure.
 
     >>> chunks = []
@@ -46,8 +46,8 @@ def read(name: str, x: Any, chunks: list[Any], depth: int = 0) -> Key:
     if cls is np.ndarray and x.ndim and x.dtype.kind in "fiub":
         chunks.append(x)
         return x.shape  # type: ignore[no-any-return]
-    parts: Any
-    rest: Any
+    parts: Sequence[Tree]
+    rest: Rest
     kind: Kind | None = None
     if cls is list or cls is tuple:
         if x and NUMBERS.issuperset(map(type, x)):
@@ -70,7 +70,7 @@ def read(name: str, x: Any, chunks: list[Any], depth: int = 0) -> Key:
             chunks.append([parameter.data for parameter in parts])
             return rest  # type: ignore[no-any-return]
         cls = kind.type
-    if depth > DEEPEST:
+    if depth > MAX_DEPTH:
         raise ValueError(f"{name}: {TOO_DEEP}")
     keys = tuple([read(name, part, chunks, depth + 1) for part in parts])
     return (cls, rest, keys) if kind is None else (cls, rest, keys, typed(rest))
@@ -83,7 +83,7 @@ class GivenValue(TypeError):
     """A Value is among arguments that must be numbers."""
 
 
-def _read_leaf(name: str, x: Any, chunks: list[Any]) -> Key:
+def _read_leaf(name: str, x: Tree, chunks: list[Tree]) -> Key:
     """Read a number of another type, or an array of objects; raise a TypeError for anything else."""
     leaves, structure = flatten(x)
     for leaf in leaves:
@@ -136,7 +136,7 @@ def typed(x: Any) -> Any:
     return type(x), x
 
 
-def _is_number(x: Any) -> bool:
+def _is_number(x: Tree) -> bool:
     try:
         number("", x)
     except TypeError:
@@ -156,7 +156,7 @@ class Chunk(NamedTuple):
         """Return the view of the chunk's numbers in a flat array, in the chunk's shape."""
         return numbers[self.span].reshape(self.shape)
 
-    def reader(self, numbers: Numbers) -> Callable[[], Any]:
+    def reader(self, numbers: Numbers) -> Callable[[], Tree]:
         """Return a function that reads the chunk from a flat array, in the form in which it was given.
 
         For an owner, the function returns its state.
@@ -171,7 +171,7 @@ class Chunk(NamedTuple):
             return view.tolist
         return (lambda: tuple(view.tolist())) if self.key[0] is tuple else view.copy
 
-    def of(self, leaves: list[Any]) -> Any:
+    def of(self, leaves: list[Tree]) -> Tree:
         """Return the chunk with other leaves, in the form in which it was given; return an owner unchanged."""
         mine = leaves[self.span]
         if self.key is None:
@@ -200,7 +200,7 @@ class Chunk(NamedTuple):
 class Layout:
     """The places of the numbers of some arguments in a flat array, from the keys and the chunks of `read`."""
 
-    def __init__(self, names: list[str], keys: tuple[Key, ...], chunks: list[Any]) -> None:
+    def __init__(self, names: list[str], keys: tuple[Key, ...], chunks: list[Tree]) -> None:
         self.count, self.names = len(keys), names
         self.scalars = all(key is None for key in keys)
         shapes = [np.shape(chunk) for chunk in chunks]
@@ -240,25 +240,25 @@ class Layout:
         """Return a leaf for each number, named after its argument; for an owner, return its own parameters."""
         return [leaf for chunk in self._all() for leaf in chunk.leaves(numbers)]
 
-    def structure(self, leaves: list[Any]) -> Structure:
+    def structure(self, leaves: list[Tree]) -> Structure:
         """Return the structure of the arguments, with the list of its parameters in place of an owner."""
         made = self._made(lambda chunk: chunk.of(leaves) if chunk.owned is None else leaves[chunk.span])
         return flatten(tuple(made))[1]
 
-    def arguments(self, leaves: list[Any]) -> list[Any]:
+    def arguments(self, leaves: list[Tree]) -> list[Tree]:
         """Return the arguments with other leaves; an owner stays unchanged."""
         return self._made(lambda chunk: chunk.of(leaves))
 
-    def in_place(self, numbers: Numbers) -> list[Any]:
+    def in_place(self, numbers: Numbers) -> list[Tree]:
         """Return the arguments with a view of a flat array for each array, list of numbers and number."""
         return self._made(lambda chunk: chunk.view(numbers))
 
-    def _made(self, f: Callable[[Chunk], Any]) -> list[Any]:
+    def _made(self, f: Callable[[Chunk], Tree]) -> list[Tree]:
         return [
             structure.rebuild(map(f, chunks)) for structure, chunks in zip(self._structures, self._chunks, strict=True)
         ]
 
-    def reader(self, k: int, numbers: Numbers) -> Callable[[], Any]:
+    def reader(self, k: int, numbers: Numbers) -> Callable[[], Tree]:
         """Return a function that reads argument k from a flat array, in the form in which it was given.
 
         For an owner, the function returns its state.
@@ -266,7 +266,7 @@ class Layout:
         return reader(self._structures[k], iter([chunk.reader(numbers) for chunk in self._chunks[k]]))
 
 
-def reader(structure: Structure, readers: Iterator[Callable[[], Any]]) -> Callable[[], Any]:
+def reader(structure: Structure, readers: Iterator[Callable[[], Tree]]) -> Callable[[], Tree]:
     """Return a function that builds a structure; its leaves are the results of the given functions."""
     if structure.kind is None:
         return next(readers)

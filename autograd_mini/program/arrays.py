@@ -15,6 +15,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ..ops import OPS, Op, Recorder
+from ..recorder import Operand
+from .arguments import Numbers
 from .lift import Instruction, Program
 from .runner import Batch, Blocks, Place, Steps, Task, Way, addresses, chooses
 from .scan_steps import back, forth, run_back, run_forth
@@ -24,7 +26,7 @@ __all__ = ["Array", "Arrays", "apply", "share_of"]
 UNLIKE = frozenset({"maximum", "minimum"})  # NumPy's functions of these names may return -0.0 in place of 0.0
 
 
-SIGNS: dict[str, Any] = {
+SIGNS: dict[str, Callable[..., Any]] = {
     "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv, "neg": operator.neg,
     "pow": operator.pow, "where": lambda c, x, y: np.where(c != 0.0, x, y),
     "mod": operator.mod, "floordiv": operator.floordiv, "root": np.sqrt,
@@ -35,7 +37,7 @@ SIGNS: dict[str, Any] = {
 class Arrays:
     """The runner of a program on NumPy's arrays."""
 
-    room = 0
+    scratch = 0
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -43,7 +45,7 @@ class Arrays:
         self.first = program.inputs + len(program.constants)
         self.forth = {i.start: forth(i.scan, self) for i in program.instructions if i.scan is not None}
 
-    def task(self, d: Any, grad: Any = None, z: int = -1, way: Way | None = None, *, forth: bool = True) -> Task:
+    def task(self, d: Numbers, grad: Any = None, z: int = -1, way: Way | None = None, *, forth: bool = True) -> Task:
         """Return a task that runs the program forward, backward, or both ways, one after the other."""
         tasks = [partial(self._forward, d)] if forth else []
         if way is not None:
@@ -57,7 +59,7 @@ class Arrays:
 
         return both
 
-    def _forward(self, d: Any) -> None:
+    def _forward(self, d: Numbers) -> None:
         with np.errstate(all="ignore"):
             for i, out, operands in self.steps:
                 if i.kind == "gather":
@@ -77,17 +79,17 @@ class Arrays:
                         total = total + terms[:, :, j]
                     d[out] = total
 
-    def blocks(self, batch: Batch, d: Any, grad: Any) -> Callable[[list[Any], Any], Blocks]:
+    def blocks(self, batch: Batch, d: Numbers, grad: Numbers) -> Callable[[list[Numbers], Numbers], Blocks]:
         """Return a function that runs this program on blocks of a batch."""
         width, z, shared = batch.width, slice(batch.z, batch.z + batch.lanes), batch.shared
         into, out = len(batch.inputs), len(batch.outputs)
 
-        def mine(buffer: Any, place: Place, theirs: Any) -> Any:
+        def mine(buffer: Numbers, place: Place, theirs: Numbers) -> Numbers:
             """Return a view of a block's numbers in a buffer, with a row for each example."""
             first, lane, apart = place
             return as_strided(buffer[first:], (width, theirs.shape[1]), (8 * lane, 8 * apart))
 
-        def of(arrays: list[Any], totals: Any) -> Blocks:
+        def of(arrays: list[Numbers], totals: Numbers) -> Blocks:
             given, results, slopes = arrays[:into], arrays[into : into + out], arrays[into + out :]
             inputs = [(mine(d, *pair), pair[1]) for pair in zip(batch.inputs, given, strict=True)]
             outputs = [(mine(d, *pair), pair[1]) for pair in zip(batch.outputs, results, strict=True)]
@@ -115,7 +117,7 @@ class Arrays:
         """Return a runner of the same kind for another program."""
         return Arrays(program)
 
-    def way(self, steps: Steps, silent: Any) -> Way:
+    def way(self, steps: Steps, silent: Numbers) -> Way:
         """Return the steps of the way back, with marks at the operands that need derivatives."""
         code = []
         for k, needed in steps:
@@ -124,14 +126,14 @@ class Arrays:
             code.append((*self.steps[k], needed, parts))
         return Way(code, silent, chooses(self.program, steps))
 
-    def _backward(self, d: Any, grad: Any, z: slice, way: Way) -> None:
+    def _backward(self, d: Numbers, grad: Numbers, z: slice, way: Way) -> None:
         grad[:] = -0.0  # the neutral number of addition: -0.0 + x is x, also for x = -0.0
         grad[z] = 1.0
         self.pull(d, grad, way)
         grad[self.first :] = -0.0  # the results have passed their derivatives on
         way.finish(grad[: self.program.inputs])
 
-    def pull(self, d: Any, grad: Any, way: Way) -> None:
+    def pull(self, d: Numbers, grad: Numbers, way: Way) -> None:
         """Pass derivatives on, from the last instruction of the way back to the first."""
         with np.errstate(all="ignore"):
             for i, out, operands, needed, parts in reversed(way.code):
@@ -158,13 +160,13 @@ class Arrays:
                             np.add.at(grad, place[:, :, 0], share_of(i.op, k, g, xs, d[out]))
 
 
-def _chosen(i: Instruction, at: Any) -> tuple[Any, Any]:
+def _chosen(i: Instruction, at: Numbers) -> tuple[Numbers, Numbers]:
     """Return the places that a take chooses, and for each whether such a term exists."""
     inside = (at >= 0) & (at < i.length) & (at == np.floor(at))
     return np.where(inside, at, 0).astype(np.int64), inside
 
 
-def _along(table: Any, at: Any) -> Any:
+def _along(table: Numbers, at: Numbers) -> Numbers:
     return np.take_along_axis(table, at[:, :, None], axis=2)[:, :, 0]
 
 
@@ -174,10 +176,10 @@ class Array(Recorder):
     __slots__ = ("x",)
     first_order = True
 
-    def __init__(self, x: Any) -> None:
+    def __init__(self, x: Numbers) -> None:
         self.x = x
 
-    def record(self, op: Op, operands: tuple[Any, ...]) -> Array:
+    def record(self, op: Op, operands: tuple[Operand, ...]) -> Array:
         """Apply a row to arrays."""
         return Array(apply(op, [x.x if isinstance(x, Array) else np.asarray(float(x)) for x in operands]))
 
@@ -189,7 +191,7 @@ def share_of(op: Op, i: int, g: Any, xs: Sequence[Any], z: Any) -> Any:
     return np.where(slope != 0.0, g * slope, 0.0) if i in op.chooses else g * slope
 
 
-def apply(op: Op, xs: list[Any]) -> Any:
+def apply(op: Op, xs: list[Numbers]) -> Any:
     """Apply a row to arrays: by an operator, by NumPy's function with the row's name, or number by number."""
     if OPS.get(op.name) is op.row:
         if op.name in SIGNS:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..ops import TOO_LARGE
-from ..structure import Kind, holds, is_array, kind_of, map_leaves
+from ..structure import Kind, Rest, Tree, holds, is_array, kind_of, map_leaves
 from ..value import Value
 from .arguments import FLOAT, Key, Numbers, read, typed
 
@@ -41,7 +41,7 @@ def is_axis(axes: Axes) -> bool:
     return axes is None or type(axes) is int or hasattr(axes, "__index__")
 
 
-def is_plain(x: Any) -> bool:
+def is_plain(x: object) -> bool:
     """Return whether x is an array that programs can read without a copy, with the examples along its first axis."""
     return type(x) is np.ndarray and x.dtype is FLOAT and x.ndim > 0 and x.flags.c_contiguous and x.flags.aligned
 
@@ -65,7 +65,7 @@ def each_of(name: str, in_axes: InAxes, n: int) -> list[Axes]:
     return list(in_axes)
 
 
-def _parts(name: str, x: Any, axes: Axes) -> tuple[Sequence[Any], Sequence[Any], Kind, Any]:
+def _parts(name: str, x: Tree, axes: Axes) -> tuple[Sequence[Tree], Sequence[Axes], Kind, Rest]:
     """Return the parts of an argument, the axes of each part, and the kind and rest to rebuild the container."""
     kind, mine = kind_of(type(axes)), kind_of(type(x))
     if kind is None or axes is None:
@@ -81,8 +81,8 @@ def _parts(name: str, x: Any, axes: Axes) -> tuple[Sequence[Any], Sequence[Any],
 
 
 def mapped(
-    name: str, f: Callable[[Any, int | None], Any], x: Any, axes: Axes, is_leaf: Callable[[Any], bool] | None = None
-) -> Any:
+    name: str, f: Callable[[Tree, int | None], Tree], x: Tree, axes: Axes, is_leaf: Callable[[Tree], bool] | None = None
+) -> Tree:
     """Return an argument in which each array is replaced by f of the array and its axis.
 
     >>> mapped("f", lambda x, axis: (x, axis), {"w": 1.0, "x": [2.0, 3.0]}, {"w": None, "x": 0})
@@ -94,7 +94,7 @@ def mapped(
     return kind.unflatten(rest, [mapped(name, f, part, a, is_leaf) for part, a in zip(parts, inner, strict=True)])
 
 
-def examples_first(name: str, x: Any, axes: Axes) -> Any:
+def examples_first(name: str, x: Tree, axes: Axes) -> Tree:
     """Return an argument with the examples along the first axis of each array that varies.
 
     A list of numbers counts as an array.
@@ -104,7 +104,7 @@ def examples_first(name: str, x: Any, axes: Axes) -> Any:
     return mapped(name, lambda part, axis: part if axis is None else moved(name, part, axis), x, axes)
 
 
-def moved(name: str, x: Any, axis: int) -> Numbers:
+def moved(name: str, x: Tree, axis: int) -> Numbers:
     """Return an array of floats with the examples along the first axis."""
     if axis == 0 and is_plain(x):
         return x  # type: ignore[no-any-return]
@@ -127,7 +127,7 @@ def moved(name: str, x: Any, axis: int) -> Numbers:
     return np.require(np.moveaxis(array, axis, 0), requirements=["C", "A"])
 
 
-def _no_numbers(name: str, x: Any) -> str:
+def _no_numbers(name: str, x: Tree) -> str:
     """Return the message for an argument that is not made of numbers."""
     kind = kind_of(type(x))
     if kind is not None and kind.owner:
@@ -158,7 +158,7 @@ def require_axis(name: str, shape: tuple[int, ...], axis: int) -> None:
         )
 
 
-def read_examples(name: str, x: Any, axes: Axes, chunks: list[Any], varying: list[bool]) -> Key:
+def read_examples(name: str, x: Tree, axes: Axes, chunks: list[Tree], varying: list[bool]) -> Key:
     """Put an argument's numbers on the list of chunks, and return the key of its structure.
 
     For each chunk, append to `varying` whether it differs between examples.
@@ -178,13 +178,13 @@ def read_examples(name: str, x: Any, axes: Axes, chunks: list[Any], varying: lis
     return kind.type, rest, tuple(keys), typed(rest)
 
 
-def example_of(name: str, x: Any, axes: Axes, i: int) -> Any:
+def example_of(name: str, x: Tree, axes: Axes, i: int) -> Tree:
     """Return example i of an argument that has the examples along the first axis.
 
     If there are no examples, return ones, with which the function can be traced.
     """
 
-    def one(part: Any, axis: int | None) -> Any:
+    def one(part: Tree, axis: int | None) -> Tree:
         if axis is None:
             return part
         return part[i] if len(part) else np.ones(part.shape[1:])[()]
@@ -192,12 +192,12 @@ def example_of(name: str, x: Any, axes: Axes, i: int) -> Any:
     return mapped(name, one, x, axes)
 
 
-def is_table(x: Any) -> bool:
+def is_table(x: object) -> bool:
     """Return whether x is an array, or a list that can be read as one: nested lists of numbers."""
     return is_array(x) or _is_numbers(x)
 
 
-def _is_numbers(x: Any, axes: int = 64) -> bool:  # NumPy's arrays have 64 axes at most
+def _is_numbers(x: Tree, axes: int = 64) -> bool:  # NumPy's arrays have 64 axes at most
     if isinstance(x, (list, tuple)):
         return axes > 0 and not hasattr(x, "_fields") and all(_is_numbers(part, axes - 1) for part in x)
     return isinstance(x, (int, float))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,13 +17,13 @@ from ..given import count
 from ..node import assignments
 from ..ops import TOO_LARGE
 from ..settings import in_force
-from ..structure import LEAF, Structure, flatten, is_array, map_leaves
+from ..structure import LEAF, Structure, Tree, flatten, is_array, map_leaves
 from ..transform import hessian, hvp, jacobian, jvp
 from . import nested
 from .arguments import parted, typed
 from .axes import Axes, InAxes, each_of, example_of, examples_first, is_plain, is_table, mapped, read_examples
-from .parameters import after_instance, with_name
-from .plans import KEPT, Places, Work, kept_in, places_of, tables_of
+from .parameters import Argnums, after_instance, with_name
+from .plans import MAX_KEPT, Places, Work, kept_in, places_of, tables_of
 from .scan_rows import counts_steps
 
 if TYPE_CHECKING:
@@ -35,10 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Batched", "Repeated"]
 
-Argnums: TypeAlias = "int | Sequence[int] | None"
 
-GROUPS = 64  # of examples that branch alike; examples that are left then are run one by one
-CALLS = 16  # structures and sizes of arguments whose calls are prepared
+MAX_GROUPS = 64  # of examples that branch alike; examples that are left then are run one by one
+MAX_CALLS = 16  # structures and sizes of arguments whose calls are prepared
 
 
 class Batched:
@@ -53,7 +52,7 @@ class Batched:
         in_axes: InAxes,
         threads: int,
         inner: Batched | None = None,
-        first: tuple[Any, ...] = (),
+        first: tuple[Tree, ...] = (),
     ) -> None:
         self.compiled, self.name = compiled, compiled.name
         self.threads = count("vmap: threads", threads)
@@ -64,7 +63,7 @@ class Batched:
         self._by_name = len(self._programs.parameters.by_name)  # arguments of which in_axes does not tell
         self._levels: list[Batched] = [self] if inner is None else [self, *inner._levels]
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Tree, **kwargs: Tree) -> Tree:
         """Return the results of all examples, counted along the first axis of each array.
 
         Raises:
@@ -72,7 +71,7 @@ class Batched:
         """
         return self._given(args, None, kwargs)[0]
 
-    def value_and_grad(self, *args: Any, argnums: int | Sequence[int] = 0, **kwargs: Any) -> tuple[Any, Any]:
+    def value_and_grad(self, *args: Tree, argnums: int | Sequence[int] = 0, **kwargs: Tree) -> tuple[Tree, Tree]:
         r"""Return the values of all examples, and the gradient of their sum, $\nabla \sum_i f(x^{(i)})$.
 
         In an argument that varies this is each example's own gradient, along the first axis.
@@ -83,7 +82,7 @@ class Batched:
         """
         return self._given(args, argnums, kwargs)
 
-    def grad(self, *args: Any, argnums: int | Sequence[int] = 0, **kwargs: Any) -> Any:
+    def grad(self, *args: Tree, argnums: int | Sequence[int] = 0, **kwargs: Tree) -> Tree:
         """Return the gradient alone; see `value_and_grad`.
 
         >>> from autograd_mini import compile
@@ -92,7 +91,7 @@ class Batched:
         """
         return self._given(args, argnums, kwargs)[1]
 
-    def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    def jvp(self, primals: Sequence[Tree], tangents: Sequence[Tree]) -> tuple[Tree, Tree]:
         r"""Return the results of all examples, and of each its derivative along its own tangents, $J t$.
 
         >>> from autograd_mini import compile
@@ -101,7 +100,7 @@ class Batched:
         """
         return self._along(jvp, primals, tangents)  # type: ignore[no-any-return]  # a pair
 
-    def hvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    def hvp(self, primals: Sequence[Tree], tangents: Sequence[Tree]) -> Tree:
         r"""Return of each example the Hessian times its tangents, $H t$.
 
         >>> from autograd_mini import compile
@@ -110,7 +109,7 @@ class Batched:
         """
         return self._along(hvp, primals, tangents)
 
-    def jacobian(self, *args: Any, argnums: int | Sequence[int] = 0, **kwargs: Any) -> Any:
+    def jacobian(self, *args: Tree, argnums: int | Sequence[int] = 0, **kwargs: Tree) -> Tree:
         r"""Return all $\partial z_i / \partial x_j$ of each example; see `autograd_mini.jacobian`.
 
         >>> from autograd_mini import compile
@@ -121,7 +120,7 @@ class Batched:
         derived = self._derived(f"jacobian {places}", lambda f: jacobian(f, places), self.compiled._static)
         return derived(*args, **kwargs)
 
-    def hessian(self, *args: Any, argnums: int | Sequence[int] = 0, **kwargs: Any) -> Any:
+    def hessian(self, *args: Tree, argnums: int | Sequence[int] = 0, **kwargs: Tree) -> Tree:
         r"""Return all $\partial^2 f / \partial x_i \partial x_j$ of each example.
 
         >>> from autograd_mini import compile
@@ -149,12 +148,12 @@ class Batched:
         from .vectorised import forward_sheet
 
         texts = []
-        for found in self._programs.all():
+        for specialization in self._programs.all():
             try:
-                varies = self._varies(found)
+                varies = self._varies(specialization)
             except (TypeError, ValueError):  # a program of other arguments, which in_axes does not fit
                 continue
-            texts.append(str(forward_sheet(found.trace, found.program, varies)))
+            texts.append(str(forward_sheet(specialization.trace, specialization.program, varies)))
         return "\n\n".join(texts) or f"{self.name}: not compiled yet; it is at the first call"
 
     def written_backward(self, argnums: int | Sequence[int] | None = None) -> str:
@@ -180,8 +179,8 @@ class Batched:
         """
         from .vectorised import backward_sheet
 
-        found = self.compiled._one(())
-        return str(backward_sheet(found.trace, found.program, self._varies(found), argnums))
+        one = self.compiled._one(())
+        return str(backward_sheet(one.trace, one.program, self._varies(one), argnums))
 
     def draw(self, rankdir: str = "LR") -> Drawing:
         """Return the picture of the program on all examples.
@@ -196,25 +195,25 @@ class Batched:
         from .picture import drawn_sheet  # brings graphviz
         from .vectorised import forward_sheet
 
-        found = self.compiled._one(())
-        return drawn_sheet(forward_sheet(found.trace, found.program, self._varies(found)), rankdir)
+        one = self.compiled._one(())
+        return drawn_sheet(forward_sheet(one.trace, one.program, self._varies(one)), rankdir)
 
-    def _varies(self, found: Specialization) -> Numbers:
+    def _varies(self, specialization: Specialization) -> Numbers:
         """Return for each input of a program whether it differs between examples."""
-        layout, n = found.layout, found.count
+        layout, n = specialization.layout, specialization.count
         varies = np.zeros(layout.size, dtype=bool)
 
-        def note(place: Any, axis: int | None) -> None:
+        def note(place: int | Numbers, axis: int | None) -> None:
             varies[place] |= axis is not None
 
-        by_name = found.axes_by_name or [None] * self._by_name
+        by_name = specialization.axes_by_name or [None] * self._by_name
         for level in self._levels:
             axes = [*level._known_axes(n)[: n - self._by_name], *by_name]
             for k, place in enumerate(parted(self._programs.static, n)[1]):
                 mapped(self.name, note, layout.reader(k, np.arange(layout.size))(), axes[place], is_array)
         return varies
 
-    def _along(self, transform: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    def _along(self, transform: Callable[..., Tree], primals: Sequence[Tree], tangents: Sequence[Tree]) -> Tree:
         """Return a derivative of each example along its tangents."""
         name, n = transform.__name__, len(primals)
         if self._first or self.compiled._static:
@@ -222,12 +221,12 @@ class Batched:
                 f"{name}: there are static arguments, or an instance; bind them first, by functools.partial"
             )
 
-        def derive(f: Callable[..., Any]) -> Callable[..., Any]:
+        def derive(f: Callable[..., Tree]) -> Callable[..., Tree]:
             return lambda primals, tangents: transform(f, primals, tangents)
 
         return self._derived(f"{name} of a batch", derive, (), n)(tuple(primals), tuple(tangents))
 
-    def _derived(self, key: str, derive: Callable[..., Any], static: tuple[int, ...], along: int = 0) -> Batched:
+    def _derived(self, key: str, derive: Callable[..., Tree], static: tuple[int, ...], along: int = 0) -> Batched:
         """Return the batched form of a derived function; one along tangents takes so many primals and tangents."""
         compiled = self.compiled._derive(key, lambda f: with_name(f"{key} of {self.name}")(derive(f)), static)
         made: Batched | None = None
@@ -239,7 +238,7 @@ class Batched:
         assert made is not None
         return made
 
-    def _given(self, args: tuple[Any, ...], argnums: Argnums, kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    def _given(self, args: tuple[Tree, ...], argnums: Argnums, kwargs: dict[str, Tree]) -> tuple[Tree, Tree]:
         """Run a call, with all its arguments at their places."""
         parameters = self._programs.parameters
         if self._first:
@@ -250,7 +249,7 @@ class Batched:
                 argnums = parameters.counted(argnums, len(args))
         return self._run(args, argnums)
 
-    def _run(self, args: tuple[Any, ...], argnums: Argnums) -> tuple[Any, Any]:
+    def _run(self, args: tuple[Tree, ...], argnums: Argnums) -> tuple[Tree, Tree]:
         """Return the results, and the gradient or None."""
         if len(self._levels) > 1:
             return nested.run(self._levels, Batched, args, argnums)
@@ -266,45 +265,45 @@ class Batched:
         except TypeError:  # a static argument, or the constant part of a container, cannot be hashed
             prepared = None  # the run below raises the error
         if prepared is None:
-            found = call.specialize()
-            if found.branches:
-                return call.in_groups(found, self.threads, argnums)
+            first = call.specialize()
+            if first.branches:
+                return call.in_groups(first, self.threads, argnums)
             prepared = kept_in(
-                programs.prepared, key, lambda: _Prepared(call, found, call.request(found, argnums)), CALLS
+                programs.prepared, key, lambda: _Prepared(call, first, call.request(first, argnums)), MAX_CALLS
             )
         assert isinstance(prepared, _Prepared)
         return prepared.run(call, self.threads)
 
     def _known_axes(self, n: int) -> list[Axes]:
         """Return the axes of n arguments, as far as in_axes tells: arguments by name only have None."""
-        found = self._axes.get(n)
-        if found is None:
+        axes = self._axes.get(n)
+        if axes is None:
             first, by_name = len(self._first), self._by_name
-            found = [*[None] * first, *each_of(self.name, self._in_axes, n - first - by_name), *[None] * by_name]
+            axes = [*[None] * first, *each_of(self.name, self._in_axes, n - first - by_name), *[None] * by_name]
             for k in parted(self._programs.static, n)[0]:
-                found[k] = None
-            self._axes[n] = found
-        return found
+                axes[k] = None
+            self._axes[n] = axes
+        return axes
 
-    def _axes_of(self, args: tuple[Any, ...], level: int = 0) -> list[Axes]:
+    def _axes_of(self, args: tuple[Tree, ...], level: int = 0) -> list[Axes]:
         """Return the axes of all arguments. Static arguments and an instance have None.
 
         Arguments by name only have their examples along the first axis of each level, as far as they have axes.
         """
         n = len(args)
-        found = self._known_axes(n)
+        axes = self._known_axes(n)
         if self._by_name:
             static, places = parted(self._programs.static, n)[0], range(n - self._by_name, n)
 
-            def first_axis(part: Any) -> int | None:
+            def first_axis(part: Tree) -> int | None:
                 return 0 if _depth(part) > level else None
 
             named = [None if k in static else map_leaves(first_axis, args[k], is_table) for k in places]
-            found = [*found[: places.start], *named]
-        return found
+            axes = [*axes[: places.start], *named]
+        return axes
 
 
-def _depth(x: Any) -> int:
+def _depth(x: Tree) -> int:
     """Return the number of axes of an array, or of nested lists, which need not be of one length."""
     depth = 0
     while isinstance(x, (list, tuple)) and x:
@@ -315,9 +314,9 @@ def _depth(x: Any) -> int:
 class _Call:
     """The arguments of one call: their numbers, with the examples first, and the key of their structure."""
 
-    def __init__(self, programs: Programs, axes: list[Axes], args: tuple[Any, ...]) -> None:
+    def __init__(self, programs: Programs, axes: list[Axes], args: tuple[Tree, ...]) -> None:
         self.programs, self.axes = programs, axes
-        self.chunks: list[Any] = []
+        self.chunks: list[Tree] = []
         self.varying: list[bool] = []  # of each chunk
         self.static, places = parted(programs.static, len(args)) if programs.static else ([], range(len(args)))
         name, keys, self._args = programs.name, [], list(args)
@@ -333,7 +332,7 @@ class _Call:
             keys.append(read_examples(name, x, axis, self.chunks, self.varying))
         self.key = tuple(keys), tuple(self.varying), tuple([(k, typed(args[k])) for k in self.static])
 
-    def example(self, i: int) -> tuple[Any, ...]:
+    def example(self, i: int) -> tuple[Tree, ...]:
         """Return the arguments of an example."""
         name = self.programs.name
         return tuple([example_of(name, x, axis, i) for x, axis in zip(self._args, self.axes, strict=True)])
@@ -353,12 +352,12 @@ class _Call:
 
     def of_example(self, i: int) -> Specialization:
         """Return the program of an example."""
-        found = self.programs.specialization(self.example(i), fill=True)
-        self.note(found)
-        if counts_steps(found.trace):  # each example might run another number of steps
+        specialization = self.programs.specialization(self.example(i), fill=True)
+        self.note(specialization)
+        if counts_steps(specialization.trace):  # each example might run another number of steps
             self.programs = self.programs.without_loops()
-            found = self.programs.specialization(self.example(i), fill=True)
-        return found
+            specialization = self.programs.specialization(self.example(i), fill=True)
+        return specialization
 
     def note(self, specialization: Specialization) -> None:
         """Store the axes of arguments by name only: other calls of the program may have other ones."""
@@ -368,26 +367,26 @@ class _Call:
         """Return the derivatives that argnums asks for, None without any."""
         return None if argnums is None else specialization.request(self.programs.name, argnums)
 
-    def require_finite(self, results: list[Any]) -> None:
+    def require_finite(self, results: list[Numbers]) -> None:
         """Raise Python's own error where a result is nan or inf."""
         infinite = ~np.logical_and.reduce([np.isfinite(part).all(axis=1) for part in results])
         for i in np.flatnonzero(infinite).tolist():
             self.programs.specialization(self.example(i))  # which raises
 
-    def in_groups(self, first: Specialization, threads: int, argnums: Argnums) -> tuple[Any, Any]:
+    def in_groups(self, first: Specialization, threads: int, argnums: Argnums) -> tuple[Tree, Tree]:
         """Run the examples; those that branch alike are run together. Return the results and the gradient."""
         request = self.request(first, argnums)
         reader = _Reader(self, first, request)
         seat = reader.seat(self)
-        results: list[Any] = [np.zeros((self.size, np.size(index))) for index in first.indices]
+        results: list[Numbers] = [np.zeros((self.size, np.size(index))) for index in first.indices]
         slopes: list[Any] = [None] * len(self.tables)
         total = np.zeros(self.places.alike)
-        left, groups, found = np.arange(self.size), 0, first
+        left, groups, specialization = np.arange(self.size), 0, first
         while left.size:
             groups += 1
-            group = self._alike(found, left, seat.shared) if groups <= GROUPS else left[:1]
-            self._require_same(first, found, int(left[0]))
-            work = Work(found, self.places, "outputs", self.request(found, argnums), len(group))
+            group = self._alike(specialization, left, seat.shared) if groups <= MAX_GROUPS else left[:1]
+            self._require_same(first, specialization, int(left[0]))
+            work = Work(specialization, self.places, "outputs", self.request(specialization, argnums), len(group))
             tables = [table[group] for table in self.tables]
             parts, back = work.run(tables, seat.shared, seat.totals, threads)
             total += seat.total if argnums is not None else 0.0
@@ -400,17 +399,17 @@ class _Call:
                     slopes[k][group] = part
             left = np.setdiff1d(left, group, assume_unique=True)
             if left.size:
-                found = self.of_example(int(left[0]))
+                specialization = self.of_example(int(left[0]))
         if self.programs.check:
             self.require_finite(results)
         seat.total[:] = total
         return reader.read(seat, results, slopes)
 
-    def _alike(self, specialization: Specialization, examples: Any, shared: Numbers) -> Any:
+    def _alike(self, specialization: Specialization, examples: Numbers, shared: Numbers) -> Numbers:
         """Return the examples that take all branches of a program. It is the program of the first one."""
         work = Work(specialization, self.places, "branches", None, len(examples))
-        (found,), _ = work.run([table[examples] for table in self.tables], shared, np.zeros((1, 0)), 1)
-        columns = iter(found.T)
+        (sides,), _ = work.run([table[examples] for table in self.tables], shared, np.zeros((1, 0)), 1)
+        columns = iter(sides.T)
         taken = np.ones(len(examples), dtype=bool)
         for compare, *pair, outcome in specialization.branches:
             left, right = (next(columns) if isinstance(side, int) else side for side in pair)
@@ -418,9 +417,9 @@ class _Call:
         taken[0] = True  # sums may round otherwise than in Python, and then a branch may come out otherwise
         return examples[taken]
 
-    def _require_same(self, first: Specialization, found: Specialization, i: int) -> None:
-        if found.trace.out != first.trace.out:
-            structures = f"{first.trace.out}, but that of example {i} is {found.trace.out}"
+    def _require_same(self, first: Specialization, specialization: Specialization, i: int) -> None:
+        if specialization.trace.out != first.trace.out:
+            structures = f"{first.trace.out}, but that of example {i} is {specialization.trace.out}"
             raise ValueError(f"{self.programs.name}: the result of example 0 is {structures}")
 
 
@@ -433,14 +432,14 @@ class _Seat:
         # The derivatives at the places of the arguments: the same, unless one that varies stands before a shared one.
         first = isinstance(places.shared, slice) and places.shared.start == 0
         self.slopes = self.total if first else np.zeros(layout.size)
-        self.views: list[Any] = []  # of the shared chunks
+        self.views: list[Numbers] = []  # of the shared chunks
         self.readers = {k: layout.reader(k, self.slopes) for k in read}
 
 
 class _Part(NamedTuple):
     """A number or an array of an argument: its places, and the table that it is where it varies."""
 
-    place: Any
+    place: int | Numbers
     table: int | None
 
 
@@ -462,12 +461,12 @@ class _Reader:
         layout = self.specialization.layout
         starts = [table.start if table.stop > table.start else -1 for table in self.places.tables]
 
-        def part(place: Any, axis: int | None) -> _Part:
+        def part(place: int | Numbers, axis: int | None) -> _Part:
             first = int(np.ravel(place)[0]) if np.size(place) else -1
             return _Part(place, None if axis is None else starts.index(first))
 
-        found = mapped("", part, layout.reader(k, np.arange(layout.size))(), axes, is_array)
-        return flatten(found, lambda x: isinstance(x, _Part))
+        parts = mapped("", part, layout.reader(k, np.arange(layout.size))(), axes, is_array)
+        return flatten(parts, lambda x: isinstance(x, _Part))
 
     def seat(self, call: _Call) -> _Seat:
         """Return a seat with the shared numbers of a call."""
@@ -492,7 +491,7 @@ class _Reader:
             raise OverflowError(f"{call.programs.name}: {TOO_LARGE}") from None
         return seat
 
-    def read(self, seat: _Seat, results: list[Any], slopes: list[Any]) -> tuple[Any, Any]:
+    def read(self, seat: _Seat, results: list[Numbers], slopes: list[Numbers | None]) -> tuple[Tree, Tree]:
         """Return the results and the gradient, None without any, and take the seat back."""
         shaped = [part.reshape(shape) for part, shape in zip(results, self._shapes, strict=True)]
         out, request = self.specialization.out, self._request
@@ -502,16 +501,16 @@ class _Reader:
             if seat.slopes is not seat.total:
                 seat.slopes[self.places.shared] = seat.total
             gradient = request.of(lambda k: self._gradient(k, seat, slopes))
-        if seat.total.size <= KEPT:
+        if seat.total.size <= MAX_KEPT:
             self._idle.append(seat)
         return values, gradient
 
-    def _gradient(self, k: int, seat: _Seat, slopes: list[Any]) -> Any:
+    def _gradient(self, k: int, seat: _Seat, slopes: list[Numbers | None]) -> Tree:
         """Return the derivatives with respect to argument k."""
-        found = self._parts[k]
-        if found is None:
+        known = self._parts[k]
+        if known is None:
             return seat.readers[k]()
-        parts, structure = found
+        parts, structure = known
         size = self._size
         made: list[Any] = []
         for place, table in parts:
@@ -532,7 +531,7 @@ class _Prepared:
         self._shapes = [table.shape for table in call.tables]
         self._varying = [k for k, varies in enumerate(call.varying) if varies]
 
-    def run(self, call: _Call, threads: int) -> tuple[Any, Any]:
+    def run(self, call: _Call, threads: int) -> tuple[Tree, Tree]:
         """Return the results and the gradient of a call."""
         if call.programs.parameters.by_name:
             call.note(self._reader.specialization)
@@ -556,7 +555,7 @@ class Repeated:
         ValueError: the function branches on numbers, so that a batch may need several programs, or has check=True.
     """
 
-    def __init__(self, batched: Batched, *args: Any, argnums: int = 0) -> None:
+    def __init__(self, batched: Batched, *args: Tree, argnums: int = 0) -> None:
         self._batched, self._args, self._argnums = batched, args, argnums
         self._begin()
 

@@ -5,10 +5,11 @@ This module has the object that `Compiled.bind` returns. It must not know how a 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from ..node import assignments
 from ..settings import in_force
+from ..structure import Tree
 from .arguments import Numbers
 from .buffers import Buffer
 from .specialization import GradientRequest, Specialization
@@ -67,12 +68,12 @@ class BoundCall:
         raise TypeError(f"{self._name}: a bound function cannot be pickled; pickle the compiled function")
 
     @property
-    def value(self) -> Any:
+    def value(self) -> Tree:
         """Return the results of the last call."""
         return self._value()
 
     @property
-    def gradient(self) -> Any:
+    def gradient(self) -> Tree:
         """Return the derivatives of the last call, in the structure of the arguments; the next call overwrites them."""
         if self._slopes is None:
             raise ValueError(f"{self._name}: bound without a gradient; give argnums to bind")

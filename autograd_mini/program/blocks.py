@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from llvmlite import ir
+
 from ..source import Unreadable
 from .primitives import BOOL
-from .values import ORDER, Failed, Number, Values, is_same, rebuilt
+from .values import ORDER, Failed, Number, Object, Values, is_same, rebuilt
 
 __all__ = ["Blocks", "Edge", "Promote"]
 
-Edge = tuple[Any, Any]  # the end of a block, and its names with their values, or the value of its expression
+Edge = tuple[ir.Block, Any]  # the end of a block, and its names with their values, or the value of its expression
+Key = tuple[int | str, ...]  # of a variable of a loop: the loop, the name, and places in lists
+Phis = list[tuple[Key, ir.PhiInstr]]
 NOTHING = object()  # stands for the value of a name that some block does not define
 
 
@@ -43,7 +47,7 @@ class Blocks(Values):
         self.b.position_at_end(meeting)
         return result
 
-    def merged(self, xs: Sequence[Any], blocks: Sequence[Any], meeting: Any) -> Any:
+    def merged(self, xs: Sequence[Object], blocks: Sequence[ir.Block], meeting: ir.Block) -> Object:
         """Return the value of a name after several blocks, from its values at their ends."""
         first = xs[0]
         if all(is_same(first, x) for x in xs[1:]):
@@ -64,7 +68,7 @@ class Blocks(Values):
             phi.add_incoming(value, block)
         return Number(self, phi)
 
-    def two_ways(self, condition: Any, builds: Sequence[Callable[[], tuple[bool, Any]]]) -> list[Edge]:
+    def two_ways(self, condition: ir.Value, builds: Sequence[Callable[[], tuple[bool, Any]]]) -> list[Edge]:
         """Build two blocks with a condition between them, and return the ends of blocks that do not leave."""
         if condition.type != BOOL:
             raise Unreadable("a vector is no condition: use `where`")
@@ -81,7 +85,7 @@ class Blocks(Values):
                 edges += [(self.b.block, x)] * goes_on
         return edges
 
-    def either(self, test: Any, first: Callable[[], Any], second: Callable[[], Any]) -> Any:
+    def either(self, test: Object, first: Callable[[], Object], second: Callable[[], Object]) -> Object:
         """Return the value of one of two expressions; a condition chooses it, and only this one is computed."""
         condition = self.truth(test)
         if isinstance(condition, bool):
@@ -98,7 +102,7 @@ class Blocks(Values):
 
     # The variables of loops.
 
-    def opened(self, x: Any, key: tuple[Any, ...], start: Any, head: Any, phis: list[tuple[Any, Any]]) -> Any:
+    def opened(self, x: Object, key: Key, start: ir.Block, head: ir.Block, phis: Phis) -> Object:
         """Return the value of a loop's variable at the head of each turn; in the first turn it comes from `start`."""
         if isinstance(x, (tuple, list)):
             return rebuilt(x, [self.opened(part, (*key, k), start, head, phis) for k, part in enumerate(x)])
@@ -113,7 +117,7 @@ class Blocks(Values):
         phis.append((key, phi))
         return Number(self, phi)
 
-    def closed(self, phis: list[tuple[Any, Any]], xs: Sequence[Any]) -> None:
+    def closed(self, phis: Phis, xs: Sequence[Object]) -> None:
         """Connect the values at the end of a turn to the loop's variables."""
         if len(xs) != len(phis):
             raise Unreadable("a list changes its length in a loop")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from ..ops import TOO_LARGE
+from ..structure import Tree
 from .arguments import Numbers
 from .runner import Task
 from .specialization import GradientRequest, Specialization
@@ -34,7 +34,7 @@ class Workspace:
         self.value = specialization.reader(d)
         self._gradients = [] if layout.scalars else [layout.reader(k, self.slopes) for k in range(layout.count)]
 
-    def fill(self, chunks: Sequence[Any]) -> None:
+    def fill(self, chunks: Sequence[Tree]) -> None:
         """Put the numbers of some arguments in their places."""
         try:
             if self._scalars:
@@ -82,13 +82,13 @@ class Workspace:
         self._tasks[request] = tasks
         return tasks
 
-    def gradient(self, request: GradientRequest) -> Any:
+    def gradient(self, request: GradientRequest) -> Tree:
         """Return the derivatives that are asked for."""
         if self._scalars:
             return tuple(self.slopes.tolist()) if request.everything else request.of(self.slopes.item)
         return request.of(self._gradient)
 
-    def _gradient(self, k: int) -> Any:
+    def _gradient(self, k: int) -> Tree:
         return self._gradients[k]()
 
 
@@ -115,7 +115,7 @@ class Buffer:
         if last is not None and last.specialization is specialization:
             return last
         program = specialization.program
-        n, size = program.inputs, program.size + specialization.runner.room
+        n, size = program.inputs, program.size + specialization.runner.scratch
         if size > len(self._d):
             self._d, self._grad = np.zeros(size), np.full(size, -0.0)
             self._workspaces = {}

@@ -11,17 +11,17 @@ from llvmlite import ir
 from ..ops import OPS, Op
 from ..source import Unreadable, source_row
 from . import loops, products, scan_kernels
-from .blocks import Promote
+from .blocks import Key, Promote
 from .evaluator import Evaluator
 from .machine import WIDTH, object_of, triple
 from .meanings import kinds_of, parts_of
 from .primitives import FLOAT, INT, NONE, PLACE, call_at
-from .values import Failed, Number
+from .values import Failed, Number, Object
 
 __all__ = ["KERNELS", "Unit", "compiled", "text_of"]
 
 
-KERNELS: dict[str, Any] = {  # kernels by their names
+KERNELS: dict[str, Callable[..., Any]] = {  # kernels by their names
     f.__name__: f
     for module in (loops, products, scan_kernels)
     for f in vars(module).values()
@@ -49,10 +49,10 @@ class Unit:
         self.module = ir.Module("kernels")
         self.module.triple = triple()
         self.refused: dict[Op, str] = {}  # the rows with functions that cannot be compiled, and the reasons
-        self.hints: dict[Any, Any] = {}  # the kinds that loops' variables turned out to need
+        self.hints: dict[Key, ir.Type] = {}  # the kinds that loops' variables turned out to need
         self.steps = 0  # the number of statements of users' functions
 
-    def shared(self, function: Callable[..., Any], args: Sequence[Any], *, name: str = "") -> Any:
+    def shared(self, function: Callable[..., Any], args: Sequence[Object], *, name: str = "") -> ir.Function:
         """Return the module's function for arguments; an argument that is no number becomes part of the function."""
         *kinds, result = kinds_of(function)
         fixed = [x for x, kind in zip(args, kinds, strict=False) if kind is None]
@@ -61,7 +61,7 @@ class Unit:
         if found is None:
             found = self._begun(title, result, [part for kind in kinds for part in parts_of(kind)], external=bool(name))
 
-            def body(e: Evaluator) -> Any:
+            def body(e: Evaluator) -> Object:
                 known, numbers = iter(fixed), iter(found.args)
                 given = []
                 for kind in kinds:
@@ -72,7 +72,7 @@ class Unit:
             self._build(found, body)
         return found
 
-    def of_row(self, op: Op, *, called_back: bool) -> Any:
+    def of_row(self, op: Op, *, called_back: bool) -> ir.Function:
         """Return a row's function of floats; where it raises an error, it returns the value beyond or nan.
 
         A function that may call Python for that value has one more argument: the place of the address of its Python
@@ -83,14 +83,14 @@ class Unit:
             found = self._begun(f"row.{_title(op)}", FLOAT, [*[FLOAT] * len(op.rules), *[PLACE] * called_back])
             row, values = source_row(op), found.args[: len(op.rules)]
 
-            def python(e: Evaluator) -> Any:
+            def python(e: Evaluator) -> Number:
                 kind = ir.FunctionType(FLOAT, [FLOAT] * len(op.rules))
                 return Number(e, call_at(e.b, e.b.load(found.args[-1], typ=INT), kind, values))
 
-            def inside(function: Any, e: Evaluator) -> Any:
+            def inside(function: Callable[..., float], e: Evaluator) -> Object:
                 return e.inside(function, [Number(e, x) for x in values], checked=op.is_custom)
 
-            def beyond(e: Evaluator) -> Any:
+            def beyond(e: Evaluator) -> Object:
                 return python(e) if called_back else inside(row.beyond, e) if row.beyond is not None else math.nan
 
             try:
@@ -102,7 +102,7 @@ class Unit:
                 self._build(found, python)
         return found
 
-    def _begun(self, name: str, result: Any, kinds: Sequence[Any], *, external: bool = False) -> Any:
+    def _begun(self, name: str, result: ir.Type, kinds: Sequence[ir.Type], *, external: bool = False) -> ir.Function:
         made = ir.Function(self.module, ir.FunctionType(result, kinds), name)
         made.linkage = "external" if external else "internal"
         made.attributes.add("nounwind")
@@ -111,7 +111,7 @@ class Unit:
         return made
 
     def _build(
-        self, made: Any, body: Callable[[Evaluator], Any], fail: Callable[[Evaluator], Any] | None = None
+        self, made: ir.Function, body: Callable[[Evaluator], Object], fail: Callable[[Evaluator], Object] | None = None
     ) -> None:
         """Build a function's blocks; begin again if a loop's variable turns out to be of another kind."""
         self.steps = 0
@@ -133,7 +133,7 @@ class Unit:
                 self._end(e, fail(e))
             return
 
-    def _end(self, e: Evaluator, x: Any) -> None:
+    def _end(self, e: Evaluator, x: Object) -> None:
         """Build the return of a value from the function."""
         kind = e.b.function.ftype.return_type
         if kind == NONE:
@@ -142,7 +142,7 @@ class Unit:
             e.b.ret(e.converted(x, kind))
 
 
-def text_of(name: str, *static: Any) -> str:
+def text_of(name: str, *static: object) -> str:
     """Return the text of a kernel, such as `row_forward` for a row, in LLVM's language.
 
     >>> "define external void" in text_of("row_forward", OPS["exp"])
@@ -153,7 +153,7 @@ def text_of(name: str, *static: Any) -> str:
     return str(unit.module)
 
 
-def _title(x: Any) -> str:
+def _title(x: object) -> str:
     """Return a text for an argument that is part of a function, for the function's name."""
     if isinstance(x, Op):
         return x.name if OPS.get(x.name) is x.row else f"{x.name}.{id(x.row):x}"

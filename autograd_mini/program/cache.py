@@ -19,7 +19,7 @@ from ..files import SCRATCH, write_whole
 __all__ = ["clear", "folder", "read", "write"]
 
 VARIABLE = "AUTOGRAD_MINI_CACHE"  # the path of a folder, or 0 to keep nothing
-LARGEST = 64 << 20  # the most bytes to keep; the least recently used files are removed first
+MAX_BYTES = 64 << 20  # the most bytes to keep; the least recently used files are removed first
 SUFFIX = ".kernels"
 
 
@@ -71,7 +71,7 @@ def write(key: str, code: bytes) -> None:
     """Keep object code under a key, if there is a folder for it."""
     place = folder()
     content = hashlib.sha256(key.encode() + code).digest() + code
-    if place is None or len(content) > LARGEST:
+    if place is None or len(content) > MAX_BYTES:
         return
     with suppress(OSError):
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -119,6 +119,6 @@ def _make_room(place: Path, size: int) -> None:
     files = _files(place)
     total = size + sum(old for _, old, _ in files)
     for _, old, path in files:
-        if total <= LARGEST:
+        if total <= MAX_BYTES:
             break
         total -= old * _removed(path)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ops import Op
+from .arguments import Numbers
 from .lift import Program
 
 __all__ = ["FIELDS", "HEAD", "PART", "SCAN", "TABLE", "Code", "Frame", "code_of"]
@@ -52,7 +53,7 @@ class Frame(NamedTuple):
 class Code(NamedTuple):
     """The lines of a program, the places that its gathers read, and the kinds of its instructions."""
 
-    lines: Any
+    lines: Numbers
     index: Any
     kinds: tuple[Op | str, ...]
 
@@ -71,7 +72,7 @@ def code_of(program: Program) -> Code:
     most = max((3 if i.kind == "dot" else len(i.operands) for i in program.instructions), default=0)
     width = HEAD + FIELDS * most
     lines = np.zeros((len(program.instructions), width), dtype=np.int64)
-    indices: list[Any] = [np.empty(0, dtype=np.int64)]
+    indices: list[Numbers] = [np.empty(0, dtype=np.int64)]
     offset = 0
     for line, i in zip(lines, program.instructions, strict=True):
         line[:HEAD] = kinds.setdefault(i.op or i.kind, len(kinds)), i.start, i.rows, i.columns, i.length

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
 from ..runs import as_states
 from ..settings import in_force, is_differentiating, is_traced
-from ..structure import holds, kind_of
+from ..structure import Tree, holds, kind_of
 from ..transform import grad, hessian, hvp, jacobian, jvp
 from ..value import Value
 from .arguments import GivenValue, Layout, Numbers, typed
@@ -29,6 +29,7 @@ from .specialization import GradientRequest, Specialization
 if TYPE_CHECKING:
     from concurrent.futures import Executor  # the import takes long
 
+    from ..pictures.drawing import Drawing
     from ..signatures import CompiledFunction, Derived, Slope, ValueSlope
 
 __all__ = ["Compiled", "compile"]
@@ -46,7 +47,7 @@ class Compiled:
 
     def __init__(
         self,
-        f: Callable[..., Any] | None,
+        f: Callable[..., Tree] | None,
         *,
         static_argnums: tuple[int, ...] = (),
         check: bool = False,
@@ -56,11 +57,11 @@ class Compiled:
         self._static = static_argnums
         self._programs = Programs(self.name, f, static_argnums, check, runner)
         self._by_name = bool(self._programs.parameters.by_name)  # whether arguments by name only have to be placed
-        self._derived: dict[Any, tuple[Any, Compiled]] = {}  # beside the function or trace that each is made of
+        self._derived: dict[Hashable, tuple[object, Compiled]] = {}  # beside the function or trace that each is made of
         if f is not None:
             functools.update_wrapper(self, f, updated=())
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Tree, **kwargs: Tree) -> Tree:
         """Return the results of the function for numbers; with a Value among the arguments record them as a graph.
 
         So a compiled function can be differentiated, explained, and called in a function that is compiled. Inside of a
@@ -80,11 +81,11 @@ class Compiled:
                 raise
             return self._recorded(given)
 
-    def _recorded(self, given: tuple[Any, ...]) -> Any:
+    def _recorded(self, given: tuple[Tree, ...]) -> Tree:
         """Call the function itself, or its trace."""
         return self._programs.parameters.call(self._original(), given)
 
-    def value_and_grad(self, *args: Any, argnums: int | Sequence[int] = 0, **kwargs: Any) -> tuple[Any, Any]:
+    def value_and_grad(self, *args: Tree, argnums: int | Sequence[int] = 0, **kwargs: Tree) -> tuple[Tree, Tree]:
         """Return the value and the gradient, in the structure of the argument, or a tuple for several.
 
         Arguments that are given by name count as those at their places. The gradient in a module has the structure
@@ -96,7 +97,7 @@ class Compiled:
         """
         return self._programs.run(self._placed(args, kwargs), _value_and_gradient, argnums)
 
-    def grad(self, *args: Any, argnums: int | Sequence[int] = 0, **kwargs: Any) -> Any:
+    def grad(self, *args: Tree, argnums: int | Sequence[int] = 0, **kwargs: Tree) -> Tree:
         """Return the gradient alone; see `value_and_grad`.
 
         >>> compile(lambda x, y: x * y).grad(y=2.0, x=3.0)
@@ -104,7 +105,7 @@ class Compiled:
         """
         return self._programs.run(self._placed(args, kwargs), _gradient, argnums)
 
-    def bind(self, *args: Any, argnums: int | Sequence[int] | None = None, **kwargs: Any) -> BoundCall:
+    def bind(self, *args: Tree, argnums: int | Sequence[int] | None = None, **kwargs: Tree) -> BoundCall:
         """Return the function on arrays of its own, to be called again and again without any copying.
 
         Write numbers into `args` in place, call it, and read `value` and, with argnums, `gradient`. At first they are
@@ -130,11 +131,11 @@ class Compiled:
             raise TypeError(f"{self.name}: bind takes numbers and arrays; give a module's parameters as such")
         return BoundCall(self.name, specialization, given, request, programs.check)
 
-    def _placed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    def _placed(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> tuple[Tree, ...]:
         """Return all arguments at the places that programs know them by."""
         return self._programs.parameters.placed(args, kwargs) if kwargs or self._by_name else args
 
-    def jvp(self, primals: Sequence[Any], tangents: Sequence[Any], **kwargs: Any) -> tuple[Any, Any]:
+    def jvp(self, primals: Sequence[Tree], tangents: Sequence[Tree], **kwargs: Tree) -> tuple[Tree, Tree]:
         r"""Return the outputs and their derivative along the tangents, $J t$, by a program of its own.
 
         The tangents have the structure of the primals; that of a module is its `state_dict`. Arguments that are given
@@ -145,7 +146,7 @@ class Compiled:
         """
         return self._along(jvp, (), primals, tangents, kwargs)  # type: ignore[no-any-return]
 
-    def hvp(self, primals: Sequence[Any], tangents: Sequence[Any], **kwargs: Any) -> Any:
+    def hvp(self, primals: Sequence[Tree], tangents: Sequence[Tree], **kwargs: Tree) -> Tree:
         r"""Return the Hessian of the one output times the tangents, $H t$, by a program of its own; see `jvp`.
 
         >>> compile(lambda x, y: x * x * y).hvp((3.0, 4.0), (1.0, 0.5))
@@ -155,17 +156,17 @@ class Compiled:
 
     def _along(
         self,
-        transform: Callable[..., Any],
-        first: tuple[Any, ...],
-        primals: Sequence[Any],
-        tangents: Sequence[Any],
-        kwargs: dict[str, Any],
-    ) -> Any:
+        transform: Callable[..., Tree],
+        first: tuple[Tree, ...],
+        primals: Sequence[Tree],
+        tangents: Sequence[Tree],
+        kwargs: dict[str, Tree],
+    ) -> Tree:
         """Return a derivative along tangents; `first` are arguments before the primals, one instance at most."""
 
-        def derive(f: Callable[..., Any]) -> Callable[..., Any]:
+        def derive(f: Callable[..., Tree]) -> Callable[..., Tree]:
             @with_name(f"{transform.__name__} of {self.name}")
-            def along(primals: Any, tangents: Any, first: Any = (), kwargs: Any = {}) -> Any:  # noqa: B006  # it is read
+            def along(primals: Tree, tangents: Tree, first: Tree = (), kwargs: Tree = {}) -> Tree:  # noqa: B006  # it is read
                 given = f
                 if first or kwargs or fixed:
                     given = with_name(self.name)(functools.partial(f, *map(itself, first), **kwargs, **fixed))
@@ -183,7 +184,7 @@ class Compiled:
         given = tuple(primals), tuple([as_states(x) if type(x) is not float else x for x in tangents])
         return derived(*given, first, kwargs) if first or kwargs else derived(*given)
 
-    def jacobian(self, *args: Any, argnums: int | Sequence[int] = 0, sparse: bool = False, **kwargs: Any) -> Any:
+    def jacobian(self, *args: Tree, argnums: int | Sequence[int] = 0, sparse: bool = False, **kwargs: Tree) -> Tree:
         r"""Return all $\partial z_i / \partial x_j$, by a program of its own; see `autograd_mini.jacobian`.
 
         >>> compile(lambda x: [x[0] * x[1], x[0] ** 2]).jacobian([3.0, 2.0])
@@ -194,7 +195,7 @@ class Compiled:
         derived = self._derive(key, lambda f: named(jacobian(f, argnums, sparse=sparse)), self._static)
         return derived(*args, **kwargs)
 
-    def hessian(self, *args: Any, argnums: int | Sequence[int] = 0, sparse: bool = False, **kwargs: Any) -> Any:
+    def hessian(self, *args: Tree, argnums: int | Sequence[int] = 0, sparse: bool = False, **kwargs: Tree) -> Tree:
         r"""Return all $\partial^2 f / \partial x_i \partial x_j$, by a program of its own; see `autograd_mini.hessian`.
 
         With `sparse` the program computes the entries alone. Their places belong to the program: another branch of f
@@ -212,8 +213,8 @@ class Compiled:
         return derived(*args, **kwargs)
 
     def value_grad_hessian(
-        self, *args: Any, argnums: int | Sequence[int] = 0, sparse: bool = False, **kwargs: Any
-    ) -> tuple[Any, Any, Any]:
+        self, *args: Tree, argnums: int | Sequence[int] = 0, sparse: bool = False, **kwargs: Tree
+    ) -> tuple[Tree, Tree, Tree]:
         """Return the value, the gradient and the Hessian, by one program, which computes common parts once.
 
         With `sparse` the Hessian is sparse; see `hessian`.
@@ -222,10 +223,10 @@ class Compiled:
         (18.0, [12.0, 9.0], [[4.0, 6.0], [6.0, 0.0]])
         """
 
-        def derive(f: Callable[..., Any]) -> Callable[..., Any]:
+        def derive(f: Callable[..., Tree]) -> Callable[..., Tree]:
             @with_name(f"Hessian and gradient of {self.name}")
             @functools.wraps(f)
-            def all_three(*args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
+            def all_three(*args: Tree, **kwargs: Tree) -> tuple[Tree, Tree, Tree]:
                 first, second = grad(f, argnums), hessian(f, argnums, sparse=sparse)
                 return f(*args, **kwargs), first(*args, **kwargs), second(*args, **kwargs)
 
@@ -249,13 +250,13 @@ class Compiled:
         """
         return Batched(self, in_axes, threads)
 
-    def map(self, *args: Any, threads: int = 1) -> Any:
+    def map(self, *args: Tree, threads: int = 1) -> Tree:
         """Return the results for the examples along the first axis of every argument: `vmap()(*args)`."""
         return self.vmap(threads=threads)(*args)
 
     def value_and_grad_over(
-        self, shards: Iterable[tuple[Any, ...]], *, executor: Executor, argnums: int | Sequence[int] = 0
-    ) -> tuple[Any, Any]:
+        self, shards: Iterable[tuple[Tree, ...]], *, executor: Executor, argnums: int | Sequence[int] = 0
+    ) -> tuple[Tree, Tree]:
         """Return the sums of value and gradient over several calls, which an executor runs.
 
         The sums have the order of the shards, so they do not depend on which worker is ready first. If a worker is
@@ -278,11 +279,11 @@ class Compiled:
 
         return summed_over(self, [tuple(shard) for shard in shards], executor, argnums)
 
-    def _layout(self, *args: Any, argnums: int | Sequence[int]) -> Layout:
+    def _layout(self, *args: Tree, argnums: int | Sequence[int]) -> Layout:
         """Return where the numbers of some arguments are, in the program for them, which is made if there is none."""
         return self._programs.specialization(self._placed(args, {}), argnums).layout
 
-    def program(self, *args: Any) -> Program:
+    def program(self, *args: Tree) -> Program:
         """Return the program for the structure of some arguments; without arguments the only one there is.
 
         Raises:
@@ -290,7 +291,7 @@ class Compiled:
         """
         return self._one(args).program
 
-    def written_backward(self, *args: Any, argnums: int | Sequence[int] | None = None) -> str:
+    def written_backward(self, *args: Tree, argnums: int | Sequence[int] | None = None) -> str:
         """Write the backward program as lines of NumPy, derived from the forward one.
 
         Args:
@@ -313,13 +314,13 @@ class Compiled:
         """
         from .adjoint import written_backward
 
-        found = self._one(args)
-        return written_backward(found.trace, found.program, argnums)
+        one = self._one(args)
+        return written_backward(one.trace, one.program, argnums)
 
     def source(
         self,
         language: Literal["c", "javascript", "numpy"],
-        *args: Any,
+        *args: Tree,
         derivative: Literal["grad", "jvp"] | None = None,
         argnums: int | Sequence[int] | None = None,
     ) -> str:
@@ -362,7 +363,7 @@ class Compiled:
 
         return source(self._programs, language, self._placed(args, {}) if args else (), derivative, argnums)
 
-    def draw(self, *args: Any, rankdir: str = "LR") -> Any:
+    def draw(self, *args: Tree, rankdir: str = "LR") -> Drawing:
         """Return the picture of a program, as `autograd_mini.draw` does of a graph.
 
         Args:
@@ -375,25 +376,27 @@ class Compiled:
         """
         from .picture import drawn  # brings graphviz
 
-        found = self._one(args)
-        return drawn(found.trace, found.program, rankdir)
+        specialization = self._one(args)
+        return drawn(specialization.trace, specialization.program, rankdir)
 
-    def _one(self, args: tuple[Any, ...]) -> Specialization:
+    def _one(self, args: tuple[Tree, ...]) -> Specialization:
         """Return the program for arguments like these; without arguments the only one there is."""
         if args:
             return self._programs.specialization(self._placed(args, {}))
-        found = self._programs.all()
-        if len(found) != 1:
-            raise LookupError(f"there are {len(found)} programs: give arguments to choose by, or call it first")
-        return found[0]
+        specializations = self._programs.all()
+        if len(specializations) != 1:
+            raise LookupError(
+                f"there are {len(specializations)} programs: give arguments to choose by, or call it first"
+            )
+        return specializations[0]
 
-    def _original(self) -> Callable[..., Any]:
+    def _original(self) -> Callable[..., Tree]:
         """Return the function, or where it was not pickled or is a graph its trace."""
         programs = self._programs
         return programs.function or programs.all()[0].trace.strict
 
     def _derive(
-        self, key: Any, derive: Callable[[Callable[..., Any]], Callable[..., Any]], static: tuple[int, ...]
+        self, key: Hashable, derive: Callable[[Callable[..., Tree]], Callable[..., Tree]], static: tuple[int, ...]
     ) -> Compiled:
         """Return the compiled form of a function that is derived from the function, and keep it."""
         programs = self._programs
@@ -408,11 +411,11 @@ class Compiled:
                 self._derived[key] = f, made
         return made
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
         """Return the method of an instance, where the function stands in a class.
 
         An instance that is a module or a container of numbers, such as a dataclass, is an argument, whose numbers may
-        change. Any other is static: its attributes are as they were at the first call for it.
+        change. Tree other is static: its attributes are as they were at the first call for it.
         """
         if instance is None:
             return self
@@ -440,20 +443,20 @@ class Compiled:
     def __repr__(self) -> str:
         from .notation import written
 
-        texts = [written(found.trace, found.program) for found in self._programs.all()]
+        texts = [written(one.trace, one.program) for one in self._programs.all()]
         return "\n\n".join(texts) or f"{self.name}: not compiled yet; it is at the first call"
 
 
-def _value(workspace: Workspace, _: GradientRequest | None) -> Any:
+def _value(workspace: Workspace, _: GradientRequest | None) -> Tree:
     return workspace.value()
 
 
-def _gradient(workspace: Workspace, request: GradientRequest | None) -> Any:
+def _gradient(workspace: Workspace, request: GradientRequest | None) -> Tree:
     assert request is not None
     return workspace.gradient(request)
 
 
-def _value_and_gradient(workspace: Workspace, request: GradientRequest | None) -> tuple[Any, Any]:
+def _value_and_gradient(workspace: Workspace, request: GradientRequest | None) -> tuple[Tree, Tree]:
     assert request is not None
     return workspace.value(), workspace.gradient(request)
 
@@ -490,7 +493,7 @@ def compile(
 def compile(
     f: Any,
     *,
-    inputs: Any,
+    inputs: Tree,
     static_argnums: int | Sequence[int] = (),
     static_argnames: str | Sequence[str] = (),
     check: bool = False,
@@ -500,7 +503,7 @@ def compile(
 def compile(
     f: Any,
     *,
-    inputs: Any = None,
+    inputs: Tree = None,
     static_argnums: int | Sequence[int] = (),
     static_argnames: str | Sequence[str] = (),
     check: bool = False,

@@ -18,18 +18,18 @@ from typing import Any, NamedTuple
 
 from ..ops import Op
 from ..source import Unreadable, assigned_in, in_order, is_plain, source_of
-from .blocks import Blocks, Edge, Promote
+from .blocks import Blocks, Edge, Phis, Promote
 from .meanings import FUNCTIONS, KINDS, PURE, STATIC, Range, kinds_of
 from .primitives import FLOAT, INT, Primitive
-from .values import BIGGEST, LIBRARY, Failed, Number, holds_number, leaves
+from .values import BIGGEST, LIBRARY, Failed, Number, Object, holds_number, leaves
 
 __all__ = ["Evaluator", "Promote"]
 
-LONGEST = 20_000  # the most statements and turns of comprehensions that a user's function may have, unrolled
+MAX_STATEMENTS = 20_000  # the most statements and turns of comprehensions that a user's function may have, unrolled
 LARGEST_STEP = 1 << 31  # the largest step of a range
 
-Names = dict[str, Any]
-Do = Callable[[], Any]
+Names = dict[str, Object]
+Do = Callable[[], Object]
 
 
 class Once(list[Any]):
@@ -46,14 +46,14 @@ class Loop(NamedTuple):
 class Evaluator(Blocks):
     """The builder of a function's instructions, statement by statement."""
 
-    known: Mapping[str, Any]  # the names that are not the function's own
+    known: Mapping[str, object]  # the names that are not the function's own
     own: frozenset[str]
     names: Names
-    active: tuple[Any, ...] = ()  # the functions that are being written now, the innermost last
+    active: tuple[Callable[..., Any], ...] = ()  # the functions that are being written now, the innermost last
     returns: list[Edge]
     loops: list[Loop | None]  # the loops around a statement; None for a loop over a list
 
-    def inside(self, function: Callable[..., Any], args: Sequence[Any], *, checked: bool = False) -> Any:
+    def inside(self, function: Callable[..., Any], args: Sequence[Object], *, checked: bool = False) -> Object:
         """Write a function in place, and return its result."""
         if function in self.active and self.checked:
             raise Unreadable(f"{function.__name__} calls itself")
@@ -73,7 +73,7 @@ class Evaluator(Blocks):
             raise Failed
         return inner.join(inner.returns)
 
-    def call(self, f: Any, args: Sequence[Any], named: Mapping[str, Any] | None = None) -> Any:
+    def call(self, f: Any, args: Sequence[Object], named: Mapping[str, Object] | None = None) -> Object:
         """Return the result of a call."""
         if named and isinstance(f, FunctionType):
             args = in_order(f, args, named)
@@ -102,7 +102,7 @@ class Evaluator(Blocks):
                 return FUNCTIONS[f](self, *args)
             if f in LIBRARY:
                 return self.library(LIBRARY[f], args)
-            raise Unreadable(f"{f} is called, which is not in OF_MATH of program/machine.py")
+            raise Unreadable(f"{f} is called, which is not in OF_MATH of source.py")
         if f in FUNCTIONS:
             return FUNCTIONS[f](self, *args)
         if not getattr(f, "shared", False):
@@ -137,7 +137,7 @@ class Evaluator(Blocks):
     def count(self) -> None:
         """Count a statement, or a turn of a comprehension."""
         self.unit.steps += self.checked
-        if self.unit.steps > LONGEST:
+        if self.unit.steps > MAX_STATEMENTS:
             raise Unreadable("it is too long when its loops over lists are written out")
 
     def built(self, node: ast.stmt) -> bool:
@@ -175,7 +175,7 @@ class Evaluator(Blocks):
                 raise Unreadable(ast.unparse(node).splitlines()[0])
         return True
 
-    def bind(self, target: ast.expr, x: Any) -> None:
+    def bind(self, target: ast.expr, x: Object) -> None:
         """Assign to a name, or to several names."""
         if isinstance(x, Once):
             raise Unreadable("an iterator that has a name")
@@ -255,7 +255,7 @@ class Evaluator(Blocks):
         ]
         start = self.b.block
         head, inner, out = (self.b.append_basic_block() for _ in range(3))
-        phis: list[tuple[Any, Any]] = []
+        phis: Phis = []
         self.names |= {name: self.opened(self.names[name], (id(node), name), start, head, phis) for name in carried}
         self.b.position_at_end(start)
         self.b.branch(head)
@@ -289,7 +289,7 @@ class Evaluator(Blocks):
 
     # Expressions.
 
-    def named(self, name: str) -> Any:
+    def named(self, name: str) -> Object:
         """Return the object that a name stands for."""
         if name in self.names:
             return self.names[name]
@@ -300,7 +300,7 @@ class Evaluator(Blocks):
             raise Unreadable(f"{name} is a {type(found).__name__}, which may change")
         return found
 
-    def value(self, node: ast.expr) -> Any:
+    def value(self, node: ast.expr) -> Object:
         """Return the value of an expression."""
         match node:
             case ast.Constant(value=x):
@@ -340,17 +340,17 @@ class Evaluator(Blocks):
                 return Once(self.unrolled(part, over))
         raise Unreadable(ast.unparse(node))
 
-    def values(self, nodes: Iterable[ast.expr]) -> list[Any]:
+    def values(self, nodes: Iterable[ast.expr]) -> list[Object]:
         """Return the values of several expressions; some of them may be `*xs`."""
-        found: list[Any] = []
+        found: list[Object] = []
         for node in nodes:
             found += self.value(node.value) if isinstance(node, ast.Starred) else [self.value(node)]
         return found
 
-    def unrolled(self, part: ast.expr, over: list[ast.comprehension]) -> list[Any]:
+    def unrolled(self, part: ast.expr, over: list[ast.comprehension]) -> list[Object]:
         """Return the list that a comprehension makes."""
         first, *rest = over
-        found: list[Any] = []
+        found: list[Object] = []
         before = self.names
         for x in self.value(first.iter):
             self.names = dict(before)
@@ -364,7 +364,7 @@ class Evaluator(Blocks):
         self.names = before
         return found
 
-    def first_of(self, nodes: Sequence[ast.expr], wanted: bool) -> Any:
+    def first_of(self, nodes: Sequence[ast.expr], wanted: bool) -> Object:
         """Return the first value with the wanted truth, or else the last value: `or` and `and`."""
         x = self.value(nodes[0])
         if len(nodes) == 1:
@@ -373,7 +373,7 @@ class Evaluator(Blocks):
         return self.either(x, *(ways if wanted else ways[::-1]))
 
 
-def _is_unknown(x: Any) -> bool:
+def _is_unknown(x: object) -> bool:
     return isinstance(x, Range) or holds_number(x)
 
 

@@ -6,7 +6,7 @@ ways through the branches, and the notes at the head of a file. It must not know
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, is_dataclass
 from types import NoneType
 from typing import Any, Literal, TypeAlias
@@ -16,13 +16,14 @@ import numpy as np
 from ..printing import format_number
 from ..sparse import SparseMatrix
 from ..structure import Structure, kind_of
-from .arguments import Chunk
+from .arguments import Chunk, Numbers
 from .notation import Notation
 from .specialization import Specialization
 from .statements import Routine, Statement, Test, Variable
 
-__all__ = ["Export", "Input", "Leaf", "Tree", "Way", "export_of"]
+__all__ = ["Container", "Export", "Input", "Leaf", "Way", "export_of"]
 
+Path: TypeAlias = tuple[Any, ...]  # the number of the argument, and the keys and places that lead to a part
 Derivative: TypeAlias = Literal["grad", "jvp"] | None
 FEW = 3  # the most leaves that a comment lists
 
@@ -38,9 +39,9 @@ class Leaf:
     """
 
     name: str
-    path: tuple[Any, ...]
+    path: Path
     kind: str
-    slots: Any
+    slots: Numbers
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -49,20 +50,20 @@ class Leaf:
         return shape
 
     @property
-    def matrix(self) -> Any:
+    def matrix(self) -> Numbers:
         """Return the places of its numbers in rows and columns; a vector is one column."""
         return self.slots.reshape(-1, self.shape[-1] or 1) if len(self.shape) > 1 else self.slots.reshape(-1, 1)
 
 
 @dataclass(frozen=True)
-class Tree:
+class Container:
     """A container, with its parts by their keys or places."""
 
     kind: str  # "dict", "list", "tuple", "none", or "state" for a module
-    parts: dict[Any, Tree | Leaf]
+    parts: dict[Hashable, Container | Leaf]
 
 
-def leaves_of(tree: Tree | Leaf) -> Iterator[Leaf]:
+def leaves_of(tree: Container | Leaf) -> Iterator[Leaf]:
     """Yield the leaves, from left to right."""
     if isinstance(tree, Leaf):
         yield tree
@@ -80,7 +81,7 @@ class Input:
     """
 
     name: str
-    slots: Any
+    slots: Numbers
     leaves: list[Leaf]
 
     @property
@@ -141,9 +142,9 @@ class Export:
     name: str
     of: str
     derivative: Derivative
-    arguments: list[tuple[str, Tree | Leaf]]
+    arguments: list[tuple[str, Container | Leaf]]
     inputs: list[Input]
-    out: Tree | Leaf
+    out: Container | Leaf
     wanted: Sequence[int]
     single: bool
     ways: list[Way]
@@ -216,7 +217,7 @@ def plain(text: str) -> str:
 
 
 def export_of(
-    name: str, found: Sequence[Specialization], derivative: Derivative, wanted: Sequence[int], single: bool
+    name: str, specializations: Sequence[Specialization], derivative: Derivative, wanted: Sequence[int], single: bool
 ) -> Export:
     """Return the export of a function that has a program for each known way through its branches.
 
@@ -226,10 +227,10 @@ def export_of(
     Raises:
         ValueError: the function returns nothing.
     """
-    first = found[0]
+    first = specializations[0]
     if not first.outputs:
         raise ValueError(f"{name}: it returns no number, so there is nothing to write")
-    if any(other.trace.out != first.trace.out for other in found):
+    if any(other.trace.out != first.trace.out for other in specializations):
         raise NotImplementedError(
             f"{name}: its results have another structure in another branch, which cannot be written"
         )
@@ -248,21 +249,21 @@ def export_of(
         out=_result(first.trace.out, iter(range(len(first.outputs))), ()),
         wanted=wanted,
         single=single,
-        ways=[_way(other, inputs, derivative, chosen) for other in found],
-        notes=[*map(plain, _notes(found))],
+        ways=[_way(other, inputs, derivative, chosen) for other in specializations],
+        notes=[*map(plain, _notes(specializations))],
     )
 
 
-def _inputs(tree: Tree | Leaf, found: Specialization) -> list[Input]:
+def _inputs(tree: Container | Leaf, specialization: Specialization) -> list[Input]:
     """Return the arrays of an argument: its leaves, or, for a module, the matrices of the written program."""
     leaves = list(leaves_of(tree))
     apart = [Input(leaf.name, leaf.matrix, [leaf]) for leaf in leaves]
-    if not isinstance(tree, Tree) or tree.kind != "state":
+    if not isinstance(tree, Container) or tree.kind != "state":
         return apart
     first = {int(leaf.slots.flat[0]): leaf for leaf in leaves if leaf.slots.size}
     places = {slot for leaf in leaves for slot in leaf.slots.flat}
     made = []
-    for block in Notation(found.trace, found.program).inputs:
+    for block in Notation(specialization.trace, specialization.program).inputs:
         if places.issuperset(block.slots.flat):
             parts, slots = [], block.slots.ravel().tolist()
             while slots:
@@ -275,8 +276,8 @@ def _inputs(tree: Tree | Leaf, found: Specialization) -> list[Input]:
     return made
 
 
-def _way(found: Specialization, inputs: list[Input], derivative: Derivative, chosen: list[int]) -> Way:
-    routine = Routine(found, [(x.name, x.slots) for x in inputs])
+def _way(specialization: Specialization, inputs: list[Input], derivative: Derivative, chosen: list[int]) -> Way:
+    routine = Routine(specialization, [(x.name, x.slots) for x in inputs])
     wanted = [routine.inputs[k] for k in chosen]
     if derivative is None:
         return Way(routine)
@@ -287,11 +288,12 @@ def _way(found: Specialization, inputs: list[Input], derivative: Derivative, cho
     return Way(routine, "Tangents: tx is the change of x along the given ones.", more, tangents, [tangent])
 
 
-def _notes(found: Sequence[Specialization]) -> Iterator[str]:
+def _notes(specializations: Sequence[Specialization]) -> Iterator[str]:
     """Yield lines about the written branches, and about Values that became constants."""
-    if found[0].branches:
-        yield f"Only the ways that earlier calls took through its branches are here ({len(found)}); others are refused."
-    frozen = {id(x): (x.label or "a Value", then) for other in found for x, then in other.trace.frozen}
+    if specializations[0].branches:
+        known = f"the ways that earlier calls took through its branches are here ({len(specializations)})"
+        yield f"Only {known}; others are refused."
+    frozen = {id(x): (x.label or "a Value", then) for other in specializations for x, then in other.trace.frozen}
     if frozen:
         listed = ", ".join(f"{label} = {format_number(then, 17)}" for label, then in frozen.values())
         yield f"Values that it closes over are constants here: {listed}."
@@ -300,14 +302,14 @@ def _notes(found: Sequence[Specialization]) -> Iterator[str]:
 # Arguments and results as trees.
 
 
-def _argument(name: str, path: tuple[Any, ...], structure: Structure, chunks: Iterator[Chunk]) -> Tree | Leaf:
+def _argument(name: str, path: Path, structure: Structure, chunks: Iterator[Chunk]) -> Container | Leaf:
     """Return an argument as a tree."""
     if structure.kind is None:
         return _chunk(name, path, next(chunks))
     return _container(name, path, structure, lambda name, path, part: _argument(name, path, part, chunks))
 
 
-def _result(structure: Structure, places: Iterator[int], path: tuple[Any, ...], name: str = "value") -> Tree | Leaf:
+def _result(structure: Structure, places: Iterator[int], path: Path, name: str = "value") -> Container | Leaf:
     """Return the results as a tree."""
     if structure.kind is None:
         return Leaf(name, path, "number", np.array(next(places)))
@@ -318,8 +320,8 @@ def _result(structure: Structure, places: Iterator[int], path: tuple[Any, ...], 
 
 
 def _container(
-    name: str, path: tuple[Any, ...], structure: Structure, of: Callable[[str, tuple[Any, ...], Structure], Tree | Leaf]
-) -> Tree | Leaf:
+    name: str, path: Path, structure: Structure, of: Callable[[str, Path, Structure], Container | Leaf]
+) -> Container | Leaf:
     """Return a container as a tree; `of` makes its parts. A container with names becomes a dict."""
     cls, keys, kind = structure.kind, list(range(len(structure.parts))), "tuple"
     if cls is SparseMatrix:
@@ -327,39 +329,39 @@ def _container(
     if cls is NoneType:
         kind = "none"
     elif issubclass(cls, dict) or is_dataclass(cls):
-        found = kind_of(cls)
-        assert found is not None
-        assert found.names is not None
-        keys, kind = list(found.names(structure.keys)), "dict"
+        mine = kind_of(cls)
+        assert mine is not None
+        assert mine.names is not None
+        keys, kind = list(mine.names(structure.keys)), "dict"
     elif hasattr(cls, "_fields"):
         keys, kind = list(cls._fields), "dict"
     elif cls is list:
         kind = "list"
     parts = zip(keys, structure.parts, strict=True)
-    return _merged(name, path, Tree(kind, {key: of(_named(name, key), (*path, key), part) for key, part in parts}))
+    return _merged(name, path, Container(kind, {key: of(_named(name, key), (*path, key), part) for key, part in parts}))
 
 
-def _chunk(name: str, path: tuple[Any, ...], chunk: Chunk) -> Tree | Leaf:
+def _chunk(name: str, path: Path, chunk: Chunk) -> Container | Leaf:
     slots = np.arange(chunk.span.start, chunk.span.stop)
     if chunk.key is None:
         return Leaf(name, path, "number", slots.reshape(()))
     if chunk.owned is not None:  # a module is written as its state
         state = _state(name, path, chunk.owned.unflatten(chunk.key, slots.tolist()))
-        return Tree("state", state.parts) if isinstance(state, Tree) else state
+        return Container("state", state.parts) if isinstance(state, Container) else state
     kind = "list" if chunk.key[0] is list else "tuple" if chunk.key[0] is tuple else "array"
     return Leaf(name, path, kind, slots.reshape(chunk.shape))
 
 
-def _state(name: str, path: tuple[Any, ...], x: Any) -> Tree | Leaf:
+def _state(name: str, path: Path, x: object) -> Container | Leaf:
     """Return dicts and lists of places as a tree."""
     if not isinstance(x, dict | list | tuple):
         return Leaf(name, path, "number", np.array(x, dtype=int))
     kind = "dict" if isinstance(x, dict) else "list" if isinstance(x, list) else "tuple"
     items = x.items() if isinstance(x, dict) else enumerate(x)
-    return _merged(name, path, Tree(kind, {key: _state(_named(name, key), (*path, key), y) for key, y in items}))
+    return _merged(name, path, Container(kind, {key: _state(_named(name, key), (*path, key), y) for key, y in items}))
 
 
-def _merged(name: str, path: tuple[Any, ...], tree: Tree) -> Tree | Leaf:
+def _merged(name: str, path: Path, tree: Container) -> Container | Leaf:
     """Return a list of numbers, or of lists of one length, as one leaf; return any other tree unchanged."""
     parts = [part for part in tree.parts.values() if isinstance(part, Leaf)]
     if tree.kind not in ("list", "tuple") or not parts or len(parts) < len(tree.parts):
@@ -370,5 +372,5 @@ def _merged(name: str, path: tuple[Any, ...], tree: Tree) -> Tree | Leaf:
     return Leaf(name, path, tree.kind, np.stack([part.slots for part in parts]))
 
 
-def _named(name: str, key: Any) -> str:
+def _named(name: str, key: object) -> str:
     return key if isinstance(key, str) else f"{name}{key}" if isinstance(key, int) else name

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .algebra import Algebra, Factor, Monomial, Ratio
+from .algebra import Algebra, Factor, Monomial, Ratio, Ratios
+from .arguments import Numbers
 from .terms import (
     Elementwise,
     Matrix,
@@ -66,18 +67,18 @@ class Forms:
 
     def __init__(self, algebra: Algebra, naming: Naming) -> None:
         self._algebra, self._naming = algebra, naming
-        self._symbols: dict[Term, Any] = {}
+        self._symbols: dict[Term, Numbers] = {}
         self._places: dict[int, _Place] = {}
         self._rank: dict[Term, int] = {}  # in a product, a later matrix stands before an earlier one
 
-    def stand(self, term: Term, symbols: Any) -> None:
+    def stand(self, term: Term, symbols: Numbers) -> None:
         """Let symbols stand for the numbers of a matrix."""
         self._symbols[term] = symbols
         self._rank[term] = len(self._rank)
         for (row, column), symbol in np.ndenumerate(symbols):
             self._places[int(symbol)] = _Place(term, row, column, symbols.shape)
 
-    def symbols(self, term: Term) -> Any:
+    def symbols(self, term: Term) -> Numbers:
         """Return the symbols for the numbers of a matrix: new ones if it has none."""
         if term not in self._symbols:
             rows, columns = shape_of(term)
@@ -96,7 +97,7 @@ class Forms:
             whole = whole.of
         return self._rank.get(whole if isinstance(whole, Matrix) else term, 0)
 
-    def common(self, numbers: Any, scaled: bool) -> tuple[Fraction, Term]:
+    def common(self, numbers: Ratios, scaled: bool) -> tuple[Fraction, Term]:
         """Return a factor and a term: all numbers are the factor times the term. The factor is 1 unless `scaled`.
 
         Raises:

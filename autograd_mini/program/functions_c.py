@@ -9,13 +9,12 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .. import special
 from ..javascript import FORMS, MAX_TURNS, SIGNS, Script, Writer
 from ..ops import OPS, Op
-from ..source import Source, Unreadable
+from ..source import OF_MATH, Source, Unreadable
 
 __all__ = ["CScript", "literal"]
 
@@ -46,11 +45,9 @@ RUNTIME = {
     "largest": "double largest(double x, double y) { return y > x ? y : x; }",
     "smallest": "double smallest(double x, double y) { return y < x ? y : x; }",
 }
-NAMES = (
-    "acos acosh asin asinh atan atan2 atanh cbrt copysign cos cosh erf erfc exp exp2 expm1 fmod hypot lgamma log log10 "
-    "log1p log2 pow sin sinh sqrt tan tanh fabs"
-).split()
-MATH: dict[Any, str] = {getattr(math, name): name for name in NAMES} | {math.gamma: "tgamma"}
+MATH: dict[Callable[..., Any], str] = {getattr(math, name): name for name in [*OF_MATH, "fabs"]} | {
+    math.gamma: "tgamma"
+}
 # Rows that have an equal function in C's IEEE arithmetic.
 NATIVE = {
     "pow": "pow", "mod": "modulo", "floordiv": "quotient", "floor": "floor", "ceil": "ceil", "trunc": "trunc",
@@ -60,7 +57,7 @@ SAFE = ("fabs", "copysign")  # functions that never raise an error
 PI = repr(math.pi)
 
 
-def literal(x: Any) -> str:
+def literal(x: object) -> str:
     """Write a number of Python as C.
 
     >>> literal(2), literal(-0.5), literal(float("inf"))
@@ -100,7 +97,7 @@ def _is_number(text: str) -> bool:
 class _Writer(Writer):
     """A writer of one function as C. Variables get an underscore, so that no name is a name of C."""
 
-    forms: Mapping[Any, str] = FORMS | {
+    forms: Mapping[object, str] = FORMS | {
         abs: "fabs({})", bool: "(double) ({} != 0.0)", int: "whole(trunc({}), failed)",
         round: "whole(rint({}), failed)", math.trunc: "whole(trunc({}), failed)",
         math.floor: "whole(floor({}), failed)", math.ceil: "whole(ceil({}), failed)",
@@ -132,7 +129,7 @@ class _Writer(Writer):
         values = ", ".join(f"v{k} = {value}" for k, (_, value) in enumerate(pairs))
         return f"{{ const double {values}; {' '.join(f'{name} = v{k};' for k, (name, _) in enumerate(pairs))} }}"
 
-    def literal(self, x: Any) -> str:
+    def literal(self, x: object) -> str:
         """Write a number of Python."""
         return literal(x)
 
@@ -172,7 +169,7 @@ class _Writer(Writer):
         """Return the head of a loop over some numbers, and the expression for its number."""
         return f"int i = 0; i < {len(numbers)}; i++", f"((const double[]) {{{', '.join(numbers)}}})[i]"
 
-    def call(self, node: ast.expr, f: Any, args: Sequence[ast.expr], named: dict[str, ast.expr]) -> str:
+    def call(self, node: ast.expr, f: Callable[..., Any], args: Sequence[ast.expr], named: dict[str, ast.expr]) -> str:
         """Write a call."""
         if f in self.script.math and len(args) > 2:
             raise Unreadable(ast.unparse(node))
@@ -194,11 +191,8 @@ class CScript(Script):
     def applied(self, op: Op, operands: Sequence[str]) -> str:
         """Write a row applied to numbers."""
         row = op.row
-        if OPS.get(row.name) is row:
-            if row.name in NATIVE:
-                return self.used(f"{NATIVE[row.name]}({', '.join(operands)})")
-            if row.name == "digamma":  # the row's own function calls SciPy
-                self._rows.setdefault(row, self.caught(row, self.function(special.digamma_series), None))
+        if OPS.get(row.name) is row and row.name in NATIVE:
+            return self.used(f"{NATIVE[row.name]}({', '.join(operands)})")
         return super().applied(op, operands)
 
     def written(self, source: Source, strict: bool) -> str:

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import special
 from ..javascript import Script, Writer
 from ..ops import OPS, Op
 from ..source import Source, Unreadable, in_order
@@ -63,7 +62,7 @@ class PythonScript(Script):
     """Functions in Python, each after the functions that it calls. A row's function takes arrays."""
 
     runtime: Mapping[str, str] = {}
-    math: Mapping[Any, str] = {}
+    math: Mapping[Callable[..., Any], str] = {}
 
     def __str__(self) -> str:
         texts = [
@@ -79,15 +78,13 @@ class PythonScript(Script):
                 return TEXTS[row.name].format(*(x if re.fullmatch(r"[\w.]+", x) else f"({x})" for x in operands))
             if row.name not in UNLIKE and (name := _ufunc(*row.methods)):
                 return f"{name}({', '.join(operands)})"
-            if row.name == "digamma":  # the row's own function calls SciPy
-                self._rows.setdefault(row, self.caught(row, self.function(special.digamma_series), None))
         return super().applied(op, operands)
 
     def caught(self, op: Op, name: str, beyond: str | None) -> str:
         """Write a row's function of arrays."""
         return self.defined(op.name, f" = each({name}{f', {beyond}' if beyond else ''})")
 
-    def function(self, f: Callable[..., Any], name: str = "", *, strict: bool = False) -> str:
+    def function(self, f: Callable[..., float], name: str = "", *, strict: bool = False) -> str:
         """Write a Python function of floats and return its name. A strict function raises errors as Python does."""
         return f"math.{f.__name__}" if _is_of_math(f) else super().function(f, name, strict=strict)
 
@@ -125,15 +122,15 @@ class _Translator(ast.NodeTransformer):
         lines += [line for x in body for line in ast.unparse(ast.fix_missing_locations(x)).splitlines()]
         return f"({', '.join(parameters)}):\n" + "\n".join(f"    {line}" for line in lines)
 
-    def visit_Expr(self, node: ast.Expr) -> Any:
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
         """Leave out a docstring."""
         return ast.Pass() if isinstance(node.value, ast.Constant) else self.generic_visit(node)
 
-    def visit_Raise(self, node: ast.Raise) -> Any:
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
         """Raise a ValueError, which `each` catches."""
         return ast.Raise(ast.Name("ValueError", ast.Load()))
 
-    def visit_Call(self, node: ast.Call) -> Any:
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         """Write a call of a known function."""
         f = self.look(node.func)
         if isinstance(f, FunctionType):
@@ -155,19 +152,19 @@ class _Translator(ast.NodeTransformer):
             return ast.Call(node.func, args, [])
         raise Unreadable(ast.unparse(node))
 
-    def visit_Attribute(self, node: ast.Attribute) -> Any:
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         """Write a number of a module."""
         return self._known(node)
 
-    def visit_Subscript(self, node: ast.Subscript) -> Any:
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         """Write a number of a list."""
         return self._known(node)
 
-    def visit_Name(self, node: ast.Name) -> Any:
+    def visit_Name(self, node: ast.Name) -> ast.AST:
         """Write a variable, or the number that a name outside of the function stands for."""
         return ast.Name(f"{node.id}_", node.ctx) if node.id in self.source.own else self._known(node)
 
-    def _known(self, node: ast.expr) -> Any:
+    def _known(self, node: ast.expr) -> ast.AST:
         known = self.look(node)
         if isinstance(known, int | float):
             return _number(known)
@@ -175,7 +172,7 @@ class _Translator(ast.NodeTransformer):
             return ast.List([_number(x) for x in known], ast.Load())
         raise Unreadable(ast.unparse(node))
 
-    def generic_visit(self, node: ast.AST) -> Any:
+    def generic_visit(self, node: ast.AST) -> ast.AST:
         """Refuse statements and expressions beyond plain arithmetic."""
         if isinstance(node, REFUSED):
             raise Unreadable(ast.unparse(node).partition("\n")[0])
@@ -195,11 +192,11 @@ def _ufunc(*names: str) -> str | None:
     return next((f"np.{name}" for name in known), None)
 
 
-def _is_of_math(f: Any) -> bool:
+def _is_of_math(f: object) -> bool:
     return callable(f) and getattr(math, getattr(f, "__name__", ""), None) is f
 
 
-def _number(x: Any) -> ast.expr:
+def _number(x: float) -> ast.expr:
     if isinstance(x, bool) or (isinstance(x, int) and not isinstance(x, bool)):
         return ast.Constant(x)
     return ast.parse(literal(x), mode="eval").body

@@ -11,7 +11,7 @@ from __future__ import annotations
 from itertools import count, islice
 from typing import Any
 
-from ..choices import Sides, can_be_infinite
+from ..choices import Side, Sides, can_be_infinite
 from ..edge_pushing import rule_of
 from ..ops import Op, where
 from ..settings import by_ieee, recording
@@ -119,7 +119,7 @@ def _is_infinite(op: Op) -> bool:
     return any(map(_is_infinite, op.scan.body.equations.rows)) if isinstance(op, ScanRow) else can_be_infinite(op)
 
 
-def _rebuilt(order: list[Value], sides: dict[Value, Any]) -> dict[Value, Value]:
+def _rebuilt(order: list[Value], sides: dict[Value, Side | None]) -> dict[Value, Value]:
     """Return new nodes for the guarded nodes, and for all nodes that depend on them."""
     made: dict[Any, Value] = {}
     for node in order:

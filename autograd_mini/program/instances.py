@@ -10,9 +10,10 @@ from functools import partial
 from inspect import Signature, signature
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..structure import Tree
 from ..transform import hvp, jvp
 from .batch import Batched
-from .parameters import Same, after_instance, itself
+from .parameters import Argnums, Same, after_instance, itself
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor  # the import takes long
@@ -33,18 +34,18 @@ class Method:
     with the argument after it. In a batch all examples share the instance.
     """
 
-    def __init__(self, compiled: Compiled, instance: Any) -> None:
+    def __init__(self, compiled: Compiled, instance: object) -> None:
         self.compiled, self.instance = compiled, instance
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Tree, **kwargs: object) -> Tree:
         """Call the function with the instance before the arguments."""
         return self.compiled(self.instance, *args, **kwargs)
 
-    def jvp(self, primals: Sequence[Any], tangents: Sequence[Any], **kwargs: Any) -> Any:
+    def jvp(self, primals: Sequence[Tree], tangents: Sequence[Tree], **kwargs: object) -> Tree:
         """Return the outputs and their derivative along the tangents; see `Compiled.jvp`."""
         return self.compiled._along(jvp, (self.instance,), primals, tangents, kwargs)
 
-    def hvp(self, primals: Sequence[Any], tangents: Sequence[Any], **kwargs: Any) -> Any:
+    def hvp(self, primals: Sequence[Tree], tangents: Sequence[Tree], **kwargs: object) -> Tree:
         """Return the Hessian times the tangents; see `Compiled.hvp`."""
         return self.compiled._along(hvp, (self.instance,), primals, tangents, kwargs)
 
@@ -53,8 +54,8 @@ class Method:
         return Batched(self.compiled, in_axes, threads, first=(self.instance,))
 
     def value_and_grad_over(
-        self, shards: Iterable[tuple[Any, ...]], *, executor: Executor, argnums: int | Sequence[int] = 0
-    ) -> tuple[Any, Any]:
+        self, shards: Iterable[tuple[Tree, ...]], *, executor: Executor, argnums: int | Sequence[int] = 0
+    ) -> tuple[Tree, Tree]:
         """Return the sums of value and gradient over several calls; see `Compiled.value_and_grad_over`."""
         given = [(self.instance, *shard) for shard in shards]
         return self.compiled.value_and_grad_over(given, executor=executor, argnums=after_instance(argnums))
@@ -62,7 +63,7 @@ class Method:
     def source(
         self,
         language: Literal["c", "javascript", "numpy"],
-        *args: Any,
+        *args: Tree,
         derivative: Literal["grad", "jvp"] | None = None,
         argnums: int | Sequence[int] | None = None,
     ) -> str:
@@ -72,12 +73,12 @@ class Method:
             argnums = self._argnums(0 if argnums is None else argnums)
         return self.compiled.source(language, *given, derivative=derivative, argnums=argnums)
 
-    def written_backward(self, *args: Any, argnums: int | Sequence[int] | None = None) -> str:
+    def written_backward(self, *args: Tree, argnums: int | Sequence[int] | None = None) -> str:
         """Write the backward program; see `Compiled.written_backward`."""
         given = (self.instance, *args) if args else ()
         return self.compiled.written_backward(*given, argnums=self._argnums(argnums))
 
-    def _argnums(self, argnums: Any) -> Any:
+    def _argnums(self, argnums: Argnums) -> Argnums:
         """Return argnums among the arguments that a program has: an instance that is static is none of them."""
         return argnums if isinstance(self.instance, Same) else after_instance(argnums)
 
@@ -87,7 +88,7 @@ class Method:
         found = signature(self.compiled)
         return found.replace(parameters=[*found.parameters.values()][1:])
 
-    def map(self, *args: Any, threads: int = 1) -> Any:
+    def map(self, *args: Tree, threads: int = 1) -> Tree:
         """Return the results for the examples along the first axis of every argument."""
         return self.vmap(threads=threads)(*args)
 
@@ -107,7 +108,7 @@ class Method:
         return f"{self.compiled!r}\nof {type(itself(self.instance)).__name__}"
 
 
-def _derived(found: Callable[..., Any], instance: Any, *args: Any, argnums: Any = None, **kwargs: Any) -> Any:
+def _derived(found: Callable[..., Any], instance: object, *args: Any, argnums: Argnums = None, **kwargs: object) -> Any:
     """Call a method that takes `argnums`. These count from the argument after the instance."""
     if argnums is None and found.__name__ != "bind":
         argnums = 0

@@ -25,6 +25,7 @@ from ..ops import Op
 from ..source import called_back, content, is_lasting
 from ..tracer import users_frame
 from . import cache as files
+from .arguments import Numbers
 from .arrays import Arrays
 from .code import FIELDS, HEAD, TABLE, Frame, code_of
 from .lift import Program
@@ -48,7 +49,7 @@ class Kernels:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.first = program.inputs + len(program.constants)
-        self.room = max((i.columns * i.length for i in program.instructions if i.kind == "dot"), default=0)
+        self.scratch = max((i.columns * i.length for i in program.instructions if i.kind == "dot"), default=0)
         self.code, self.index, self.kinds = code_of(program)
         # The addresses of the kernels, forward and backward; 0 until they are known.
         self.places = np.zeros((len(self.kinds), 2), dtype=np.int64)
@@ -60,10 +61,10 @@ class Kernels:
                 self.index = np.append(self.index, [ctypes.cast(f, ctypes.c_void_p).value for f in made])
                 self.callbacks += made
         self.bodies: list[Kernels] = []  # the bodies of loops
-        self.kept: list[Any] = []  # keeps arrays alive: the code has their addresses
+        self.kept: list[object] = []  # keeps arrays alive: the code has their addresses
         for line, i in zip(self.code, program.instructions, strict=True):
             if i.scan is not None:
-                self.room = max(self.room, most_numbers(i.scan))
+                self.scratch = max(self.scratch, most_numbers(i.scan))
                 line[HEAD - 1] = self._loop(i.scan, [forth(i.scan, self)], self.kept)
 
     def _ready(self, run: str, ways: tuple[str, ...]) -> int:
@@ -82,7 +83,7 @@ class Kernels:
             self.places[at] = found[key]
         return found[run, ""]
 
-    def task(self, d: Any, grad: Any = None, z: int = -1, way: Way | None = None, *, forth: bool = True) -> Task:
+    def task(self, d: Numbers, grad: Any = None, z: int = -1, way: Way | None = None, *, forth: bool = True) -> Task:
         """Return a task that runs the program forward, backward, or both ways, one after the other."""
         run = self._ready("run", WAYS[: 1 + (way is not None)])
         lines = self.code if forth else self.code[:0]
@@ -92,7 +93,7 @@ class Kernels:
         task.kept = self, lines, d, grad, way, frame  # keeps them alive: the machine code has their addresses
         return partial(_raising, task) if self.callbacks else task
 
-    def blocks(self, batch: Batch, d: Any, grad: Any) -> Callable[[list[Any], Any], Blocks]:
+    def blocks(self, batch: Batch, d: Numbers, grad: Numbers) -> Callable[[list[Numbers], Numbers], Blocks]:
         """Return a function that runs this program on blocks of a batch."""
         run = BLOCKS(self._ready("blocks", WAYS[: 1 + (batch.way is not None)]))
         kinds = batch.inputs, batch.outputs, batch.slopes
@@ -112,7 +113,7 @@ class Kernels:
         blocks.kept = self, batch, d, grad, tables, frame  # keeps them alive: the machine code has their addresses
         guarded = partial(_raising, blocks) if self.callbacks else blocks
 
-        def of(arrays: list[Any], totals: Any) -> Blocks:
+        def of(arrays: list[Numbers], totals: Numbers) -> Blocks:
             nonlocal last
             for k, array in enumerate(arrays):
                 strides = array.strides
@@ -126,7 +127,7 @@ class Kernels:
 
         return of
 
-    def _frame(self, forth: Any, way: Way | None, d: Any, grad: Any, **more: int) -> Any:
+    def _frame(self, forth: Numbers, way: Way | None, d: Numbers, grad: Numbers, **more: int) -> Numbers:
         lines_back, silent, chooses, _ = way or (self.code[:0], self.index[:0], False, None)
         return np.array(
             Frame(
@@ -142,9 +143,9 @@ class Kernels:
         """Return a runner of the same kind for another program."""
         return Kernels(program)
 
-    def way(self, steps: Steps, silent: Any) -> Way:
+    def way(self, steps: Steps, silent: Numbers) -> Way:
         """Return the code of the way back, with marks at the operands that need derivatives."""
-        code, kept = self.code[[k for k, _ in steps]], list[Any]()
+        code, kept = self.code[[k for k, _ in steps]], list[object]()
         for line, (k, needed) in zip(code, steps, strict=True):
             n = len(self.program.instructions[k].operands)
             line[HEAD + FIELDS - 1 : HEAD + FIELDS * n : FIELDS] = needed[:n]
@@ -152,7 +153,7 @@ class Kernels:
                 line[HEAD - 1] = self._loop(scan, back(scan, self, needed[:n], needed[n:]), kept)
         return Way(code, silent, chooses(self.program, steps), kept)
 
-    def _loop(self, scan: Scan, parts: list[Part], kept: list[Any]) -> int:
+    def _loop(self, scan: Scan, parts: list[Part], kept: list[object]) -> int:
         """Return the address of the words that describe a loop to its kernel.
 
         `kept` gets the arrays that must stay alive, because the words have their addresses.
@@ -160,8 +161,8 @@ class Kernels:
         words = [scan.steps, scan.closed, scan.carry, scan.item, scan.y, scan.counted, len(parts)]
         for part in parts:
             body = part.runner
-            if body.program.size + body.room > self.room:
-                raise AssertionError(f"{self.program.name}: a loop's body has no room")
+            if body.program.size + body.scratch > self.scratch:
+                raise AssertionError(f"{self.program.name}: a loop's body has no scratch space")
             frame = body._frame(body.code, part.way, body.places, body.places)
             ends = np.stack([part.outputs, part.slots], axis=1, dtype=np.int64)
             constants = body.program.constants
@@ -191,7 +192,7 @@ def _place(array: Any) -> int:
 _raised = threading.local()  # the error of a called Python function, for each thread
 
 
-def _raising(task: Callable[..., None], *args: Any) -> None:
+def _raising(task: Callable[..., None], *args: object) -> None:
     """Run a task, and raise the error that a Python function has raised in it."""
     before = vars(_raised).pop("error", None)  # the error of an outer task, if a Python function of it runs this task
     hook = sys.unraisablehook
@@ -207,7 +208,7 @@ def _raising(task: Callable[..., None], *args: Any) -> None:
         raise error
 
 
-def _noted(hook: Callable[[Any], Any], unraisable: Any) -> None:
+def _noted(hook: Callable[[Any], object], unraisable: Any) -> None:
     """Note an error, such as an interrupt, that came just before or just after the lines of a function."""
     if "ctypes callback" in (unraisable.err_msg or ""):
         vars(_raised).setdefault("error", unraisable.exc_value)
@@ -232,7 +233,7 @@ def _called_back(op: Op) -> Any:
 # Find, load and compile kernels.
 
 _PLACES: dict[Key, int] = {}
-_KEPT: list[Any] = []  # keeps the loaded objects alive
+_KEPT: list[object] = []  # keeps the loaded objects alive
 _LOCK = threading.RLock()
 if hasattr(os, "register_at_fork"):  # a child process must not begin during a compilation
     os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)

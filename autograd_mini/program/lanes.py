@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ops import identity
+from .arguments import Numbers
 from .lift import Access, Instruction, Program, access_of
 from .runner import Steps
 from .scan_rows import LanesOfScan, Scan
@@ -94,7 +95,7 @@ class Lanes:
         self.place[constants] = free + np.arange(len(one.constants))
         self._free = free + len(one.constants)
 
-    def lanes_of(self, slots: Any) -> Any:
+    def lanes_of(self, slots: Numbers | Sequence[int]) -> Any:
         """Return the places of all lanes of some numbers, a row for each number."""
         slots = np.asarray(slots, dtype=int)
         return self.place[slots][:, None] + self.step[slots][:, None] * np.arange(self.width)
@@ -147,7 +148,7 @@ class Lanes:
         self._write_scan(k, i, [*places, self.place[operands[3]]], made)
         self._give(i, self._free - made.size, self.width, 1)
 
-    def _write_scan(self, k: int, i: Instruction, operands: Sequence[Any], scan: Scan) -> None:
+    def _write_scan(self, k: int, i: Instruction, operands: Sequence[Numbers], scan: Scan) -> None:
         accesses = []
         for n, places in enumerate(operands):
             access = access_of(places[None], 1) if places.size else Access(0, 0, 0, 0)
@@ -183,7 +184,7 @@ class Lanes:
         (base, _, one, _), lane = copy
         return _Operand(Access(base, one * i.columns * terms, one * terms, one if terms > 1 else 0), lane)
 
-    def _copied(self, k: int, n: int, slots: Any) -> _Operand:
+    def _copied(self, k: int, n: int, slots: Numbers) -> _Operand:
         """Copy numbers side by side, for operand n of instruction k; return the addresses of the copies."""
         start, width = self._free, self.width
         place, step = self.place[slots], self.step[slots]
@@ -203,13 +204,13 @@ class Lanes:
                 self._free += copy.count
         return _Operand(Access(start, 0, width, 0), 1)
 
-    def _gather(self, k: int, n: int, places: Any) -> None:
+    def _gather(self, k: int, n: int, places: Numbers) -> None:
         self._instructions.append(Instruction("gather", None, self._free, 1, places.size, 1, (), places))
         self._origins.append((k, n))
         self._free += places.size
 
 
-def _stretches(place: Any, step: Any) -> Iterator[tuple[int, int]]:
+def _stretches(place: Numbers, step: Numbers) -> Iterator[tuple[int, int]]:
     """Yield the bounds of stretches of numbers with equal steps between their places."""
     first, apart = 0, None
     for k in range(1, len(place)):
@@ -230,7 +231,7 @@ def _lying(one: Program, tables: Sequence[slice], outputs: Sequence[int]) -> lis
     lying = np.array([table.stop - table.start >= FEW for table in tables])
     varies = table_of >= 0
 
-    def stand(slots: Any) -> None:
+    def stand(slots: Numbers | slice) -> None:
         found = np.unique(table_of[slots])
         lying[found[found >= 0]] = False
 

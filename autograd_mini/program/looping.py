@@ -11,7 +11,7 @@ import math
 from array import array
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -20,10 +20,10 @@ from ..ops import Op, number
 from ..pickles import rebuild
 from ..scans import Loop, stepped, taken_over
 from ..settings import is_differentiating, watched_by, watching
-from ..structure import Structure, flatten
+from ..structure import Structure, Tree, flatten
 from ..tracer import Tracer, recorded
 from ..traces import Trace
-from ..value import Value
+from ..value import Number, Value
 from .guards import asks, guarded
 from .kernels import runner as runner_of
 from .lift import Access, Instruction, Program
@@ -32,9 +32,9 @@ from .simplification import simplified
 
 __all__ = ["traced_with_loops"]
 
-FEWEST = 2  # loops with fewer steps are left to Python
+MIN_STEPS = 2  # loops with fewer steps are left to Python
 COUNTED = 16  # if an input is the number of steps, a program has room for this many, or twice as many, and so on
-MOST = 3  # if so many loops are refused, all loops are written out
+MAX_REFUSED = 3  # if so many loops are refused, all loops are written out
 
 RESULT = Result()
 
@@ -42,7 +42,7 @@ RESULT = Result()
 def traced_with_loops(call: Callable[[], Trace], runner: str | None, allowed: bool) -> Trace:
     """Return the trace of a call; where possible and allowed, a loop becomes a single equation."""
     written_out: set[int] = set()
-    while allowed and len(written_out) < MOST:
+    while allowed and len(written_out) < MAX_REFUSED:
         loops = _Loops(runner, written_out)
         try:
             with taken_over(loops):
@@ -67,7 +67,7 @@ class _BodyWatch(Tracer):
     def follows(self, node: Value) -> bool:
         return self.depends(node)
 
-    def _refuse(self, *_: object) -> Any:
+    def _refuse(self, *_: object) -> NoReturn:
         raise NotALoop
 
     read = assigned = compared = swept = adjoint = keep_adjoint = _refuse  # type: ignore[assignment]
@@ -77,7 +77,7 @@ class _Body(NamedTuple):
     """The body of a loop, the outer numbers and nodes that it reads, and the structure of its result."""
 
     trace: Trace
-    closed: list[Any]
+    closed: list[Number]
     of_y: Structure
 
     def is_same(self, other: _Body) -> bool:
@@ -115,10 +115,10 @@ class _Loops:
         self.refused: int | None = None
         self.inside: set[Value] = set()  # the leaves that stand for inputs of bodies
 
-    def __call__(self, loop: Loop) -> tuple[Any, list[Any]] | None:
+    def __call__(self, loop: Loop) -> tuple[Tree, list[Tree]] | None:
         mine = self.count
         self.count += 1
-        if mine in self.written_out or (len(loop.items) < FEWEST and loop.counted is None) or is_differentiating():
+        if mine in self.written_out or (len(loop.items) < MIN_STEPS and loop.counted is None) or is_differentiating():
             return None
         try:
             return self._taken(loop)
@@ -130,7 +130,7 @@ class _Loops:
             self.refused = mine
             raise NotALoop from None
 
-    def _taken(self, loop: Loop) -> tuple[Any, list[Any]]:
+    def _taken(self, loop: Loop) -> tuple[Tree, list[Tree]]:
         carry, of_carry = flatten(loop.carry)
         counts = [] if loop.counted is None else [loop.counted]
         steps = _most(loop.counted) if loop.counted is not None else len(loop.items)
@@ -155,7 +155,7 @@ class _Loops:
         ys = [body.of_y.rebuild([results(scan.place(scan.carry + j, k)) for j in range(scan.y)]) for k in range(steps)]
         return of_carry.rebuild(map(results, range(scan.carry))), ys
 
-    def _body(self, loop: Loop, structures: tuple[Structure, Structure], carry: list[Any], item: list[Any]) -> _Body:
+    def _body(self, loop: Loop, structures: tuple[Structure, Structure], carry: list[Tree], item: list[Tree]) -> _Body:
         """Trace the body of a loop at some numbers."""
         starts, firsts = [_leaf(x) for x in carry], [_leaf(x) for x in item]
         inputs = starts + firsts
@@ -167,7 +167,7 @@ class _Loops:
         ys, of_y = flatten(y)
         ends = flatten(after)[0] + ys
         order, outside = _closed(watch, inputs, ends)
-        closed: list[Any] = list(outside)
+        closed: list[Number] = list(outside)
         for k, z in enumerate(ends):
             if not isinstance(z, Value):  # a constant becomes an input that is closed over
                 ends[k] = leaf = _leaf(z)
@@ -177,14 +177,14 @@ class _Loops:
         into = Structure(tuple, (), tuple([Structure("array", (len(xs),)) for xs in (closed, starts, firsts)]))
         return _Body(Trace(loop.name, **found._asdict(), into=into, out=Structure("array", (len(ends),))), closed, of_y)
 
-    def _results(self, scan: Scan, operands: list[Any]) -> Callable[[int], Value]:
+    def _results(self, scan: Scan, operands: list[Number]) -> Callable[[int], Value]:
         """Record a loop, and return a function that makes the node of a result."""
         numbers = _computed(scan, operands, self.runner)
         watch = watching()
         assert watch is not None
         row = ScanRow(scan)
 
-        def node(op: Any, data: float, *operands: Any) -> Value:
+        def node(op: Op, data: float, *operands: Number) -> Value:
             weights = array("d", bytes(8 * max(len(operands), 2)))
             made = rebuild(Value, op, data, 0.0, "", weights, operands)
             watch.made(made)
@@ -207,14 +207,14 @@ def _most(count: Value) -> int:
     return most
 
 
-def _leaf(x: Any) -> Value:
+def _leaf(x: Tree) -> Value:
     """Return a leaf that stands for a number or node inside of a body."""
     if not isinstance(x, Value):
         return Value(number("scan", x))
     return Value(primal(x), x.label)
 
 
-def _closed(watch: _BodyWatch, inputs: list[Value], ends: Sequence[Any]) -> tuple[list[Value], list[Value]]:
+def _closed(watch: _BodyWatch, inputs: list[Value], ends: Sequence[Number]) -> tuple[list[Value], list[Value]]:
     """Return the nodes of a body that its outputs need, in order, and the outer nodes that they read."""
     own, known = watch.own, set(inputs)
     needed = {z for z in ends if isinstance(z, Value)}
@@ -229,14 +229,14 @@ def _closed(watch: _BodyWatch, inputs: list[Value], ends: Sequence[Any]) -> tupl
     return order, list(outside)
 
 
-def _computed(scan: Scan, operands: Sequence[Any], use: str | None) -> Any:
+def _computed(scan: Scan, operands: Sequence[Number], use: str | None) -> Tree:
     """Return the numbers of all results of a loop."""
     n = len(operands)
     accesses = tuple([Access(first, 0, 0, 1) for first in accumulate(scan.lengths[:-1], initial=0)])
     whole = Instruction("scan", None, n, 1, scan.size, 1, accesses, scan=scan)
     program = Program("scan", (whole,), n, np.zeros(0), n + scan.size, np.arange(n), 1)
     runner = runner_of(program, use)
-    d = np.zeros(program.size + runner.room)
+    d = np.zeros(program.size + runner.scratch)
     d[:n] = [primal(x) if isinstance(x, Value) else x for x in operands]
     runner.task(d)()
     return d[n : program.size]

@@ -18,7 +18,7 @@ from .arrays import share_of
 from .code import FIELDS, HEAD, TABLE, Frame
 from .machine import WIDTH
 from .primitives import (
-    Numbers,
+    Floats,
     Static,
     Vector,
     Words,
@@ -93,7 +93,7 @@ def is_index(i: float, n: int) -> bool:
 
 
 @shared
-def read_lanes(d: Numbers, at: int, step: int, count: int) -> Vector:
+def read_lanes(d: Floats, at: int, step: int, count: int) -> Vector:
     """Return a vector of `count` numbers, read one by one, with zeros in the other lanes."""
     v = spread(0.0)
     for k in unrolled(WIDTH):
@@ -104,7 +104,7 @@ def read_lanes(d: Numbers, at: int, step: int, count: int) -> Vector:
 
 
 @shared
-def write_lanes(d: Numbers, at: int, v: Vector, count: int) -> None:
+def write_lanes(d: Floats, at: int, v: Vector, count: int) -> None:
     """Write the first `count` numbers of a vector one by one."""
     for k in unrolled(WIDTH):
         if k >= count:
@@ -113,7 +113,7 @@ def write_lanes(d: Numbers, at: int, v: Vector, count: int) -> None:
 
 
 @shared
-def add_lanes(d: Numbers, at: int, step: int, v: Vector, count: int) -> None:
+def add_lanes(d: Floats, at: int, step: int, v: Vector, count: int) -> None:
     """Add the lanes of a vector to numbers one by one, or, if the step is 0, add all lanes to one number."""
     if step == 0:
         add_to(d, at, total(first_of(v, count)))
@@ -124,14 +124,14 @@ def add_lanes(d: Numbers, at: int, step: int, v: Vector, count: int) -> None:
         add_to(d, at + k * step, lane(v, k))
 
 
-def read(d: Numbers, at: int, step: int, count: int) -> Vector:
+def read(d: Floats, at: int, step: int, count: int) -> Vector:
     """Return a vector of numbers, or, if the step is 0, of one number; lanes beyond `count` may hold any number."""
     if step == 0:
         return spread(get(d, at))
     return load(d, at) if step == 1 and count == WIDTH else read_lanes(d, at, step, count)
 
 
-def write(d: Numbers, at: int, v: Vector, count: int) -> None:
+def write(d: Floats, at: int, v: Vector, count: int) -> None:
     """Write a vector of numbers."""
     if count == WIDTH:
         store(d, at, v)
@@ -139,7 +139,7 @@ def write(d: Numbers, at: int, v: Vector, count: int) -> None:
         write_lanes(d, at, v, count)
 
 
-def give(d: Numbers, at: int, step: int, v: Vector, count: int) -> None:
+def give(d: Floats, at: int, step: int, v: Vector, count: int) -> None:
     """Add a vector to numbers, or, if the step is 0, add all its lanes to one number."""
     if step == 1 and count == WIDTH:
         add_vector(d, at, v)
@@ -147,26 +147,26 @@ def give(d: Numbers, at: int, step: int, v: Vector, count: int) -> None:
         add_lanes(d, at, step, v, count)
 
 
-def taken(grad: Numbers, at: int) -> float:
+def taken(grad: Floats, at: int) -> float:
     """Return the derivative of a result, and put -0.0 in its place: the neutral number of addition."""
     g = get(grad, at)
     put(grad, at, -0.0)
     return g
 
 
-def taken_vector(grad: Numbers, at: int) -> Vector:
+def taken_vector(grad: Floats, at: int) -> Vector:
     """Return the derivatives of results, and put -0.0 in their places."""
     g = load(grad, at)
     store(grad, at, spread(-0.0))
     return g
 
 
-def load_most(d: Numbers, at: int, count: int) -> Vector:
+def load_most(d: Floats, at: int, count: int) -> Vector:
     """Return a vector of `count` numbers side by side."""
     return load(d, at) if count == WIDTH else load_part(d, at, count)
 
 
-def store_most(d: Numbers, at: int, v: Vector, count: int) -> None:
+def store_most(d: Floats, at: int, v: Vector, count: int) -> None:
     """Write the first `count` numbers of a vector side by side."""
     if count == WIDTH:
         store(d, at, v)
@@ -175,7 +175,7 @@ def store_most(d: Numbers, at: int, v: Vector, count: int) -> None:
 
 
 @shared
-def clear(grad: Numbers, at: int, count: int) -> None:
+def clear(grad: Floats, at: int, count: int) -> None:
     """Write -0.0 to numbers."""
     k = 0
     while k + WIDTH <= count:
@@ -194,12 +194,12 @@ def simple(xs: Static) -> bool:
     return all(x.inner in (0, 1) for x in xs)
 
 
-def near(d: Numbers, at: int, step: int) -> Vector:
+def near(d: Floats, at: int, step: int) -> Vector:
     """Return a vector of numbers side by side, or, if the step is 0, of one number."""
     return spread(get(d, at)) if step == 0 else load(d, at)
 
 
-def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def row_forward(op: Static, code: Words, k: int, index: Words, d: Floats, grad: Floats, scratch: int) -> None:
     """Apply a row to each column of each row of results."""
     out, rows, columns, first = line(code, k)
     callbacks(op, index, first)
@@ -223,7 +223,7 @@ def row_forward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad:
         out += columns
 
 
-def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def row_backward(op: Static, code: Words, k: int, index: Words, d: Floats, grad: Floats, scratch: int) -> None:
     """Pass the derivative of each result on to the operands, times the partial derivative."""
     out, rows, columns, first = line(code, k)
     callbacks(op, index, first)
@@ -265,21 +265,21 @@ def row_backward(op: Static, code: Words, k: int, index: Words, d: Numbers, grad
 # Gathers, sums, and choices.
 
 
-def gather_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def gather_forward(code: Words, k: int, index: Words, d: Floats, grad: Floats, scratch: int) -> None:
     """Copy numbers from any places to places side by side."""
     out, _, columns, first = line(code, k)
     for c in range(columns):
         put(d, out + c, get(d, word(index, first + c)))
 
 
-def gather_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def gather_backward(code: Words, k: int, index: Words, d: Floats, grad: Floats, scratch: int) -> None:
     """Pass the derivative of each copy on."""
     out, _, columns, first = line(code, k)
     for c in range(columns):
         add_to(grad, word(index, first + c), taken(grad, out + c))
 
 
-def sum_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def sum_forward(code: Words, k: int, index: Words, d: Floats, grad: Floats, scratch: int) -> None:
     """Add the terms of each result; if terms of neighbouring results lie side by side, add them as vectors."""
     out, rows, columns, n = line(code, k)
     x = operand(code, k, 0)
@@ -305,7 +305,7 @@ def sum_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, ro
         out += columns
 
 
-def sum_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def sum_backward(code: Words, k: int, index: Words, d: Floats, grad: Floats, scratch: int) -> None:
     """Pass the derivative of each sum on to its terms."""
     out, rows, columns, n = line(code, k)
     x = operand(code, k, 0)
@@ -327,7 +327,7 @@ def sum_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, r
         out += columns
 
 
-def take_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def take_forward(code: Words, k: int, index: Words, d: Floats, grad: Floats, scratch: int) -> None:
     """Choose a term by its index; the result is nan if the index is not a whole number from 0 to n - 1."""
     out, rows, columns, n = line(code, k)
     x, choice = operand(code, k, 0), operand(code, k, 1)
@@ -338,7 +338,7 @@ def take_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, r
             out += 1
 
 
-def take_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def take_backward(code: Words, k: int, index: Words, d: Floats, grad: Floats, scratch: int) -> None:
     """Pass the derivative of each choice on to the chosen term."""
     out, rows, columns, n = line(code, k)
     x, choice = operand(code, k, 0), operand(code, k, 1)
@@ -393,13 +393,13 @@ def blocks(place: int, first: int, last: int) -> None:
 class Table(NamedTuple):
     """Numbers of examples: number j of example i stands at `at + i row + j column`."""
 
-    d: Numbers
+    d: Floats
     at: int
     row: int
     column: int
 
 
-def table_at(place: int, k: int, d: Numbers, example: int) -> tuple[Table, Table, int]:
+def table_at(place: int, k: int, d: Floats, example: int) -> tuple[Table, Table, int]:
     """Return the buffer's table k, the user's table from an example on, and the number of numbers of an example."""
     words = words_at(place)
     theirs, row, column, count, at, lane, apart = [word(words, TABLE * k + i) for i in range(TABLE)]
@@ -422,7 +422,7 @@ def copy(to: Table, of: Table, width: int, count: int) -> None:
 
 
 @shared
-def copy_row(to: Numbers, at: int, of: Numbers, x: int, count: int) -> None:
+def copy_row(to: Floats, at: int, of: Floats, x: int, count: int) -> None:
     """Copy numbers that lie side by side."""
     k = 0
     while k + WIDTH <= count:
@@ -433,7 +433,7 @@ def copy_row(to: Numbers, at: int, of: Numbers, x: int, count: int) -> None:
         k += 1
 
 
-def forward(f: Frame, d: Numbers, grad: Numbers) -> None:
+def forward(f: Frame, d: Floats, grad: Floats) -> None:
     """Run the instructions from the first to the last."""
     kernels, code, k = words_at(f.kernels), words_at(f.forth), 0
     for _ in range(f.lines_forth):
@@ -441,7 +441,7 @@ def forward(f: Frame, d: Numbers, grad: Numbers) -> None:
         k += f.line
 
 
-def backward_lines(f: Frame, d: Numbers, grad: Numbers) -> None:
+def backward_lines(f: Frame, d: Floats, grad: Floats) -> None:
     """Run the instructions of the way back, from the last to the first."""
     kernels, code, k = words_at(f.kernels), words_at(f.back), f.lines_back * f.line
     for _ in range(f.lines_back):
@@ -449,7 +449,7 @@ def backward_lines(f: Frame, d: Numbers, grad: Numbers) -> None:
         call(word(kernels, 2 * word(code, k) + 1), code, k, words_at(f.indices), d, grad, f.size)
 
 
-def backward(f: Frame, d: Numbers, grad: Numbers) -> None:
+def backward(f: Frame, d: Floats, grad: Floats) -> None:
     """Run the way back, which begins with a derivative of 1 at the numbers to differentiate."""
     clear(grad, 0, f.first)
     for i in range(f.lanes):

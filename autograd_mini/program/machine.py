@@ -15,7 +15,9 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 
-__all__ = ["FEATURES", "OF_MATH", "WIDTH", "Loaded", "identity", "object_of", "triple"]
+from ..source import OF_MATH
+
+__all__ = ["FEATURES", "WIDTH", "Loaded", "identity", "object_of", "triple"]
 
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
@@ -26,13 +28,8 @@ try:
 except RuntimeError:  # LLVM cannot ask this processor
     FEATURES = ""
 WIDTH = 8 if "+avx512f" in FEATURES.split(",") else 4  # numbers in a vector: it fills one register, or two
-# Kernels call the functions OF_C. OF_MATH are those that Python's `math` has too. On some systems LLVM does not find
-# them by itself.
-OF_MATH = (
-    "acos acosh asin asinh atan atan2 atanh cbrt cos cosh erf erfc exp exp2 expm1 fmod hypot lgamma log log10 log1p "
-    "log2 pow sin sinh tan tanh tgamma"
-).split()
-OF_C = [*OF_MATH, "ceil", "floor", "rint", "roundeven", "trunc", "memset", "memcpy"]
+# Kernels call these functions of C. On some systems LLVM does not find them by itself.
+OF_C = [*OF_MATH, "tgamma", "ceil", "floor", "rint", "roundeven", "trunc", "memset", "memcpy"]
 
 
 def triple() -> str:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..structure import flatten, is_array, map_leaves
+from ..structure import Tree, flatten, is_array, map_leaves
+from .arguments import Numbers
 from .axes import Axes, is_axis, is_table, mapped, moved, require_axis
 
 if TYPE_CHECKING:
-    from .batch import Argnums, Batched
+    from .batch import Batched
+    from .parameters import Argnums
 
 __all__ = ["run"]
 
@@ -27,7 +29,7 @@ FEW = 4096  # copied numbers for each outer example: to copy this many is faster
 class _Stack(NamedTuple):
     """An array. Its first axes count the examples of the levels at which it varies."""
 
-    array: Any
+    array: Numbers
     varies: tuple[bool, ...]  # for each level so far: whether the array varies there
 
     @property
@@ -49,14 +51,14 @@ class _Stack(NamedTuple):
         levels = [level for level, varies in enumerate(self.varies) if varies]
         return zip(levels, self.array.shape, strict=False)
 
-    def flat(self, sizes: Sequence[int]) -> Any:
+    def flat(self, sizes: Sequence[int]) -> Numbers:
         """Return the array with one axis for the examples of all levels."""
         lead = [m if varies else 1 for m, varies in zip(sizes, self.varies, strict=True)]
         whole = np.broadcast_to(self.array.reshape(*lead, *self.rest), (*sizes, *self.rest))
         return np.ascontiguousarray(whole).reshape(prod(sizes), *self.rest)
 
 
-def run(levels: Sequence[Batched], flat: type[Batched], args: tuple[Any, ...], argnums: Argnums) -> tuple[Any, Any]:
+def run(levels: Sequence[Batched], flat: type[Batched], args: tuple[Tree, ...], argnums: Argnums) -> tuple[Tree, Tree]:
     """Return the results and the gradient of batches of batches. The outermost level comes first."""
     outer, name = levels[0], levels[0].name
     axes = [level._axes_of(args, depth) for depth, level in enumerate(levels)]
@@ -75,11 +77,11 @@ def run(levels: Sequence[Batched], flat: type[Batched], args: tuple[Any, ...], a
     if argnums is None:
         return values, None
 
-    def summed(k: int, slopes: Any) -> Any:
+    def summed(k: int, slopes: Tree) -> Tree:
         """Return derivatives with an axis for each level at which the argument varies, summed over other levels."""
         given = iter(stacks[k])
 
-        def of(x: Any, axis: int | None) -> Any:
+        def of(x: Tree, axis: int | None) -> Tree:
             if axis is None:
                 return x
             stack = next(given)
@@ -91,27 +93,27 @@ def run(levels: Sequence[Batched], flat: type[Batched], args: tuple[Any, ...], a
     return values, _each(summed, gradient, argnums, len(args))
 
 
-def _each(f: Any, gradient: Any, argnums: Argnums, n: int) -> Any:
+def _each(f: Tree, gradient: Tree, argnums: Argnums, n: int) -> Tree:
     """Call f with the number of each argument and the derivatives with respect to it, and return the results."""
     if hasattr(argnums, "__index__"):
         return f(int(argnums) % n, gradient)  # type: ignore[arg-type]
     return tuple([f(int(k) % n, part) for k, part in zip(argnums, gradient, strict=True)])  # type: ignore[arg-type]
 
 
-def _in_axes(x: Any) -> Axes:
+def _in_axes(x: Tree) -> Axes:
     """Return the axes of the examples in an argument that holds stacks: the first axis of each stack."""
     return map_leaves(lambda part: 0 if isinstance(part, _Stack) else None, x, _is_leaf) if _stacks(x) else None
 
 
-def _is_leaf(x: Any) -> bool:
+def _is_leaf(x: object) -> bool:
     return isinstance(x, _Stack) or is_table(x)
 
 
-def _stacked(name: str, x: Any, levels: Sequence[Axes]) -> Any:
+def _stacked(name: str, x: Tree, levels: Sequence[Axes]) -> Tree:
     """Return an argument with a stack for each array that varies at some level. Other arrays do not change."""
     for level, axes in enumerate(levels):
 
-        def further(part: Any, axis: int | None, level: int = level) -> Any:
+        def further(part: Tree, axis: int | None, level: int = level) -> Tree:
             if isinstance(part, _Stack):
                 return part.further(name, axis)
             return part if axis is None else _Stack(moved(name, part, axis), (False,) * level + (True,))
@@ -121,7 +123,7 @@ def _stacked(name: str, x: Any, levels: Sequence[Axes]) -> Any:
     return x
 
 
-def _stacks(x: Any) -> list[_Stack]:
+def _stacks(x: Tree) -> list[_Stack]:
     return [part for part in flatten(x, _is_leaf)[0] if isinstance(part, _Stack)]
 
 
@@ -140,15 +142,15 @@ def _sizes(name: str, stacks: Sequence[_Stack], levels: int) -> list[int]:
 
 
 def _one_by_one(
-    inner: Batched, axes: list[Axes], name: str, args: tuple[Any, ...], argnums: Argnums, size: int
-) -> tuple[Any, Any]:
+    inner: Batched, axes: list[Axes], name: str, args: tuple[Tree, ...], argnums: Argnums, size: int
+) -> tuple[Tree, Tree]:
     """Run the outer examples one after the other.
 
     Stack the results and the derivatives that vary, and add the derivatives of arguments that all examples share.
     """
 
-    def example(i: int) -> tuple[Any, ...]:
-        def of(part: Any, axis: int | None) -> Any:
+    def example(i: int) -> tuple[Tree, ...]:
+        def of(part: Tree, axis: int | None) -> Tree:
             return part if axis is None else np.asarray(part, dtype=float).take(i, axis)
 
         return tuple([x if axis is None else mapped(name, of, x, axis) for x, axis in zip(args, axes, strict=True)])
@@ -162,7 +164,7 @@ def _one_by_one(
         gradient if isinstance(gradient, tuple) and not is_axis(argnums) else (gradient,) for _, gradient in found
     ]
 
-    def joined(k: int, _: Any) -> Any:
+    def joined(k: int, _: Tree) -> Tree:
         place = 0 if is_axis(argnums) else [int(n) % len(args) for n in argnums].index(k)  # type: ignore[union-attr]
         parts = [some[place] for some in slopes]
         counted: list[int | None] = []

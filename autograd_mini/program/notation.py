@@ -22,6 +22,7 @@ from ..ops import OPS, Op, add, mul, sub
 from ..printing import Label
 from ..structure import Structure
 from ..traces import Trace
+from .arguments import Numbers
 from .lift import Instruction, Program, lift
 from .terms import (
     Assignment,
@@ -48,7 +49,7 @@ from .terms import (
 __all__ = ["Block", "Line", "Notation", "Sheet", "written"]
 
 FEW = 4  # terms that are written one by one
-MOST = 8  # results that are written one by one
+MAX_RESULTS = 8  # results that are written one by one
 RESERVED = {*kwlist, *OPS, *"sum dot ones zeros empty inf nan gathered constants take scan scattered".split()}
 
 
@@ -56,7 +57,7 @@ class Block(NamedTuple):
     """A matrix with a name, and the slot of each of its numbers."""
 
     name: str
-    slots: Any
+    slots: Numbers
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -80,7 +81,7 @@ class Line(NamedTuple):
     block: Block
     kind: str  # "row", "product", "dot", "sum", "take" or "scan"
     op: Op | None
-    operands: list[Any]
+    operands: list[Numbers]
     term: Term
 
 
@@ -89,8 +90,8 @@ class _Step(NamedTuple):
 
     kind: str
     op: Op | None
-    out: Any
-    operands: list[Any]
+    out: Numbers
+    operands: list[Numbers]
 
 
 def written(trace: Trace, program: Program) -> str:
@@ -148,7 +149,7 @@ class Notation:
 
     def __init__(self, trace: Trace, program: Program) -> None:
         self.trace, self.program = trace, program
-        self.constants: dict[str, Any] = {}  # matrices of constants, by name
+        self.constants: dict[str, Numbers] = {}  # matrices of constants, by name
         self.blocks: list[Block] = []
         self.place = np.full((3, program.size), -1)  # for each slot: its block, its row and its column
         templates = "".join(i.op.text.template for i in program.instructions if i.op is not None)
@@ -170,7 +171,7 @@ class Notation:
     def _with_constants(self, line: Line) -> Line:
         return line._replace(term=self._term(line.kind, line.op, line.operands, self.constant))
 
-    def _block(self, slots: Any) -> Block:
+    def _block(self, slots: Numbers) -> Block:
         """Name a matrix, and store the places of its slots."""
         first = int(slots.flat[0])
         name = _common([self.labels.get(slot, "") for slot in slots.flat])
@@ -232,7 +233,7 @@ class Notation:
         if step.kind == "scan":
             call = Call("scan", tuple(self._sources(step.operands)), (step.out.size, 1))
             return Line(self._block(step.out[:, None]), step.kind, None, step.operands, call)
-        best: tuple[int, Any, str, list[Any], Term] | None = None
+        best: tuple[int, Numbers, str, list[Numbers], Term] | None = None
         for order in self._orders(step):
             for kind, operands in _readings(step, order):
                 term = self._term(kind, step.op, operands, _unnamed)
@@ -245,7 +246,7 @@ class Notation:
         _, order, kind, operands, term = best
         return Line(self._block(step.out[order]), kind, step.op, operands, term)
 
-    def _orders(self, step: _Step) -> Iterator[Any]:
+    def _orders(self, step: _Step) -> Iterator[Numbers]:
         """Yield layouts of results: by labels, as an operand, by a dot's factors, as a column or as a row."""
         n = len(step.out)
         by_label = _by_label([self.labels.get(slot, "") for slot in step.out])
@@ -265,7 +266,7 @@ class Notation:
 
     # The terms that a line reads.
 
-    def view(self, slots: Any) -> Term | None:
+    def view(self, slots: Numbers) -> Term | None:
         """Return the term for some slots if they are a part of one block, else None. Equal rows or columns are one."""
         slots = slots[:, :1] if (slots == slots[:, :1]).all() else slots
         slots = slots[:1] if (slots == slots[:1]).all() else slots
@@ -286,7 +287,7 @@ class Notation:
             return Reshape(Slice(matrix, (range(flat[0], flat[-1] + 1),)), slots.shape)
         return None
 
-    def constant(self, numbers: Any, letter: str) -> Term:
+    def constant(self, numbers: Numbers, letter: str) -> Term:
         """Return the term that reads a matrix of constants.
 
         It is a new matrix, a known one K, its transpose, or 1 - K.
@@ -301,20 +302,20 @@ class Notation:
         self.constants[name] = numbers
         return Matrix(name, numbers.shape)
 
-    def numbers(self, slots: Any) -> Any:
+    def numbers(self, slots: Numbers) -> Any:
         """Return the constants in some slots, or None if one slot holds no constant."""
         places = slots - self.program.inputs
         inside = ((places >= 0) & (places < len(self.program.constants))).all()
         return self.program.constants[places] if inside else None
 
-    def read(self, slots: Any, naming: Naming) -> Term:
+    def read(self, slots: Numbers, naming: Naming) -> Term:
         """Return the term that reads some slots. It may have fewer rows or columns if these are equal."""
         numbers = self.numbers(slots)
         if numbers is None:
             return self.view(slots) or self._gathered([slots], slots.shape)
         return Number(float(numbers.flat[0])) if (numbers == numbers.flat[0]).all() else naming(numbers, "Y")
 
-    def factor(self, slots: Any, naming: Naming) -> Term:
+    def factor(self, slots: Numbers, naming: Naming) -> Term:
         """Return the term for a factor of a matrix product, with all rows and columns."""
         numbers = self.numbers(slots)
         if numbers is not None:
@@ -322,7 +323,7 @@ class Notation:
         found = self.view(slots)
         return found if found and shape_of(found) == slots.shape else self._gathered([slots], slots.shape)
 
-    def _term(self, kind: str, op: Op | None, operands: list[Any], naming: Naming) -> Term:
+    def _term(self, kind: str, op: Op | None, operands: list[Numbers], naming: Naming) -> Term:
         """Return the right side of a line."""
         if kind == "row" and op is not None:
             return _whole(Elementwise(op, tuple(self.read(x, naming) for x in operands)), operands[0].shape)
@@ -335,7 +336,7 @@ class Notation:
             return Sum.of(MatMul(*(self.factor(x, naming) for x in factors)), *added)
         return Sum.of(*self._summed(kind, factors, naming), *added)
 
-    def _summed(self, kind: str, factors: list[Any], naming: Naming) -> list[Term]:
+    def _summed(self, kind: str, factors: list[Numbers], naming: Naming) -> list[Term]:
         """Return the terms for sums of products. The factors have the summed terms along a third axis.
 
         The result is one sum, or a few terms one by one.
@@ -354,14 +355,14 @@ class Notation:
             return [Call(kind, (self._gathered(factors, (rows, columns)),), (rows, columns))]
         return [Summed(self._product(summed, naming), axis, keepdims=axis is not None)]
 
-    def _product(self, factors: list[Any], naming: Naming) -> Term:
+    def _product(self, factors: list[Numbers], naming: Naming) -> Term:
         read = tuple(self.read(x, naming) for x in factors)
         return _whole(Product(Fraction(1), read) if len(read) > 1 else read[0], factors[0].shape)
 
-    def _gathered(self, parts: list[Any], shape: tuple[int, int]) -> Term:
+    def _gathered(self, parts: list[Numbers], shape: tuple[int, int]) -> Term:
         return Gathered(tuple(self._sources(parts)), shape)
 
-    def _sources(self, parts: list[Any]) -> list[Matrix]:
+    def _sources(self, parts: list[Numbers]) -> list[Matrix]:
         numbers = dict.fromkeys(k for x in parts for k in self.place[0, x.ravel()].tolist())
         return [self.blocks[k].matrix if k >= 0 else Matrix("constants", (0, 0)) for k in numbers]
 
@@ -388,16 +389,16 @@ class Notation:
                 return [block.matrix]
         return [
             self.read(np.array([[slot]]), self.constant) if isinstance(z, int) else Number(z)
-            for slot, z in zip(slots[:MOST], self.trace.outputs, strict=False)
+            for slot, z in zip(slots[:MAX_RESULTS], self.trace.outputs, strict=False)
         ]
 
     def shortened(self, texts: list[str]) -> str:
         """Return the text of the results, with '…' for those that were left out."""
         count = len(self.trace.outputs)
-        return ", ".join(texts) + f", … ({count} numbers)" * (count > MOST == len(texts))
+        return ", ".join(texts) + f", … ({count} numbers)" * (count > MAX_RESULTS == len(texts))
 
 
-def _unnamed(numbers: Any, letter: str) -> Term:
+def _unnamed(numbers: Numbers, letter: str) -> Term:
     """Return a matrix of constants that has no name yet."""
     return Matrix(letter, numbers.shape)
 
@@ -407,7 +408,7 @@ def _whole(term: Term, shape: tuple[int, int]) -> Term:
     return term if shape_of(term) == shape else Gathered((term,), shape)
 
 
-def _readings(step: _Step, order: Any) -> Iterator[tuple[str, list[Any]]]:
+def _readings(step: _Step, order: Numbers) -> Iterator[tuple[str, list[Numbers]]]:
     """Yield the ways to read a step whose results have a given layout: as a matrix product, or place by place."""
     read = [slots[order] for slots in step.operands]
     shared = all(len(np.unique(slots)) < order.size for slots in step.operands)
@@ -421,7 +422,7 @@ def _readings(step: _Step, order: Any) -> Iterator[tuple[str, list[Any]]]:
         yield step.kind, [*read[:2], *(slots[..., 0] for slots in read[2:])]
 
 
-def _range(places: Any, size: int) -> range | None:
+def _range(places: Numbers, size: int) -> range | None:
     """Return places along an axis of a block as a range, or None if they are no range.
 
     If the axis has only one place, this place stands for any number of them.
@@ -433,7 +434,7 @@ def _range(places: Any, size: int) -> range | None:
     return found if [*found] == places.tolist() else None
 
 
-def _grid(rows: Any, columns: Any) -> Any:
+def _grid(rows: Numbers | Sequence[int], columns: Numbers | Sequence[int]) -> Numbers | None:
     """Return the number of the thing at each row and column, if the things fill a rectangle, else None."""
     _, r = np.unique(rows, return_inverse=True)
     _, c = np.unique(columns, return_inverse=True)
@@ -458,7 +459,7 @@ def _family(label: str) -> tuple[str, str]:
     return read.base.partition("_{")[0], read.layer
 
 
-def _by_label(labels: Sequence[str]) -> Any:
+def _by_label(labels: Sequence[str]) -> Numbers | None:
     """Return a layout of numbers by their labels: neuron by example, and a weight by its two indices."""
     read = [_read(label) for label in labels]
     if len({(r.base, r.layer) for r in read}) > 1 or not read[0].base or read[0].base == "t":
@@ -488,7 +489,7 @@ def _common(labels: list[str]) -> str:
     return (base.upper() if several and len(base) == 1 else base) + layer
 
 
-def _inputs(structure: Structure, labels: Sequence[str], first: int) -> Iterator[Any]:
+def _inputs(structure: Structure, labels: Sequence[str], first: int) -> Iterator[Numbers]:
     """Yield the inputs as matrices: arrays in their shape, lists by labels, and other numbers as a column."""
     if not structure.size:
         return

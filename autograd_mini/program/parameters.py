@@ -13,13 +13,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from inspect import Parameter
 from numbers import Real
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
-from ..structure import is_array, kind_of
+from ..structure import Tree, is_array, kind_of
 
 __all__ = ["Parameters", "Same", "after_instance", "itself", "with_name"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+Argnums: TypeAlias = "int | Sequence[int] | None"
 
 
 class Parameters:
@@ -48,7 +49,7 @@ class Parameters:
         self.static_names = frozenset([self.by_name[k] for k in self.static])
         self._by_place = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
-    def placed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    def placed(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> tuple[Tree, ...]:
         """Return all arguments of a call at their places.
 
         Raises:
@@ -72,7 +73,7 @@ class Parameters:
         bound.apply_defaults()
         return (*bound.args, *[bound.kwargs[name] for name in self.by_name])
 
-    def counted(self, argnums: Any, n: int) -> Any:
+    def counted(self, argnums: Any, n: int) -> int | tuple[int, ...]:
         """Return argnums of n arguments, where negative ones count from the last argument that has a place.
 
         Raises:
@@ -85,7 +86,7 @@ class Parameters:
         places = [int(k) + (by_place if k < 0 else 0) for k in several]
         return places[0] if hasattr(argnums, "__index__") else tuple(places)
 
-    def call(self, f: Callable[..., Any], args: Sequence[Any]) -> Any:
+    def call(self, f: Callable[..., Tree], args: Sequence[Tree]) -> Tree:
         """Call a function of these parameters with arguments at their places."""
         n = len(args) - len(self.by_name)
         args = list(map(itself, args))
@@ -109,7 +110,7 @@ class Parameters:
             raise ValueError(f"{self.name}: there is no argument {name!r}; they are {known}")
         return self._by_place.index(name)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         state = dict(vars(self))
         try:
             pickle.dumps(self._signature)
@@ -123,7 +124,7 @@ class Same:
 
     __slots__ = ("itself",)
 
-    def __init__(self, itself: Any) -> None:
+    def __init__(self, itself: object) -> None:
         self.itself = itself
 
     def __eq__(self, other: object) -> bool:
@@ -149,7 +150,7 @@ def after_instance(argnums: Any) -> Any:
     return tuple([k + (k >= 0) for k in argnums]) if isinstance(argnums, Sequence) else argnums + (argnums >= 0)
 
 
-def _is_static(default: Any) -> bool:
+def _is_static(default: object) -> bool:
     """Return whether a default is neither a number nor a container that may hold some."""
     if default is None or isinstance(default, bool):
         return True

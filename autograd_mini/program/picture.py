@@ -17,7 +17,7 @@ from .terms import Matrix, Shape, matrices
 
 __all__ = ["drawn", "drawn_sheet"]
 
-MOST = 100  # lines in a picture
+MAX_LINES = 100  # lines in a picture
 SHOWN = 44  # characters of a line that are shown
 
 
@@ -38,7 +38,7 @@ def drawn(trace: Trace, program: Program, rankdir: str = "LR") -> Drawing:
 
 def drawn_sheet(sheet: Sheet, rankdir: str = "LR") -> Drawing:
     """Return the picture of a written program."""
-    if len(sheet.lines) > MOST:
+    if len(sheet.lines) > MAX_LINES:
         raise ValueError(f"{sheet.name}: a picture of {len(sheet.lines)} lines cannot be read: print it")
     if rankdir not in DIRECTIONS:
         raise ValueError(f"draw: rankdir must be one of {', '.join(DIRECTIONS)}, not {rankdir!r}")

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -26,14 +26,16 @@ if TYPE_CHECKING:
     from .arguments import Numbers
     from .specialization import GradientRequest, Specialization
 
-__all__ = ["KEPT", "Places", "Work", "kept_in", "places_of", "tables_of"]
+__all__ = ["MAX_KEPT", "Places", "Work", "kept_in", "places_of", "tables_of"]
 
 PARTS = 8  # parts of a batch for each thread: several, because a thread may begin late
 NEAR = 1 << 15  # numbers in a block: so many fit into a processor's cache
-FEWEST = 64  # examples in a block, unless the batch has fewer
-PLANS = 16  # plans to keep: one for each size of blocks and set of derivatives
-KEPT = 1 << 19  # numbers in a buffer: a larger buffer is not kept for the next call
+MIN_EXAMPLES = 64  # examples in a block, unless the batch has fewer
+MAX_PLANS = 16  # plans to keep: one for each size of blocks and set of derivatives
+MAX_KEPT = 1 << 19  # numbers in a buffer: a larger buffer is not kept for the next call
 
+K = TypeVar("K")
+T = TypeVar("T")
 _LOCK = threading.Lock()
 if hasattr(os, "register_at_fork"):  # no thread may hold the lock when a process forks
     os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
@@ -46,7 +48,7 @@ def _pool(threads: int, process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="autograd_mini")
 
 
-def kept_in(plans: dict[Any, Any], key: Any, make: Callable[[], Any], most: int) -> Any:
+def kept_in(plans: dict[K, T], key: K, make: Callable[[], T], most: int) -> T:
     """Return the object under a key, or make and keep one. If there are too many, drop the least recently used."""
     with _LOCK:
         found = plans.pop(key, None)
@@ -66,7 +68,7 @@ class Places(NamedTuple):
 
     varying: tuple[bool, ...]  # for each stretch of numbers: whether it differs between examples
     sizes: tuple[int, ...]  # the sizes of the stretches
-    shared: Any  # the places of numbers that all examples share
+    shared: slice | Numbers  # the places of numbers that all examples share
     alike: int  # the number of these
     tables: list[slice]  # the stretches that differ
 
@@ -96,7 +98,7 @@ class Work:
         def plan(width: int) -> _Plan:
             key = places.varying, places.sizes, what, request, width
             return kept_in(  # type: ignore[no-any-return]
-                specialization.plans, key, lambda: _Plan(specialization, places, leaves, request, width), PLANS
+                specialization.plans, key, lambda: _Plan(specialization, places, leaves, request, width), MAX_PLANS
             )
 
         leaves = _outputs(specialization) if what == "outputs" else [_compared(specialization)]
@@ -112,7 +114,9 @@ class Work:
             for table, wanted in zip(places.tables, self.plan.wanted, strict=True)
         ]
 
-    def run(self, arrays: list[Numbers], shared: Numbers, total: Numbers, threads: int) -> tuple[list[Any], list[Any]]:
+    def run(
+        self, arrays: list[Numbers], shared: Numbers, total: Numbers, threads: int
+    ) -> tuple[list[Numbers], list[Any]]:
         """Return the results, one array for each leaf, and the derivatives with respect to each table.
 
         These arrays have a row for each example.
@@ -140,7 +144,7 @@ class Work:
 
 def _width(numbers: int, examples: int) -> int:
     """Return the number of examples in a block, if each example has so many numbers of its own."""
-    most = max(NEAR // max(numbers, 1), FEWEST)
+    most = max(NEAR // max(numbers, 1), MIN_EXAMPLES)
     if examples <= most:
         return max(examples, 1)
     width = -(-examples // -(-examples // most))  # blocks of nearly equal sizes
@@ -196,15 +200,15 @@ class _Plan:
             count = width if lanes.step[z] else 1
             self.batch = self.batch._replace(z=int(lanes.place[z]), lanes=count, way=way)
         self._is_constant = z is None and request is not None  # then all derivatives are 0
-        self._idle: list[tuple[Any, Callable[[list[Any], Any], Blocks]]] = []
+        self._idle: list[tuple[Numbers, Callable[[list[Numbers], Numbers], Blocks]]] = []
 
     def run(
         self,
         arrays: list[Any],
         results: list[Any],
         slopes: list[Any],
-        totals: Any,
-        shared: Any,
+        totals: Numbers,
+        shared: Numbers,
         count: int,
         threads: int,
     ) -> None:
@@ -232,7 +236,7 @@ class _Plan:
             for x in [totals, *wanted]:
                 x[...] = 0.0
 
-    def _on_threads(self, tables: list[Any], totals: Any, shared: Any, count: int, threads: int) -> None:
+    def _on_threads(self, tables: list[Numbers], totals: Numbers, shared: Numbers, count: int, threads: int) -> None:
         """Run blocks on this thread and on others. Each thread takes the next blocks when it is free."""
         size = max(count // (PARTS * threads), 1)
         parts = iter([(first, min(first + size, count)) for first in range(0, count, size)])
@@ -258,21 +262,21 @@ class _Plan:
                 if not other.cancel():  # a task that was cancelled has not begun: do not wait for it
                     other.result()
 
-    def _taken(self) -> tuple[Any, Callable[[list[Any], Any], Blocks]]:
+    def _taken(self) -> tuple[Numbers, Callable[[list[Numbers], Numbers], Blocks]]:
         """Return a free buffer, and the function that runs blocks in it."""
         try:
             return self._idle.pop()
         except IndexError:
             program = self.lanes.program
-            n, size = program.inputs, program.size + self.runner.room
+            n, size = program.inputs, program.size + self.runner.scratch
             d = np.zeros(size)
             d[n : n + len(program.constants)] = program.constants
             grad = d if self.batch.way is None else np.full(size, -0.0)
             return d, self.runner.blocks(self.batch, d, grad)
 
-    def _give_back(self, d: Any, prepared: Callable[[list[Any], Any], Blocks]) -> None:
+    def _give_back(self, d: Numbers, prepared: Callable[[list[Numbers], Numbers], Blocks]) -> None:
         """Keep a buffer for the next call. A buffer is not given back after an error: its numbers may be wrong."""
-        if len(d) <= KEPT:
+        if len(d) <= MAX_KEPT:
             self._idle.append((d, prepared))
 
 

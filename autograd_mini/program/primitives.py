@@ -21,7 +21,7 @@ from .machine import WIDTH
 F = TypeVar("F", bound=Callable[..., Any])
 
 Vector = Any  # `WIDTH` floats, which one register of the processor holds
-Numbers = Any  # the address of floats
+Floats = Any  # the address of floats
 Words = Any  # the address of ints
 Static = Any  # an object that is known when the kernel is compiled
 
@@ -55,7 +55,7 @@ def shared(function: F) -> F:
     return function
 
 
-def applied(op: Op, xs: Sequence[Any]) -> Any:
+def applied(op: Op, xs: Sequence[Vector]) -> Vector:
     """Apply a row to floats, or to vectors, by IEEE arithmetic."""
     return apply(op, [np.asarray(x) for x in xs])
 
@@ -72,49 +72,49 @@ def callbacks(op: Op, index: Words, first: int) -> None:
 # Functions that build instructions.
 
 
-def of_llvm(b: ir.IRBuilder, name: str, result: Any, *args: Any) -> Any:
+def of_llvm(b: ir.IRBuilder, name: str, result: ir.Type, *args: ir.Value) -> ir.Value:
     """Build a call of one of LLVM's intrinsic functions."""
     found = b.module.globals.get(f"llvm.{name}")
     kind = ir.FunctionType(result, [x.type for x in args])
     return b.call(found or ir.Function(b.module, kind, f"llvm.{name}"), args)
 
 
-def lanes(x: float) -> Any:
+def lanes(x: float) -> ir.Constant:
     """Return a constant vector with the same number in all lanes."""
     return ir.Constant(VECTOR, [x] * WIDTH)
 
 
-def whole_lanes(*n: int) -> Any:
+def whole_lanes(*n: int) -> ir.Constant:
     """Return a constant vector of ints."""
     return ir.Constant(WORDS, list(n) if len(n) > 1 else [*n] * WIDTH)
 
 
-def spread_out(b: ir.IRBuilder, x: Any, kind: Any = VECTOR) -> Any:
+def spread_out(b: ir.IRBuilder, x: ir.Value, kind: ir.Type = VECTOR) -> ir.Value:
     """Return a vector with the same number in all lanes."""
     nothing = ir.Constant(kind, ir.Undefined)
     first = b.insert_element(nothing, x, LANE(0))
     return b.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(LANE, WIDTH), [0] * WIDTH))
 
 
-def _at(b: ir.IRBuilder, place: Any, i: Any) -> Any:
+def _at(b: ir.IRBuilder, place: ir.Value, i: ir.Value) -> ir.Value:
     return b.gep(place, [i], source_etype=FLOAT)
 
 
-def _first(b: ir.IRBuilder, count: Any) -> Any:
+def _first(b: ir.IRBuilder, count: ir.Value) -> ir.Value:
     """Return a mask of the first `count` lanes."""
     return b.icmp_signed("<", whole_lanes(*range(WIDTH)), spread_out(b, count, WORDS))
 
 
-def _masked_load(b: ir.IRBuilder, d: Any, i: Any, count: Any) -> Any:
+def _masked_load(b: ir.IRBuilder, d: ir.Value, i: ir.Value, count: ir.Value) -> ir.Value:
     args = _at(b, d, i), LANE(8), _first(b, count), lanes(0.0)
     return of_llvm(b, f"masked.load.v{WIDTH}f64.p0", VECTOR, *args)
 
 
-def _masked_store(b: ir.IRBuilder, d: Any, i: Any, v: Any, count: Any) -> None:
+def _masked_store(b: ir.IRBuilder, d: ir.Value, i: ir.Value, v: ir.Value, count: ir.Value) -> None:
     of_llvm(b, f"masked.store.v{WIDTH}f64.p0", NONE, v, _at(b, d, i), LANE(8), _first(b, count))
 
 
-def _added(b: ir.IRBuilder, d: Any, i: Any, x: Any) -> None:
+def _added(b: ir.IRBuilder, d: ir.Value, i: ir.Value, x: ir.Value) -> None:
     place = _at(b, d, i)
     b.store(b.fadd(b.load(place, typ=x.type, align=8), x, flags=FUSED), place, align=8)
 
@@ -122,17 +122,17 @@ def _added(b: ir.IRBuilder, d: Any, i: Any, x: Any) -> None:
 class FunctionAt(ir.instructions.CastInstr):  # type: ignore[misc]
     """A pointer to a function of a given type, from an address."""
 
-    def __init__(self, block: Any, place: Any, kind: Any) -> None:
+    def __init__(self, block: ir.Block, place: ir.Value, kind: ir.FunctionType) -> None:
         super().__init__(block, "inttoptr", place, PLACE)
         self.kind = kind
 
     @property
-    def function_type(self) -> Any:
+    def function_type(self) -> ir.FunctionType:
         """Return the type of the function."""
         return self.kind
 
 
-def call_at(b: ir.IRBuilder, place: Any, kind: Any, args: Sequence[Any]) -> Any:
+def call_at(b: ir.IRBuilder, place: ir.Value, kind: ir.FunctionType, args: Sequence[ir.Value]) -> ir.Value:
     """Call the function at an address."""
     function = FunctionAt(b.block, place, kind)
     b._insert(function)
@@ -143,19 +143,19 @@ def call_at(b: ir.IRBuilder, place: Any, kind: Any, args: Sequence[Any]) -> Any:
 
 
 @primitive(lambda b, d, i: b.load(_at(b, d, i), typ=FLOAT))
-def get(d: Numbers, i: int) -> float:
+def get(d: Floats, i: int) -> float:
     """Read a number."""
     return float(d[i])
 
 
 @primitive(lambda b, d, i, x: b.store(x, _at(b, d, i)))
-def put(d: Numbers, i: int, x: float) -> None:
+def put(d: Floats, i: int, x: float) -> None:
     """Write a number."""
     d[i] = x
 
 
 @primitive(_added)
-def add_to(d: Numbers, i: int, x: float) -> None:
+def add_to(d: Floats, i: int, x: float) -> None:
     """Add to a number."""
     d[i] += x
 
@@ -173,19 +173,19 @@ def words_at(place: int) -> Words:
 
 
 @primitive(lambda b, place: b.inttoptr(place, PLACE))
-def numbers_at(place: int) -> Numbers:
+def numbers_at(place: int) -> Floats:
     """Return the floats at a place."""
     return (ctypes.c_double * (1 << 40)).from_address(place)
 
 
 @primitive(_at)
-def beyond(d: Numbers, i: int) -> Numbers:
+def beyond(d: Floats, i: int) -> Floats:
     """Return the address of number i."""
     return (ctypes.c_double * (1 << 30)).from_buffer(d, 8 * i) if isinstance(d, ctypes.Array) else d[i:]
 
 
 @primitive(lambda b, place, *args: call_at(b, place, ir.FunctionType(NONE, KERNEL), args))
-def call(place: int, code: Words, k: int, index: Words, d: Numbers, grad: Numbers, size: int) -> None:
+def call(place: int, code: Words, k: int, index: Words, d: Floats, grad: Floats, size: int) -> None:
     """Call the kernel at a place."""
     ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 6)(place)(*map(_place, (code, k, index, d, grad, size)))
 
@@ -199,31 +199,31 @@ def _place(x: Any) -> int:
 
 
 @primitive(lambda b, d, i: b.load(_at(b, d, i), typ=VECTOR, align=8))
-def load(d: Numbers, i: int) -> Vector:
+def load(d: Floats, i: int) -> Vector:
     """Read a vector."""
     return np.array(d[i : i + WIDTH])
 
 
 @primitive(lambda b, d, i, v: b.store(v, _at(b, d, i), align=8))
-def store(d: Numbers, i: int, v: Vector) -> None:
+def store(d: Floats, i: int, v: Vector) -> None:
     """Write a vector."""
     d[i : i + WIDTH] = v
 
 
 @primitive(_added)
-def add_vector(d: Numbers, i: int, v: Any) -> None:
+def add_vector(d: Floats, i: int, v: Any) -> None:
     """Add a vector."""
     d[i : i + len(v)] += v
 
 
 @primitive(_masked_load)
-def load_part(d: Numbers, i: int, count: int) -> Vector:
+def load_part(d: Floats, i: int, count: int) -> Vector:
     """Read the first `count` numbers of a vector. The other numbers are 0."""
     return np.append(d[i : i + count], np.zeros(WIDTH - count))
 
 
 @primitive(_masked_store)
-def store_part(d: Numbers, i: int, v: Vector, count: int) -> None:
+def store_part(d: Floats, i: int, v: Vector, count: int) -> None:
     """Write the first `count` numbers of a vector."""
     d[i : i + count] = v[:count]
 
@@ -307,21 +307,21 @@ def _bits(x: float) -> int:
     return int(np.float64(x).view(np.int64))
 
 
-def _exponent_bits(b: ir.IRBuilder, x: Any) -> Any:
+def _exponent_bits(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     """Return n as ints, where x is 2^n times a number between sqrt(1/2) and sqrt(2)."""
     return b.ashr(b.sub(b.bitcast(x, WORDS), whole_lanes(_bits(0.5**0.5))), whole_lanes(52))
 
 
-def _power(b: ir.IRBuilder, n: Any) -> Any:
+def _power(b: ir.IRBuilder, n: ir.Value) -> ir.Value:
     return b.bitcast(b.shl(b.bitcast(b.fadd(n, lanes(WHOLE + 1023.0)), WORDS), whole_lanes(52)), VECTOR)
 
 
-def _exponent(b: ir.IRBuilder, x: Any) -> Any:
+def _exponent(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     found = b.bitcast(b.add(_exponent_bits(b, x), whole_lanes(_bits(WHOLE))), VECTOR)
     return b.fsub(found, lanes(WHOLE))
 
 
-def _fraction(b: ir.IRBuilder, x: Any) -> Any:
+def _fraction(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     return b.bitcast(b.sub(b.bitcast(x, WORDS), b.shl(_exponent_bits(b, x), whole_lanes(52))), VECTOR)
 
 

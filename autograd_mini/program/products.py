@@ -11,7 +11,7 @@ from typing import NamedTuple
 from .loops import Operand, clear, give, line, load_most, operand, read, slot, store_most, taken
 from .machine import WIDTH
 from .primitives import (
-    Numbers,
+    Floats,
     Static,
     Vector,
     Words,
@@ -36,7 +36,7 @@ SHORT = 16  # terms: a product with fewer terms is summed in vectors of results
 class Matrix(NamedTuple):
     """A matrix in memory. The number in row p and column q is at the address `at + p row + q column`."""
 
-    d: Numbers
+    d: Floats
     at: int
     row: int
     column: int
@@ -143,7 +143,7 @@ def meet(T: Matrix, X: Matrix, Y: Matrix, P: int, Q: int, n: int) -> None:
 
 
 @shared
-def inner(d: Numbers, a: int, step_a: int, b: int, step_b: int, n: int) -> float:
+def inner(d: Floats, a: int, step_a: int, b: int, step_b: int, n: int) -> float:
     r"""Return $\sum_j a_j b_j$."""
     if step_a == 1 and step_b == 1 and n > 3:
         v = spread(-0.0)
@@ -161,7 +161,7 @@ def inner(d: Numbers, a: int, step_a: int, b: int, step_b: int, n: int) -> float
 
 
 @shared
-def scale(t: Numbers, at: int, step: int, g: float, d: Numbers, x: int, step_x: int, n: int) -> None:
+def scale(t: Floats, at: int, step: int, g: float, d: Floats, x: int, step_x: int, n: int) -> None:
     """Add numbers times one number, $t_j += g x_j$."""
     j = 0
     if step == 1 and step_x == 1 and n > 3:
@@ -193,9 +193,7 @@ def unpack(M: Matrix, n: int, columns: int, at: int) -> None:
 
 
 @shared
-def single(
-    d: Numbers, grad: Numbers, M: Matrix, b: int, step: int, out: int, columns: int, n: int, wanted: int
-) -> None:
+def single(d: Floats, grad: Floats, M: Matrix, b: int, step: int, out: int, columns: int, n: int, wanted: int) -> None:
     """Pass on the derivatives of one row of results.
 
     They go to the matrix if `wanted` is 1, to its factor if it is 2, and to both if it is 3.
@@ -237,7 +235,7 @@ def factors(code: Words, k: int, rows: int, columns: int, n: int) -> Factors:
 
 
 @shared
-def begin(start: Operand, d: Numbers, out: int, rows: int, columns: int) -> None:
+def begin(start: Operand, d: Floats, out: int, rows: int, columns: int) -> None:
     """Write the start values of sums, or the neutral number of addition."""
     if start.along == 0:
         clear(d, out, rows * columns)
@@ -252,7 +250,7 @@ def begin(start: Operand, d: Numbers, out: int, rows: int, columns: int) -> None
 
 
 @shared
-def give_to(start: Operand, grad: Numbers, out: int, rows: int, columns: int) -> None:
+def give_to(start: Operand, grad: Floats, out: int, rows: int, columns: int) -> None:
     """Pass on the derivatives of sums to their start values."""
     whole = columns - columns % WIDTH
     for r in range(rows):
@@ -263,15 +261,15 @@ def give_to(start: Operand, grad: Numbers, out: int, rows: int, columns: int) ->
         out += columns
 
 
-def dot_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def dot_forward(code: Words, k: int, index: Words, d: Floats, grad: Floats, scratch: int) -> None:
     """Compute products of matrices, or of any rows of numbers, and add them to the start values of their sums."""
     out, rows, columns, n = line(code, k)
     begin(operand(code, k, 2), d, out, rows, columns)
     a, b, once, times, along, packs = factors(code, k, rows, columns, n)
     if packs:
-        pack(Matrix(d, a.at, a.along, a.inner), n, columns, room)
+        pack(Matrix(d, a.at, a.along, a.inner), n, columns, scratch)
         X = Matrix(d, b.at, b.outer, b.along)
-        combine(Matrix(d, out, columns, 1), X, Matrix(d, room, columns, 1), times, n, columns)
+        combine(Matrix(d, out, columns, 1), X, Matrix(d, scratch, columns, 1), times, n, columns)
     elif b.inner == 0 and (a.inner == 1 or along):
         for r in range(once):
             T = Matrix(d, out + r * columns, columns, 1)
@@ -296,7 +294,7 @@ def dot_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, ro
             out += columns
 
 
-def dot_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def dot_backward(code: Words, k: int, index: Words, d: Floats, grad: Floats, scratch: int) -> None:
     """Pass on the derivatives of products to both factors, and to the start values of their sums."""
     out, rows, columns, n = line(code, k)
     first, start = out, operand(code, k, 2)
@@ -306,11 +304,11 @@ def dot_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, r
     if packs:
         G = Matrix(grad, out, columns, 1)
         if a.wanted:
-            combine(Matrix(grad, room, columns, 1), Matrix(d, b.at, b.along, b.outer), G, n, rows, columns)
-            unpack(Matrix(grad, a.at, a.along, a.inner), n, columns, room)
+            combine(Matrix(grad, scratch, columns, 1), Matrix(d, b.at, b.along, b.outer), G, n, rows, columns)
+            unpack(Matrix(grad, a.at, a.along, a.inner), n, columns, scratch)
         if b.wanted:
-            pack(Matrix(d, a.at, a.along, a.inner), n, columns, room)
-            meet(Matrix(grad, b.at, b.outer, b.along), G, Matrix(d, room, columns, 1), rows, n, columns)
+            pack(Matrix(d, a.at, a.along, a.inner), n, columns, scratch)
+            meet(Matrix(grad, b.at, b.outer, b.along), G, Matrix(d, scratch, columns, 1), rows, n, columns)
     elif b.inner == 0 and (a.inner == 1 or along):
         for r in range(once):
             x, y = a.at + r * a.outer, b.at + r * b.outer

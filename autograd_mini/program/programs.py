@@ -11,7 +11,7 @@ import pickle
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ import numpy as np
 from ..node import assignments
 from ..ops import TOO_LARGE
 from ..settings import by_ieee, in_force
-from ..structure import flatten
+from ..structure import Tree, flatten
 from ..tracer import TraceWarning
 from ..traces import Trace, trace_call, trace_graph
 from .arguments import NUMBERS, Key, Layout, parted, read, typed
@@ -35,14 +35,14 @@ __all__ = ["Programs"]
 
 T = TypeVar("T")
 ALL: WeakSet[Programs] = WeakSet()  # a forked process gives them new locks
-WAYS = 64  # programs that are kept for one structure of arguments, each for other outcomes of its branches
+MAX_WAYS = 64  # programs that are kept for one structure of arguments, each for other outcomes of its branches
 
 
 class Programs:
     """The programs of a function, or of an existing graph, and their buffers."""
 
     def __init__(
-        self, name: str, f: Callable[..., Any] | None, static: tuple[int, ...], check: bool, runner: str | None
+        self, name: str, f: Callable[..., Tree] | None, static: tuple[int, ...], check: bool, runner: str | None
     ) -> None:
         self.name, self.function = name, f
         self.parameters, self._given_static = Parameters(name, f), static
@@ -50,17 +50,17 @@ class Programs:
         self.loops = True  # whether programs may have loops; if not, all loops are unrolled
         self._without_loops: Programs | None = None
         self._unlock()
-        self._kept: dict[Any, list[Specialization]] = {}
-        self.prepared: dict[Any, Any] = {}  # prepared calls of batches; the module `batch` uses this
+        self._kept: dict[Hashable, list[Specialization]] = {}
+        self.prepared: dict[Hashable, object] = {}  # prepared calls of batches; the module `batch` uses this
         self._free: list[Buffer] = []  # buffers that no call is using; pop and append are safe among threads
-        self._graph: tuple[Any, Any] | None = None  # outputs and inputs, if there is no function
+        self._graph: tuple[Tree, Tree] | None = None  # outputs and inputs, if there is no function
         self._checked = assignments()  # the count of assignments at the last check of constants from outside
         self._calls = 0  # counted for functions with several programs
         self._warned = False
 
     def run(
         self,
-        args: tuple[Any, ...],
+        args: tuple[Tree, ...],
         use: Callable[[Workspace, GradientRequest | None], T],
         argnums: int | Sequence[int] | None = None,
         *,
@@ -76,9 +76,9 @@ class Programs:
         if assignments() != self._checked:
             self.drop_moved()
         places: list[int] = []  # places of static arguments
-        chunks: Any = []
+        chunks: Tree = []
         keys: tuple[Key, ...]
-        key: Any
+        key: Hashable
         if self.static:
             places, others = parted(self.static, len(args))
             keys = tuple([read(name, args[k], chunks) for k in others])
@@ -98,56 +98,56 @@ class Programs:
             buffer = self._free.pop()
         except IndexError:
             buffer = Buffer()
-        for found in kept:
-            request = self._request(found, argnums)
-            workspace = buffer.workspace(found)
+        for specialization in kept:
+            request = self._request(specialization, argnums)
+            workspace = buffer.workspace(specialization)
             workspace.fill(chunks)
-            if (fill and not found.branches) or workspace.run(request):
+            if (fill and not specialization.branches) or workspace.run(request):
                 if len(kept) > 1:
                     self._calls += 1
-                    found.called = self._calls
+                    specialization.called = self._calls
                 break
         else:
             if not alone:
                 with self.lock:
                     return self.run(args, use, argnums, fill=fill, alone=True)
-            found = self._keep(self._traced(args, places, keys, chunks), kept)
-            request = self._request(found, argnums)
-            workspace = buffer.workspace(found)
+            specialization = self._keep(self._traced(args, places, keys, chunks), kept)
+            request = self._request(specialization, argnums)
+            workspace = buffer.workspace(specialization)
             workspace.fill(chunks)
-            if not fill or found.branches:
+            if not fill or specialization.branches:
                 # Do not check the branches again: the program may round a sum otherwise than Python, and then a
                 # branch may come out otherwise than in the trace.
                 workspace.run(request, ask=False)
         if in_force.count:
-            found.tell_constants()
+            specialization.tell_constants()
         if self.check and not fill:
-            found.require_finite(workspace.d)
+            specialization.require_finite(workspace.d)
         result = use(workspace, request)
         self._free.append(buffer)  # after an error the buffer is dropped, because its derivatives may be wrong
         return result
 
-    def _request(self, found: Specialization, argnums: int | Sequence[int] | None) -> GradientRequest | None:
+    def _request(self, specialization: Specialization, argnums: int | Sequence[int] | None) -> GradientRequest | None:
         """Return the derivatives that argnums asks for, None without any."""
         if argnums is None:
             return None
         if self.parameters.by_name:
-            argnums = self.parameters.counted(argnums, found.count)
-        return found.request(self.name, argnums)
+            argnums = self.parameters.counted(argnums, specialization.count)
+        return specialization.request(self.name, argnums)
 
     def all(self) -> list[Specialization]:
         """Return all programs."""
         if assignments() != self._checked:
             self.drop_moved()
-        return [found for kept in self._kept.values() for found in kept]
+        return [one for kept in self._kept.values() for one in kept]
 
     def specialization(
-        self, args: tuple[Any, ...], argnums: int | Sequence[int] | None = None, *, fill: bool = False
+        self, args: tuple[Tree, ...], argnums: int | Sequence[int] | None = None, *, fill: bool = False
     ) -> Specialization:
         """Run the program for some arguments like `run`, and return the program."""
         return self.run(args, lambda workspace, _: workspace.specialization, argnums, fill=fill)
 
-    def alike(self, args: tuple[Any, ...]) -> list[Specialization]:
+    def alike(self, args: tuple[Tree, ...]) -> list[Specialization]:
         """Return the programs for the structure of some arguments, one for each way through the branches.
 
         Without arguments, return the programs of the only structure.
@@ -159,22 +159,22 @@ class Programs:
             own = self.specialization(args)
             return next(kept for kept in self._kept.values() if own in kept)
         self.all()  # drops programs whose constants have changed
-        found = [kept for kept in self._kept.values() if kept]
-        if len(found) != 1:
-            there = f"are programs for {len(found)} structures of arguments" if found else "is no program"
+        alike = [kept for kept in self._kept.values() if kept]
+        if len(alike) != 1:
+            there = f"are programs for {len(alike)} structures of arguments" if alike else "is no program"
             raise LookupError(f"{self.name}: there {there}: give arguments to choose by, or call it first")
-        return found[0]
+        return alike[0]
 
     def drop_moved(self) -> bool:
         """Drop programs whose constants come from Values outside of the function, if these Values have changed."""
         now = assignments()
-        keys = [key for key, kept in self._kept.items() if any(found.trace.moved() is not None for found in kept)]
+        keys = [key for key, kept in self._kept.items() if any(one.trace.moved() is not None for one in kept)]
         moved = bool(keys)
         if moved and self._graph is not None:
             self.take_graph(*self._graph)  # if this raises an error, the next call tries again
         else:
             for key in keys:
-                self._kept[key] = [found for found in self._kept[key] if found.trace.moved() is None]
+                self._kept[key] = [one for one in self._kept[key] if one.trace.moved() is None]
         if self._without_loops is not None and self._without_loops.drop_moved():
             moved = True
         if moved:
@@ -194,18 +194,18 @@ class Programs:
             self._without_loops = made
         return self._without_loops
 
-    def take_graph(self, outputs: Any, inputs: Any) -> None:
+    def take_graph(self, outputs: Tree, inputs: Tree) -> None:
         """Make the program of an existing graph."""
         self._graph = outputs, inputs
         traced = trace_graph(outputs, inputs)
-        chunks: list[Any] = []
+        chunks: list[Tree] = []
         keys = (read("compile", traced.into.parts[0].rebuild(traced.primals), chunks),)
         self._kept = {keys: [Specialization(traced, Layout(["x"], keys, chunks), self.runner)]}
 
-    def _new(self, key: Any, args: tuple[Any, ...]) -> list[Specialization]:
+    def _new(self, key: Hashable, args: tuple[Tree, ...]) -> list[Specialization]:
         """Return the new list of programs for a structure of arguments that no call has had before."""
         if self.function is None:
-            into = " or ".join(str(found.trace.into) for found in self.all())
+            into = " or ".join(str(one.trace.into) for one in self.all())
             raise TypeError(f"{self.name}: the inputs must have the structure {into}, not {flatten(args)[1]}")
         return self._kept.setdefault(key, [])  # all threads get the same list
 
@@ -217,14 +217,14 @@ class Programs:
         for other in kept:
             if made.branches and other.branches == made.branches:
                 return other
-        if len(kept) == WAYS:
+        if len(kept) == MAX_WAYS:
             kept.remove(min(kept, key=lambda other: other.called))
             if not self._warned:
                 self._warned = True
                 warnings.warn(
-                    f"{self.name}: its branches have gone more than {WAYS} ways, each of which is traced and kept as a "
-                    "program of its own; from now on programs are dropped and traced again. Branch on fewer numbers, "
-                    "or name in static_argnums what they are compared with",
+                    f"{self.name}: its branches have gone more than {MAX_WAYS} ways, each of which is traced and kept "
+                    "as a program of its own; from now on programs are dropped and traced again. Branch on fewer "
+                    "numbers, or name in static_argnums what they are compared with",
                     TraceWarning,
                     stacklevel=5,
                 )
@@ -234,7 +234,7 @@ class Programs:
         return made
 
     def _traced(
-        self, args: tuple[Any, ...], static: list[int], keys: tuple[Key, ...], chunks: list[Any]
+        self, args: tuple[Tree, ...], static: list[int], keys: tuple[Key, ...], chunks: list[Tree]
     ) -> Specialization:
         """Trace the function with these numbers, and return its program."""
         f = self.function
@@ -292,19 +292,19 @@ def _function_at(module: str, name: str) -> Callable[..., Any] | None:
     """Return the Python function of the compiled function with this name in a module."""
     with suppress(ImportError):
         importlib.import_module(module)
-    found: Any = sys.modules.get(module)
+    x: Any = sys.modules.get(module)
     for part in name.split("."):
-        found = getattr(found, part, None)
-    return getattr(getattr(found, "_programs", None), "function", None)
+        x = getattr(x, part, None)
+    return getattr(getattr(x, "_programs", None), "function", None)
 
 
-def _place_of(f: Any) -> Any:
+def _place_of(f: object) -> tuple[str, str] | None:
     """Return the module and the name of a function that `compile` decorates, or None for other functions."""
     place = getattr(f, "__module__", ""), getattr(f, "__qualname__", "")
     return place if _function_at(*place) is f else None
 
 
-def _unhashable(name: str, static: list[Any]) -> TypeError:
+def _unhashable(name: str, static: list[object]) -> TypeError:
     wrong = f"static arguments must be hashable, not {static}"
     return TypeError(f"{name}: {wrong if static else 'the constant part of a container must be hashable'}")
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from .arguments import Numbers
 from .lift import Instruction, Program
 
 __all__ = ["Batch", "Blocks", "Runner", "Steps", "Task", "Way", "addresses", "way_back"]
@@ -23,15 +24,15 @@ Place = tuple[int, int, int]  # in a buffer: a first place, the step to the next
 class Runner(Protocol):
     """A way to run a program's instructions on an array of its numbers, and on one of their derivatives."""
 
-    room: int  # how many more numbers the arrays must have, for the runner's own use
+    scratch: int  # scratch space: how many more numbers the arrays must have, for the runner's own use
 
     def of(self, program: Program) -> Runner:
         """Return a runner of the same kind for another program."""
 
-    def way(self, steps: Steps, silent: Any) -> Way:
+    def way(self, steps: Steps, silent: Numbers) -> Way:
         """Return the way backward along some steps. The inputs `silent` are wanted, but no derivative reaches them."""
 
-    def task(self, d: Any, grad: Any = None, z: int = -1, way: Way | None = None, *, forth: bool = True) -> Task:
+    def task(self, d: Numbers, grad: Any = None, z: int = -1, way: Way | None = None, *, forth: bool = True) -> Task:
         """Return a task that runs the program forward, backward, or first forward and then backward.
 
         Forward, the task computes the array of numbers from the inputs and constants in it. With a way back, it leaves
@@ -39,7 +40,7 @@ class Runner(Protocol):
         places of results hold -0.0 before and after. The places of other inputs are undefined.
         """
 
-    def blocks(self, batch: Batch, d: Any, grad: Any) -> Callable[[list[Any], Any], Blocks]:
+    def blocks(self, batch: Batch, d: Numbers, grad: Numbers) -> Callable[[list[Numbers], Numbers], Blocks]:
         """Return a function that prepares runs of a batch's blocks, each by this program, in the given buffers.
 
         Call it once for each batch, with the user's arrays, which have a row for each example, and the array of
@@ -64,18 +65,18 @@ class Way(NamedTuple):
     """The way backward through a program."""
 
     code: Any  # the instructions on the way, in order, as the runner needs them
-    silent: Any  # the places of wanted inputs that no derivative reaches: it is 0
+    silent: Numbers  # the places of wanted inputs that no derivative reaches: it is 0
     chooses: bool  # whether an instruction may pass its derivative to one operand, and nothing to others
     kept: Any = None  # arrays that must stay alive, because the code holds their addresses
 
-    def finish(self, slopes: Any) -> None:
+    def finish(self, slopes: Numbers) -> None:
         """Replace -0.0 by 0.0 for inputs that no derivative has reached."""
         slopes[self.silent] = 0.0
         if self.chooses:
             slopes += 0.0
 
 
-def way_back(program: Program, z: Any, wanted: list[slice]) -> tuple[Steps, Any]:
+def way_back(program: Program, z: int | slice | Numbers, wanted: list[slice]) -> tuple[Steps, Numbers]:
     """Return the instructions on the way from number z, or from several, to some inputs, and the silent inputs.
 
     Each instruction comes with a list of booleans: for each operand, whether a wanted derivative goes to it. For a
@@ -111,7 +112,7 @@ def chooses(program: Program, steps: Steps) -> bool:
     return any(program.instructions[k].kind in ("take", "scan") for k, _ in steps)
 
 
-def addresses(i: Instruction) -> tuple[Any, list[Any]]:
+def addresses(i: Instruction) -> tuple[Numbers, list[Numbers]]:
     """Return the slots of the results, rows by columns, and the slots of each operand, with a third axis for terms."""
     shape = (i.count,) if i.kind == "gather" else (i.rows, i.columns)
     places = [i.places(n) for n in range(len(i.operands))]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from .code import PART, SCAN
 from .loops import Operand, backward_lines, clear, copy_row, forward, frame_at, line, operand, taken
-from .primitives import Numbers, Words, add_to, beyond, get, numbers_at, put, shared, word, words_at
+from .primitives import Floats, Words, add_to, beyond, get, numbers_at, put, shared, word, words_at
 from .scan_steps import steps_of
 
 __all__ = ["scan_backward", "scan_forward"]
@@ -58,7 +58,7 @@ def place(s: Loop, output: int, step: int) -> int:
 
 
 @shared
-def enter(own: Numbers, at: int, d: Numbers, first: int, step: int, count: int) -> None:
+def enter(own: Floats, at: int, d: Floats, first: int, step: int, count: int) -> None:
     """Copy numbers that lie some step apart to a place where they lie side by side."""
     if step == 1:
         copy_row(own, at, d, first, count)
@@ -68,30 +68,30 @@ def enter(own: Numbers, at: int, d: Numbers, first: int, step: int, count: int) 
 
 
 @shared
-def leave(grad: Numbers, first: int, step: int, own: Numbers, at: int, count: int) -> None:
+def leave(grad: Floats, first: int, step: int, own: Floats, at: int, count: int) -> None:
     """Add derivatives that lie side by side to those of numbers that lie some step apart."""
     for k in range(count):
         add_to(grad, first + k * step, get(own, at + k))
 
 
-def enter_item(own: Numbers, s: Loop, d: Numbers, x: Operand, t: int) -> None:
+def enter_item(own: Floats, s: Loop, d: Floats, x: Operand, t: int) -> None:
     """Copy the item of a step."""
     enter(own, s.closed + s.carry, d, x.at + t * s.item * x.along, x.along, s.item)
 
 
-def steps_here(s: Loop, d: Numbers, at: int) -> int:
+def steps_here(s: Loop, d: Floats, at: int) -> int:
     """Return the number of steps of a run."""
     return s.steps if s.counted == 0 else steps_of(s.steps, get(d, at))
 
 
-def scan_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def scan_forward(code: Words, k: int, index: Words, d: Floats, grad: Floats, scratch: int) -> None:
     """Run a loop, and write its results."""
     out, _, _, words_place = line(code, k)
     closed, start, items, count = [operand(code, k, i) for i in range(4)]
     words = words_at(words_place)
     s, part = loop_at(words), part_at(words, 0)
     f, ends = frame_at(part.frame), words_at(part.ends)
-    own, own_grad = beyond(d, room), beyond(grad, room)
+    own, own_grad = beyond(d, scratch), beyond(grad, scratch)
     enter(own, 0, d, closed.at, closed.along, s.closed)
     enter(own, s.closed, d, start.at, start.along, s.carry)
     copy_row(own, s.closed + s.carry + s.item, numbers_at(part.constants), 0, part.count_constants)
@@ -104,13 +104,13 @@ def scan_forward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, r
     copy_row(d, out, own, s.closed, s.carry)
 
 
-def scan_backward(code: Words, k: int, index: Words, d: Numbers, grad: Numbers, room: int) -> None:
+def scan_backward(code: Words, k: int, index: Words, d: Floats, grad: Floats, scratch: int) -> None:
     """Add the derivatives of a loop's operands, from those of its results. Compute each step again first."""
     out, _, columns, words_place = line(code, k)
     closed, start, items, count = [operand(code, k, i) for i in range(4)]
     words = words_at(words_place)
     s = loop_at(words)
-    own, own_grad = beyond(d, room), beyond(grad, room)
+    own, own_grad = beyond(d, scratch), beyond(grad, scratch)
     inputs, t = s.closed + s.carry + s.item, steps_here(s, d, count.at)
     enter(own, 0, d, closed.at, closed.along, s.closed)
     copy_row(grad, out + t * s.carry, grad, out, s.carry)  # the last carry is the carry after the last step

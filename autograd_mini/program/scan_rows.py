@@ -13,8 +13,9 @@ from typing import Any
 
 from ..node import primal
 from ..op import Notation, Op
+from ..recorder import Operand
 from ..traces import Trace
-from ..value import Value
+from ..value import Number, Value
 
 __all__ = ["LanesOfScan", "NotALoop", "Result", "Scan", "ScanRow", "counts_steps"]
 
@@ -59,12 +60,12 @@ class Scan:
             return (step + 1) * self.carry + output
         return (self.steps + 1) * self.carry + step * self.y + output - self.carry
 
-    def written_out(self, operands: Sequence[Any]) -> list[Any]:
+    def written_out(self, operands: Sequence[Operand]) -> list[Operand]:
         """Compute all results, step by step, from numbers or Values."""
         closed, rest = operands[: self.closed], operands[self.closed + self.carry :]
         carry = list(operands[self.closed : self.closed + self.carry])
-        carries: list[Any] = []
-        ys: list[Any] = []
+        carries: list[Operand] = []
+        ys: list[Operand] = []
         for k in range(self._times(operands[-1]) if self.counted else self.steps):
             held = self.body._run([*closed, *carry, *rest[k * self.item : (k + 1) * self.item]])
             found = [held[z] if isinstance(z, int) else z for z in self.body.outputs]
@@ -73,7 +74,7 @@ class Scan:
             ys += found[self.carry :]
         return carry + carries + ys
 
-    def _times(self, count: Any) -> int:
+    def _times(self, count: Number) -> int:
         """Return the number of steps that an operand counts."""
         times = primal(count) if isinstance(count, Value) else count
         if count == times and 0 <= times <= self.steps:  # compare the Value itself, so a trace records the branch
@@ -81,7 +82,7 @@ class Scan:
         raise ValueError(f"fori: n must be a whole number from 0 to {self.steps} here, not {times!r}")
 
 
-def _no_rule(*_: Any) -> float:
+def _no_rule(*_: Operand) -> float:
     raise NotALoop
 
 
@@ -123,7 +124,7 @@ class ScanRow(Op):
         )  # fmt: skip
         vars(self)["scan"] = scan  # a row is frozen
 
-    def __call__(self, *operands: Any) -> Any:
+    def __call__(self, *operands: Operand) -> Any:
         """Compute all results, step by step."""
         return self.scan.written_out(operands)
 
@@ -141,7 +142,7 @@ class Result(Op):
             "Take a result of a loop.", raises=False,
         )  # fmt: skip
 
-    def __call__(self, *operands: Any) -> Any:
+    def __call__(self, *operands: Operand) -> Any:
         """Return the result at a place."""
         results, k = operands
         return results[int(k)]

@@ -40,7 +40,7 @@ def forth(scan: Scan, runner: Runner) -> Part:
     return Part(scan.steps, runner.of(program), outputs, slots)
 
 
-def back(scan: Scan, runner: Runner, needed: Sequence[bool], reached: Any) -> list[Part]:
+def back(scan: Scan, runner: Runner, needed: Sequence[bool], reached: Sequence[bool]) -> list[Part]:
     """Return the way back, the last step first.
 
     Args:
@@ -91,7 +91,7 @@ def _program(scan: Scan, outputs: Numbers) -> tuple[Program, Numbers]:
 
 
 def most_numbers(scan: Scan) -> int:
-    """Return an upper bound for the numbers of any program of the body, with the room that it needs."""
+    """Return an upper bound for the numbers of any program of the body, with its scratch space."""
     if isinstance(scan, LanesOfScan):
         return scan.width * most_numbers(scan.of)
     equations = scan.body.equations
@@ -103,7 +103,7 @@ def most_numbers(scan: Scan) -> int:
 # On NumPy's arrays.
 
 
-def run_forth(i: Instruction, part: Part, d: Any) -> None:
+def run_forth(i: Instruction, part: Part, d: Numbers) -> None:
     """Run a loop, and write its results."""
     scan, run = _scan(i), _Run(i, d)
     task, own = run.task(part)
@@ -116,7 +116,7 @@ def run_forth(i: Instruction, part: Part, d: Any) -> None:
     d[i.start : i.start + scan.carry] = d[last : last + scan.carry] if run.steps else d[run.carry]
 
 
-def run_back(i: Instruction, parts: Sequence[Part], needed: Sequence[bool], d: Any, grad: Any) -> None:
+def run_back(i: Instruction, parts: Sequence[Part], needed: Sequence[bool], d: Numbers, grad: Numbers) -> None:
     """Add the derivatives of a loop's operands, from those of its results."""
     scan, run = _scan(i), _Run(i, d)
     k, first, items = run.steps, scan.closed, scan.closed + scan.carry
@@ -147,7 +147,7 @@ def run_back(i: Instruction, parts: Sequence[Part], needed: Sequence[bool], d: A
 class _Run:
     """A run of a loop, with the places of the numbers that the loop reads."""
 
-    def __init__(self, i: Instruction, d: Any) -> None:
+    def __init__(self, i: Instruction, d: Numbers) -> None:
         self.scan, self.d, self.start = _scan(i), d, i.start
         self.closed, self.carry, items, count = (i.places(n).ravel() for n in range(4))
         self.items = items.reshape(self.scan.steps, self.scan.item)
@@ -158,15 +158,15 @@ class _Run:
         first, second = (np.array([self.scan.place(j, k) for j in outputs.tolist()], dtype=int) for k in (0, 1))
         return self.start + first, second - first
 
-    def task(self, part: Part) -> tuple[Callable[[], None], Any]:
+    def task(self, part: Part) -> tuple[Callable[[], None], Numbers]:
         """Return the task that computes a step, and its array."""
         program, scan = part.runner.program, self.scan
-        own = np.zeros(program.size + part.runner.room)
+        own = np.zeros(program.size + part.runner.scratch)
         own[: scan.closed] = self.d[self.closed]
         own[program.inputs : program.inputs + len(program.constants)] = program.constants
         return part.runner.task(own), own
 
-    def enter(self, own: Any, k: int) -> None:
+    def enter(self, own: Numbers, k: int) -> None:
         """Write the carry and the item of a step."""
         scan, first, items = self.scan, self.scan.closed, self.scan.closed + self.scan.carry
         before = self.start + k * scan.carry  # the place of the carry after step k - 1

@@ -11,11 +11,11 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from operator import add
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..structure import flatten, is_array
+from ..structure import Tree, flatten, is_array
 
 if TYPE_CHECKING:
     from .compiler import Compiled
@@ -24,8 +24,8 @@ __all__ = ["summed_over"]
 
 
 def summed_over(
-    compiled: Compiled, shards: list[tuple[Any, ...]], executor: Executor, argnums: int | Sequence[int]
-) -> tuple[Any, Any]:
+    compiled: Compiled, shards: list[tuple[Tree, ...]], executor: Executor, argnums: int | Sequence[int]
+) -> tuple[Tree, Tree]:
     """Return the sums of value and gradient over several calls; see `Compiled.value_and_grad_over`."""
     if not shards:
         raise ValueError(f"{compiled.name}: there are no shards")
@@ -33,7 +33,7 @@ def summed_over(
     # the function with it.
     owners = compiled._layout(*shards[0], argnums=argnums).owners
     frozen = pickle.dumps(compiled)
-    running: list[Future[Any] | None] = []
+    running: list[Future[Tree] | None] = []
     for shard in shards:
         try:
             if owners:
@@ -42,7 +42,7 @@ def summed_over(
                 running.append(executor.submit(_thawed_value_and_grad, frozen, shard, argnums))
         except BrokenExecutor:
             running.append(None)
-    total: Any = None
+    total: Tree = None
     lost = 0
     for shard, future in zip(shards, running, strict=True):
         try:
@@ -60,12 +60,12 @@ def summed_over(
     return total  # type: ignore[no-any-return]  # a pair
 
 
-def _thawed_value_and_grad(frozen: bytes, shard: tuple[Any, ...], argnums: Any) -> Any:
+def _thawed_value_and_grad(frozen: bytes, shard: tuple[Tree, ...], argnums: int | Sequence[int]) -> Tree:
     """Call a pickled program in a worker, which unpickles it only once."""
     return _thawed(frozen).value_and_grad(*shard, argnums=argnums)
 
 
-def _value_and_grad_of(frozen: bytes, argnums: Any) -> Any:
+def _value_and_grad_of(frozen: bytes, argnums: int | Sequence[int]) -> Tree:
     """Call a program in a worker, pickled together with its arguments."""
     compiled, shard = pickle.loads(frozen)
     return compiled.value_and_grad(*shard, argnums=argnums)
@@ -77,7 +77,7 @@ def _thawed(frozen: bytes) -> Compiled:
     return made
 
 
-def _sum(name: str, a: tuple[Any, Any], b: tuple[Any, Any]) -> Any:
+def _sum(name: str, a: tuple[Tree, Tree], b: tuple[Tree, Tree]) -> Tree:
     """Add values and gradients: numbers and arrays in equal structures."""
     (xs, structure), (ys, other) = flatten(a, is_array), flatten(b, is_array)
     if structure != other or list(map(np.shape, xs)) != list(map(np.shape, ys)):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from ..source import Unreadable
+from ..structure import Tree
 from . import written_c, written_javascript, written_numpy
-from .export import Export, export_of
+from .export import Derivative, Export, export_of
+from .parameters import Argnums
 from .programs import Programs
 
 __all__ = ["LANGUAGES", "source"]
@@ -18,9 +19,7 @@ LANGUAGES: dict[str, Callable[[Export], str]] = {
 TITLES = {"numpy": "NumPy", "c": "C", "javascript": "JavaScript"}
 
 
-def source(
-    programs: Programs, language: str, args: tuple[Any, ...], derivative: Any, argnums: int | Sequence[int] | None
-) -> str:
+def source(programs: Programs, language: str, args: tuple[Tree, ...], derivative: Derivative, argnums: Argnums) -> str:
     """Return the source code of a function's programs for the structure of some arguments; see `Compiled.source`."""
     name = programs.name
     if language not in LANGUAGES:
@@ -29,26 +28,26 @@ def source(
         raise ValueError(f'{name}: derivative must be None, "grad" or "jvp", not {derivative!r}')
     if derivative is None and argnums is not None:
         raise ValueError(f'{name}: argnums {argnums} asks for a derivative: give derivative="grad" or "jvp", too')
-    found = programs.alike(args)
-    if any(i.scan is not None for other in found for i in other.program.instructions):
+    specializations = programs.alike(args)
+    if any(i.scan is not None for other in specializations for i in other.program.instructions):
         programs = programs.without_loops()
         if not args:
             raise NotImplementedError(
                 f"{name}: a loop by scan or fori is written step by step: give arguments, as in source({language!r}, x)"
             )
-        found = programs.alike(args)
-    n = found[0].layout.count
+        specializations = programs.alike(args)
+    n = specializations[0].layout.count
     single = derivative == "grad" and (argnums is None or hasattr(argnums, "__index__"))
     wanted = _wanted(name, derivative, argnums, n)
     if derivative == "grad":
-        found[0].trace.require_one_output()
+        specializations[0].trace.require_one_output()
     try:
-        return LANGUAGES[language](export_of(name, found, derivative, wanted, single))
+        return LANGUAGES[language](export_of(name, specializations, derivative, wanted, single))
     except Unreadable as error:
         raise NotImplementedError(f"{name}: there is no {TITLES[language]} for {error}") from None
 
 
-def _wanted(name: str, derivative: Any, argnums: Any, n: int) -> list[int]:
+def _wanted(name: str, derivative: Derivative, argnums: Argnums, n: int) -> list[int]:
     """Return the arguments to differentiate with respect to.
 
     The default is the first argument for a gradient, and all arguments for tangents.
@@ -66,6 +65,6 @@ def _wanted(name: str, derivative: Any, argnums: Any, n: int) -> list[int]:
     return places
 
 
-def _listed(names: Any) -> str:
+def _listed(names: Iterable[str]) -> str:
     *others, last = map(repr, names)
     return f"{', '.join(others)} and {last}"

@@ -6,7 +6,7 @@ know the arrays of a run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..equations import COMPARE
-from ..structure import LEAF, Structure
+from ..structure import LEAF, Structure, Tree
 from ..traces import Trace, tell_constants
 from ..value import Value
 from .arguments import Layout, Numbers, reader
+from .axes import Axes
 from .guards import guarded
 from .kernels import runner as runner_of
 from .lift import lift
@@ -65,8 +66,8 @@ class Specialization:
             for b in self.trace.branches
         ]
         self._requests: dict[int | tuple[int, ...], GradientRequest] = {}
-        self.plans: dict[Any, Any] = {}  # of the module `plans`
-        self.axes_by_name: list[Any] = []  # of the last batch, for arguments by name only; the module `batch` uses this
+        self.plans: dict[Hashable, Any] = {}  # of the module `plans`
+        self.axes_by_name: list[Axes] = []  # of the last batch, for arguments by name only; `batch` uses this
 
     def request(self, name: str, argnums: int | Sequence[int]) -> GradientRequest:
         """Return the gradient request for argnums."""
@@ -111,11 +112,11 @@ class Specialization:
             named = zip(d[: self.program.inputs].tolist(), self.trace.inputs, strict=True)
             self.trace._run([Value(x, label) for x, label in named])
 
-    def reader(self, d: Numbers) -> Callable[[], Any]:
+    def reader(self, d: Numbers) -> Callable[[], Tree]:
         """Return a function that reads the outputs, in their structure, from the array of a run."""
         return reader(self.out, iter([self._reader(index, d) for index in self.indices]))
 
-    def _reader(self, index: int | Numbers, d: Numbers) -> Callable[[], Any]:
+    def _reader(self, index: int | Numbers, d: Numbers) -> Callable[[], Tree]:
         """Return a function that reads an output, or an array of outputs."""
         if isinstance(index, int):
             place = self.outputs[index]

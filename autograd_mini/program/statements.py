@@ -17,6 +17,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..ops import Op, Recorder, equal, floor, greater, greater_equal, mul, neg, where
+from ..recorder import Operand
+from .arguments import Numbers
 from .notation import Line, Notation
 from .specialization import Specialization
 
@@ -38,7 +40,7 @@ __all__ = [
 ]
 
 FEW = 4  # up to so many results or terms that read several arrays are written one by one
-Index: TypeAlias = Any  # ints with three axes; an axis has length 1 if nothing changes along it
+Index: TypeAlias = Numbers  # ints with three axes; an axis has length 1 if nothing changes along it
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,12 +185,12 @@ class Traced(Recorder):
     def __init__(self, of: Expression) -> None:
         self.of = of
 
-    def record(self, op: Op, operands: tuple[Any, ...]) -> Traced:
+    def record(self, op: Op, operands: tuple[Operand, ...]) -> Traced:
         """Apply a row."""
         return Traced(Apply(op.row, tuple(map(_expression, operands))))
 
 
-def _expression(x: Any) -> Expression:
+def _expression(x: Operand) -> Expression:
     return x.of if isinstance(x, Traced) else Literal(float(x))
 
 
@@ -219,7 +221,7 @@ def along(x: Apply, k: int, g: Expression, z: Expression) -> Expression:
     return times(g, slope(x, k, z))
 
 
-def _is_by_rows(places: Any, columns: int) -> bool:
+def _is_by_rows(places: Numbers, columns: int) -> bool:
     """Return whether the places in each row lie in one row of an array with so many columns."""
     rows = places // columns
     return bool((rows == rows[:, :1]).all())
@@ -277,7 +279,7 @@ class Routine:
         constants: arrays of constants.
     """
 
-    def __init__(self, specialization: Specialization, given: Sequence[tuple[str, Any]]) -> None:
+    def __init__(self, specialization: Specialization, given: Sequence[tuple[str, Numbers]]) -> None:
         """Write the statements of a program. Its inputs are matrices, given by their names and the numbers' slots."""
         trace = specialization.trace
         self.specialization = specialization
@@ -313,7 +315,7 @@ class Routine:
             operands[:2] = line.operands[0][:, None, :], line.operands[1].T[None, :, :]
         self._results(line, variable.whole, operands)
 
-    def _results(self, line: Line, target: Read, slots: list[Any]) -> None:
+    def _results(self, line: Line, target: Read, slots: list[Numbers]) -> None:
         """Write the statement for some results of a line. If a few results read several arrays, write one for each."""
         found = [self._read(x) for x in slots]
         rows, columns = target.index.shape[:2]
@@ -334,7 +336,7 @@ class Routine:
         terms += [Term(self._whole_read(x)) for x in slots[factors:]]
         self.statements.append(Statement(target, tuple(terms)))
 
-    def _read(self, slots: Any) -> Expression | None:
+    def _read(self, slots: Numbers) -> Expression | None:
         """Return an expression for the numbers in slots, or None if they lie in several arrays."""
         slots = thin(slots)
         numbers = self.notation.numbers(slots)
@@ -346,7 +348,7 @@ class Routine:
             return None
         return Read(self._variables[k], row * self._variables[k].shape[1] + column)
 
-    def _whole_read(self, slots: Any) -> Expression:
+    def _whole_read(self, slots: Numbers) -> Expression:
         """Return an expression for the numbers in slots. If they lie in several arrays, copy them to one first."""
         found = self._read(slots)
         if found is not None:
@@ -357,7 +359,7 @@ class Routine:
         self._copy(made, slots.ravel())
         return Read(made, np.arange(slots.size).reshape(slots.shape))
 
-    def _copy(self, to: Variable, slots: Any, numbers: Sequence[Any] = ()) -> None:
+    def _copy(self, to: Variable, slots: Numbers, numbers: Sequence[float] = ()) -> None:
         """Copy numbers from slots to an array. For a slot of -1, copy the given number."""
         real = slots >= 0
         slots, sources = slots.copy(), np.full(len(slots), -1)
@@ -383,7 +385,7 @@ class Routine:
         program = self.specialization.program
         return float(program.constants[slot - program.inputs])
 
-    def _constant(self, numbers: Any) -> Expression:
+    def _constant(self, numbers: Numbers) -> Expression:
         """Return an expression for constants: one number, or an array, which may exist already."""
         bits = numbers.view(np.int64)
         if (bits == bits.flat[0]).all():
@@ -473,7 +475,7 @@ class Routine:
         return _live(found, made[self.value]), [made[x] for x in wanted], made[self.value]
 
 
-def _at(index: Any, place: tuple[int, int]) -> Any:
+def _at(index: Index, place: tuple[int, int]) -> Index:
     r, c = (k if n > 1 else 0 for k, n in zip(place, index.shape, strict=False))
     return index[r : r + 1, c : c + 1]
 

@@ -11,10 +11,11 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from ..ops import Level, Op, div, mul
 from ..printing import Code, format_number
+from .arguments import Numbers
 
 __all__ = [
     "Assignment",
@@ -53,7 +54,7 @@ class Term:
 
 
 Naming: TypeAlias = Callable[
-    [Any, str], Term
+    [Numbers, str], Term
 ]  # makes the term that reads a matrix of constants; the letter begins its name
 
 

@@ -12,14 +12,15 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from llvmlite import ir
 
 from .. import ops
 from ..ops import OPS, Op, Recorder
-from ..source import Unreadable, source_row
-from .machine import OF_MATH, WIDTH
+from ..recorder import Operand
+from ..source import OF_MATH, Unreadable, source_row
+from .machine import WIDTH
 from .primitives import BOOL, FLOAT, FUSED, INT, MASK, NONE, VECTOR, lanes, of_llvm, spread_out
 from .vectors import LANES
 
@@ -35,6 +36,7 @@ __all__ = [
     "PYTHON",
     "Failed",
     "Number",
+    "Object",
     "Values",
     "holds_number",
     "is_same",
@@ -43,6 +45,7 @@ __all__ = [
 ]
 
 ORDER = [BOOL, INT, FLOAT, VECTOR]  # a value can be converted to a later kind
+Object: TypeAlias = Any  # that a name stands for: a `Number`, an ordinary object, or a list or tuple of such
 BIGGEST = 2**63  # the machine's ints are smaller
 EXACT = 2.0**53  # floats can hold every smaller int
 
@@ -57,15 +60,15 @@ class Number(Recorder):
     __slots__ = ("of", "value")
     first_order = True
 
-    def __init__(self, of: Values, value: Any) -> None:
+    def __init__(self, of: Values, value: ir.Value) -> None:
         self.of, self.value = of, value
 
     @property
-    def kind(self) -> Any:
+    def kind(self) -> ir.Type:
         """Return the type of the value."""
         return self.value.type
 
-    def record(self, op: Op, operands: tuple[Any, ...]) -> Any:
+    def record(self, op: Op, operands: tuple[Operand, ...]) -> Operand:
         """Build the instructions that apply a row."""
         return self.of.row(op.row, operands)
 
@@ -88,35 +91,35 @@ class Values:
             than Python: at an int that is too large, a division of ints by 0, or an error of `math`.
     """
 
-    def __init__(self, unit: Unit, b: Any, failing: Any = None, *, checked: bool = False) -> None:
+    def __init__(self, unit: Unit, b: ir.IRBuilder, failing: ir.Block | None = None, *, checked: bool = False) -> None:
         self.unit, self.b, self.failing, self.checked = unit, b, failing, checked
-        self.callbacks: dict[Op, Any] = {}  # the places of the addresses of rows' Python functions
+        self.callbacks: dict[Op, ir.Value] = {}  # the places of the addresses of rows' Python functions
 
-    def inside(self, function: Callable[..., Any], args: Sequence[Any]) -> Any:
+    def inside(self, function: Callable[..., Any], args: Sequence[Object]) -> Object:
         """Write a function in place, and return its result."""
         raise NotImplementedError
 
-    def call(self, f: Any, args: Sequence[Any]) -> Any:
+    def call(self, f: Callable[..., Any], args: Sequence[Object]) -> Object:
         """Build a call, and return its result."""
         raise NotImplementedError
 
     # Kinds.
 
-    def wrapped(self, value: Any) -> Any:
+    def wrapped(self, value: ir.Value | None) -> Number | None:
         """Return a value of LLVM as a `Number`, or None if there is no value."""
         return None if value is None or value.type == NONE else Number(self, value)
 
-    def kind_of(self, x: Any) -> Any:
+    def kind_of(self, x: Object) -> ir.Type | None:
         """Return the kind of a number, or None for another object."""
         if isinstance(x, Number):
             return x.kind
         return next((kind for of, kind in ((bool, BOOL), (int, INT), (float, FLOAT)) if isinstance(x, of)), None)
 
-    def number(self, x: Any, kind: Any) -> Number:
+    def number(self, x: Operand, kind: ir.Type) -> Number:
         """Return a number converted to a kind, as a `Number`."""
         return Number(self, self.converted(x, kind))
 
-    def converted(self, x: Any, kind: Any) -> Any:
+    def converted(self, x: Operand, kind: ir.Type) -> ir.Value:
         """Return a number converted to a kind, as a value of LLVM."""
         own, b = self.kind_of(x), self.b
         if own == MASK and kind == VECTOR:
@@ -134,7 +137,7 @@ class Values:
             value = b.sitofp(value, FLOAT)
         return spread_out(b, value) if kind == VECTOR else value
 
-    def common(self, xs: Iterable[Any]) -> Any:
+    def common(self, xs: Iterable[Object]) -> ir.Type:
         """Return the kind to which all of some numbers can be converted."""
         kinds = [self.kind_of(x) for x in xs]
         if None not in kinds and len(set(kinds)) == 1:
@@ -143,7 +146,7 @@ class Values:
             raise Unreadable("values are used together that are not numbers of one type")
         return max(kinds, key=ORDER.index)
 
-    def truth(self, x: Any) -> Any:
+    def truth(self, x: Object) -> bool | ir.Value:
         """Return whether a number is not 0: a bool, or a value of LLVM."""
         if not isinstance(x, Number):
             return bool(x)
@@ -155,13 +158,13 @@ class Values:
 
     # Errors.
 
-    def fail(self) -> Any:
+    def fail(self) -> NoReturn:
         """Stop building an expression, because it raises an error."""
         if self.failing is None:
             raise Unreadable("it raises an error")
         raise Failed
 
-    def fail_where(self, condition: Any) -> None:
+    def fail_where(self, condition: ir.Value) -> None:
         """Build a jump to the failing block if a condition holds."""
         if self.failing is not None:
             following = self.b.append_basic_block()
@@ -170,17 +173,17 @@ class Values:
 
     # Functions from elsewhere, and rows.
 
-    def declared(self, name: str, kinds: Sequence[Any], result: Any = FLOAT) -> Any:
+    def declared(self, name: str, kinds: Sequence[ir.Type], result: ir.Type = FLOAT) -> ir.Function:
         """Declare a function that is defined elsewhere, and return it."""
         found = self.b.module.globals.get(name)
         return found or ir.Function(self.b.module, ir.FunctionType(result, kinds), name)
 
-    def of_llvm(self, name: str, *xs: Any) -> Any:
+    def of_llvm(self, name: str, *xs: ir.Value) -> ir.Value:
         """Build a call of an intrinsic function of LLVM, for floats or vectors, and return its value."""
         suffix = f"v{WIDTH}f64" if xs[0].type == VECTOR else "f64"
         return of_llvm(self.b, f"{name}.{suffix}", xs[0].type, *xs)
 
-    def library(self, name: str, args: Sequence[Any]) -> Any:
+    def library(self, name: str, args: Sequence[Operand]) -> Number:
         """Build a call of a function of C."""
         if len(args) != (2 if name in OF_TWO else 1):
             raise Unreadable(f"{name} of {len(args)} numbers")
@@ -189,11 +192,11 @@ class Values:
             self.fail_where(self.b.not_(self.is_below(found, math.inf)))
         return Number(self, found)
 
-    def is_below(self, x: Any, limit: float) -> Any:
+    def is_below(self, x: ir.Value, limit: float) -> ir.Value:
         """Return whether the absolute value of a float is below a limit. For nan it is not."""
         return self.b.fcmp_ordered("<", self.of_llvm("fabs", x), FLOAT(limit))
 
-    def row(self, op: Op, args: Sequence[Any]) -> Any:
+    def row(self, op: Op, args: Sequence[Operand]) -> Operand:
         """Apply a row to floats or to vectors."""
         kind = VECTOR if any(self.kind_of(x) in (VECTOR, MASK) for x in args) else FLOAT
         if op is ops.pow and not isinstance(args[1], Number) and args[1] in (1, 2):
@@ -212,7 +215,7 @@ class Values:
 
     # Arithmetic.
 
-    def unary(self, op: type, x: Any) -> Any:
+    def unary(self, op: type, x: Object) -> Object:
         """Apply an operator such as `-` before a value."""
         if not isinstance(x, Number):
             return PYTHON[op](x)
@@ -224,7 +227,7 @@ class Values:
             return self.binary(ast.Sub, 0, x) if x.kind in (BOOL, INT) else Number(self, self.b.fneg(x.value))
         raise Unreadable(f"{op.__name__} of a number")
 
-    def binary(self, op: type, x: Any, y: Any) -> Any:
+    def binary(self, op: type, x: Object, y: Object) -> Object:
         """Apply an operator such as `+` between two values."""
         if not isinstance(x, Number) and not isinstance(y, Number):
             try:
@@ -242,7 +245,7 @@ class Values:
             return self.inside(power, [x, y]) if self.checked else self.library("pow", [x, y])
         return self.row(ROWS[op], [x, y])
 
-    def of_ints(self, op: type, x: Any, y: Any) -> Any:
+    def of_ints(self, op: type, x: Operand, y: Operand) -> Operand:
         """Apply an operator between ints. It is a failure if the result is too large for the machine."""
         b = self.b
         if op is ast.Pow and not isinstance(y, Number) and y in (1, 2, 3):
@@ -271,11 +274,11 @@ class Values:
         self.fail_where(b.extract_value(found, 1))
         return Number(self, b.extract_value(found, 0))
 
-    def compared(self, signs: Sequence[type], xs: Sequence[Any]) -> Any:
+    def compared(self, signs: Sequence[type], xs: Sequence[Object]) -> Object:
         """Return the result of a comparison, or of a chain of comparisons."""
         return reduce(self.both, [self.compare(sign, x, y) for sign, x, y in zip(signs, xs, xs[1:], strict=False)])
 
-    def compare(self, sign: type, x: Any, y: Any) -> Any:
+    def compare(self, sign: type, x: Object, y: Object) -> Object:
         """Return the result of comparing two values."""
         if sign in (ast.In, ast.NotIn) and isinstance(y, (tuple, list)) and holds_number((x, y)):
             found = [self.compare(ast.Eq, x, part) for part in y]
@@ -295,14 +298,14 @@ class Values:
         compare = self.b.fcmp_unordered if sign is ast.NotEq else self.b.fcmp_ordered
         return Number(self, compare(text, *[self.converted(z, kind) for z in (x, y)]))
 
-    def both(self, x: Any, y: Any) -> Any:
+    def both(self, x: Object, y: Object) -> Object:
         """Return whether two comparisons hold."""
         if isinstance(x, Number) and isinstance(y, Number):
             return Number(self, self.b.and_(x.value, y.value))
         return (y if x else x) if not isinstance(x, Number) else (x if y else y)
 
 
-def _name_of(kind: Any) -> str:
+def _name_of(kind: ir.Type | None) -> str:
     """Return Python's name for a type of LLVM."""
     return {BOOL: "a bool", INT: "an int", FLOAT: "a float", VECTOR: "a vector"}.get(kind, "") if kind else ""
 
@@ -310,22 +313,22 @@ def _name_of(kind: Any) -> str:
 # Lists of values.
 
 
-def holds_number(x: Any) -> bool:
+def holds_number(x: Object) -> bool:
     """Return whether an object is a `Number`, or a list or tuple that holds one."""
     return isinstance(x, Number) or (isinstance(x, (tuple, list)) and any(map(holds_number, x)))
 
 
-def is_same(x: Any, y: Any) -> bool:
+def is_same(x: Object, y: Object) -> bool:
     """Return whether two objects are identical, or the same number or text."""
     return x is y or (type(x) is type(y) and isinstance(x, (bool, int, float, str)) and repr(x) == repr(y))
 
 
-def rebuilt(like: Any, parts: list[Any]) -> Any:
+def rebuilt(like: Object, parts: list[Object]) -> Object:
     """Return the parts as a tuple or list of the same type as another."""
     return type(like)(*parts) if hasattr(like, "_fields") else type(like)(parts)
 
 
-def leaves(x: Any) -> list[Any]:
+def leaves(x: Object) -> list[Object]:
     """Return the objects in lists and tuples, at all depths."""
     return [leaf for part in x for leaf in leaves(part)] if isinstance(x, (tuple, list)) else [x]
 
@@ -377,9 +380,8 @@ DIRECT: dict[Op, Callable[..., Any]] = {  # rows that need only one instruction
     ops.trunc: lambda v, flags, x: v.of_llvm("trunc", x),
     ops.round: lambda v, flags, x: v.of_llvm("rint", x),
 }
-LIBRARY = {
-    getattr(math, {"tgamma": "gamma"}.get(name, name)): name for name in OF_MATH
-}  # functions of Python, with C's names
+# Functions of Python, with C's names. The machine has instructions for the two that are left out.
+LIBRARY = {getattr(math, name): name for name in OF_MATH if name not in ("copysign", "sqrt")} | {math.gamma: "tgamma"}
 OF_TWO = frozenset(["atan2", "fmod", "hypot", "pow"])
 UNLIKE = frozenset(["fmod"])  # no row: C has a result where Python raises an error
 PYTHON: dict[type, Callable[..., Any]] = {
@@ -401,7 +403,7 @@ class _Vectorial(Recorder):
     __slots__ = ()
     first_order = True
 
-    def record(self, op: Op, operands: tuple[Any, ...]) -> _Vectorial:
+    def record(self, op: Op, operands: tuple[Operand, ...]) -> _Vectorial:
         """Go on if vectors have the row."""
         if op.row not in DIRECT and (OPS.get(op.name) is not op.row or op.name not in LANES):
             raise LookupError(op.name)

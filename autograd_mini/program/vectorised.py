@@ -17,6 +17,7 @@ import numpy as np
 
 from ..traces import Trace
 from .adjoint import Backward
+from .arguments import Numbers
 from .lift import Program
 from .notation import Notation, Sheet
 from .terms import (
@@ -25,6 +26,7 @@ from .terms import (
     Elementwise,
     Filled,
     Gathered,
+    Index,
     MatMul,
     Matrix,
     Number,
@@ -62,7 +64,7 @@ class Apart(Exception):
     """A line has no form for the batch, for example a product of two matrices that differ between examples."""
 
 
-def forward_sheet(trace: Trace, program: Program, varies: Any) -> Sheet:
+def forward_sheet(trace: Trace, program: Program, varies: Numbers | Sequence[bool]) -> Sheet:
     r"""Return the lines of a batch, or the lines of one example if each example has a matrix of its own.
 
     Args:
@@ -86,7 +88,9 @@ def forward_sheet(trace: Trace, program: Program, varies: Any) -> Sheet:
         return one._replace(of=f"{one.of}, for each of m examples")
 
 
-def backward_sheet(trace: Trace, program: Program, varies: Any, argnums: int | Sequence[int] | None = None) -> Sheet:
+def backward_sheet(
+    trace: Trace, program: Program, varies: Numbers | Sequence[bool], argnums: int | Sequence[int] | None = None
+) -> Sheet:
     """Return the backward lines of a batch. They compute the derivatives of the sum over the examples."""
     backward = Backward(trace, program, argnums)
     try:
@@ -98,7 +102,7 @@ def backward_sheet(trace: Trace, program: Program, varies: Any, argnums: int | S
 class _Batch:
     """The matrices of a batch for the matrices of one example."""
 
-    def __init__(self, notation: Notation, varies: Any) -> None:
+    def __init__(self, notation: Notation, varies: Numbers | Sequence[bool]) -> None:
         self.notation = notation
         self._found: dict[str, Matrix] = {}
         self._sums: set[str] = set()  # adjoints of shared matrices: these are sums over examples already
@@ -228,7 +232,7 @@ class _Batch:
             return transposed(self._whole(term.of))
         return _with_operands(term, self._whole)
 
-    def _sliced(self, of: Term, index: tuple[Any, ...]) -> Term:
+    def _sliced(self, of: Term, index: Index) -> Term:
         """Return a part of the rows of the batch, or a row or column of a shared matrix."""
         parts = [range(at, at + 1) if isinstance(at, int) else at for at in (*index, None)[:2]]
         shape = shape_of(of)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
 
 from ..javascript import RUNTIME, Script, literal
 from ..source import Unreadable
-from .export import Export, Input, Leaf, Tree
+from .arguments import Numbers
+from .export import Container, Export, Input, Leaf
 from .statements import Variable
 from .written_loops import LoopWriter, Names, Piece, indented, is_used, listed, signed
 from .written_trees import TreeWriter
@@ -77,7 +77,7 @@ class _Writer(LoopWriter):
 class _Trees(TreeWriter):
     """A writer of arguments and results: arrays of arrays, and objects."""
 
-    def key(self, key: Any) -> str:
+    def key(self, key: object) -> str:
         """Write the access to a part of a container."""
         return f".{key}" if _is_name(key) else f"[{json.dumps(key if isinstance(key, int) else str(key))}]"
 
@@ -105,7 +105,7 @@ class _Trees(TreeWriter):
         numbers = f"[{name * size}]" if variable.size == 1 else numbers if size else "[]"
         return f"nested({numbers}, {shape})" if len(leaf.shape) > 1 else f"[...{numbers}]"
 
-    def container(self, tree: Tree, parts: list[str]) -> str:
+    def container(self, tree: Container, parts: list[str]) -> str:
         """Write a container with its parts."""
         if tree.kind == "none":
             return "null"
@@ -119,16 +119,16 @@ class _Trees(TreeWriter):
         return f"[{', '.join(texts)}]"
 
 
-def _require_different(tree: Tree | Leaf) -> None:
+def _require_different(tree: Container | Leaf) -> None:
     """Raise an error if two keys are the same in JavaScript."""
-    if isinstance(tree, Tree):
+    if isinstance(tree, Container):
         if len(set(map(str, tree.parts))) < len(tree.parts):
             raise Unreadable(f"a dict with the keys {list(tree.parts)}: two of them are the same key there")
         for part in tree.parts.values():
             _require_different(part)
 
 
-def _is_name(key: Any) -> bool:
+def _is_name(key: object) -> bool:
     return isinstance(key, str) and key.isascii() and key.isidentifier()
 
 
@@ -190,7 +190,7 @@ def _functions(name: str, trees: _Trees, bodies: list[list[str]], names: Names, 
     yield f"export function {name}({signature}) {{\n{indented([*trees.reading, *body, end])}\n}}"
 
 
-def _array(name: str, numbers: Any) -> str:
+def _array(name: str, numbers: Numbers) -> str:
     return f"const {name} = Float64Array.of(\n{listed([literal(x).strip('()') for x in numbers.flat], '    ')}\n);"
 
 

@@ -11,13 +11,13 @@ import textwrap
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from ..javascript import Script
 from ..ops import OPS, Level, Op
 from ..source import Unreadable
 from .export import Way
-from .statements import Apply, Count, Expression, Literal, Read, Statement, Term, Test, Variable, reads, steps_of
+from .statements import Apply, Count, Expression, Index, Literal, Read, Statement, Term, Test, Variable, reads, steps_of
 
 __all__ = [
     "PASSED_ON",
@@ -90,7 +90,7 @@ class LoopWriter:
     def __init__(self, names: Names) -> None:
         self.names = names
         self.named: dict[Variable, str] = {}
-        self.tables: dict[bytes, tuple[str, Any]] = {}  # irregular indices, and their names
+        self.tables: dict[bytes, tuple[str, Index]] = {}  # irregular indices, and their names
         self.counters = [names.new(x) for x in "ijk"]
         self.sum = names.new("sum")
         self._letters: dict[int, str] = {}  # the counters of the axes
@@ -263,7 +263,7 @@ class LoopWriter:
     def _element(self, x: Read) -> str:
         return self.element(x.of, "" if x.of.size == 1 else self._number(x.index).text)
 
-    def _number(self, index: Any) -> Piece:
+    def _number(self, index: Index) -> Piece:
         """Write an index as an expression in the counters of the loops."""
         table, base, steps = self._located(index)
         parts = [
@@ -278,7 +278,7 @@ class LoopWriter:
             Piece(text, Level.SUM if len(parts) > 1 else Level.PRODUCT) if table is None else Piece(f"{table}[{text}]")
         )
 
-    def _located(self, index: Any) -> _Place:
+    def _located(self, index: Index) -> _Place:
         """Return the place of an index. An index without regular steps becomes a table."""
         regular = steps_of(index)
         if regular is not None:

@@ -6,17 +6,18 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from ..ops import OPS, Level, Op
-from .export import Export, Input, Leaf, Tree, Way
+from .arguments import Numbers
+from .export import Container, Export, Input, Leaf, Way
 from .functions_numpy import RESERVED, PythonScript, literal
 from .statements import (
     Apply,
     Count,
     Expression,
+    Index,
     Literal,
     Read,
     Statement,
@@ -48,7 +49,7 @@ class _Writer:
     def __init__(self, names: Names, script: PythonScript, failed: str) -> None:
         self.names, self.script, self.failed = names, script, failed
         self.named: dict[Variable, str] = {}
-        self.tables: dict[bytes, tuple[str, Any]] = {}
+        self.tables: dict[bytes, tuple[str, Index]] = {}
 
     def body(self, way: Way) -> Iterator[str]:
         """Yield the lines of a way through a program. The lines of a derivative come last."""
@@ -185,7 +186,7 @@ class _Writer:
 
     # Places.
 
-    def _array(self, of: Variable, index: Any, deep: bool) -> str:
+    def _array(self, of: Variable, index: Index, deep: bool) -> str:
         """Write some numbers of an array."""
         name = self.named[of]
         if of.size == 1:
@@ -200,7 +201,7 @@ class _Writer:
             return f"{part}.reshape{shape}"
         return f"{name}.ravel()[{self._table(index, deep=deep)}]"
 
-    def _slices(self, of: Variable, index: Any) -> str | None:
+    def _slices(self, of: Variable, index: Index) -> str | None:
         """Write numbers of an array as a slice, or as the transpose of a slice. Return None if they are neither."""
         name, (rows, columns) = self.named[of], np.divmod(thin(index)[:, :, 0], of.shape[1])
         if index.size == 1:
@@ -213,7 +214,7 @@ class _Writer:
                     return f"{name}{part}{'.T' * turned}"
         return None
 
-    def _table(self, index: Any, kind: type = int, deep: bool = False) -> str:
+    def _table(self, index: Index, kind: type = int, deep: bool = False) -> str:
         """Return the name of an array of places."""
         array = index if deep else index[:, :, 0]
         if array.size == 1:
@@ -224,7 +225,7 @@ class _Writer:
         return self.tables[key][0]
 
 
-def _slice(places: Any, size: int) -> str | None:
+def _slice(places: Numbers, size: int) -> str | None:
     """Write places along an axis as a slice, or return None if they are no slice."""
     first, last, count = int(places[0]), int(places[-1]), len(places)
     step = 1 if count == 1 else int(places[1]) - first
@@ -248,7 +249,7 @@ def _is_negative(piece: Piece) -> bool:
 class _Trees(TreeWriter):
     """A writer of arguments and results: arrays, lists, tuples and dicts."""
 
-    def key(self, key: Any) -> str:
+    def key(self, key: object) -> str:
         """Write the access to a part of a container."""
         return f"[{key!r}]"
 
@@ -283,7 +284,7 @@ class _Trees(TreeWriter):
             return array if array.startswith("np.full") else f"{array}.copy()"
         return f"{array}.tolist()" if leaf.kind == "list" else f"tuple({array}.tolist())"
 
-    def container(self, tree: Tree, parts: list[str]) -> str:
+    def container(self, tree: Container, parts: list[str]) -> str:
         """Write a container with its parts."""
         if tree.kind == "none":
             return "None"
@@ -348,7 +349,7 @@ def _functions(name: str, trees: _Trees, bodies: list[list[str]], names: Names, 
     yield f"def {name}({signature}):\n{indented([QUOTES + export.title + QUOTES, *main])}"
 
 
-def _array(name: str, numbers: Any) -> str:
+def _array(name: str, numbers: Numbers) -> str:
     """Write an array of constants. Write places with regular steps as a sum of ranges."""
     regular = steps_of(numbers if numbers.ndim == 3 else numbers[:, :, None])
     if numbers.dtype.kind == "i" and regular is not None:

@@ -6,10 +6,9 @@ subclass writes the arrays and containers of its language.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
-from .export import Export, Input, Leaf, Tree, Way
+from .export import Container, Export, Input, Leaf, Way
 from .statements import Variable
 from .written_loops import Names
 
@@ -32,7 +31,7 @@ class TreeWriter:
 
     # Each language has its own version of these.
 
-    def key(self, key: Any) -> str:
+    def key(self, key: object) -> str:
         """Write the access to a part of a container."""
         raise NotImplementedError
 
@@ -48,7 +47,7 @@ class TreeWriter:
         """Write a leaf of a result: numbers of an array, from number `first` on."""
         raise NotImplementedError
 
-    def container(self, tree: Tree, parts: list[str]) -> str:
+    def container(self, tree: Container, parts: list[str]) -> str:
         """Write a container with its parts."""
         raise NotImplementedError
 
@@ -99,7 +98,7 @@ class TreeWriter:
         slopes = [self.tree(self.export.arguments[k][1], of) for k in self.export.wanted]
         return slopes[0] if self.export.single else self.several(slopes)
 
-    def tree(self, tree: Tree | Leaf, of: Any) -> str:
+    def tree(self, tree: Container | Leaf, of: Callable[[Leaf], str]) -> str:
         """Write a tree. `of` writes its leaves."""
         if isinstance(tree, Leaf):
             return str(of(tree))
