@@ -399,8 +399,8 @@ def op_table() -> str:
     lines = [
         "# The operations",
         "",
-        "Made from the rows of `autograd_mini/ops.py` by `autograd-mini ops --format markdown`. In a rule,",
-        "z is the result; $[x > y]$ is 1 where it holds and 0 elsewhere.",
+        "`autograd-mini ops --format markdown` writes this table from the rows of `autograd_mini/ops.py`. In a rule,",
+        "z is the result. $[x > y]$ is 1 if x > y, else 0.",
         "",
         "| op | result | derivatives | domain | at a kink or an end |",
         "|---|---|---|---|---|",
