@@ -99,7 +99,10 @@ class Explanation:
             return "\n".join(_in_text(stages, width) for stages in backward)
         sections = [
             ("Forward, left to right: each node from its parents", forward),
-            (f"Backward, right to left: the derivative of {self.names[self.output]} with respect to each node", backward),
+            (
+                f"Backward, right to left: the derivative of {self.names[self.output]} with respect to each node",
+                backward,
+            ),
         ]
         return "\n\n".join(
             "\n".join([title, *(indent(_in_text(stages, width), "  ") for stages in rows)]) for title, rows in sections

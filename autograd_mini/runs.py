@@ -17,6 +17,7 @@ from .choices import guards_of, handed, settled
 from .edge_pushing import rule_of
 from .edges import Edge, leading_to, pull
 from .ops import identity, number, stop_gradient
+from .printing import counted
 from .settings import (
     Watch,
     differentiating,
@@ -128,7 +129,9 @@ class Run:
             raise TypeError(f"{self.name}: argnums must be a whole number or several, not {argnums!r}") from None
         for i in picked:
             if not -len(args) <= i < len(args):
-                raise ValueError(f"{self.name}: argnums={argnums} but there are {len(args)} positional arguments")
+                raise ValueError(
+                    f"{self.name}: argnums={argnums}, but the call has {counted(len(args), 'positional argument')}"
+                )
         picked = tuple(i % len(args) for i in picked)
         if len(set(picked)) != len(picked):
             raise ValueError(f"{self.name}: argnums={argnums} names an argument twice")

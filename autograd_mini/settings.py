@@ -72,7 +72,9 @@ class Switch(ContextDecorator, AbstractContextManager[None]):
 
     def __enter__(self) -> None:
         if self.active:
-            raise RuntimeError("this context is entered already: make another one")
+            raise RuntimeError(
+                "this object is in use by a with block: for another block make a new one, as in `with ag.no_grad():`"
+            )
         self.outer = active(self.variable.get())
         self.variable.set(self)
         _in_force.count += 1

@@ -395,8 +395,8 @@ def tell_constants(name: str, nodes: Sequence[Value]) -> None:
         node = next(x for x in nodes if is_differentiated(x))
         raise TypeError(
             f"{name}: {node.label or repr(node)} is a constant here, but it depends on an input of the function that "
-            "is being differentiated: call the function itself, or ag.grad and its like of it; or run it inside "
-            "ag.no_grad(), if no derivative is wanted"
+            "is being differentiated: call the function itself, or ag.grad of it. If you want no derivative, run it "
+            "inside ag.no_grad()"
         )
 
 
@@ -499,7 +499,7 @@ def trace_graph(outputs: Any, inputs: Any) -> Trace:
     tracer.graph(order)
     if (stale := stale_node([x for x in order if not tracer.depends(x)])) is not None:
         raise StaleGraphError(
-            f"trace_graph: {stale[0].label or repr(stale[0])} is {format_number(stale[1])} by now, since a number "
-            "below it was assigned: call forward() of the output first"
+            f"trace_graph: {stale[0].label or repr(stale[0])} should be {format_number(stale[1])} now, because a "
+            "number was assigned after the graph was computed: call forward() of the output first"
         )
     return Trace("graph", **recorded(nodes, leaves, tracer)._asdict(), into=into, out=out)

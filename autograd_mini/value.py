@@ -1265,7 +1265,7 @@ def _rebuild(
         raise TypeError(f"a node cannot be made of {kind!r} and {op!r}")
     operands = tuple([x if isinstance(x, Value) else number("a node", x) for x in operands])
     if len(operands) != (op.arity if op is not None else 0):
-        raise ValueError(f"a node of {op or 'no operation'} cannot have {len(operands)} operands")
+        raise ValueError(f"a node of {op or 'no operation'} cannot have these operands: {operands}")
     label = label if type(label) is str else str(label)
     node: Value = kind.__new__(kind)
     node._op_row, node._data, node._grad, node._label = op, data, grad, label
@@ -1275,7 +1275,7 @@ def _rebuild(
         node._dx = node._dy = 0.0
         node._x, node._y = operands, array("d", weights)
         if len(node._y) != len(operands):
-            raise ValueError(f"a node of {len(operands)} operands, but {len(node._y)} partials")
+            raise ValueError(f"a node has {len(operands)} operands, but {len(node._y)} partials")
     else:
         node._dx, node._dy = weights
         node._x, node._y = (*operands, None, None)[:2]

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from .. import hints
 from ..functions import log_softmax, take
 from ..ops import log, number, relu, sigmoid, softplus
+from ..printing import counted
 from ..value import Value, number_of, primal, sum
 from .words import named
 
@@ -138,7 +139,10 @@ def cross_entropy(logits: Any, y: Any) -> Any:
         shares = [t if isinstance(t, Value) else number("cross_entropy", t) for t in y]
         plain = [number_of(t) for t in shares]
         if len(shares) != len(logits):
-            raise ValueError(f"cross_entropy: {len(logits)} logits, but {len(shares)} target probabilities")
+            raise ValueError(
+                f"cross_entropy: {len(logits)} logits, but "
+                f"{counted(len(shares), 'target probability', 'target probabilities')}"
+            )
         if not all(0.0 <= t <= 1.0 for t in plain) or abs(sum(plain) - 1.0) > 1e-9:
             raise ValueError(f"cross_entropy: the target {plain} is not a distribution over the classes")
         return -sum(t * p for t, p in zip(shares, log_softmax(logits), strict=True) if type(t) is not float or t)
@@ -171,7 +175,7 @@ def hinge(score: Any, y: Any) -> Any:
     pairs = _pairs("hinge", score, y)
     for t in (number_of(t) for _, t in pairs):
         if t not in (-1.0, 1.0):
-            raise ValueError(f"hinge: a target must be -1 or 1, not {t:g}; 2*y - 1 makes it of 0 and 1")
+            raise ValueError(f"hinge: a target must be -1 or 1, not {t:g}; for 0 and 1 give 2*y - 1")
     return sum(relu(1.0 - t * s) for s, t in pairs)
 
 
@@ -202,10 +206,10 @@ def _pairs(name: str, outputs: Any, targets: Any, probabilities: bool = False) -
     """Pair the outputs of one example with their targets, floats but for those of a program, which are Values."""
     ours, theirs = _list(outputs), [t if isinstance(t, Value) else number(name, t) for t in _list(targets)]
     if len(ours) != len(theirs) or not ours:
-        raise ValueError(f"{name}: {len(ours)} outputs, but {len(theirs)} targets")
+        raise ValueError(f"{name}: {counted(len(ours), 'output')}, but {counted(len(theirs), 'target')}")
     for t in map(number_of, theirs):
         if probabilities and not 0.0 <= t <= 1.0:
-            hint = "; (y + 1)/2 makes it of -1 and 1" if t == -1.0 else ""
+            hint = "; for -1 and 1 give (y + 1)/2" if t == -1.0 else ""
             raise ValueError(f"{name}: a target must be from 0 to 1, not {t:g}{hint}")
     return list(zip(ours, theirs, strict=True))
 

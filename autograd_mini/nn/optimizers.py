@@ -82,8 +82,8 @@ class Optimizer:
         """
         if is_traced():
             raise TypeError(
-                f"{type(self).__name__}: parameters cannot be moved while a function is traced: its program would not "
-                "do it again. Step outside of it, with the gradient that it returns"
+                f"{type(self).__name__}: step() cannot run inside a function that is traced, because its program would "
+                "not repeat the step. Call step() outside of the function, with the gradient that the function returns"
             )
         rate = self.rate()
         if closure is not None:
@@ -151,7 +151,9 @@ class Optimizer:
         for parameter, x in zip(self.parameters, numbers, strict=True):
             if not math.isfinite(x):
                 name = parameter.label or "a parameter"
-                raise ArithmeticError(f"{type(self).__name__}: {what} {name} = {parameter.data:g} is {x}; not moved")
+                raise ArithmeticError(
+                    f"{type(self).__name__}: {what} {name} = {parameter.data:g} is {x}; no parameter was moved"
+                )
 
 
 class SGD(Optimizer):

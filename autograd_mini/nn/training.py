@@ -279,7 +279,7 @@ def _optimizer(net: Any, optimizer: Optimizer | None) -> Optimizer:
         name = optimizer if isinstance(optimizer, str) else getattr(optimizer, "__name__", "")
         kind = kinds.get(name.lower(), "Adam")
         given = "LBFGS(net)" if kind == "LBFGS" else f"{kind}(net, lr=0.05)"
-        raise TypeError(f"fit: the optimizer must be one, such as nn.{given}, not {optimizer!r}")
+        raise TypeError(f"fit: optimizer must be an object such as nn.{given}, not {optimizer!r}")
     if isinstance(net, Module) and not set(net.parameters()) & set(optimizer.parameters):
         raise ValueError("fit: the optimizer holds no parameter of this net: make the optimizer after the net")
     return optimizer

@@ -345,7 +345,7 @@ class _Call:
         arrays = [chunk for chunk, varies in zip(self.chunks, self.varying, strict=True) if varies]
         if not arrays:
             name = self.programs.name
-            raise ValueError(f"{name}: in_axes must say of some argument where its examples are counted, such as 0")
+            raise ValueError(f"{name}: in_axes must have an axis for at least one argument, such as 0, not only None")
         self.tables = tables_of(self.programs.name, arrays)
         self.size = len(self.tables[0])
         self.places = places_of(self.varying, sizes)
@@ -568,7 +568,7 @@ class Repeated:
             raise ValueError(f"{programs.name}: check=True needs the arguments of each call; use vmap")
         self._found = call.specialize()
         if self._found.branches:
-            raise ValueError(f"{programs.name}: it branches on numbers")
+            raise ValueError(f"{programs.name}: it branches on numbers, so a batch may need several programs")
         self._places, self._request = call.places, call.request(self._found, self._argnums)
         self._works: dict[int, Work] = {}
 

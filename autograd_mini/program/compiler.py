@@ -382,7 +382,11 @@ class Compiled:
             return self._programs.specialization(self._placed(args, {}))
         found = self._programs.all()
         if len(found) != 1:
-            raise LookupError(f"there are {len(found)} programs: give arguments to choose by, or call it first")
+            raise LookupError(
+                f"there are {len(found)} programs: give arguments, as in a call, to choose one"
+                if found
+                else "there is no program yet: call the function first, or give arguments"
+            )
         return found[0]
 
     def _original(self) -> Callable[..., Any]:
@@ -552,7 +556,8 @@ def compile(
         kind = kind_of(type(f))
         if kind is not None and kind.owner:
             raise TypeError(
-                "compile: a module's parameters would be constants: give lambda net, x: net(x), and the net"
+                "compile: a module's parameters would be constants: write ag.compile(lambda net, x: net(x)), "
+                "and call it with the net"
             )
         names = (static_argnames,) if isinstance(static_argnames, str) else static_argnames
         parameters = Parameters(getattr(f, "__name__", "compile"), f)

@@ -161,8 +161,11 @@ class Programs:
         self.all()  # drops programs whose constants have changed
         found = [kept for kept in self._kept.values() if kept]
         if len(found) != 1:
-            there = f"are programs for {len(found)} structures of arguments" if found else "is no program"
-            raise LookupError(f"{self.name}: there {there}: give arguments to choose by, or call it first")
+            raise LookupError(
+                f"{self.name}: there are programs for {len(found)} structures of arguments: give arguments of one"
+                if found
+                else f"{self.name}: there is no program yet: call the function first, or give arguments"
+            )
         return found[0]
 
     def drop_moved(self) -> bool:
@@ -222,9 +225,9 @@ class Programs:
             if not self._warned:
                 self._warned = True
                 warnings.warn(
-                    f"{self.name}: its branches have gone more than {WAYS} ways, each of which is traced and kept as a "
-                    "program of its own; from now on programs are dropped and traced again. Branch on fewer numbers, "
-                    "or name in static_argnums what they are compared with",
+                    f"{self.name}: its calls have taken more than {WAYS} different ways through its branches. Each way "
+                    "is a program of its own, so from now on programs are dropped and traced again. Branch on fewer "
+                    "numbers, or name the compared arguments in static_argnums",
                     TraceWarning,
                     stacklevel=5,
                 )
