@@ -353,7 +353,7 @@ def find(output: Value, node: Value | str) -> Value:
 
 
 def explain(output: Value, node: Value | str | None = None) -> Explanation:
-    r"""Derive $dJ/dx$ by the chain rule, or with no x every derivative of the graph of J.
+    r"""Derive $dJ/dx$ by the chain rule or, without x, the derivatives with respect to all nodes.
 
     If a parent has several users, ∂z/∂a is the local derivative along one edge, and dz/da is the whole derivative.
 

@@ -219,7 +219,7 @@ def flatten(
     """Take a structure apart into its leaves, from left to right, and its shape.
 
     Args:
-        is_leaf: whether a part is not taken apart, where it could be.
+        is_leaf: return whether a part that could be taken apart is a leaf.
         owners: take objects that own Values apart, too, such as modules.
 
     Raises:
@@ -282,7 +282,7 @@ def holds(tree: Any, wanted: type) -> bool:
 
 
 def is_array(x: Any) -> bool:
-    """Return whether it is an array of NumPy or another library. A table of pandas has `ndim` and is not an array."""
+    """Return whether x is an array of NumPy or another library. A table of pandas has `ndim`, but is not an array."""
     return hasattr(type(x), "ravel") and hasattr(x, "ndim")  # of np.float64 itself the type is `type`
 
 

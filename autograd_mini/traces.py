@@ -1,7 +1,7 @@
 """Straight-line equations, printable, and evaluable with new inputs.
 
 This module owns `Trace`: the operations of a function on its inputs, one equation a line, and the branches that Python
-code took on the numbers. It must not know how it will be run otherwise, as by a compiler.
+code took on the numbers. This module must not know compilers.
 """
 
 from __future__ import annotations
@@ -88,13 +88,13 @@ class Trace:
         """Evaluate the equations with new inputs: numbers or Values.
 
         Args:
-            branches: the reaction where Python code would have branched otherwise.
+            branches: the reaction if Python code would have taken another branch.
 
         Raises:
-            TypeError: the inputs have another structure than those that were traced; or a constant of the trace depends
+            TypeError: the inputs do not have the structure of the traced inputs; or a constant of the trace depends
                 on an input of a function that is being differentiated.
             BranchError: a branch flips, with `branches="raise"`.
-            ValueError: a Value that the function closes over has another number than it had then.
+            ValueError: a Value from outside that the function reads has another number than during the trace.
         """
         if branches not in ("warn", "raise", "ignore"):
             raise ValueError(f'{self.name}: branches must be "warn", "raise" or "ignore", not {branches!r}')
@@ -116,7 +116,7 @@ class Trace:
         return next((x for x, then in self.frozen if not _is(primal(x), then)), None)
 
     def require_frozen(self) -> None:
-        """Raise a ValueError where a node of outside that is a constant here has another number by now."""
+        """Raise a ValueError if a node from outside, which is a constant here, has another number now."""
         x = self.moved()
         if x is not None:
             then = next(number for node, number in self.frozen if node is x)
@@ -138,7 +138,7 @@ class Trace:
 
     @cached_property
     def strict(self) -> Callable[..., Any]:
-        """Return the function that evaluates the equations, and raises a BranchError where a branch flips."""
+        """Return the function that evaluates the equations, and raises a BranchError if a branch flips."""
 
         def strict(*args: Any) -> Any:
             return self(*args, branches="raise")
@@ -147,7 +147,7 @@ class Trace:
         return strict
 
     def _run(self, inputs: Sequence[Any], held: list[Any] | None = None) -> list[Any]:
-        """Return the variables, in a list that may be given."""
+        """Return the variables. They are written to a list, if one is given."""
         rows, held = self.equations.rows, [] if held is None else held
         held += [*inputs, *repeat(None, len(self.equations)), *reversed(self.equations.constants)]
         read = map(held.__getitem__, self.equations.operands)
@@ -204,7 +204,7 @@ class Trace:
     __repr__ = __str__
 
     def _repr_latex_(self) -> str | None:
-        """Show the equations typeset in Jupyter, a long trace as text."""
+        """Show the equations typeset in Jupyter, or as text if they are many."""
         if not 0 < len(self.equations) <= TYPESET:
             return None
         names = self.names
@@ -216,7 +216,7 @@ class Trace:
         return "$$\\begin{aligned}" + r" \\ ".join(lines) + "\\end{aligned}$$"
 
     def decisions(self, *args: Any) -> list[Decision]:
-        """List the branches and kinks with their distance to flipping, at new inputs or the traced.
+        """List the branches and kinks with their distance from flipping, at new inputs or at the traced ones.
 
         >>> from autograd_mini import relu
         >>> trace(lambda x: relu(x - 1), 3.0).decisions()
@@ -237,7 +237,7 @@ class Trace:
         return found
 
     def gradient(self) -> Trace:
-        r"""Return the trace of $\nabla f$, simplified; its output has the structure of the inputs.
+        r"""Return the simplified trace of $\nabla f$. Its output has the structure of the inputs.
 
         >>> trace(lambda x, y: x * y * y, 2.0, 3.0).gradient()(2.0, 3.0)
         (9.0, 12.0)
@@ -259,18 +259,18 @@ class Trace:
         return Trace(name, **columns._asdict(), into=self.into, out=out).optimize()
 
     def require_one_output(self) -> None:
-        """Raise a TypeError where there is no gradient, because the output is a structure."""
+        """Raise a TypeError if the output is a structure, because then there is no gradient."""
         if self.out.kind is not None:
             raise TypeError(f"{self.name}: a gradient needs one output, not the structure {self.out}")
 
     @property
     def ends(self) -> list[int]:
-        """Return the variables that are outputs or compared, once for each time."""
+        """Return the variables that are outputs or are compared, with repeats."""
         compared = (x for b in self.branches for x in (b.left, b.right))
         return [x for x in chain(self.outputs, compared) if isinstance(x, int)]
 
     def by_rows(self) -> Trace:
-        """Return the trace with rows for their limits: for programs, in which all arithmetic is IEEE's."""
+        """Return the trace with rows in place of their limits, for programs, which follow IEEE arithmetic anyway."""
         equations = self.equations
         rows = tuple(dict.fromkeys([op.row for op in equations.rows]))
         if rows == equations.rows:
@@ -312,7 +312,7 @@ class Trace:
         return self._rewritten(same)
 
     def fold_constants(self) -> Trace:
-        """Drop products with 1 and their like; results that depend on no input are constants from the start."""
+        """Drop products with 1 and other neutral operations. Results that depend on no input are constants already."""
         n, equations = len(self.inputs), self.equations
         starts, operands = equations.starts, equations.operands
         neutral = {x for op in equations.rows if op.neutral for x in op.neutral}
@@ -335,7 +335,7 @@ class Trace:
         return self._rewritten(same)
 
     def optimize(self, show: bool = False) -> Trace:
-        """Run all passes until nothing changes; with `show`, print each that changed something.
+        """Run all passes until nothing changes. With `show`, print each pass that changed something.
 
         >>> t = trace(lambda x: (x * x + x * x) * (2.0 ** 3 / 8), 3.0)
         >>> len(t.equations), len(t.optimize().equations)
@@ -353,12 +353,12 @@ class Trace:
                 return current
 
     def _places(self) -> array[int]:
-        """Return every place as itself, for a pass to redirect; the places of constants are at the end."""
+        """Return a table with each place at itself, which a pass changes. The places of constants are at the end."""
         end = len(self.inputs) + len(self.equations)
         return array("i", chain(range(end), range(-len(self.equations.constants), 0)))
 
     def _rewritten(self, same: array[int], kept: bytes | bytearray | None = None) -> Trace:
-        """Return a trace without the equations that do not stand for themselves, with all places counted again."""
+        """Return a trace without the equations whose place was changed, with new places for all others."""
         n, old = len(self.inputs), self.equations
         if kept is None:
             kept = bytes(map(eq, islice(same, n, n + len(old)), count(n)))
@@ -384,7 +384,7 @@ class Trace:
 
 
 def tell_constants(name: str, nodes: Sequence[Value]) -> None:
-    """Report to the watch, if there is one, that the numbers of nodes are constants of a trace or a program that runs.
+    """Report to the watch, if there is one, that the numbers of nodes are constants of a running trace or program.
 
     Raises:
         TypeError: a node depends on an input of a function that is being differentiated here.
@@ -401,7 +401,7 @@ def tell_constants(name: str, nodes: Sequence[Value]) -> None:
 
 
 def _is(x: float, y: float) -> bool:
-    """Return whether two numbers are one: nan is nan, and 0.0 is not -0.0."""
+    """Return whether two numbers are the same: nan is nan, and 0.0 is not -0.0."""
     return (x != x and y != y) or (x == y and (x != 0.0 or math.copysign(1.0, x) == math.copysign(1.0, y)))
 
 
@@ -414,7 +414,7 @@ def _get(held: Sequence[Any], x: int | float) -> Any:
 
 
 def _simplified(op: Op, operands: Sequence[int], constants: Sequence[float]) -> int | None:
-    """Return the place of the operand that an equation comes down to, None where it does not.
+    """Return the place of the operand that an equation is equal to, or None.
 
     Each rule holds for every number: x * 0 is not 0 for inf, and 0 + x would turn -0 into 0.
     """

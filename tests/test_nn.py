@@ -383,7 +383,7 @@ def test_a_file_says_its_version_once(tmp_path: Path) -> None:
     text = path.read_text()
     for bad, message in (
         (text.replace('"version": 1', '"version": true'), "the file has version True"),
-        (text.replace('"version": 1', '"version": 1.0'), "written in version 1.0"),
+        (text.replace('"version": 1', '"version": 1.0'), "the file has version 1.0"),
         (text.replace('"version": 1', '"version": 1, "version": 1'), "the key 'version' is there twice"),
     ):
         assert bad != text

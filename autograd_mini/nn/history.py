@@ -19,7 +19,7 @@ ENDS = {"epochs": "all of them", "stop": "ended by stop", "interrupted": "ended 
 
 
 class History(dict[str, Any]):
-    """The result of `fit`, a dict of plain data: numbers for each epoch, and the reason of the end.
+    """The result of `fit`, a dict of plain data: numbers for each epoch, and the reason for the end.
 
     - `history["cost"]`: the mean loss over the epoch's examples. The loss of an example is taken before its step.
     - `history["lr"]`: the learning rate of the epoch's last step.

@@ -1,4 +1,4 @@
-r"""Neurons, layers and nets. All numbers have their names in the text.
+r"""Neurons, layers and nets. All numbers have the names that they have in the text.
 
 This module owns $z = W a + b$ and $a = g(z)$. The labels $z_j^{[l](i)}$ have the layer l, the neuron j and the example
 i, and `draw` makes its clusters from them. The module must not know losses or training.

@@ -153,7 +153,7 @@ def cross_entropy(logits: Any, y: Any) -> Any:
 
 
 def mean_squared_error(yhat: Any, y: Any) -> Any:
-    r"""Return $(\hat y - y)^2$, of several outputs their mean.
+    r"""Return $(\hat y - y)^2$. For several outputs, return the mean of these squares.
 
     >>> mean_squared_error([Value(1.0), Value(2.0)], [0.0, 0.0]).data
     2.5
@@ -196,14 +196,14 @@ def loss_named(loss: str | Loss) -> Loss:
     """Return a loss by its name.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: no loss has that name.
     """
     found: Loss = named("loss", loss, LOSSES, "(output, target)", hints.LOSSES)
     return found
 
 
 def _pairs(name: str, outputs: Any, targets: Any, probabilities: bool = False) -> list[tuple[Any, Any]]:
-    """Pair the outputs of one example with their targets, floats but for those of a program, which are Values."""
+    """Pair the outputs of one example with their targets. Targets are floats, except the inputs of a program."""
     ours, theirs = _list(outputs), [t if isinstance(t, Value) else number(name, t) for t in _list(targets)]
     if len(ours) != len(theirs) or not ours:
         raise ValueError(f"{name}: {counted(len(ours), 'output')}, but {counted(len(theirs), 'target')}")

@@ -30,7 +30,7 @@ __all__ = ["TrainingError", "fit"]
 
 
 class TrainingError(ArithmeticError):
-    """The cost or the gradient became nan or inf in training. The parameters are as before that step."""
+    """The cost or the gradient became nan or inf in training. That step did not change the parameters."""
 
 
 @keywords(FIT)

@@ -77,7 +77,7 @@ class Method:
         return self.compiled.written_backward(*given, argnums=self._argnums(argnums))
 
     def _argnums(self, argnums: Any) -> Any:
-        """Return argnums among the arguments that a program has: an instance that is static is none of them."""
+        """Return argnums for the arguments of a program. A static instance is not one of them."""
         return argnums if isinstance(self.instance, Same) else after_instance(argnums)
 
     @property

@@ -65,7 +65,7 @@ class Specialization:
         ]
         self._requests: dict[int | tuple[int, ...], GradientRequest] = {}
         self.plans: dict[Any, Any] = {}  # of the module `plans`
-        self.axes_by_name: list[Any] = []  # of the last batch, for arguments by name only; the module `batch` uses this
+        self.axes_by_name: list[Any] = []  # of the last batch, for keyword-only arguments; the module `batch` uses this
 
     def request(self, name: str, argnums: int | Sequence[int]) -> GradientRequest:
         """Return the gradient request for argnums."""
