@@ -78,7 +78,7 @@ class Switch(ContextDecorator, AbstractContextManager[None]):
         self.outer = active(self.variable.get())
         self.variable.set(self)
         _in_force.count += 1
-        self.active = True  # in the end: an interrupt before leaves a setting that does not count
+        self.active = True  # last: after an earlier interrupt, the setting is not in force
 
     def __exit__(self, *_: object) -> None:
         self.active = False
@@ -128,7 +128,7 @@ def watching() -> Watch | None:
 class Watch:
     """Observe events on this thread inside `watched_by`. Subclasses override methods."""
 
-    traces = False  # whether the events are written down, to be done again with other numbers
+    traces = False  # whether the events are recorded to run again with other numbers
 
     def read(self, node: Value, what: str) -> None:
         """Note that Python code reads the number or the local derivatives of a node."""

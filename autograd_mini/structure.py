@@ -30,8 +30,8 @@ class Kind(NamedTuple):
     type: type  # of the containers that `unflatten` makes
     flatten: Callable[[Any], tuple[Sequence[Any], Any]]  # the parts, and the rest, such as keys
     unflatten: Callable[[Any, list[Any]], Any]  # a container of that rest and of other parts
-    names: Callable[[Any], Sequence[Any]] | None = None  # the parts' names, of the rest; without them they have numbers
-    owner: bool = False  # whether its parts are Values of its own: then those alone take it apart who ask for owners
+    names: Callable[[Any], Sequence[Any]] | None = None  # the names of the parts, from the rest; None means numbers
+    owner: bool = False  # whether its parts are its own Values; then only `flatten(owners=True)` takes it apart
 
 
 _kinds: dict[type, Kind] = {

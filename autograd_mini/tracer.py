@@ -133,7 +133,7 @@ class Tracer(Watch):
     def adjoint(self, node: Value, grad: float) -> Any:
         if node in self.adjoints:
             return self.adjoints[node]
-        if node in self.own or node in self._depends:  # it had none before
+        if node in self.own or node in self._depends:  # it was made in the trace, so it had no derivative before
             return 0.0
         if grad:
             self._warn(

@@ -81,8 +81,10 @@ class Trace:
     into: Structure
     out: Structure
     branches: tuple[Branch, ...] = ()
-    primals: tuple[float, ...] = ()  # the inputs that it was traced with
-    frozen: tuple[tuple[Value, float], ...] = field(default=(), compare=False)  # constants that are nodes of outside
+    primals: tuple[float, ...] = ()  # the numbers of the inputs during the trace
+    frozen: tuple[tuple[Value, float], ...] = field(
+        default=(), compare=False
+    )  # nodes from outside, which are constants
 
     def __call__(self, *args: Any, branches: Literal["warn", "raise", "ignore"] = "warn") -> Any:
         """Evaluate the equations with new inputs: numbers or Values.
@@ -106,7 +108,7 @@ class Trace:
         held: list[Any] = []
         try:
             self._run([x if isinstance(x, Value) else number(self.name, x) for x in leaves], held)
-        finally:  # also where an equation raises: that may come of another branch
+        finally:  # also after an error, because another branch may be its cause
             if branches != "ignore":
                 self._compare(held, branches)
         return self.out.rebuild(held[z] if isinstance(z, int) else z for z in self.outputs)
@@ -126,13 +128,13 @@ class Trace:
             )
 
     def __copy__(self) -> Trace:
-        return self  # nothing of it changes
+        return self  # a trace does not change
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Trace:
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {**vars(self), "frozen": ()}  # another process has no such nodes
+        state = {**vars(self), "frozen": ()}  # another process does not have these nodes
         state.pop("strict", None)
         return state
 
@@ -160,7 +162,7 @@ class Trace:
     def _compare(self, held: list[Any], branches: str) -> None:
         for branch in self.branches:
             left, right = held[branch.left], _get(held, branch.right)
-            if left is None or right is None:  # not computed
+            if left is None or right is None:  # an error came before it
                 continue
             if COMPARE[branch.sign](left, right) != branch.outcome:
                 message = (
@@ -251,7 +253,7 @@ class Trace:
             held = self._run(inputs)
             output = _get(held, self.outputs[0])
             slopes = gradient(output, inputs) if isinstance(output, Value) else [0.0] * len(inputs)
-        # Of one argument the gradient has the structure; of several it is the tuple.
+        # For one argument the gradient has its structure; for several it is a tuple.
         out = self.into.parts[0] if len(self.into.parts) == 1 else self.into
         tracer = Tracer(self.name, inputs)
         tracer.comparisons = [(b.sign, held[b.left], _get(held, b.right), b.outcome) for b in self.branches]
@@ -321,7 +323,7 @@ class Trace:
         if identity in equations.rows:
             copies = equations.rows.index(identity)
             looked_at.update(k for k, code in enumerate(equations.codes) if code == copies)
-        found: dict[int, int] = {}  # of a variable the one that it comes down to
+        found: dict[int, int] = {}  # for a variable, the equal earlier variable
         for k in sorted(looked_at):
             read = [found.get(x, x) for x in operands[starts[k] : starts[k + 1]]]
             simple = _simplified(equations.rows[equations.codes[k]], read, equations.constants)

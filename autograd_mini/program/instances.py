@@ -95,7 +95,7 @@ class Method:
 
     def __getattr__(self, name: str) -> Any:
         """Return a method of the compiled function, with the instance before its arguments."""
-        if name == "__wrapped__":  # of which inspect would take the signature
+        if name == "__wrapped__":  # otherwise `inspect` would read the signature of the wrapped function
             raise AttributeError(name)
         found: Callable[..., Any] = getattr(self.compiled, name)
         if name in OF_ARGUMENTS:

@@ -128,7 +128,7 @@ class Programs:
         return result
 
     def _request(self, found: Specialization, argnums: int | Sequence[int] | None) -> GradientRequest | None:
-        """Return the derivatives that argnums asks for, None without any."""
+        """Return the gradient request for argnums, or None without argnums."""
         if argnums is None:
             return None
         if self.parameters.by_name:
