@@ -15,6 +15,7 @@ from typing import Any
 from ..given import count
 from ..hints import OPTIMIZER, keywords
 from ..ops import number
+from ..printing import counted
 from ..settings import is_traced
 from ..value import Value
 from .module import Module
@@ -143,7 +144,8 @@ class Optimizer:
 
     def __repr__(self) -> str:
         lr = getattr(self.lr, "__qualname__", self.lr)
-        return f"{type(self).__name__}({len(self.parameters)} parameters, lr={lr}, {self.taken} steps taken)"
+        many, taken = counted(len(self.parameters), "parameter"), counted(self.taken, "step")
+        return f"{type(self).__name__}({many}, lr={lr}, {taken} taken)"
 
     def _require_finite(self, numbers: Vector, what: str) -> None:
         if math.isfinite(sum(numbers)):
