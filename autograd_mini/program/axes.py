@@ -139,8 +139,8 @@ def _no_numbers(name: str, x: Any) -> str:
     if holds(x, Value):
         return f"{name}: vmap takes numbers, not {x!r}"
     return (
-        f"{name}: vmap takes arrays and lists of numbers, not {x!r}: name an argument without numbers in "
-        "static_argnums, and give all examples the same length"
+        f"{name}: vmap takes arrays and lists of numbers, not {x!r}: name an argument that is not made of "
+        "numbers in static_argnums, and give all examples the same length"
     )
 
 

@@ -59,9 +59,7 @@ class Batched:
         self.threads = count("vmap: threads", threads)
         self._programs = compiled._programs
         self._in_axes = in_axes
-        self._axes: dict[
-            int, list[Axes]
-        ] = {}  # by the number of arguments; static and keyword-only arguments have None
+        self._axes: dict[int, list[Axes]] = {}  # by the number of arguments; None for a static or keyword-only one
         self._first = first  # the instance of a method, before the arguments of a call; all examples share it
         self._by_name = len(self._programs.parameters.by_name)  # keyword-only arguments, which in_axes does not have
         self._levels: list[Batched] = [self] if inner is None else [self, *inner._levels]
