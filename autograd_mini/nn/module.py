@@ -138,7 +138,7 @@ class Module:
             raise ValueError(f"{path}: {error}") from None
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self.parameters())} parameters)"
+        return f"{type(self).__name__}({counted(len(self.parameters()), 'parameter')})"
 
     def _entries(self) -> list[tuple[str, Any]]:
         """Return the entries of the state: the Value, or the nested list of Values, of each path.
