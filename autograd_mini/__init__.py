@@ -10,7 +10,7 @@
 The names by subject; each has its own `help`:
 
     record         Value, the node: operators, `v.tanh()` and functions such as `tanh(v)` make graphs of nodes
-                   dot, sum, softmax, logsumexp, log_softmax, take: of several numbers; custom_rule: an op of your own
+                   dot, sum, softmax, logsumexp, log_softmax, take: for several numbers; custom_rule: an op of your own
                    expression: a graph from text; label_all: names from your variables; no_grad: numbers alone
     differentiate  v.backward(): leaves the derivatives in `.grad`; gradient: returns them as a graph
                    grad, value_and_grad, derivative, taylor, jacobian, hessian, jvp, vjp, hvp: of functions
@@ -18,7 +18,7 @@ The names by subject; each has its own `help`:
     explain        explain: the chain rule written out; paths: one term for each path; mistakes: common wrong passes
     draw           draw: the picture, in a notebook or a file
     explore        explore: a page to step through a graph or a net; quiz: a page that asks
-    check          check_grads, audit: derivatives against differences; blame, detect_anomaly: the cause of a nan
+    check          check_grads, audit: comparison with finite differences; blame, detect_anomaly: the cause of a nan
     compile        compile: a function as a vector program; trace: its equations
     nets           nn: neurons, layers, losses, optimizers, fit
 

@@ -36,10 +36,10 @@ DIRECTIVES = {
     "autograd_mini.sums": COMMON,
     "autograd_mini.edges": COMMON,
     "autograd_mini.numbering": {**COMMON, "annotation_typing": False},
-    # Loops over all nodes of a graph, as they stand.
+    # Loops over all nodes of a graph, without types of C.
     "autograd_mini.edge_pushing": {**COMMON, "annotation_typing": False},
     "autograd_mini.accumulation": {**COMMON, "annotation_typing": False},
-    # What is done at every call of a compiled function, as it stands.
+    # The code that every call of a compiled function runs, without types of C.
     **{
         f"autograd_mini.program.{name}": {**COMMON, "annotation_typing": False}
         for name in (

@@ -80,7 +80,9 @@ def settled(f: Callable[[float], float], h: float) -> tuple[float, float, float]
             break
         before = slope
     if best is None:
-        raise ValueError("differences need numbers on both sides, and the point is at an end of the domain; move it")
+        raise ValueError(
+            "finite differences need numbers on both sides, but the point is at an end of the domain; move it"
+        )
     return best
 
 
@@ -114,7 +116,10 @@ def check_grads(
     """
     modes = (modes,) if isinstance(modes, str) else tuple(modes)
     if not isinstance(order, int) or order < 1 or not modes or not set(modes) <= {"fwd", "rev"}:
-        raise ValueError(f'check_grads: order must be at least 1 and modes of "fwd" and "rev", not {order}, {modes}')
+        raise ValueError(
+            'check_grads: order must be a whole number from 1 on, and modes "fwd", "rev" or both, not '
+            f"order={order!r}, modes={modes!r}"
+        )
     if not isinstance(args, Sequence):
         raise TypeError(f"check_grads: args must be a tuple of the arguments, not {args!r}")
     name = getattr(f, "__name__", "f")

@@ -24,7 +24,7 @@ Factor: TypeAlias = Any  # the derivative on an edge: a number, a Value, or a Ch
 
 
 class Nothing(float):
-    """The number on an edge to a side that is not chosen. All its products are NOTHING, and to add it has no effect.
+    """The number on an edge to a side that is not chosen. Its products are NOTHING, and adding it changes nothing.
 
     >>> NOTHING * float("inf"), 2.0 + NOTHING
     (0.0, 2.0)

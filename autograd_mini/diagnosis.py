@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from .derivation import find
 from .edges import Edge, derivatives_of, edges_of, leading_to, reached_edges
 from .node import number_of, primal
-from .printing import Text, format_number, names_of
+from .printing import Text, counted, format_number, names_of
 from .routes import Paths
 from .settings import Switch, Watch, watched_by
 from .stale import require_fresh
@@ -245,7 +245,8 @@ class _Reader:
         message = (
             f"The derivative with respect to {self.names[target]} is {kind}: "
             f"{format_number(self.derivatives[target])}. "
-            f"On its largest path, of {len(way)} factors, the {'largest' if exploding else 'smallest'} are "
+            f"On its largest path, of {counted(len(way), 'factor')}, the {'largest' if exploding else 'smallest'} "
+            f"{'is' if len(worst) == 1 else 'are'} "
             f"{'; '.join(self.slope(edge) + self.state(edge, exploding) for edge in worst)}."
         )
         return Finding(kind, target, worst[0], message)

@@ -53,7 +53,7 @@ class Edge:
 
     @property
     def passes(self) -> bool:
-        """Return whether derivatives pass: not where the row's rule is the constant 0."""
+        """Return whether derivatives pass. They do not if the row's rule is the constant 0."""
         op = self.user.op
         return self.weight != 0.0 or op is None or self.operand not in op.stops
 
@@ -65,7 +65,7 @@ class Edge:
 
     @property
     def is_formula(self) -> bool:
-        """Return whether the rule's formula gives the weight: not where the table excepts a point."""
+        """Return whether the weight is the rule's formula. It is not at an exception of the table."""
         try:
             formula = float(self.apply(lambda node: Unguarded(primal(node))))
         except (ArithmeticError, ValueError):
@@ -80,7 +80,7 @@ class Edge:
         return op.formulas[self.operand](*operands, read(self.user))
 
     def rule(self, write: Callable[[Value], W], kind: type[W], precision: int = 4) -> W | None:
-        """Write the row's rule over the operands, each written by `write`; None for a number without a name."""
+        """Write the row's rule over the operands, each written by `write`. Return None for a number without a name."""
 
         def written(node: Value) -> W:
             operand = write(node)
@@ -94,11 +94,11 @@ class Edge:
         return kind.of(rule, precision) if isinstance(rule, (kind, Constant)) else None
 
     def symbol(self, names: dict[Value, str], kind: type[W], precision: int = 4) -> W | None:
-        """Write the weight's rule with names; None where the weight is just a number."""
+        """Write the weight's rule with names. Return None if the weight is only a number."""
         return self.rule(lambda node: kind.name(names[node]), kind, precision) if self.is_formula else None
 
     def substituted(self, kind: type[W], precision: int = 4) -> W | None:
-        """Write the weight's rule with numbers; None where there is no symbol or the weight is not finite."""
+        """Write the weight's rule with numbers. Return None if there is no symbol or the weight is not finite."""
         if not (self.is_formula and math.isfinite(self.weight)):
             return None
         return self.rule(lambda node: kind.number(primal(node), precision), kind, precision)
@@ -134,7 +134,7 @@ def reached_edges(output: Value, order: Iterable[Value]) -> Iterator[Edge]:
 
 
 def leading_to(targets: Collection[Value], order: Iterable[Value]) -> dict[Value, list[Edge]]:
-    """Return the nodes that depend on a target, parents first, each with its edges that pass derivatives on toward one.
+    """Return the nodes that depend on a target, parents first, each with its edges that pass derivatives to targets.
 
     >>> from autograd_mini import Value
     >>> x = Value(3.0, "x")
@@ -164,8 +164,8 @@ def pull(
 ) -> dict[Value, T]:
     r"""Carry cotangents from users to parents, $\bar x = \sum_u \bar u \, \partial u / \partial x$, and return them.
 
-    `users` come before their parents. With each stand its parents and the weights of their edges, which are read only
-    where the user has a cotangent.
+    `users` come before their parents. Each comes with its parents and the weights of its edges. The weights are read
+    only if the user has a cotangent.
 
     >>> from autograd_mini import Value
     >>> x = Value(3.0, "x")
@@ -183,6 +183,6 @@ def pull(
 
 
 def derivatives_of(output: Value, order: list[Value]) -> dict[Value, float]:
-    """Return the derivative of the output with respect to every node, as data beside the graph."""
+    """Return the derivative of the output with respect to every node, without a change to the graph."""
     derivatives = pull({output: 1.0}, ((user, passing(user)) for user in reversed(order)))
     return {node: derivatives.get(node, 0.0) + 0.0 for node in order}  # never -0.0: `backward` adds to 0.0, too

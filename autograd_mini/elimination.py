@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .accumulation import ORDERS, Accumulation, LinearGraph, Order, Product
 from .arrangement import arranged
-from .printing import Text, names_of
+from .printing import Text, counted, names_of
 from .settings import tell_read
 from .sparsity import ends_of
 from .structure import Structure, Tree
@@ -82,16 +82,16 @@ class Elimination:
     def text(self, precision: int = 4, max_steps: int | None = 50) -> str:
         """Write the steps and the Jacobian as plain text, with at most `max_steps` steps."""
         shown = self.steps[:max_steps]
-        lines = [f"{_count(self.graph.size, 'edge')}, {_count(len(self.steps), 'node')} to remove"]
+        lines = [f"{counted(self.graph.size, 'edge')}, {counted(len(self.steps), 'node')} to remove"]
         for k, step in enumerate(shown, 1):
             lines.append(
-                f"{k}. remove {self.names[step.node]}: {_count(step.multiplications, 'multiplication')}, "
-                f"{_count(step.additions, 'addition')}, {_count(step.edges, 'edge')} left"
+                f"{k}. remove {self.names[step.node]}: {counted(step.multiplications, 'multiplication')}, "
+                f"{counted(step.additions, 'addition')}, {counted(step.edges, 'edge')} left"
             )
             lines += [f"   {self._product(step, product, precision)}" for product in step.products]
         if left := len(self.steps) - len(shown):
-            lines.append(f"… {_count(left, 'more step')}; text(max_steps=None) writes all")
-        lines.append(f"{_count(self.multiplications, 'multiplication')}, {_count(self.additions, 'addition')} in all")
+            lines.append(f"… {counted(left, 'more step')}; text(max_steps=None) writes all")
+        lines.append(f"{counted(self.multiplications, 'multiplication')}, {counted(self.additions, 'addition')} in all")
         return "\n".join([*lines, *self._entries(precision, max_steps)])
 
     def __str__(self) -> str:
@@ -149,7 +149,7 @@ class Elimination:
             left.remove(place[step.node])
         marked = self.names[self.steps[steps].node] if steps < len(self.steps) else ""
         picture = picture_of_edges(
-            f"After {_count(steps, 'step')} of {len(self.steps)}",
+            f"After {counted(steps, 'step')} of {len(self.steps)}",
             {self._name(v): {self._name(p): x for p, x in edges.items()} for v, edges in left.into.items()},
             [self._name(x) for x in self.graph.inputs],
             [self._name(z) for z in self.graph.outputs if z is not None],
@@ -265,7 +265,9 @@ def _given(graph: LinearGraph, names: dict[Value, str], order: object) -> list[i
         v = place.get(x) if isinstance(x, Value) else of_name.get(x)
         name = names.get(x, repr(x)) if isinstance(x, Value) else x
         if v is None:
-            raise ValueError(f"eliminate: {name} is no node to remove; these are {', '.join(of_name) or 'none'}")
+            raise ValueError(
+                f"eliminate: {name} is no node to remove; the nodes to remove are {', '.join(of_name) or 'none'}"
+            )
         if v in found:
             raise ValueError(f"eliminate: the order has {name} twice")
         found[v] = None
@@ -292,7 +294,7 @@ class Work:
         return min(self.counts, key=lambda name: (self.counts[name] or (inf,))[0])
 
     def __str__(self) -> str:
-        lines = [f"{_count(self.edges, 'edge')}, {_count(self.nodes, 'node')} to remove"]
+        lines = [f"{counted(self.edges, 'edge')}, {counted(self.nodes, 'node')} to remove"]
         lines.append(f"{'order':<12}{'multiplications':>18}{'additions':>14}")
         for name, counts in self.counts.items():
             shown = (f"over {COUNTED:,}", "?") if counts is None else map(_large, counts)
@@ -356,10 +358,6 @@ def _by_paths(graph: LinearGraph, ends: Iterable[int], entries: int) -> tuple[fl
 
 def _whole(n: float) -> float:
     return int(n) if n < 2**53 else n
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}{'s' * (n != 1)}"
 
 
 def _large(n: float) -> str:

@@ -334,7 +334,11 @@ def take(rows: Tree, index: SupportsFloat) -> Tree:
     """
     at = primal(index) if isinstance(index, Value) else number("take", index)
     if not 0 <= at < len(rows) or not float(at).is_integer():
-        raise IndexError(f"take: there is no row {at:g} among {len(rows)}, counted from 0")
+        raise IndexError(
+            f"take: the index must be a whole number from 0 to {len(rows) - 1}, not {at:g}"
+            if len(rows)
+            else "take: there are no rows"
+        )
     if not isinstance(index, Value):
         return rows[int(at)]
     flat = [flatten(row) for row in rows]
@@ -355,7 +359,7 @@ def _deviations(name: str, xs: Iterable[SupportsFloat], ddof: float) -> tuple[li
     xs = _numbers(name, xs)
     n = len(xs) - number(name, ddof)
     if not n > 0.0:
-        raise ValueError(f"{name}: there must be more than ddof = {ddof} numbers, not {len(xs)}")
+        raise ValueError(f"{name}: the count of numbers must be more than ddof = {ddof}, not {len(xs)}")
     first = stop_gradient(xs[0])  # subtracted first, so that the differences of equal numbers are exactly 0
     differences = [x - first for x in xs]
     middle = mean(differences)

@@ -23,11 +23,11 @@ def instead_of_a_value(given: Any) -> str:
         values = "".join(f", {name}=..." for name in names if name not in assigned and name not in ("pi", "e"))
         return f"; write ag.expression({given!r}{values})"
     if hasattr(given, "parameters") and callable(given):
-        return "; of a net give its cost, nn.cost(net, X, y), or its output, net(x)"
+        return "; for a net, give its cost, nn.cost(net, X, y), or its output, net(x)"
     if isinstance(given, (list, tuple)):
-        return "; give one of them, or ag.sum(...) of them"
+        return "; give one Value of it, or ag.sum(...) of it"
     if callable(given):
-        return "; give what it returns"
+        return "; give its result"
     return ""
 
 
@@ -49,7 +49,7 @@ def require_function(name: str, f: object) -> None:
         TypeError: f cannot be called.
     """
     if not callable(f):
-        graph = "; of a graph that exists, ag.gradient(J, x) is the derivative" if hasattr(f, "backward") else ""
+        graph = "; for an existing graph, write ag.gradient(J, x)" if hasattr(f, "backward") else ""
         raise TypeError(f"{name}: give a function, as in ag.{name}(lambda x: x**2, ...), not {f!r}{graph}")
 
 

@@ -109,7 +109,7 @@ class Node(Methods):
 
     def __float__(self) -> NoReturn:
         raise TypeError(
-            "float(Value), and so a function of math, would lose the gradient: "
+            "float(v) or a function of math, such as math.exp(v), would lose the gradient: "
             "use v.data for the number, or ag.exp, ag.sqrt, ag.logaddexp, ... for the function"
         )
 

@@ -179,7 +179,9 @@ class Op:
     ) -> Op:
         """Make a row. Columns that are not given follow from its name and its number of rules."""
         if unknown := columns.keys() - Columns.__annotations__.keys():
-            raise TypeError(f"{name}: a row has no column {min(unknown)!r}, but {', '.join(Columns.__annotations__)}")
+            raise TypeError(
+                f"{name}: there is no column {min(unknown)!r}; the columns are {', '.join(Columns.__annotations__)}"
+            )
         n = len(rules)
         parameters = columns.get("parameters") or (("x", "y")[:n] if n < 3 else tuple(f"x{i + 1}" for i in range(n)))
         places = ", ".join(f"<{parameter}>" for parameter in parameters)
@@ -507,7 +509,7 @@ def number(op: Op | str, operand: object) -> float:
         "m",
         "M",
     ):  # NumPy counts dates and durations as integers
-        raise TypeError(f"{op}: cannot use {operand!r}, which is a time; give a number of a unit")
+        raise TypeError(f"{op}: cannot use {operand!r}, which is a time; give a number, such as its seconds")
     if isinstance(operand, Real):
         try:
             return float(operand)
@@ -515,14 +517,14 @@ def number(op: Op | str, operand: object) -> float:
             raise OverflowError(f"{op}: {TOO_LARGE}") from None
     if getattr(operand, "ndim", None) == 0:  # an array or tensor that holds one number
         if getattr(operand, "mask", False):
-            raise TypeError(f"{op}: cannot use {operand!r}, which is masked and so no number")
+            raise TypeError(f"{op}: cannot use {operand!r}, which is masked and has no number")
         inner = operand.item()  # type: ignore[attr-defined]  # an object with ndim 0 has `item`
         if isinstance(inner, Real):
             return number(op, inner)
     if hasattr(operand, "to_numpy"):
         raise TypeError(f"{op}: cannot use a {type(operand).__name__}; give its numbers, .to_numpy()")
     hint = (
-        "; on an array, np.exp and its like ask each element, and so does np.vectorize(f, otypes=[object])"
+        "; for an array, use np.exp and similar functions, or np.vectorize(f, otypes=[object])"
         if hasattr(operand, "ndim")
         else "; use a number" + " or a Value" * (op != "Value")
     )

@@ -54,7 +54,7 @@ def rebuild(
     operands = tuple([x if isinstance(x, Node) else number("a node", x) for x in operands])
     arity = op.arity if op is not None else 0
     if len(operands) != arity and (arity is not None or len(operands) < 2):
-        raise ValueError(f"a node of {op or 'no operation'} cannot have {len(operands)} operands")
+        raise ValueError(f"a node of {op or 'no operation'} cannot have these operands: {operands}")
     label = label if type(label) is str else str(label)
     node: Node = kind.__new__(kind)
     node._op_row, node._data, node._grad, node._label = op, data, grad, label
@@ -64,7 +64,7 @@ def rebuild(
         node._dx = node._dy = 0.0
         node._x, node._y = operands, array("d", weights)
         if len(node._y) != len(operands):
-            raise ValueError(f"a node of {len(operands)} operands, but {len(node._y)} partials")
+            raise ValueError(f"a node has {len(operands)} operands, but {len(node._y)} partials")
     else:
         node._dx, node._dy = weights
         node._x, node._y = (*operands, None, None)[:2]

@@ -19,7 +19,18 @@ from .ops import OPS, Constant, Level, Notation, Op, Recorder, add, guard, mul
 from .recorder import Operand
 from .value import Value
 
-__all__ = ["Code", "Label", "Tex", "Text", "format_number", "json_number", "names_of", "op_list", "op_table"]
+__all__ = [
+    "Code",
+    "Label",
+    "Tex",
+    "Text",
+    "counted",
+    "format_number",
+    "json_number",
+    "names_of",
+    "op_list",
+    "op_table",
+]
 
 W = TypeVar("W", bound="Written")
 P = TypeVar("P", bound="Text")
@@ -137,6 +148,15 @@ def format_number(x: float, precision: int = 4) -> str:
     if x.is_integer() and abs(x) < 1e7:
         return f"{x + 0.0:.0f}"
     return f"{x:.{precision}g}"
+
+
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """Write a number with a noun, in the singular for 1.
+
+    >>> counted(1, "argument"), counted(2000, "argument"), counted(0, "entry", "entries")
+    ('1 argument', '2,000 arguments', '0 entries')
+    """
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
 def json_number(x: float) -> float | str:
@@ -403,8 +423,8 @@ def op_table() -> str:
     lines = [
         "# The operations",
         "",
-        "Made from the rows of `autograd_mini/ops.py` by `autograd-mini ops --format markdown`. In a rule,",
-        "z is the result; $[x > y]$ is 1 where it holds and 0 elsewhere.",
+        "`autograd-mini ops --format markdown` writes this table from the rows of `autograd_mini/ops.py`. In a rule,",
+        "z is the result. $[x > y]$ is 1 if x > y, else 0.",
         "",
         "| op | result | derivatives | domain | at a kink or an end |",
         "|---|---|---|---|---|",

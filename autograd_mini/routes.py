@@ -29,7 +29,7 @@ Way: TypeAlias = "tuple[Edge, Way] | None"  # the edges in reverse: the one at t
 
 @dataclass(frozen=True, eq=False)
 class Path:
-    """One way from the output to a node: its edges, and the product of their weights."""
+    """One path from the output to a node: its edges, and the product of their weights."""
 
     edges: tuple[Edge, ...]
     names: dict[Value, str]
@@ -41,7 +41,7 @@ class Path:
 
     @property
     def product(self) -> float:
-        """Return the product of the factors, 0 where one leads to a side of a choice that is not chosen."""
+        """Return the product of the factors, or 0 if an edge leads to a side of a choice that is not chosen."""
         return math.prod(self.factors) if all(edge.alive for edge in self.edges) else 0.0
 
     def __str__(self) -> str:
@@ -137,7 +137,7 @@ class Paths:
 
 
 def _log(edge: Edge) -> float:
-    """Return the log of a weight's magnitude; finite, so that sums stay ordered, for 0, inf and nan."""
+    """Return the log of a weight's magnitude. It is finite also for 0, inf and nan, so sums can be compared."""
     weight = math.fabs(edge.weight)
     if weight == 0.0:
         return -1e12

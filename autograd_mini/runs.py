@@ -18,6 +18,7 @@ from .edge_pushing import rule_of
 from .edges import Edge, leading_to, pull
 from .node import primal
 from .ops import identity, number, stop_gradient
+from .printing import counted
 from .settings import (
     Watch,
     differentiating,
@@ -130,7 +131,9 @@ class Run:
             raise TypeError(f"{self.name}: argnums must be a whole number or several, not {argnums!r}") from None
         for i in picked:
             if not -len(args) <= i < len(args):
-                raise ValueError(f"{self.name}: argnums={argnums} but there are {len(args)} positional arguments")
+                raise ValueError(
+                    f"{self.name}: argnums={argnums}, but the call has {counted(len(args), 'positional argument')}"
+                )
         picked = tuple(i % len(args) for i in picked)
         if len(set(picked)) != len(picked):
             raise ValueError(f"{self.name}: argnums={argnums} names an argument twice")

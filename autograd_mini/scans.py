@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 from .given import count
 from .node import primal
-from .printing import format_number
+from .printing import counted, format_number
 from .structure import Structure, Tree, array, flatten, is_array, kind_of
 from .value import Number, Value
 
@@ -93,7 +93,7 @@ def scan(
     if n is None and length is None:
         raise ValueError(f"scan: xs has no sequence to count the steps by: give xs or length, not {xs!r}")
     if n is not None and length is not None and n != length:
-        raise ValueError(f"scan: length is {length}, but xs has {n} steps")
+        raise ValueError(f"scan: length is {length}, but xs has {counted(n, 'step')}")
     order = range(n if n is not None else length or 0)
     last, ys = _run(Loop("scan", step, carry, [item(k) for k in (reversed(order) if reverse else order)]))
     return last, _together(ys[::-1] if reverse else ys)

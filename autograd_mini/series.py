@@ -19,7 +19,7 @@ __all__ = ["Series"]
 
 
 class Series(Recorder):
-    r"""A power series $\sum_k c_k t^k$, each coefficient computed when asked for.
+    r"""A power series $\sum_k c_k t^k$. A coefficient is computed when it is first read.
 
     >>> t = Series([2.0, 1.0])
     >>> square = t * t
@@ -68,8 +68,8 @@ class Series(Recorder):
     def record(self, op: Op, operands: tuple[Operand, ...]) -> Series:
         """Apply a row to series; other operands are constants.
 
-        Return an earlier result of the same row and operands again, because the rule of sin needs cos, whose rule needs
-        sin.
+        For the same row and operands, return the earlier result, because the rule of sin needs cos, and the rule of cos
+        needs sin.
         """
         key = (op, *(x.hex() if isinstance(x, float) else id(x) for x in operands))
         made = self.made.get(key)

@@ -1,8 +1,8 @@
 """Settings that hold inside a `with` block, on one thread and in one task, and the watch.
 
-The module owns the settings: whether operations are recorded, by which arithmetic, whether a function is being
-differentiated, and the watch that hears of events. `Value` asks for them. The module must not know how a node
-is made.
+This module owns the settings: whether operations are recorded, their arithmetic, whether a function is being
+differentiated, and the watch, which is told about events. `Value` reads the settings. This module must not know how a
+node is made.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ __all__ = [
 
 @cython.cclass
 class Settings:
-    """The number of settings in force, on all threads. While there is none, a look at an int is all that it costs."""
+    """The number of settings in force, on all threads. If it is 0, code need only compare an int."""
 
     count: int
 
@@ -72,11 +72,13 @@ class Switch(ContextDecorator, AbstractContextManager[None]):
 
     def __enter__(self) -> None:
         if self.active:
-            raise RuntimeError("this context is entered already: make another one")
+            raise RuntimeError(
+                "this object is in use by a with block: for another block make a new one, as in `with ag.no_grad():`"
+            )
         self.outer = active(self.variable.get())
         self.variable.set(self)
         _in_force.count += 1
-        self.active = True  # in the end: an interrupt before leaves a setting that does not count
+        self.active = True  # last: after an earlier interrupt, the setting is not in force
 
     def __exit__(self, *_: object) -> None:
         self.active = False
@@ -86,7 +88,7 @@ class Switch(ContextDecorator, AbstractContextManager[None]):
 
 
 class Watching(Switch):
-    """The setting of a watch: the watches around hear of events as well, as long as they last."""
+    """The setting of a watch. Outer watches are told about events, too, as long as they last."""
 
     def _recreate_cm(self) -> Self:
         return type(self)(self.variable, type(self.state)())
@@ -105,61 +107,61 @@ WATCH: ContextVar[Switch | None] = ContextVar("watch", default=None)
 
 
 def active(switch: Switch | None) -> Switch | None:
-    """Return the innermost of the settings that holds; one that ended before those inside of it does not."""
+    """Return the innermost setting that is in force. A setting may end before the settings inside of it."""
     while switch is not None and not switch.active:
         switch = switch.outer
     return switch
 
 
 def setting(variable: ContextVar[Switch | None], default: Any) -> Any:
-    """Return the state of a setting, or the default where there is none."""
+    """Return the state of a setting, or the default if there is none."""
     switch = active(variable.get())
     return default if switch is None else switch.state
 
 
 def watching() -> Watch | None:
-    """Return the watch in force here."""
+    """Return the watch that is in force here, if there is one."""
     watch: Watch | None = setting(WATCH, None)
     return watch
 
 
 class Watch:
-    """Hear of the events on this thread inside `watched_by`: subclass and override."""
+    """Observe events on this thread inside `watched_by`. Subclasses override methods."""
 
-    traces = False  # whether the events are written down, to be done again with other numbers
+    traces = False  # whether the events are recorded to run again with other numbers
 
     def read(self, node: Value, what: str) -> None:
-        """Take note that Python code reads the number or the local derivatives of a node."""
+        """Note that Python code reads the number or the local derivatives of a node."""
 
     def assigned(self, node: Value) -> None:
-        """Take note that Python code will assign a node's number."""
+        """Note that Python code will assign a node's number."""
 
     def adjoint(self, node: Value, grad: float) -> Number:
-        """Return the derivative that `.grad` shows; the number that `backward()` left there is `grad`."""
+        """Return the derivative that `.grad` shows. `grad` is the number that `backward()` stored there."""
         return grad
 
     def keep_adjoint(self, node: Value, grad: SupportsFloat) -> SupportsFloat:
-        """Take note that `.grad` is assigned, and return the number to keep there."""
+        """Note that `.grad` is assigned, and return the number to keep there."""
         return grad
 
     def swept(self, output: Value, seed: float) -> None:
-        """Take note of `output.backward(seed)`, before it leaves derivatives."""
+        """Note `output.backward(seed)`, before it stores derivatives."""
 
     def follows(self, node: Value) -> bool:
         """Return whether a node depends on the inputs of the trace."""
         return False
 
     def entered(self, node: Value) -> None:
-        """Take note of a node that stands for an argument of a function that is differentiated."""
+        """Note a node that stands for an argument of a function that is differentiated."""
 
     def made(self, node: Value) -> None:
-        """Take note of a new node."""
+        """Note a new node."""
 
     def derived(self, output: Value) -> None:
-        """Take note that derivatives of a node were taken, by `backward()` or a transformation."""
+        """Note that derivatives of a node were taken, by `backward()` or a transformation."""
 
     def compared(self, sign: str, x: Value, y: object, outcome: bool) -> None:
-        """Take note that Python code compared a node, and so may have taken a branch."""
+        """Note that Python code compared a node, and so may have taken a branch."""
 
 
 class _Both(Watch):
@@ -170,13 +172,13 @@ class _Both(Watch):
 
     @property
     def outer(self) -> Watch:
-        """Return the watch around, or one that takes note of nothing where that has ended."""
+        """Return the outer watch, or a watch that notes nothing if the outer one has ended."""
         switch = active(self.around)
         return Watch() if switch is None else switch.state
 
     @property
     def traces(self) -> bool:  # type: ignore[override]
-        """Return whether one of them writes down the events."""
+        """Return whether one of them records the events."""
         return self.inner.traces or self.outer.traces
 
     def adjoint(self, node: Value, grad: float) -> Number:
@@ -203,7 +205,7 @@ for _event in ("read", "assigned", "swept", "entered", "made", "derived", "compa
 
 
 def watched_by(watch: Watch) -> Switch:
-    """Report all events inside the context to `watch`; outside of it nothing is paid."""
+    """Report all events inside the context to `watch`. Outside of it, this costs nothing."""
     return Watching(WATCH, watch)
 
 
@@ -214,7 +216,7 @@ def tell_derived(output: Value) -> None:
 
 
 def no_grad() -> Switch:
-    """Compute without recording: inside, every result is a leaf. Works per thread and per task.
+    """Compute without recording: inside, every result is a leaf. This holds for one thread and one task.
 
     >>> from autograd_mini import Value
     >>> x = Value(2.0)
@@ -227,25 +229,25 @@ def no_grad() -> Switch:
 
 
 def recording() -> AbstractContextManager[None]:
-    """Record, also where `no_grad` is in force around: a transformation needs its graph."""
+    """Record, also inside `no_grad`, because a transformation needs its graph."""
     return Switch(RECORDING, True)
 
 
 def by_ieee() -> AbstractContextManager[None]:
-    """Compute by IEEE arithmetic where a row would raise an error, and record the row."""
+    """Compute by IEEE arithmetic if a row would raise an error, and record the row."""
     return Switch(ARITHMETIC, "IEEE's")
 
 
 def recording_limits() -> AbstractContextManager[None]:
-    """Compute by IEEE arithmetic, and record each row as its limit. The rules of derivatives are recorded so.
+    """Compute by IEEE arithmetic, and record each row as its limit. The rules of derivatives are recorded in this way.
 
-    A derivative has a value where its rule meets a pole, and a graph of it is run at other numbers.
+    A derivative has a value at a pole of its rule, and its graph may be run at other numbers.
     """
     return Switch(ARITHMETIC, "limits")
 
 
 def differentiating() -> Switch:
-    """Mark that a function is run inside to be differentiated; the state is the list of its inputs."""
+    """Mark that a function inside is differentiated. The state is the list of its inputs."""
     return Switch(DIFFERENTIATING, [])
 
 
@@ -267,7 +269,7 @@ def tell_entered(node: Value) -> None:
 
 
 def is_traced() -> bool:
-    """Return whether operations are written down here, to be done again with other numbers."""
+    """Return whether operations are recorded here to run again with other numbers."""
     return bool(_in_force.count) and (watch := watching()) is not None and watch.traces
 
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
+from .printing import counted
 from .structure import Kind, array, is_array, register
 from .sums import sum as total
 from .value import Number, Value
@@ -119,7 +120,7 @@ class Pattern:
 
         found = np.array([1.0] * self.nnz if numbers is None else list(numbers), dtype=float)
         if len(found) != self.nnz:
-            raise ValueError(f"csc_array: expected {self.nnz} numbers, one for each place, not {len(found)}")
+            raise ValueError(f"csc_array: expected {counted(self.nnz, 'number')}, one for each place, not {len(found)}")
         return self._csc_array(found)
 
     def _csc_array(self, numbers: Any) -> Any:
@@ -227,7 +228,9 @@ class SparseMatrix:
     def __matmul__(self, vector: Sequence[Any]) -> list[Any]:
         """Return the product with a vector of numbers or Values."""
         if len(vector) != self.shape[1]:
-            raise ValueError(f"SparseMatrix: expected a vector of {self.shape[1]}, not of {len(vector)}")
+            raise ValueError(
+                f"SparseMatrix: expected a vector of {counted(self.shape[1], 'number')}, not {len(vector)}"
+            )
         return [total([x * vector[j] for j, x in row.items()]) if row else 0.0 for row in self._rows]
 
     def csc_array(self) -> Any:
@@ -255,8 +258,7 @@ def _put_together(pattern: Pattern, parts: list[Any]) -> Any:
     (entries,) = parts
     if not is_array(entries) or entries.ndim != 1:
         raise TypeError(
-            "a sparse matrix has one number at each place, and no batch or derivatives of it: take these of its "
-            "entries, `.values`"
+            "a sparse matrix has one number at each place: for batches or derivatives, return its entries, `.values`"
         )
     if entries.dtype == float:
         return pattern._csc_array(entries)

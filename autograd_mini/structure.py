@@ -44,10 +44,8 @@ class Kind(NamedTuple):
     type: type  # of the containers that `unflatten` makes
     flatten: Callable[[Any], tuple[Sequence[Tree], Rest]]  # the parts, and the rest, such as keys
     unflatten: Callable[[Rest, list[Tree]], Tree]  # a container of that rest and of other parts
-    names: Callable[[Rest], Sequence[Any]] | None = (
-        None  # the parts' names, of the rest; without them they have numbers
-    )
-    owner: bool = False  # whether its parts are Values of its own: then those alone take it apart who ask for owners
+    names: Callable[[Rest], Sequence[Any]] | None = None  # the names of the parts, from the rest; None means numbers
+    owner: bool = False  # whether its parts are its own Values; then only `flatten(owners=True)` takes it apart
 
 
 _kinds: dict[type, Kind] = {
@@ -235,7 +233,7 @@ def flatten(
     """Take a structure apart into its leaves, from left to right, and its shape.
 
     Args:
-        is_leaf: whether a part is not taken apart, where it could be.
+        is_leaf: return whether a part that could be taken apart is a leaf.
         owners: take objects that own Values apart, too, such as modules.
 
     Raises:
@@ -298,7 +296,7 @@ def holds(tree: Tree, wanted: type) -> bool:
 
 
 def is_array(x: object) -> bool:
-    """Return whether it is an array of NumPy or another library. A table of pandas has `ndim` and is not an array."""
+    """Return whether x is an array of NumPy or another library. A table of pandas has `ndim`, but is not an array."""
     return hasattr(type(x), "ravel") and hasattr(x, "ndim")  # of np.float64 itself the type is `type`
 
 

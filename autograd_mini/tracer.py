@@ -118,8 +118,8 @@ class Tracer(Watch):
     def assigned(self, node: Value) -> None:
         value = node.label or repr(node)
         raise TypeError(
-            f"{self.name}: the number of {value} cannot be assigned while it is traced: a run of the trace would not "
-            "do it again. Step parameters outside of the function, with the gradient that it returns"
+            f"{self.name}: the number of {value} cannot be assigned inside a function that is traced, because a run of "
+            "the trace would not repeat it. Move parameters outside of the function, with the gradient that it returns"
         )
 
     def swept(self, output: Value, seed: float) -> None:
@@ -134,10 +134,12 @@ class Tracer(Watch):
     def adjoint(self, node: Value, grad: float) -> Any:
         if node in self.adjoints:
             return self.adjoints[node]
-        if node in self.own or node in self._depends:  # it had none before
+        if node in self.own or node in self._depends:  # it was made in the trace, so it had no derivative before
             return 0.0
         if grad:
-            self._warn(f".grad of {node.label or repr(node)} was left by a backward() outside of the trace")
+            self._warn(
+                f".grad of {node.label or repr(node)} comes from a backward() outside of the trace, and is a constant"
+            )
         return grad
 
     def keep_adjoint(self, node: Value, grad: Any) -> Any:

@@ -1,7 +1,7 @@
 """Straight-line equations, printable, and evaluable with new inputs.
 
 This module owns `Trace`: the operations of a function on its inputs, one equation a line, and the branches that Python
-code took on the numbers. It must not know how it will be run otherwise, as by a compiler.
+code took on the numbers. This module must not know compilers.
 """
 
 from __future__ import annotations
@@ -85,20 +85,22 @@ class Trace:
     into: Structure
     out: Structure
     branches: tuple[Branch, ...] = ()
-    primals: tuple[float, ...] = ()  # the inputs that it was traced with
-    frozen: tuple[tuple[Value, float], ...] = field(default=(), compare=False)  # constants that are nodes of outside
+    primals: tuple[float, ...] = ()  # the numbers of the inputs during the trace
+    frozen: tuple[tuple[Value, float], ...] = field(
+        default=(), compare=False
+    )  # nodes from outside, which are constants
 
     def __call__(self, *args: Tree, branches: Literal["warn", "raise", "ignore"] = "warn") -> Tree:
         """Evaluate the equations with new inputs: numbers or Values.
 
         Args:
-            branches: the reaction where Python code would have branched otherwise.
+            branches: the reaction if Python code would have taken another branch.
 
         Raises:
-            TypeError: the inputs have another structure than those that were traced; or a constant of the trace depends
+            TypeError: the inputs do not have the structure of the traced inputs; or a constant of the trace depends
                 on an input of a function that is being differentiated.
             BranchError: a branch flips, with `branches="raise"`.
-            ValueError: a Value that the function closes over has another number than it had then.
+            ValueError: a Value from outside that the function reads has another number than during the trace.
         """
         if branches not in ("warn", "raise", "ignore"):
             raise ValueError(f'{self.name}: branches must be "warn", "raise" or "ignore", not {branches!r}')
@@ -110,7 +112,7 @@ class Trace:
         held: list[Operand] = []
         try:
             self._run([x if isinstance(x, Value) else number(self.name, x) for x in leaves], held)
-        finally:  # also where an equation raises: that may come of another branch
+        finally:  # also after an error, because another branch may be its cause
             if branches != "ignore":
                 self._compare(held, branches)
         return self.out.rebuild(held[z] if isinstance(z, int) else z for z in self.outputs)
@@ -120,7 +122,7 @@ class Trace:
         return next((x for x, then in self.frozen if not _is(primal(x), then)), None)
 
     def require_frozen(self) -> None:
-        """Raise a ValueError where a node of outside that is a constant here has another number by now."""
+        """Raise a ValueError if a node from outside, which is a constant here, has another number now."""
         x = self.moved()
         if x is not None:
             then = next(number for node, number in self.frozen if node is x)
@@ -130,19 +132,19 @@ class Trace:
             )
 
     def __copy__(self) -> Trace:
-        return self  # nothing of it changes
+        return self  # a trace does not change
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Trace:
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {**vars(self), "frozen": ()}  # another process has no such nodes
+        state = {**vars(self), "frozen": ()}  # another process does not have these nodes
         state.pop("strict", None)
         return state
 
     @cached_property
     def strict(self) -> Callable[..., Tree]:
-        """Return the function that evaluates the equations, and raises a BranchError where a branch flips."""
+        """Return the function that evaluates the equations, and raises a BranchError if a branch flips."""
 
         def strict(*args: Tree) -> Tree:
             return self(*args, branches="raise")
@@ -151,7 +153,7 @@ class Trace:
         return strict
 
     def _run(self, inputs: Sequence[Operand], held: list[Operand] | None = None) -> list[Operand]:
-        """Return the variables, in a list that may be given."""
+        """Return the variables. They are written to a list, if one is given."""
         rows, held = self.equations.rows, [] if held is None else held
         held += [*inputs, *repeat(None, len(self.equations)), *reversed(self.equations.constants)]
         read = map(held.__getitem__, self.equations.operands)
@@ -163,7 +165,7 @@ class Trace:
     def _compare(self, held: list[Operand], branches: str) -> None:
         for branch in self.branches:
             left, right = held[branch.left], _get(held, branch.right)
-            if left is None or right is None:  # not computed
+            if left is None or right is None:  # an error came before it
                 continue
             if COMPARE[branch.sign](left, right) != branch.outcome:
                 message = (
@@ -207,7 +209,7 @@ class Trace:
     __repr__ = __str__
 
     def _repr_latex_(self) -> str | None:
-        """Show the equations typeset in Jupyter, a long trace as text."""
+        """Show the equations typeset in Jupyter, or as text if they are many."""
         if not 0 < len(self.equations) <= TYPESET:
             return None
         names = self.names
@@ -219,7 +221,7 @@ class Trace:
         return "$$\\begin{aligned}" + r" \\ ".join(lines) + "\\end{aligned}$$"
 
     def decisions(self, *args: Tree) -> list[Decision]:
-        """List the branches and kinks with their distance to flipping, at new inputs or the traced.
+        """List the branches and kinks with their distance from flipping, at new inputs or at the traced ones.
 
         >>> from autograd_mini import relu
         >>> trace(lambda x: relu(x - 1), 3.0).decisions()
@@ -240,7 +242,7 @@ class Trace:
         return found
 
     def gradient(self) -> Trace:
-        r"""Return the trace of $\nabla f$, simplified; its output has the structure of the inputs.
+        r"""Return the simplified trace of $\nabla f$. Its output has the structure of the inputs.
 
         >>> trace(lambda x, y: x * y * y, 2.0, 3.0).gradient()(2.0, 3.0)
         (9.0, 12.0)
@@ -254,7 +256,7 @@ class Trace:
             held = self._run(inputs)
             output = _get(held, self.outputs[0])
             slopes = gradient(output, inputs) if isinstance(output, Value) else [0.0] * len(inputs)
-        # Of one argument the gradient has the structure; of several it is the tuple.
+        # For one argument the gradient has its structure; for several it is a tuple.
         out = self.into.parts[0] if len(self.into.parts) == 1 else self.into
         tracer = Tracer(self.name, inputs)
         tracer.comparisons = [(b.sign, held[b.left], _get(held, b.right), b.outcome) for b in self.branches]
@@ -262,18 +264,18 @@ class Trace:
         return Trace(name, **columns._asdict(), into=self.into, out=out).optimize()
 
     def require_one_output(self) -> None:
-        """Raise a TypeError where there is no gradient, because the output is a structure."""
+        """Raise a TypeError if the output is a structure, because then there is no gradient."""
         if self.out.kind is not None:
             raise TypeError(f"{self.name}: a gradient needs one output, not the structure {self.out}")
 
     @property
     def ends(self) -> list[int]:
-        """Return the variables that are outputs or compared, once for each time."""
+        """Return the variables that are outputs or are compared, with repeats."""
         compared = (x for b in self.branches for x in (b.left, b.right))
         return [x for x in chain(self.outputs, compared) if isinstance(x, int)]
 
     def by_rows(self) -> Trace:
-        """Return the trace with rows for their limits: for programs, in which all arithmetic is IEEE's."""
+        """Return the trace with rows in place of their limits, for programs, which follow IEEE arithmetic anyway."""
         equations = self.equations
         rows = tuple(dict.fromkeys([op.row for op in equations.rows]))
         if rows == equations.rows:
@@ -314,7 +316,7 @@ class Trace:
         return self._rewritten(same)
 
     def fold_constants(self) -> Trace:
-        """Drop products with 1 and their like; results that depend on no input are constants from the start."""
+        """Drop products with 1 and other neutral operations. Results that depend on no input are constants already."""
         n, equations = len(self.inputs), self.equations
         starts, operands = equations.starts, equations.operands
         neutral = {x for op in equations.rows if op.neutral for x in op.neutral}
@@ -323,7 +325,7 @@ class Trace:
         if identity in equations.rows:
             copies = equations.rows.index(identity)
             looked_at.update(k for k, code in enumerate(equations.codes) if code == copies)
-        found: dict[int, int] = {}  # of a variable the one that it comes down to
+        found: dict[int, int] = {}  # for a variable, the equal earlier variable
         for k in sorted(looked_at):
             read = [found.get(x, x) for x in operands[starts[k] : starts[k + 1]]]
             simple = _simplified(equations.rows[equations.codes[k]], read, equations.constants)
@@ -337,7 +339,7 @@ class Trace:
         return self._rewritten(same)
 
     def optimize(self, show: bool = False) -> Trace:
-        """Run all passes until nothing changes; with `show`, print each that changed something.
+        """Run all passes until nothing changes. With `show`, print each pass that changed something.
 
         >>> t = trace(lambda x: (x * x + x * x) * (2.0 ** 3 / 8), 3.0)
         >>> len(t.equations), len(t.optimize().equations)
@@ -355,12 +357,12 @@ class Trace:
                 return current
 
     def _places(self) -> array[int]:
-        """Return every place as itself, for a pass to redirect; the places of constants are at the end."""
+        """Return a table with each place at itself, which a pass changes. The places of constants are at the end."""
         end = len(self.inputs) + len(self.equations)
         return array("i", chain(range(end), range(-len(self.equations.constants), 0)))
 
     def _rewritten(self, same: array[int], kept: bytes | bytearray | None = None) -> Trace:
-        """Return a trace without the equations that do not stand for themselves, with all places counted again."""
+        """Return a trace without the equations whose place was changed, with new places for all others."""
         n, old = len(self.inputs), self.equations
         if kept is None:
             kept = bytes(map(eq, islice(same, n, n + len(old)), count(n)))
@@ -387,7 +389,7 @@ class Trace:
 
 
 def tell_constants(name: str, nodes: Sequence[Value]) -> None:
-    """Report to the watch, if there is one, that the numbers of nodes are constants of a trace or a program that runs.
+    """Report to the watch, if there is one, that the numbers of nodes are constants of a running trace or program.
 
     Raises:
         TypeError: a node depends on an input of a function that is being differentiated here.
@@ -398,13 +400,13 @@ def tell_constants(name: str, nodes: Sequence[Value]) -> None:
         node = next(x for x in nodes if is_differentiated(x))
         raise TypeError(
             f"{name}: {node.label or repr(node)} is a constant here, but it depends on an input of the function that "
-            "is being differentiated: call the function itself, or ag.grad and its like of it; or run it inside "
-            "ag.no_grad(), if no derivative is wanted"
+            "is being differentiated: call the function itself, or ag.grad of it. If you want no derivative, run it "
+            "inside ag.no_grad()"
         )
 
 
 def _is(x: float, y: float) -> bool:
-    """Return whether two numbers are one: nan is nan, and 0.0 is not -0.0."""
+    """Return whether two numbers are the same: nan is nan, and 0.0 is not -0.0."""
     return (x != x and y != y) or (x == y and (x != 0.0 or math.copysign(1.0, x) == math.copysign(1.0, y)))
 
 
@@ -417,7 +419,7 @@ def _get(held: Sequence[Operand], x: int | float) -> Operand:
 
 
 def _simplified(op: Op, operands: Sequence[int], constants: Sequence[float]) -> int | None:
-    """Return the place of the operand that an equation comes down to, None where it does not.
+    """Return the place of the operand that an equation is equal to, or None.
 
     Each rule holds for every number: x * 0 is not 0 for inf, and 0 + x would turn -0 into 0.
     """
@@ -502,7 +504,7 @@ def trace_graph(outputs: Tree, inputs: Tree) -> Trace:
     tracer.graph(order)
     if (stale := stale_node([x for x in order if not tracer.depends(x)])) is not None:
         raise StaleGraphError(
-            f"trace_graph: {stale[0].label or repr(stale[0])} is {format_number(stale[1])} by now, since a number "
-            "below it was assigned: call forward() of the output first"
+            f"trace_graph: {stale[0].label or repr(stale[0])} should be {format_number(stale[1])} now, because a "
+            "number was assigned after the graph was computed: call forward() of the output first"
         )
     return Trace("graph", **recorded(nodes, leaves, tracer)._asdict(), into=into, out=out)

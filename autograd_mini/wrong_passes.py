@@ -28,7 +28,7 @@ Derivatives = dict[Value, float]
 
 
 class Step(NamedTuple):
-    """A step of a pass: the edge, and the weight, that of `factor` times `sign`. Without a factor it is the sign."""
+    """A step of a pass: an edge, and a weight: the weight of the edge `factor` times `sign`, or only the sign."""
 
     edge: Edge
     factor: Edge | None
@@ -42,7 +42,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Pass:
-    """A backward pass: its steps. It may assign derivatives, or begin `again` with those of an earlier pass."""
+    """A backward pass: its steps. It may assign derivatives instead of adding them, or run a second time (`again`)."""
 
     steps: tuple[Step, ...]
     assigns: bool = False
@@ -77,7 +77,7 @@ def overwrite(output: Value) -> Pass:
 
 
 def as_they_come(output: Value) -> Pass:
-    """Visit nodes as they are met, each once: one may hand on before all of its users have handed theirs to it."""
+    """Visit each node when it is first met: it may pass its derivative on before all of its users have done so."""
     waiting = [output]
     met = {output}
     for node in waiting:
@@ -89,7 +89,7 @@ def as_they_come(output: Value) -> Pass:
 
 
 def no_local(output: Value) -> Pass:
-    """Forget the local derivative: every node hands on just its own derivative."""
+    """Forget the local derivative: every node passes only its own derivative on."""
     return Pass(_steps(output, _backward(output), lambda edge: Step(edge, None)))
 
 
@@ -104,7 +104,7 @@ def swapped(output: Value) -> Pass:
 
 
 def wrong_sign(output: Value) -> Pass:
-    """Forget the minus of a local derivative that is a number: of b in a − b."""
+    """Forget the minus of a local derivative that is a number, such as that of b in a − b."""
 
     def step(edge: Edge) -> Step:
         assert edge.user.op is not None
@@ -119,7 +119,7 @@ def wrong_sign(output: Value) -> Pass:
 
 
 def not_cleared(output: Value) -> Pass:
-    """Run backward twice without clearing the nodes between: the derivatives of the first pass are handed on again."""
+    """Run backward twice without clearing interior nodes: the derivatives of the first pass are passed on again."""
     return Pass(_steps(output, _backward(output), _right), again=True)
 
 

@@ -16,9 +16,9 @@ SOURCE = Path(autograd_mini.__file__).with_name("methods.py")
 DOCS = Path(__file__).parent.parent / "docs"
 BEGIN = "    __slots__ = ()\n"
 INTRODUCTION = """\
-Each takes numbers and Values: with numbers alone it gives a float, else a node. Each is a method of `Value` too, such
-as `v.tanh()`, but for {}, and those [of many numbers](#of-many-numbers), which are functions only. The derivatives
-stand in [the table](../ops.md)."""
+Each function takes numbers and Values. If all are numbers, it returns a float, else a node. Each is also a method of
+`Value`, such as `v.tanh()`, except for {}, `clip`, `cond`, `divmod` and the functions [of many
+numbers](#of-many-numbers). [The table](../ops.md) has the derivatives."""
 
 
 def files() -> dict[Path, str]:
@@ -60,7 +60,7 @@ def method(name: str, row: Op) -> str:
 def with_rows(page: str) -> str:
     """Return the page of the functions with the table's rows under its headings; what else stands there stays."""
     title, _, *sections = page.split("\n\n", 2)
-    functions_only = ", ".join(f"`{name}`" for name, row in OPS.items() if row not in METHODS.values())
+    functions_only = ", ".join(f"`{name}`" for name in OPS if name not in METHODS)
     introduction = textwrap.fill(INTRODUCTION.format(functions_only), 120, break_on_hyphens=False)
     page = "\n\n".join([title, introduction, *sections])
     for heading, rows in SECTIONS.items():

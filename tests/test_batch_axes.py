@@ -310,9 +310,9 @@ def test_prepared_calls_are_of_a_structure() -> None:
         (([0],), ({"a": [1.0]},), "for an argument of type dict: give one like it"),
         (([0],), ([[1.0], [2.0]],), "which has other parts"),
         (("a",), ([1.0],), "in_axes must hold numbers and None, not 'a'"),
-        (({"a": None},), ({"a": 1.0},), "in_axes must say"),
+        (({"a": None},), ({"a": 1.0},), "in_axes must have an axis"),
         (0, ("text",), "vmap takes arrays and lists of numbers, not 'text'"),
-        (0, ([[1.0], [1.0, 2.0]],), "give examples the same length"),
+        (0, ([[1.0], [1.0, 2.0]],), "give all examples the same length"),
         (0, ([ag.Value(1.0)],), "vmap takes numbers, not Value"),
         (0, (np.array([ag.Value(1.0)]),), "vmap takes numbers, not array"),
         (0, (np.array([1.0 + 2.0j]),), "vmap takes arrays and lists of numbers, not array"),
@@ -333,7 +333,7 @@ def test_batches_of_batches_that_cannot_be_counted() -> None:
     f = ag.compile(lambda x, y: x * y)
     with pytest.raises(ValueError, match="an outer vmap takes its only axis"):
         f.vmap().vmap()([1.0], [1.0])
-    with pytest.raises(ValueError, match="in_axes must say"):
+    with pytest.raises(ValueError, match="in_axes must have an axis"):
         f.vmap().vmap(None)([1.0], [1.0])
     with pytest.raises(ValueError, match=r"the same number of examples, not \[1, 2\]"):
         f.vmap((0, None)).vmap((0, 0))(np.ones((2, 3)), np.ones(1))

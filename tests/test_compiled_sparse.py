@@ -338,7 +338,7 @@ def test_errors() -> None:
         ag.compile(lambda x: [x[0]]).hessian([1.0], sparse=True)
     with pytest.raises(TypeError, match="its result: cannot use 'a' of type str"):
         ag.compile(lambda x: ["a", x[0]]).jacobian([1.0], sparse=True)
-    with pytest.raises(ValueError, match="argnums=1 but there are 1 positional arguments"):
+    with pytest.raises(ValueError, match="argnums=1, but the call has 1 positional argument"):
         ag.compile(fork).hessian([1.0, 2.0, 3.0], argnums=1, sparse=True)
 
 

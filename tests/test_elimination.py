@@ -200,7 +200,7 @@ def test_errors() -> None:
         ag.eliminate(y, x, [*a, "t1", "t2", "t3"])
     with pytest.raises(ValueError, match="the order has a0 twice"):
         ag.eliminate(y, x, [*a, "a0"])
-    with pytest.raises(ValueError, match="x0 is no node to remove; these are a0, a1, a2, s, "):
+    with pytest.raises(ValueError, match="x0 is no node to remove; the nodes to remove are a0, a1, a2, s, "):
         ag.eliminate(y, x, [x[0]])
     with pytest.raises(ValueError, match="is no node to remove"):
         ag.eliminate(y, x, [Value(1.0)])

@@ -157,7 +157,7 @@ def test_keys_that_are_one_in_javascript() -> None:
 
 def test_errors_say_what_to_give() -> None:
     compiled = ag.compile(lambda x, y: x * y)
-    with pytest.raises(LookupError, match="there is no program: give arguments to choose by, or call it first"):
+    with pytest.raises(LookupError, match="there is no program yet: call the function first, or give arguments"):
         compiled.source("c")
     assert "int f(" in compiled.source("c", 1.0, 2.0)
     compiled(np.ones(2), 2.0)

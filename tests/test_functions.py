@@ -258,7 +258,9 @@ def test_the_log_of_the_beta_function_does_not_cancel() -> None:
 
 @pytest.mark.parametrize("function", [ag.var, ag.std])
 def test_too_few_numbers(function: Any) -> None:
-    with pytest.raises(ValueError, match=f"{function.__name__}: there must be more than ddof = 1 numbers, not 1"):
+    with pytest.raises(
+        ValueError, match=f"{function.__name__}: the count of numbers must be more than ddof = 1, not 1"
+    ):
         function([1.0], ddof=1)
 
 

@@ -36,7 +36,7 @@ def a_graph() -> tuple[Value, Value]:
     [
         ("ln", ": use ag.log, the natural logarithm"),
         ("max", ": use ag.maximum(x, y), or ag.amax(xs), or Python's max(x, y, z)"),
-        ("backward", ": call it of the output, J.backward()"),
+        ("backward", ": call it on the output, J.backward()"),
         ("relu6", ": write ag.minimum(ag.relu(x), 6)"),
         ("pow2", ": write x**2"),
         ("pi", ": use math.pi"),
@@ -169,7 +169,7 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: nn.fit(a_net(), X, Y, optimizer="sgd"),  # type: ignore[arg-type]
         TypeError,
-        "fit: the optimizer must be one, such as nn.SGD(net, lr=0.05), not 'sgd'",
+        "fit: optimizer must be an object such as nn.SGD(net, lr=0.05), not 'sgd'",
     ),
     (
         lambda: nn.SGD(a_net(), learning_rate=0.5),  # type: ignore[call-arg]
@@ -189,7 +189,7 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: ag.draw(a_net()),  # type: ignore[arg-type]
         TypeError,
-        "draw: give a Value, not MLP(2, [2, 1], 'relu', output='sigmoid') of type MLP; of a net give its cost, "
+        "draw: give a Value, not MLP(2, [2, 1], 'relu', output='sigmoid') of type MLP; for a net, give its cost, "
         "nn.cost(net, X, y), or its output, net(x)",
     ),
     (
@@ -205,7 +205,7 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: ag.explain([1, 2]),  # type: ignore[arg-type]
         TypeError,
-        "the output must be a Value, not [1, 2] of type list; give one of them, or ag.sum(...) of them",
+        "the output must be a Value, not [1, 2] of type list; give one Value of it, or ag.sum(...) of it",
     ),
     (
         lambda: ag.grad(3),  # type: ignore[call-overload]
@@ -215,8 +215,8 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: ag.hessian(a_graph()[1]),  # type: ignore[arg-type]
         TypeError,
-        "hessian: give a function, as in ag.hessian(lambda x: x**2, ...), not Value(4.0, label='J', op='mul'); of a "
-        "graph that exists, ag.gradient(J, x) is the derivative",
+        "hessian: give a function, as in ag.hessian(lambda x: x**2, ...), not Value(4.0, label='J', op='mul'); for "
+        "an existing graph, write ag.gradient(J, x)",
     ),
     (lambda: a_graph()[0] ^ 2, TypeError, "w ^ 2: write w**2 for a power"),  # type: ignore[operator]
     (lambda: 2 ^ Value(3.0), TypeError, "2 ^ v: write 2**v for a power"),  # type: ignore[operator]
@@ -259,7 +259,7 @@ def test_rows_for_a_net(rows: Any) -> None:
     with pytest.raises(TypeError) as raised:
         a_net()(rows)
     assert str(raised.value) == (
-        "layer 1, neuron 1: a net takes one example, and these are 2 rows: write nn.predict(net, X) for the outputs, "
+        "layer 1, neuron 1: a net takes one example, not 2 rows: write nn.predict(net, X) for the outputs, "
         "or nn.cost(net, X, y)"
     )
     with pytest.raises(TypeError, match=r"^dot: cannot use 'a'"):

@@ -176,7 +176,7 @@ def test_what_does_not_depend_on_the_inputs_may_be_read() -> None:
 def test_a_gradient_from_outside_is_told() -> None:
     w = Value(2.0, "w")
     (w * w).backward()
-    with pytest.warns(ag.TraceWarning, match=r"\.grad of w was left by a backward\(\) outside of the trace"):
+    with pytest.warns(ag.TraceWarning, match=r"\.grad of w comes from a backward\(\) outside of the trace"):
         ag.trace(lambda x: x * w.grad, 1.0)
 
 
@@ -193,8 +193,8 @@ def test_nothing_is_assigned_in_a_trace() -> None:
         sgd.step()
         return w * x
 
-    for g, message in ((f, "f: the number of w cannot be assigned"), (step, "SGD: parameters cannot be moved")):
-        with pytest.raises(TypeError, match=f"{message} while"):
+    for g, message in ((f, "f: the number of w cannot be assigned"), (step, r"SGD: step\(\) cannot run")):
+        with pytest.raises(TypeError, match=f"{message} inside a function that is traced"):
             ag.trace(g, 1.0)
     assert w.data == 2.0
 
@@ -375,7 +375,7 @@ def test_a_graph_with_constants_between() -> None:
     w.data = 5.0
     with pytest.raises(ValueError, match="w that it closes over was 3"):
         t(4.0)
-    with pytest.raises(ag.StaleGraphError, match="is 10 by now, since a number below it was assigned"):
+    with pytest.raises(ag.StaleGraphError, match="should be 10 now, because a number was assigned"):
         c(4.0)
     y.forward()
     assert c(4.0) == ag.trace_graph(y, x)(4.0) == 40.0

@@ -200,11 +200,14 @@ def test_state_and_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "not a whole JSON file"),
-        ('{"format": "autograd_mini.nn", "ver', "not a whole JSON file"),
-        ("[1, 2]", "not a net's"),
-        ('{"format": "other"}', "not a net's"),
-        ('{"format": "autograd_mini.nn", "version": 2}', "version 2 of the format, not 1"),
+        ("", "not a complete JSON file"),
+        ('{"format": "autograd_mini.nn", "ver', "not a complete JSON file"),
+        ("[1, 2]", "not from net.save"),
+        ('{"format": "other"}', "not from net.save"),
+        (
+            '{"format": "autograd_mini.nn", "version": 2}',
+            "version 2 of the format, and this package reads only version 1",
+        ),
         (
             '{"format": "autograd_mini.nn", "version": 1, "net": "MLP(1, [1])"}',
             r"this was saved from MLP\(1, \[1\]\), but this net is MLP\(2, \[2, 1\], 'relu'\)",
@@ -225,12 +228,12 @@ def test_a_bad_file_changes_nothing(content: str, message: str, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"layers.0.neurons.1.w": [1.0]}, r"layers\.0\.neurons\.1\.w: expected 2 entries, the state has 1 entries"),
-        ({"layers.1.neurons.0.w": 3.0}, r"expected 2 entries, the state has 3\.0"),
-        ({"layers.1.neurons.0.b": [3.0]}, "expected a number, the state has 1 entries"),
-        ({"layers.1.neurons.0.b": "3"}, "cannot use '3'|expected a number, the state has '3'"),
+        ({"layers.0.neurons.1.w": [1.0]}, r"layers\.0\.neurons\.1\.w: expected 2 entries, but the state has 1 entry"),
+        ({"layers.1.neurons.0.w": 3.0}, r"expected 2 entries, but the state has 3\.0"),
+        ({"layers.1.neurons.0.b": [3.0]}, "expected a number, but the state has 1 entry"),
+        ({"layers.1.neurons.0.b": "3"}, "cannot use '3'|expected a number, but the state has '3'"),
         ({"layers.1.neurons.0.b": None}, "cannot use None"),
-        ({"layers.9.w": 1.0}, r"the state has layers\.9\.w, which this net has not"),
+        ({"layers.9.w": 1.0}, r"the state has layers\.9\.w, but this net does not"),
     ],
 )
 def test_a_state_of_another_shape_changes_nothing(change: dict[str, Any], message: str) -> None:
@@ -334,12 +337,12 @@ def test_sequential() -> None:
         (
             lambda: nn.Sequential(nn.Layer(2, 3), nn.Layer(2, 1)),
             ValueError,
-            "layer 2 takes 2 inputs, but layer 1 gives 3",
+            "layer 2 takes 2 inputs, but layer 1 has 3 outputs",
         ),
         (lambda: nn.Sequential(3), TypeError, "give modules and functions"),
         (lambda: nn.cost(nn.MLP(2, [1]), [], []), ValueError, "X: there are no examples"),
-        (lambda: nn.cost(nn.MLP(2, [1]), [[1, 2], [3]], [0, 1]), ValueError, "row 1 has 1 inputs, row 0 has 2"),
-        (lambda: nn.cost(nn.MLP(2, [1]), [[1, 2]], [0, 1]), ValueError, "2 targets for 1 examples"),
+        (lambda: nn.cost(nn.MLP(2, [1]), [[1, 2], [3]], [0, 1]), ValueError, "row 1 has 1 input, but row 0 has 2"),
+        (lambda: nn.cost(nn.MLP(2, [1]), [[1, 2]], [0, 1]), ValueError, "2 targets for 1 example;"),
         (lambda: nn.cost(nn.MLP(2, [1]), [1, 2], [0, 1]), ValueError, "row 0 is 1"),
         (lambda: nn.cost(nn.MLP(2, [1]), [["a", 2]], [0]), TypeError, "X, row 0: cannot use 'a'"),
         (lambda: nn.symmetries(nn.Layer(2, 3)), TypeError, "give a net of layers"),  # type: ignore[arg-type]
@@ -379,8 +382,8 @@ def test_a_file_says_its_version_once(tmp_path: Path) -> None:
     path = net.save(tmp_path / "net.json") or tmp_path / "net.json"
     text = path.read_text()
     for bad, message in (
-        (text.replace('"version": 1', '"version": true'), "written in version True"),
-        (text.replace('"version": 1', '"version": 1.0'), "written in version 1.0"),
+        (text.replace('"version": 1', '"version": true'), "the file has version True"),
+        (text.replace('"version": 1', '"version": 1.0'), "the file has version 1.0"),
         (text.replace('"version": 1', '"version": 1, "version": 1'), "the key 'version' is there twice"),
     ):
         assert bad != text

@@ -109,6 +109,13 @@ def traced_cost(given: dict[str, Any], act: Callable[[Any], Any] = ag.sigmoid) -
     return ag.trace(f, *(labelled(name, x) for name, x in given.items()))
 
 
+def test_one_equation_is_singular() -> None:
+    f = ag.compile(lambda x: x * x)
+    f(1.0)
+    assert str(f).startswith("<lambda>: 1 equation, 1 instruction\n")
+    assert repr(nn.SGD([Value(0.5)], lr=0.1)) == "SGD(1 parameter, lr=0.1, 0 steps taken)"
+
+
 def test_the_texts_summary() -> None:
     t, program = prepared(traced_cost(arrays(2, 3, 1, 5, 0)))
     forward = written(t, program).splitlines()

@@ -565,7 +565,7 @@ def test_a_path_is_missing_or_was_overwritten() -> None:
         [
             "mistake",
             "A wrong pass gives this number",
-            "“Forget the local derivative: every node hands on just its own derivative.” "
+            "“Forget the local derivative: every node passes only its own derivative on.” "
             "Run the pass with the right rule.",
         ],
     ]

@@ -353,7 +353,7 @@ def test_a_matrix_of_values() -> None:
     assert str(H).startswith("SparseMatrix, 2 × 2, 3 of 4 can be nonzero (75%)")
     with pytest.raises(IndexError, match=r"no place \(2, 0\) in 2 × 2"):
         H[2, 0]
-    with pytest.raises(ValueError, match="expected a vector of 2, not of 3"):
+    with pytest.raises(ValueError, match="expected a vector of 2 numbers, not 3"):
         H @ [1.0, 2.0, 3.0]
     with pytest.raises(ValueError, match="expected 3 numbers, one for each place, not 2"):
         H.pattern.csc_array([1.0, 2.0])

@@ -141,12 +141,12 @@ def test_bad_data_changes_nothing() -> None:
     bad: list[tuple[Any, Any, dict[str, Any], str]] = [
         (X, [*y[:-1], 3], {"batch_size": 5}, "y, row 19: binary_cross_entropy: a target must be from 0 to 1, not 3"),
         (X, [*y[:-1], 3], {}, "y, row 19: binary_cross_entropy: a target must be from 0 to 1, not 3"),
-        (X, [[v, v] for v in y], {}, "y, row 0: binary_cross_entropy: 1 outputs, but 2 targets"),
+        (X, [[v, v] for v in y], {}, "y, row 0: binary_cross_entropy: 1 output, but 2 targets"),
         (X, y[:-1], {}, "19 targets for 20 examples; an example is a row of X"),
         ([x[0] for x in X], y, {}, "expected a row of inputs for each example"),
         (X, y, {"epochs": 2.5}, "epochs must be a whole number from 0 on, not 2.5"),
         (X, y, {"optimizer": nn.SGD(nn.Neuron(2))}, "the optimizer holds no parameter of this net"),
-        ([*X[:-1], [1.0]], y, {}, "row 19 has 1 inputs, row 0 has 2"),
+        ([*X[:-1], [1.0]], y, {}, "row 19 has 1 input, but row 0 has 2"),
         ([*X, [1.0, math.nan]], [*y, 0], {"batch_size": 5}, "nan"),
         (X, y, {"batch_size": 0}, "batch_size must be a whole number from 1 on, not 0"),
         (X, y, {"loss": "huber"}, "there is no 'huber'"),
@@ -157,7 +157,7 @@ def test_bad_data_changes_nothing() -> None:
             nn.fit(net, data, targets, progress=False, **how)
         assert net.state_dict() == before
     wrong: list[tuple[Any, Any, dict[str, Any], str]] = [
-        (X, y, {"optimizer": "adam"}, "the optimizer must be one, such as .*, not 'adam'"),
+        (X, y, {"optimizer": "adam"}, "optimizer must be an object such as .*, not 'adam'"),
         (X, y, {"stop": 0.1}, "stop must be a function of the history, not 0.1"),
         (None, y, {}, "X: expected a list or an array, .*, not None"),
         (X, ["red"] * 20, {}, "y, row 0: cannot use 'red'"),

@@ -115,7 +115,7 @@ def test_a_matrix_of_each_example_is_written_for_each() -> None:
 
 def test_results_and_names() -> None:
     f = ag.compile(lambda x, X, y: [ag.sin(x), X * y, 2.0, X]).vmap((0, None, 0))
-    assert str(f) == "<lambda>: not compiled yet; it is at the first call"
+    assert str(f) == "<lambda>: not compiled yet; the first call compiles it"
     f([0.1, 0.2], 3.0, [1.0, 2.0])
     text = str(f)
     assert "inputs: X_2 m×1, X 1×1, Y m×1" in text

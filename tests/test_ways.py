@@ -312,7 +312,7 @@ def test_programs_of_one_function_are_bounded() -> None:
     for n in range(64):
         assert c(float(n)) == n * (n + 1) / 2
     assert len(c) == 64
-    with pytest.warns(ag.TraceWarning, match="f: its branches have gone more than 64 ways"):
+    with pytest.warns(ag.TraceWarning, match="f: its calls have taken more than 64 different ways"):
         c(64.0)
     assert len(c) == 64
     for n in (65, 3, 0):  # of which 0 was dropped

@@ -12,6 +12,7 @@ from inspect import signature
 from typing import Any, TypeAlias
 
 from ..ops import number
+from ..printing import counted
 from ..settings import no_grad
 from ..structure import Tree, flatten
 from ..sums import sum
@@ -175,7 +176,7 @@ def inputs_of(X: Examples) -> list[list[float]]:
             raise ValueError(f"X: expected a row of inputs for each example, as [[1.0], [2.0]], but row {i} is {row!r}")
         rows.append([_finite(f"X, row {i}", x) for x in row])
         if len(rows[i]) != len(rows[0]):
-            raise ValueError(f"X: row {i} has {len(rows[i])} inputs, row 0 has {len(rows[0])}")
+            raise ValueError(f"X: row {i} has {counted(len(rows[i]), 'input')}, but row 0 has {len(rows[0])}")
     if not rows:
         raise ValueError("X: there are no examples")
     return rows
@@ -201,7 +202,9 @@ def pairs_of(X: Examples, y: Examples) -> tuple[list[list[float]], list[Target]]
         ]
     targets = [t[0] if isinstance(t, list) and len(t) == 1 else t for t in targets]
     if len(targets) != len(inputs):
-        raise ValueError(f"y: {len(targets)} targets for {len(inputs)} examples; an example is a row of X")
+        raise ValueError(
+            f"y: {counted(len(targets), 'target')} for {counted(len(inputs), 'example')}; an example is a row of X"
+        )
     return inputs, targets
 
 

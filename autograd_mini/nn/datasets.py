@@ -1,4 +1,4 @@
-"""Small data sets for two-dimensional pictures, made in place.
+"""Small data sets for two-dimensional pictures, computed from a seed.
 
 Each returns `(X, y)`: a list of points `[x_1, x_2]`, an example in each row, and the list of their
 classes from 0 on. The same seed gives the same points on every machine. This module must not know nets.
@@ -48,7 +48,7 @@ def circles(n: int = 100, noise: float = 0.1, rng: Rng = None) -> Data:
 
 
 def xor(n: int = 100, noise: float = 0.1, rng: Rng = None) -> Data:
-    """Make points in a square around 0, class 1 where the signs of x_1 and x_2 differ.
+    """Make points in a square around 0. The class is 1 if the signs of x_1 and x_2 differ.
 
     >>> X, y = xor(20, noise=0.0, rng=0)
     >>> all((a * b < 0) == (k == 1) for (a, b), k in zip(X, y))
@@ -94,7 +94,7 @@ def blobs(n: int = 100, noise: float = 0.5, rng: Rng = None, *, classes: int = 2
 
 
 def flower(n: int = 400, noise: float = 0.2, rng: Rng = None) -> Data:
-    r"""Make the planar flower that a two-layer net is usually taught on: four petals of each class.
+    r"""Make the planar flower, a usual example for a two-layer net: four petals of each class.
 
     The petals are the rose $r = 4 \sin 4\theta$, one class for each half turn of the angle; the noise is
     in the angle and in the radius.
@@ -128,7 +128,7 @@ def _make(
     rng: Rng,
     point: Callable[[int, float, random.Random], tuple[float, float]],
 ) -> Data:
-    """Make n points, the classes in turn and of equal sizes; a share runs from 0 to 1 in each class."""
+    """Make n points, with classes in turn and of equal sizes. In each class, a share goes from 0 to 1."""
     _check(name, n, classes, noise)
     draw = generator(rng)
     X: list[list[float]] = []

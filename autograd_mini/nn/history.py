@@ -9,7 +9,7 @@ import html
 import math
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from ..printing import format_number
+from ..printing import counted, format_number
 
 __all__ = ["History"]
 
@@ -19,7 +19,7 @@ ENDS = {"epochs": "all of them", "stop": "ended by stop", "interrupted": "ended 
 
 
 class History(dict[str, Any]):
-    """The result of `fit`, a dict of plain data: numbers for each epoch, and the reason of the end.
+    """The result of `fit`, a dict of plain data: numbers for each epoch, and the reason for the end.
 
     - `history["cost"]`: the mean loss over the epoch's examples. The loss of an example is taken before its step.
     - `history["lr"]`: the learning rate of the epoch's last step.
@@ -66,9 +66,8 @@ class History(dict[str, Any]):
         printer.text(repr(self))
 
     def _title(self) -> str:
-        n = len(self._numbers("cost"))
         end = self.get("stopped", "")
-        return f"History of {n} epoch{'s' * (n != 1)}, {ENDS.get(end, end)}"
+        return f"History of {counted(len(self._numbers('cost')), 'epoch')}, {ENDS.get(end, end)}"
 
     def _numbers(self, key: str) -> list[float]:
         numbers: list[float] = self.get(key, [])
@@ -100,7 +99,7 @@ class History(dict[str, Any]):
         )
         bottom, right = MARGIN + height, WIDTH - MARGIN
         first, last = format_number(finite[0], 4), format_number(finite[-1], 4)
-        told = f"The cost against the epoch: from {first} to {last} in {len(costs)} epochs"
+        told = f"The cost against the epoch: from {first} to {last} in {counted(len(costs), 'epoch')}"
         return (
             f'<svg width="{WIDTH:g}" height="{HEIGHT:g}" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" '
             f'xmlns="http://www.w3.org/2000/svg" aria-label="{told}" font-family="sans-serif" font-size="11" '

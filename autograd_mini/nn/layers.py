@@ -1,4 +1,4 @@
-r"""Neurons, layers and nets. All numbers have their names in the text.
+r"""Neurons, layers and nets. All numbers have the names that they have in the text.
 
 This module owns $z = W a + b$ and $a = g(z)$. The labels $z_j^{[l](i)}$ have the layer l, the neuron j and the example
 i, and `draw` makes its clusters from them. The module must not know losses or training.
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..given import count
 from ..hints import ACTIVATIONS, closest
 from ..ops import OPS, Op, identity
+from ..printing import counted
 from ..structure import Tree
 from ..sums import dot
 from ..value import Value
@@ -199,7 +200,10 @@ class Sequential(Module):
             if isinstance(part, Layer):
                 l += 1
                 if width and width != part.n_in:
-                    raise ValueError(f"layer {l} takes {part.n_in} inputs, but layer {l - 1} gives {width}")
+                    raise ValueError(
+                        f"layer {l} takes {counted(part.n_in, 'input')}, but layer {l - 1} has "
+                        f"{counted(width, 'output')}"
+                    )
                 width = part.n_out
                 part._label(l)
             elif not isinstance(part, Op):  # a function may change the number of values
@@ -304,10 +308,10 @@ def _inputs(where: str, n: int, x: Tree) -> Any:
     if not hasattr(x, "__len__") and n == 1 and isinstance(x, (Value, Real)):
         return [x]
     if not hasattr(x, "__len__"):
-        raise TypeError(f"{where}: expected a list of {n} inputs, not {x!r}")
+        raise TypeError(f"{where}: expected a list of {counted(n, 'input')}, not {x!r}")
     if len(x) != n:
         hint = "; for many examples use nn.predict or nn.cost" if len(x) and hasattr(x[0], "__len__") else ""
-        raise ValueError(f"{where}: expected {n} inputs, {len(x)} given{hint}")
+        raise ValueError(f"{where}: expected {counted(n, 'input')}, {len(x)} given{hint}")
     return x
 
 
@@ -315,8 +319,8 @@ def _refuse_rows(where: str, x: Tree) -> None:
     """Raise an error if the inputs are rows, with advice on many examples."""
     if all(hasattr(row, "__len__") and not isinstance(row, str) for row in x) or getattr(x, "ndim", 1) > 1:
         raise TypeError(
-            f"{where}: a net takes one example, and these are {len(x)} rows: write nn.predict(net, X) for the outputs, "
-            "or nn.cost(net, X, y)"
+            f"{where}: a net takes one example, not {counted(len(x), 'row')}: write nn.predict(net, X) for the "
+            "outputs, or nn.cost(net, X, y)"
         ) from None
 
 

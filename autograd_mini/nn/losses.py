@@ -13,6 +13,7 @@ from .. import hints
 from ..functions import log_softmax, shifted_logits, take
 from ..node import number_of, primal
 from ..ops import log, number, relu, sigmoid, softplus
+from ..printing import counted
 from ..structure import Tree
 from ..sums import sum
 from ..value import Number, Value
@@ -141,7 +142,10 @@ def cross_entropy(logits: Tree, y: Tree) -> Any:
         shares = [t if isinstance(t, Value) else number("cross_entropy", t) for t in y]
         plain = [number_of(t) for t in shares]
         if len(shares) != len(logits):
-            raise ValueError(f"cross_entropy: {len(logits)} logits, but {len(shares)} target probabilities")
+            raise ValueError(
+                f"cross_entropy: {len(logits)} logits, but "
+                f"{counted(len(shares), 'target probability', 'target probabilities')}"
+            )
         if not all(0.0 <= t <= 1.0 for t in plain) or abs(sum(plain) - 1.0) > 1e-9:
             raise ValueError(f"cross_entropy: the target {plain} is not a distribution over the classes")
         return -sum(t * p for t, p in zip(shares, log_softmax(logits), strict=True) if type(t) is not float or t)
@@ -153,7 +157,7 @@ def cross_entropy(logits: Tree, y: Tree) -> Any:
 
 
 def mean_squared_error(yhat: Tree, y: Tree) -> Any:
-    r"""Return $(\hat y - y)^2$, of several outputs their mean.
+    r"""Return $(\hat y - y)^2$. For several outputs, return the mean of these squares.
 
     >>> mean_squared_error([Value(1.0), Value(2.0)], [0.0, 0.0]).data
     2.5
@@ -175,7 +179,7 @@ def hinge(score: Tree, y: Tree) -> Any:
     pairs = _pairs("hinge", score, y)
     for t in (number_of(t) for _, t in pairs):
         if t not in (-1.0, 1.0):
-            raise ValueError(f"hinge: a target must be -1 or 1, not {t:g}; 2*y - 1 makes it of 0 and 1")
+            raise ValueError(f"hinge: a target must be -1 or 1, not {t:g}; for 0 and 1 give 2*y - 1")
     return sum(relu(1.0 - t * s) for s, t in pairs)
 
 
@@ -196,20 +200,20 @@ def loss_named(loss: str | Loss) -> Loss:
     """Return a loss by its name.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: no loss has that name.
     """
     found: Loss = named("loss", loss, LOSSES, "(output, target)", hints.LOSSES)
     return found
 
 
 def _pairs(name: str, outputs: Tree, targets: Tree, probabilities: bool = False) -> list[tuple[Any, Any]]:
-    """Pair the outputs of one example with their targets, floats but for those of a program, which are Values."""
+    """Pair the outputs of one example with their targets. Targets are floats, except the inputs of a program."""
     ours, theirs = _list(outputs), [t if isinstance(t, Value) else number(name, t) for t in _list(targets)]
     if len(ours) != len(theirs) or not ours:
-        raise ValueError(f"{name}: {len(ours)} outputs, but {len(theirs)} targets")
+        raise ValueError(f"{name}: {counted(len(ours), 'output')}, but {counted(len(theirs), 'target')}")
     for t in map(number_of, theirs):
         if probabilities and not 0.0 <= t <= 1.0:
-            hint = "; (y + 1)/2 makes it of -1 and 1" if t == -1.0 else ""
+            hint = "; for -1 and 1 give (y + 1)/2" if t == -1.0 else ""
             raise ValueError(f"{name}: a target must be from 0 to 1, not {t:g}{hint}")
     return list(zip(ours, theirs, strict=True))
 

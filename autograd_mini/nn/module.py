@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..files import write_whole
 from ..hints import NET, missing
 from ..ops import number
+from ..printing import counted
 from ..structure import TOO_DEEP, Kind, Tree, kind_of, register
 from ..value import Value
 
@@ -90,7 +91,7 @@ class Module:
         if missing := [path for path in entries if path not in state]:
             raise ValueError(f"{name}: the state has no {_listed(missing)}; it has {_listed(list(state)) or 'nothing'}")
         if unknown := [path for path in state if path not in entries]:
-            raise ValueError(f"{name}: the state has {_listed(unknown)}, which this net has not")
+            raise ValueError(f"{name}: the state has {_listed(unknown)}, but this net does not")
         found: list[tuple[Value, float]] = []
         for path, tree in entries.items():
             _match(f"{name}: {path}", tree, state[path], found)
@@ -122,11 +123,14 @@ class Module:
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=_unique)
         except (ValueError, RecursionError) as error:  # also of an encoding
-            raise ValueError(f"{path}: this is not a whole JSON file ({error})") from None
+            raise ValueError(f"{path}: this is not a complete JSON file ({error})") from None
         if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise ValueError(f"{path}: this is JSON, but not a net's: it has no {FORMAT!r} as its format")
+            raise ValueError(f"{path}: this JSON file is not from net.save: its format is not {FORMAT!r}")
         if type(content.get("version")) is not int or content["version"] != VERSION:
-            raise ValueError(f"{path}: written in version {content.get('version')!r} of the format, not {VERSION}")
+            raise ValueError(
+                f"{path}: the file has version {content.get('version')!r} of the format, and this package reads only "
+                f"version {VERSION}"
+            )
         if content.get("net") != repr(self):
             raise ValueError(f"{path}: this was saved from {content.get('net')}, but this net is {self!r}")
         try:
@@ -135,7 +139,7 @@ class Module:
             raise ValueError(f"{path}: {error}") from None
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self.parameters())} parameters)"
+        return f"{type(self).__name__}({counted(len(self.parameters()), 'parameter')})"
 
     def _entries(self) -> list[tuple[str, Tree]]:
         """Return the entries of the state: the Value, or the nested list of Values, of each path.
@@ -245,23 +249,26 @@ def _match(path: str, tree: Tree, state: Tree, found: list[tuple[Value, float]])
     """Pair parameters with the numbers of a state of the same shape."""
     if isinstance(tree, Value):
         if getattr(state, "ndim", None) != 0 and hasattr(state, "__len__"):
-            raise ValueError(f"{path}: expected a number, the state has {_shown(state)}")
+            raise ValueError(f"{path}: expected a number, but the state has {_shown(state)}")
         try:
             plain = number(path, state)
         except TypeError as error:
             raise ValueError(str(error)) from None
         if not math.isfinite(plain):
-            raise ValueError(f"{path}: expected a finite number, the state has {plain}")
+            raise ValueError(f"{path}: expected a finite number, but the state has {plain}")
         found.append((tree, plain))
         return
     if not (isinstance(state, (list, tuple)) or hasattr(state, "ndim")) or len(state) != len(tree):
-        raise ValueError(f"{path}: expected {len(tree)} entries, the state has {_shown(state)}")
+        raise ValueError(
+            f"{path}: expected {counted(len(tree), 'entry', 'entries')}, but the state has {_shown(state)}"
+        )
     for i, (part, numbers) in enumerate(zip(tree, state, strict=True)):
         _match(f"{path}.{i}", part, numbers, found)
 
 
 def _shown(state: Tree) -> str:
-    return f"{len(state)} entries" if isinstance(state, (list, tuple)) or hasattr(state, "ndim") else repr(state)
+    many = isinstance(state, (list, tuple)) or hasattr(state, "ndim")
+    return counted(len(state), "entry", "entries") if many else repr(state)
 
 
 def _listed(names: Sequence[object]) -> str:

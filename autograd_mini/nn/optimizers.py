@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..given import count
 from ..hints import OPTIMIZER, keywords
 from ..ops import number
+from ..printing import counted
 from ..settings import is_traced
 from ..value import Value
 from .module import Module
@@ -86,8 +87,8 @@ class Optimizer:
         """
         if is_traced():
             raise TypeError(
-                f"{type(self).__name__}: parameters cannot be moved while a function is traced: its program would not "
-                "do it again. Step outside of it, with the gradient that it returns"
+                f"{type(self).__name__}: step() cannot run inside a function that is traced, because its program would "
+                "not repeat the step. Call step() outside of the function, with the gradient that the function returns"
             )
         rate = self.rate()
         if closure is not None:
@@ -147,7 +148,8 @@ class Optimizer:
 
     def __repr__(self) -> str:
         lr = getattr(self.lr, "__qualname__", self.lr)
-        return f"{type(self).__name__}({len(self.parameters)} parameters, lr={lr}, {self.taken} steps taken)"
+        many, taken = counted(len(self.parameters), "parameter"), counted(self.taken, "step")
+        return f"{type(self).__name__}({many}, lr={lr}, {taken} taken)"
 
     def _require_finite(self, numbers: Vector, what: str) -> None:
         if math.isfinite(sum(numbers)):
@@ -155,7 +157,9 @@ class Optimizer:
         for parameter, x in zip(self.parameters, numbers, strict=True):
             if not math.isfinite(x):
                 name = parameter.label or "a parameter"
-                raise ArithmeticError(f"{type(self).__name__}: {what} {name} = {parameter.data:g} is {x}; not moved")
+                raise ArithmeticError(
+                    f"{type(self).__name__}: {what} {name} = {parameter.data:g} is {x}; no parameter was moved"
+                )
 
 
 class SGD(Optimizer):

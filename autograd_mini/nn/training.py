@@ -36,7 +36,7 @@ __all__ = ["TrainingError", "fit"]
 
 
 class TrainingError(ArithmeticError):
-    """The cost or the gradient became nan or inf in training. The parameters are as before that step."""
+    """The cost or the gradient became nan or inf in training. That step did not change the parameters."""
 
 
 @keywords(FIT)
@@ -286,7 +286,7 @@ def _optimizer(net: Net, optimizer: Optimizer | None) -> Optimizer:
         name = optimizer if isinstance(optimizer, str) else getattr(optimizer, "__name__", "")
         kind = kinds.get(name.lower(), "Adam")
         given = "LBFGS(net)" if kind == "LBFGS" else f"{kind}(net, lr=0.05)"
-        raise TypeError(f"fit: the optimizer must be one, such as nn.{given}, not {optimizer!r}")
+        raise TypeError(f"fit: optimizer must be an object such as nn.{given}, not {optimizer!r}")
     if isinstance(net, Module) and not set(net.parameters()) & set(optimizer.parameters):
         raise ValueError("fit: the optimizer holds no parameter of this net: make the optimizer after the net")
     return optimizer

@@ -115,7 +115,7 @@ function makeBoard(board, trainer, planes, palette, numbers, page) {
       element(
         "li",
         {"data-when": "gradients"},
-        "on a wire: the derivative of the cost by its weight; in a neuron: by its b",
+        "on a wire: the derivative of the cost with respect to its weight; in a neuron: with respect to its b",
       ),
     );
     if (planes) byId("net-key").append(element("li", {}, "in a neuron: its output over the plane"));

@@ -84,7 +84,9 @@ def picture_of(
     if is_net:
         kept = without_parameters(kept, kinds)
     if missing := len(folds) - len(kept):
-        note = f"{missing:,} of {len(folds):,} boxes are not drawn; max_nodes=None draws all"
+        note = (
+            f"{missing:,} of {len(folds):,} boxes {'is' if missing == 1 else 'are'} not drawn; max_nodes=None draws all"
+        )
     if stale := staleness(output, order):
         note = "\n".join([*textwrap.wrap(f"Stale: {stale}", 72), *[note] * bool(note)])
     if slopes is None:

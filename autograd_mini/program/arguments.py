@@ -89,7 +89,8 @@ def _read_leaf(name: str, x: Tree, chunks: list[Tree]) -> Key:
     for leaf in leaves:
         if isinstance(leaf, Value):
             raise GivenValue(
-                f"{name}: give numbers, not {leaf!r}: `ag.grad` and its like differentiate a compiled function"
+                f"{name}: give numbers, not {leaf!r}: to differentiate a compiled function, use `ag.grad` and "
+                "similar functions"
             )
     try:
         plain = [number(name, leaf) for leaf in leaves]

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..ops import TOO_LARGE
+from ..printing import counted
 from ..structure import Kind, Rest, Tree, holds, is_array, kind_of, map_leaves
 from ..value import Value
 from .arguments import FLOAT, Key, Numbers, read, typed
@@ -61,7 +62,10 @@ def each_of(name: str, in_axes: InAxes, n: int) -> list[Axes]:
             f"one argument, type in_axes=({in_axes!r},)"
         )
     if len(in_axes) != n:
-        raise ValueError(f"{name}: in_axes has {len(in_axes)} entries, but {n} arguments are given")
+        raise ValueError(
+            f"{name}: in_axes has {counted(len(in_axes), 'entry', 'entries')} for {counted(n, 'argument')}: "
+            "give one entry for each argument"
+        )
     return list(in_axes)
 
 
@@ -135,8 +139,8 @@ def _no_numbers(name: str, x: Tree) -> str:
     if holds(x, Value):
         return f"{name}: vmap takes numbers, not {x!r}"
     return (
-        f"{name}: vmap takes arrays and lists of numbers, not {x!r}: name what is not made of numbers in "
-        "static_argnums, and give examples the same length"
+        f"{name}: vmap takes arrays and lists of numbers, not {x!r}: name an argument that is not made of "
+        "numbers in static_argnums, and give all examples the same length"
     )
 
 
@@ -151,10 +155,10 @@ def require_axis(name: str, shape: tuple[int, ...], axis: int) -> None:
             raise ValueError(
                 f"{name}: in_axes has {axis} for an array with one axis, but an outer vmap takes its only axis"
             )
-        axes = "1 axis" if len(shape) == 1 else f"{len(shape)} axes"
         raise ValueError(
-            f"{name}: in_axes has {axis}, but an array of the shape {shape} has {axes}, counted from 0: give the "
-            "number of one, or None to share the array among all examples"
+            f"{name}: in_axes has {axis}, but an array of the shape {shape} has "
+            f"{counted(len(shape), 'axis', 'axes')}, counted from 0: give the number of one, or None to "
+            "share the array among all examples"
         )
 
 

@@ -1,8 +1,8 @@
 """Batches: one program for many examples, side by side in lanes, and on several threads.
 
-This module has the ways to call a function of batches. A call whose arguments have a structure and sizes that were met
-before finds all that it needs prepared. Examples that branch differently run in groups. The module `plans` cuts a batch
-into blocks, and `lanes` makes the program of a block.
+This module has the ways to call a function of batches. A later call with the same structure and sizes of arguments uses
+the data that an earlier call has prepared. Examples that branch differently run in groups. The module `plans` cuts a
+batch into blocks, and `lanes` makes the program of a block.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Batched", "Repeated"]
 
 
-MAX_GROUPS = 64  # of examples that branch alike; examples that are left then are run one by one
+MAX_GROUPS = 64  # of examples that branch alike; all further examples are run one by one
 MAX_CALLS = 16  # structures and sizes of arguments whose calls are prepared
 
 
@@ -58,23 +58,23 @@ class Batched:
         self.threads = count("vmap: threads", threads)
         self._programs = compiled._programs
         self._in_axes = in_axes
-        self._axes: dict[int, list[Axes]] = {}  # of so many arguments; a static one and one by name only have None
+        self._axes: dict[int, list[Axes]] = {}  # by the number of arguments; None for a static or keyword-only one
         self._first = first  # the instance of a method, before the arguments of a call; all examples share it
-        self._by_name = len(self._programs.parameters.by_name)  # arguments of which in_axes does not tell
+        self._by_name = len(self._programs.parameters.by_name)  # keyword-only arguments, which in_axes does not have
         self._levels: list[Batched] = [self] if inner is None else [self, *inner._levels]
 
     def __call__(self, *args: Tree, **kwargs: Tree) -> Tree:
         """Return the results of all examples, counted along the first axis of each array.
 
         Raises:
-            ValueError: the arrays have not the same number of examples, or none varies.
+            ValueError: the arrays have different numbers of examples, or no argument varies.
         """
         return self._given(args, None, kwargs)[0]
 
     def value_and_grad(self, *args: Tree, argnums: int | Sequence[int] = 0, **kwargs: Tree) -> tuple[Tree, Tree]:
         r"""Return the values of all examples, and the gradient of their sum, $\nabla \sum_i f(x^{(i)})$.
 
-        In an argument that varies this is each example's own gradient, along the first axis.
+        For an argument that varies, the gradient has one gradient for each example, along the first axis.
 
         >>> from autograd_mini import compile
         >>> compile(lambda w, x: w * x).vmap((None, 0)).value_and_grad(3.0, [1.0, 2.0], argnums=(0, 1))
@@ -92,7 +92,7 @@ class Batched:
         return self._given(args, argnums, kwargs)[1]
 
     def jvp(self, primals: Sequence[Tree], tangents: Sequence[Tree]) -> tuple[Tree, Tree]:
-        r"""Return the results of all examples, and of each its derivative along its own tangents, $J t$.
+        r"""Return the results of all examples and, for each example, the derivative along its tangents, $J t$.
 
         >>> from autograd_mini import compile
         >>> compile(lambda w, x: w * x * x).vmap((None, 0)).jvp((3.0, [1.0, 2.0]), (0.0, [1.0, 1.0]))
@@ -101,7 +101,7 @@ class Batched:
         return self._along(jvp, primals, tangents)  # type: ignore[no-any-return]  # a pair
 
     def hvp(self, primals: Sequence[Tree], tangents: Sequence[Tree]) -> Tree:
-        r"""Return of each example the Hessian times its tangents, $H t$.
+        r"""Return the Hessian times the tangents, $H t$, for each example.
 
         >>> from autograd_mini import compile
         >>> compile(lambda x: x**3).vmap().hvp(([1.0, 2.0],), ([1.0, 0.5],))
@@ -110,7 +110,7 @@ class Batched:
         return self._along(hvp, primals, tangents)
 
     def jacobian(self, *args: Tree, argnums: int | Sequence[int] = 0, **kwargs: Tree) -> Tree:
-        r"""Return all $\partial z_i / \partial x_j$ of each example; see `autograd_mini.jacobian`.
+        r"""Return all $\partial z_i / \partial x_j$ for each example; see `autograd_mini.jacobian`.
 
         >>> from autograd_mini import compile
         >>> compile(lambda x: [x * x, 3 * x]).vmap().jacobian([1.0, 2.0])
@@ -121,7 +121,7 @@ class Batched:
         return derived(*args, **kwargs)
 
     def hessian(self, *args: Tree, argnums: int | Sequence[int] = 0, **kwargs: Tree) -> Tree:
-        r"""Return all $\partial^2 f / \partial x_i \partial x_j$ of each example.
+        r"""Return all $\partial^2 f / \partial x_i \partial x_j$ for each example.
 
         >>> from autograd_mini import compile
         >>> compile(lambda x: x**3).vmap().hessian([1.0, 2.0])
@@ -132,9 +132,9 @@ class Batched:
         return derived(*args, **kwargs)
 
     def vmap(self, in_axes: InAxes = 0, threads: int | None = None) -> Batched:
-        """Return the function of batches of batches: one axis more, which is counted first.
+        """Return the function of batches of batches. In its results, the first axis counts the outer examples.
 
-        `in_axes` says where the outer examples are counted; the axes of the inner ones are those that are left then.
+        `in_axes` has the axes that count the outer examples. The inner axes are counted without them.
 
         >>> from autograd_mini import compile
         >>> table = compile(lambda x, y: x * y).vmap((None, 0)).vmap((0, None))
@@ -154,13 +154,13 @@ class Batched:
             except (TypeError, ValueError):  # a program of other arguments, which in_axes does not fit
                 continue
             texts.append(str(forward_sheet(specialization.trace, specialization.program, varies)))
-        return "\n\n".join(texts) or f"{self.name}: not compiled yet; it is at the first call"
+        return "\n\n".join(texts) or f"{self.name}: not compiled yet; the first call compiles it"
 
     def written_backward(self, argnums: int | Sequence[int] | None = None) -> str:
-        """Write the backward program as lines of NumPy on all examples: derivatives of the sum of the results.
+        """Write the backward program on all examples, as lines of NumPy: the derivatives of the sum of the results.
 
         Args:
-            argnums: the arguments in which the derivatives are wanted; None for all.
+            argnums: the arguments to differentiate with respect to; None for all.
 
         Raises:
             TypeError: the function returns more than one number.
@@ -189,7 +189,7 @@ class Batched:
             rankdir: `"LR"`, left to right, or another of Graphviz's directions.
 
         Raises:
-            ValueError: it has too many lines to be read.
+            ValueError: the program has too many lines for a picture.
             LookupError: nothing has been compiled yet, or for more than one structure.
         """
         from .picture import drawn_sheet  # brings graphviz
@@ -199,7 +199,7 @@ class Batched:
         return drawn_sheet(forward_sheet(one.trace, one.program, self._varies(one)), rankdir)
 
     def _varies(self, specialization: Specialization) -> Numbers:
-        """Return for each input of a program whether it differs between examples."""
+        """Return, for each input of a program, whether it differs between examples."""
         layout, n = specialization.layout, specialization.count
         varies = np.zeros(layout.size, dtype=bool)
 
@@ -227,7 +227,7 @@ class Batched:
         return self._derived(f"{name} of a batch", derive, (), n)(tuple(primals), tuple(tangents))
 
     def _derived(self, key: str, derive: Callable[..., Tree], static: tuple[int, ...], along: int = 0) -> Batched:
-        """Return the batched form of a derived function; one along tangents takes so many primals and tangents."""
+        """Return the batched form of a derived function. With `along`, it takes that many primals, and tangents."""
         compiled = self.compiled._derive(key, lambda f: with_name(f"{key} of {self.name}")(derive(f)), static)
         made: Batched | None = None
         for level in reversed(self._levels):
@@ -275,7 +275,7 @@ class Batched:
         return prepared.run(call, self.threads)
 
     def _known_axes(self, n: int) -> list[Axes]:
-        """Return the axes of n arguments, as far as in_axes tells: arguments by name only have None."""
+        """Return the axes of n arguments that are in in_axes. Keyword-only arguments have None."""
         axes = self._axes.get(n)
         if axes is None:
             first, by_name = len(self._first), self._by_name
@@ -288,7 +288,7 @@ class Batched:
     def _axes_of(self, args: tuple[Tree, ...], level: int = 0) -> list[Axes]:
         """Return the axes of all arguments. Static arguments and an instance have None.
 
-        Arguments by name only have their examples along the first axis of each level, as far as they have axes.
+        In keyword-only arguments that have axes, the first axis of each level counts the examples.
         """
         n = len(args)
         axes = self._known_axes(n)
@@ -304,7 +304,7 @@ class Batched:
 
 
 def _depth(x: Tree) -> int:
-    """Return the number of axes of an array, or of nested lists, which need not be of one length."""
+    """Return the number of axes of an array, or of nested lists, which may differ in length."""
     depth = 0
     while isinstance(x, (list, tuple)) and x:
         x, depth = x[0], depth + 1
@@ -344,7 +344,7 @@ class _Call:
         arrays = [chunk for chunk, varies in zip(self.chunks, self.varying, strict=True) if varies]
         if not arrays:
             name = self.programs.name
-            raise ValueError(f"{name}: in_axes must say of some argument where its examples are counted, such as 0")
+            raise ValueError(f"{name}: in_axes must have an axis for at least one argument, such as 0, not only None")
         self.tables = tables_of(self.programs.name, arrays)
         self.size = len(self.tables[0])
         self.places = places_of(self.varying, sizes)
@@ -360,21 +360,21 @@ class _Call:
         return specialization
 
     def note(self, specialization: Specialization) -> None:
-        """Store the axes of arguments by name only: other calls of the program may have other ones."""
+        """Store the axes of keyword-only arguments, because they may differ between calls of the program."""
         specialization.axes_by_name = self.axes[len(self.axes) - len(self.programs.parameters.by_name) :]
 
     def request(self, specialization: Specialization, argnums: Argnums) -> GradientRequest | None:
-        """Return the derivatives that argnums asks for, None without any."""
+        """Return the gradient request for argnums, or None without argnums."""
         return None if argnums is None else specialization.request(self.programs.name, argnums)
 
     def require_finite(self, results: list[Numbers]) -> None:
-        """Raise Python's own error where a result is nan or inf."""
+        """Raise Python's own error if a result is nan or inf."""
         infinite = ~np.logical_and.reduce([np.isfinite(part).all(axis=1) for part in results])
         for i in np.flatnonzero(infinite).tolist():
             self.programs.specialization(self.example(i))  # which raises
 
     def in_groups(self, first: Specialization, threads: int, argnums: Argnums) -> tuple[Tree, Tree]:
-        """Run the examples; those that branch alike are run together. Return the results and the gradient."""
+        """Run the examples that branch alike together. Return the results and the gradient."""
         request = self.request(first, argnums)
         reader = _Reader(self, first, request)
         seat = reader.seat(self)
@@ -424,7 +424,7 @@ class _Call:
 
 
 class _Seat:
-    """The shared numbers of a call, and their derivatives; a call takes one that no other call is using."""
+    """The shared numbers of a call, and their derivatives. A call takes a seat that no other call is using."""
 
     def __init__(self, layout: Layout, places: Places, read: list[int]) -> None:
         self.shared, self.totals = np.zeros(places.alike), np.zeros((1, places.alike))
@@ -437,7 +437,7 @@ class _Seat:
 
 
 class _Part(NamedTuple):
-    """A number or an array of an argument: its places, and the table that it is where it varies."""
+    """A number or an array of an argument: its places and, if it varies, its table."""
 
     place: int | Numbers
     table: int | None
@@ -454,7 +454,7 @@ class _Reader:
         self._parts = {k: self._parts_of(call, k) for k in ([] if request is None else request.places)}
 
     def _parts_of(self, call: _Call, k: int) -> tuple[list[_Part], Structure] | None:
-        """Return the parts of argument k and their structure, None where all of it is shared."""
+        """Return the parts of argument k and their structure, or None if all of the argument is shared."""
         axes = [axis for n, axis in enumerate(call.axes) if n not in call.static][k]
         if axes is None:
             return None
@@ -492,7 +492,7 @@ class _Reader:
         return seat
 
     def read(self, seat: _Seat, results: list[Numbers], slopes: list[Numbers | None]) -> tuple[Tree, Tree]:
-        """Return the results and the gradient, None without any, and take the seat back."""
+        """Return the results and the gradient (None without argnums), and take the seat back."""
         shaped = [part.reshape(shape) for part, shape in zip(results, self._shapes, strict=True)]
         out, request = self.specialization.out, self._request
         values = shaped[0] if out is LEAF else out.rebuild(shaped)
@@ -547,7 +547,7 @@ class _Prepared:
 
 
 class Repeated:
-    """Values and gradients of batch after batch, where the shared numbers come in an array: for a training loop.
+    """Values and gradients for many batches, with the shared numbers in one array: for a training loop.
 
     It takes the structure of the arguments, and the program, from a first batch.
 
@@ -567,7 +567,7 @@ class Repeated:
             raise ValueError(f"{programs.name}: check=True needs the arguments of each call; use vmap")
         self._found = call.specialize()
         if self._found.branches:
-            raise ValueError(f"{programs.name}: it branches on numbers")
+            raise ValueError(f"{programs.name}: it branches on numbers, so a batch may need several programs")
         self._places, self._request = call.places, call.request(self._found, self._argnums)
         self._works: dict[int, Work] = {}
 

@@ -83,7 +83,7 @@ class Workspace:
         return tasks
 
     def gradient(self, request: GradientRequest) -> Tree:
-        """Return the derivatives that are asked for."""
+        """Return the derivatives for a gradient request."""
         if self._scalars:
             return tuple(self.slopes.tolist()) if request.everything else request.of(self.slopes.item)
         return request.of(self._gradient)

@@ -56,16 +56,17 @@ class Compiled:
         self.name: str = getattr(f, "__name__", None) or "the graph"
         self._static = static_argnums
         self._programs = Programs(self.name, f, static_argnums, check, runner)
-        self._by_name = bool(self._programs.parameters.by_name)  # whether arguments by name only have to be placed
+        self._by_name = bool(self._programs.parameters.by_name)  # whether keyword-only arguments must be placed
         self._derived: dict[Hashable, tuple[object, Compiled]] = {}  # beside the function or trace that each is made of
         if f is not None:
             functools.update_wrapper(self, f, updated=())
 
     def __call__(self, *args: Tree, **kwargs: Tree) -> Tree:
-        """Return the results of the function for numbers; with a Value among the arguments record them as a graph.
+        """Return the results of the function for numbers. If an argument is a Value, record the results as a graph.
 
         So a compiled function can be differentiated, explained, and called in a function that is compiled. Inside of a
-        function that is differentiated or traced it always records: modules and Values of outside may depend on inputs.
+        function that is differentiated or traced it always records, because modules and Values from outside may depend
+        on inputs.
 
         >>> from autograd_mini import grad
         >>> grad(grad(compile(lambda x: x**3)))(2.0)
@@ -86,9 +87,9 @@ class Compiled:
         return self._programs.parameters.call(self._original(), given)
 
     def value_and_grad(self, *args: Tree, argnums: int | Sequence[int] = 0, **kwargs: Tree) -> tuple[Tree, Tree]:
-        """Return the value and the gradient, in the structure of the argument, or a tuple for several.
+        """Return the value and the gradient. The gradient has the structure of the argument; for several it is a tuple.
 
-        Arguments that are given by name count as those at their places. The gradient in a module has the structure
+        `argnums` also counts arguments that are given by name. The gradient with respect to a module has the structure
         of its `state_dict`.
 
         Raises:
@@ -106,14 +107,14 @@ class Compiled:
         return self._programs.run(self._placed(args, kwargs), _gradient, argnums)
 
     def bind(self, *args: Tree, argnums: int | Sequence[int] | None = None, **kwargs: Tree) -> BoundCall:
-        """Return the function on arrays of its own, to be called again and again without any copying.
+        """Return the function on arrays of its own: its calls copy no numbers.
 
-        Write numbers into `args` in place, call it, and read `value` and, with argnums, `gradient`. At first they are
-        those of the arguments that are given.
+        Write numbers into `args` in place, call it, and read `value` and, with argnums, `gradient`. Before the first
+        call they belong to the given arguments.
 
         Raises:
-            TypeError: a module is among the arguments, or the function returns more than one number and a gradient is
-                wanted.
+            TypeError: a module is among the arguments; or argnums is given, and the function returns more than one
+                number.
             ValueError: there is no such argument, or it is static.
 
         >>> import numpy as np
@@ -132,14 +133,14 @@ class Compiled:
         return BoundCall(self.name, specialization, given, request, programs.check)
 
     def _placed(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> tuple[Tree, ...]:
-        """Return all arguments at the places that programs know them by."""
+        """Return all arguments at their places in programs."""
         return self._programs.parameters.placed(args, kwargs) if kwargs or self._by_name else args
 
     def jvp(self, primals: Sequence[Tree], tangents: Sequence[Tree], **kwargs: Tree) -> tuple[Tree, Tree]:
-        r"""Return the outputs and their derivative along the tangents, $J t$, by a program of its own.
+        r"""Return the outputs and their derivative along the tangents, $J t$, by a separate program.
 
-        The tangents have the structure of the primals; that of a module is its `state_dict`. Arguments that are given
-        by name are not differentiated in.
+        The tangents have the structure of the primals. The tangent of a module has the structure of its `state_dict`.
+        Arguments that are given by name are constants.
 
         >>> compile(lambda x, y: x * y).jvp((3.0, 4.0), (1.0, 0.5))
         (12.0, 5.5)
@@ -147,7 +148,7 @@ class Compiled:
         return self._along(jvp, (), primals, tangents, kwargs)  # type: ignore[no-any-return]
 
     def hvp(self, primals: Sequence[Tree], tangents: Sequence[Tree], **kwargs: Tree) -> Tree:
-        r"""Return the Hessian of the one output times the tangents, $H t$, by a program of its own; see `jvp`.
+        r"""Return the Hessian of the one output times the tangents, $H t$, by a separate program; see `jvp`.
 
         >>> compile(lambda x, y: x * x * y).hvp((3.0, 4.0), (1.0, 0.5))
         (11.0, 6.0)
@@ -162,7 +163,7 @@ class Compiled:
         tangents: Sequence[Tree],
         kwargs: dict[str, Tree],
     ) -> Tree:
-        """Return a derivative along tangents; `first` are arguments before the primals, one instance at most."""
+        """Return a derivative along tangents. `first` may have an instance, which comes before the primals."""
 
         def derive(f: Callable[..., Tree]) -> Callable[..., Tree]:
             @with_name(f"{transform.__name__} of {self.name}")
@@ -185,7 +186,7 @@ class Compiled:
         return derived(*given, first, kwargs) if first or kwargs else derived(*given)
 
     def jacobian(self, *args: Tree, argnums: int | Sequence[int] = 0, sparse: bool = False, **kwargs: Tree) -> Tree:
-        r"""Return all $\partial z_i / \partial x_j$, by a program of its own; see `autograd_mini.jacobian`.
+        r"""Return all $\partial z_i / \partial x_j$, by a separate program; see `autograd_mini.jacobian`.
 
         >>> compile(lambda x: [x[0] * x[1], x[0] ** 2]).jacobian([3.0, 2.0])
         [[2.0, 3.0], [6.0, 0.0]]
@@ -196,10 +197,10 @@ class Compiled:
         return derived(*args, **kwargs)
 
     def hessian(self, *args: Tree, argnums: int | Sequence[int] = 0, sparse: bool = False, **kwargs: Tree) -> Tree:
-        r"""Return all $\partial^2 f / \partial x_i \partial x_j$, by a program of its own; see `autograd_mini.hessian`.
+        r"""Return all $\partial^2 f / \partial x_i \partial x_j$, by a separate program; see `autograd_mini.hessian`.
 
-        With `sparse` the program computes the entries alone. Their places belong to the program: another branch of f
-        has another program, with places of its own.
+        With `sparse`, the program computes only the entries that can be nonzero. Their places belong to the program:
+        another branch of f has another program with other places.
 
         >>> f = compile(lambda x: x[0] ** 2 * x[1])
         >>> f.hessian([3.0, 2.0])
@@ -215,7 +216,7 @@ class Compiled:
     def value_grad_hessian(
         self, *args: Tree, argnums: int | Sequence[int] = 0, sparse: bool = False, **kwargs: Tree
     ) -> tuple[Tree, Tree, Tree]:
-        """Return the value, the gradient and the Hessian, by one program, which computes common parts once.
+        """Return the value, the gradient and the Hessian by one program, which computes common parts once.
 
         With `sparse` the Hessian is sparse; see `hessian`.
 
@@ -237,13 +238,13 @@ class Compiled:
         return derived(*args, **kwargs)  # type: ignore[no-any-return]
 
     def vmap(self, in_axes: InAxes = 0, threads: int = 1) -> Batched:
-        """Return the function of batches of arguments, of which examples are run side by side.
+        """Return the function of batches: it runs many examples side by side.
 
         Args:
-            in_axes: where the examples of each argument's arrays are counted; None for an argument that is the same
-                for all. One for all arguments, or a tuple with one for each, which may be a container that begins like
-                the argument: `({"w": None, "x": 0}, 0)`.
-            threads: how many run at once; the results do not depend on it.
+            in_axes: the axis that counts the examples in the arrays of an argument, or None for an argument that all
+                examples share. Give one axis for all arguments, or a tuple with an entry for each. An entry may have
+                the outer containers of the argument: `({"w": None, "x": 0}, 0)`.
+            threads: the number of threads. The results do not depend on it.
 
         >>> compile(lambda w, x: w * x).vmap((None, 0))(3.0, [1.0, 2.0])
         array([3., 6.])
@@ -259,12 +260,12 @@ class Compiled:
     ) -> tuple[Tree, Tree]:
         """Return the sums of value and gradient over several calls, which an executor runs.
 
-        The sums have the order of the shards, so they do not depend on which worker is ready first. If a worker is
-        lost, its shards are run here.
+        The sums are taken in the order of the shards, so they do not depend on the speed of the workers. If a worker is
+        lost, this process runs its shards.
 
         Args:
             shards: the arguments of each call, as tuples.
-            executor: of `concurrent.futures`, or another's of this kind, such as `client.get_executor()` of
+            executor: an executor of `concurrent.futures`, or a similar one, such as `client.get_executor()` of
                 `dask.distributed`.
 
         Raises:
@@ -280,27 +281,27 @@ class Compiled:
         return summed_over(self, [tuple(shard) for shard in shards], executor, argnums)
 
     def _layout(self, *args: Tree, argnums: int | Sequence[int]) -> Layout:
-        """Return where the numbers of some arguments are, in the program for them, which is made if there is none."""
+        """Return the layout of some arguments in their program. If there is no program, make it."""
         return self._programs.specialization(self._placed(args, {}), argnums).layout
 
     def program(self, *args: Tree) -> Program:
-        """Return the program for the structure of some arguments; without arguments the only one there is.
+        """Return the program for the structure of some arguments. Without arguments, return the only program.
 
         Raises:
-            LookupError: nothing has been compiled yet, or for more than one structure.
+            LookupError: without arguments, there is no program yet, or there are several.
         """
         return self._one(args).program
 
     def written_backward(self, *args: Tree, argnums: int | Sequence[int] | None = None) -> str:
-        """Write the backward program as lines of NumPy, derived from the forward one.
+        """Write the backward program as lines of NumPy, derived from the forward program.
 
         Args:
-            args: arguments to choose the program by; without any it is the only one there is.
-            argnums: the arguments in which the derivatives are wanted; None for all.
+            args: arguments that choose the program. Without them, it is the only program.
+            argnums: the arguments to differentiate with respect to; None for all.
 
         Raises:
             TypeError: the function returns more than one number.
-            LookupError: as `program`.
+            LookupError: as in `program`.
 
         >>> import numpy as np
         >>> f = compile(lambda W, x: (W @ x).sum())
@@ -324,23 +325,24 @@ class Compiled:
         derivative: Literal["grad", "jvp"] | None = None,
         argnums: int | Sequence[int] | None = None,
     ) -> str:
-        r"""Return a file of source code that computes the same, without this package: the value, or a derivative, too.
+        r"""Return the function as a file of source code, which does not need this package.
 
-        C is C99, one function without memory from the heap, whose head tells its arguments; JavaScript is an ES module,
-        and NumPy a Python module. All ways through branches that were met are there, and others are an error. A module
-        is given as its `state_dict`; in C as matrices, as in the printed program.
+        C is C99: one function without memory from the heap, with its arguments in the comment at the head. JavaScript
+        is an ES module, and NumPy is a Python module. The file has all ways through branches that calls have taken. For
+        another way, the code reports an error. A module is given as its `state_dict`, and in C as matrices, as in the
+        printed program.
 
         Args:
             language: `"c"`, `"javascript"` or `"numpy"`.
-            args: arguments to choose the programs by; without any they are those of the only structure there is.
+            args: arguments that choose the programs. Without them, the programs are those of the only structure.
             derivative: `"grad"` for the value and the gradient, `"jvp"` for the value and its change along tangents.
-            argnums: the arguments in which the derivatives are wanted, or which have tangents; without it the first
-                of a gradient, and all of `"jvp"`.
+            argnums: the arguments to differentiate with respect to, or with tangents. The default is the first argument
+                for a gradient, and all arguments for `"jvp"`.
 
         Raises:
-            LookupError: as `program`.
+            LookupError: as in `program`.
             NotImplementedError: an op cannot be written in the language; the message names it.
-            TypeError: the function returns more than one number, and a gradient is wanted.
+            TypeError: `derivative` is `"grad"`, and the function returns more than one number.
             ValueError: there is no such language, derivative or argument, or the function returns no number.
 
         >>> f = compile(lambda x, y: x * y + 2.0)
@@ -364,15 +366,15 @@ class Compiled:
         return source(self._programs, language, self._placed(args, {}) if args else (), derivative, argnums)
 
     def draw(self, *args: Tree, rankdir: str = "LR") -> Drawing:
-        """Return the picture of a program, as `autograd_mini.draw` does of a graph.
+        """Return the picture of a program, like `autograd_mini.draw` for a graph.
 
         Args:
-            args: arguments to choose the program by; without any it is the only one there is.
+            args: arguments that choose the program. Without them, it is the only program.
             rankdir: `"LR"`, left to right, or another of Graphviz's directions.
 
         Raises:
-            ValueError: it has too many lines to be read.
-            LookupError: as `program`.
+            ValueError: the program has too many lines for a picture.
+            LookupError: as in `program`.
         """
         from .picture import drawn  # brings graphviz
 
@@ -380,18 +382,20 @@ class Compiled:
         return drawn(specialization.trace, specialization.program, rankdir)
 
     def _one(self, args: tuple[Tree, ...]) -> Specialization:
-        """Return the program for arguments like these; without arguments the only one there is."""
+        """Return the program for arguments like these. Without arguments, return the only program."""
         if args:
             return self._programs.specialization(self._placed(args, {}))
         specializations = self._programs.all()
         if len(specializations) != 1:
             raise LookupError(
-                f"there are {len(specializations)} programs: give arguments to choose by, or call it first"
+                f"there are {len(specializations)} programs: give arguments, as in a call, to choose one"
+                if specializations
+                else "there is no program yet: call the function first, or give arguments"
             )
         return specializations[0]
 
     def _original(self) -> Callable[..., Tree]:
-        """Return the function, or where it was not pickled or is a graph its trace."""
+        """Return the function, or its trace if it is a graph or was not pickled."""
         programs = self._programs
         return programs.function or programs.all()[0].trace.strict
 
@@ -412,10 +416,10 @@ class Compiled:
         return made
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
-        """Return the method of an instance, where the function stands in a class.
+        """Return the method of an instance, if the function is defined in a class.
 
-        An instance that is a module or a container of numbers, such as a dataclass, is an argument, whose numbers may
-        change. Tree other is static: its attributes are as they were at the first call for it.
+        An instance that is a module or a container of numbers, such as a dataclass, is an argument, and its numbers may
+        change. Tree other instance is static: the program uses its attributes from the first call.
         """
         if instance is None:
             return self
@@ -444,7 +448,7 @@ class Compiled:
         from .notation import written
 
         texts = [written(one.trace, one.program) for one in self._programs.all()]
-        return "\n\n".join(texts) or f"{self.name}: not compiled yet; it is at the first call"
+        return "\n\n".join(texts) or f"{self.name}: not compiled yet; the first call compiles it"
 
 
 def _value(workspace: Workspace, _: GradientRequest | None) -> Tree:
@@ -510,30 +514,33 @@ def compile(
     runner: str | None = None,
     numba: bool | None = None,
 ) -> Compiled:
-    r"""Return a function that computes the same as f, on numbers, as a vector program.
+    r"""Return a function of numbers that computes the same as f, as a vector program.
 
-    At the first call for each structure of arguments f is run on Values and traced, the graph is lifted to
-    instructions on vectors, and from then on these are run. Arguments are numbers, NumPy arrays, lists and dicts
-    of them, and modules; arrays reach f as object arrays of Values, a module as it is, with its parameters as
-    inputs. Where Python code branches on numbers (`if x > 0`) each way it goes is traced when it is first met.
-    Results are f's but for rounding: sums in another order, a product rounded with the sum it enters, functions by a
-    few units in the last place. The numbers of Values that f closes over are constants of the program: where one is
-    assigned, f is traced again. Other things that f reads, such as a list or an attribute of a module, are as they
-    were at that first call. So are the numbers that the function of a row of your own reads (`custom_rule`), which is
-    compiled from its source. Machine code is kept on disk: `autograd_mini.program.cache`. A number that f takes out of
-    a Value (`x.data`) is as it was then; a `TraceWarning` says
-    so.
+    The first call for each structure of arguments runs f on Values, traces it, and lifts the graph to instructions on
+    vectors. Later calls run these instructions. Arguments are numbers, NumPy arrays, lists and dicts of them, and
+    modules. f gets an array as an object array of Values, and a module unchanged, with its parameters as inputs. If
+    Python code branches on numbers (`if x > 0`), each way is traced at the first call that takes it.
+
+    Results differ from those of f only by rounding: a sum may have another order, a product may be rounded together
+    with its sum, and functions may differ by a few units in the last place.
+
+    Values from outside that f reads are constants of the program. If one is assigned, f is traced again. Everything
+    else that f reads, such as a list or an attribute of a module, has its state from the first call. The same is true
+    of the numbers that your own row (`custom_rule`) reads, whose function is compiled from its source. If f takes a
+    number out of a Value (`x.data`), this number stays the same, and you get a `TraceWarning`.
+
+    A cache on disk keeps machine code: `autograd_mini.program.cache`.
 
     Args:
-        f: a function; or, with `inputs`, a Value or a structure of Values: a graph that exists.
-        inputs: the nodes of the graph that the compiled function takes, as it will take them.
-        static_argnums: arguments that are Python values and not numbers, such as sizes; each gets its own program.
-        static_argnames: the same by their names, as for arguments that can be given by name only.
-        check: where a result is nan or inf, run the equations one by one and raise Python's own error, with the
-            label of the operand. Without it numbers follow IEEE arithmetic.
-        runner: `"llvm"` to run as machine code, `"numpy"` to run on NumPy's arrays; None takes machine code where
-            llvmlite is installed.
-        numba: the older name: True for `runner="llvm"`, False for `runner="numpy"`.
+        f: a function; or, with `inputs`, an existing graph: a Value or a structure of Values.
+        inputs: the nodes of the graph that become the arguments, in the structure of the arguments.
+        static_argnums: arguments that are Python objects and not numbers, such as sizes; each gets its own program.
+        static_argnames: the same by name, for keyword-only arguments.
+        check: if a result is nan or inf, run the equations one by one and raise Python's own error, with the label of
+            the operand. Without it, numbers follow IEEE arithmetic.
+        runner: `"llvm"` to run as machine code, `"numpy"` to run on NumPy's arrays. None takes machine code if llvmlite
+            is installed.
+        numba: an older name: True is `runner="llvm"`, and False is `runner="numpy"`.
 
     Raises:
         TypeError: f is neither a function nor a graph.
@@ -559,7 +566,8 @@ def compile(
         kind = kind_of(type(f))
         if kind is not None and kind.owner:
             raise TypeError(
-                "compile: a module's parameters would be constants: give lambda net, x: net(x), and the net"
+                "compile: a module's parameters would be constants: write ag.compile(lambda net, x: net(x)), "
+                "and call it with the net"
             )
         names = (static_argnames,) if isinstance(static_argnames, str) else static_argnames
         parameters = Parameters(getattr(f, "__name__", "compile"), f)

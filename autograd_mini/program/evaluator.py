@@ -17,6 +17,7 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from ..ops import Op
+from ..printing import counted
 from ..source import Unreadable, assigned_in, in_order, is_plain, source_of
 from .blocks import Blocks, Edge, Phis, Promote
 from .meanings import FUNCTIONS, KINDS, PURE, STATIC, Range, kinds_of
@@ -61,7 +62,7 @@ class Evaluator(Blocks):
         defaults = function.__defaults__ or ()
         lacking = len(source.parameters) - len(args)
         if not 0 <= lacking <= len(defaults):
-            raise Unreadable(f"{source.name} takes {len(source.parameters)} arguments, {len(args)} given")
+            raise Unreadable(f"{source.name} takes {counted(len(source.parameters), 'argument')}, {len(args)} given")
         given = [*args, *defaults[len(defaults) - lacking :]]
         inner = Evaluator(self.unit, self.b, self.failing, checked=checked or self.checked)
         inner.callbacks = self.callbacks

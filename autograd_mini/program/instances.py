@@ -79,7 +79,7 @@ class Method:
         return self.compiled.written_backward(*given, argnums=self._argnums(argnums))
 
     def _argnums(self, argnums: Argnums) -> Argnums:
-        """Return argnums among the arguments that a program has: an instance that is static is none of them."""
+        """Return argnums for the arguments of a program. A static instance is not one of them."""
         return argnums if isinstance(self.instance, Same) else after_instance(argnums)
 
     @property
@@ -97,7 +97,7 @@ class Method:
 
     def __getattr__(self, name: str) -> Any:
         """Return a method of the compiled function, with the instance before its arguments."""
-        if name == "__wrapped__":  # of which inspect would take the signature
+        if name == "__wrapped__":  # otherwise `inspect` would read the signature of the wrapped function
             raise AttributeError(name)
         found: Callable[..., Any] = getattr(self.compiled, name)
         if name in OF_ARGUMENTS:

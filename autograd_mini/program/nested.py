@@ -137,7 +137,7 @@ def _sizes(name: str, stacks: Sequence[_Stack], levels: int) -> list[int]:
         if len(sizes) > 1:
             raise ValueError(f"{name}: the arguments must have the same number of examples, not {sorted(sizes)}")
         if not sizes:
-            raise ValueError(f"{name}: in_axes must say of some argument where its examples are counted, such as 0")
+            raise ValueError(f"{name}: in_axes must have an axis for at least one argument, such as 0, not only None")
     return [sizes.pop() for sizes in found]
 
 

@@ -19,7 +19,7 @@ from unicodedata import normalize
 import numpy as np
 
 from ..ops import OPS, Op, add, mul, sub
-from ..printing import Label
+from ..printing import Label, counted
 from ..structure import Structure
 from ..traces import Trace
 from .arguments import Numbers
@@ -116,7 +116,7 @@ def _body(notation: Notation, i: Instruction) -> str:
     assert i.scan is not None
     block, most = notation.blocks[notation.place[0, i.start]], "at most " * i.scan.counted
     body = written(i.scan.body, lift(i.scan.body))
-    return f"the loop of {block.name}, {most}{i.scan.steps} steps of\n{indent(body, '  ')}"
+    return f"the loop of {block.name}, {most}{counted(i.scan.steps, 'step')} of\n{indent(body, '  ')}"
 
 
 class Sheet(NamedTuple):
@@ -372,7 +372,7 @@ class Notation:
         kept = {self.origin[program.slots[z]] for z in self.trace.outputs if isinstance(z, int)}
         return Sheet(
             program.name,
-            f": {program.equations:,} equations, {n} instruction{'s' * (n != 1)}",
+            f": {counted(program.equations, 'equation')}, {counted(n, 'instruction')}",
             {block.name: block.shape for block in self.inputs},
             {name: numbers.shape for name, numbers in self.constants.items()},
             [Assignment(line.block.matrix, line.term) for line in self.lines],

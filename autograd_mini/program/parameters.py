@@ -15,6 +15,7 @@ from inspect import Parameter
 from numbers import Real
 from typing import Any, TypeAlias, TypeVar
 
+from ..printing import counted
 from ..structure import Tree, is_array, kind_of
 
 __all__ = ["Parameters", "Same", "after_instance", "itself", "with_name"]
@@ -82,7 +83,10 @@ class Parameters:
         by_place = n - len(self.by_name)
         several = [argnums] if hasattr(argnums, "__index__") else list(argnums)
         if wrong := [k for k in several if not -by_place <= k < n]:
-            raise ValueError(f"{self.name}: argnums {wrong[0]}, but {by_place} of {n} arguments can be given by place")
+            raise ValueError(
+                f"{self.name}: argnums {wrong[0]}, but the call has {counted(n, 'argument')}"
+                + f", {len(self.by_name)} of them keyword-only" * bool(self.by_name)
+            )
         places = [int(k) + (by_place if k < 0 else 0) for k in several]
         return places[0] if hasattr(argnums, "__index__") else tuple(places)
 

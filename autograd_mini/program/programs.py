@@ -128,7 +128,7 @@ class Programs:
         return result
 
     def _request(self, specialization: Specialization, argnums: int | Sequence[int] | None) -> GradientRequest | None:
-        """Return the derivatives that argnums asks for, None without any."""
+        """Return the gradient request for argnums, or None without argnums."""
         if argnums is None:
             return None
         if self.parameters.by_name:
@@ -161,8 +161,11 @@ class Programs:
         self.all()  # drops programs whose constants have changed
         alike = [kept for kept in self._kept.values() if kept]
         if len(alike) != 1:
-            there = f"are programs for {len(alike)} structures of arguments" if alike else "is no program"
-            raise LookupError(f"{self.name}: there {there}: give arguments to choose by, or call it first")
+            raise LookupError(
+                f"{self.name}: there are programs for {len(alike)} structures of arguments: give arguments of one"
+                if alike
+                else f"{self.name}: there is no program yet: call the function first, or give arguments"
+            )
         return alike[0]
 
     def drop_moved(self) -> bool:
@@ -222,9 +225,9 @@ class Programs:
             if not self._warned:
                 self._warned = True
                 warnings.warn(
-                    f"{self.name}: its branches have gone more than {MAX_WAYS} ways, each of which is traced and kept "
-                    "as a program of its own; from now on programs are dropped and traced again. Branch on fewer "
-                    "numbers, or name in static_argnums what they are compared with",
+                    f"{self.name}: its calls have taken more than {MAX_WAYS} different ways through its branches. Each "
+                    "way is a program of its own, so from now on programs are dropped and traced again. Branch on "
+                    "fewer numbers, or name the compared arguments in static_argnums",
                     TraceWarning,
                     stacklevel=5,
                 )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..printing import counted
 from ..structure import Tree, flatten, is_array
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def summed_over(
         total = found if total is None else _sum(compiled.name, total, found)
     if lost:
         warnings.warn(
-            f"{compiled.name}: the executor broke; {lost} of {len(shards)} shards were run here", stacklevel=3
+            f"{compiled.name}: the executor broke; {lost} of {counted(len(shards), 'shard')} ran in this process",
+            stacklevel=3,
         )
     return total  # type: ignore[no-any-return]  # a pair
 

@@ -58,7 +58,7 @@ def _wanted(name: str, derivative: Derivative, argnums: Argnums, n: int) -> list
         argnums = range(n) if derivative == "jvp" else 0
     places = [int(argnums)] if hasattr(argnums, "__index__") else [int(k) for k in argnums]
     if any(not -n <= k < n for k in places):
-        raise ValueError(f"{name}: argnums {argnums}, but there are {n} arguments, without static ones")
+        raise ValueError(f"{name}: argnums {argnums}, but the count of arguments, without static ones, is {n}")
     places = [k % n for k in places]
     if len(set(places)) < len(places):
         raise ValueError(f"{name}: argnums {argnums} names an argument twice")

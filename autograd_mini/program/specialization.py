@@ -67,7 +67,7 @@ class Specialization:
         ]
         self._requests: dict[int | tuple[int, ...], GradientRequest] = {}
         self.plans: dict[Hashable, Any] = {}  # of the module `plans`
-        self.axes_by_name: list[Axes] = []  # of the last batch, for arguments by name only; `batch` uses this
+        self.axes_by_name: list[Axes] = []  # of the last batch, for keyword-only arguments; `batch` uses this
 
     def request(self, name: str, argnums: int | Sequence[int]) -> GradientRequest:
         """Return the gradient request for argnums."""
