@@ -22,6 +22,7 @@ from .ops import (
     exp2,
     floor,
     floordiv,
+    listed,
     log,
     log2,
     maximum,
@@ -361,10 +362,10 @@ def _share(xs: list[Any], found: Any) -> Any:
 
 
 def _some(name: str, xs: Iterable[Any]) -> list[Any]:
-    xs = list(xs)
-    if not xs:
+    found = listed(name, xs)
+    if not found:
         raise ValueError(f"{name}: there are no numbers")
-    return xs
+    return found
 
 
 def _largest(xs: list[Any], larger: Op = maximum) -> Any:

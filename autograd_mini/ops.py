@@ -29,6 +29,7 @@ from .op import (
     Notation as Notation,
     Op as Op,
     custom_rule as custom_rule,
+    listed as listed,
     number as number,
     refuse as refuse,
 )

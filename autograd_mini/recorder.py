@@ -7,7 +7,7 @@ instruction. This module knows the table by its two dictionaries, which `ops` fi
 from __future__ import annotations
 
 from types import MethodType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Never, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     import cython
@@ -22,9 +22,8 @@ T = TypeVar("T", bound="Recorder")
 
 OPS: dict[str, Op] = {}  # all rows of the table, by name
 METHODS: dict[str, Op] = {}  # the rows that are methods, by the methods' names
-ASKED: Final = frozenset(
-    ["dtype", "ndim", "ravel", "to_numpy"]
-)  # other libraries read these to recognize arrays and tables
+# Other libraries read these to recognize arrays and tables. Each has its part of the error.
+ASKED: Final = {"dtype": ": np.sinc asks for it; use ag.sinc", "ndim": "", "ravel": "", "to_numpy": ""}
 
 
 @cython.no_gc  # so a compiled Value can do without the garbage collector
@@ -119,6 +118,12 @@ class Recorder:
             )
         return self.record(OPS["round"], (self,))
 
+    def __xor__(self, other: Never) -> NoReturn:
+        raise TypeError(f"{_called(self)} ^ {_called(other)}: write {_called(self)}**{_called(other)} for a power")
+
+    def __rxor__(self, other: Never) -> NoReturn:
+        raise TypeError(f"{_called(other)} ^ {_called(self)}: write {_called(other)}**{_called(self)} for a power")
+
     if not TYPE_CHECKING:  # type checkers report a misspelt name as an error
 
         def __getattr__(self, name: str) -> Any:
@@ -129,8 +134,17 @@ class Recorder:
                     from .hints import missing
 
                     raise missing(self, name)
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+                error = f"{type(self).__name__!r} object has no attribute {name!r}{ASKED.get(name, '')}"
+                raise AttributeError(error, name=name, obj=self)
             return MethodType(row, self)
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *METHODS})
+
+
+def _called(x: Any) -> str:
+    """Return the text of an operand in a line of Python."""
+    if not isinstance(x, Recorder):
+        return repr(x)
+    label = getattr(x, "label", "")
+    return label if label.isidentifier() else "v"

@@ -33,6 +33,7 @@ from .ops import (
     dot_of,
     floordiv,
     identity,
+    listed,
     mod,
     mul,
     neg as negation,
@@ -127,7 +128,11 @@ class Value(Methods):
     _dy: float
     _mark: int  # the last walk over this node; only the compiled class has it, in bytes that are unused otherwise
 
-    def __init__(self, data: SupportsFloat, label: object = "") -> None:
+    def __init__(self, data: SupportsFloat, label: object = "", **named: Never) -> None:
+        if named:
+            from .hints import NEW_VALUE, refuse_arguments
+
+            refuse_arguments("Value", named, NEW_VALUE)
         if isinstance(data, Recorder):
             raise TypeError("Value: the data is a Value already; use v.detach() for a new leaf of its number")
         self._data = number("Value", data)
@@ -244,7 +249,7 @@ class Value(Methods):
 
     # The chain rule.
 
-    def backward(self, seed: SupportsFloat = 1.0) -> None:
+    def backward(self, seed: SupportsFloat = 1.0, **named: Never) -> None:
         r"""Store $\partial J / \partial v$, times `seed`, in `.grad` of every node v in the graph of this node, J.
 
         From the output back to the leaves, each node passes its derivative to its parents, times the local derivative
@@ -261,6 +266,10 @@ class Value(Methods):
         >>> x.grad
         27.0
         """
+        if named:
+            from .hints import BACKWARD, refuse_arguments
+
+            refuse_arguments("backward", named, BACKWARD)
         first: float = number("backward", seed)
         if in_force.count and (watch := watching()) is not None:
             watch.swept(self, first)
@@ -379,7 +388,7 @@ class Value(Methods):
 
     def __isub__(self, other: SupportsFloat) -> Value:
         if self._grad != 0.0 and type(other) is float and (self._op_row is None or self._op_row is sub):
-            from .hints import tell_how_to_step  # for w -= 0.1 * w.grad, which changes no weight
+            from .lost_steps import tell_how_to_step  # for w -= 0.1 * w.grad, which changes no weight
 
             tell_how_to_step(self)
         return self - other
@@ -509,12 +518,6 @@ class Value(Methods):
             "np.sinc and np.where ask it too: use ag.sinc and ag.where"
         )
 
-    def __xor__(self, other: Never) -> NoReturn:
-        raise TypeError(f"{_called(self)} ^ {_called(other)}: write {_called(self)}**{_called(other)} for a power")
-
-    def __rxor__(self, other: Never) -> NoReturn:
-        raise TypeError(f"{_called(other)} ^ {_called(self)}: write {_called(other)}**{_called(self)} for a power")
-
     def __hash__(self) -> int:
         return address(self)  # type: ignore[name-defined,no-any-return]  # noqa: F821  # of value.pxd
 
@@ -529,7 +532,7 @@ class Value(Methods):
         )
 
     def __int__(self) -> NoReturn:
-        self.__float__()
+        raise TypeError("int(Value) would lose the gradient: use int(v.data) for the number, or ag.trunc(v)")
 
     # Text, copies and pickles.
 
@@ -623,13 +626,6 @@ if not COMPILED:
         from .uncompiled import free_in_turn
 
         Value.__del__ = free_in_turn  # type: ignore[attr-defined]
-
-
-def _called(x: Number) -> str:
-    """Return the text of an operand in a line of Python."""
-    if isinstance(x, Value):
-        return x.label if x.label.isidentifier() else "v"
-    return repr(x)
 
 
 def _sweep(output: Value, seed: float) -> None:
@@ -786,8 +782,8 @@ def dot(ws: Iterable[Any], xs: Iterable[Any], bias: Any = None) -> Any:
     >>> z.data, [v.grad for v in w], b.grad
     (23.5, [10.0, 1.0], 1.0)
     """
-    left: list[Any] = ws if type(ws) is list else list(ws)
-    right: list[Any] = xs if type(xs) is list else list(xs)
+    left: list[Any] = ws if type(ws) is list else listed("dot", ws)
+    right: list[Any] = xs if type(xs) is list else listed("dot", xs)
     n: cython.Py_ssize_t = len(left)
     if n == 0 or len(right) != n:
         raise ValueError(f"dot: ws and xs need the same length, at least 1; got {n} and {len(right)}")
@@ -828,7 +824,7 @@ def sum(xs: Iterable[Any]) -> Any:
     >>> y.data, len(y.parents)
     (6.0, 3)
     """
-    operands: list[Any] = list(xs)
+    operands: list[Any] = listed("sum", xs)
     n: cython.Py_ssize_t = len(operands)
     i: cython.Py_ssize_t
     if n == 0:
@@ -1229,7 +1225,7 @@ def _constant(op: Op, other: object, reflected: str) -> float | None:
         return other
     kind = type(other)
     if (
-        kind.__module__ != "builtins"
+        kind.__module__ not in ("builtins", "decimal")
         and not isinstance(other, Real)
         and hasattr(kind, reflected)
         and (getattr(other, "ndim", None) != 0 or getattr(getattr(other, "dtype", None), "kind", "") == "O")

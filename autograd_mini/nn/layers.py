@@ -12,7 +12,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from ..given import count
-from ..hints import ACTIVATIONS, closest
+from ..hints import ACTIVATIONS, LAYERS, closest, keywords
 from ..ops import OPS, Op, identity
 from ..value import Value, dot
 from .initializers import Initializer, generator, initializer
@@ -45,6 +45,7 @@ class Neuron(Module):
     ('a', ['w_1', 'w_2'])
     """
 
+    @keywords(LAYERS)
     def __init__(
         self,
         n_in: int,
@@ -118,6 +119,7 @@ class Layer(Module):
     [0.5, 0.5]
     """
 
+    @keywords(LAYERS)
     def __init__(
         self,
         n_in: int,
@@ -247,6 +249,7 @@ class MLP(Sequential):
 
         def __call__(self, x: Any, example: int | None = None) -> Outputs: ...  # noqa: D102
 
+    @keywords(LAYERS)
     def __init__(
         self,
         n_in: int,

@@ -22,7 +22,7 @@ import graphviz
 from ..derivation import find
 from ..files import write_whole
 from ..given import require_value
-from ..hints import DRAW, keywords
+from ..hints import DRAW, DRAWING, keywords, missing
 from ..value import Value
 from .data import as_json
 from .dot import digraph
@@ -150,7 +150,7 @@ class Drawing:
         if (not name.startswith("_") and hasattr(graphviz.Digraph, name)) or name in OF_AN_INSTANCE:
             hint = f"; {INSTEAD[name]}" if INSTEAD.get(name) else ""
             raise AttributeError(f"a Drawing has no {name!r}; draw(J).graphviz.{name} is that of the Digraph{hint}")
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise missing(self, name, DRAWING)
 
     def __repr__(self) -> str:
         n, m = len(self.picture.boxes), len(self.picture.arrows)
