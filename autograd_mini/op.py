@@ -520,6 +520,8 @@ def _instead(op: Op | str, operand: object) -> str:
 
 def listed(name: str, xs: Any) -> list[Any]:
     """Return the numbers in a new list, or raise a TypeError if the argument is one number or a matrix."""
+    if type(xs) is list or type(xs) is tuple:  # the usual case, without a look at abstract classes, which takes longer
+        return list(xs)
     if isinstance(xs, (Recorder, Real)):
         raise TypeError(f"{name}: give a list of numbers, not {xs!r} alone")
     if getattr(xs, "ndim", 1) > 1:
