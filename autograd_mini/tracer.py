@@ -15,7 +15,6 @@ from array import array
 from collections.abc import Sequence
 from itertools import chain, compress, count, islice
 from operator import attrgetter
-from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -28,7 +27,7 @@ from .value import Value, primal, primal_grad, topological_order
 
 __all__ = ["Recorded", "TraceWarning", "Tracer", "recorded", "users_frame"]
 
-OURS = (f"{Path(__file__).parent}{os.sep}", functools.__file__)  # the folder of code that is not the user's
+OURS = (f"{os.path.dirname(__file__)}{os.sep}", functools.__file__)  # the folder of code that is not the user's
 
 
 class TraceWarning(UserWarning):
