@@ -40,7 +40,7 @@ class Recorder:
     __array_priority__ = -1.0
     first_order = False  # whether this class needs only the numbers of rules, and not their derivatives
 
-    def record(self, op: Op, operands: tuple[Any, ...]) -> Any:
+    def record(self: T, op: Op, operands: tuple[Any, ...]) -> T:
         """Apply `op` to `operands`, and return the result. `self` is one of the operands."""
         raise NotImplementedError(f"{type(self).__name__} does not say how to record {op.name}")
 
@@ -80,10 +80,10 @@ class Recorder:
     def __rfloordiv__(self, other: Any) -> Any:
         return self.record(OPS["floordiv"], (other, self))
 
-    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+    def __divmod__(self: T, other: Any) -> tuple[T, T]:
         return self // other, self % other
 
-    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+    def __rdivmod__(self: T, other: Any) -> tuple[T, T]:
         return other // self, other % self
 
     def __pow__(self, other: Any) -> Any:
@@ -98,19 +98,19 @@ class Recorder:
     def __pos__(self: T) -> T:
         return self
 
-    def __abs__(self) -> Any:
+    def __abs__(self: T) -> T:
         return self.record(OPS["abs"], (self,))
 
-    def __floor__(self) -> Any:
+    def __floor__(self: T) -> T:
         return self.record(OPS["floor"], (self,))
 
-    def __ceil__(self) -> Any:
+    def __ceil__(self: T) -> T:
         return self.record(OPS["ceil"], (self,))
 
-    def __trunc__(self) -> Any:
+    def __trunc__(self: T) -> T:
         return self.record(OPS["trunc"], (self,))
 
-    def __round__(self, digits: Any = None) -> Any:
+    def __round__(self: T, digits: Any = None) -> T:
         if digits is not None:
             raise TypeError(
                 f"round({type(self).__name__}, {digits!r}): it rounds to whole numbers; write "

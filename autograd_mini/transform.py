@@ -91,17 +91,17 @@ def adjoints(output: Value, seed: float) -> dict[Value, Number]:
 
 
 @overload
-def value_and_grad(
+def value_and_grad(  # type: ignore[overload-overlap]  # the first line that fits is meant
     f: Callable[P, Any], argnums: Literal[0] = 0, has_aux: Literal[False] = False, *, strict: bool = False
 ) -> ValueSlope[P]: ...
 @overload
 def value_and_grad(
     f: Callable[P, Any], argnums: int | Sequence[int], has_aux: bool = False, *, strict: bool = False
-) -> Callable[P, tuple[Any, Any]]: ...
+) -> Derived[P]: ...
 @overload
 def value_and_grad(
     f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, has_aux: bool, strict: bool = False
-) -> Callable[P, tuple[Any, Any]]: ...
+) -> Derived[P]: ...
 def value_and_grad(
     f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, *, strict: bool = False
 ) -> Callable[..., Any]:

@@ -265,9 +265,9 @@ def test_too_few_numbers(function: Any) -> None:
 def test_what_is_no_number_is_refused_by_name() -> None:
     for f in (ag.mean, ag.var, ag.std, ag.norm, ag.prod, ag.amax, ag.amin):
         with pytest.raises(TypeError, match=f"{f.__name__}: cannot use 'a' of type str"):
-            f([1.0, "a"])
+            f([1.0, "a"])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="clip: cannot use 'a' of type str"):
-        ag.clip("a", 0, 1)
+        ag.clip("a", 0, 1)  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(

@@ -385,7 +385,7 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
         "sum: give a list of numbers, not Value(2.0, label='w') alone",
     ),
     (lambda: ag.dot(2.0, [1.0]), TypeError, "dot: give a list of numbers, not 2.0 alone"),  # type: ignore[call-overload]
-    (lambda: ag.norm(3), TypeError, "norm: give a list of numbers, not 3 alone"),  # type: ignore[arg-type]
+    (lambda: ag.norm(3), TypeError, "norm: give a list of numbers, not 3 alone"),  # type: ignore[call-overload]
     (
         lambda: ag.mean(np.array([[Value(1.0), 2.0]])),
         TypeError,
