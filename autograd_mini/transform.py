@@ -244,6 +244,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], 
     (6.0, 32.0)
     """
     require_function("jvp", f)
+    _require_tuples("jvp", primals, tangents)
     run = Run(f, tuple(primals), {}, range(len(primals)), has_aux)
     seeds = matched(tuple(tangents), run.structure, f"jvp of {run.name}: the tangents")
     slope = run.out_structure.rebuild(run.linear.push(seeds))
@@ -364,6 +365,7 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     [4.0, 6.0]
     """
     require_function("hvp", f)
+    _require_tuples("hvp", primals, tangents)
     argnums = 0 if len(primals) == 1 else tuple(range(len(primals)))
     return jvp(grad(f, argnums), primals, tangents)[1]
 
@@ -398,6 +400,12 @@ def taylor(f: Callable[[Any], Any], x: Any, order: int) -> list[Any]:
         plain = not isinstance(x, Value) and not is_traced() and not is_differentiating()
         coefficients += [primal(c) if plain and isinstance(c, Value) else c for c in more]
     return coefficients
+
+
+def _require_tuples(name: str, *given: object) -> None:
+    for x in given:
+        if not hasattr(x, "__len__"):
+            raise TypeError(f"{name}: give tuples of arguments and tangents, as in ag.{name}(f, (x,), (v,)), not {x!r}")
 
 
 def _require_order(what: str, f: Callable[[Any], Any], order: object) -> None:

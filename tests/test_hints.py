@@ -128,6 +128,16 @@ def test_names_of_a_value(name: str, hint: str) -> None:
     assert not hasattr(Value(2.0), name)
 
 
+def test_functions_that_numpy_cannot_hand_over() -> None:
+    v, xs = Value(0.5), np.array([Value(0.5), Value(2.0)])
+    with pytest.raises(AttributeError, match=r"np\.sinc asks for it; use ag\.sinc"):
+        np.sinc(v)  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match=r"use ag\.sinc"):
+        np.sinc(xs)
+    with pytest.raises(AttributeError, match=r"v\.sign\(\) \* \(abs\(v\) % abs\(y\)\)"):
+        np.fmod(xs, 2.0)
+
+
 def test_names_of_a_net() -> None:
     with pytest.raises(AttributeError, match=r"^'MLP' object has no attribute 'forward': call the net itself, net\(x"):
         _ = a_net().forward  # type: ignore[attr-defined]
@@ -338,6 +348,16 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
         TypeError,
         "hessian: give a function, as in ag.hessian(lambda x: x**2, ...), not Value(4.0, label='J', op='mul'); of a "
         "graph that exists, ag.gradient(J, x) is the derivative",
+    ),
+    (
+        lambda: ag.jvp(math.fabs, 2.0, 1.0),  # type: ignore[call-overload]
+        TypeError,
+        "jvp: give tuples of arguments and tangents, as in ag.jvp(f, (x,), (v,)), not 2.0",
+    ),
+    (
+        lambda: ag.hvp(math.fabs, (2.0,), Value(1.0)),  # type: ignore[arg-type]
+        TypeError,
+        "hvp: give tuples of arguments and tangents, as in ag.hvp(f, (x,), (v,)), not Value(1.0)",
     ),
     (lambda: a_graph()[0] ^ 2, TypeError, "w ^ 2: write w**2 for a power"),  # type: ignore[operator]
     (lambda: 2 ^ Value(3.0), TypeError, "2 ^ v: write 2**v for a power"),  # type: ignore[operator]
