@@ -128,11 +128,11 @@ class Value(Methods):
     _dy: float
     _mark: int  # the last walk over this node; only the compiled class has it, in bytes that are unused otherwise
 
-    def __init__(self, data: SupportsFloat, label: object = "", **named: Never) -> None:
-        if named:
+    def __init__(self, data: SupportsFloat, label: object = "", **unknown: Never) -> None:
+        if unknown:
             from .hints import NEW_VALUE, refuse_arguments
 
-            refuse_arguments("Value", named, NEW_VALUE)
+            refuse_arguments("Value", unknown, NEW_VALUE)
         if isinstance(data, Recorder):
             raise TypeError("Value: the data is a Value already; use v.detach() for a new leaf of its number")
         self._data = number("Value", data)
@@ -249,7 +249,7 @@ class Value(Methods):
 
     # The chain rule.
 
-    def backward(self, seed: SupportsFloat = 1.0, **named: Never) -> None:
+    def backward(self, seed: SupportsFloat = 1.0, **unknown: Never) -> None:
         r"""Store $\partial J / \partial v$, times `seed`, in `.grad` of every node v in the graph of this node, J.
 
         From the output back to the leaves, each node passes its derivative to its parents, times the local derivative
@@ -266,10 +266,10 @@ class Value(Methods):
         >>> x.grad
         27.0
         """
-        if named:
+        if unknown:
             from .hints import BACKWARD, refuse_arguments
 
-            refuse_arguments("backward", named, BACKWARD)
+            refuse_arguments("backward", unknown, BACKWARD)
         first: float = number("backward", seed)
         if in_force.count and (watch := watching()) is not None:
             watch.swept(self, first)

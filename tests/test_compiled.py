@@ -116,7 +116,7 @@ def test_help_and_introspection() -> None:
     assert "stored here, or 0.0 before that" in page
     assert inspect.getdoc(ag.topological_order).startswith("Return the nodes in the graphs of the outputs")  # type: ignore[union-attr]
     assert list(inspect.signature(ag.dot).parameters) == ["ws", "xs", "bias"]
-    assert list(inspect.signature(Value.backward).parameters) == ["self", "seed"]
+    assert list(inspect.signature(Value.backward).parameters) == ["self", "seed", "unknown"]
     assert "tanh" in dir(Value(1.0))
     assert str(inspect.signature(Value)) == "(data: 'SupportsFloat', label: 'str' = '') -> 'None'"
     assert str(inspect.signature(Value.hypot)) == "(self, y: 'SupportsFloat', /) -> 'Value'"
