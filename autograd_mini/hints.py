@@ -297,7 +297,7 @@ OPTIMIZERS: Table = {
 
 DRAWING: Table = {
     "show": "end a notebook's cell with the drawing, or use view(), which opens a browser",
-    **_each("to_svg _repr_svg_", "use svg()"),
+    "to_svg": "use svg()",
     **_each("to_png savefig to_file write export", 'use render("J.png")'),
     "display": "end a notebook's cell with the drawing",
 }

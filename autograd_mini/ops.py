@@ -420,7 +420,7 @@ class Unguarded(Extended):
 
     __slots__ = ()
 
-    def record(self, op: Op, operands: tuple[Any, ...]) -> Extended:  # type: ignore[override]  # after a guard it is a plain Extended
+    def record(self, op: Op, operands: tuple[Any, ...]) -> Extended:  # type: ignore[override]  # after a guard
         """Apply a row."""
         return super().record(op, operands) if op is not guard else Unguarded(self.unwrap(operands[2]))
 
