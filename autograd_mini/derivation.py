@@ -7,7 +7,6 @@ graph and never touches `.grad`. It must not know output formats beyond text, Ma
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -461,6 +460,8 @@ def report(output: Value, nodes: list[Value] | None, format: str, precision: int
         nodes = [node for node in topological_order(output) if node.op is None and node is not output]
     derivations = [explain(output, node) for node in nodes]
     if format == "json":
+        import json  # here, since it would lengthen the import of the package
+
         written: dict[str, Any] = table.as_dict() if table else {}
         written["derivations"] = [derivation.as_dict() for derivation in derivations]
         return json.dumps(written, indent=2, ensure_ascii=False)

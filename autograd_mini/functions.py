@@ -23,6 +23,7 @@ from .ops import (
     exp2,
     floor,
     floordiv,
+    listed,
     log,
     log2,
     maximum,
@@ -137,6 +138,12 @@ def shifted_logits(name: str, xs: Iterable[Any]) -> tuple[list[Any], Any]:
     return shifted, log(sum(exp(x) for x in shifted))
 
 
+@overload
+def divmod(x: Value, y: SupportsFloat) -> tuple[Value, Value]: ...
+@overload
+def divmod(x: SupportsFloat, y: Value) -> tuple[Value, Value]: ...
+@overload
+def divmod(x: float, y: float) -> tuple[float, float]: ...
 def divmod(x: SupportsFloat, y: SupportsFloat) -> tuple[Any, Any]:
     r"""Return $\lfloor x / y \rfloor$ and the remainder, `x // y` and `x % y`, as Python's `divmod` does.
 
@@ -149,6 +156,12 @@ def divmod(x: SupportsFloat, y: SupportsFloat) -> tuple[Any, Any]:
     return floordiv(x, y), mod(x, y)
 
 
+@overload
+def clip(x: Value, lo: SupportsFloat | None = ..., hi: SupportsFloat | None = ...) -> Value: ...
+@overload
+def clip(x: float, lo: float | None = ..., hi: float | None = ...) -> float: ...
+@overload
+def clip(x: SupportsFloat, lo: SupportsFloat | None = ..., hi: SupportsFloat | None = ...) -> Value | float: ...
 def clip(x: SupportsFloat, lo: SupportsFloat | None = None, hi: SupportsFloat | None = None) -> Any:
     r"""Return the number in $[lo, hi]$ that is nearest to x, $\min(\max(x, lo), hi)$. None is no limit.
 
@@ -162,6 +175,12 @@ def clip(x: SupportsFloat, lo: SupportsFloat | None = None, hi: SupportsFloat | 
     return x if hi is None else minimum(x, hi)
 
 
+@overload
+def mean(xs: Iterable[Value]) -> Value: ...
+@overload
+def mean(xs: Iterable[float]) -> float: ...
+@overload
+def mean(xs: Iterable[SupportsFloat]) -> Value | float: ...
 def mean(xs: Iterable[SupportsFloat]) -> Any:
     r"""Return the mean of numbers, $\frac{1}{n} \sum_i x_i$. It is infinite if the sum overflows.
 
@@ -175,6 +194,12 @@ def mean(xs: Iterable[SupportsFloat]) -> Any:
     return sum(xs) / float(len(xs))
 
 
+@overload
+def var(xs: Iterable[Value], ddof: float = ...) -> Value: ...
+@overload
+def var(xs: Iterable[float], ddof: float = ...) -> float: ...
+@overload
+def var(xs: Iterable[SupportsFloat], ddof: float = ...) -> Value | float: ...
 def var(xs: Iterable[SupportsFloat], ddof: float = 0) -> Any:
     r"""Return the variance of numbers, $\frac{1}{n - d} \sum_i (x_i - \bar x)^2$. It is exactly 0 if they are equal.
 
@@ -192,6 +217,12 @@ def var(xs: Iterable[SupportsFloat], ddof: float = 0) -> Any:
     return dot(deviations, deviations) / n
 
 
+@overload
+def std(xs: Iterable[Value], ddof: float = ...) -> Value: ...
+@overload
+def std(xs: Iterable[float], ddof: float = ...) -> float: ...
+@overload
+def std(xs: Iterable[SupportsFloat], ddof: float = ...) -> Value | float: ...
 def std(xs: Iterable[SupportsFloat], ddof: float = 0) -> Any:
     r"""Return the standard deviation of numbers, $\sqrt{\frac{1}{n - d} \sum_i (x_i - \bar x)^2}$, without overflow.
 
@@ -211,6 +242,12 @@ def std(xs: Iterable[SupportsFloat], ddof: float = 0) -> Any:
     return norm(deviations) / math.sqrt(n)
 
 
+@overload
+def norm(xs: Iterable[Value]) -> Value: ...
+@overload
+def norm(xs: Iterable[float]) -> float: ...
+@overload
+def norm(xs: Iterable[SupportsFloat]) -> Value | float: ...
 def norm(xs: Iterable[SupportsFloat]) -> Any:
     r"""Return the length of a vector, $\sqrt{\sum_i x_i^2}$, without overflow.
 
@@ -232,6 +269,12 @@ def norm(xs: Iterable[SupportsFloat]) -> Any:
     return scale * root(dot(scaled, scaled))
 
 
+@overload
+def prod(xs: Iterable[Value]) -> Value: ...
+@overload
+def prod(xs: Iterable[float]) -> float: ...
+@overload
+def prod(xs: Iterable[SupportsFloat]) -> Value | float: ...
 def prod(xs: Iterable[SupportsFloat]) -> Any:
     r"""Return the product of numbers, $\prod_i x_i$, from left to right. Its slopes are right also if a number is 0.
 
@@ -244,6 +287,12 @@ def prod(xs: Iterable[SupportsFloat]) -> Any:
     return reduce(lambda x, y: x * y, _numbers("prod", xs))
 
 
+@overload
+def amax(xs: Iterable[Value]) -> Value: ...
+@overload
+def amax(xs: Iterable[float]) -> float: ...
+@overload
+def amax(xs: Iterable[SupportsFloat]) -> Value | float: ...
 def amax(xs: Iterable[SupportsFloat]) -> Any:
     r"""Return the largest of numbers, $\max_i x_i$, or nan if one is nan. Equal largest numbers share the derivative.
 
@@ -266,6 +315,12 @@ def amax(xs: Iterable[SupportsFloat]) -> Any:
     return found - sum(excess(top, maximum(x, top)) for x in xs) * _share(xs, found)
 
 
+@overload
+def amin(xs: Iterable[Value]) -> Value: ...
+@overload
+def amin(xs: Iterable[float]) -> float: ...
+@overload
+def amin(xs: Iterable[SupportsFloat]) -> Value | float: ...
 def amin(xs: Iterable[SupportsFloat]) -> Any:
     r"""Return the smallest of numbers, $\min_i x_i$, or nan if one is nan. Equal smallest numbers share the derivative.
 
@@ -372,10 +427,10 @@ def _share(xs: list[Operand], found: Operand) -> Operand:
 
 
 def _some(name: str, xs: Iterable[SupportsFloat]) -> list[Operand]:
-    xs = list(xs)
-    if not xs:
+    found = listed(name, xs)
+    if not found:
         raise ValueError(f"{name}: there are no numbers")
-    return xs
+    return found
 
 
 def _largest(xs: list[Operand], larger: Op = maximum) -> Operand:

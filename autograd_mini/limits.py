@@ -60,21 +60,21 @@ class Extended(Recorder):
     def __float__(self) -> float:
         return self.x
 
-    # These return Python's ints and raise Python's errors. The rows do not.
+    # These return Python's ints and raise Python's errors, as a float's do. The rows do not.
 
     def __int__(self) -> int:
         return int(self.x)
 
-    def __floor__(self) -> int:
+    def __floor__(self) -> int:  # type: ignore[override]
         return math.floor(self.x)
 
-    def __ceil__(self) -> int:
+    def __ceil__(self) -> int:  # type: ignore[override]
         return math.ceil(self.x)
 
-    def __trunc__(self) -> int:
+    def __trunc__(self) -> int:  # type: ignore[override]
         return math.trunc(self.x)
 
-    def __round__(self, digits: int | None = None) -> float:
+    def __round__(self, digits: int | None = None) -> float:  # type: ignore[override]
         return round(self.x, digits)
 
 

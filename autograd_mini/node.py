@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Never, NoReturn, SupportsFloat
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat
 
 from .methods import Methods
 from .op import Op, number
@@ -98,12 +98,6 @@ class Node(Methods):
             "np.sinc and np.where ask it too: use ag.sinc and ag.where"
         )
 
-    def __xor__(self, other: Never) -> NoReturn:
-        raise TypeError(f"{_called(self)} ^ {_called(other)}: write {_called(self)}**{_called(other)} for a power")
-
-    def __rxor__(self, other: Never) -> NoReturn:
-        raise TypeError(f"{_called(other)} ^ {_called(self)}: write {_called(other)}**{_called(self)} for a power")
-
     def __hash__(self) -> int:
         return address(self)  # type: ignore[name-defined,no-any-return]  # noqa: F821  # of node.pxd
 
@@ -114,19 +108,11 @@ class Node(Methods):
         )
 
     def __int__(self) -> NoReturn:
-        self.__float__()
+        raise TypeError("int(v) would lose the gradient: use int(v.data) for the number, or ag.trunc(v)")
 
 
 if not cython.compiled:
     Node.__hash__ = Recorder.__hash__  # type: ignore[method-assign]  # object's own, in C, where sets are fast
-
-
-def _called(x: Node | float) -> str:
-    """Return the text of an operand in a line of Python."""
-    if isinstance(x, Node):
-        node: Node = x
-        return node._label if node._label.isidentifier() else "v"
-    return repr(x)
 
 
 def _comparable(sign: str, other: object) -> Any:
@@ -165,7 +151,7 @@ def constant(op: Op, other: object, reflected: str) -> float | None:
         return other
     kind = type(other)
     if (
-        kind.__module__ != "builtins"
+        kind.__module__ not in ("builtins", "decimal")
         and not isinstance(other, Real)
         and hasattr(kind, reflected)
         and (getattr(other, "ndim", None) != 0 or getattr(getattr(other, "dtype", None), "kind", "") == "O")

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import IntEnum
 from functools import cached_property, lru_cache
 from inspect import Parameter, Signature, signature
@@ -31,6 +32,7 @@ __all__ = [
     "Spelling",
     "Unknown",
     "custom_rule",
+    "listed",
     "number",
     "refuse",
 ]
@@ -238,9 +240,11 @@ class Op:
             raise TypeError(f"{self.name} takes two or more operands, {n} given")
         missing = self.arity - n
         if not 0 < missing <= len(self.defaults):
+            from .hints import instead_of_operands
+
             raise TypeError(
                 f"{self.name}({', '.join(self.parameters)}) takes {self.arity} "
-                f"operand{'s' * (self.arity > 1)}, {n} given"
+                f"operand{'s' * (self.arity > 1)}, {n} given{instead_of_operands(self.name, n, self.arity)}"
             )
         return self.defaults[-missing:]
 
@@ -498,6 +502,7 @@ def refuse(error: Exception, op: Op, places: Iterable[str]) -> NoReturn:
     raise error
 
 
+NUMBERS_ONLY: Final = frozenset(["Value", "Value.data", "Value.grad", "backward", "lr"])  # they take no Value
 TOO_LARGE: Final = "a number is too large for a float, the largest of which is 1.8e308"
 
 
@@ -523,12 +528,31 @@ def number(op: Op | str, operand: object) -> float:
             return number(op, inner)
     if hasattr(operand, "to_numpy"):
         raise TypeError(f"{op}: cannot use a {type(operand).__name__}; give its numbers, .to_numpy()")
-    hint = (
-        "; for an array, use np.exp and similar functions, or np.vectorize(f, otypes=[object])"
-        if hasattr(operand, "ndim")
-        else "; use a number" + " or a Value" * (op != "Value")
-    )
-    raise TypeError(f"{op}: cannot use {operand!r} of type {type(operand).__name__}{hint}")
+    raise TypeError(f"{op}: cannot use {operand!r} of type {type(operand).__name__}; {_instead(op, operand)}")
+
+
+def _instead(op: Op | str, operand: object) -> str:
+    """Return advice on what to use instead of an operand that is no real number."""
+    if isinstance(operand, Recorder):
+        return "use its number, .data"
+    if isinstance(operand, Decimal):
+        return f"use float({str(operand)!r})"
+    if hasattr(operand, "ndim"):
+        return "for an array, use np.exp and similar functions, or np.vectorize(f, otypes=[object])"
+    if operand is None and op == "Value.grad":
+        return "use 0.0"
+    return "use a number" if op in NUMBERS_ONLY else "use a number or a Value"
+
+
+def listed(name: str, xs: Any) -> list[Any]:
+    """Return the numbers in a new list, or raise a TypeError if the argument is one number or a matrix."""
+    if type(xs) is list or type(xs) is tuple:  # the usual case, without a look at abstract classes, which takes longer
+        return list(xs)
+    if isinstance(xs, (Recorder, Real)):
+        raise TypeError(f"{name}: give a list of numbers, not {xs!r} alone")
+    if getattr(xs, "ndim", 1) > 1:
+        raise TypeError(f"{name}: give a list of numbers, not an array of shape {xs.shape}; x.ravel() has all of them")
+    return list(xs)
 
 
 def custom_rule(*rules: Callable[..., Any], **columns: Unpack[Columns]) -> Callable[[Callable[..., float]], Op]:

@@ -31,6 +31,7 @@ from .op import (
     Op as Op,
     Spelling,
     custom_rule as custom_rule,
+    listed as listed,
     number as number,
     refuse as refuse,
 )
@@ -421,7 +422,7 @@ class Unguarded(Extended):
 
     __slots__ = ()
 
-    def record(self, op: Op, operands: tuple[Operand, ...]) -> Extended:
+    def record(self, op: Op, operands: tuple[Operand, ...]) -> Extended:  # type: ignore[override]  # after a guard
         """Apply a row."""
         return super().record(op, operands) if op is not guard else Unguarded(self.unwrap(operands[2]))
 

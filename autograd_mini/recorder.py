@@ -7,7 +7,7 @@ instruction. This module knows the table by its two dictionaries, which `ops` fi
 from __future__ import annotations
 
 from types import MethodType
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Never, NoReturn, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import cython
@@ -23,9 +23,8 @@ Operand: TypeAlias = Any  # an object of a recorder, or a plain number; so is th
 
 OPS: dict[str, Op] = {}  # all rows of the table, by name
 METHODS: dict[str, Op] = {}  # the rows that are methods, by the methods' names
-ASKED: Final = frozenset(
-    ["dtype", "ndim", "ravel", "to_numpy"]
-)  # other libraries read these to recognize arrays and tables
+# Other libraries read these to recognize arrays and tables. Each has its part of the error.
+ASKED: Final = {"dtype": ": np.sinc asks for it; use ag.sinc", "ndim": "", "ravel": "", "to_numpy": ""}
 
 
 @cython.no_gc  # so a compiled Value can do without the garbage collector
@@ -42,7 +41,7 @@ class Recorder:
     __array_priority__ = -1.0
     first_order = False  # whether this class needs only the numbers of rules, and not their derivatives
 
-    def record(self, op: Op, operands: tuple[Operand, ...]) -> Operand:
+    def record(self: T, op: Op, operands: tuple[Operand, ...]) -> T:
         """Apply `op` to `operands`, and return the result. `self` is one of the operands."""
         raise NotImplementedError(f"{type(self).__name__} does not say how to record {op.name}")
 
@@ -82,10 +81,10 @@ class Recorder:
     def __rfloordiv__(self, other: Operand) -> Operand:
         return self.record(OPS["floordiv"], (other, self))
 
-    def __divmod__(self, other: Operand) -> tuple[Operand, Operand]:
+    def __divmod__(self: T, other: Operand) -> tuple[T, T]:
         return self // other, self % other
 
-    def __rdivmod__(self, other: Operand) -> tuple[Operand, Operand]:
+    def __rdivmod__(self: T, other: Operand) -> tuple[T, T]:
         return other // self, other % self
 
     def __pow__(self, other: Operand) -> Operand:
@@ -100,25 +99,31 @@ class Recorder:
     def __pos__(self: T) -> T:
         return self
 
-    def __abs__(self) -> Operand:
+    def __abs__(self: T) -> T:
         return self.record(OPS["abs"], (self,))
 
-    def __floor__(self) -> Operand:
+    def __floor__(self: T) -> T:
         return self.record(OPS["floor"], (self,))
 
-    def __ceil__(self) -> Operand:
+    def __ceil__(self: T) -> T:
         return self.record(OPS["ceil"], (self,))
 
-    def __trunc__(self) -> Operand:
+    def __trunc__(self: T) -> T:
         return self.record(OPS["trunc"], (self,))
 
-    def __round__(self, digits: Any = None) -> Any:
+    def __round__(self: T, digits: Any = None) -> T:
         if digits is not None:
             raise TypeError(
                 f"round({type(self).__name__}, {digits!r}): it rounds to whole numbers; write "
                 f"round(v * 10**n) / 10**n for n digits, or round(v.data, n) for the number"
             )
         return self.record(OPS["round"], (self,))
+
+    def __xor__(self, other: Never) -> NoReturn:
+        raise TypeError(f"{_called(self)} ^ {_called(other)}: write {_called(self)}**{_called(other)} for a power")
+
+    def __rxor__(self, other: Never) -> NoReturn:
+        raise TypeError(f"{_called(other)} ^ {_called(self)}: write {_called(other)}**{_called(self)} for a power")
 
     if not TYPE_CHECKING:  # type checkers report a misspelt name as an error
 
@@ -130,8 +135,17 @@ class Recorder:
                     from .hints import missing
 
                     raise missing(self, name)
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+                error = f"{type(self).__name__!r} object has no attribute {name!r}{ASKED.get(name, '')}"
+                raise AttributeError(error, name=name, obj=self)
             return MethodType(row, self)
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *METHODS})
+
+
+def _called(x: Any) -> str:
+    """Return the text of an operand in a line of Python."""
+    if not isinstance(x, Recorder):
+        return repr(x)
+    label = getattr(x, "label", "")
+    return label if label.isidentifier() else "v"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, SupportsFloat, overload
 
 from .evaluation import inner_product, read_operand, total_of, unit_weights
-from .ops import dot as dot_row, sum as sum_row
+from .ops import dot as dot_row, listed, sum as sum_row
 from .value import Value, make_node
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def dot(ws: Iterable[Any], xs: Iterable[Any], bias: Any = None) -> Any:
     >>> z.data, [v.grad for v in w], b.grad
     (23.5, [10.0, 1.0], 1.0)
     """
-    left: list[Any] = ws if type(ws) is list else list(ws)
-    right: list[Any] = xs if type(xs) is list else list(xs)
+    left: list[Any] = ws if type(ws) is list else listed("dot", ws)
+    right: list[Any] = xs if type(xs) is list else listed("dot", xs)
     n: cython.Py_ssize_t = len(left)
     if n == 0 or len(right) != n:
         raise ValueError(f"dot: ws and xs need the same length, at least 1; got {n} and {len(right)}")
@@ -80,7 +80,7 @@ def sum(xs: Iterable[Any]) -> Any:
     >>> y.data, len(y.parents)
     (6.0, 3)
     """
-    operands: list[Any] = list(xs)
+    operands: list[Any] = listed("sum", xs)
     n: cython.Py_ssize_t = len(operands)
     i: cython.Py_ssize_t
     if n == 0:

@@ -5,7 +5,6 @@ The first row is the head. The module must not know the contents of a table.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
 __all__ = ["as_html", "as_text"]
@@ -28,9 +27,10 @@ def as_html(rows: Sequence[Sequence[str]]) -> str:
     >>> as_html([("leaf",), ("a < b",)])
     '<table><tr><th>leaf</th></tr><tr><td>a &lt; b</td></tr></table>'
     """
+    from html import escape  # here, since it would lengthen the import of the package
 
     def line(row: Sequence[str], tag: str) -> str:
-        return f"<tr>{''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in row)}</tr>"
+        return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in row)}</tr>"
 
     head, *body = rows
     return f"<table>{line(head, 'th')}{''.join(line(row, 'td') for row in body)}</table>"

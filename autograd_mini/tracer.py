@@ -13,7 +13,6 @@ import sys
 import warnings
 from collections.abc import Sequence
 from itertools import chain, islice
-from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -29,7 +28,7 @@ from .walks import topological_order
 
 __all__ = ["Recorded", "TraceWarning", "Tracer", "recorded", "users_frame"]
 
-OURS = (f"{Path(__file__).parent}{os.sep}", functools.__file__)  # the folder of code that is not the user's
+OURS = (f"{os.path.dirname(__file__)}{os.sep}", functools.__file__)  # the folder of code that is not the user's
 
 
 class TraceWarning(UserWarning):

@@ -93,17 +93,17 @@ def adjoints(output: Value, seed: float) -> dict[Value, Number]:
 
 
 @overload
-def value_and_grad(
+def value_and_grad(  # type: ignore[overload-overlap]  # the first line that fits is meant
     f: Callable[P, Tree], argnums: Literal[0] = 0, has_aux: Literal[False] = False, *, strict: bool = False
 ) -> ValueSlope[P]: ...
 @overload
 def value_and_grad(
-    f: Callable[P, Tree], argnums: int | Sequence[int], has_aux: bool = False, *, strict: bool = False
-) -> Callable[P, tuple[Tree, Tree]]: ...
+    f: Callable[P, Any], argnums: int | Sequence[int], has_aux: bool = False, *, strict: bool = False
+) -> Derived[P]: ...
 @overload
 def value_and_grad(
-    f: Callable[P, Tree], argnums: int | Sequence[int] = 0, *, has_aux: bool, strict: bool = False
-) -> Callable[P, tuple[Tree, Tree]]: ...
+    f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, has_aux: bool, strict: bool = False
+) -> Derived[P]: ...
 def value_and_grad(
     f: Callable[..., Tree], argnums: int | Sequence[int] = 0, has_aux: bool = False, *, strict: bool = False
 ) -> Callable[..., Tree]:
@@ -248,6 +248,7 @@ def jvp(f: Callable[..., Tree], primals: Sequence[Tree], tangents: Sequence[Tree
     (6.0, 32.0)
     """
     require_function("jvp", f)
+    _require_tuples("jvp", primals, tangents)
     run = Run(f, tuple(primals), {}, range(len(primals)), has_aux)
     seeds = matched(tuple(tangents), run.structure, f"jvp of {run.name}: the tangents")
     slope = run.out_structure.rebuild(run.linear.push(seeds))
@@ -368,6 +369,7 @@ def hvp(f: Callable[..., Tree], primals: Sequence[Tree], tangents: Sequence[Tree
     [4.0, 6.0]
     """
     require_function("hvp", f)
+    _require_tuples("hvp", primals, tangents)
     argnums = 0 if len(primals) == 1 else tuple(range(len(primals)))
     return jvp(grad(f, argnums), primals, tangents)[1]
 
@@ -402,6 +404,12 @@ def taylor(f: Callable[[Any], Any], x: SupportsFloat, order: int) -> list[Any]:
         plain = not isinstance(x, Value) and not is_traced() and not is_differentiating()
         coefficients += [primal(c) if plain and isinstance(c, Value) else c for c in more]
     return coefficients
+
+
+def _require_tuples(name: str, *given: object) -> None:
+    for x in given:
+        if not hasattr(x, "__len__"):
+            raise TypeError(f"{name}: give tuples of arguments and tangents, as in ag.{name}(f, (x,), (v,)), not {x!r}")
 
 
 def _require_order(what: str, f: Callable[[Any], Any], order: object) -> None:

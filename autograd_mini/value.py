@@ -344,7 +344,7 @@ class Value(Node):
 
     def __isub__(self, other: SupportsFloat) -> Value:
         if self._grad != 0.0 and type(other) is float and (self._op_row is None or self._op_row is sub):
-            from .hints import tell_how_to_step  # for w -= 0.1 * w.grad, which changes no weight
+            from .lost_steps import tell_how_to_step  # for w -= 0.1 * w.grad, which changes no weight
 
             tell_how_to_step(self)
         return self - other

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import assert_type
 
 import autograd_mini as ag
@@ -25,6 +26,15 @@ assert_type(ag.logsumexp([0.0, 1.0]), float)
 assert_type(ag.take([a, b], 1), Value)
 assert_type(ag.take([1.0, 2.0, 3.0], a), Value)
 assert_type(ag.cond(a > b, lambda: 1.0, lambda: 2.0), float)
+assert_type(ag.mean([a, b]), Value)
+assert_type(ag.var([1.0, 2.0], ddof=1), float)
+assert_type(ag.norm([a, b]) + ag.amax([a, b]) + ag.prod([a, b]) + ag.std([a, b]), Value)
+assert_type(ag.clip(a, 0, hi=b), Value)
+assert_type(ag.clip(0.5, 0, 1), float)
+assert_type(ag.divmod(7, a), tuple[Value, Value])
+assert_type(divmod(a, b), tuple[Value, Value])
+assert_type(round(a) + math.floor(a) + math.ceil(a) + math.trunc(a) + a % 2 + 7 // b, Value)
+assert_type(a.edges, tuple[tuple[Value, float], ...])
 J = (3 * (a + b * 2)).log()
 J.backward()
 slope: float = a.grad + b.grad
@@ -53,6 +63,22 @@ def total(xs: list[Value]) -> Value:
     return ag.sum(xs)
 
 
+def with_aux(x: Value, k: float = 2.0) -> tuple[Value, str]:
+    return x * k, "aux"
+
+
+class Line:
+    def __init__(self) -> None:
+        self.w = Value(2.0, "w")
+
+    def at(self, x: Value) -> Value:
+        return self.w * x
+
+    @ag.compile
+    def fast(self, x: Value) -> Value:
+        return self.w * x
+
+
 assert_type(ag.grad(f)(2.0, 3.0), float)
 assert_type(ag.grad(f)(a, b), Value)
 assert_type(ag.grad(f)(2.0, b), Value)
@@ -71,6 +97,14 @@ ag.grad(loss)({"a": 3.0, "b": a})["a"]
 ag.grad(lambda w: w["a"] * w["b"])({"a": 3.0, "b": 2.0})["a"]
 ag.grad(lambda x, y: x * y, argnums=(0, 1))(2.0, 3.0)
 ag.grad(lambda x: (x * x, x), has_aux=True)(2.0)
+ag.grad(with_aux, has_aux=True)(2.0, k=3.0)
+(value, aux), slope = ag.value_and_grad(with_aux, has_aux=True)(2.0)
+value, (dx, dy) = ag.value_and_grad(f, argnums=(0, 1))(2.0, 3.0)
+assert_type(ag.grad(Line().at)(2.0), float)
+assert_type(ag.compile(Line().at)(2.0), float)
+Line().fast(2.0)
+ag.compile(f).vmap((0, None))([1.0, 2.0], 3.0)
+ag.compile(f).hessian(2.0, 3.0)
 ag.compile(lambda x, y: x * y)(2.0, 3.0)
 ag.compile(f).value_and_grad(2.0, 3.0)
 ag.compile(J, inputs=[a, b])([1.0, 2.0])

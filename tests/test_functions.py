@@ -269,7 +269,7 @@ def test_what_is_no_number_is_refused_by_name() -> None:
         with pytest.raises(TypeError, match=f"{f.__name__}: cannot use 'a' of type str"):
             f([1.0, "a"])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="clip: cannot use 'a' of type str"):
-        ag.clip("a", 0, 1)  # type: ignore[arg-type]
+        ag.clip("a", 0, 1)  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(

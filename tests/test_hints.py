@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from decimal import Decimal
+from itertools import product
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -46,6 +50,12 @@ def a_graph() -> tuple[Value, Value]:
         ("SGD", ": it is nn.SGD: from autograd_mini import nn"),
         ("grads", " (did you mean 'grad'?)"),
         ("tahn", " (did you mean 'tanh'?)"),
+        ("numpy", ": use NumPy itself, import numpy as np: np.exp and its like take Values and arrays of them"),
+        ("less", ": use ag.greater(y, x); x < y compares the numbers"),
+        ("cumsum", ": use np.cumsum on an array of Values, such as np.array(xs)"),
+        ("gammaln", ": use ag.lgamma(x)"),
+        ("egrad", ": use ag.grad(f), or ag.derivative(f, order=n)"),
+        ("train", ": use nn.fit(net, X, y): from autograd_mini import nn"),
         ("ReLU", " (did you mean 'relu'?)"),
         ("nonsense", ""),
         ("__nonsense__", ""),
@@ -74,6 +84,7 @@ def test_names_of_the_package(name: str, hint: str) -> None:
         ("MSELoss", ': use nn.mean_squared_error, or loss="mean_squared_error"'),
         ("CrossEntropyLoss", ': use nn.cross_entropy, or loss="cross_entropy"; it takes logits'),
         ("relu", ": it is ag.relu: import autograd_mini as ag"),
+        ("DataLoader", ": give nn.fit lists or arrays X and y, and batch_size=16"),
         ("Sgd", " (did you mean 'SGD'?)"),
         ("Conv2d", ""),
     ],
@@ -97,6 +108,11 @@ def test_names_of_nn(name: str, hint: str) -> None:
         ("requires_grad", ": every Value has a derivative; v.detach() or ag.stop_gradient(v) stops it"),
         ("name", ": use v.label"),
         ("children", ": use v.parents"),
+        ("sum", ": a Value is one number; ag.sum(xs) is of a list of them"),
+        ("int", ": write int(v.data), or v.trunc()"),
+        ("add_", ": nothing changes a Value in place: write v = v + y, or v.data += y for a leaf"),
+        ("build_topo", ": use ag.topological_order(v)"),
+        ("dtype", ": np.sinc asks for it; use ag.sinc"),
         ("tanhh", " (did you mean 'tanh'?)"),
         ("nonsense", ""),
         ("_nonsense", ""),
@@ -112,11 +128,123 @@ def test_names_of_a_value(name: str, hint: str) -> None:
     assert not hasattr(Value(2.0), name)
 
 
+def test_functions_that_numpy_cannot_hand_over() -> None:
+    v, xs = Value(0.5), np.array([Value(0.5), Value(2.0)])
+    with pytest.raises(AttributeError, match=r"np\.sinc asks for it; use ag\.sinc"):
+        np.sinc(v)  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match=r"use ag\.sinc"):
+        np.sinc(xs)
+    with pytest.raises(AttributeError, match=r"v\.sign\(\) \* \(abs\(v\) % abs\(y\)\)"):
+        np.fmod(xs, 2.0)
+
+
 def test_names_of_a_net() -> None:
     with pytest.raises(AttributeError, match=r"^'MLP' object has no attribute 'forward': call the net itself, net\(x"):
         _ = a_net().forward  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match=r"'parametrs' \(did you mean 'parameters'\?\)$"):
         _ = a_net().parametrs  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "hint"),
+    [
+        (nn.SGD(a_net()), "learning_rate", "'SGD' object has no attribute 'learning_rate': use optimizer.lr"),
+        (nn.Adam(a_net()), "minimize", "'Adam' object has no attribute 'minimize': call J"),
+        (nn.SGD(a_net()), "zero_grads", r"'SGD' object has no attribute 'zero_grads' \(did you mean 'zero_grad'\?\)$"),
+        (ag.draw(a_graph()[1]), "show", "'Drawing' object has no attribute 'show': end a notebook's cell with the "),
+        (ag.draw(a_graph()[1]), "to_svg", r"'Drawing' object has no attribute 'to_svg': use svg\(\)$"),
+    ],
+)
+def test_names_of_optimizers_and_drawings(owner: Any, name: str, hint: str) -> None:
+    with pytest.raises(AttributeError, match=f"^{hint}"):
+        getattr(owner, name)
+    assert not hasattr(owner, "__nonsense__")
+
+
+FORMULAS: dict[str, Callable[..., float]] = {  # names whose hint is a formula of x and y, with an oracle
+    "elu": lambda x: x if x > 0 else math.exp(x) - 1,
+    "celu": lambda x: max(0.0, x) + min(0.0, math.exp(x) - 1),
+    "selu": lambda x: 1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * (math.exp(x) - 1)),
+    "mish": lambda x: x * math.tanh(math.log(1 + math.exp(x))),
+    "softsign": lambda x: x / (1 + abs(x)),
+    "hardtanh": lambda x: sorted([-1.0, x, 1.0])[1],
+    "hardsigmoid": lambda x: 0.0 if x <= -3 else 1.0 if x >= 3 else x / 6 + 0.5,
+    "relu6": lambda x: sorted([0.0, x, 6.0])[1],
+    "heaviside": lambda x: np.heaviside(x, 0.0),
+    "fmod": math.fmod,
+    "remainder": np.remainder,
+    "rint": np.rint,
+    "fix": np.fix,
+    "frac": lambda x: math.modf(x)[0],
+    "deg2rad": np.deg2rad,
+    "rad2deg": np.rad2deg,
+    "logaddexp2": np.logaddexp2,
+    "gammaln": lambda x: float(mpmath.loggamma(x).real),
+    "beta": mpmath.beta,
+    "psi": mpmath.digamma,
+    "factorial": mpmath.factorial,
+    "ndtr": mpmath.ncdf,
+    "sec": mpmath.sec,
+    "csc": mpmath.csc,
+    "cot": mpmath.cot,
+    "copysign": math.copysign,
+    "lt": np.less,
+    "le": np.less_equal,
+    "ne": np.not_equal,
+    "square": np.square,
+    "reciprocal": np.reciprocal,
+    "rsqrt": lambda x: x**-0.5,
+}
+POSITIVE = ("beta", "psi", "gammaln", "factorial", "csc", "cot", "reciprocal", "rsqrt")
+
+
+def formula(hint: str) -> str:
+    """Return the first expression in a hint."""
+    return re.split(r"; |, or |, which | with ", hint.partition(" ")[2])[0]
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_formulas_of_hints_are_right(name: str) -> None:
+    oracle, text = FORMULAS[name], formula(hints.PACKAGE[name])
+    binary = re.search(r"\by\b", text) is not None
+    negative = name not in POSITIVE
+    xs, ys = [0.7, 2.5, 1.0, *[-1.6, 0.0, -30.0] * negative], [1.3, 2.5, *[-0.4] * negative]
+    for x, y in product(xs, ys):
+        args = [x, y] if binary else [x]
+        given = {"ag": ag, "math": math, "c": math.log(2), **dict(zip("xy", map(Value, args), strict=False))}
+        found = eval(text, given)
+        assert found.data == pytest.approx(float(oracle(*args)), rel=1e-13, abs=1e-13), (text, args)
+
+
+def test_slopes_of_hints_at_kinks() -> None:
+    """One of elu is smooth at 0, and at other kinks the sides share."""
+    for name, slope in {"elu": 1.0, "hardtanh": 1.0, "softsign": 1.0, "selu": 1.0507009873554805 * 1.33663162}.items():
+        x = Value(0.0)
+        eval(formula(hints.PACKAGE[name]), {"ag": ag, "x": x}).backward()
+        assert x.grad == pytest.approx(slope, rel=1e-6), name
+    e = ag.abs(Value(0.25) - 1.0)
+    q = ag.minimum(e, 1)
+    assert "q * (e - q / 2) with e = ag.abs(yhat - t) and q = ag.minimum(e, 1)" in hints.NN["huber"]
+    assert (q * (e - q / 2)).data == 0.75**2 / 2
+
+
+def test_np_names_in_hints_take_values() -> None:
+    xs = np.array([Value(1.0), Value(-2.0), Value(3.0)])
+    more = {"percentile": (50,), "outer": (xs,), "cross": (xs,), "reshape": ((3, 1),)}
+    for name, hint in hints.PACKAGE.items():
+        if hint == f"use np.{name} on an array of Values, such as np.array(xs)":
+            f = getattr(np, name)
+            plain = [x.data for x in xs]
+            if name == "einsum":
+                found, exact = np.einsum("i,i->", xs, xs), np.einsum("i,i->", plain, plain)
+            elif name in ("stack", "concatenate"):
+                found, exact = f([xs, xs]), f([plain, plain])
+            else:
+                rest = more.get(name, ())
+                numbers = [[x.data for x in part] if part is xs else part for part in rest]
+                found, exact = f(xs, *rest), f(plain, *numbers)
+            numbers = [x.data if isinstance(x, Value) else x for x in np.ravel(found)]
+            assert numbers == pytest.approx(np.ravel(exact).tolist()), name
 
 
 def test_python_adds_no_guess_of_its_own() -> None:
@@ -130,6 +258,8 @@ def test_hints_name_what_is_there_and_hide_nothing() -> None:
         (dict(hints.NN), nn),
         (dict(hints.VALUE), Value(1.0)),
         (dict(hints.NET), a_net()),
+        (dict(hints.OPTIMIZERS), nn.SGD(a_net())),
+        (dict(hints.DRAWING), ag.draw(a_graph()[1])),
     ]
     for table, place in here:
         for name, hint in table.items():
@@ -139,8 +269,9 @@ def test_hints_name_what_is_there_and_hide_nothing() -> None:
             for prefix, module in (("ag", ag), ("nn", nn)):
                 for word in re.findall(rf"\b{prefix}\.(\w+)", hint):
                     assert hasattr(module, word), hint
-            for word in re.findall(r"\b[vJ]\.(\w+)", hint):
+            for word in re.findall(r"\b[vJ]\.(?!png|svg)(\w+)", hint):
                 assert hasattr(Value(1.0), word), hint
+    assert set(hints.OPERANDS) <= set(ag.OPS)
     assert set(hints.LOSSES.values()) <= {*dir(nn)}
     assert {*hints.ACTIVATIONS.values()} - {"linear"} <= {*ag.OPS}
 
@@ -218,8 +349,82 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
         "hessian: give a function, as in ag.hessian(lambda x: x**2, ...), not Value(4.0, label='J', op='mul'); for "
         "an existing graph, write ag.gradient(J, x)",
     ),
+    (
+        lambda: ag.jvp(math.fabs, 2.0, 1.0),  # type: ignore[call-overload]
+        TypeError,
+        "jvp: give tuples of arguments and tangents, as in ag.jvp(f, (x,), (v,)), not 2.0",
+    ),
+    (
+        lambda: ag.hvp(math.fabs, (2.0,), Value(1.0)),  # type: ignore[arg-type]
+        TypeError,
+        "hvp: give tuples of arguments and tangents, as in ag.hvp(f, (x,), (v,)), not Value(1.0)",
+    ),
     (lambda: a_graph()[0] ^ 2, TypeError, "w ^ 2: write w**2 for a power"),  # type: ignore[operator]
     (lambda: 2 ^ Value(3.0), TypeError, "2 ^ v: write 2**v for a power"),  # type: ignore[operator]
+    (
+        lambda: nn.MLP(2, [1], seed=0),  # type: ignore[call-arg]
+        TypeError,
+        "MLP: there is no argument seed, which is 0 here: give rng=0",
+    ),
+    (
+        lambda: nn.Neuron(2, nonlin=False),  # type: ignore[call-arg]
+        TypeError,
+        'Neuron: there is no argument nonlin, which is False here: give activation="relu", or None for the sum alone',
+    ),
+    (
+        lambda: nn.SGD(a_net().parameters),  # type: ignore[arg-type]
+        TypeError,
+        "SGD: give a module or a list of Values, not <bound method Module.parameters of MLP(2, [2, 1], 'relu', "
+        "output='sigmoid')>; call it, net.parameters()",
+    ),
+    (
+        lambda: ag.sum(a_graph()[0]),  # type: ignore[call-overload]
+        TypeError,
+        "sum: give a list of numbers, not Value(2.0, label='w') alone",
+    ),
+    (lambda: ag.dot(2.0, [1.0]), TypeError, "dot: give a list of numbers, not 2.0 alone"),  # type: ignore[call-overload]
+    (lambda: ag.norm(3), TypeError, "norm: give a list of numbers, not 3 alone"),  # type: ignore[call-overload]
+    (
+        lambda: ag.mean(np.array([[Value(1.0), 2.0]])),
+        TypeError,
+        "mean: give a list of numbers, not an array of shape (1, 2); x.ravel() has all of them",
+    ),
+    (
+        lambda: ag.log(Value(8.0), 2),  # type: ignore[call-overload]
+        TypeError,
+        "log(x) takes 1 operand, 2 given; write ag.log(x) / math.log(base), or use ag.log2 or ag.log10",
+    ),
+    (
+        lambda: ag.hypot(1.0, 2.0, Value(3.0)),  # type: ignore[call-overload]
+        TypeError,
+        "hypot(x, y) takes 2 operands, 3 given; use ag.norm(xs)",
+    ),
+    (lambda: ag.hypot(1.0), TypeError, "hypot(x, y) takes 2 operands, 1 given"),  # type: ignore[call-overload]
+    (
+        lambda: Value(2.0) + Decimal("0.1"),
+        TypeError,
+        "add: cannot use Decimal('0.1') of type Decimal; use float('0.1')",
+    ),
+    (
+        lambda: Decimal("0.1") * Value(2.0),
+        TypeError,
+        "mul: cannot use Decimal('0.1') of type Decimal; use float('0.1')",
+    ),
+    (
+        lambda: setattr(a_graph()[0], "data", Value(3.0)),
+        TypeError,
+        "Value.data: cannot use Value(3.0) of type Value; use its number, .data",
+    ),
+    (
+        lambda: setattr(a_graph()[0], "grad", None),
+        TypeError,
+        "Value.grad: cannot use None of type NoneType; use 0.0",
+    ),
+    (
+        lambda: int(Value(2.0)),
+        TypeError,
+        "int(Value) would lose the gradient: use int(v.data) for the number, or ag.trunc(v)",
+    ),
 ]
 
 

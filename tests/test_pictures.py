@@ -465,7 +465,7 @@ def test_the_digraph_is_one_attribute_away(J: Value) -> None:
         with pytest.raises(AttributeError, match=rf"a Drawing has no '{name}'; draw\(J\).graphviz.{name}"):
             getattr(drawing, name)
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
-        _ = drawing.nothing
+        _ = drawing.nothing  # type: ignore[attr-defined]
     assert str(drawing).startswith("<Computation graph of J: 6 boxes, 5 arrows; render(")
 
 

@@ -21,6 +21,8 @@ from autograd_mini.ops import METHODS, OPS, Op
 ROOT = Path(ag.__file__).parent.parent
 USER = Path(__file__).with_name("a_user.py")
 BEFORE = """
+import math
+
 import autograd_mini as ag
 from autograd_mini import Value, nn
 
@@ -67,6 +69,21 @@ WRONG = {  # and what mypy and pyright say of it
     "ag.compile(g)(2.0, times='3')": ("call-overload", "reportCallIssue"),
     "ag.compile(g)(2.0).data": ("attr-defined", "reportAttributeAccessIssue"),
     "ag.compile(2.0)": ("call-overload", "reportCallIssue"),
+    "ag.value_and_grad(f, has_aux=True)(2.0)": ("call-overload", "reportCallIssue"),
+    "ag.value_and_grad(f, (0, 1))(2.0, '3')": ("call-overload", "reportCallIssue"),
+    "ag.compile(f).vamp(0)": ("attr-defined", "reportAttributeAccessIssue"),
+    "ag.compile(f).hesian(2.0, 3.0)": ("attr-defined", "reportAttributeAccessIssue"),
+    "ag.mean(a)": ("call-overload", "reportCallIssue"),
+    "ag.norm([a, b]).upper()": ("attr-defined", "reportAttributeAccessIssue"),
+    "ag.clip('a', 0, 1)": ("call-overload", "reportCallIssue"),
+    "ag.scan(f)": ("call-arg", "reportCallIssue"),
+    "divmod(a, b)[2]": ("misc", "reportGeneralTypeIssues"),
+    "math.floor(a).is_integer()": ("attr-defined", "reportAttributeAccessIssue"),
+    "a.backward(retain_graph=True)": ("arg-type", "reportArgumentType"),
+    "Value(2.0, name='a')": ("arg-type", "reportArgumentType"),
+    "nn.MLP(2, [1], seed=0)": ("call-arg", "reportCallIssue"),
+    "nn.SGD(net).learning_rate": ("attr-defined", "reportAttributeAccessIssue"),
+    "ag.draw(J).show()": ("attr-defined", "reportAttributeAccessIssue"),
     "net([1.0, 2.0]).backwards()": ("attr-defined", "reportAttributeAccessIssue"),
     "nn.MPL(2, [1])": ("attr-defined", "reportAttributeAccessIssue"),
 }

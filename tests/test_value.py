@@ -265,7 +265,7 @@ def test_numpys_numbers_compare_as_they_are() -> None:
 def test_a_gradient_is_never_lost_silently() -> None:
     x = Value(1.0)
     for lose in (float, int, math.exp, math.sqrt):
-        with pytest.raises(TypeError, match=r"v\.data for the number, or ag\.exp"):
+        with pytest.raises(TypeError, match=r"would lose the gradient: use .*v\.data\)? for the number, or ag\."):
             lose(x)
     assert not hasattr(x, "foo")
     with pytest.raises(AttributeError, match="no attribute 'tanhh'"):
@@ -367,7 +367,7 @@ def test_whole_numbers_and_remainders_are_pythons() -> None:
         _ = 1 // Value(0.0, "z")
     with pytest.raises(TypeError, match=r"it rounds to whole numbers; write round\(v \* 10\*\*n\) / 10\*\*n"):
         round(v, 2)
-    with pytest.raises(TypeError, match=r"v\.data for the number"):
+    with pytest.raises(TypeError, match=r"int\(v\.data\) for the number"):
         int(v)
     bad: Any = "a"
     with pytest.raises(TypeError, match="mod: cannot use 'a'"):

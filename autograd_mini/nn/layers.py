@@ -12,7 +12,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..given import count
-from ..hints import ACTIVATIONS, closest
+from ..hints import ACTIVATIONS, LAYERS, closest, keywords
 from ..ops import OPS, Op, identity
 from ..printing import counted
 from ..structure import Tree
@@ -49,6 +49,7 @@ class Neuron(Module):
     ('a', ['w_1', 'w_2'])
     """
 
+    @keywords(LAYERS)
     def __init__(
         self,
         n_in: int,
@@ -122,6 +123,7 @@ class Layer(Module):
     [0.5, 0.5]
     """
 
+    @keywords(LAYERS)
     def __init__(
         self,
         n_in: int,
@@ -254,6 +256,7 @@ class MLP(Sequential):
 
         def __call__(self, x: Tree, example: int | None = None) -> Outputs: ...  # noqa: D102
 
+    @keywords(LAYERS)
     def __init__(
         self,
         n_in: int,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..given import count
-from ..hints import OPTIMIZER, keywords
+from ..hints import OPTIMIZER, OPTIMIZERS, keywords, missing
 from ..ops import number
 from ..printing import counted
 from ..settings import is_traced
@@ -49,7 +49,8 @@ class Optimizer:
     def __init__(self, parameters: Module | Iterable[Value], lr: float | Schedule) -> None:
         name = type(self).__name__
         if not isinstance(parameters, (Module, Iterable)):
-            raise TypeError(f"{name}: give a module or a list of Values, not {parameters!r}")
+            call = "; call it, net.parameters()" if callable(parameters) else ""
+            raise TypeError(f"{name}: give a module or a list of Values, not {parameters!r}{call}")
         found = parameters.parameters() if isinstance(parameters, Module) else list(parameters)
         if not found:
             raise ValueError(f"{name}: there are no parameters")
@@ -62,6 +63,11 @@ class Optimizer:
         self.used = 0.0  # the learning rate of the last step
         self._state: State = ()
         self.rate()
+
+    if not TYPE_CHECKING:  # type checkers report a misspelt name as an error
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing(self, name, OPTIMIZERS)
 
     def rate(self) -> float:
         """Return the learning rate of the next step."""

@@ -15,14 +15,14 @@ import webbrowser
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import graphviz
 
 from ..derivation import find
 from ..files import write_whole
 from ..given import require_value
-from ..hints import DRAW, keywords
+from ..hints import DRAW, DRAWING, keywords, missing
 from ..value import Value
 from .data import as_json
 from .dot import digraph
@@ -146,11 +146,13 @@ class Drawing:
         webbrowser.open(path.as_uri())
         return path
 
-    def __getattr__(self, name: str) -> Any:
-        if (not name.startswith("_") and hasattr(graphviz.Digraph, name)) or name in OF_AN_INSTANCE:
-            hint = f"; {INSTEAD[name]}" if INSTEAD.get(name) else ""
-            raise AttributeError(f"a Drawing has no {name!r}; draw(J).graphviz.{name} is that of the Digraph{hint}")
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    if not TYPE_CHECKING:  # type checkers report a misspelt name as an error
+
+        def __getattr__(self, name: str) -> Any:
+            if (not name.startswith("_") and hasattr(graphviz.Digraph, name)) or name in OF_AN_INSTANCE:
+                hint = f"; {INSTEAD[name]}" if INSTEAD.get(name) else ""
+                raise AttributeError(f"a Drawing has no {name!r}; draw(J).graphviz.{name} is that of the Digraph{hint}")
+            raise missing(self, name, DRAWING)
 
     def __repr__(self) -> str:
         n, m = len(self.picture.boxes), len(self.picture.arrows)
