@@ -629,6 +629,12 @@ def test_numbers_that_the_page_cannot_repeat_are_noticed() -> None:
     assert run_page(ag.explore(y), body) == [True, [5.0, y.data]]
 
 
+def test_infinity_is_far_from_all_other_numbers(J: Value) -> None:
+    xs = "[-Infinity, -1e308, 0, 1, 1e308, Infinity, NaN]"
+    body = f"return {xs}.map(x => {xs}.map(y => engine.far(x, y)))"
+    assert run_page(ag.explore(J), body) == [[i != k for k in range(7)] for i in range(7)]
+
+
 def test_what_javascript_cannot_have_turns_the_sliders_off() -> None:
     @ag.custom_rule(lambda x, z: z)
     def careful(x: float) -> float:

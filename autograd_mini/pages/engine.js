@@ -12,7 +12,8 @@ function makeEngine(facts, rows) {
   const rounding = 1e-13 * Math.min(size, 1e3); // of numbers as large as those of this graph
   function far(x, y) {
     if (Object.is(x, y) || x === y) return false;
-    return !(Math.abs(x - y) <= 1e-9 * Math.max(Math.abs(x), Math.abs(y)) + rounding);
+    const apart = Math.abs(x - y);
+    return !(apart < Infinity && apart <= 1e-9 * Math.max(Math.abs(x), Math.abs(y)) + rounding);
   }
 
   // Numbers.

@@ -116,7 +116,7 @@ WORDS = {
     "parallel": "That is the sum over all arrows from {parent} to {user}",
     "parallel more": "The question is about one of them.",
     "one arrow": "Not all arrows are added",
-    "one arrow more": "Add the contributions of all {n} arrows to {user}.",
+    "one arrow more": "Add the contributions of all {n} arrows from {parent} to {user}.",
     "sum": "Did you add?",
     "sum more": "Along a path the numbers are multiplied. They are added only where paths meet.",
     "quotient": "Did you divide?",
