@@ -35,8 +35,8 @@ GREEK = {
 class Label(NamedTuple):
     r"""A name in the notation of neural nets: $base_{sub}^{[layer](example)}$.
 
-    `a1[2](3)`, `a_1[2](3)` and `a_1^[2](3)` are the same label. Any subscript may stand in braces after an underscore,
-    as in `W_{21}[1]`. A name of another shape is a base without other parts.
+    `a1[2](3)`, `a_1[2](3)`, `a_1^[2](3)` and LaTeX's `a_1^{[2](3)}` are the same label. Any subscript may stand in
+    braces after an underscore, as in `W_{21}[1]`. A name of another shape is a base without other parts.
 
     >>> Label.parse("a1[2](3)")
     Label(base='a', sub='1', layer='2', example='3')
@@ -52,7 +52,7 @@ class Label(NamedTuple):
     @classmethod
     def parse(cls, label: str) -> Label:
         """Read a label. A name that does not follow the notation becomes the base, unchanged."""
-        match = _LABEL.fullmatch(label)
+        match = _LABEL.fullmatch(_BRACED.sub(r"\1", label))
         if match is None:
             return cls(label)
         base, digits, braced, short, layer, example = (group or "" for group in match.groups())
@@ -75,6 +75,7 @@ class Label(NamedTuple):
 
 
 _LABEL = re.compile(r"((?:[^\W\d_][\u0300-\u036f]*)+)(?:(\d+)|_\{([\w,]+)\}|_(\d+|\w))?(?:\^?\[(\w+)\])?(?:\((\w+)\))?")
+_BRACED = re.compile(r"\^\{(?=[(\[])((?:\[\w+\])?(?:\(\w+\))?)\}\Z")
 
 
 ACCENTS = {

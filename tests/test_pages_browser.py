@@ -17,6 +17,8 @@ from autograd_mini.pages.templates import markup
 from autograd_mini.pictures.typeset import Typeset
 from autograd_mini.printing import names_of
 
+LOSS = "p = sigmoid(w*x + b); -(y*log(p) + (1 - y)*log(1 - p))"
+
 
 @pytest.fixture
 def opened(browser: Any, tmp_path: Path) -> Iterator[Any]:
@@ -956,8 +958,7 @@ WITHIN = """() => {
 
 @pytest.mark.parametrize("name", ["J", "loss"])
 def test_phones(opened: Any, name: str) -> None:
-    loss = "p = sigmoid(w*x + b); -(y*log(p) + (1 - y)*log(1 - p))"
-    f = formula() if name == "J" else ag.expression(loss, w=2, x=-0.5, b=0.1, y=1)
+    f = formula() if name == "J" else ag.expression(LOSS, w=2, x=-0.5, b=0.1, y=1)
     phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
     page = opened(ag.explore(f), **phone)
     assert page.evaluate("document.documentElement.scrollWidth") == 390  # the picture scrolls, the page does not
@@ -1008,6 +1009,38 @@ def test_presenting(opened: Any) -> None:
     page.wait_for_function("document.body.classList.contains('presenting')")
     press(page, "p")
     page.wait_for_function("!document.body.classList.contains('presenting')")
+
+
+@pytest.mark.parametrize("quiz", [False, True])
+def test_a_wide_graph_is_presented_in_parts_around_the_step(opened: Any, quiz: bool) -> None:
+    """All of the loss of a neuron in one window would have letters that no back row can read."""
+    f = ag.expression(LOSS, w=2, x=-0.5, b=0.1, y=1)
+    page = opened(ag.explore(f, quiz=quiz), viewport={"width": 1920, "height": 1080})
+    press(page, "Escape")
+    whole = page.get_attribute("#picture svg", "viewBox")
+    page.locator("#present").click()
+    page.locator("#present").blur()
+    seen = set()
+    while text_of(page, "#at") != "Score" and page.get_attribute("[data-go=step]", "aria-disabled") == "false":
+        press(page, "PageDown")
+        marked = page.locator("#picture .box:is(.now, .into)")
+        if not marked.count():
+            continue
+        seen.add(page.get_attribute("#picture svg", "viewBox"))
+        assert page.evaluate("document.querySelector('#picture svg').getScreenCTM().a") >= 1080 / 40 / 15 - 1e-9
+        frame = page.locator("#picture").bounding_box()
+        for one in marked.all():
+            inner = one.locator(".outline").bounding_box()
+            assert inner is not None
+            assert frame["x"] <= inner["x"]
+            assert inner["x"] + inner["width"] <= frame["x"] + frame["width"]
+            assert frame["y"] <= inner["y"]
+            assert inner["y"] + inner["height"] <= frame["y"] + frame["height"]
+    assert len(seen) > 4
+    assert whole not in seen
+    press(page, "Escape")
+    page.wait_for_function("!document.body.classList.contains('presenting')")
+    assert page.get_attribute("#picture svg", "viewBox").startswith("0 0 ")
 
 
 def test_presenting_by_mouse_and_with_focused_controls(opened: Any) -> None:

@@ -18,7 +18,10 @@ function makeAnswers(engine) {
   // Small digits as those of a keyboard: x² is x^(2), and w₁ is w1.
   const asTyped = text =>
     text
-      .replace(new RegExp(`[${RAISED}]+`, "g"), run => `^(${[...run].map(c => "0123456789+-"[RAISED.indexOf(c)]).join("")})`)
+      .replace(
+        new RegExp(`[${RAISED}]+`, "g"),
+        run => `^(${[...run].map(c => "0123456789+-"[RAISED.indexOf(c)]).join("")})`,
+      )
       .replace(new RegExp(`[${LOWERED}]`, "g"), c => LOWERED.indexOf(c));
   const bare = text => text.replace(/[\s_^{}[\]()*·]/g, "");
   // Whether a name has operators, so that it needs brackets in a formula.
