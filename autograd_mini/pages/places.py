@@ -10,6 +10,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import graphviz
@@ -29,6 +30,7 @@ NUMBER_WIDTH = 7  # letters of the longest number
 MIN_WIDTH = 112.0
 LINE, VALUE, BAND = 24.0, 29.0, 27.0  # pixels that a line of a formula, a value and a derivative are high
 PILL_HEIGHT = 25.0
+MAX_ABREAST = 2  # leaves of one box side by side, in a picture from the top down
 MAX_NUMBERED = 16  # with more wires between two columns, wires have no numbers
 SHARES = [0.68, 0.6, 0.76, 0.52, 0.82, 0.44, 0.36, 0.28]  # parts of the length of a wire at which its number may stand
 WIDE, HIGH = 46.0, 18.0  # points of the number of a wire
@@ -225,19 +227,43 @@ def _graph(picture: Picture, plan: Plan) -> graphviz.Digraph:
     for box in picture.boxes:
         across, up = _size(box)
         graphs[box.frame].node(box.id, width=f"{across / 72:.3f}", height=f"{up / 72:.3f}")
-    for path in sorted(frames, key=len, reverse=True):  # inner frames first
-        graphs[path[:-1]].subgraph(graphs[path])
-    label = "headlabel" if plan.labels == "heads" else "label"
+    frame_of = {box.id: box.frame for box in picture.boxes}
     for i, arrow in enumerate(picture.arrows):
         if pills and arrow.slope is not None:
             slope = arrow.slope
             letters = 5 + width((*slope.above, *slope.below, *slope.symbol)) + 3 * bool(slope.symbol) + NUMBER_WIDTH / 2
-            graph.node(f"pill{i}", width=f"{PILL * letters / 72:.3f}", height=f"{PILL_HEIGHT / 72:.3f}")
-            graph.edge(arrow.source, f"pill{i}", weight="2")
+            # A pill stands in the frame of both ends. Outside of it, it would keep both ends in one rank.
+            around = graphs[_shared(frame_of[arrow.source], frame_of[arrow.target])]
+            around.node(f"pill{i}", width=f"{PILL * letters / 72:.3f}", height=f"{PILL_HEIGHT / 72:.3f}")
+    for path in sorted(frames, key=len, reverse=True):  # inner frames first
+        graphs[path[:-1]].subgraph(graphs[path])
+    label = "headlabel" if plan.labels == "heads" else "label"
+    above = _second_row(picture)
+    for i, arrow in enumerate(picture.arrows):
+        far = {"minlen": "3"} if arrow.source in above else {}
+        if pills and arrow.slope is not None:
+            graph.edge(arrow.source, f"pill{i}", weight="2", **far)
             graph.edge(f"pill{i}", arrow.target, weight="2")
         else:
-            graph.edge(arrow.source, arrow.target, **{label: "0" * NUMBER_WIDTH})
+            graph.edge(arrow.source, arrow.target, **{label: "0" * NUMBER_WIDTH}, **far)
     return graph
+
+
+def _shared(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the innermost frame that is around two frames."""
+    return tuple(x for x, _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
+
+
+def _second_row(picture: Picture) -> set[str]:
+    """Return every other one of many leaves of one box. In a picture from the top down they have a row of their own."""
+    arrows = Counter(arrow.source for arrow in picture.arrows)
+    leaves = {box.id for box in picture.boxes if box.kind in ("parameter", "data") and arrows[box.id] == 1}
+    operands: dict[str, list[str]] = {}
+    for arrow in picture.arrows:
+        if arrow.source in leaves:
+            operands.setdefault(arrow.target, []).append(arrow.source)
+    rows = [row for row in operands.values() if len(row) > MAX_ABREAST and picture.rankdir == "TB"]
+    return {name for row in rows for name in row[1::2]}
 
 
 def _size(box: Box) -> tuple[float, float]:

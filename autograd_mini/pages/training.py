@@ -15,6 +15,7 @@ from ..nn.layers import index
 from ..nn.losses import Loss, loss_named
 from ..nn.module import Module
 from ..nn.optimizers import SGD, Optimizer
+from ..pictures.theme import CLASSES
 from ..pictures.typeset import Typeset
 from ..settings import is_recording
 from ..traces import Trace
@@ -115,6 +116,7 @@ def training_page(
         "cost": recorded.cost,
         "slopes": recorded.slopes,
         "board": board,
+        "palette": CLASSES,
     }
     parts = {
         "facts": as_json(facts),

@@ -52,12 +52,15 @@
     const fit = places => Math.min(1, room / places.width, high / places.height);
     const isNarrow = room < 600;
     const places = fit(wide) < (isNarrow ? 0.8 : 0.65) && fit(tall) > fit(wide) ? tall : wide;
-    for (const id of ["picture", "picture-2"]) byId(id).classList.toggle("many", fit(places) < (isNarrow ? 0.5 : 0.65));
-    if (pictures[0]?.places === places) return;
-    const holders = second ? ["picture", "picture-2"] : ["picture"];
-    pictures = holders.map((id, k) =>
-      makePicture(byId(id), picture, places, engine, k ? {point} : {point, pick, isPicked}),
-    );
+    const isLarge = fit(places) < (isNarrow ? 0.4 : 0.65); // so large that its frame scrolls
+    for (const id of ["picture", "picture-2"]) byId(id).classList.toggle("many", isLarge);
+    if (pictures[0]?.places !== places) {
+      const holders = second ? ["picture", "picture-2"] : ["picture"];
+      pictures = holders.map((id, k) =>
+        makePicture(byId(id), picture, places, engine, k ? {point} : {point, pick, isPicked}),
+      );
+    }
+    for (const {svg} of pictures) svg.setAttribute("width", places.width * (isLarge && isNarrow ? 0.6 : 1));
   }
 
   function choosePicture(k) {
