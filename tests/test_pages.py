@@ -607,6 +607,26 @@ def test_outside_a_domain_there_is_no_slope(text: str, needs: str) -> None:
 
 
 @needs_node
+@pytest.mark.parametrize(("text", "needs"), [("y = log(x)", "x > 0"), ("y = 1/x", "x ≠ 0"), ("y = x**-0.5", "x > 0")])
+def test_a_pole_says_where_it_is(text: str, needs: str) -> None:
+    body = """return [0, -0, 1, Infinity].map(x => {
+      const now = engine.run({given: {0: x}});
+      return [now.values[1], engine.trouble(now, 1)];
+    });"""
+    at_zero, below_zero, *others = run_page(ag.explore(ag.expression(text, x=1.0)), body)
+    for value, why in (at_zero, below_zero):
+        assert math.isinf(value)
+        assert plain(why) == f"y is infinite: it needs {needs}"
+    assert [why for _, why in others] == ["", ""]
+
+
+@needs_node
+def test_what_overflows_is_at_no_pole() -> None:
+    body = "const now = engine.run({given: {0: 1e-320}}); return [now.values[1], engine.trouble(now, 1)]"
+    assert run_page(ag.explore(ag.expression("y = 1/x", x=1.0)), body) == [math.inf, ""]
+
+
+@needs_node
 def test_what_is_computed_from_no_number_is_none() -> None:
     page = ag.explore(ag.expression("l = log(x); y = 2*l", x=1.0))
     body = "const now = engine.run({given: {0: -1}}); return [0, 1, 2].map(i => engine.trouble(now, i))"
@@ -629,6 +649,7 @@ def test_numbers_that_the_page_cannot_repeat_are_noticed() -> None:
     assert run_page(ag.explore(y), body) == [True, [5.0, y.data]]
 
 
+@needs_node
 def test_infinity_is_far_from_all_other_numbers(J: Value) -> None:
     xs = "[-Infinity, -1e308, 0, 1, 1e308, Infinity, NaN]"
     body = f"return {xs}.map(x => {xs}.map(y => engine.far(x, y)))"

@@ -260,12 +260,19 @@ function makeEngine(facts, rows) {
   }
   const tangent = (now, i) => tangentStages(now, i).join(" = ");
 
-  // Why a node has no value.
+  // Why a node has no value, or an infinite one.
   function trouble(now, i) {
+    const {name, leaf, needs = [], edges: into} = nodes[i];
+    const operands = into.map(e => now.values[edges[e].parent]);
+    const because = (key, some) =>
+      some.length ? say(key, {node: name, needs: some.map(({text}) => text).join(", ")}) : "";
+    if (Math.abs(now.values[i]) === Infinity && operands.every(Number.isFinite))
+      return because(
+        "pole",
+        needs.filter(({of, ends}) => ends.includes(now.values[of])),
+      );
     if (!Number.isNaN(now.values[i])) return "";
-    const inside = nodes[i].edges.every(e => !Number.isNaN(now.values[edges[e].parent]));
-    if (!inside || nodes[i].leaf) return say("no number", {node: nodes[i].name});
-    return nodes[i].needs ? say("outside", {node: nodes[i].name, needs: nodes[i].needs.join(", ")}) : "";
+    return leaf || operands.some(Number.isNaN) ? say("no number", {node: name}) : because("outside", needs);
   }
 
   // Steps.

@@ -41,8 +41,8 @@ class Explorer:
         return written
 
     def _repr_html_(self) -> str:
-        # A frame keeps the page's styles, keys and names apart from the notebook's. It is lower than the window, so that a
-        # reader sees the picture and the question below it together.
+        # A frame keeps the page's styles, keys and names apart from the notebook's. It is lower than the window, which
+        # shows the picture together with the question below it.
         style = f"width: 100%; height: {self.height}px; max-height: 92vh; border: 0"
         return (
             f'<iframe srcdoc="{html.escape(self.html)}" sandbox="allow-scripts allow-forms allow-modals" '

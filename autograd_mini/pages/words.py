@@ -19,6 +19,7 @@ WORDS = {
     "all added": "{slope} = {sums}, from all {m} edges",
     "left over": "{slope} += {terms}; now {slope} = {sums}, with the number that was left over",
     "outside": "{node} has no value: it needs {needs}",
+    "pole": "{node} is infinite: it needs {needs}",
     "no number": "{node} has no value: an operand has none",
     # Modes.
     "mode values": "Values, from left to right",
