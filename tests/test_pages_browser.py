@@ -340,6 +340,44 @@ def test_the_curve_of_a_graph_that_stops_a_derivative_has_no_tangent(opened: Any
     assert page.locator("#curve line").count() == 1
 
 
+def numbers_of_curve(page: Any) -> list[str]:
+    return [str(text) for text in page.locator("#curve text").all_text_contents()]
+
+
+def test_the_curve_has_its_extremes(opened: Any) -> None:
+    page = opened(ag.explore(ag.expression("y = x*x", x=3)))
+    press(page, "End")
+    assert numbers_of_curve(page) == ["−5", "0", "5", "0", "25"]
+
+
+def test_a_curve_of_rounding_noise_is_a_line(opened: Any) -> None:
+    """At a = 1/2 the loss of a neuron is log 2 for every target, but for the last digits."""
+    loss = "p = 1/(1 + exp(-z)); -(y*log(p) + (1 - y)*log(1 - p))"
+    page = opened(ag.explore(ag.expression(loss, y=1, z=2.7e-17)))
+    page.select_option("#leaf", label="y")
+    press(page, "End")
+    assert numbers_of_curve(page) == ["−2", "0", "2", "0.693"]
+    drawn = [float(y) for y in re.findall(r"[ML]\S+ ([^ML]+)", page.get_attribute("#curve g path", "d"))]
+    assert max(drawn) - min(drawn) < 1
+
+
+def test_the_numbers_of_a_curve_are_in_sight(opened: Any) -> None:
+    page = opened(ag.explore(ag.expression("z = x*y; w = z*x", x=1e-12, y=1e300)))
+    press(page, "End")
+    assert numbers_of_curve(page)[-2:] == ["0", "1·10³⁰⁰"]
+    left = page.locator("#curve svg").bounding_box()["x"]
+    assert all(text.bounding_box()["x"] >= left for text in page.locator("#curve text").all())
+    assert page.locator("#curve line").count() == 1  # though dw/dx times w is beyond all numbers
+
+
+def test_names_in_lists_are_typeset(opened: Any) -> None:
+    """An option has plain text, and so has the name that a screen reader says."""
+    page = opened(ag.explore(Value(2.0, "W_{11}^{[2]}") * Value(0.1, "lambda") + Value(3.0, "x_{10}") ** 2))
+    assert page.locator("#leaf option").all_text_contents() == ["W₁₁^[2]", "λ", "x₁₀"]
+    assert page.get_attribute(box(0), "aria-label") == "W₁₁^[2]: 2"
+    assert page.locator("#leaves label").all_text_contents() == ["W11[2]", "λ", "x10"]
+
+
 def test_a_vertical_tangent(opened: Any) -> None:
     page = opened(ag.explore(ag.expression("y = sqrt(x)", x=0)))
     press(page, "End")
