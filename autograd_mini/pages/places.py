@@ -6,6 +6,7 @@ these sizes, and the page draws into them. Coordinates are pixels from the upper
 
 from __future__ import annotations
 
+import math
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
@@ -30,7 +31,7 @@ NUMBER_WIDTH = 7  # letters of the longest number
 MIN_WIDTH = 112.0
 LINE, VALUE, BAND = 24.0, 29.0, 27.0  # pixels that a line of a formula, a value and a derivative are high
 PILL_HEIGHT = 25.0
-MAX_ABREAST = 2  # leaves of one box side by side, in a picture from the top down
+MAX_ABREAST = 3  # operands of one box side by side, in a picture from the top down
 MAX_NUMBERED = 16  # with more wires between two columns, wires have no numbers
 SHARES = [0.68, 0.6, 0.76, 0.52, 0.82, 0.44, 0.36, 0.28]  # parts of the length of a wire at which its number may stand
 WIDE, HIGH = 46.0, 18.0  # points of the number of a wire
@@ -238,12 +239,12 @@ def _graph(picture: Picture, plan: Plan) -> graphviz.Digraph:
     for path in sorted(frames, key=len, reverse=True):  # inner frames first
         graphs[path[:-1]].subgraph(graphs[path])
     label = "headlabel" if plan.labels == "heads" else "label"
-    above = _second_row(picture)
+    rows = _rows_above(picture)
     for i, arrow in enumerate(picture.arrows):
-        far = {"minlen": "3"} if arrow.source in above else {}
+        far = {"minlen": str(1 + 2 * rows.get(arrow.source, 0))}
         if pills and arrow.slope is not None:
-            graph.edge(arrow.source, f"pill{i}", weight="2", **far)
-            graph.edge(f"pill{i}", arrow.target, weight="2")
+            graph.edge(arrow.source, f"pill{i}", weight="2")
+            graph.edge(f"pill{i}", arrow.target, weight="2", **far)
         else:
             graph.edge(arrow.source, arrow.target, **{label: "0" * NUMBER_WIDTH}, **far)
     return graph
@@ -254,16 +255,21 @@ def _shared(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(x for x, _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
 
 
-def _second_row(picture: Picture) -> set[str]:
-    """Return every other one of many leaves of one box. In a picture from the top down they have a row of their own."""
-    arrows = Counter(arrow.source for arrow in picture.arrows)
-    leaves = {box.id for box in picture.boxes if box.kind in ("parameter", "data") and arrows[box.id] == 1}
+def _rows_above(picture: Picture) -> dict[str, int]:
+    """Return the row of each operand of a box with many, from 0: from the top down they are too wide for one row.
+
+    An operand is a box that has no operands in this picture, and one user.
+    """
+    if picture.rankdir != "TB":
+        return {}
+    users = Counter(arrow.source for arrow in picture.arrows)
+    inner = {arrow.target for arrow in picture.arrows}
     operands: dict[str, list[str]] = {}
     for arrow in picture.arrows:
-        if arrow.source in leaves:
+        if users[arrow.source] == 1 and arrow.source not in inner:
             operands.setdefault(arrow.target, []).append(arrow.source)
-    rows = [row for row in operands.values() if len(row) > MAX_ABREAST and picture.rankdir == "TB"]
-    return {name for row in rows for name in row[1::2]}
+    many = (names for names in operands.values() if len(names) > 2)
+    return {name: k % max(2, math.ceil(len(names) / MAX_ABREAST)) for names in many for k, name in enumerate(names)}
 
 
 def _size(box: Box) -> tuple[float, float]:

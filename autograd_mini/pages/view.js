@@ -60,7 +60,8 @@
         makePicture(byId(id), picture, places, engine, k ? {point} : {point, pick, isPicked}),
       );
     }
-    for (const {svg} of pictures) svg.setAttribute("width", places.width * (isLarge && isNarrow ? 0.6 : 1));
+    const scale = isLarge && isNarrow ? 0.6 : 1;
+    for (const {svg} of pictures) for (const size of ["width", "height"]) svg.setAttribute(size, scale * places[size]);
   }
 
   function choosePicture(k) {
