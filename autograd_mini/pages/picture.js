@@ -121,9 +121,9 @@ function makePicture(holder, picture, places, engine, on) {
     });
     return {i, members, group, formulas, value, band, slope, width, height, top, left};
   });
-  for (const {text} of wires) if (text) svg.append(svgElement("g", {class: "wire"}, text)); // above the boxes
+  // Above the boxes and the wires.
+  for (const {text} of wires) if (text) svg.append(svgElement("g", {class: "wire"}, text));
   for (const [x, y, title] of places.captions ?? [])
-    // above the wires
     svg.append(svgElement("text", {class: "caption", x, y: y + 4, "text-anchor": "middle"}, title));
   holder.replaceChildren(svg);
 

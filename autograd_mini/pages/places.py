@@ -31,7 +31,8 @@ NUMBER_WIDTH = 7  # letters of the longest number
 MIN_WIDTH = 112.0
 LINE, VALUE, BAND = 24.0, 29.0, 27.0  # pixels that a line of a formula, a value and a derivative are high
 PILL_HEIGHT = 25.0
-MAX_ABREAST = 3  # operands of one box side by side, in a picture from the top down
+ABREAST = 3  # operands of one box side by side, in a picture from the top down
+MAX_STACKED = 12  # more operands of one box stay in one row: the long arrows of 299 took Graphviz 46 s instead of 16 s
 MAX_NUMBERED = 16  # with more wires between two columns, wires have no numbers
 SHARES = [0.68, 0.6, 0.76, 0.52, 0.82, 0.44, 0.36, 0.28]  # parts of the length of a wire at which its number may stand
 WIDE, HIGH = 46.0, 18.0  # points of the number of a wire
@@ -256,7 +257,7 @@ def _shared(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _rows_above(picture: Picture) -> dict[str, int]:
-    """Return the row of each operand of a box with many, from 0: from the top down they are too wide for one row.
+    """Return the row of each operand of a box with several, from 0: from the top down they are too wide for one row.
 
     An operand is a box that has no operands in this picture, and one user.
     """
@@ -268,8 +269,8 @@ def _rows_above(picture: Picture) -> dict[str, int]:
     for arrow in picture.arrows:
         if users[arrow.source] == 1 and arrow.source not in inner:
             operands.setdefault(arrow.target, []).append(arrow.source)
-    many = (names for names in operands.values() if len(names) > 2)
-    return {name: k % max(2, math.ceil(len(names) / MAX_ABREAST)) for names in many for k, name in enumerate(names)}
+    many = (names for names in operands.values() if 2 < len(names) <= MAX_STACKED)
+    return {name: k % max(2, math.ceil(len(names) / ABREAST)) for names in many for k, name in enumerate(names)}
 
 
 def _size(box: Box) -> tuple[float, float]:
