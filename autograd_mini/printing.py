@@ -47,8 +47,8 @@ GREEK = {
 class Label(NamedTuple):
     r"""A name in the notation of neural nets: $base_{sub}^{[layer](example)}$.
 
-    `a1[2](3)`, `a_1[2](3)` and `a_1^[2](3)` are the same label. Any subscript may stand in braces after an underscore,
-    as in `W_{21}[1]`. A name of another shape is a base without other parts.
+    `a1[2](3)`, `a_1[2](3)`, `a_1^[2](3)` and LaTeX's `a_1^{[2](3)}` are the same label. Any subscript may stand in
+    braces after an underscore, as in `W_{21}[1]`. A name of another shape is a base without other parts.
 
     >>> Label.parse("a1[2](3)")
     Label(base='a', sub='1', layer='2', example='3')
@@ -64,7 +64,7 @@ class Label(NamedTuple):
     @classmethod
     def parse(cls, label: str) -> Label:
         """Read a label. A name that does not follow the notation becomes the base, unchanged."""
-        match = _LABEL.fullmatch(label)
+        match = _matched(label)
         if match is None:
             return cls(label)
         base, digits, braced, short, layer, example = (group or "" for group in match.groups())
@@ -87,6 +87,12 @@ class Label(NamedTuple):
 
 
 _LABEL = re.compile(r"((?:[^\W\d_][\u0300-\u036f]*)+)(?:(\d+)|_\{([\w,]+)\}|_(\d+|\w))?(?:\^?\[(\w+)\])?(?:\((\w+)\))?")
+_BRACED = re.compile(r"\^\{(?=[(\[])((?:\[\w+\])?(?:\(\w+\))?)\}\Z")
+
+
+def _matched(label: str) -> re.Match[str] | None:
+    """Match a label with the notation, also if its superscript is in braces as in LaTeX."""
+    return _LABEL.fullmatch(_BRACED.sub(r"\1", label))
 
 
 ACCENTS = {
@@ -136,7 +142,7 @@ def is_formula(label: str) -> bool:
     >>> is_formula("x1*w1 + b"), is_formula("W_{21}^[1]"), is_formula("learning_rate")
     (True, False, False)
     """
-    return _LABEL.fullmatch(label) is None and re.search(r"[-\s+*/^=<>%&|·×÷−]", label) is not None
+    return _matched(label) is None and re.search(r"[-\s+*/^=<>%&|·×÷−]", label) is not None
 
 
 def format_number(x: float, precision: int = 4) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
@@ -69,7 +70,7 @@ def as_sentence(text: str) -> str:
 
 def close(x: float, y: float, scale: float = 1.0, tolerance: float = 1e-9) -> bool:
     """Return whether two numbers are the same but for rounding."""
-    return x == y or (x != x and y != y) or abs(x - y) <= tolerance * (scale + abs(x))
+    return x == y or (x != x and y != y) or math.inf > abs(x - y) <= tolerance * (scale + abs(x))
 
 
 class Parts(HTMLParser):

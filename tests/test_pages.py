@@ -130,7 +130,24 @@ def apart(a: list[float], b: list[float]) -> bool:
     return abs(a[0] - b[0]) >= (a[2] + b[2]) / 2 - 1 or abs(a[1] - b[1]) >= (a[3] + b[3]) / 2 - 1
 
 
-@pytest.mark.parametrize("output", [formula(), Value(3.0, "x") ** 2 * 2, ag.add(*[Value(3.0, "x")] * 2), net_cost()])
+def on_the_rim(point: list[float], box: list[float]) -> bool:
+    across, up = abs(point[0] - box[0]) - box[2] / 2, abs(point[1] - box[1]) - box[3] / 2
+    return max(across, up) == pytest.approx(0.0, abs=0.2)
+
+
+def neuron_loss() -> Value:
+    loss: Value = nn.log_loss(nn.MLP(4, [1], output="sigmoid", rng=0)([4.0, 3.0, 2.0, 1.0]), 0)
+    return loss
+
+
+def small_cost() -> Value:
+    return nn.cost(nn.two_layer_net(2, 2, rng=0), [[1.0, 2.0]], [[1.0]])
+
+
+@pytest.mark.parametrize(
+    "output",
+    [formula(), Value(3.0, "x") ** 2 * 2, ag.add(*[Value(3.0, "x")] * 2), net_cost(), neuron_loss(), small_cost()],
+)
 def test_each_node_and_each_edge_has_a_place(output: Value) -> None:
     held = facts(ag.explore(output))
     *boards, whole = held["pictures"]
@@ -141,7 +158,10 @@ def test_each_node_and_each_edge_has_a_place(output: Value) -> None:
             assert len(places["boxes"]) == len(picture["nodes"]) == len(picture["formulas"]) == len(picture["kinds"])
             assert len(places["arrows"]) == len(picture.get("wires", picture["edges"]))
             assert all(inside(box, places["width"], places["height"]) for box in places["boxes"])
-            assert all(apart(a, b) for a, b in itertools.combinations(places["boxes"], 2))
+            pills = [place["pill"] for place in places["arrows"] if "pill" in place]
+            assert all(apart(a, b) for a, b in itertools.combinations([*places["boxes"], *pills], 2))
+            for wire in (place["ends"] for place in places["arrows"] if "ends" in place):
+                assert all(any(on_the_rim(end, box) for box in places["boxes"]) for end in wire)
             if "wires" not in picture:
                 assert all(place["paths"] for place in places["arrows"])
     for picture in boards:
@@ -154,6 +174,26 @@ def test_each_node_and_each_edge_has_a_place(output: Value) -> None:
             assert all(
                 {held["edges"][e]["user"], held["edges"][e]["parent"]} <= {*picture["nodes"]} for e in picture["edges"]
             )
+
+
+def test_the_leaves_of_a_box_stand_in_two_rows_from_the_top_down() -> None:
+    """The leaves of a neuron side by side are too wide for a phone; in one row with their sum, for a reader."""
+    held = facts(ag.explore(neuron_loss()))
+    picture = held["pictures"][-1]
+    users = {edge["parent"]: edge["user"] for edge in held["edges"]}
+    boxes = dict(zip(picture["nodes"], picture["tall"]["boxes"], strict=True))
+    leaves = [i for i, node in enumerate(held["nodes"]) if node["leaf"]]
+    assert len(leaves) == 5
+    assert len({boxes[i][1] for i in leaves}) == 2
+    for layout, along in (("tall", 1), ("wide", 0)):
+        boxes = dict(zip(picture["nodes"], picture[layout]["boxes"], strict=True))
+        assert all(boxes[i][along] < boxes[users[i]][along] for i in leaves)
+
+
+def test_a_small_net_opens_as_a_board() -> None:
+    assert facts(ag.explore(small_cost()))["pictures"][0]["title"] == "Net"
+    single = nn.cost(nn.MLP(2, [1], output="sigmoid", rng=0), [[1.0, 2.0]], [[1.0]])
+    assert [picture["title"] for picture in facts(ag.explore(single))["pictures"]] == ["All nodes"]
 
 
 def test_the_pictures_of_a_net() -> None:
@@ -277,7 +317,7 @@ def test_a_notebook_shows_it_in_a_frame_of_its_own(J: Value) -> None:
     assert "allow-same-origin" not in (attributes["sandbox"] or "")
     assert "allow-scripts" in (attributes["sandbox"] or "")
     assert attributes["title"] == "Explorer of J"
-    assert f"height: {page.height}px" in (attributes["style"] or "")
+    assert f"height: {page.height}px; max-height: 92vh" in (attributes["style"] or "")
     assert 620 <= page.height <= 1000
     assert repr(page) == "<Explorer of J: save('J.html')>"
     assert repr(ag.explore(Value(1.0, "x y"))) == "<Explorer of x y: save('graph.html')>"
@@ -608,6 +648,26 @@ def test_outside_a_domain_there_is_no_slope(text: str, needs: str) -> None:
 
 
 @needs_node
+@pytest.mark.parametrize(("text", "needs"), [("y = log(x)", "x > 0"), ("y = 1/x", "x ≠ 0"), ("y = x**-0.5", "x > 0")])
+def test_a_pole_says_where_it_is(text: str, needs: str) -> None:
+    body = """return [0, -0, 1, Infinity].map(x => {
+      const now = engine.run({given: {0: x}});
+      return [now.values[1], engine.trouble(now, 1)];
+    });"""
+    at_zero, below_zero, *others = run_page(ag.explore(ag.expression(text, x=1.0)), body)
+    for value, why in (at_zero, below_zero):
+        assert math.isinf(value)
+        assert plain(why) == f"y is infinite: it needs {needs}"
+    assert [why for _, why in others] == ["", ""]
+
+
+@needs_node
+def test_what_overflows_is_at_no_pole() -> None:
+    body = "const now = engine.run({given: {0: 1e-320}}); return [now.values[1], engine.trouble(now, 1)]"
+    assert run_page(ag.explore(ag.expression("y = 1/x", x=1.0)), body) == [math.inf, ""]
+
+
+@needs_node
 def test_what_is_computed_from_no_number_is_none() -> None:
     page = ag.explore(ag.expression("l = log(x); y = 2*l", x=1.0))
     body = "const now = engine.run({given: {0: -1}}); return [0, 1, 2].map(i => engine.trouble(now, i))"
@@ -628,6 +688,13 @@ def test_numbers_that_the_page_cannot_repeat_are_noticed() -> None:
     y = left(Value(5.0, "x"))
     body = "return [engine.differs(), engine.run({recorded: true}).values]"
     assert run_page(ag.explore(y), body) == [True, [5.0, y.data]]
+
+
+@needs_node
+def test_infinity_is_far_from_all_other_numbers(J: Value) -> None:
+    xs = "[-Infinity, -1e308, 0, 1, 1e308, Infinity, NaN]"
+    body = f"return {xs}.map(x => {xs}.map(y => engine.far(x, y)))"
+    assert run_page(ag.explore(J), body) == [[i != k for k in range(7)] for i in range(7)]
 
 
 def test_what_javascript_cannot_have_turns_the_sliders_off() -> None:

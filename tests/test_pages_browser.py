@@ -17,6 +17,8 @@ from autograd_mini.pages.templates import markup
 from autograd_mini.pictures.typeset import Typeset
 from autograd_mini.printing import names_of
 
+LOSS = "p = sigmoid(w*x + b); -(y*log(p) + (1 - y)*log(1 - p))"
+
 
 @pytest.fixture
 def opened(browser: Any, tmp_path: Path) -> Iterator[Any]:
@@ -336,6 +338,44 @@ def test_the_curve_of_a_graph_that_stops_a_derivative_has_no_tangent(opened: Any
     press(page, "End")
     assert text_of(page, "#curve-note") == "At w = 1 the tangent has the slope dy/dw = 1."
     assert page.locator("#curve line").count() == 1
+
+
+def numbers_of_curve(page: Any) -> list[str]:
+    return [str(text) for text in page.locator("#curve text").all_text_contents()]
+
+
+def test_the_curve_has_its_extremes(opened: Any) -> None:
+    page = opened(ag.explore(ag.expression("y = x*x", x=3)))
+    press(page, "End")
+    assert numbers_of_curve(page) == ["−5", "0", "5", "0", "25"]
+
+
+def test_a_curve_of_rounding_noise_is_a_line(opened: Any) -> None:
+    """At a = 1/2 the loss of a neuron is log 2 for every target, but for the last digits."""
+    loss = "p = 1/(1 + exp(-z)); -(y*log(p) + (1 - y)*log(1 - p))"
+    page = opened(ag.explore(ag.expression(loss, y=1, z=2.7e-17)))
+    page.select_option("#leaf", label="y")
+    press(page, "End")
+    assert numbers_of_curve(page) == ["−2", "0", "2", "0.693"]
+    drawn = [float(y) for y in re.findall(r"[ML]\S+ ([^ML]+)", page.get_attribute("#curve g path", "d"))]
+    assert max(drawn) - min(drawn) < 1
+
+
+def test_the_numbers_of_a_curve_are_in_sight(opened: Any) -> None:
+    page = opened(ag.explore(ag.expression("z = x*y; w = z*x", x=1e-12, y=1e300)))
+    press(page, "End")
+    assert numbers_of_curve(page)[-2:] == ["0", "1·10³⁰⁰"]
+    left = page.locator("#curve svg").bounding_box()["x"]
+    assert all(text.bounding_box()["x"] >= left for text in page.locator("#curve text").all())
+    assert page.locator("#curve line").count() == 1  # though dw/dx times w is beyond all numbers
+
+
+def test_names_in_lists_are_typeset(opened: Any) -> None:
+    """An option has plain text, and so has the name that a screen reader says."""
+    page = opened(ag.explore(Value(2.0, "W_{11}^{[2]}") * Value(0.1, "lambda") + Value(3.0, "x_{10}") ** 2))
+    assert page.locator("#leaf option").all_text_contents() == ["W₁₁^[2]", "λ", "x₁₀"]
+    assert page.get_attribute(box(0), "aria-label") == "W₁₁^[2]: 2"
+    assert page.locator("#leaves label").all_text_contents() == ["W11[2]", "λ", "x10"]
 
 
 def test_a_vertical_tangent(opened: Any) -> None:
@@ -956,8 +996,7 @@ WITHIN = """() => {
 
 @pytest.mark.parametrize("name", ["J", "loss"])
 def test_phones(opened: Any, name: str) -> None:
-    loss = "p = sigmoid(w*x + b); -(y*log(p) + (1 - y)*log(1 - p))"
-    f = formula() if name == "J" else ag.expression(loss, w=2, x=-0.5, b=0.1, y=1)
+    f = formula() if name == "J" else ag.expression(LOSS, w=2, x=-0.5, b=0.1, y=1)
     phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
     page = opened(ag.explore(f), **phone)
     assert page.evaluate("document.documentElement.scrollWidth") == 390  # the picture scrolls, the page does not
@@ -967,6 +1006,32 @@ def test_phones(opened: Any, name: str) -> None:
         page.wait_for_function(WITHIN, timeout=5000)
     page.click("[data-how=quiz]")
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_the_quiz_of_a_neuron_in_a_notebook_on_a_phone(opened: Any) -> None:
+    """The leaves of z = w₁x₁ + w₂x₂ + b are side by side: all of them are in sight, and so is the question."""
+    neuron = nn.MLP(2, [1], output="sigmoid", rng=0)
+    quiz = ag.explore(nn.log_loss(neuron([4.0, 3.0]), 0), quiz=True)
+    head = '<!doctype html><meta name="viewport" content="width=device-width"><body>' + "<p>Text</p>" * 30
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    page = opened(head + quiz._repr_html_() + "<p>Text</p>" * 30, **phone)
+    page.locator("iframe").scroll_into_view_if_needed()
+    inside = page.frame_locator("iframe")
+    inside.locator(".box").first.wait_for()
+    edges = inside.locator(".box .outline").evaluate_all("all => all.map(box => box.getBoundingClientRect().right)")
+    assert max(edges) <= 390
+    page.evaluate("document.querySelector('iframe').scrollIntoView()")
+    for part in ("#answer", "[data-go=step]"):  # without a scroll
+        place = inside.locator(part).bounding_box()
+        assert place["y"] + place["height"] <= 844
+    frame = page.frames[1]
+    assert frame.evaluate("scrollY") == 0
+    session = page.context.new_cdp_session(page)
+    finger = [("touchStart", 400), *(("touchMove", y) for y in range(390, 200, -10)), ("touchEnd", None)]
+    for kind, y in finger:
+        points = [] if y is None else [{"x": 200, "y": y}]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    frame.wait_for_function("scrollY > 50")  # a finger on the picture moves the page
 
 
 def test_a_net_on_a_phone(opened: Any) -> None:
@@ -1008,6 +1073,38 @@ def test_presenting(opened: Any) -> None:
     page.wait_for_function("document.body.classList.contains('presenting')")
     press(page, "p")
     page.wait_for_function("!document.body.classList.contains('presenting')")
+
+
+@pytest.mark.parametrize("quiz", [False, True])
+def test_a_wide_graph_is_presented_in_parts_around_the_step(opened: Any, quiz: bool) -> None:
+    """All of the loss of a neuron in one window would have letters that no back row can read."""
+    f = ag.expression(LOSS, w=2, x=-0.5, b=0.1, y=1)
+    page = opened(ag.explore(f, quiz=quiz), viewport={"width": 1920, "height": 1080})
+    press(page, "Escape")
+    whole = page.get_attribute("#picture svg", "viewBox")
+    page.locator("#present").click()
+    page.locator("#present").blur()
+    seen = set()
+    while text_of(page, "#at") != "Score" and page.get_attribute("[data-go=step]", "aria-disabled") == "false":
+        press(page, "PageDown")
+        marked = page.locator("#picture .box:is(.now, .into)")
+        if not marked.count():
+            continue
+        seen.add(page.get_attribute("#picture svg", "viewBox"))
+        assert page.evaluate("document.querySelector('#picture svg').getScreenCTM().a") >= 0.999 * 1080 / 40 / 15
+        frame = page.locator("#picture").bounding_box()
+        for one in marked.all():
+            inner = one.locator(".outline").bounding_box()
+            assert inner is not None
+            assert frame["x"] <= inner["x"]
+            assert inner["x"] + inner["width"] <= frame["x"] + frame["width"]
+            assert frame["y"] <= inner["y"]
+            assert inner["y"] + inner["height"] <= frame["y"] + frame["height"]
+    assert len(seen) > 4
+    assert whole not in seen
+    press(page, "Escape")
+    page.wait_for_function("!document.body.classList.contains('presenting')")
+    assert page.get_attribute("#picture svg", "viewBox").startswith("0 0 ")
 
 
 def test_presenting_by_mouse_and_with_focused_controls(opened: Any) -> None:

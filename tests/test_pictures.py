@@ -21,7 +21,7 @@ from autograd_mini import OPS, Op, Value, nn
 from autograd_mini.pictures.graph import picture_of
 from autograd_mini.pictures.layout import Plan, plan_of
 from autograd_mini.pictures.model import Arrow, Box, Picture
-from autograd_mini.pictures.theme import THEMES
+from autograd_mini.pictures.theme import CLASSES, THEMES
 from autograd_mini.pictures.typeset import Run, Typeset, plain
 
 HOSTILE = [
@@ -511,6 +511,14 @@ def test_colours_can_be_read(name: str) -> None:
             assert contrast(kind[1], page) >= 3.0, kind
         for line in (theme.line, theme.positive, theme.negative):
             assert contrast(line, page) >= 3.0, line
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_classes_have_different_colours_that_are_seen_on_the_page(name: str) -> None:
+    theme = THEMES[name]
+    colours = [getattr(theme, role) for role in CLASSES]
+    assert len(set(colours)) == len(CLASSES)
+    assert all(contrast(colour, theme.page) >= 3.0 for colour in colours)
 
 
 # Layouts.

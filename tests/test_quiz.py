@@ -218,6 +218,38 @@ def test_functions_are_read() -> None:
     assert keys(ag.explore(f), "slope", "x", ["σ(x)(1-σ(x))log(x) + σ(x)/x"]) == ["right"]
 
 
+def test_functions_need_no_brackets() -> None:
+    f = ag.expression("t = 2*x + y; z = t*x", x=0.5, y=3)
+    expected = {
+        "ln x": math.log(0.5),
+        "3 ln 2": 3 * math.log(2),
+        "cos 2x": math.cos(1),
+        "sin xy": math.sin(1.5),
+        "sin x cos y": math.sin(0.5) * math.cos(3),
+        "ln x (1 - y)": -2 * math.log(0.5),
+        "sin x^2": math.sin(0.25),
+        "sin^2 x + cos²(x)": 1,
+        "√x": math.sqrt(0.5),
+        "√2x": math.sqrt(2) / 2,
+        "√(2x)": 1,
+        "e^-x": math.exp(-0.5),
+        "1/(1 + e^(-x))": 1 / (1 + math.exp(-0.5)),
+        "⌊7.5/y⌋": 2,
+        "floor(x) + ceil(x) + sign(-x)": 0,
+        "relu(-x) + relu(y)": 3,
+    }
+    assert read(list(expected), f) == pytest.approx(list(expected.values()))
+    assert read(["sin", "sin -x", "sin^-1(x)", "sin⁻¹(x)", "sinx", "e", "1e", "e2"], f) == [None] * 8
+    assert read(["e^2", "2e^2", "ef"], ag.expression("e*f", e=3, f=5)) == [9, 18, 15]
+
+
+def test_small_digits_are_read() -> None:
+    f = ag.expression("w1*x1 + w1**2", w1=2, x1=3)
+    assert read(["w₁", "w₁²", "x₁ w₁", "2w₁³", "10⁻²", "x₁¹⁰"], f) == pytest.approx([2, 4, 6, 16, 0.01, 3**10])
+    odd = Value(2.0, "x₁") * Value(5.0, "W_{12}^[2](3)")
+    assert read(["x₁", "x1", "W₁₂^[2](3)", "W12^[2](3)"], odd) == [2, 2, 5, 5]
+
+
 def test_what_stands_at_an_arrow_is_read() -> None:
     assert read(["∂u/∂b"]) == [2]  # as the arrow from b to u has it
     assert read(["∂z/∂x", "dz/ds*∂s/∂x"], fan_out()) == [-6, -6]
@@ -400,6 +432,21 @@ def test_rounded_answers_are_right() -> None:
     assert keys(ag.explore(formula()), "value", "J", ["33", "33.0", "33.1"]) == ["right", "right", "not yet"]
 
 
+@pytest.mark.parametrize("infinite", ["∞", "inf", "-inf", "1/0", "-1/0", "1e999"])
+def test_no_finite_number_is_infinite(infinite: str) -> None:
+    """The distance from a number to infinity is no larger than any share of infinity."""
+    page = ag.explore(formula())
+    assert not any(verdict[0] for verdict in verdicts(page, "slope", "b", [infinite]))
+    pole = ag.explore(ag.expression("y = sqrt(x)", x=0))  # dy/dx = ∞
+    found = verdicts(pole, "arrow", "∂y/∂x", [infinite, "0", "1e300", "-5"])
+    assert [verdict[0] for verdict in found] == [not infinite.startswith("-"), False, False, False]
+
+
+def test_zero_is_not_the_derivative_of_another_node() -> None:
+    page = ag.explore(ag.expression("J = 0*a + 2*b", a=3, b=5))
+    assert "other slope" not in keys(page, "slope", "b", ["0"])
+
+
 def test_one_or_two_digits_are_too_few() -> None:
     page = ag.explore(ag.expression("y = a/b; z = y*7", a=1, b=3))
     close = ["coarse", "Close: give three digits", "A number that is not whole may be rounded, but not so much."]
@@ -507,7 +554,7 @@ def test_a_wrong_local_derivative(J: Value) -> None:
     assert keys(page, "arrow", "∂u/∂b", ["2", "c"]) == ["right", "right"]
     difference = ag.explore(ag.expression("d = a - b; J = 3*d", a=7, b=2))
     assert told(difference, "arrow", "∂d/∂b", ["1", "2", "5"]) == [
-        ["other factor", "That is the local derivative with respect to a", "Hold a fixed, and move b alone."],
+        ["sign", SIGN, ""],  # the other local derivative, too: the sign is what went wrong
         ["value not slope", "That is the value of b", "The question is how fast d changes with b."],
         ["value not slope", "That is the value of d", "The question is how fast d changes with b."],
     ]
@@ -623,7 +670,7 @@ def test_a_wrong_derivative_of_a_node_with_two_ways() -> None:
 def test_a_node_that_is_used_twice_by_one_operation() -> None:
     page = ag.explore(ag.expression("s = x*x; J = 5*s", x=3))
     assert told(page, "slope", "x", ["15"]) == [
-        ["one arrow", "Not all arrows are added", "Add the contributions of all 2 arrows to s."]
+        ["one arrow", "Not all arrows are added", "Add the contributions of all 2 arrows from x to s."]
     ]
     assert told(page, "arrow", "∂s/∂x", ["6"]) == [
         ["parallel", "That is the sum over all arrows from x to s", "The question is about one of them."]
@@ -636,12 +683,20 @@ def test_a_node_that_is_used_twice_by_one_operation() -> None:
     ]
 
 
+def test_the_arrows_are_named_by_their_ends() -> None:
+    square = ag.explore(ag.expression("y = x*x", x=3))
+    arrows = "Add the contributions of all 2 arrows from x to y."
+    assert [text for _, _, text in told(square, "slope", "x", ["3", "x"])] == [arrows] * 2
+    in_forward_mode = told(square, "tangent", "y", ["3"], FORWARD)
+    assert in_forward_mode == [["one arrow", "Not all arrows are added", arrows]]
+
+
 def test_the_arrows_to_a_user_are_those_that_are_counted() -> None:
     """Two of the three edges of x lead to s = x·x, the third to J = s + x."""
     page = ag.explore(ag.expression("s = x*x; J = s + x", x=3))
     ((key, title, text),) = told(page, "slope", "x", ["4"])
     assert [key, title] == ["one arrow", "Not all arrows are added"]
-    assert text == "Add the contributions of all 2 arrows to s."
+    assert text == "Add the contributions of all 2 arrows from x to s."
 
 
 def test_a_forgotten_minus() -> None:

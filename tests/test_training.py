@@ -15,6 +15,7 @@ import pytest
 
 import autograd_mini as ag
 from autograd_mini import Value, nn
+from autograd_mini.nn.plots import LIGHT
 
 DATASETS = [nn.datasets.moons, nn.datasets.circles, nn.datasets.xor, nn.datasets.spirals, nn.datasets.blobs]
 
@@ -173,6 +174,7 @@ def test_bad_data_changes_nothing() -> None:
 
 
 def test_plots(tmp_path: Path) -> None:
+    from matplotlib.colors import to_hex
     from matplotlib.figure import Figure
 
     X, y = nn.datasets.moons(30, rng=0)
@@ -183,6 +185,10 @@ def test_plots(tmp_path: Path) -> None:
     ax = nn.plot_decision_boundary(net, X, y, Figure().subplots(), points=20)
     clouds: list[Any] = [c.get_offsets() for c in ax.collections]
     assert [len(points) for points in clouds[-2:]] == [15, 15]
+    colours = [to_hex(np.asarray(c.get_facecolor())[0]) for c in ax.collections[-2:]]
+    assert colours == [LIGHT.negative, LIGHT.positive]  # class 1 is blue as in the page and on the wires
+    plane = ax.collections[0].get_cmap()
+    assert [to_hex(plane(0.0)), to_hex(plane(1.0))] == colours
     axes = nn.plot_weights(net, Figure().subplots(1, 2))
     shown = axes[0].images[0].get_array()
     assert shown.tolist() == [[*(w.data for w in n.w), n.b.data] for n in net.layers[0].neurons]

@@ -18,6 +18,7 @@ from pages import facts, script
 
 import autograd_mini as ag
 from autograd_mini import Explorer, Value, nn
+from autograd_mini.nn.plots import HUES
 from autograd_mini.pages.equations import MAX_TARGETS
 from autograd_mini.pages.training import training_page
 
@@ -623,11 +624,15 @@ def test_each_class_has_a_colour_in_a_browser(opened: Any) -> None:
         shown.emulate_media(color_scheme=scheme)
         shown.wait_for_timeout(100)
         colours = shown.evaluate("""() => {
-          const {colour, nameOfClass} = makePalette();
+          const {palette} = JSON.parse(document.getElementById('facts').textContent);
+          const {colour, nameOfClass} = makePalette(palette);
           return Array.from({length: 8}, (_, k) => String(colour(nameOfClass(k))));
         }""")
         assert len(set(colours)) == 8
         assert all(re.fullmatch(r"\d+,\d+,\d+", colour) for colour in colours)
+        if scheme == "light":  # those of `nn.plot_decision_boundary`
+            in_plots = [",".join(str(int(hue[k : k + 2], 16)) for k in (1, 3, 5)) for hue in HUES]
+            assert colours == in_plots
 
 
 @pytest.mark.parametrize("name", ["text", "softmax", "regression", "five inputs", "one's own", "shares", "a neuron"])

@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..pictures.theme import CLASSES, THEMES
 from .cost import Examples, Net, Target, pairs_of, predict
 from .layers import Layer, Sequential
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import LinearSegmentedColormap
 
 __all__ = ["plot_decision_boundary", "plot_history", "plot_weights"]
 
 MISSING = 'plots need matplotlib: pip install ".[plot]"'
-# Okabe and Ito's hues, as in the graphs.
-HUES = ("#0072b2", "#c8500a", "#009e73", "#cc79a7", "#b37400", "#56b4e9", "#d55e00", "#767676")
+LIGHT = THEMES["light"]
+HUES = [getattr(LIGHT, role) for role in CLASSES]
 
 
 def plot_history(history: Mapping[str, Any], ax: Axes | None = None) -> Axes:
@@ -34,7 +36,7 @@ def plot_history(history: Mapping[str, Any], ax: Axes | None = None) -> Axes:
     if not costs:
         raise ValueError("plot_history: the history has no epoch")
     ax = _axes(ax)
-    ax.plot(range(1, len(costs) + 1), costs, color=HUES[0])
+    ax.plot(range(1, len(costs) + 1), costs, color=LIGHT.gradient)
     ax.set(xlabel="epoch", ylabel="cost J", ylim=(0, None) if min(costs) >= 0 else None)
     ax.grid(alpha=0.3)
     return ax
@@ -75,11 +77,11 @@ def plot_decision_boundary(
     if several:
         classes = len(outputs[0])
         levels = [k - 0.5 for k in range(classes + 1)]
-        ax.contourf(xs, ys, rows, levels=levels, colors=HUES[:classes], alpha=0.25)
+        ax.contourf(xs, ys, rows, levels=levels, colors=[HUES[k % len(HUES)] for k in range(classes)], alpha=0.25)
     else:
         spread = max(abs(v - threshold) for v in found) or 1.0
         levels = [threshold + spread * k / 8 for k in range(-8, 9)]
-        ax.contourf(xs, ys, rows, levels=levels, cmap="RdBu_r", alpha=0.5)
+        ax.contourf(xs, ys, rows, levels=levels, cmap=_signs(), alpha=0.5)
         if min(found) < threshold < max(found):
             ax.contour(xs, ys, rows, levels=[threshold], colors="#1a1a1a", linewidths=1.2)
     for place, k in enumerate(sorted({_class(t) for t in targets})):
@@ -114,7 +116,7 @@ def plot_weights(net: Sequential, axes: Any = None) -> Any:
     size = max(abs(p.data) for layer in layers for p in layer.parameters()) or 1.0  # one scale for all
     for l, (layer, ax) in enumerate(zip(layers, axes, strict=True), 1):
         rows = [[w.data for w in neuron.w] + [neuron.b.data] for neuron in layer.neurons]
-        image = ax.imshow(rows, cmap="RdBu_r", vmin=-size, vmax=size)
+        image = ax.imshow(rows, cmap=_signs(), vmin=-size, vmax=size)
         ax.set_title(f"$W^{{[{l}]}}$, $b^{{[{l}]}}$")
         ax.set_xticks(range(layer.n_in + 1), [*map(str, range(1, layer.n_in + 1)), "b"])
         ax.set_yticks(range(layer.n_out), list(map(str, range(1, layer.n_out + 1))))
@@ -131,6 +133,13 @@ def _grid(xs: list[float], points: int) -> list[float]:
     margin = 0.1 * (max(xs) - min(xs) or 1.0)
     lo, hi = min(xs) - margin, max(xs) + margin
     return [lo + (hi - lo) * i / (points - 1) for i in range(points)]
+
+
+def _signs() -> LinearSegmentedColormap:
+    """Return the colours from negative numbers to positive ones, with the page's colour between."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("signs", [LIGHT.negative, LIGHT.page, LIGHT.positive])
 
 
 def _axes(ax: Axes | None) -> Axes:

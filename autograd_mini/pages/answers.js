@@ -4,13 +4,25 @@ function makeAnswers(engine) {
   const {nodes, edges, general, slopeName, tangentName} = engine;
   const LONG = 200; // characters of an answer
   const DEEP = 60; // brackets in brackets
-  const {sin, cos, tan, sinh, cosh, tanh, exp, log, sqrt, abs} = Math;
+  const {sin, cos, tan, sinh, cosh, tanh, exp, log, sqrt, abs, asin, acos, atan, floor, ceil, sign} = Math;
   const sigmoid = x => 1 / (1 + exp(-x));
+  const relu = x => Math.max(x, 0);
   const FUNCTIONS = {sin, cos, tan, sinh, cosh, tanh, exp, log, ln: log, sqrt, abs, sigmoid, σ: sigmoid};
+  Object.assign(FUNCTIONS, {asin, acos, atan, floor, ceil, sign, relu, "√": sqrt});
   const CONSTANTS = {"∞": Infinity, inf: Infinity, nan: NaN, π: Math.PI, pi: Math.PI};
+  const RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻";
+  const LOWERED = "₀₁₂₃₄₅₆₇₈₉";
 
   const untag = markup => markup.replace(/<[^>]*>/g, "").replace(/&(#?\w+);/g, (_, name) => ENTITY[name] ?? "");
   const ENTITY = {amp: "&", lt: "<", gt: ">", quot: '"', "#x27": "'"};
+  // Small digits as those of a keyboard: x² is x^(2), and w₁ is w1.
+  const asTyped = text =>
+    text
+      .replace(
+        new RegExp(`[${RAISED}]+`, "g"),
+        run => `^(${[...run].map(c => "0123456789+-"[RAISED.indexOf(c)]).join("")})`,
+      )
+      .replace(new RegExp(`[${LOWERED}]`, "g"), c => LOWERED.indexOf(c));
   const bare = text => text.replace(/[\s_^{}[\]()*·]/g, "");
   // Whether a name has operators, so that it needs brackets in a formula.
   const isFormula = node => untag(node.bare) !== untag(node.name) && /[-+*/^=<>%&|·×÷−]/.test(node.plain);
@@ -18,21 +30,25 @@ function makeAnswers(engine) {
   // The names that a formula may hold, each with a function of a run; `isKnown(kind, place)` says which are known.
   function vocabularyOf(now, isKnown) {
     const found = new Map();
-    const add = (text, kind, i, read) => {
+    const add = (name, kind, i, read) => {
+      const text = asTyped(name);
       if (text && !found.has(text)) found.set(text, {read, isKnown: isKnown(kind, i)});
     };
+    const addAll = (markups, kind, i, read) => {
+      for (const markup of markups) add(untag(markup), kind, i, read);
+      for (const markup of markups) add(untag(markup.replaceAll("<sup>", "^")), kind, i, read);
+    };
     nodes.forEach((node, i) => {
-      for (const text of isFormula(node) ? [untag(node.bare)] : [node.plain, untag(node.name)])
-        add(text, "value", i, now => now.values[i]);
+      if (!isFormula(node)) add(node.plain, "value", i, now => now.values[i]);
+      addAll([isFormula(node) ? node.bare : node.name], "value", i, now => now.values[i]);
     });
     nodes.forEach((_, i) => {
-      add(untag(slopeName(now, i)), "slope", i, now => now.slopes[i]);
-      add(untag(tangentName(now, i)), "tangent", i, now => now.tangents[i]);
+      addAll([slopeName(now, i)], "slope", i, now => now.slopes[i]);
+      addAll([tangentName(now, i)], "tangent", i, now => now.tangents[i]);
     });
-    edges.forEach(({name, partial}, e) => {
-      for (const text of [untag(name), untag(partial), untag(partial).replaceAll("∂", "d")])
-        add(text, "weight", e, now => now.weights[e]);
-    });
+    edges.forEach(({name, partial}, e) =>
+      addAll([name, partial, partial.replaceAll("∂", "d")], "weight", e, now => now.weights[e]),
+    );
     for (const [text, x] of Object.entries(CONSTANTS)) add(text, "number", 0, () => x);
     nodes.forEach((node, i) => isFormula(node) || add(bare(node.plain), "value", i, now => now.values[i]));
     return found;
@@ -41,11 +57,13 @@ function makeAnswers(engine) {
   // Read a formula. The result has `value`, a function of a run, and `names`, whether it holds any; or `problem`.
   function parse(text, vocabulary) {
     const longest = [...vocabulary.keys()].sort((x, y) => y.length - x.length);
-    let rest = text
+    let rest = asTyped(text)
       .replace(/=\s*$/, "")
       .trim()
       .replace(/[−–]/g, "-")
       .replace(/[·×⋅∙]/g, "*")
+      .replace(/⌊/g, "floor(")
+      .replace(/⌋/g, ")")
       .replace(/(\d),(\d)/g, "$1.$2");
     let names = false;
     let depth = 0;
@@ -69,13 +87,10 @@ function makeAnswers(engine) {
       if (++depth > DEEP) throw "no answer";
       rest = rest.trimStart();
       const word = wordAt(rest);
-      const name = /^(\p{L}+)\s*\(/u.exec(rest)?.[1];
+      const name = functionAt();
       let value;
-      if (Object.hasOwn(FUNCTIONS, name) && !vocabulary.has(name)) {
-        rest = rest.slice(name.length);
-        const inner = item();
-        value = now => FUNCTIONS[name](inner(now));
-      } else if (word && !/^\d/.test(rest)) {
+      if (name) value = call(name);
+      else if (word && !/^\d/.test(rest)) {
         const {read, isKnown} = vocabulary.get(word);
         if (!isKnown) throw "not known";
         rest = rest.slice(word.length);
@@ -84,8 +99,30 @@ function makeAnswers(engine) {
       } else if (take(/^\(/)) {
         value = sum();
         if (!take(/^\)/)) throw "no answer";
-      } else value = number();
+      } else if (take(/^e(?=\s*\^)/)) value = () => Math.E;
+      else value = number();
       depth--;
+      return value;
+    }
+    // The function whose name stands next, unless a node has this name.
+    function functionAt() {
+      const name = /^\s*(√|\p{L}+)/u.exec(rest)?.[1];
+      return Object.hasOwn(FUNCTIONS, name) && !vocabulary.has(name) ? name : null;
+    }
+    // A function and its argument: in brackets, or a product without signs as in cos 2x. sin^2 x is the square of sin x.
+    function call(name) {
+      rest = rest.slice(name.length);
+      const exponent = Number(take(/^\^(\d+|\(\d+\))/)?.replace(/\D/g, "") ?? 1);
+      if (/^\s*[-+]/.test(rest)) throw "no answer";
+      const inner = /^\s*\(/.test(rest) ? item() : argument(name === "√");
+      return now => FUNCTIONS[name](inner(now)) ** exponent;
+    }
+    function argument(isOne) {
+      let value = power();
+      while (!isOne && /^\s*[\p{L}∂]/u.test(rest) && !functionAt()) {
+        const [left, right] = [value, power()];
+        value = now => left(now) * right(now);
+      }
       return value;
     }
     function power() {
@@ -139,19 +176,21 @@ function makeAnswers(engine) {
 
   // The place of the node that somebody names, or -1.
   function nodeNamed(text) {
-    const typed = text.trim();
-    const exact = nodes.findIndex(node => [node.plain, untag(node.name)].includes(typed));
+    const typed = asTyped(text.trim());
+    const exact = nodes.findIndex(node => [node.plain, untag(node.name)].map(asTyped).includes(typed));
     if (exact >= 0 || !bare(typed)) return exact;
-    return nodes.findIndex(node => [bare(node.plain), bare(untag(node.name))].includes(bare(typed)));
+    return nodes.findIndex(node => [node.plain, untag(node.name)].map(x => bare(asTyped(x))).includes(bare(typed)));
   }
 
   // Whether a number is another one, as it is or rounded by a person or by the page: 0.33 for 1/3.
   function same(x, y, part = 0.011) {
-    if (Object.is(x, y) || x === y || Math.abs(x - y) <= 1e-9 * Math.max(Math.abs(x), Math.abs(y))) return true;
+    if (Object.is(x, y) || x === y) return true;
+    if (!Number.isFinite(x) || !Number.isFinite(y)) return false;
+    if (Math.abs(x - y) <= 1e-9 * Math.max(Math.abs(x), Math.abs(y))) return true;
     if (y === 0) return Math.abs(x) < 1e-12;
-    if (Number.isFinite(y) && x === Number(general(y))) return true; // as the page shows it
+    if (x === Number(general(y))) return true; // as the page shows it
     const isRounded = !Number.isInteger(y) || Math.abs(y) >= 1e7;
-    return Number.isFinite(x) && Number.isFinite(y) && isRounded && Math.abs(x - y) <= part * Math.abs(y);
+    return isRounded && Math.abs(x - y) <= part * Math.abs(y);
   }
 
   return {vocabularyOf, parse, nodeNamed, same};

@@ -40,37 +40,37 @@ function makeDiagnosis(engine, facts) {
   function* ofArrow(now, {edge}, known, sign) {
     const {user, parent, partial} = edges[edge];
     const holes = {user: nameOf(user), parent: nameOf(parent), edge: partial};
+    yield sign; // before the other factor: in a difference both are 1 in size
     for (const e of nodes[user].edges)
       if (edges[e].parent !== parent)
         yield [now.weights[e], "other factor", {...holes, other: nameOf(edges[e].parent)}, "other factor more"];
     const parallel = nodes[user].edges.filter(e => edges[e].parent === parent);
     yield [parallel.reduce((sum, e) => sum + now.weights[e], 0), "parallel", holes, "parallel more"];
-    yield sign;
     for (const i of [user, parent]) yield value({value: now.values[i], node: i}, parent, user);
   }
 
   function* ofSlope(now, {node}, known, sign) {
-    const found = now.steps.filter(({edge}) => edges[edge].parent === node);
-    const part = step => now.slopes[edges[step.edge].user] * now.weights[step.edge];
-    const via = ({edge}) =>
-      edges[edge].user === now.output ? say("direct", {output: nameOf(now.output)}) : nameOf(edges[edge].user);
+    const found = now.steps.map(({edge}) => edge).filter(e => edges[e].parent === node);
+    const part = e => now.slopes[edges[e].user] * now.weights[e];
+    const via = e =>
+      edges[e].user === now.output ? say("direct", {output: nameOf(now.output)}) : nameOf(edges[e].user);
     yield* partsOf(found, part, via);
     yield sign;
     yield* wrongHere(now, node, found, sign);
-    const steps = found.map(({edge}) => {
+    const steps = found.map(edge => {
       const {user} = edges[edge];
       return {edge, arrived: now.slopes[user], upstream: slopeName(now, user)};
     });
     yield* alongEdges(now, steps);
     if (new Set(found.map(via)).size === 1 && found.length > 1) {
       const [{edge, arrived, upstream}] = steps;
-      const local = found.reduce((sum, {edge}) => sum + now.weights[edge], 0);
+      const local = found.reduce((sum, e) => sum + now.weights[e], 0);
       const holes = {edge: edges[edge].partial, upstream, number: format(arrived)};
       yield [local, "local alone", holes, "local alone more"];
     }
     yield value({value: now.values[node], node}, node, now.output);
     for (const i of nodes.keys())
-      if (known.whole[i] && i !== node)
+      if (known.whole[i] && i !== node && now.slopes[i] !== 0)
         yield [
           now.slopes[i],
           "other slope",
@@ -94,17 +94,13 @@ function makeDiagnosis(engine, facts) {
       const left = found.filter((_, k) => !some.includes(k));
       const [missing, kept] = [some.map(k => via(found[k])), left.map(via)];
       const names = [...new Set(missing)];
-      const sum = left.reduce((sum, step) => sum + part(step), 0);
-      // Of several arrows to one user some are there: then it is an arrow that is missing, and no path.
-      const isArrow = names.length === 1 && kept.includes(names[0]);
-      yield isArrow
-        ? [
-            sum,
-            "one arrow",
-            {n: found.map(via).filter(name => name === names[0]).length, user: names[0]},
-            "one arrow more",
-          ]
-        : [sum, "missing path", {missing: names.join(", "), m}, "missing path more"];
+      const sum = left.reduce((sum, e) => sum + part(e), 0);
+      // Of several arrows between the same two nodes some are there: then it is an arrow that is missing, and no path.
+      if (names.length === 1 && kept.includes(names[0])) {
+        const {parent, user} = edges[found[some[0]]];
+        const n = found.map(via).filter(name => name === names[0]).length;
+        yield [sum, "one arrow", {n, parent: nameOf(parent), user: nameOf(user)}, "one arrow more"];
+      } else yield [sum, "missing path", {missing: names.join(", "), m}, "missing path more"];
     }
   }
   const bitsOf = (bits, m) => Array.from({length: m}, (_, k) => k).filter(k => (bits >> k) & 1);

@@ -12,7 +12,8 @@ function makeEngine(facts, rows) {
   const rounding = 1e-13 * Math.min(size, 1e3); // of numbers as large as those of this graph
   function far(x, y) {
     if (Object.is(x, y) || x === y) return false;
-    return !(Math.abs(x - y) <= 1e-9 * Math.max(Math.abs(x), Math.abs(y)) + rounding);
+    const apart = Math.abs(x - y);
+    return !(apart < Infinity && apart <= 1e-9 * Math.max(Math.abs(x), Math.abs(y)) + rounding);
   }
 
   // Numbers.
@@ -259,12 +260,19 @@ function makeEngine(facts, rows) {
   }
   const tangent = (now, i) => tangentStages(now, i).join(" = ");
 
-  // Why a node has no value.
+  // Why a node has no value, or an infinite one.
   function trouble(now, i) {
+    const {name, leaf, needs = [], edges: into} = nodes[i];
+    const operands = into.map(e => now.values[edges[e].parent]);
+    const because = (key, some) =>
+      some.length ? say(key, {node: name, needs: some.map(({text}) => text).join(", ")}) : "";
+    if (Math.abs(now.values[i]) === Infinity && operands.every(Number.isFinite))
+      return because(
+        "pole",
+        needs.filter(({of, ends}) => ends.includes(now.values[of])),
+      );
     if (!Number.isNaN(now.values[i])) return "";
-    const inside = nodes[i].edges.every(e => !Number.isNaN(now.values[edges[e].parent]));
-    if (!inside || nodes[i].leaf) return say("no number", {node: nodes[i].name});
-    return nodes[i].needs ? say("outside", {node: nodes[i].name, needs: nodes[i].needs.join(", ")}) : "";
+    return leaf || operands.some(Number.isNaN) ? say("no number", {node: name}) : because("outside", needs);
   }
 
   // Steps.

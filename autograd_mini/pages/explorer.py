@@ -32,7 +32,7 @@ from ..walks import topological_order
 from ..wrong_passes import MISTAKES
 from .facts import as_json, facts_of
 from .page import Explorer, page, part, require_precision
-from .places import formula_lines, laid_out, on_a_board
+from .places import formula_lines, in_rows, laid_out, on_a_board
 from .rows import Rows
 from .templates import markup
 from .training import training_page
@@ -49,6 +49,7 @@ SCRIPTS = (
     "quiz",
     "tools",
     "svg",
+    "camera",
     "picture",
     "curve",
     "leaves",
@@ -59,7 +60,8 @@ SCRIPTS = (
 MAX_NODES = 300  # with more nodes, nobody can read the picture or the list of sliders
 MAX_EDGES = 2_500
 MAX_HEADING = 60  # characters
-MAX_WHOLE = 20  # a net of more nodes is not drawn as one picture
+MAX_WHOLE = 12  # a net of more nodes opens as a board
+MAX_WRITTEN = 20  # in a graph of more nodes, an arrow shows the number alone
 MAX_NEURONS = 60  # with more neurons, none has a separate picture
 MAX_HEIGHT, MIN_HEIGHT = 1000, 620  # pixels of the frame in a notebook
 
@@ -294,7 +296,7 @@ def _pictures(output: Value, order: list[Value], names: dict[Value, str], precis
         for name, rankdir in (("wide", "LR"), ("tall", "TB"))
     }
     boards = _net(output, order, names, precision, layouts["wide"]) if len(order) > MAX_WHOLE else []
-    if len(order) > MAX_WHOLE:
+    if len(order) > MAX_WRITTEN:
         layouts = {name: replace(picture, slopes="number") for name, picture in layouts.items()}
     return [*boards, _picture("All nodes", layouts, range(len(order)))]
 
@@ -362,6 +364,7 @@ def _board(title: str, picture: Picture, places: Mapping[str, int], members: Map
             for arrow in picture.arrows
         ],
         "wide": on_a_board(replace(picture, boxes=boxes)),
+        "tall": in_rows(replace(picture, boxes=boxes)),
     }
 
 

@@ -110,17 +110,14 @@ class _Facts(HoleWriter):
             places.append(self._known[key])
         return places
 
-    def _conditions(self, node: Value) -> list[str]:
-        """Return the conditions on the operands of a node, such as x > 0."""
+    def _conditions(self, node: Value) -> list[dict[str, Any]]:
+        """Return the conditions on the operands of a node, such as x > 0, with the ends that they leave out."""
         if node.op is None:
             return []
         domain = node.op.domain
-        conditions = [
-            _condition(markup(Typeset.name(self.names[x]).string), domain[i])
-            for i, x in enumerate(node.operands)
-            if isinstance(x, Value)
-        ]
-        return [x for x in conditions if x]
+        named = [(x, domain[i]) for i, x in enumerate(node.operands) if isinstance(x, Value)]
+        written = [(x, d, _condition(markup(Typeset.name(self.names[x]).string), d)) for x, d in named]
+        return [{"text": text, "of": self.places[x], "ends": _ends(d)} for x, d, text in written if text]
 
     def edge(self, edge: Edge) -> dict[str, Any]:
         """Return the facts of an edge."""
@@ -192,3 +189,13 @@ def _condition(name: str, domain: Interval) -> str:
     if math.isinf(domain.hi):
         return "" if math.isinf(domain.lo) else f"{name} {'≥' if domain.closed_lo else '&gt;'} {low}"
     return f"{name} {to_high} {high}" if math.isinf(domain.lo) else f"{low} {from_low} {name} {to_high} {high}"
+
+
+def _ends(domain: Interval) -> list[float]:
+    """Return the numbers just outside of a domain, where a function may have a pole.
+
+    >>> _ends(Interval(lo=0.0)), _ends(Interval(-1.0, 1.0, True, True)), _ends(Interval(hole=2.0))
+    ([0.0], [], [2.0])
+    """
+    ends = [(domain.lo, domain.closed_lo), (domain.hi, domain.closed_hi), (domain.hole, False)]
+    return [x for x, closed in ends if math.isfinite(x) and not closed]

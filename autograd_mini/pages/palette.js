@@ -1,7 +1,7 @@
 "use strict";
-// The colours of the theme that is on, as lists of red, green and blue; and the keys that say what they mean.
-function makePalette() {
-  const OF_CLASSES = ["negative", "positive", "local", "mark", "gradient", "muted", "class6", "class7"];
+// The colours of the theme that is on, as lists of red, green and blue; and the keys that say what they mean. `ofClasses`
+// names the colours of classes.
+function makePalette(ofClasses) {
   // The style of an element gives each colour as numbers, however the style sheet writes it.
   const probe = element("span", {hidden: ""});
   document.body.append(probe);
@@ -26,7 +26,7 @@ function makePalette() {
   const css = rgb => `rgb(${rgb})`;
   const paint = name => css(colour(name));
   const mixed = (from, to, share) => from.map((x, k) => Math.round(x + (to[k] - x) * share));
-  const nameOfClass = k => OF_CLASSES[k % OF_CLASSES.length];
+  const nameOfClass = k => ofClasses[k % ofClasses.length];
 
   // The colour of a number from -1 to 1: that of the page for 0, and strong at both ends.
   function shade(s, least, more) {

@@ -47,9 +47,6 @@ function makePicture(holder, picture, places, engine, on) {
         svgElement("text", {x: x - width / 2 + 8, y: y - height / 2 + 16}, title),
       ),
     );
-  for (const [x, y, title] of places.captions ?? [])
-    svg.append(svgElement("text", {class: "caption", x, y: y + 4, "text-anchor": "middle"}, title));
-
   const wires = (picture.wires ?? []).map((wire, k) => {
     const {
       ends: [[x1, y1], [x2, y2]],
@@ -122,9 +119,12 @@ function makePicture(holder, picture, places, engine, on) {
       event.preventDefault();
       on.pick?.(i, members, group);
     });
-    return {i, members, group, formulas, value, band, slope, width, height, top};
+    return {i, members, group, formulas, value, band, slope, width, height, top, left};
   });
-  for (const {text} of wires) if (text) svg.append(svgElement("g", {class: "wire"}, text)); // above the boxes
+  // Above the boxes and the wires.
+  for (const {text} of wires) if (text) svg.append(svgElement("g", {class: "wire"}, text));
+  for (const [x, y, title] of places.captions ?? [])
+    svg.append(svgElement("text", {class: "caption", x, y: y + 4, "text-anchor": "middle"}, title));
   holder.replaceChildren(svg);
 
   // Show what is known at a step; `focus` is the step that is marked, `given` an edge that is known besides.
@@ -145,7 +145,7 @@ function makePicture(holder, picture, places, engine, on) {
       const room = width - 10;
       const spare = height - (formulas.length * 24 + 28 + (banded ? 30 : 0)) - 8;
       formulas.forEach(({markup, text, row}) => {
-        text.setAttribute("y", top + 22 + spare / 2 + 24 * row);
+        text.setAttribute("y", top + 22 + Math.max(spare / 2, spare / 4) + 24 * row);
         setText(text, markup, room);
       });
       box.value.setAttribute("y", top + 24 * formulas.length + 24 + spare / 2);
@@ -215,5 +215,13 @@ function makePicture(holder, picture, places, engine, on) {
     }
   }
 
-  return {paint, svg, boxes, nodes: new Set(picture.nodes.flatMap((i, k) => picture.members?.[k] ?? [i])), places};
+  // Show all of the picture, or before a class a part around the boxes that are marked, with letters that all can read.
+  function look(isPresenting) {
+    const good = Math.min(innerWidth, innerHeight) / 600; // the smallest letters, of 15 pixels, are a fortieth of it
+    const marked = boxes.filter(({group}) => group.matches(".now, .into"));
+    const scales = {least: isPresenting ? 0.6 * good : 0, good};
+    svg.setAttribute("viewBox", viewOf(places, svg.getBoundingClientRect(), marked, scales).join(" "));
+  }
+
+  return {paint, look, svg, boxes, places};
 }

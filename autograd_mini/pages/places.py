@@ -6,10 +6,12 @@ these sizes, and the page draws into them. Coordinates are pixels from the upper
 
 from __future__ import annotations
 
+import math
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import graphviz
@@ -21,7 +23,7 @@ from ..pictures.render import render
 from ..pictures.typeset import Run, width
 from .templates import markup_of
 
-__all__ = ["End", "Layout", "in_ranks", "laid_out", "numbers_along", "on_a_board"]
+__all__ = ["End", "Layout", "in_ranks", "in_rows", "laid_out", "numbers_along", "on_a_board"]
 
 Layout = dict[str, Any]
 FORMULA, NUMBER, PILL = 9.4, 7.8, 7.4  # pixels of a letter of a formula, of a derivative's line and of a pill
@@ -29,9 +31,12 @@ NUMBER_WIDTH = 7  # letters of the longest number
 MIN_WIDTH = 112.0
 LINE, VALUE, BAND = 24.0, 29.0, 27.0  # pixels that a line of a formula, a value and a derivative are high
 PILL_HEIGHT = 25.0
+ABREAST = 3  # operands of one box side by side, in a picture from the top down
+MAX_STACKED = 12  # more operands of one box stay in one row: the long arrows of 299 took Graphviz 46 s instead of 16 s
 MAX_NUMBERED = 16  # with more wires between two columns, wires have no numbers
 SHARES = [0.68, 0.6, 0.76, 0.52, 0.82, 0.44, 0.36, 0.28]  # parts of the length of a wire at which its number may stand
 WIDE, HIGH = 46.0, 18.0  # points of the number of a wire
+ROOM, ROW_GAP, CAPTION, LETTER = 12.0, 96.0, 20.0, 6.6  # pixels around boxes, between rows, and of a row's caption
 End = tuple[float, float]
 NO_SVG = "explore: the renderer must return the svg that Graphviz writes, a group of each node and edge"
 _POINT = re.compile(r"(-?[\d.]+),(-?[\d.]+)")
@@ -136,7 +141,55 @@ def on_a_board(picture: Picture) -> Layout:
     return {**size, "boxes": boxes, "arrows": arrows, "captions": captions}
 
 
-def numbers_along(ends: list[tuple[End, End]], shown: list[bool]) -> list[End | None]:
+def in_rows(picture: Picture) -> Layout:
+    """Return the places of a folded net in rows, from the inputs down: the columns of its board for a narrow window."""
+    sizes = board_of(picture).places
+    rows = [[sizes[name] for name in names] for _, names in picture.columns]
+    widest = max(sum(box.width + ROOM for box in row) for row in rows)
+    high = max(box.height for box in sizes.values())
+    weighted = {arrow.target for arrow in picture.arrows if arrow.role == "wire"}
+    places: dict[str, list[float]] = {}
+    captions = []
+    low = 0.0  # the lower end of the row above
+    for (title, names), row in zip(picture.columns, rows, strict=True):
+        top = low + (ROW_GAP if weighted.intersection(names) else ROOM + CAPTION)
+        captions.append([round(LETTER * len(title) / 2 + ROOM, 1), top - CAPTION / 2, title])
+        free = (widest - sum(box.width for box in row)) / len(row)
+        left = free / 2
+        for name, box in zip(names, row, strict=True):
+            places[name] = [round(left + box.width / 2, 1), round(top + high / 2, 1), round(box.width, 1), high]
+            left += box.width + free
+        low = top + high
+    ends = _down(picture, places)
+    across = [((y, x), (to_y, to_x)) for (x, y), (to_x, to_y) in ends]
+    numbers = numbers_along(across, [arrow.role == "wire" for arrow in picture.arrows], (HIGH, WIDE))
+    arrows = [
+        {"ends": [*pair], "label": None if number is None else [round(x, 1) for x in number[::-1]]}
+        for pair, number in zip(ends, numbers, strict=True)
+    ]
+    size = {"width": round(widest), "height": round(low + ROOM)}
+    return {**size, "boxes": [places[box.id] for box in picture.boxes], "arrows": arrows, "captions": captions}
+
+
+def _down(picture: Picture, places: Mapping[str, Sequence[float]]) -> list[tuple[End, End]]:
+    """Return the ends of the wires between rows. Those into a box keep apart, in the order of their sources."""
+    into: dict[str, list[str]] = {}
+    for arrow in picture.arrows:
+        into.setdefault(arrow.target, []).append(arrow.source)
+    for sources in into.values():
+        sources.sort(key=lambda name: places[name][0])
+    ends = []
+    for arrow in picture.arrows:
+        (x, y, _, high), (to_x, to_y, width, _) = places[arrow.source], places[arrow.target]
+        sources = into[arrow.target]
+        shift = (sources.index(arrow.source) - (len(sources) - 1) / 2) * min(24.0, 0.8 * width / len(sources))
+        ends.append(((x, round(y + high / 2, 1)), (round(to_x + shift, 1), round(to_y - high / 2, 1))))
+    return ends
+
+
+def numbers_along(
+    ends: list[tuple[End, End]], shown: list[bool], size: tuple[float, float] = (WIDE, HIGH)
+) -> list[End | None]:
     """Return places of the wires' numbers at which none covers another. None means no place, or too many wires."""
     places: list[End | None] = [None] * len(ends)
     taken: list[End] = []
@@ -147,7 +200,7 @@ def numbers_along(ends: list[tuple[End, End]], shown: list[bool]) -> list[End | 
         (x, y), (to_x, to_y) = ends[k]
         for share in SHARES:
             a, b = x + (to_x - x) * share, y + (to_y - y) * share
-            if all(abs(a - c) > WIDE or abs(b - d) > HIGH for c, d in taken):
+            if all(abs(a - c) > size[0] or abs(b - d) > size[1] for c, d in taken):
                 taken.append((a, b))
                 places[k] = a, b
                 break
@@ -176,19 +229,48 @@ def _graph(picture: Picture, plan: Plan) -> graphviz.Digraph:
     for box in picture.boxes:
         across, up = _size(box)
         graphs[box.frame].node(box.id, width=f"{across / 72:.3f}", height=f"{up / 72:.3f}")
-    for path in sorted(frames, key=len, reverse=True):  # inner frames first
-        graphs[path[:-1]].subgraph(graphs[path])
-    label = "headlabel" if plan.labels == "heads" else "label"
+    frame_of = {box.id: box.frame for box in picture.boxes}
     for i, arrow in enumerate(picture.arrows):
         if pills and arrow.slope is not None:
             slope = arrow.slope
             letters = 5 + width((*slope.above, *slope.below, *slope.symbol)) + 3 * bool(slope.symbol) + NUMBER_WIDTH / 2
-            graph.node(f"pill{i}", width=f"{PILL * letters / 72:.3f}", height=f"{PILL_HEIGHT / 72:.3f}")
+            # A pill stands in the frame of both ends. Outside of it, it would keep both ends in one rank.
+            around = graphs[_shared(frame_of[arrow.source], frame_of[arrow.target])]
+            around.node(f"pill{i}", width=f"{PILL * letters / 72:.3f}", height=f"{PILL_HEIGHT / 72:.3f}")
+    for path in sorted(frames, key=len, reverse=True):  # inner frames first
+        graphs[path[:-1]].subgraph(graphs[path])
+    label = "headlabel" if plan.labels == "heads" else "label"
+    rows = _rows_above(picture)
+    for i, arrow in enumerate(picture.arrows):
+        far = {"minlen": str(1 + 2 * rows.get(arrow.source, 0))}
+        if pills and arrow.slope is not None:
             graph.edge(arrow.source, f"pill{i}", weight="2")
-            graph.edge(f"pill{i}", arrow.target, weight="2")
+            graph.edge(f"pill{i}", arrow.target, weight="2", **far)
         else:
-            graph.edge(arrow.source, arrow.target, **{label: "0" * NUMBER_WIDTH})
+            graph.edge(arrow.source, arrow.target, **{label: "0" * NUMBER_WIDTH}, **far)
     return graph
+
+
+def _shared(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the innermost frame that is around two frames."""
+    return tuple(x for x, _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
+
+
+def _rows_above(picture: Picture) -> dict[str, int]:
+    """Return the row of each operand of a box with several, from 0: from the top down they are too wide for one row.
+
+    An operand is a box that has no operands in this picture, and one user.
+    """
+    if picture.rankdir != "TB":
+        return {}
+    users = Counter(arrow.source for arrow in picture.arrows)
+    inner = {arrow.target for arrow in picture.arrows}
+    operands: dict[str, list[str]] = {}
+    for arrow in picture.arrows:
+        if users[arrow.source] == 1 and arrow.source not in inner:
+            operands.setdefault(arrow.target, []).append(arrow.source)
+    many = (names for names in operands.values() if 2 < len(names) <= MAX_STACKED)
+    return {name: k % max(2, math.ceil(len(names) / ABREAST)) for names in many for k, name in enumerate(names)}
 
 
 def _size(box: Box) -> tuple[float, float]:

@@ -6,9 +6,16 @@ const all = selector => document.querySelectorAll(selector);
 const ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"};
 const escaped = text => text.replace(/[&<>"']/g, c => ENTITIES[c]);
 
-// The text of HTML that has only italics, bold, sub- and superscripts.
+// The text of HTML that has only italics, bold, sub- and superscripts. Raised and lowered numbers become small digits.
+const RAISED = Object.fromEntries([..."0123456789−"].map((c, k) => [c, "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"[k]]));
+const LOWERED = Object.fromEntries([..."0123456789"].map((c, k) => [c, "₀₁₂₃₄₅₆₇₈₉"[k]]));
+const small = (text, digits, otherwise) =>
+  [...text].every(c => c in digits) ? [...text].map(c => digits[c]).join("") : otherwise;
 const plainText = markup => {
-  const flat = markup.replace(/<sup>([^<]*)<\/sup>/g, "^$1").replace(/<[^>]*>/g, "");
+  const flat = markup
+    .replace(/<sup>([^<]*)<\/sup>/g, (_, text) => small(text, RAISED, `^${text}`))
+    .replace(/<sub>([^<]*)<\/sub>/g, (_, text) => small(text, LOWERED, text))
+    .replace(/<[^>]*>/g, "");
   return Object.entries(ENTITIES).reduceRight((text, [c, entity]) => text.replaceAll(entity, c), flat);
 };
 

@@ -8,7 +8,7 @@
   const state = {rate: facts.rate, showsGradients: false, looked: null, seed: 0};
 
   const numbers = makeNumbers(facts.precision);
-  const palette = makePalette();
+  const palette = makePalette(facts.palette);
   const axes = makeAxes(palette, numbers);
   const output = makeOutput(facts, trainer, axes, palette, numbers);
   const cost = makeCost(byId("curve-canvas"), trainer, axes, palette, numbers);

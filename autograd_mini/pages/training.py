@@ -16,6 +16,7 @@ from ..nn.losses import Loss, loss_named
 from ..nn.module import Module
 from ..nn.optimizers import SGD, Optimizer
 from ..node import primal
+from ..pictures.theme import CLASSES
 from ..pictures.typeset import Typeset
 from ..settings import is_recording
 from ..traces import Trace
@@ -116,6 +117,7 @@ def training_page(
         "cost": recorded.cost,
         "slopes": recorded.slopes,
         "board": board,
+        "palette": CLASSES,
     }
     parts = {
         "facts": as_json(facts),

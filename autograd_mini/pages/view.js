@@ -47,16 +47,21 @@
   function choosePictures() {
     const picture = facts.pictures[state.which];
     const room = byId("figures").clientWidth || 800;
+    const high = stage.isPresenting() ? byId("picture").clientHeight : Infinity;
     const {wide, tall} = picture;
-    const fit = places => Math.min(1, room / places.width);
-    const isSmall = fit(wide) < (room < 600 ? 0.8 : 0.5);
-    const places = tall && isSmall && fit(tall) > fit(wide) ? tall : wide;
-    for (const id of ["picture", "picture-2"]) byId(id).classList.toggle("many", fit(places) < 0.5);
-    if (pictures[0]?.places === places) return;
-    const holders = second ? ["picture", "picture-2"] : ["picture"];
-    pictures = holders.map((id, k) =>
-      makePicture(byId(id), picture, places, engine, k ? {point} : {point, pick, isPicked}),
-    );
+    const fit = places => Math.min(1, room / places.width, high / places.height);
+    const isNarrow = room < 600;
+    const places = fit(wide) < (isNarrow ? 0.8 : 0.65) && fit(tall) > fit(wide) ? tall : wide;
+    const isLarge = fit(places) < (isNarrow ? 0.4 : 0.65); // so large that its frame scrolls
+    for (const id of ["picture", "picture-2"]) byId(id).classList.toggle("many", isLarge);
+    if (pictures[0]?.places !== places) {
+      const holders = second ? ["picture", "picture-2"] : ["picture"];
+      pictures = holders.map((id, k) =>
+        makePicture(byId(id), picture, places, engine, k ? {point} : {point, pick, isPicked}),
+      );
+    }
+    const scale = isLarge && isNarrow ? 0.6 : 1;
+    for (const {svg} of pictures) for (const size of ["width", "height"]) svg.setAttribute(size, scale * places[size]);
   }
 
   function choosePicture(k) {
@@ -132,6 +137,7 @@
     leaves.paint(now, slopeText, isLocked());
     describe();
     drawCurve(known);
+    for (const picture of pictures) picture.look(stage.isPresenting());
   }
 
   // The second run is hidden where it would tell an answer, and where a wrong backward pass has no say.

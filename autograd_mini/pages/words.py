@@ -19,6 +19,7 @@ WORDS = {
     "all added": "{slope} = {sums}, from all {m} edges",
     "left over": "{slope} += {terms}; now {slope} = {sums}, with the number that was left over",
     "outside": "{node} has no value: it needs {needs}",
+    "pole": "{node} is infinite: it needs {needs}",
     "no number": "{node} has no value: an operand has none",
     # Modes.
     "mode values": "Values, from left to right",
@@ -116,7 +117,7 @@ WORDS = {
     "parallel": "That is the sum over all arrows from {parent} to {user}",
     "parallel more": "The question is about one of them.",
     "one arrow": "Not all arrows are added",
-    "one arrow more": "Add the contributions of all {n} arrows to {user}.",
+    "one arrow more": "Add the contributions of all {n} arrows from {parent} to {user}.",
     "sum": "Did you add?",
     "sum more": "Along a path the numbers are multiplied. They are added only where paths meet.",
     "quotient": "Did you divide?",
