@@ -99,7 +99,10 @@ class Explanation:
             return "\n".join(_in_text(stages, width) for stages in backward)
         sections = [
             ("Forward, left to right: each node from its parents", forward),
-            (f"Backward, right to left: the derivative of {self.names[self.output]} in each node", backward),
+            (
+                f"Backward, right to left: the derivative of {self.names[self.output]} with respect to each node",
+                backward,
+            ),
         ]
         return "\n\n".join(
             "\n".join([title, *(indent(_in_text(stages, width), "  ") for stages in rows)]) for title, rows in sections
@@ -380,7 +383,7 @@ def explain(output: Value, node: Value | str | None = None) -> Explanation:
       v = a + u = 5 + 6 = 11
       J = 3 · v = 3 · 11 = 33
     <BLANKLINE>
-    Backward, right to left: the derivative of J in each node
+    Backward, right to left: the derivative of J with respect to each node
       dJ/dJ = 1
       dJ/dv = 3
       dJ/du = dJ/dv · dv/du = 3 · 1 = 3
