@@ -545,7 +545,7 @@ def test_the_lessons_of_the_browser(monkeypatch: pytest.MonkeyPatch) -> None:
         outputs = [cell["outputs"] for cell in notebook["cells"] if cell.get("outputs")]
         assert [cell["outputs"] for cell in cells if cell.get("outputs")] == outputs
         texts = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
-        assert set(re.findall(r"\(([^()]+\.ipynb)", texts)) <= set(here)
+        assert set(re.findall(r"\(([^()]+\.(?:ipynb|md))\)", texts)) <= set(here)
 
 
 @pytest.mark.usefixtures("build")
