@@ -42,6 +42,13 @@ def test_each_question_and_exercise_stands_in_its_lesson() -> None:
     assert not PREDICTIONS.keys() & EXERCISES.keys()
 
 
+def shown_when_folded(output: dict[str, Any]) -> str:
+    """Return the line that JupyterLab shows of a folded output: the first line of the first one, if it is a text."""
+    if output.get("data", {}).keys() == {"image/png", "text/plain"}:
+        return "a picture"
+    return "".join(output["text"]).split("\n")[0]
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_lesson_waits_for_the_answer(path: Path) -> None:
     """Each result that follows a Predict is folded, in JupyterLab and on the site, and so is each explanation of it."""
@@ -58,6 +65,7 @@ def test_a_lesson_waits_for_the_answer(path: Path) -> None:
         elif predicted:
             assert "hide-output" in tags
             assert jupyter.get("outputs_hidden")
+            assert shown_when_folded(cell["outputs"][0]) in ("Answer:", "a picture")
             folded += 1
         else:
             assert "hide-output" not in tags
