@@ -588,7 +588,7 @@ def test_a_lesson_runs_in_jupyterlite(browser: Any, address: str, site: Path) ->
     page.goto(f"{address}lite/notebooks/index.html?path={FIRST}")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=2 * PATIENCE)
     page.click("text=Run >> nth=0")
-    page.click("text=Run All Cells")
+    page.click(".lm-Menu >> text=Run All Cells")
     page.wait_for_function(RAN, timeout=4 * PATIENCE)
     cells = page.evaluate(CELLS)
     context.close()
