@@ -167,7 +167,8 @@ class Methods(Recorder):
         return METHODS["arctan"](self)
 
     def atan2(self, y: SupportsFloat, /) -> Value:
-        r"""Take the angle of the point with ordinate x and abscissa y, $\operatorname{atan2}(x, y)$, in radians.
+        r"""Take the angle of the point with ordinate x and abscissa y, $\operatorname{\mathrm{atan2}}(x, y)$, in
+        radians.
 
         Convention: the partials are nan at the origin, where the angle has no slope.
         """

@@ -190,7 +190,7 @@ class Op:
         text = columns.get("text") or f"{name}({places})"
         if isinstance(text, str):
             text = Notation(text, Level.ATOM, (Level.COMPARISON,) * n)
-        tex = columns.get("tex") or rf"\operatorname{{{name.replace('_', ' ')}}}({places})"
+        tex = columns.get("tex") or f"{_in_latex(name)}({places})"
         if isinstance(tex, str):  # in LaTeX, a function call under a power gets brackets: (sin(x))^2
             tex = Notation(tex, min(text.level, Level.POWER), text.levels)
         filled: dict[str, Any] = {"symbol": name, "domain": (Interval(),) * n, "doc": f"Apply {name}.", **columns}
@@ -456,6 +456,14 @@ def _asks(op: Op, index: int) -> bool:
     return False
 
 
+def _in_latex(name: str) -> str:
+    r"""Return the name of a function in LaTeX. Without `\mathrm`, MathJax writes log1p as log 1p."""
+    word = name.replace("_", " ")
+    if any(letter.isdigit() for letter in word):
+        word = rf"\mathrm{{{word}}}"
+    return rf"\operatorname{{{word}}}"
+
+
 @lru_cache(1024)  # limited, because users may make many rows
 def _opaque(op: Op, index: int) -> Op:
     """Return a rule as a row whose operands are the row's operands and its result."""
@@ -464,8 +472,7 @@ def _opaque(op: Op, index: int) -> Op:
         f"d{op.name}_d{x}",
         op.rules[index],
         *[lambda *_: nan] * len(parameters),
-        tex=rf"\frac{{\partial \operatorname{{{op.name.replace('_', ' ')}}}}}{{\partial {x}}}"
-        rf"({', '.join(f'<{name}>' for name in parameters)})",
+        tex=rf"\frac{{\partial {_in_latex(op.name)}}}{{\partial {x}}}({', '.join(f'<{name}>' for name in parameters)})",
         doc=f"The derivative of {op.name} with respect to {x}.",
         parameters=parameters,
     )

@@ -255,7 +255,8 @@ atan2: Binary  = _row("atan2",   math.atan2,   lambda x, y, z: y / hypot(x, y) /
                                                lambda x, y, z: -x / hypot(x, y) / hypot(x, y),
     kink=lambda x, y: math.hypot(x, y) if y > 0.0 else x, pole=True, methods=("atan2", "arctan2"),
     convention="the partials are nan at the origin, where the angle has no slope",
-    doc=r"Take the angle of the point with ordinate x and abscissa y, $\operatorname{atan2}(x, y)$, in radians.")
+    doc=r"Take the angle of the point with ordinate x and abscissa y, "
+    r"$\operatorname{\mathrm{atan2}}(x, y)$, in radians.")
 degrees: Unary = _row("degrees", lambda x: x * (180.0 / math.pi),
                                  lambda x, z: DEGREES,
     methods=("degrees", "rad2deg"), doc=r"Turn radians into degrees, $180 x / \pi$.")

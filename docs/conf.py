@@ -171,6 +171,16 @@ def tidy(_app: Any, page: Any) -> None:
             link["reftarget"] = f"notebooks/{path.name}"
 
 
+def run_in_the_browser(_app: Any, page: Any, where: str) -> None:
+    """Link a lesson's page to the copy that runs in the browser, if the site has one: `docs/play/lite.py` builds it."""
+    name = f"{Path(where).name}.ipynb"
+    if where.startswith("notebooks/") and (EXTRA / "lite" / "files" / name).exists():
+        link = nodes.reference("", "Run in the browser", refuri=f"../lite/notebooks/index.html?path={name}")
+        link["classes"].append("try")
+        title = page.next_node(nodes.title)
+        title.parent.insert(title.parent.index(title) + 1, nodes.paragraph("", "", link))
+
+
 class Explored(SphinxDirective):
     """Show the page that explores an expression. If nothing renders pictures, show the directive's content instead."""
 
@@ -215,4 +225,5 @@ def setup(app: Any) -> None:
     app.connect("autodoc-process-docstring", as_rst, priority=400)
     app.connect("autodoc-process-signature", without_arguments)
     app.connect("doctree-read", tidy)
+    app.connect("doctree-resolved", run_in_the_browser)
     app.connect("missing-reference", where_it_is_documented)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 import autograd_mini as ag
 from autograd_mini.lessons import ask, check
@@ -41,6 +42,13 @@ def test_each_question_and_exercise_stands_in_its_lesson() -> None:
     assert not PREDICTIONS.keys() & EXERCISES.keys()
 
 
+def shown_when_folded(output: dict[str, Any]) -> str:
+    """Return the line that JupyterLab shows of a folded output: the first line of the first one, if it is a text."""
+    if output.get("data", {}).keys() == {"image/png", "text/plain"}:
+        return "a picture"
+    return "".join(output["text"]).split("\n")[0]
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_lesson_waits_for_the_answer(path: Path) -> None:
     """Each result that follows a Predict is folded, in JupyterLab and on the site, and so is each explanation of it."""
@@ -57,6 +65,7 @@ def test_a_lesson_waits_for_the_answer(path: Path) -> None:
         elif predicted:
             assert "hide-output" in tags
             assert jupyter.get("outputs_hidden")
+            assert shown_when_folded(cell["outputs"][0]) in ("Answer:", "a picture")
             folded += 1
         else:
             assert "hide-output" not in tags
@@ -108,10 +117,15 @@ def test_an_answer_may_be_a_value_or_an_array_element() -> None:
     assert check("one-neuron/1", True).right is False
 
 
-@pytest.mark.parametrize("function", [ask, check])
+@pytest.mark.parametrize("function", [ask, lambda name: check(name, 1)])
 def test_a_name_that_is_not_there(function: Callable[..., Any]) -> None:
-    with pytest.raises(ValueError, match=r"there is no .*'one-neuron/99'; there are computation-graph/growth, "):
-        function("one-neuron/99", *([1] if function is check else []))
+    with pytest.raises(ValueError, match=r"there is no .*'one-neuron/99'; there are one-neuron/z, ") as caught:
+        function("one-neuron/99")
+    assert "two-layer-net/" not in str(caught.value)
+    with pytest.raises(
+        ValueError, match=r"no .*'neuron/z'; the name begins with a lesson: computation-graph, one-neuron, "
+    ):
+        function("neuron/z")
 
 
 class Engine:
@@ -345,7 +359,8 @@ TASKS: dict[str, Answers] = {  # a right answer, and wrong ones by a word of the
         lambda w, b, x: weighted(w, b, x).tanh(),
         {
             "tanh is": weighted,
-            "bias": lambda w, b, x: weighted(w, 0, x).tanh(),
+            "bias": lambda w, b, x: (w[0] * x[0] + w[1] * x[1]).tanh(),
+            "begins with": lambda w, b, x: (sum(wi * xi for wi, xi in zip(w, x, strict=True)) + b).tanh(),
             "first product": lambda w, b, x: (w[0] * x[0] + b).tanh(),
             "a Value": lambda w, b, x: 0.5,
             "number is wrong": lambda w, b, x: b.tanh(),
@@ -388,6 +403,66 @@ def test_a_task(name: str) -> None:
         verdict = check(name, answer)
         assert verdict.right is False, word
         assert word in str(verdict)
+
+
+OWN = {
+    "add": "return Value(other.data + self.data, (self, other), (1, 1))",
+    "multiply": "return Value(other.data * self.data, (self, other), (other.data, self.data))",
+    "order": "return list(reversed(sort(self)))",
+    "backward": "walk(self)",
+    "tanh": "return Value(math.tanh(self.data), (self,), (1 - math.tanh(self.data) ** 2,))",
+    "neuron": "return sum((v * u for v, u in zip(w, x)), b).tanh()",
+}
+HELPERS = """
+def sort(node):
+    found, users = [], {id(node): 0}
+    waiting = [node]
+    for each in waiting:
+        for parent in each.parents:
+            if id(parent) not in users:
+                waiting.append(parent)
+            users[id(parent)] = users.get(id(parent), 0) + 1
+    ready = [node]
+    while ready:
+        found.append(ready.pop())
+        for parent in found[-1].parents:
+            users[id(parent)] -= 1
+            if not users[id(parent)]:
+                ready.append(parent)
+    return found
+
+
+def walk(node):
+    node.grad = 1.0
+    for each in sort(node):
+        for parent, local in zip(each.parents, each.local):
+            parent.grad += each.grad * local
+"""
+
+
+WRONG: dict[str, dict[str, str]] = {
+    "right": {},
+    "a wrong product": {"multiply": "return Value(other.data * self.data, (self, other), (self.data, other.data))"},
+    "an error": {"order": "return order_of(self)"},
+    "no sum": {"backward": "self.grad = 1.0", "neuron": "return b.tanh()"},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+def test_run_all_keeps_the_code_of_a_learner(wrong: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """All cells of lesson 05 run with a learner's functions. Solutions replace only those that do not pass."""
+    answers = OWN | wrong
+    shell: Any = InteractiveShell()  # type: ignore[no-untyped-call]  # IPython's
+    shell.run_cell(HELPERS).raise_error()
+    for cell, source in sources(NOTEBOOKS[4]):
+        task = re.match(r"def (\w+)\(.*\n    return \.\.\.", source)
+        answer = answers.get(task[1]) if task else None
+        if cell["cell_type"] == "code":
+            shell.run_cell(re.sub(r"return \.\.\..*", answer, source, count=1) if answer else source).raise_error()
+    printed = capsys.readouterr().out
+    assert printed.count("goes on with your code.") == len(OWN) - len(wrong)
+    assert printed.count("goes on with the folded solution.") == len(wrong)
+    assert "200 of 200 random graphs agree" in printed
 
 
 def test_the_field_tells_the_verdicts_of_python(browser: Any, tmp_path: Path) -> None:

@@ -74,6 +74,7 @@ def text(x: Any) -> str:
         (lambda x, y: y * ag.log(x), "y · log(x)"),
         (lambda x, y: abs(x) * y, "|x| · y"),
         (lambda x, y: ag.maximum(x, 0), "max(x, 0)"),
+        (lambda x, y: ag.log1p(x) * ag.atan2(y, x), "log1p(x) · atan2(y, x)"),
         (lambda x, y: x * math.pi + math.log(2), "πx + ln 2"),
         (lambda x, y: 5.97e24 * x, "5.97·10²⁴ · x"),
         (lambda x, y: x * 1e-9, "1·10⁻⁹ · x"),

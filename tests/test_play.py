@@ -545,7 +545,7 @@ def test_the_lessons_of_the_browser(monkeypatch: pytest.MonkeyPatch) -> None:
         outputs = [cell["outputs"] for cell in notebook["cells"] if cell.get("outputs")]
         assert [cell["outputs"] for cell in cells if cell.get("outputs")] == outputs
         texts = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
-        assert set(re.findall(r"\(([^()]+\.ipynb)", texts)) <= set(here)
+        assert set(re.findall(r"\(([^()]+\.(?:ipynb|md))\)", texts)) <= set(here)
 
 
 @pytest.mark.usefixtures("build")
@@ -588,7 +588,7 @@ def test_a_lesson_runs_in_jupyterlite(browser: Any, address: str, site: Path) ->
     page.goto(f"{address}lite/notebooks/index.html?path={FIRST}")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=2 * PATIENCE)
     page.click("text=Run >> nth=0")
-    page.click("text=Run All Cells")
+    page.click(".lm-Menu >> text=Run All Cells")
     page.wait_for_function(RAN, timeout=4 * PATIENCE)
     cells = page.evaluate(CELLS)
     context.close()

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import autograd_mini as ag
+from autograd_mini import OPS
 from autograd_mini.printing import Label, Tex, Text, format_number, names_of, printable
 
 formulas = st.recursive(
@@ -105,6 +106,20 @@ def test_labels_that_are_formulas_are_bracketed() -> None:
     assert "dy/d(x1*w1 + b) = 3" in str(ag.explain(y))
     assert "y = 3(x1*w1 + b) = 6" in ag.draw(y).description
     assert str(Tex.name("a - b") * 2) == r"\left(\text{a - b}\right) \cdot 2"
+
+
+def test_a_name_with_a_digit_is_one_word_in_latex() -> None:
+    """MathJax splits the name of an operator at a digit, unless it is upright text."""
+
+    @ag.custom_rule(lambda x, z: 3.0)
+    def times3(x: float) -> float:
+        return 3.0 * x
+
+    for op in (*OPS.values(), times3):
+        assert not re.search(r"operatorname\{[^{}]*\d", op.tex.template)
+    assert str(ag.log1p(Tex.name("x"))) == r"\operatorname{\mathrm{log1p}}(x)"
+    assert str(ag.sinc(Tex.name("x"))) == r"\operatorname{sinc}(x)"
+    assert r"\operatorname{\mathrm{times3}}(x)" in ag.explain(times3(ag.Value(2.0, "x"))).latex()
 
 
 def test_many_nodes_of_one_label_have_names_of_their_own() -> None:

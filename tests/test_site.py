@@ -85,3 +85,11 @@ def test_the_table_of_operations_fits(page: Any) -> None:
         page.goto((SITE / "ops.html").as_uri())
         page.wait_for_function("MathJax.startup?.promise?.then(() => true)")
         assert page.evaluate("(e => e.scrollWidth - e.clientWidth)(document.querySelector('.table-wrapper'))") <= 1
+
+
+def test_each_lesson_that_runs_in_the_browser_has_a_link(page: Any) -> None:
+    for path in sorted(SITE.glob("notebooks/*.html")):
+        page.goto(path.as_uri())
+        links = page.eval_on_selector_all("article a[href*='lite/']", "links => links.map(link => link.href)")
+        copy = SITE / "lite" / "files" / f"{path.stem}.ipynb"
+        assert links == ([f"{(SITE / 'lite/notebooks/index.html').as_uri()}?path={copy.name}"] if copy.exists() else [])

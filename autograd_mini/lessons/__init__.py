@@ -9,13 +9,16 @@ Not yet. The size is right, the sign is not: dz = a − y.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from .exercises import EXERCISES
-from .predictions import PREDICTIONS
-from .question import UNANSWERED, Ask, Question, Verdict
+from .predictions import LESSONS, PREDICTIONS
+from .question import UNANSWERED, Ask, Question, Task, Verdict
 
 __all__ = ["ask", "check"]
+
+Asked = TypeVar("Asked", bound=Question | Task)
 
 
 def ask(name: str) -> Ask:
@@ -30,9 +33,7 @@ def ask(name: str) -> Ask:
     >>> ask("computation-graph/growth")
     b grows by 0.001. By how much does J grow? … No answer yet: check("computation-graph/growth", answer).
     """
-    if name not in PREDICTIONS:
-        raise ValueError(f"ask: there is no question {name!r}; there are {', '.join(PREDICTIONS)}")
-    return Ask(name, PREDICTIONS[name])
+    return Ask(name, _named("ask: there is no question", name, PREDICTIONS))
 
 
 def check(name: str, answer: Any) -> Verdict | Ask:
@@ -50,10 +51,17 @@ def check(name: str, answer: Any) -> Verdict | Ask:
     >>> check("computation-graph/growth", 6)
     Not yet. This is the derivative: the growth of J divided by the growth of b.
     """
-    known = PREDICTIONS | EXERCISES
-    if name not in known:
-        raise ValueError(f"check: there is no exercise {name!r}; there are {', '.join(known)}")
-    asked = known[name]
+    asked = _named("check: there is no exercise", name, PREDICTIONS | EXERCISES)
     if answer is not ...:
         return asked.verdict(answer)
     return Ask(name, asked) if isinstance(asked, Question) and asked.fits_a_field else Verdict(None, UNANSWERED)
+
+
+def _named(complaint: str, name: str, known: Mapping[str, Asked]) -> Asked:
+    """Return the question or exercise of this name. If there is none, raise an error that lists those of the lesson."""
+    if name in known:
+        return known[name]
+    lesson = str(name).partition("/")[0]
+    there = [each for each in known if each.startswith(f"{lesson}/")]
+    hint = f"there are {', '.join(there)}" if there else f"the name begins with a lesson: {', '.join(LESSONS)}"
+    raise ValueError(f"{complaint} {name!r}; {hint}")

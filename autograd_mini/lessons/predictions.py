@@ -19,15 +19,15 @@ COMPUTATION_GRAPH: Final = {
             -0.006: "The size is right, the sign is not: take the second number minus the first.",
         },
     ),
-    "dJ-db": Question(
-        "dJ/db =",
-        6,
-        "Multiply the three numbers on the arrows from b to u, from u to v and from v to J.",
+    "dJ-dc": Question(
+        "dJ/dc =",
+        9,
+        "Multiply the three numbers on the arrows from c to u, from u to v and from v to J.",
         {
-            3: "A factor is missing: the number on the arrow from b to u.",
-            2: "A factor is missing: the number on the arrow from v to J.",
-            9: "This is dJ/dc. Start at b.",
-            0.006: "This is the growth of J for a growth of b by 0.001. The derivative is their quotient.",
+            6: "This is dJ/db. Start at c.",
+            3: "A factor is missing: there are three arrows from c to J.",
+            7: "Multiply the numbers on the arrows, do not add them.",
+            2: "This is the value of c.",
         },
     ),
     "shared": Question(
@@ -46,7 +46,7 @@ COMPUTATION_GRAPH: Final = {
         "4",
         "Compare the rows of 2 and 4 layers.",
         {
-            "2": "This is the factor of reverse mode. Forward mode has one pass for each weight.",
+            "2": "This is the factor of reverse mode. Forward mode has one pass for each parameter.",
             "16": "Compare the rows of 2 and 4 layers: is the second number 16 times the first?",
         },
         ("2", "4", "16"),
@@ -206,8 +206,11 @@ RANDOM_INITIALISATION: Final = {
         "In 600 steps the cost",
         "stays high",
         "The neurons are different, but only by 1e-10. How long does it take until the difference matters?",
-        {"falls as before": "The difference of two neurons grows by factors, and it starts 100 million times smaller."},
-        ("stays high", "falls as before", "becomes nan"),
+        {
+            "falls as before": "Each difference grows by a factor, and here it starts 100 million times smaller.",
+            "rises": "Each step is small and goes downhill.",
+        },
+        ("stays high", "falls as before", "rises"),
     ),
     "factor": Question(
         "The factor of each layer:",
@@ -243,7 +246,7 @@ WHEN_GRADIENTS_GO_WRONG: Final = {
     "zero-grad": Question(
         "They first differ at step",
         1,
-        "A column has w and the derivative. What is left from the step before?",
+        "A row has w and the derivative. What is left in w.grad from the step before?",
         {0: "Before the first step nothing is left to forget.", 2: "Look at the derivative, not only at w."},
     ),
     "swapped": Question(

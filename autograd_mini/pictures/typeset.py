@@ -268,7 +268,8 @@ class _Reader:
     """A reader of the LaTeX of rows. An unknown command raises a KeyError."""
 
     def __init__(self, text: str) -> None:
-        self.tokens = list(TOKEN.finditer(text.replace(r"\left", "").replace(r"\right", "")))
+        plain = re.sub(r"\\mathrm\{([^{}]*)\}", r"\1", text.replace(r"\left", "").replace(r"\right", ""))
+        self.tokens = list(TOKEN.finditer(plain))
         self.at = 0
         self.under = 0  # the number of roots and of sub- or superscripts around the place
         self.raised = 0

@@ -59,6 +59,7 @@ KERNEL = {
 ASKED = {"comm==0.2.3": "c615d91d75f7f04f095b30d1c1711babd43bdc6419c1be9886a85f2f4e489417"}  # of PyPI by the kernel
 FURTHER = "matplotlib"  # of the distribution, with all that it needs
 
+LINK = re.compile(r"\[([^]]+)\]\(([^)]+\.(?:ipynb|md))\)")
 MATPLOTLIB = re.compile(r"^import matplotlib.*\n+", re.MULTILINE)
 
 SETUP = """\
@@ -197,10 +198,10 @@ def parted(cell: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def linked(cell: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a cell of text without the links to lessons that are not here."""
+    """Return a cell of text without the links to lessons and pages that are not here."""
     here = {path.name for path in lessons()}
-    text = re.sub(r"\[([^]]+)\]\(([^)]+\.ipynb)\)", lambda link: link[link[2] not in here], "".join(cell["source"]))
-    return [{**cell, "source": text}]
+    text = "".join(cell["source"])
+    return [{**cell, "source": LINK.sub(lambda link: link[link[2] not in here], text)}]
 
 
 def settings() -> dict[str, Any]:
