@@ -44,9 +44,7 @@ class Kind(NamedTuple):
     type: type  # of the containers that `unflatten` makes
     flatten: Callable[[Any], tuple[Sequence[Tree], Rest]]  # the parts, and the rest, such as keys
     unflatten: Callable[[Rest, list[Tree]], Tree]  # a container of that rest and of other parts
-    names: Callable[[Rest], Sequence[Any]] | None = (
-        None  # the parts' names, of the rest; without them they have numbers
-    )
+    names: Callable[[Rest], Sequence[Any]] | None = None  # the parts' names, of the rest; None: they have numbers
     owner: bool = False  # whether its parts are Values of its own: then those alone take it apart who ask for owners
 
 
