@@ -29,7 +29,7 @@ def run(code: str, variant: str, send: bytes = b"") -> bytes:
 
 def test_it_is_what_it_says() -> None:
     assert ag.compiled() != str(value.__file__).endswith(".py")
-    parts = ["arguments", "specialization", "buffers", "programs", "axes", "plans", "batch", "compiler"]
+    parts = ["arguments", "specialization", "buffers", "programs", "axes", "plans", "batch", "binding", "compiler"]
     core = ["recorder", "op", "ops", "node", "walks", "evaluation", "sweeps", "pickles", "value", "sums", "numbering"]
     core += ["edges", "edge_pushing", "accumulation"]
     names = [*core, *(f"program.{name}" for name in parts)]

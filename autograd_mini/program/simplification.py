@@ -80,5 +80,5 @@ def _has_unused(trace: Trace) -> bool:
 
 def _starts(equations: Equations) -> Any:
     """Return the place of each equation's first operand."""
-    widths = np.array([op.arity for op in equations.rows], dtype=int)[np.array(equations.codes)]
+    widths = np.array(equations.arities)
     return widths.cumsum() - widths
