@@ -50,7 +50,7 @@ def numbered(
     """
     places = {node: k for k, node in enumerate(inputs)}
     rows: dict[Any, int] = {}
-    codes, arities, own_names = (array("i", [0]) * len(order) for _ in range(3))
+    codes, arities, own_names = [array("i", [0]) * len(order) for _ in range(3)]
     operands = array("i", [0]) * _most_operands(order)
     code_at, arity_at, name_at, operand_at = codes, arities, own_names, operands  # Cython reads and writes these in C
     count = start = end = 0

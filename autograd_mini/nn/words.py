@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..hints import closest
@@ -11,11 +11,7 @@ __all__ = ["named"]
 
 
 def named(
-    what: str,
-    given: object,
-    known: Mapping[str, Callable[..., Any]],
-    arguments: str,
-    others: Mapping[str, str] | None = None,
+    what: str, given: object, known: Mapping[str, Any], arguments: str, others: Mapping[str, str] | None = None
 ) -> Any:
     """Return the function of a name, or the function that is given instead of a name.
 
