@@ -344,7 +344,7 @@ def test_errors() -> None:
 
 def test_a_sparse_matrix_has_no_batch() -> None:
     sparse = ag.compile(ag.hessian(fork, sparse=True))
-    with pytest.raises(TypeError, match="one number at each place, and no batch or derivatives of it"):
+    with pytest.raises(TypeError, match="one number at each place: for batches or derivatives, return its entries"):
         sparse.map(np.ones((4, 3)))
     with pytest.raises(TypeError, match=r"take these of its entries, `\.values`"):
         sparse.jacobian([1.0, 2.0, 3.0])

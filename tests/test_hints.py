@@ -423,7 +423,7 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: int(Value(2.0)),
         TypeError,
-        "int(Value) would lose the gradient: use int(v.data) for the number, or ag.trunc(v)",
+        "int(v) would lose the gradient: use int(v.data) for the number, or ag.trunc(v)",
     ),
 ]
 
