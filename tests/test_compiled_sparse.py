@@ -346,7 +346,7 @@ def test_a_sparse_matrix_has_no_batch() -> None:
     sparse = ag.compile(ag.hessian(fork, sparse=True))
     with pytest.raises(TypeError, match="one number at each place: for batches or derivatives, return its entries"):
         sparse.map(np.ones((4, 3)))
-    with pytest.raises(TypeError, match=r"take these of its entries, `\.values`"):
+    with pytest.raises(TypeError, match=r"return its entries, `\.values`"):
         sparse.jacobian([1.0, 2.0, 3.0])
     entries = ag.compile(lambda x: ag.hessian(fork, sparse=True)(x).values)
     assert np.shape(entries.jacobian([1.0, 2.0, 3.0])) == (2, 3)
