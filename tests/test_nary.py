@@ -262,5 +262,5 @@ def test_a_row_of_any_number_of_operands_says_so() -> None:
         with pytest.raises(TypeError, match=f"{row} takes two or more operands, {n} given"):
             row(*[Value(1.0)] * n)
     for op in (dot, ag.tanh):
-        with pytest.raises(ValueError, match=f"a node of {op} cannot have 0 operands"):
+        with pytest.raises(ValueError, match=f"a node of {op} cannot have these operands"):
             rebuild(Value, op, 1.0, 0.0, "", (0.0, 0.0), ())
