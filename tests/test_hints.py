@@ -174,7 +174,7 @@ FORMULAS: dict[str, Callable[..., float]] = {  # names whose hint is a formula o
     "fmod": math.fmod,
     "remainder": np.remainder,
     "rint": np.rint,
-    "fix": np.fix,
+    "fix": np.trunc,
     "frac": lambda x: math.modf(x)[0],
     "deg2rad": np.deg2rad,
     "rad2deg": np.rad2deg,
