@@ -287,7 +287,7 @@ OPTIMIZERS: Table = {
     "learning_rate": "use optimizer.lr",
     **_each("params param_groups", "use optimizer.parameters"),
     **_each("minimize update apply_gradients", "call J.backward(), then optimizer.step()"),
-    "backward": "call it of the cost, J.backward()",
+    "backward": "call it on the cost, J.backward()",
     "state_dict": "an optimizer's state is not saved; net.state_dict() has the parameters",
 }
 

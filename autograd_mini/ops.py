@@ -428,7 +428,7 @@ class Unguarded(Extended):
         return super().record(op, operands) if op is not guard else Unguarded(self.unwrap(operands[2]))
 
 
-# Rows of any number of operands: a neuron's sum as one node. `value.dot`, `value.sum` and `functions.take` record them.
+# Rows of any number of operands: a neuron's sum as one node. `sums.dot`, `sums.sum` and `functions.take` record them.
 # A column has an entry for every place, made when it is read. A rule counts the operands that it is given.
 
 

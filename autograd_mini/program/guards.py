@@ -96,7 +96,7 @@ def _may_need_guards(trace: Trace) -> bool:
         if side is None:  # no derivative reaches it
             continue
         choice, places = side
-        if choice >= 0 and places.bit_count() == len(facts[equations.codes[choice - n]][1]):
+        if choice >= 0 and places.bit_count() == equations.arities[choice - n] - 1:
             side = ALWAYS
         if infinite and side is not ALWAYS:
             return True
