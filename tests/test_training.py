@@ -240,6 +240,20 @@ def test_compiled_training_is_the_same(name: str) -> None:
     assert all(type(p.data) is float for p in net.parameters())
 
 
+def test_compiled_training_takes_the_data_that_training_takes() -> None:
+    """Lists, arrays of any kind, arrays of lists, and objects with a dtype that are no arrays of numbers."""
+    rows, y = [[0, 1], [1, 0], [1, 1], [0, 0]], [1, 1, 0, 0]
+    of_lists = np.empty(4, dtype=object)
+    of_lists[:] = rows
+    costs = []
+    for X in (rows, np.array(rows), np.array(rows, dtype=np.float32), np.array(rows, dtype=object), of_lists):
+        for compiled in (False, True):
+            net = nn.MLP(2, [2, 1], output="sigmoid", rng=0)
+            costs.append(nn.fit(net, X, y, epochs=3, progress=False, compiled=compiled)["cost"])
+    for cost in costs:
+        assert cost == pytest.approx(costs[0], rel=1e-10)
+
+
 def test_whoever_looks_at_parameters_in_training_sees_them() -> None:
     seen: list[list[float]] = []
     nets: list[nn.MLP] = []

@@ -21,7 +21,19 @@ from .layers import index
 from .losses import Loss, loss_named
 from .module import Module
 
-__all__ = ["Examples", "Net", "Target", "accuracy", "cost", "inputs_of", "loss_of", "mean_loss", "pairs_of", "predict"]
+__all__ = [
+    "Examples",
+    "Net",
+    "Target",
+    "accuracy",
+    "cost",
+    "inputs_of",
+    "loss_of",
+    "mean_loss",
+    "numbers_of",
+    "pairs_of",
+    "predict",
+]
 
 Net: TypeAlias = Callable[[Any], Any]  # a module, or a function of the inputs of one example
 Examples: TypeAlias = Any  # inputs or targets: a list or an array with a row for each example, or a table of pandas
@@ -168,7 +180,7 @@ def inputs_of(X: Examples) -> list[list[float]]:
         ValueError: there are no inputs, or rows have different lengths. The message names the row.
         TypeError: an input is not a number.
     """
-    if (numbers := _numbers_of(X)) is not None and numbers.ndim == 2:
+    if (numbers := numbers_of(X)) is not None and numbers.ndim == 2:
         return numbers.tolist()  # type: ignore[no-any-return]
     rows: list[list[float]] = []
     for i, row in enumerate(_rows("X", X)):
@@ -189,7 +201,7 @@ def pairs_of(X: Examples, y: Examples) -> tuple[list[list[float]], list[Target]]
         ValueError: as in `inputs_of`, or the number of targets is another.
     """
     inputs = inputs_of(X)
-    numbers = _numbers_of(y)
+    numbers = numbers_of(y)
     targets: list[Any]
     if numbers is not None and numbers.ndim in (1, 2):
         targets = numbers.tolist()
@@ -208,7 +220,7 @@ def pairs_of(X: Examples, y: Examples) -> tuple[list[list[float]], list[Target]]
     return inputs, targets
 
 
-def _numbers_of(data: Examples) -> Any:
+def numbers_of(data: Examples) -> Any:
     """Return a NumPy array of finite numbers as floats, or None for other data, which is read number by number."""
     numpy = sys.modules.get("numpy")
     if numpy is not None and type(data) is numpy.ndarray and data.dtype.kind in "fiu" and data.size:

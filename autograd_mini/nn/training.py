@@ -21,7 +21,7 @@ from ..structure import Tree, flatten
 from ..sums import dot
 from ..value import Value
 from . import optimizers
-from .cost import Examples, Net, Target, loss_of, mean_loss, pairs_of
+from .cost import Examples, Net, Target, loss_of, mean_loss, numbers_of, pairs_of
 from .history import History
 from .initializers import Rng, generator
 from .losses import LOSSES, Loss, loss_named
@@ -103,8 +103,8 @@ def fit(
     cost: Callable[[list[int]], Value] = eager
     arrays: _Arrays | None = None
     if compiled:
-        rows = X if hasattr(X, "dtype") else inputs  # both have the same numbers
-        cost, arrays = _compiled(net, rows, targets, compare, optimizer, eager)
+        numbers = numbers_of(X)  # the inputs as an array already, if X is one
+        cost, arrays = _compiled(net, inputs if numbers is None else numbers, targets, compare, optimizer, eager)
     order = list(range(m))
     history = History(cost=[], lr=[], stopped="epochs")
     with _bar(epochs, progress) as bar:
