@@ -211,7 +211,7 @@ def _excuse(outputs: list[Value], h: float) -> str:
         if (distance := _distance_to_kink(node)) < 10 * h and node.op is not None
     ]
     if kinks:
-        return f"differences mean nothing near a kink: {', '.join(kinks)}"
+        return f"finite differences are not reliable near a kink: {', '.join(kinks)}"
     return (
         "every partial of the graph is right, so the function must use an input in a way that the graph does not "
         "record (.data, float(), stop_gradient, detach, no_grad, or a branch that flips here)"

@@ -29,13 +29,13 @@ OTHER_NAMES = {"ln": "log", "lg": "log10"}  # names that mathematics has for som
 PRODUCT = "a product is written with *, as in 3*(a + v)"
 ADVICE: dict[type[ast.AST], str] = {
     ast.IfExp: "a choice is written where(condition, x, y)",
-    ast.Attribute: "there are no dots; a function is written tanh(x)",
-    ast.Subscript: "there is nothing to index",
+    ast.Attribute: "a name cannot have a dot; write a function as tanh(x)",
+    ast.Subscript: "a number cannot be indexed; give each number its own name",
     ast.Call: "a function is called by its name, with operands only, as tanh(x)",
-    ast.BinOp: "this operator is not there; there are + - * / // % **",
-    ast.Compare: "this comparison is not there; there are x < y, x <= y, x > y, x >= y and x == y",
-    ast.BoolOp: "and, or are not there; multiply comparisons, as (x > 0)*(x < 1)",
-    ast.UnaryOp: "this operator is not there; there is -x",
+    ast.BinOp: "this operator is unknown; use + - * / // % **",
+    ast.Compare: "this comparison is unknown; use x < y, x <= y, x > y, x >= y or x == y",
+    ast.BoolOp: "and, or cannot be used; multiply comparisons, as (x > 0)*(x < 1)",
+    ast.UnaryOp: "this operator is unknown; use -x",
 }
 BINARY: dict[type[ast.operator], Op] = {
     ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.Div: div, ast.FloorDiv: floordiv, ast.Mod: mod, ast.Pow: pow,

@@ -343,15 +343,15 @@ def amin(xs: Iterable[SupportsFloat]) -> Any:
 def cond(test: SupportsFloat, f: Callable[..., X], g: Callable[..., X], *operands: Tree) -> X:
     r"""Return `f(*operands)` if the test is not 0, else `g(*operands)`; the other function is not called.
 
-    It is Python's `if` as an expression, and a compiled function treats it so: it keeps a program for each way that
-    was taken, and in a batch examples that go one way run together. Where both sides are cheap and always defined,
-    `where` makes one program of both.
+    It is Python's `if` as an expression. A compiled function keeps a program for each side that was taken. In a batch,
+    the examples that take the same side run together. If both sides are cheap and always defined, `where` makes one
+    program of both.
 
     Args:
         test: a number, a Value or a bool, such as `x > 0`; nan is not 0.
 
     Raises:
-        TypeError: f or g is no function, or the test is neither a number nor a bool.
+        TypeError: f or g is not a function, or the test is neither a number nor a bool.
 
     >>> x = Value(-4.0)
     >>> cond(x > 0, lambda v: v**0.5, lambda v: 0.0 * v, x).data

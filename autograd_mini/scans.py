@@ -69,8 +69,8 @@ def scan(
 
     Args:
         carry: numbers in any structure, which every step returns in the same structure.
-        xs: the sequences; None to count only `length` steps, where each x is None.
-        length: the number of steps, if there is nothing to count it by.
+        xs: the sequences; None if there are only `length` steps; each x is then None.
+        length: the number of steps. It is needed if xs has no sequence.
         reverse: run from the last x to the first; ys keeps the order of xs.
 
     Raises:

@@ -437,9 +437,9 @@ def _simplified(op: Op, operands: Sequence[int], constants: Sequence[float]) -> 
 def trace(f: Callable[..., Tree], *args: Tree) -> Trace:
     """Run a function once, and return its operations on the inputs as equations.
 
-    Branches that Python code takes on the numbers are not equations: they are kept as assumptions,
-    and a re-evaluation warns, or raises, where one would come out otherwise. Values that f closes over
-    become constants.
+    A branch that Python takes on a number (`if x > 0`) is not an equation. The trace keeps it as an assumption. If it
+    does not hold for other inputs, a call gives a warning or raises an error. Values that f closes over become
+    constants.
 
     Args:
         args: numbers, arrays, nested structures.
@@ -479,12 +479,12 @@ def _plain(name: str, x: SupportsFloat) -> float:
 def trace_graph(outputs: Tree, inputs: Tree) -> Trace:
     """Return the equations of a graph that exists, from given nodes to outputs.
 
-    Leaves that are not among the inputs become constants; a call refuses when they have other numbers.
+    Leaves that are not among the inputs become constants. If their numbers change later, a call raises an error.
     Nodes between them and the outputs must have the numbers that their operands give: `forward()` computes these.
 
     Args:
         outputs: a Value or a structure of Values.
-        inputs: nodes of the graph: a Value, or a structure of them, as the call will take them.
+        inputs: nodes of the graph: a Value, or a structure of them, which a call takes in the same structure.
 
     Raises:
         TypeError: an output or an input is not a Value.

@@ -99,7 +99,7 @@ class Value(Node):
 
     `==`, `<` and the other comparisons compare the numbers, as floats do. The hash belongs to the object, so sets and
     dicts keep two Values with the same number apart. In a list, `in`, `index`, `remove` and `count` compare numbers:
-    write `any(x is v for x in xs)` to look for the node. `bool(v)` is refused.
+    write `any(x is v for x in xs)` to look for the node. `bool(v)` raises an error.
     """
 
     __slots__ = ()

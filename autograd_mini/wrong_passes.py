@@ -89,7 +89,7 @@ def as_they_come(output: Value) -> Pass:
 
 
 def no_local(output: Value) -> Pass:
-    """Forget the local derivative: every node passes only its own derivative on."""
+    """Forget the local derivative: every node passes on its own derivative unchanged."""
     return Pass(_steps(output, _backward(output), lambda edge: Step(edge, None)))
 
 

@@ -147,7 +147,7 @@ TWO_LAYER_NET: Final = {
     "mean": Question(
         "These get a factor 1/m:",
         "dw and db",
-        "The mean over the examples is taken in J. Which derivatives are with respect to J, and which to one loss?",
+        "The mean over the examples is in J. Which of the six are derivatives of J, and which of one loss?",
         {
             "all six": "Column i of dZ is the derivative of the loss of example i alone.",
             "dz": "Column i of dZ is the derivative of the loss of example i alone.",
@@ -237,7 +237,7 @@ WHEN_GRADIENTS_GO_WRONG: Final = {
     "as-they-come": Question(
         "This pass gives dJ/db =",
         2,
-        "p is visited before q. Which derivative has p at that time?",
+        "The pass visits p before q. Which derivative does p have at that time?",
         {
             8: "This is the right derivative: 4 · a. p does not have the 4 yet when it is visited.",
             6: "This is the late contribution alone. Which one is in time?",
@@ -300,7 +300,7 @@ A_GPT_IN_SCALARS: Final = {
         },
     ),
     "evenly": Question(
-        "The loss of an even guess:",
+        "The loss of this guess:",
         2.9444389791664403,
         "There are 19 tokens. Which probability does each get? Take −log of it.",
         {0.05263157894736842: "This is the probability. Take −log of it.", 19: "This is the number of tokens."},
@@ -406,7 +406,7 @@ FROM_SCALARS_TO_VECTORS: Final = {
         "Number of equations:",
         7,
         "Count the products and the sums.",
-        {4: "These are the products.", 8: "Four numbers are added with fewer signs +.", 3: "These are the sums."},
+        {4: "These are the products.", 8: "How many + signs stand between four products?", 3: "These are the sums."},
     ),
     "layer": Question(
         "Number of instructions of the layer:",
@@ -415,7 +415,7 @@ FROM_SCALARS_TO_VECTORS: Final = {
         {3: "The three dots have the same form, and can be one instruction.", 21: "These are the equations."},
     ),
     "grows": Question(
-        "With m grows the number of",
+        "If m grows, there are more",
         "equations",
         "Each example adds operations. Does it add formulas?",
         {
@@ -432,10 +432,10 @@ FROM_SCALARS_TO_VECTORS: Final = {
         ("rises", "falls", "stays the same"),
     ),
     "branch": Question(
-        "The next call at −2 returns −8:",
+        "Does the next call, at −2, return −8?",
         "no",
         "The program remembers the condition x > 0.",
-        {"yes": "Then the program would be wrong in silence. It remembers the condition x > 0."},
+        {"yes": "Then its result would be wrong, without a warning. It remembers the condition x > 0."},
         ("yes", "no"),
     ),
     "mean-loss": Question(
@@ -460,7 +460,7 @@ BUILD_THE_ENGINE: Final = {
     "order": Question(
         "This pass gives dJ/dx =",
         2,
-        "Which derivative has u when it is visited? It comes before v.",
+        "The pass visits u before v. Which derivative does u have at that time?",
         {
             10: "This is the right derivative. u is visited too early for that.",
             8: "This is the late contribution alone.",

@@ -68,7 +68,7 @@ class Question:
 
     text: str
     answer: float | str | Sequence[float]
-    hint: str  # for a wrong answer that no known mistake gives
+    hint: str  # for a wrong answer that `wrong` does not list
     wrong: Mapping[float | str | tuple[float, ...], str] = field(default_factory=dict)  # hints, by the wrong answer
     choices: tuple[str, ...] = ()
 

@@ -42,7 +42,7 @@ def slope(f: Callable[..., Any]) -> str | None:
     if near(found, 9, 1e-3):
         return "This is the value of f. Take the difference of two values."
     if not near(found, 6, 1e-3):
-        return "For f(x) = x² at x = 3 it is far from the derivative 2x."
+        return "For f(x) = x² at x = 3, your result is far from the derivative 2x."
     if not near(f(math.exp, 1.0), math.e, 1e-3):
         return "It works for x² at x = 3, but not for exp at x = 1. Does it use f and x?"
     return None
@@ -122,7 +122,7 @@ def transposes(f: Callable[..., Any]) -> str | None:
         return fault
     for name, given, right in (("dW2", found[0], dz2 @ a1.T), ("da1", found[1], W2.T @ dz2)):
         if np.shape(given) != right.shape:
-            return f"{name} has the shape {np.shape(given)}. Which shape has the matrix that it belongs to?"
+            return f"{name} has the shape {np.shape(given)}. It needs the shape of {name[1:]}."
         if not np.allclose(given, right):
             return f"{name} has the right shape, but other numbers."
     return None
@@ -234,7 +234,7 @@ def backward(kind: Any) -> str | None:
 
 
 class _Own:
-    """A number that adds and multiplies only its like, as the Value that a learner writes."""
+    """A number that can be added to and multiplied by its own kind only, like the Value that a learner writes."""
 
     def __init__(self, data: float) -> None:
         self.data = data
@@ -292,17 +292,17 @@ def softmax(f: Callable[..., Any]) -> str | None:
     if fault := numbers(found, 3):
         return fault
     if not near(sum(map(number, found)), 1):
-        return "The shares of (2, 1, 0) do not add up to 1."
+        return "The probabilities of (2, 1, 0) do not add up to 1."
     total = math.exp(2) + math.exp(1) + 1
     if not all(map(near, found, (math.exp(2) / total, math.exp(1) / total, 1 / total))):
-        return "The shares of (2, 1, 0) are wrong."
+        return "The probabilities of (2, 1, 0) are wrong."
     for logits, right in (([1000.0, 0.0], (1.0, 0.0)), ([-1000.0, -1000.0], (0.5, 0.5))):
         try:
             found = f(logits)
         except (OverflowError, ZeroDivisionError):
-            return f"It fails on the logits {tuple(logits)}. The same number added to all logits changes no share."
+            return f"It fails on the logits {tuple(logits)}. If you add the same number to all logits, no probability changes."
         if not all(map(near, found, right)):
-            return f"The shares of {tuple(logits)} are wrong."
+            return f"The probabilities of {tuple(logits)} are wrong."
     return None
 
 

@@ -54,7 +54,7 @@ def cost(net: Net, X: Examples, y: Examples, loss: str | Loss = "log_loss") -> V
             the picture shows. `binary_cross_entropy` is also safe if the sigmoid is saturated.
 
     Raises:
-        ValueError: there are no examples, not as many targets, or rows of different lengths.
+        ValueError: there are no examples, a different number of targets, or rows of different lengths.
 
     >>> from autograd_mini import nn
     >>> net = nn.two_layer_net(2, 2, init="zeros")

@@ -63,12 +63,12 @@ def normal(scale: float = 0.01) -> Initializer:
 
 
 def uniform(width: float = 1.0) -> Initializer:
-    """Draw evenly from -width to width; micrograd's is 1."""
+    """Draw uniformly from -width to width. The width of micrograd is 1."""
     return lambda n_in, n_out, rng: rng.uniform(-width, width)
 
 
 def xavier(n_in: int, n_out: int, rng: random.Random) -> float:
-    r"""Draw evenly within $\pm\sqrt{6 / (n_{in} + n_{out})}$, which suits tanh and sigmoid.
+    r"""Draw uniformly within $\pm\sqrt{6 / (n_{in} + n_{out})}$, which suits tanh and sigmoid.
 
     Source: X. Glorot and Y. Bengio, Understanding the difficulty of training deep feedforward
     neural networks, AISTATS 2010, equation 16.

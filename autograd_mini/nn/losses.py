@@ -129,7 +129,7 @@ def cross_entropy(logits: Tree, y: Tree) -> Any:
         y: the class, from 0 on, or a probability for each class.
 
     Raises:
-        ValueError: there is no such class, or the probabilities are not as many as the logits or do
+        ValueError: there is no such class; the numbers of probabilities and of logits differ; or the probabilities do
             not sum to 1.
 
     >>> round(cross_entropy([Value(0.0), Value(0.0)], 1).data, 6)

@@ -117,7 +117,7 @@ class Module:
         """Set the parameters to those in a file that `save` wrote from a net of the same shape.
 
         Raises:
-            ValueError: the file is not such a file, is incomplete, or belongs to another net, which has another `repr`.
+            ValueError: the file was not written by `save`, is incomplete, or belongs to a net with another `repr`.
                 Nothing has changed. To load it anyway, use `load_state_dict`.
         """
         try:

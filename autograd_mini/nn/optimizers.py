@@ -173,7 +173,7 @@ class SGD(Optimizer):
 
     Args:
         momentum: $\mu$, from 0 to 1.
-        nesterov: look ahead, with $g + \mu v$ in the place of v.
+        nesterov: look ahead, with $g + \mu v$ instead of v.
         weight_decay: $\lambda$; $\lambda x$ is added to g.
 
     Source: I. Sutskever et al., On the importance of initialization and momentum, ICML 2013, in

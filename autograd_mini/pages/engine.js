@@ -381,7 +381,7 @@ function makeEngine(facts, rows) {
     const added = `${sum([number(before.sums[parent]), number(part)]).text} = ${total}`;
     if (again) return say("left over", {slope, terms, sums: added});
     const news = say(n < m ? "so far" : "all added", {slope, sums: n === 1 ? total : added, n, m});
-    return say("handed", {slope, terms, news});
+    return say("passed", {slope, terms, news});
   }
 
   // What is told of a node at a step: nothing before its time.

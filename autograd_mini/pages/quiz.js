@@ -234,7 +234,7 @@ function makeQuiz(engine, facts) {
       return i === first ? isRight() : isRight("right next other", {node: nodes[first].name});
     }
     const lacking = isValue ? missing(before, i) : waiting(now, before, i);
-    if (!lacking.length) return verdict(false, isValue ? "known already" : "handed on already", {node});
+    if (!lacking.length) return verdict(false, isValue ? "known already" : "passed on already", {node});
     const names = [...new Set(lacking)].map(k => nodes[k].name).join(", ");
     return verdict(false, "too early", {node, missing: names}, isValue ? "too early values" : "too early reverse");
   }

@@ -194,7 +194,7 @@
     tell("");
     hasAdvice = false;
     trainer.reset(parameters);
-    if (!Number.isFinite(trainer.cost)) tell("The cost of these weights is too large for a number: take smaller ones.");
+    if (!Number.isFinite(trainer.cost)) tell("The cost of these weights is too large for a number: take smaller weights.");
     paint();
     report(`${text} ${summary()}`);
   }

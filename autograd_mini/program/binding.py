@@ -46,7 +46,7 @@ class BoundCall:
         self()
 
     def __call__(self) -> None:
-        """Compute the value for the numbers in `args`, and the gradient if it is wanted.
+        """Compute the value for the numbers in `args`, and the gradient if `bind` got `argnums`.
 
         Raises:
             ValueError: the function takes another branch with these numbers, or a Value that it closes over was
