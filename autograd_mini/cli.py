@@ -103,7 +103,7 @@ def _parser() -> _Parser:
         "and the gradient as code: .c .js .py (repeatable)",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the program's version and exit")
-    parser.add_argument("--format", choices=("text", "latex", "markdown", "json"), default="text", help="(default: text)")
+    parser.add_argument("--format", choices=("text", "latex", "markdown", "json"), default="text", help="default: text")
     parser.add_argument("--precision", type=_digits, default=4, metavar="N", help="significant digits (default: 4)")
     return parser
 

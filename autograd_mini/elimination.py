@@ -280,8 +280,8 @@ def _given(graph: LinearGraph, names: dict[Value, str], order: object) -> list[i
 class Work:
     """The multiplications and additions of several orders, as `work` returns them.
 
-    `counts` has them by the name of the order. It has None for an order with more than ten million multiplications. A number that
-    is too large to be exact is a float, and may be inf.
+    `counts` has them by the name of the order. It has None for an order with more than ten million multiplications. A
+    number that is too large to be exact is a float, and may be inf.
     """
 
     edges: int

@@ -243,7 +243,7 @@ def test_a_product_that_is_added() -> None:
       return [removal.ask(step, question), ...['17', '11 + 3·2', '6', '11', '16', '3', '-17', '5', '99'].map(text =>
         removal.check(step, question, text).key ?? 'right')]"""
     ask, *keys = run_page(made.explore(), body)
-    assert plain(ask) == "u goes. ∂J/∂b is 11. What is it then?"
+    assert plain(ask) == "u is removed. ∂J/∂b was 11. What is it now?"
     assert keys == [
         "right", "right", "not added", "not multiplied", "sum", "one factor", "sign", "sum", "not yet",
     ]  # fmt: skip
@@ -352,7 +352,7 @@ def test_a_quiz_tells_nothing_before_its_time(opened: Any) -> None:
     page.keyboard.press("Enter")
     assert page.text_content("#said") == "1 · 1 = 1"
     page.click("[data-go=step]")
-    assert page.text_content("#ask") == "a0 goes. What is the new ∂s/∂x0?"
+    assert page.text_content("#ask") == "a0 is removed. What is the new ∂s/∂x0?"
     assert page.locator(".arrow path").count() == 12  # the step is still to come
     page.click("#show")
     assert page.text_content("#said").endswith("= 0.9553")
@@ -414,7 +414,7 @@ def test_no_number_covers_another_or_a_box(opened: Any) -> None:
 def test_a_quiz_of_ones_own_order_asks_for_the_node_that_was_chosen(opened: Any) -> None:
     made = ag.eliminate(*exercise(), list("acdeb"))
     page = opened(made.explore(quiz=True))
-    assert page.text_content("#said") == "Next goes a."  # as given, but another may be chosen
+    assert page.text_content("#said") == "a is removed next."  # as given, but another may be chosen
     place = {plain(node["name"]): i for i, node in enumerate(facts(made.explore())["nodes"])}
     page.click(box(place["e"]))
     assert page.text_content("#ask") == "How many multiplications does it take to remove e?"

@@ -37,7 +37,7 @@ def test_a_short_and_a_long_way() -> None:
     assert (early.node.label, early.right, early.wrong) == ("b", 8.0, 2.0)
     assert {node.label: x for node, x in early.derivatives.items()}[
         "p"
-    ] == 4.0  # right in the end, and handed on too early
+    ] == 4.0  # right in the end, and passed on too early
 
 
 def test_signs_and_clearing() -> None:

@@ -531,7 +531,7 @@ def test_a_wrong_pass_moves_on_with_the_leaves() -> None:
 
 
 @needs_node
-def test_nothing_is_handed_on_along_an_edge_that_passes_no_derivative() -> None:
+def test_nothing_is_passed_on_along_an_edge_that_passes_no_derivative() -> None:
     x = Value(2.0, "x")
     f = ag.stop_gradient(x * 3) * x
     body = """const now = engine.run(), line = engine.timeline(now);
@@ -550,7 +550,7 @@ def test_nothing_is_handed_on_along_an_edge_that_passes_no_derivative() -> None:
 
 @needs_node
 @pytest.mark.parametrize("at", [0.0, 4.0])
-def test_nothing_is_handed_on_to_a_side_that_is_not_chosen(at: float) -> None:
+def test_nothing_is_passed_on_to_a_side_that_is_not_chosen(at: float) -> None:
     """The page takes the other side where a slider moves the condition; an infinite slope brings no nan."""
     body = """const now = engine.run({given: {[engine.leaves[0]]: 4 - facts.nodes[engine.leaves[0]].value}});
       return [engine.run().slopes[engine.leaves[0]], now.slopes[engine.leaves[0]], now.tangents.at(-1)]"""

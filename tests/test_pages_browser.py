@@ -634,7 +634,7 @@ def test_the_derivation_of_what_is_asked_is_not_told(opened: Any) -> None:
 def test_the_next_node_is_chosen_in_the_picture(opened: Any) -> None:
     page = opened(ag.quiz(formula()))
     page.click(box(4))
-    assert text_of(page, "#verdict") == "v has to wait.It is computed from others. Still missing: u."
+    assert text_of(page, "#verdict") == "v has to wait.It is computed from other nodes. Still missing: u."
     assert page.get_attribute(box(4), "role") == "button"
     page.click(box(3))
     assert text_of(page, "#verdict") == "Right."
@@ -654,7 +654,7 @@ def test_a_quiz_of_forward_mode(opened: Any) -> None:
     page = opened(ag.quiz(ag.expression("J = a*b", a=2, b=7)))
     page.click("[data-mode=forward]")
     assert text_of(page, "#ask") == "What is dJ/da?"
-    told = "Try it: move a a little, by 0.001. By how many thousandths does J move?"
+    told = "Try it: move a by 0.001. By how many thousandths does J move?"
     assert answer(page, "2") == f"Not yet.{told}"
     assert page.locator("#verdict.right").count() == 0
     assert answer(page, "b") == "Right."

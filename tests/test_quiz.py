@@ -26,7 +26,7 @@ KINDS += ["sum", "quotient", "other slope", "mistake", "coarse", "not yet", "rig
 START = "const now = engine.run(), line = engine.timeline(now);"
 FORWARD = "const now = engine.run(), line = engine.timeline(now, 'forward');"  # in the first leaf
 CHOICE = "Which node can be computed next? Choose it in the picture, or type its name."
-HANDS_ON = "Which node can hand on its derivative next? Choose it in the picture, or type its name."
+HANDS_ON = "Which node can pass on its derivative next? Choose it in the picture, or type its name."
 
 
 @pytest.fixture
@@ -66,13 +66,13 @@ def test_the_questions_of_a_graph_in_order() -> None:
     ]
 
 
-def test_the_derivative_of_a_node_with_several_users_is_asked_for_once_all_have_handed_on() -> None:
+def test_the_derivative_of_a_node_with_several_users_is_asked_for_once_all_have_passed_theirs_on() -> None:
     body = f"""{START} return quiz.questions(now, line).filter(({{kind, node}}) => kind === 'slope' && node === 0)
       .map(q => [q.at, quiz.ask(now, q), quiz.solution(now, line, q).join(' = ')]);"""
     assert plain(run_page(ag.explore(fan_out()), body)) == [
         [
             6,
-            "What is dz/dx, once all 2 edges have handed on their parts?",
+            "What is dz/dx, once all 2 edges have passed on their contributions?",
             "dz/dx = ∂z/∂x + dz/ds · ∂s/∂x = s + 3 · y = −6 + 3 · (−2) = −12",
         ]
     ]
@@ -100,7 +100,7 @@ def test_after_an_arrow_straight_to_the_output_the_derivative_is_not_asked_again
     assert square == [
         "What is the local derivative ∂J/∂a, on arrow 1 of 2 from a to J?",
         "What is the local derivative ∂J/∂a, on arrow 2 of 2 from a to J?",
-        "What is dJ/da, once all 2 edges have handed on their parts?",
+        "What is dJ/da, once all 2 edges have passed on their contributions?",
     ]
 
 
@@ -110,7 +110,7 @@ def stopped() -> Value:
 
 
 def test_the_questions_of_a_graph_that_stops_a_derivative() -> None:
-    """No arrow is asked for that hands nothing on, and nothing is said of a move, which goes along all arrows."""
+    """No question asks for an arrow that passes nothing on, and no hint speaks of a move along all arrows."""
     body = """return ['reverse', 'forward'].map(mode => {
       const now = engine.run(), line = engine.timeline(now, mode);
       return quiz.all(now, line).filter(q => !['next', 'value'].includes(q.kind))
@@ -125,7 +125,7 @@ def test_the_questions_of_a_graph_that_stops_a_derivative() -> None:
     found = verdicts(ag.explore(stopped()), "tangent", "y", ["6", "r", "77"], FORWARD)
     assert found[:2] == [[True, "", "Right.", ""]] * 2
     assert found[2] == [False, "not yet", "Not yet", ""]
-    longer = ag.explore(stopped() * 2)  # y hands 2 on
+    longer = ag.explore(stopped() * 2)  # y passes 2 on
     found = verdicts(longer, "slope", "x", ["12", "77"])
     assert found == [[True, "", "Right.", ""], [False, "not yet", "Not yet", ""]]
 
@@ -504,8 +504,8 @@ def test_a_wrong_value() -> None:
         ["add", "Did you add?", "The operation is bc."],
         ["subtract", "Did you subtract?", "The operation is bc."],
         ["divide", "Did you divide?", "The operation is bc."],
-        ["operand", "That is b", "The operation bc is still to be done."],
-        ["operand", "That is a", "The operation bc is still to be done."],
+        ["operand", "That is b", "The operation bc is missing."],
+        ["operand", "That is a", "The operation bc is missing."],
         ["sign", SIGN, "Check the sign of each part of bc."],
         ["not yet", "Not yet", "Put the numbers into bc."],
     ]
@@ -524,7 +524,7 @@ def test_a_wrong_value() -> None:
     assert told(ag.explore(fan_out()), "value", "s", ["6", "1", "3"]) == [  # xy = 3 · (−2)
         ["sign", SIGN, "Check the sign of each part of xy."],
         ["add", "Did you add?", "The operation is xy."],
-        ["operand", "That is x", "The operation xy is still to be done."],
+        ["operand", "That is x", "The operation xy is missing."],
     ]
 
 
@@ -537,7 +537,7 @@ def test_the_operands_of_a_difference_are_exchanged() -> None:
 
 
 def test_a_wrong_local_derivative(J: Value) -> None:
-    hold = "Try it: hold all else that u is computed from, and move b by 0.001 on this arrow alone. "
+    hold = "Try it: move b by 0.001 on this arrow alone, and hold the other operands of u fixed. "
     page = ag.explore(J)
     assert told(page, "arrow", "∂u/∂b", ["4", "8", "-2", "17"]) == [
         ["other factor", "That is the local derivative with respect to c", "Hold c fixed, and move b alone."],
@@ -578,7 +578,7 @@ QUOTIENT = "The chain rule multiplies: each arrow scales the number that crosses
 
 
 def test_a_wrong_derivative(J: Value) -> None:
-    exchanged = "This is the number that exchanged local derivatives give. Here it is ∂u/∂b = c."
+    exchanged = "Exchanged local derivatives give this number. The right one is ∂u/∂b = c."
     arrived = "It must be multiplied by dJ/du = 3, which has already arrived."
     crosses = "It has not crossed the arrow yet. Multiply it by the local derivative ∂u/∂b."
     answers = ["12", "2", "3", "5", "1.5", "2/3", "4", "-6", "1", "77"]
@@ -592,7 +592,7 @@ def test_a_wrong_derivative(J: Value) -> None:
         ["value not slope", "That is the value of b", "The question is how fast J changes with b."],
         ["sign", SIGN, "Check the sign of each part of dJ/du · du/db."],
         ["other slope", "That is dJ/dJ", "The question is dJ/db."],
-        ["not yet", "Not yet", "Try it: move b a little, by 0.001. " + MOVE.format("J")],
+        ["not yet", "Not yet", "Try it: move b by 0.001. " + MOVE.format("J")],
     ]
     assert told(ag.explore(J), "slope", "a", ["1", "4"]) == [
         [
@@ -605,14 +605,14 @@ def test_a_wrong_derivative(J: Value) -> None:
 
 
 def test_a_path_is_missing_or_was_overwritten() -> None:
-    page = ag.explore(ag.expression("p = a*b; J = p + a", a=2, b=3))  # J hands 1 on to a, then p hands on 3
+    page = ag.explore(ag.expression("p = a*b; J = p + a", a=2, b=3))  # J passes 1 on to a, then p passes on 3
     assert told(page, "slope", "a", ["3", "1", "2"]) == [
-        ["overwritten", "Did the last contribution overwrite the others?", f"Only one way is left: p. {ASSIGNED}"],
+        ["overwritten", "Did the last contribution overwrite the others?", f"Only one path is left: p. {ASSIGNED}"],
         ["missing path", "A path is missing", f"Left out: p. {ADDED.format(2)}"],
         [
             "mistake",
             "A wrong pass gives this number",
-            "“Forget the local derivative: every node passes only its own derivative on.” "
+            "“Forget the local derivative: every node passes on its own derivative unchanged.” "
             "Run the pass with the right rule.",
         ],
     ]
@@ -630,7 +630,7 @@ def test_a_path_is_missing_or_was_overwritten() -> None:
         "3": [
             "overwritten",
             "Did the last contribution overwrite the others?",
-            f"Only one way is left: p. {ASSIGNED}",
+            f"Only one path is left: p. {ASSIGNED}",
         ],
     }
     for text, names in (("1", ["q", "p"]), ("7", ["the direct arrow to J", "p"])):
@@ -639,7 +639,7 @@ def test_a_path_is_missing_or_was_overwritten() -> None:
         assert all(name in advice for name in names)
 
 
-ASSIGNED = "Where ways meet, their parts add up: +=, not =."
+ASSIGNED = "Where paths meet, their contributions add up: +=, not =."
 ADDED = "Add the contributions of all {} edges."
 
 
@@ -647,7 +647,7 @@ def test_a_wrong_derivative_of_a_node_with_two_ways() -> None:
     """z = sx with s = xy: dz/dx = s + 3y = −6 − 6, where both parts are the same number."""
     page = ag.explore(fan_out())
     assert told(page, "slope", "x", ["-6", "12", "3", "-2", "77"]) == [
-        ["overwritten", "Did the last contribution overwrite the others?", f"Only one way is left: s. {ASSIGNED}"],
+        ["overwritten", "Did the last contribution overwrite the others?", f"Only one path is left: s. {ASSIGNED}"],
         ["sign", SIGN, "Check the sign of each part of ∂z/∂x + dz/ds · ∂s/∂x."],
         [
             "not crossed",
@@ -659,7 +659,7 @@ def test_a_wrong_derivative_of_a_node_with_two_ways() -> None:
             "That is only the local derivative ∂s/∂x",
             "It must be multiplied by dz/ds = 3, which has already arrived.",
         ],
-        ["not yet", "Not yet", "Try it: move x a little, by 0.001. " + MOVE.format("z")],
+        ["not yet", "Not yet", "Try it: move x by 0.001. " + MOVE.format("z")],
     ]
     assert told(page, "slope", "y", ["-9", "-2"]) == [
         ["sign", SIGN, "Check the sign of each part of dz/ds · ds/dy."],
@@ -757,7 +757,7 @@ def test_a_wrong_tangent(J: Value) -> None:
         ["quotient", "Did you divide?", QUOTIENT],
         ["value not slope", "That is the value of J", "The question is how fast J changes with c."],
         ["sign", SIGN, "Check the sign of each part of dJ/dv · dv/dc."],
-        ["not yet", "Not yet", "Try it: move c a little, by 0.001. " + MOVE.format("J")],
+        ["not yet", "Not yet", "Try it: move c by 0.001. " + MOVE.format("J")],
     ]
     assert told(page, "tangent", "u", ["3", "1"], how) == [
         ["other slope", "That is dJ/du", "The question is du/dc."],
@@ -818,7 +818,11 @@ def chosen(output: Value, which: int, answers: list[Any]) -> list[Any]:
 def waits(node: str, *missing: str, phase: str = "values") -> list[Any]:
     names = ", ".join(missing)
     values = phase == "values"
-    why = f"It is computed from others. Still missing: {names}." if values else f"First {names} must hand on to it."
+    why = (
+        f"It is computed from other nodes. Still missing: {names}."
+        if values
+        else f"First, {names} must pass a derivative to it."
+    )
     return [False, f"{node} has to wait", why]
 
 
@@ -827,8 +831,8 @@ NO_NODE = [False, "That is no node of this graph", "Type a name as it stands in 
 KNOWN = [False, "b is known already", "Look for a box with a question mark."]
 HANDED_ON = [
     False,
-    "J has nothing more to hand on",
-    "Look for a node whose derivative is complete, and that has not handed it on.",
+    "J has passed on its derivative already",
+    "Look for a node whose derivative is complete, and not passed on yet.",
 ]
 
 

@@ -114,8 +114,10 @@ def squared_error(f: Callable[..., Any]) -> str | None:
 
 def transposes(f: Callable[..., Any]) -> str | None:
     """Check dW2 and W2ᵀdz2, the products with a transpose."""
-    import numpy as np
-
+    try:
+        import numpy as np
+    except ImportError:
+        return 'This check needs NumPy: pip install ".[fast]".'
     dz2, a1, W2 = np.array([[0.5]]), np.array([[0.2], [0.4], [0.6]]), np.array([[1.0, -1.0, 2.0]])
     found = f(dz2, a1, W2)
     if fault := numbers(found, 2):

@@ -1,8 +1,8 @@
 """Build the lessons in the browser: `python docs/play/lite.py` writes `docs/_build/extra/lite/`, a JupyterLite.
 
-The lessons that need neither NumPy nor `compile` run there, after one cell that installs the package from the site
-itself and lets it draw by viz-js. Matplotlib alone comes from another server, Pyodide's distribution, when a lesson
-imports it. So the lines of a cell that draw have a cell of their own.
+The lessons without `compile` run there, after one cell that installs the package from the site itself and lets it draw
+by viz-js. Matplotlib alone, with NumPy, comes from another server, Pyodide's distribution. So the lines of a cell that
+need it have a cell of their own. Without a network, such a cell prints a sentence, and the lesson goes on.
 
 The downloads are kept in `docs/_build/packages/`, as for the playground; see `build.py`.
 """
@@ -61,6 +61,8 @@ FURTHER = "matplotlib"  # of the distribution, with all that it needs
 
 LINK = re.compile(r"\[([^]]+)\]\(([^)]+\.(?:ipynb|md))\)")
 MATPLOTLIB = re.compile(r"^import matplotlib.*\n+", re.MULTILINE)
+NEEDS = re.compile(r"^(?=\S).*\b(?:plt\.|nn\.recover_formulas\()", re.MULTILINE)  # lines with Matplotlib or NumPy
+MARK = "%%with_matplotlib\n"  # the first line of a cell that begins with such a line
 
 SETUP = """\
 # This cell stands in the browser's copy alone: it installs the package, and draws by Graphviz in the page.
@@ -82,7 +84,31 @@ def picture(source, format):
     return graphviz.renderString(source, options).encode()
 
 
-ag.render_with(picture)"""
+ag.render_with(picture)
+"""
+MAGIC = """
+from IPython import get_ipython
+from IPython.core.magic import register_cell_magic
+
+
+@register_cell_magic
+def with_matplotlib(line, cell):
+    if "plt" in globals():
+        get_ipython().run_cell(cell)
+    else:
+        print("This cell needs Matplotlib, which is not loaded. Go on with the next cell.")
+"""
+LOADING = """\
+# This cell loads Matplotlib and NumPy from cdn.jsdelivr.net. Without a network, the cells that begin with
+# %%with_matplotlib are left out, and all others run.
+import importlib
+import pyodide_js
+
+try:
+    await pyodide_js.loadPackage("matplotlib")
+    plt = importlib.import_module("matplotlib.pyplot")
+except Exception:
+    print("Matplotlib cannot be loaded: is there a network? The lesson goes on without the cells that need it.")"""
 
 
 def main() -> int:
@@ -155,7 +181,7 @@ def write_python(to: Path, offline: bool) -> None:
 
 
 def lessons() -> list[Path]:
-    """Return the notebooks that need neither NumPy nor `compile`."""
+    """Return the notebooks that neither import NumPy nor call `compile`."""
     return [
         path
         for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -171,8 +197,8 @@ def code_of(path: Path) -> str:
 
 def prepared(notebook: dict[str, Any]) -> dict[str, Any]:
     """Return a notebook for the browser's Python, with the cell that installs the package before the others."""
-    setup = {"cell_type": "code", "id": "setup-of-the-browser", "execution_count": None, "outputs": [], "source": SETUP}
-    setup["metadata"] = {"jupyter": {"source_hidden": True}}
+    setup = {"cell_type": "code", "id": "setup-of-the-browser", "execution_count": None, "outputs": []}
+    setup |= {"metadata": {"jupyter": {"source_hidden": True}}, "source": SETUP + MAGIC.rstrip()}
     cells = [part for cell in notebook["cells"] for part in (parted if cell["cell_type"] == "code" else linked)(cell)]
     kernel = {"name": "python", "display_name": "Python (Pyodide)", "language": "python"}
     metadata = {**notebook["metadata"], "kernelspec": kernel}
@@ -180,21 +206,18 @@ def prepared(notebook: dict[str, Any]) -> dict[str, Any]:
 
 
 def parted(cell: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a cell of code as the lines that compute and, from the first line with `plt` on, the lines that draw.
+    """Return the parts of a cell of code: the lines that compute, and the lines from the first one that draws.
 
-    Matplotlib is imported in the second part. Without a network this part fails, and the first one does not.
+    If the cell imports Matplotlib, a part between them loads it.
     """
     source = "".join(cell["source"])
-    imports = "".join(MATPLOTLIB.findall(source))
     rest = MATPLOTLIB.sub("", source)
-    found = re.search(r"^\S.*\bplt\.", rest, re.MULTILINE)
+    found = NEEDS.search(rest)
     place = found.start() if found else len(rest)
-    computing = {**cell, "source": rest[:place].strip()}
-    drawing = {**cell, "source": (imports + rest[place:]).strip(), "id": f"{cell['id']}-drawn"}
-    if not computing["source"] or not drawing["source"]:
-        return [cell]
-    (computing if found else drawing)["outputs"] = []  # the part with the last line has the outputs
-    return [computing, drawing]
+    texts = {"": rest[:place], "-loaded": LOADING * (rest != source), "-drawn": MARK * bool(found) + rest[place:]}
+    parts = [{**cell, "source": text.strip(), "id": cell["id"] + end} for end, text in texts.items() if text.strip()]
+    with_outputs = parts[-1] if found else parts[0]  # the part with the last line
+    return [part if part is with_outputs else {**part, "outputs": []} for part in parts]
 
 
 def linked(cell: dict[str, Any]) -> list[dict[str, Any]]:
