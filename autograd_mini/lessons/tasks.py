@@ -302,7 +302,9 @@ def softmax(f: Callable[..., Any]) -> str | None:
         try:
             found = f(logits)
         except (OverflowError, ZeroDivisionError):
-            return f"It fails on the logits {tuple(logits)}. If you add the same number to all logits, no probability changes."
+            return (
+                f"It fails on the logits {tuple(logits)}. The same number added to all logits changes no probability."
+            )
         if not all(map(near, found, right)):
             return f"The probabilities of {tuple(logits)} are wrong."
     return None

@@ -10,7 +10,7 @@ function makeBoard(board, trainer, planes, palette, numbers, page) {
     tabindex: "0",
     role: "application",
     "aria-roledescription": "wires",
-    "aria-label": "Wires: the arrow keys up and down go from one to the next",
+    "aria-label": "Wires: the arrow keys up and down move from one to the next",
     "aria-describedby": "read",
   });
   const labelGroup = svgElement("g", {class: "wires"}); // above all wires

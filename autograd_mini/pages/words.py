@@ -17,7 +17,7 @@ WORDS = {
     "so far": "{slope} = {sums} so far, from {n} of {m} edges",
     "part": "{number} so far, from {n} of {m} edges",
     "all added": "{slope} = {sums}, from all {m} edges",
-    "left over": "{slope} += {terms}; now {slope} = {sums}, with the number that was left over",
+    "left over": "{slope} += {terms}; now {slope} = {sums}, with the number that was not cleared",
     "outside": "{node} has no value: it needs {needs}",
     "pole": "{node} is infinite: it needs {needs}",
     "no number": "{node} has no value: an operand has none",
@@ -143,8 +143,8 @@ WORDS = {
 
 # Of the page that removes the nodes of a graph one by one.
 OF_ELIMINATION = {key: WORDS[key] for key in ("play", "pause", "present", "leave", "step", "right", "sign", "sum")} | {
-    "order forward": "Forward mode: it begins at the inputs. The edges from the inputs to a node become its derivatives "
-    "with respect to them.",
+    "order forward": "Forward mode: it begins at the inputs. The edges from the inputs to a node become its "
+    "derivatives with respect to them.",
     "order reverse": "Reverse mode: it begins at the outputs. The edges from a node to the outputs become their "
     "derivatives with respect to it.",
     "order markowitz": "Markowitz's order: the node with the fewest products is removed next.",
