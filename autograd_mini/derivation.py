@@ -470,7 +470,7 @@ def report(output: Value, nodes: list[Value] | None, format: str, precision: int
     if derivations:
         derived = write(_once(derivations), precision, max_lines=None)
         if table is not None and format != "latex":
-            title = "Derivations, from the output to each leaf; a result that they share has a line of its own"
+            title = "Derivations, from the output to each leaf; a shared result has a separate line"
             derived = f"**Derivations**\n\n{derived}" if format == "markdown" else f"{title}\n{indent(derived, '  ')}"
         parts.append(derived)
     return "\n\n".join(parts)

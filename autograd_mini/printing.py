@@ -460,7 +460,7 @@ def op_list() -> str:
     """Write the table of ops as text for a terminal: each op, and below it its derivatives, domain and convention."""
     from textwrap import wrap
 
-    rows = [("op", "z", ["derivatives, and what holds where"])]
+    rows = [("op", "z", ["derivatives, and conventions"])]
     for op in OPS.values():
         operands = [Text.name("c" if name == "condition" else name) for name in op.parameters]
         z = Text.name("z")

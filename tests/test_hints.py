@@ -598,10 +598,10 @@ def test_a_history_is_data_and_a_table() -> None:
     history = nn.fit(a_net(), X, Y, epochs=30, progress=False)
     assert json.loads(json.dumps(history)) == history
     lines = repr(history).splitlines()
-    assert lines[0] == "History of 30 epochs, all of them"
+    assert lines[0] == "History of 30 epochs, complete"
     assert lines[1].split() == ["epoch", "cost", "lr"]
     assert [line.split()[0] for line in lines[2:]] == ["1", "6", "11", "15", "20", "25", "30"]
-    assert repr(nn.fit(a_net(), X, Y, epochs=0, progress=False)) == "History of 0 epochs, all of them"
+    assert repr(nn.fit(a_net(), X, Y, epochs=0, progress=False)) == "History of 0 epochs, complete"
     page = history._repr_html_()
     assert page.count("<tr>") == 8
     assert re.search(r'<svg [^>]*role="img"[^>]*aria-label="The cost against the epoch: from [\d.]+ to [\d.]+', page)

@@ -1000,7 +1000,7 @@ def test_a_wrong_pass_in_words() -> None:
         "dz/dx += 1 · 1 = 1; now dz/dx = 1 + 1 = 2, from all 2 edges",
         "dz/dy = 1 · 1 = 1",
     ]
-    left = "with the number that was left over"
+    left = "with the number that was not cleared"
     assert again[2:5] == [
         f"dz/dx += ∂z/∂x = s = −6; now dz/dx = −12 + (−6) = −18, {left}",
         f"dz/dx += dz/ds · ∂s/∂x = 6 · y = 6 · (−2) = −12; now dz/dx = −18 + (−12) = −30, {left}",
@@ -1010,7 +1010,7 @@ def test_a_wrong_pass_in_words() -> None:
 
 @needs_node
 def test_a_derivative_is_not_added_to_itself_in_words() -> None:
-    """What is added to a number that was left over is the local derivative of the arrow, which is another number."""
+    """The addend of a number that was not cleared is the local derivative of the arrow, which is another number."""
     body = """const wrong = facts.mistakes.find(({name}) => name === 'not cleared');
       const now = engine.run({wrong}), line = engine.timeline(now);
       return line.map((_, at) => engine.sentence(now, line, at))"""

@@ -96,7 +96,7 @@ ONE_NEURON: Final = {
     "step": Question(
         "w after the first step:",
         0.3,
-        "Subtract α times the derivative from 0. Both numbers stand above.",
+        "Subtract α times the derivative from 0. You find both numbers above.",
         {
             -0.3: "Subtract a negative number: w grows.",
             0.6: "Multiply the derivative by α.",

@@ -15,7 +15,7 @@ __all__ = ["History"]
 
 ROWS = 7  # rows of the table
 WIDTH, HEIGHT, MARGIN = 320.0, 150.0, 8.0  # size of the plot in pixels
-ENDS = {"epochs": "all of them", "stop": "ended by stop", "interrupted": "ended by Ctrl-C"}
+ENDS = {"epochs": "complete", "stop": "ended by stop", "interrupted": "ended by Ctrl-C"}
 
 
 class History(dict[str, Any]):
@@ -28,7 +28,7 @@ class History(dict[str, Any]):
     It prints as a short table. Jupyter also shows the cost as a curve.
 
     >>> History(cost=[0.7, 0.5, 0.41], lr=[0.1, 0.1, 0.1], stopped="epochs")
-    History of 3 epochs, all of them
+    History of 3 epochs, complete
       epoch  cost   lr
           1   0.7  0.1
           2   0.5  0.1

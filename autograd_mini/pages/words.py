@@ -80,7 +80,7 @@ WORDS = {
     "not known": "That is not known yet",
     "not known more": "Use numbers, and the names of numbers that the picture shows.",
     "no node": "That is no node of this graph",
-    "no node more": "Type a name as it stands in a box, or choose the box.",
+    "no node more": "Type a name from a box, or choose the box.",
     "known already": "{node} is known already",
     "known already more": "Look for a box with a question mark.",
     "passed on already": "{node} has passed on its derivative already",

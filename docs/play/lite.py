@@ -65,7 +65,7 @@ NEEDS = re.compile(r"^(?=\S).*\b(?:plt\.|nn\.recover_formulas\()", re.MULTILINE)
 MARK = "%%with_matplotlib\n"  # the first line of a cell that begins with such a line
 
 SETUP = """\
-# This cell stands in the browser's copy alone: it installs the package, and draws by Graphviz in the page.
+# Only the copy in the browser has this cell: it installs the package, and draws by Graphviz in the page.
 import js, piplite
 from pyodide.code import run_js
 from pyodide.ffi import to_js
