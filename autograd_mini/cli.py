@@ -242,7 +242,9 @@ def _demo(words: list[str]) -> int:
         prog="autograd-mini demo",
         description="Reproduce J = 3(a + bc) and train the two-layer sigmoid net: derivatives, tables and pictures.",
     )
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("autograd-mini-demo"), metavar="DIR", help="the folder to write to")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path("autograd-mini-demo"), metavar="DIR", help="the folder to write to"
+    )
     folder: Path = parser.parse_args(words).folder
     from .demo import demo
 
