@@ -221,7 +221,7 @@ EXERCISES: Final[dict[str, Question | Task]] = {
     "from-scalars-to-vectors/1": Question(
         "Number of instructions:",
         1,
-        "The addresses in w decrease by one each time. Is this regular?",
+        "The places in w decrease by one each time. Is this regular?",
         {4: "Steps of −1 are as regular as steps of 1.", 7: "These are the equations."},
     ),
     "from-scalars-to-vectors/2": Question(
