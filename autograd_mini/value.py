@@ -107,7 +107,7 @@ class Value(Node):
 
     def __init__(self, data: SupportsFloat, label: object = "") -> None:
         if isinstance(data, Recorder):
-            raise TypeError("Value: the data is a Value already; use v.detach() for a new leaf of its number")
+            raise TypeError("Value: the data is a Value already; use v.detach() for a new leaf with its number")
         self._data = number("Value", data)
         self._grad = 0.0
         self.label = label

@@ -330,8 +330,8 @@ def test_sequential() -> None:
         (lambda: nn.MLP(2, [3, 1], "softmax"), ValueError, "take nn.cross_entropy as the loss, on logits"),
         (lambda: nn.MLP(2, [3, 1], "add"), ValueError, "there is no 'add'"),
         (lambda: nn.MLP(2, [3, 1], init="glorot"), ValueError, "there is no 'glorot'; take normal, zeros"),
-        (lambda: nn.MLP(2, []), ValueError, "must list the neurons"),
-        (lambda: nn.MLP(2, 3), ValueError, "must list the neurons of each layer"),  # type: ignore[arg-type]
+        (lambda: nn.MLP(2, []), ValueError, "must list the number of neurons"),
+        (lambda: nn.MLP(2, 3), ValueError, "must list the number of neurons of each layer"),  # type: ignore[arg-type]
         (lambda: nn.Layer(0, 3), ValueError, "n_in must be a whole number from 1 on, not 0"),
         (lambda: nn.Neuron(2, rng="x"), TypeError, "give a random.Random, a NumPy Generator or a seed"),  # type: ignore[arg-type]
         (

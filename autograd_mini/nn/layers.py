@@ -268,7 +268,7 @@ class MLP(Sequential):
         rng: Rng = None,
     ) -> None:
         if not hasattr(n_outs, "__len__") or not len(n_outs):
-            raise ValueError(f"MLP: n_outs must list the neurons of each layer, as [4, 4, 1], not {n_outs!r}")
+            raise ValueError(f"MLP: n_outs must list the number of neurons of each layer, as [4, 4, 1], not {n_outs!r}")
         source = generator(rng)
         sizes = [n_in, *n_outs]
         super().__init__(

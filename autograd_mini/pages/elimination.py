@@ -76,7 +76,7 @@ def elimination_page(
 def _require_readable(graph: LinearGraph, precision: object) -> None:
     require_precision("explore", precision)
     if all(z is None for z in graph.outputs):
-        raise ValueError("explore: no output depends on an input, so that there are no edges to show")
+        raise ValueError("explore: no output depends on an input, so there are no edges to show")
     nodes = len(graph.inputs) + len(graph.edges)
     for count, most, what in ((nodes, MAX_NODES, "nodes"), (graph.size, MAX_EDGES, "edges")):
         if count > most:
