@@ -96,7 +96,7 @@ def check_grads(
     atol: float = 1e-7,
     step: float | None = None,
 ) -> None:
-    r"""Check the derivatives of f up to `order` against differences, along one direction.
+    r"""Check the derivatives of f up to `order` against finite differences, along one direction.
 
     In forward mode, compare the tangent $J \dot x$ with the central difference along $\dot x$. In reverse mode, compute
     $\bar z^T J$ and compare its product with $\dot x$. For higher orders, check the derivative as a function.
@@ -104,7 +104,7 @@ def check_grads(
     Args:
         args: the arguments, as a tuple: numbers, arrays and nested structures.
         modes: "fwd", "rev" or both.
-        step: the step of the differences for arguments of size 1. None is 7e-4.
+        step: the step of the finite differences for arguments of size 1. None is 7e-4.
 
     Raises:
         GradientError: a derivative is wrong. The message names the op with the wrong local derivative. Or it says that
@@ -279,9 +279,9 @@ class Audit(tuple[AuditRow, ...]):
 
 
 def audit(output: Value) -> Audit:
-    """Show the derivative with respect to every leaf of a graph by reverse mode, forward mode and differences.
+    """Show the derivative with respect to each leaf by reverse mode, forward mode and finite differences.
 
-    The differences compute the graph again from moved leaves. `.grad` does not change.
+    The finite differences compute the graph again from moved leaves. `.grad` does not change.
 
     Raises:
         TypeError: `output` is not a Value.

@@ -94,7 +94,7 @@ class Trace:
         """Evaluate the equations with new inputs: numbers or Values.
 
         Args:
-            branches: the reaction if Python code would have taken another branch.
+            branches: "warn", "raise" or "ignore": the reaction if Python code would have taken another branch.
 
         Raises:
             TypeError: the inputs do not have the structure of the traced inputs; or a constant of the trace depends

@@ -264,7 +264,7 @@ def test_modules_of_your_own() -> None:
     ]
     assert len(module.parameters()) == 8
     assert module.state_dict()["matrix"] == [[1.0, 2.0], [3.0, 4.0]]
-    with pytest.raises(NotImplementedError, match="Tied does not say what it computes"):
+    with pytest.raises(NotImplementedError, match="Tied has no __call__ that computes its output"):
         module(1.0)
 
 

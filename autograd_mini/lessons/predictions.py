@@ -162,7 +162,7 @@ TWO_LAYER_NET: Final = {
         {
             "100 %": "Draw a straight line through the picture: points of both classes are on each side.",
             "90 %": "Draw a straight line through the picture: points of both classes are on each side.",
-            "70 %": "This is what the best line reaches. But training makes the cost small, not the number of errors.",
+            "70 %": "The best line reaches this. But training makes the cost small, not the number of errors.",
         },
         ("50 %", "70 %", "90 %", "100 %"),
     ),

@@ -46,7 +46,7 @@ class Module:
     def __call__(self, x: Tree) -> Tree:
         """Compute the output for the input of one example."""
         hint = " (forward is PyTorch's name)" if hasattr(self, "forward") else ""
-        raise NotImplementedError(f"{type(self).__name__} does not say what it computes: define __call__{hint}")
+        raise NotImplementedError(f"{type(self).__name__} has no __call__ that computes its output: define it{hint}")
 
     if not TYPE_CHECKING:  # type checkers report a misspelt name as an error
 
