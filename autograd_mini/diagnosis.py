@@ -167,7 +167,7 @@ class _Reader:
             if node in self.toward and not math.isfinite(self.derivatives[node]):
                 kind, shown = _kind(self.derivatives[node]), format_number(self.derivatives[node])
                 name = self.names[node]
-                message = f"The derivative with respect to {name} is {shown}: its finite contributions overflow in sum."
+                message = f"The derivative with respect to {name} is {shown}: the sum of its contributions overflows."
                 return [Finding(kind, node, None, message)]
         return []
 

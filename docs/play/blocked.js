@@ -2,7 +2,7 @@
 (function () {
   var why =
     location.protocol === "file:"
-      ? "A browser starts no worker of a page from a folder. Serve the folder: python -m http.server, and open its address."
+      ? "A browser does not start Python for a page from a folder. Type python -m http.server in the folder, and open its address."
       : typeof WebAssembly !== "object"
         ? "This browser has no WebAssembly, or it is switched off."
         : typeof Worker !== "function"

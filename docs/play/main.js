@@ -118,7 +118,7 @@ async function view(begun) {
 // Errors of the expression stand below it, whole; those of a view stand in its place.
 function complain(error) {
   if (!$("error").hidden && state.mode === "expression")
-    return say("The picture is that of the last text that was whole.");
+    return say("The picture shows the last complete text.");
   say(error instanceof Stopped ? error.message : "");
   $("results").hidden = false;
   $("view").replaceChildren(element("pre", error.message, {class: "error"}));

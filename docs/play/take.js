@@ -13,7 +13,7 @@ export async function copied(text) {
     field.select();
     const done = document.execCommand("copy");
     field.remove();
-    if (!done) throw new Error("this browser does not let the page copy");
+    if (!done) throw new Error("this browser does not allow the page to copy");
   }
 }
 
