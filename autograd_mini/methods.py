@@ -132,7 +132,7 @@ class Methods(Recorder):
     def tan(self, /) -> Value:
         r"""Take the tangent of an angle in radians, $\tan x$.
 
-        Convention: a pole at the odd multiples of pi/2, which no float is.
+        Convention: a pole at the odd multiples of pi/2, but none of them is a float.
         """
         return METHODS["tan"](self)
 
@@ -289,7 +289,7 @@ class Methods(Recorder):
     def leaky_relu(self, y: SupportsFloat = 0.01, /) -> Value:
         """Rectify with slope y (0.01 unless given) on the left: $x$ for $x > 0$, else $y x$.
 
-        Convention: the slope y holds at 0.
+        Convention: the slope at 0 is y.
         """
         return METHODS["leaky_relu"](self, y)
 
