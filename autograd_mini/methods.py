@@ -132,7 +132,7 @@ class Methods(Recorder):
     def tan(self, /) -> Value:
         r"""Take the tangent of an angle in radians, $\tan x$.
 
-        Convention: a pole at the odd multiples of pi/2, but none of them is a float.
+        Convention: a pole at the odd multiples of pi/2, none of them a float.
         """
         return METHODS["tan"](self)
 

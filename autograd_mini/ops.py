@@ -241,7 +241,7 @@ sin: Unary     = _row("sin",     math.sin,     lambda x, z: cos(x),             
 cos: Unary     = _row("cos",     math.cos,     lambda x, z: -sin(x),                            tex=r"\cos(<x>)",
     beyond=special.undefined, doc=r"Take the cosine of an angle in radians, $\cos x$.")
 tan: Unary     = _row("tan",     math.tan,     lambda x, z: 1.0 + z**2,                         tex=r"\tan(<x>)",
-    kink=math.cos, convention="a pole at the odd multiples of pi/2, but none of them is a float", beyond=special.undefined,
+    kink=math.cos, convention="a pole at the odd multiples of pi/2, none of them a float", beyond=special.undefined,
     doc=r"Take the tangent of an angle in radians, $\tan x$.")
 asin: Unary    = _row("asin",    math.asin,    lambda x, z: 1.0 / sqrt((1.0 - x) * (1.0 + x)),  tex=r"\arcsin(<x>)",
     domain=(UNIT,), convention="asin'(±1) = inf", pole=True, methods=("asin", "arcsin"), beyond=special.undefined,
