@@ -12,7 +12,7 @@ from math import nan
 from typing import Any
 
 from ..node import primal
-from ..op import Notation, Op
+from ..ops import Notation, Op
 from ..recorder import Operand
 from ..traces import Trace
 from ..value import Number, Value

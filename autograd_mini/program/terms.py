@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 Shape: TypeAlias = tuple[int, int]
-Index: TypeAlias = tuple[int | range | None, ...]  # None means all of an axis
+Subscript: TypeAlias = tuple[int | range | None, ...]  # None means all of an axis
 
 
 class Term:
@@ -86,7 +86,7 @@ class Slice(Term):
     """A part of a matrix, by an index of NumPy."""
 
     of: Term
-    index: Index
+    index: Subscript
 
 
 @dataclass(frozen=True)

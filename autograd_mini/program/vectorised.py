@@ -26,7 +26,6 @@ from .terms import (
     Elementwise,
     Filled,
     Gathered,
-    Index,
     MatMul,
     Matrix,
     Number,
@@ -35,6 +34,7 @@ from .terms import (
     Reshape,
     Shape,
     Slice,
+    Subscript,
     Sum,
     Summed,
     Term,
@@ -232,7 +232,7 @@ class _Batch:
             return transposed(self._whole(term.of))
         return _with_operands(term, self._whole)
 
-    def _sliced(self, of: Term, index: Index) -> Term:
+    def _sliced(self, of: Term, index: Subscript) -> Term:
         """Return a part of the rows of the batch, or a row or column of a shared matrix."""
         parts = [range(at, at + 1) if isinstance(at, int) else at for at in (*index, None)[:2]]
         shape = shape_of(of)

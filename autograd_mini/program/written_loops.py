@@ -17,7 +17,20 @@ from ..javascript import Script
 from ..ops import OPS, Level, Op
 from ..source import Unreadable
 from .export import Way
-from .statements import Apply, Count, Expression, Index, Literal, Read, Statement, Term, Test, Variable, reads, steps_of
+from .statements import (
+    Apply,
+    Count,
+    Expression,
+    Index,
+    Literal,
+    Read,
+    Statement,
+    Summand,
+    Test,
+    Variable,
+    reads,
+    steps_of,
+)
 
 __all__ = [
     "PASSED_ON",
@@ -143,7 +156,7 @@ class LoopWriter:
             if new:
                 self.named.setdefault(variable, self.names.new(variable.name))
             if new and variable.size == 1 and not statement.adds and not _sums(statement):
-                value = self._plain(statement.terms)
+                value = self._plain(statement.summands)
                 yield self.declared(self.named[variable], 1, value, fixed=times[variable] == 1)
                 continue
             if new and variable.size > 1:
@@ -174,13 +187,13 @@ class LoopWriter:
     def _is_flat(self, statement: Statement) -> bool:
         """Return whether one loop can go through all indices of a statement, row by row."""
         columns = statement.shape[1]
-        indices = [statement.target.index, *(x.index for term in statement.terms for x in reads(term.of))]
+        indices = [statement.target.index, *(x.index for term in statement.summands for x in reads(term.of))]
         return all(place.steps[0] == columns * place.steps[1] for place in map(self._located, indices))
 
     def _assigned(self, statement: Statement, new: bool) -> Iterator[str]:
         """Yield the lines that assign to one number."""
         target = self._element(statement.target)
-        sums, plain = _sums(statement), [term for term in statement.terms if term.count == 1]
+        sums, plain = _sums(statement), [term for term in statement.summands if term.count == 1]
         sign = "+=" if statement.adds else "="
         if not sums:
             yield f"{target} {sign} {self._plain(plain)};"
@@ -199,7 +212,7 @@ class LoopWriter:
         elif rest:
             yield f"{total} += {rest};"
 
-    def _plain(self, terms: Sequence[Term]) -> str:
+    def _plain(self, terms: Sequence[Summand]) -> str:
         """Write a sum of terms. For no terms the text is empty."""
         text = ""
         for term in terms:
@@ -349,8 +362,8 @@ def is_used(name: str, lines: Sequence[str]) -> bool:
     return any(own.search(line) for line in lines if not line.startswith(("//", "/*", "#")))
 
 
-def _sums(statement: Statement) -> list[Term]:
-    return [term for term in statement.terms if term.count > 1]
+def _sums(statement: Statement) -> list[Summand]:
+    return [term for term in statement.summands if term.count > 1]
 
 
 def _is_condition(x: Apply) -> bool:

@@ -21,7 +21,7 @@ from .statements import (
     Literal,
     Read,
     Statement,
-    Term,
+    Summand,
     Test,
     Variable,
     reads,
@@ -77,7 +77,7 @@ class _Writer:
     def _statement(self, statement: Statement, new: bool, times: int) -> Iterator[str]:
         variable, index = statement.target.of, statement.target.index
         name, shape = self.named[variable], statement.shape
-        pieces, found = zip(*[self.term(term, shape) for term in statement.terms], strict=True)
+        pieces, found = zip(*[self.term(term, shape) for term in statement.summands], strict=True)
         text = _sum(list(pieces))
         full = tuple(max(sizes) for sizes in zip(*found, strict=True)) == shape
         whole = index.size == variable.size and np.array_equal(index.ravel(), np.arange(variable.size))
@@ -88,7 +88,7 @@ class _Writer:
         if whole and not statement.adds:
             if not full:
                 text = f"np.full({variable.shape}, {text})"
-            elif times > 1 and isinstance(statement.terms[0].of, Read) and len(pieces) == 1:
+            elif times > 1 and isinstance(statement.summands[0].of, Read) and len(pieces) == 1:
                 text = f"np.array({text})"
             remark = f"  # {variable.shape[0]}×{variable.shape[1]}" if new else ""
             yield f"{name} = {text}{remark}"
@@ -107,7 +107,7 @@ class _Writer:
 
     # Terms.
 
-    def term(self, term: Term, shape: tuple[int, int]) -> tuple[Piece, tuple[int, int]]:
+    def term(self, term: Summand, shape: tuple[int, int]) -> tuple[Piece, tuple[int, int]]:
         """Return the text of a term, and its shape. The shape may be smaller than the shape of the result."""
         indices = [thin(x.index) for x in reads(term.of)]
         rows, columns, count = (max((x.shape[k] for x in indices), default=1) for k in range(3))
@@ -135,7 +135,7 @@ class _Writer:
             return Piece(f"np.sum({self.piece(laid).text}, axis=0, keepdims=True)"), (1, columns)
         return Piece(f"np.sum({self.piece(term.of, deep=True).text}, axis=2)"), (rows, columns)
 
-    def _product(self, term: Term, rows: int, columns: int) -> Piece | None:
+    def _product(self, term: Summand, rows: int, columns: int) -> Piece | None:
         """Return a sum of products as a product of matrices, or None if it is no such product."""
         match term.of:
             case Apply(op, (Read() as x, Read() as y)) if OPS.get(op.name) is op and op.name == "mul":
