@@ -21,7 +21,7 @@ from . import special
 from .ops import OPS, Op
 from .source import OF_MATH, Source, Unreadable, in_order, source_of, source_row
 
-__all__ = ["Script", "Writer", "literal"]
+__all__ = ["Script", "Writer"]
 
 # Functions that JavaScript lacks: Python's arithmetic, and functions of `math` and of rows under their names.
 RUNTIME = {
@@ -107,8 +107,11 @@ MAX_TURNS = 1_000_000  # turns of a `while`: after so many it has no result, bec
 class Script:
     """Functions in JavaScript, each after the functions that it calls."""
 
+    language = "JavaScript"
     runtime: Mapping[str, str] = RUNTIME
     math: Mapping[Callable[..., Any], str] = MATH
+    infinite: Mapping[str, str] = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}
+    needless = ".0"  # the end of a whole number in Python that is left out
 
     def __init__(self) -> None:
         self.functions: dict[str, str] = {}
@@ -118,6 +121,19 @@ class Script:
 
     def __str__(self) -> str:
         return "\n".join(f"const {name} = {text};" for name, text in self.functions.items())
+
+    @classmethod
+    def literal(cls, x: object) -> str:
+        """Write a number of Python, a negative one in brackets.
+
+        >>> Script.literal(2.5), Script.literal(-3), Script.literal(True)
+        ('2.5', '(-3)', '1')
+        """
+        if not isinstance(x, (int, float)) or (isinstance(x, int) and abs(x) > 2**53):
+            raise Unreadable(f"{x!r} is no number of {cls.language}")
+        text = repr(float(x)).removesuffix(cls.needless)
+        text = cls.infinite.get(text, text)
+        return f"({text})" if text.startswith("-") else text
 
     def applied(self, op: Op, operands: Sequence[str]) -> str:
         """Write a row applied to numbers.
@@ -257,10 +273,6 @@ class Writer:
 
     # These differ from language to language.
 
-    def literal(self, x: object) -> str:
-        """Write a number of Python."""
-        return literal(x)
-
     def truth(self, x: bool) -> str:
         """Write a constant condition."""
         return str(x).lower()
@@ -287,7 +299,7 @@ class Writer:
 
     def counted(self, start: str, stop: str, step: int) -> tuple[str, str]:
         """Write the head of a loop over a range, and the loop's number."""
-        return f"let i = {start}, n = {stop}; i {'<' if step > 0 else '>'} n; i += {self.literal(step)}", "i"
+        return f"let i = {start}, n = {stop}; i {'<' if step > 0 else '>'} n; i += {self.script.literal(step)}", "i"
 
     def listed(self, numbers: Sequence[str]) -> tuple[str, str]:
         """Write the head of a loop over some numbers, and the loop's number."""
@@ -304,7 +316,7 @@ class Writer:
             case ast.Tuple(elts=xs) | ast.List(elts=xs):
                 return self.listed([*map(self.number, xs)])
             case _ if isinstance(known := self.thing(node), (tuple, list)):
-                return self.listed([*map(self.literal, known)])
+                return self.listed([*map(self.script.literal, known)])
         raise Unreadable(ast.unparse(node))
 
     def thing(self, node: ast.expr) -> Any:
@@ -349,7 +361,7 @@ class Writer:
             case ast.Call(func=f, args=args, keywords=keywords):
                 return self.call(node, self.thing(f), args, {str(x.arg): x.value for x in keywords})
             case _ if isinstance(known := self.thing(node), (int, float)):
-                return self.literal(known)
+                return self.script.literal(known)
         raise Unreadable(ast.unparse(node))
 
     def condition(self, node: ast.expr) -> str:
@@ -374,14 +386,16 @@ class Writer:
         if isinstance(f, Op) and f.raises and self.strict:
             return self.call(node, source_row(f).function, args, named)
         if isinstance(f, FunctionType):
-            given = [self.number(x) if isinstance(x, ast.expr) else self.literal(x) for x in in_order(f, args, named)]
+            given = [
+                self.number(x) if isinstance(x, ast.expr) else self.script.literal(x) for x in in_order(f, args, named)
+            ]
             return self.called(self.script.function(f, strict=self.strict), given)
         xs = [self.number(x) for x in args]
         text = ", ".join(xs)
         if named:
             pass
         elif isinstance(f, Op):
-            return self.script.applied(f, [*xs, *map(self.literal, f.lacking(len(xs)))])
+            return self.script.applied(f, [*xs, *map(self.script.literal, f.lacking(len(xs)))])
         elif f is math.log and len(xs) == 2:
             return self.script.used(self.divided(*[self.checked(self.script.math[f], [x]) for x in xs]))
         elif f in self.script.math and (self.strict or f is math.fmod):  # fmod has no row with a limit
@@ -395,16 +409,3 @@ class Writer:
         elif f is pow and len(xs) == 2:
             return self.call(node, math.pow, args, {})
         raise Unreadable(ast.unparse(node))
-
-
-def literal(x: object) -> str:
-    """Write a number of Python as JavaScript.
-
-    >>> literal(2.5), literal(-3), literal(True)
-    ('2.5', '(-3)', '1')
-    """
-    if not isinstance(x, (int, float)) or (isinstance(x, int) and abs(x) > 2**53):
-        raise Unreadable(f"{x!r} is no number of JavaScript")
-    text = repr(float(x)).removesuffix(".0")
-    text = {"inf": "Infinity", "-inf": "(-Infinity)", "nan": "NaN"}.get(text, text)
-    return f"({text})" if text.startswith("-") else text

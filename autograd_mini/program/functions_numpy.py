@@ -19,7 +19,7 @@ from ..ops import OPS, Op
 from ..source import Source, Unreadable, in_order
 from .arrays import UNLIKE
 
-__all__ = ["RESERVED", "PythonScript", "literal"]
+__all__ = ["RESERVED", "PythonScript"]
 
 RESERVED = [
     *kwlist, *"np math each given float tuple range abs bool int max min pow round isinstance complex".split(),
@@ -48,21 +48,14 @@ EACH = '''def each(function, beyond=None):
     return of'''
 
 
-def literal(x: float) -> str:
-    """Write a number for Python.
-
-    >>> literal(-0.0), literal(float("inf"))
-    ('-0.0', 'np.inf')
-    """
-    text = repr(float(x))
-    return {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(text, text)
-
-
 class PythonScript(Script):
     """Functions in Python, each after the functions that it calls. A row's function takes arrays."""
 
+    language = "Python"
     runtime: Mapping[str, str] = {}
     math: Mapping[Callable[..., Any], str] = {}
+    infinite: Mapping[str, str] = {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}
+    needless = ""
 
     def __str__(self) -> str:
         texts = [
@@ -199,4 +192,4 @@ def _is_of_math(f: object) -> bool:
 def _number(x: float) -> ast.expr:
     if isinstance(x, bool) or (isinstance(x, int) and not isinstance(x, bool)):
         return ast.Constant(x)
-    return ast.parse(literal(x), mode="eval").body
+    return ast.parse(PythonScript.literal(x), mode="eval").body

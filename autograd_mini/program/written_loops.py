@@ -43,7 +43,7 @@ __all__ = [
     "is_comparison",
     "is_used",
     "listed",
-    "signed",
+    "literal",
 ]
 
 LINE = 100  # characters in a line
@@ -109,10 +109,6 @@ class LoopWriter:
         self._letters: dict[int, str] = {}  # the counters of the axes
 
     # Each language has its own version of these.
-
-    def literal(self, x: float) -> Piece:
-        """Write a number."""
-        raise NotImplementedError
 
     def declared(self, name: str, size: int, value: str | None, *, fixed: bool) -> str:
         """Write the declaration of a number, or of an array."""
@@ -199,11 +195,11 @@ class LoopWriter:
             yield f"{target} {sign} {self._plain(plain)};"
             return
         alone = self._letters[2] == self.counters[0]  # outside of loops: add the terms to the target itself
-        total = target if alone else self.sum
+        total, zero = target if alone else self.sum, literal(self.script, -0.0).text
         if not alone or (new and statement.target.of.size == 1):
-            yield self.declared(total, 1, self.literal(-0.0).text, fixed=False)
+            yield self.declared(total, 1, zero, fixed=False)
         elif not statement.adds:
-            yield f"{total} = {self.literal(-0.0).text};"
+            yield f"{total} = {zero};"
         for term in sums:
             yield f"{self.loop(self._letters[2], term.count)} {total} += {self.expression(term.of).text};"
         rest = self._plain(plain)
@@ -234,7 +230,7 @@ class LoopWriter:
         """Write an expression."""
         match x:
             case Literal(value):
-                return self.literal(value)
+                return literal(self.script, value)
             case Read(_, _):
                 return Piece(self._element(x))
             case Count(index):
@@ -269,7 +265,7 @@ class LoopWriter:
                 return " && ".join(map(self.condition, x.operands))
             return infix(x.op, [self.expression(side) for side in x.operands]).text.replace(" == ", f" {self.equals} ")
         unequal = self.equals.replace("=", "!", 1)
-        return f"{self.expression(x).at(Level.SUM)} {unequal} {self.literal(0.0).text}"
+        return f"{self.expression(x).at(Level.SUM)} {unequal} {literal(self.script, 0.0).text}"
 
     # Places.
 
@@ -304,9 +300,9 @@ class LoopWriter:
         return _Place(self.tables[key][0], 0, steps)
 
 
-def signed(text: str) -> Piece:
-    """Return a number as a piece. The text may have brackets around a negative number."""
-    text = text.strip("()")
+def literal(script: Script, x: float) -> Piece:
+    """Write a number."""
+    text = script.literal(x).strip("()")
     return Piece(text, Level.SUM if text.startswith("-") else Level.ATOM)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ..ops import OPS, Level, Op
 from .arguments import Numbers
 from .export import Container, Export, Input, Leaf, Way
-from .functions_numpy import RESERVED, PythonScript, literal
+from .functions_numpy import RESERVED, PythonScript
 from .statements import (
     Apply,
     Count,
@@ -29,7 +29,7 @@ from .statements import (
     steps_of,
     thin,
 )
-from .written_loops import PASSED_ON, Names, Piece, called, indented, infix, is_comparison, is_used, listed, signed
+from .written_loops import PASSED_ON, Names, Piece, called, indented, infix, is_comparison, is_used, listed, literal
 from .written_trees import TreeWriter
 
 __all__ = ["write"]
@@ -156,7 +156,7 @@ class _Writer:
         """Write an expression over arrays with two axes, or with three if `deep`."""
         match x:
             case Literal(value):
-                return signed(literal(value))
+                return literal(self.script, value)
             case Read(of, index):
                 return Piece(self._array(of, thin(index), deep))
             case Count(index):
@@ -358,7 +358,7 @@ def _array(name: str, numbers: Numbers) -> str:
         parts = [f"{step} * {axis}" for step, axis in zip(regular[1], axes, strict=False) if step]
         total = " + ".join([str(regular[0]), *parts])
         return f"{name} = ({total}).reshape{numbers.shape}" if 1 in numbers.shape else f"{name} = {total}"
-    texts = [literal(x) if numbers.dtype.kind == "f" else str(x) for x in numbers.ravel().tolist()]
+    texts = [literal(PythonScript(), x).text if numbers.dtype.kind == "f" else str(x) for x in numbers.ravel().tolist()]
     return f"{name} = np.array([\n{listed(texts, '    ')}\n]).reshape{numbers.shape}"
 
 
