@@ -12,9 +12,8 @@ import ast
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from itertools import count
-from types import FunctionType, ModuleType
+from types import FunctionType
 from typing import Any
 
 from . import special
@@ -308,32 +307,16 @@ class Writer:
     def over(self, node: ast.expr) -> tuple[str, str]:
         """Write the head of a loop over a range or a constant list, and the loop's number."""
         match node:
-            case ast.Call(func=f, args=[*ends], keywords=[]) if self.thing(f) is range:
-                step = self.thing(ends.pop()) if len(ends) == 3 else 1
+            case ast.Call(func=f, args=[*ends], keywords=[]) if self.source.object_of(f) is range:
+                step = self.source.object_of(ends.pop()) if len(ends) == 3 else 1
                 start, stop = ["0", *map(self.number, ends)][-2:]
                 if isinstance(step, int) and step != 0:
                     return self.counted(start, stop, step)
             case ast.Tuple(elts=xs) | ast.List(elts=xs):
                 return self.listed([*map(self.number, xs)])
-            case _ if isinstance(known := self.thing(node), (tuple, list)):
+            case _ if isinstance(known := self.source.object_of(node), (tuple, list)):
                 return self.listed([*map(self.script.literal, known)])
         raise Unreadable(ast.unparse(node))
-
-    def thing(self, node: ast.expr) -> Any:
-        """Return the object of an expression, or None if the object is not known now."""
-        match node:
-            case ast.Constant(value=x):
-                return x
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=float() | int() as x)):
-                return -x
-            case ast.Name(id=name) if name not in self.source.own and name in self.source.names:
-                return self.source.names[name]
-            case ast.Attribute(value=x, attr=name) if isinstance(module := self.thing(x), ModuleType):
-                return getattr(module, name, None)
-            case ast.Subscript(value=x, slice=at) if isinstance(xs := self.thing(x), (tuple, list, dict)):
-                with suppress(LookupError, TypeError):
-                    return xs[self.thing(at)]
-        return None
 
     def number(self, node: ast.expr) -> str:
         """Write an expression as a number."""
@@ -359,8 +342,8 @@ class Writer:
             case ast.IfExp(test=test, body=x, orelse=y):
                 return f"({self.condition(test)} ? {self.number(x)} : {self.number(y)})"
             case ast.Call(func=f, args=args, keywords=keywords):
-                return self.call(node, self.thing(f), args, {str(x.arg): x.value for x in keywords})
-            case _ if isinstance(known := self.thing(node), (int, float)):
+                return self.call(node, self.source.object_of(f), args, {str(x.arg): x.value for x in keywords})
+            case _ if isinstance(known := self.source.object_of(node), (int, float)):
                 return self.script.literal(known)
         raise Unreadable(ast.unparse(node))
 

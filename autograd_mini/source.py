@@ -13,9 +13,10 @@ import linecache
 import textwrap
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple, TypeVar
 
 from .ops import OPS, Op, Recorder
@@ -66,6 +67,22 @@ class Source(NamedTuple):
     body: list[ast.stmt]
     own: frozenset[str]
     names: Mapping[str, object]
+
+    def object_of(self, node: ast.expr) -> Any:
+        """Return the object of an expression, or None if the object is not known now."""
+        match node:
+            case ast.Constant(value=x):
+                return x
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=float() | int() as x)):
+                return -x
+            case ast.Name(id=name) if name not in self.own and name in self.names:
+                return self.names[name]
+            case ast.Attribute(value=x, attr=name) if isinstance(module := self.object_of(x), ModuleType):
+                return getattr(module, name, None)
+            case ast.Subscript(value=x, slice=at) if isinstance(xs := self.object_of(x), (tuple, list, dict)):
+                with suppress(LookupError, TypeError):
+                    return xs[self.object_of(at)]
+        return None
 
 
 def source_of(function: Callable[..., Any]) -> Source:

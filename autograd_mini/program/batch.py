@@ -21,7 +21,7 @@ from ..structure import LEAF, Structure, Tree, flatten, is_array, map_leaves
 from ..transform import hessian, hvp, jacobian, jvp
 from . import nested
 from .arguments import parted, typed
-from .axes import Axes, InAxes, each_of, example_of, examples_first, is_plain, is_table, mapped, read_examples
+from .axes import Axes, InAxes, depth_of, each_of, example_of, examples_first, is_plain, is_table, mapped, read_examples
 from .parameters import Argnums, after_instance, with_name
 from .plans import MAX_KEPT, Places, Work, kept_in, places_of, tables_of
 from .scan_rows import counts_steps
@@ -144,6 +144,12 @@ class Batched:
         """
         return Batched(self.compiled, in_axes, self.threads if threads is None else threads, self, self._first)
 
+    def flat(self, in_axes: InAxes) -> Batched:
+        """Return the function of one batch of the examples of all levels. `in_axes` has keyword-only arguments, too."""
+        made = Batched(self.compiled, in_axes, self.threads)
+        made._by_name = 0
+        return made
+
     def __repr__(self) -> str:
         from .vectorised import forward_sheet
 
@@ -252,7 +258,7 @@ class Batched:
     def _run(self, args: tuple[Tree, ...], argnums: Argnums) -> tuple[Tree, Tree]:
         """Return the results, and the gradient or None."""
         if len(self._levels) > 1:
-            return nested.run(self._levels, Batched, args, argnums)
+            return nested.run(self._levels, args, argnums)
         programs = self._programs
         if assignments() != programs._checked:
             programs.drop_moved()
@@ -296,19 +302,11 @@ class Batched:
             static, places = parted(self._programs.static, n)[0], range(n - self._by_name, n)
 
             def first_axis(part: Tree) -> int | None:
-                return 0 if _depth(part) > level else None
+                return 0 if depth_of(part) > level else None
 
             named = [None if k in static else map_leaves(first_axis, args[k], is_table) for k in places]
             axes = [*axes[: places.start], *named]
         return axes
-
-
-def _depth(x: Tree) -> int:
-    """Return the number of axes of an array, or of nested lists, which may differ in length."""
-    depth = 0
-    while isinstance(x, (list, tuple)) and x:
-        x, depth = x[0], depth + 1
-    return depth + np.ndim(x)
 
 
 class _Call:

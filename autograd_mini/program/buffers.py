@@ -82,8 +82,19 @@ class Workspace:
         self._tasks[request] = tasks
         return tasks
 
-    def gradient(self, request: GradientRequest) -> Tree:
+    # A call of a compiled function ends with one of these.
+
+    def output(self, _: GradientRequest | None) -> Tree:
+        """Return the results."""
+        return self.value()
+
+    def output_and_gradient(self, request: GradientRequest | None) -> tuple[Tree, Tree]:
+        """Return the results, and the derivatives for a gradient request."""
+        return self.value(), self.gradient(request)
+
+    def gradient(self, request: GradientRequest | None) -> Tree:
         """Return the derivatives for a gradient request."""
+        assert request is not None
         if self._scalars:
             return tuple(self.slopes.tolist()) if request.everything else request.of(self.slopes.item)
         return request.of(self._gradient)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..javascript import Script, Writer
+from ..javascript import Script
 from ..ops import OPS, Op
 from ..source import Source, Unreadable, in_order
 from .arrays import UNLIKE
@@ -106,7 +106,6 @@ class _Translator(ast.NodeTransformer):
 
     def __init__(self, script: Script, source: Source, strict: bool) -> None:
         self.script, self.source, self.strict = script, source, strict
-        self.look = Writer(Script(), source, strict=False).thing
 
     def __str__(self) -> str:
         body = [self.visit(ast.parse(ast.unparse(x)).body[0]) for x in self.source.body]
@@ -125,7 +124,7 @@ class _Translator(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """Write a call of a known function."""
-        f = self.look(node.func)
+        f = self.source.object_of(node.func)
         if isinstance(f, FunctionType):
             named = {str(x.arg): x.value for x in node.keywords}
             given = [self.visit(x) if isinstance(x, ast.expr) else _number(x) for x in in_order(f, node.args, named)]
@@ -158,7 +157,7 @@ class _Translator(ast.NodeTransformer):
         return ast.Name(f"{node.id}_", node.ctx) if node.id in self.source.own else self._known(node)
 
     def _known(self, node: ast.expr) -> ast.AST:
-        known = self.look(node)
+        known = self.source.object_of(node)
         if isinstance(known, int | float):
             return _number(known)
         if type(known) in (list, tuple) and all(isinstance(x, int | float) for x in known):

@@ -58,7 +58,7 @@ class _Stack(NamedTuple):
         return np.ascontiguousarray(whole).reshape(prod(sizes), *self.rest)
 
 
-def run(levels: Sequence[Batched], flat: type[Batched], args: tuple[Tree, ...], argnums: Argnums) -> tuple[Tree, Tree]:
+def run(levels: Sequence[Batched], args: tuple[Tree, ...], argnums: Argnums) -> tuple[Tree, Tree]:
     """Return the results and the gradient of batches of batches. The outermost level comes first."""
     outer, name = levels[0], levels[0].name
     axes = [level._axes_of(args, depth) for depth, level in enumerate(levels)]
@@ -70,9 +70,7 @@ def run(levels: Sequence[Batched], flat: type[Batched], args: tuple[Tree, ...], 
         return _one_by_one(levels[1], axes[0], name, args, argnums, sizes[0])
     in_axes = tuple(map(_in_axes, stacked))
     whole = [map_leaves(lambda x: x.flat(sizes) if isinstance(x, _Stack) else x, x, _is_leaf) for x in stacked]
-    batched = flat(outer.compiled, in_axes, outer.threads)
-    batched._by_name = 0  # in_axes covers all arguments
-    values, gradient = batched._run(tuple(whole), argnums)
+    values, gradient = outer.flat(in_axes)._run(tuple(whole), argnums)
     values = map_leaves(lambda x: x.reshape(*sizes, *x.shape[1:]), values, is_array)
     if argnums is None:
         return values, None

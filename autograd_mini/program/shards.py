@@ -32,7 +32,8 @@ def summed_over(
         raise ValueError(f"{compiled.name}: there are no shards")
     # Trace once, here. Programs find the parameters of a module by the object, so each call must send the module, and
     # the function with it.
-    owners = compiled._layout(*shards[0], argnums=argnums).owners
+    programs = compiled._programs
+    owners = programs.specialization(compiled._placed(shards[0], {}), argnums).layout.owners
     frozen = pickle.dumps(compiled)
     running: list[Future[Tree] | None] = []
     for shard in shards:
