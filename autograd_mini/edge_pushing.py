@@ -24,17 +24,6 @@ from .settings import recording_limits, tell_derived
 from .value import Number, Value
 from .walks import is_alive, topological_order
 
-__all__ = [
-    "Row",
-    "active_nodes",
-    "local_derivative",
-    "placed_edges",
-    "rule_of",
-    "rules_of",
-    "second_derivatives",
-    "times",
-]
-
 Row = dict[int, Factor]  # numbers, or Values, by places: second derivatives with respect to a node and others
 
 

@@ -15,8 +15,6 @@ from typing import Any, NamedTuple, overload
 
 from .ops import Op
 
-__all__ = ["COMPARE", "MIRRORED", "Branch", "Constants", "Equation", "Equations"]
-
 COMPARE: dict[str, Callable[[float, float], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge, "==": eq, "!=": ne}
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}  # with the sides exchanged
 

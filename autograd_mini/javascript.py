@@ -20,8 +20,6 @@ from . import special
 from .ops import OPS, Op
 from .source import OF_MATH, Source, Unreadable, in_order, source_of, source_row
 
-__all__ = ["Script", "Writer"]
-
 # Functions that JavaScript lacks: Python's arithmetic, and functions of `math` and of rows under their names.
 RUNTIME = {
     "caught": "(f, beyond) => (...xs) => { try { return Number(f(...xs)); } catch { return beyond(...xs); } }",

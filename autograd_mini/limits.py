@@ -16,8 +16,6 @@ from .recorder import METHODS, OPS, Operand, Recorder
 if TYPE_CHECKING:
     from .op import Op
 
-__all__ = ["Extended", "by_limits"]
-
 
 class Extended(Recorder):
     """A float with IEEE 754 arithmetic: division by zero and overflow raise no error."""

@@ -21,8 +21,6 @@ else:
     from . import uncompiled as cython
     from .recorder import METHODS
 
-__all__ = ["Methods"]
-
 
 @cython.no_gc  # so that a compiled Value can be without the collector
 @cython.cclass

@@ -19,19 +19,6 @@ from .limits import by_limits
 from .recorder import OPS, Operand, Recorder
 from .spelling import Level, Notation, Spelling
 
-__all__ = [
-    "TOO_LARGE",
-    "Columns",
-    "Guard",
-    "Interval",
-    "Op",
-    "Unknown",
-    "custom_rule",
-    "listed",
-    "number",
-    "refuse",
-]
-
 T = TypeVar("T", bound=Recorder)
 
 inf: Final = math.inf

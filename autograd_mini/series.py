@@ -15,8 +15,6 @@ from functools import cached_property
 from .ops import Op, Recorder, add, div, excess, mul, neg, pow as pow_row, sub, where
 from .recorder import Operand
 
-__all__ = ["Series"]
-
 
 class Series(Recorder):
     r"""A power series $\sum_k c_k t^k$. A coefficient is computed when it is first read.

@@ -14,8 +14,6 @@ from .ops import Op, Recorder
 from .program.compiler import Compiled
 from .value import Number, Value
 
-__all__ = ["Binary", "CompiledFunction", "Derived", "Outputs", "Slope", "Ternary", "Unary", "UnarySloped", "ValueSlope"]
-
 P = ParamSpec("P")
 Q = ParamSpec("Q")
 R_co = TypeVar("R_co", covariant=True)

@@ -24,19 +24,6 @@ from .recorder import Operand
 from .special import WITHOUT_SCIPY
 from .uncompiled import source_module
 
-__all__ = [
-    "OF_MATH",
-    "Source",
-    "Unreadable",
-    "assigned_in",
-    "called_back",
-    "content",
-    "in_order",
-    "is_lasting",
-    "source_of",
-    "source_row",
-]
-
 T = TypeVar("T")
 # The functions of `math` that C has under the same names. JavaScript, C and machine code call them.
 OF_MATH = (

@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-__all__ = ["Constant", "Level", "Notation", "Spelling"]
-
 
 class Level(IntEnum):
     """The precedence of a piece of notation. An operand of a lower level than its place gets brackets."""

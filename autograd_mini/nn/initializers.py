@@ -17,8 +17,6 @@ from .words import named
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-__all__ = ["Initializer", "Rng", "generator", "he", "initializer", "normal", "uniform", "xavier", "zeros"]
-
 Rng: TypeAlias = "random.Random | Generator | SupportsIndex | None"  # see `generator`
 Initializer: TypeAlias = Callable[[int, int, random.Random], float]
 

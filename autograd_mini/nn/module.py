@@ -22,8 +22,6 @@ from ..printing import counted
 from ..structure import TOO_DEEP, Kind, Tree, kind_of, register
 from ..value import Value
 
-__all__ = ["Module"]
-
 FORMAT, VERSION = "autograd_mini.nn", 1
 
 

@@ -23,8 +23,6 @@ from .module import Module
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LBFGS", "SGD", "Adam", "AdamW", "Optimizer", "RMSProp", "cosine", "exponential", "steps", "warmup"]
-
 Schedule = Callable[[int], float]
 Vector = list[float]
 State = tuple[Vector, ...]

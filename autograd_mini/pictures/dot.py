@@ -17,9 +17,6 @@ from .model import Arrow, Box, Frame, Picture, Slope
 from .theme import THEMES, Theme
 from .typeset import Run, Typeset, plain
 
-__all__ = ["digraph", "pill_names"]
-
-
 SERIF = "Times New Roman,Liberation Serif,Times,serif"
 SANS = "Arial,Liberation Sans,Helvetica,sans-serif"
 SIZES = {"formula": 18, "value": 22, "gradient": 15, "note": 13, "pill": 15}

@@ -35,8 +35,6 @@ from .render import DOTS_PER_INCH, laid_out
 from .theme import THEMES
 from .tikz import tikz
 
-__all__ = ["FORMATS", "Drawing", "draw"]
-
 WRITERS: dict[str, Callable[[Picture], str]] = {"mmd": mermaid, "tex": tikz, "json": as_json}
 FORMATS = ("svg", "png", "pdf", "dot", "gv", *WRITERS)
 CELL_WIDTH = 636  # points, a notebook's cell of 848 pixels

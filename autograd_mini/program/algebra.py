@@ -18,8 +18,6 @@ from ..ops import Op, Recorder, add, div, mul, neg, pow, sigmoid, sub
 from ..recorder import Operand
 from .arguments import Numbers
 
-__all__ = ["Algebra", "Factor", "Monomial", "Polynomial", "Ratio"]
-
 Monomial: TypeAlias = tuple[int, ...]  # the symbols in order; x**2 has x twice
 Ratios: TypeAlias = Numbers  # an array of objects, each a Ratio
 Polynomial: TypeAlias = dict[Monomial, Fraction]

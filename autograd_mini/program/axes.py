@@ -18,22 +18,6 @@ from ..structure import Kind, Rest, Tree, holds, is_array, kind_of, map_leaves
 from ..value import Value
 from .arguments import FLOAT, Key, Numbers, read, typed
 
-__all__ = [
-    "Axes",
-    "InAxes",
-    "depth_of",
-    "each_of",
-    "example_of",
-    "examples_first",
-    "is_axis",
-    "is_plain",
-    "is_table",
-    "mapped",
-    "moved",
-    "read_examples",
-    "require_axis",
-]
-
 InAxes: TypeAlias = "int | Sequence[Any] | None"
 Axes: TypeAlias = Any  # an entry of in_axes: None, an int, or a container of entries
 

@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from .programs import Programs
     from .specialization import GradientRequest, Specialization
 
-__all__ = ["Batched", "Repeated"]
-
-
 MAX_GROUPS = 64  # of examples that branch alike; all further examples are run one by one
 MAX_CALLS = 16  # structures and sizes of arguments whose calls are prepared
 

@@ -17,8 +17,6 @@ from .arguments import Numbers
 from .runner import Task
 from .specialization import GradientRequest, Specialization
 
-__all__ = ["Buffer", "Workspace"]
-
 
 class Workspace:
     """The part of a buffer that a program uses: `d` has its numbers, and `grad` has their derivatives."""

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from ..pictures.drawing import Drawing
     from ..signatures import CompiledFunction, Derived, Slope, ValueSlope
 
-__all__ = ["Compiled", "compile"]
-
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -16,8 +16,6 @@ from ..javascript import FORMS, MAX_TURNS, SIGNS, Script, Writer
 from ..ops import OPS, Op
 from ..source import OF_MATH, Source, Unreadable
 
-__all__ = ["CScript"]
-
 # Python's arithmetic that C lacks, as functions of C.
 RUNTIME = {
     "fail": "double fail(int *failed) { *failed = 1; return NAN; }",

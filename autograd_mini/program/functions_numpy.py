@@ -19,8 +19,6 @@ from ..ops import OPS, Op
 from ..source import Source, Unreadable, in_order
 from .arrays import UNLIKE
 
-__all__ = ["RESERVED", "PythonScript"]
-
 RESERVED = [
     *kwlist, *"np math each given float tuple range abs bool int max min pow round isinstance complex".split(),
     *"ArithmeticError ValueError".split(),

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from .axes import InAxes
     from .compiler import Compiled
 
-__all__ = ["Method"]
-
 OF_ARGUMENTS = frozenset(["program", "draw"])
 DERIVED = frozenset(["value_and_grad", "grad", "bind", "jacobian", "hessian", "value_grad_hessian"])
 

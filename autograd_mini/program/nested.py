@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from .batch import Batched
     from .parameters import Argnums
 
-__all__ = ["run"]
-
 FEW = 4096  # copied numbers for each outer example: to copy this many is faster than to run the example by itself
 
 

@@ -46,8 +46,6 @@ from .terms import (
     shape_of,
 )
 
-__all__ = ["Block", "Line", "Notation", "Sheet", "written"]
-
 FEW = 4  # terms that are written one by one
 MAX_RESULTS = 8  # results that are written one by one
 RESERVED = {*kwlist, *OPS, *"sum dot ones zeros empty inf nan gathered constants take scan scattered".split()}

@@ -21,8 +21,6 @@ from ..structure import Tree, flatten, is_array
 if TYPE_CHECKING:
     from .compiler import Compiled
 
-__all__ = ["summed_over"]
-
 
 def summed_over(
     compiled: Compiled, shards: list[tuple[Tree, ...]], executor: Executor, argnums: int | Sequence[int]

@@ -23,23 +23,6 @@ from .arguments import Numbers
 from .notation import Line, Notation
 from .specialization import Specialization
 
-__all__ = [
-    "Apply",
-    "Count",
-    "Expression",
-    "Literal",
-    "Read",
-    "Routine",
-    "Statement",
-    "Summand",
-    "Test",
-    "Variable",
-    "reads",
-    "reindexed",
-    "steps_of",
-    "thin",
-]
-
 FEW = 4  # up to so many results or terms that read several arrays are written one by one
 Index: TypeAlias = Numbers  # ints with three axes; an axis has length 1 if nothing changes along it
 

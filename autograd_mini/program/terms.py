@@ -17,25 +17,6 @@ from ..ops import Level, Op, div, mul
 from ..printing import Code, format_number
 from .arguments import Numbers
 
-__all__ = [
-    "Assignment",
-    "Call",
-    "Elementwise",
-    "Filled",
-    "Gathered",
-    "MatMul",
-    "Matrix",
-    "Number",
-    "Power",
-    "Product",
-    "Reshape",
-    "Slice",
-    "Sum",
-    "Summed",
-    "Term",
-    "Transpose",
-]
-
 Shape: TypeAlias = tuple[int, int]
 Subscript: TypeAlias = tuple[int | range | None, ...]  # None means all of an axis
 

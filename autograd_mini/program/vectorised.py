@@ -45,8 +45,6 @@ from .terms import (
     transposed,
 )
 
-__all__ = ["backward_sheet", "forward_sheet"]
-
 
 class _Examples(int):
     """The number of examples, m. It is larger than all other sizes."""

@@ -11,8 +11,6 @@ from .functions_c import RUNTIME, CScript
 from .statements import Variable
 from .written_loops import LINE, LoopWriter, Names, indented, is_used, listed, literal
 
-__all__ = ["write"]
-
 # Words of C and C++, and names of their libraries: compilers may know these names.
 RESERVED = (
     "auto break case char const continue default do double else enum extern float for goto if inline int long register "

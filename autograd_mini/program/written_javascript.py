@@ -13,8 +13,6 @@ from .statements import Variable
 from .written_loops import LoopWriter, Names, indented, is_used, listed, literal
 from .written_trees import TreeWriter
 
-__all__ = ["write"]
-
 RESERVED = (
     "await break case catch class const continue debugger default delete do else enum export extends false finally for "
     "function if implements import in instanceof interface let new null package private protected public return static "

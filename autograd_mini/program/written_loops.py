@@ -32,20 +32,6 @@ from .statements import (
     steps_of,
 )
 
-__all__ = [
-    "PASSED_ON",
-    "LoopWriter",
-    "Names",
-    "Piece",
-    "called",
-    "indented",
-    "infix",
-    "is_comparison",
-    "is_used",
-    "listed",
-    "literal",
-]
-
 LINE = 100  # characters in a line
 
 PASSED_ON = frozenset({"identity", "stop_gradient"})  # rows whose result is their operand

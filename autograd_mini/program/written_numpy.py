@@ -32,8 +32,6 @@ from .statements import (
 from .written_loops import PASSED_ON, Names, Piece, called, indented, infix, is_comparison, is_used, listed, literal
 from .written_trees import TreeWriter
 
-__all__ = ["write"]
-
 QUOTES = '"""'
 GIVEN = '''def given(name, x, shape):
     """Return an argument as an array of floats, or a float, of a shape."""
