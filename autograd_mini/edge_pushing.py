@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from .choices import NOTHING, Factor, guards_of, handed, settled
+from .limits import Compared
 from .node import primal
 from .op import Unknown
 from .ops import Op, Recorder, number
@@ -173,7 +174,7 @@ def _add(rows: dict[int, Row], p: int, q: int, second: Factor) -> None:
 # The second partials of a row, from its own rules.
 
 
-class Dual(Recorder):
+class Dual(Compared):
     r"""A number and its derivatives with respect to some variables: $x + \sum_k \dot x_k \varepsilon_k$.
 
     If it does not depend on a variable, this variable has no entry. The number and the derivatives may be Values.
@@ -216,29 +217,6 @@ class Dual(Recorder):
 
     def __rmul__(self, other: Operand) -> Operand:
         return self * other if type(other) is float else super().__rmul__(other)
-
-    # A rule may branch on the number.
-
-    def __lt__(self, other: Operand) -> bool:
-        return bool(self.x < _number_of(other))
-
-    def __le__(self, other: Operand) -> bool:
-        return bool(self.x <= _number_of(other))
-
-    def __gt__(self, other: Operand) -> bool:
-        return bool(self.x > _number_of(other))
-
-    def __ge__(self, other: Operand) -> bool:
-        return bool(self.x >= _number_of(other))
-
-    def __eq__(self, other: object) -> bool:
-        return bool(self.x == _number_of(other))
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def _number_of(x: Operand) -> Operand:
-    return x.x if isinstance(x, Dual) else x
 
 
 def _second_partials(
