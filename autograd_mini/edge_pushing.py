@@ -235,13 +235,13 @@ def _second_partials(
     for k in places:
         duals[k] = Dual(duals[k], {k: 1.0})
     z = Dual(result, {k: weights[k] for k in places})
-    found: dict[tuple[int, int], Factor] = {}
+    seconds: dict[tuple[int, int], Factor] = {}
     for i in places:
         slope = local_derivative(op, i, duals, z, _constant)
         if isinstance(slope, Dual):
             for k, second in slope.slopes.items():
-                found.setdefault((i, k) if i < k else (k, i), second)
-    return [(i, k, second) for (i, k), second in found.items()]
+                seconds.setdefault((i, k) if i < k else (k, i), second)
+    return [(i, k, second) for (i, k), second in seconds.items()]
 
 
 def _constant(x: float) -> Dual:

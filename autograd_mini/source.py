@@ -176,14 +176,14 @@ def _parsed(text: str) -> ast.AST:
 @cache
 def _codes(text: str) -> dict[tuple[str, int], list[CodeType]]:
     """Return the code of all functions of a module."""
-    found: dict[tuple[str, int], list[CodeType]] = {}
+    codes: dict[tuple[str, int], list[CodeType]] = {}
     left = [compile(text, "<source>", "exec", dont_inherit=True)]
     while left:
         inner = _codes_in(left.pop())
         left += inner
         for code in inner:
-            found.setdefault(_key(code), []).append(code)
-    return found
+            codes.setdefault(_key(code), []).append(code)
+    return codes
 
 
 def _stands_in(node: ast.Lambda, code: CodeType) -> bool:

@@ -100,5 +100,5 @@ def initializer(init: str | Initializer | None, activation: str) -> Initializer:
     """
     if init is None:
         return he if activation in ("relu", "leaky_relu", "gelu", "silu", "softplus") else xavier
-    found: Initializer = named("init", init, BY_NAME, "(n_in, n_out, rng)")
-    return found
+    chosen: Initializer = named("init", init, BY_NAME, "(n_in, n_out, rng)")
+    return chosen

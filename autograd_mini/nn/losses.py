@@ -190,8 +190,8 @@ def loss_named(loss: str | Loss) -> Loss:
     Raises:
         ValueError: no loss has that name.
     """
-    found: Loss = named("loss", loss, LOSSES, "(output, target)", hints.LOSSES)
-    return found
+    chosen: Loss = named("loss", loss, LOSSES, "(output, target)", hints.LOSSES)
+    return chosen
 
 
 def _pairs(name: str, outputs: Tree, targets: Tree, probabilities: bool = False) -> list[tuple[Any, Any]]:

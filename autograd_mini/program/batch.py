@@ -560,10 +560,10 @@ class Repeated:
         call = _Call(programs, self._batched._axes_of(self._args), self._args)
         if programs.check:
             raise ValueError(f"{programs.name}: check=True needs the arguments of each call; use vmap")
-        self._found = call.specialize()
-        if self._found.branches:
+        self._specialization = call.specialize()
+        if self._specialization.branches:
             raise ValueError(f"{programs.name}: it branches on numbers, so a batch may need several programs")
-        self._places, self._request = call.places, call.request(self._found, self._argnums)
+        self._places, self._request = call.places, call.request(self._specialization, self._argnums)
         self._works: dict[int, Work] = {}
 
     def __call__(self, shared: Numbers, *varying: Numbers) -> tuple[Numbers, Numbers]:
@@ -577,14 +577,14 @@ class Repeated:
             ValueError: a Value that the function closes over was assigned, and now the function branches on numbers.
         """
         if assignments() != self._checked:
-            if self._found.trace.moved() is not None:  # a Value that the function closes over
+            if self._specialization.trace.moved() is not None:  # a Value that the function closes over
                 self._begin()
             self._checked = assignments()
         tables = tables_of("", varying)
         size = len(tables[0])
         work = self._works.get(size)
         if work is None:
-            work = self._works[size] = Work(self._found, self._places, "outputs", self._request, size)
+            work = self._works[size] = Work(self._specialization, self._places, "outputs", self._request, size)
         totals = np.empty((1, self._places.alike))
         results, _ = work.run(tables, shared, totals, self._batched.threads)
         return results[0].reshape(size), totals[0]

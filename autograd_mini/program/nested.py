@@ -125,16 +125,16 @@ def _stacks(x: Tree) -> list[_Stack]:
 
 def _sizes(name: str, stacks: Sequence[_Stack], levels: int) -> list[int]:
     """Return the number of examples of each level."""
-    found: list[set[int]] = [set() for _ in range(levels)]
+    of_levels: list[set[int]] = [set() for _ in range(levels)]
     for stack in stacks:
         for level, size in stack.sizes():
-            found[level].add(size)
-    for sizes in found:
+            of_levels[level].add(size)
+    for sizes in of_levels:
         if len(sizes) > 1:
             raise ValueError(f"{name}: the arguments must have the same number of examples, not {sorted(sizes)}")
         if not sizes:
             raise ValueError(f"{name}: in_axes must have an axis for at least one argument, such as 0, not only None")
-    return [sizes.pop() for sizes in found]
+    return [sizes.pop() for sizes in of_levels]
 
 
 def _one_by_one(
@@ -151,14 +151,12 @@ def _one_by_one(
 
         return tuple([x if axis is None else mapped(name, of, x, axis) for x, axis in zip(args, axes, strict=True)])
 
-    found = [inner._run(example(i), argnums) for i in range(size)]
-    leaves = [flatten(values, is_array)[0] for values, _ in found]
-    values = flatten(found[0][0], is_array)[1].rebuild([np.stack(parts) for parts in zip(*leaves, strict=True)])
+    runs = [inner._run(example(i), argnums) for i in range(size)]
+    leaves = [flatten(values, is_array)[0] for values, _ in runs]
+    values = flatten(runs[0][0], is_array)[1].rebuild([np.stack(parts) for parts in zip(*leaves, strict=True)])
     if argnums is None:
         return values, None
-    slopes = [
-        gradient if isinstance(gradient, tuple) and not is_axis(argnums) else (gradient,) for _, gradient in found
-    ]
+    slopes = [gradient if isinstance(gradient, tuple) and not is_axis(argnums) else (gradient,) for _, gradient in runs]
 
     def joined(k: int, _: Tree) -> Tree:
         place = 0 if is_axis(argnums) else [int(n) % len(args) for n in argnums].index(k)  # type: ignore[union-attr]
@@ -171,4 +169,4 @@ def _one_by_one(
         ]
         return flatten(parts[0], is_array)[1].rebuild(made)
 
-    return values, _each(joined, found[0][1], argnums, len(args))
+    return values, _each(joined, runs[0][1], argnums, len(args))

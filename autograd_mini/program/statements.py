@@ -424,11 +424,11 @@ class Routine:
         active = self._active(wanted)
         adjoints: dict[Variable, Variable] = {}
         waiting: dict[Variable, list[Contribution]] = {}
-        found: list[Statement] = []
+        written: list[Statement] = []
 
         def finish(variable: Variable) -> None:
             adjoints[variable] = made = Variable(self.notation.name(f"d{variable.name}"), variable.shape)
-            found.extend(_total(made, waiting.pop(variable, [])))
+            written.extend(_total(made, waiting.pop(variable, [])))
 
         by_target: dict[Variable, list[Statement]] = {}
         for statement in self.forward:  # in the order in which the arrays become complete
@@ -444,21 +444,21 @@ class Routine:
                     waiting.setdefault(part.target.of, []).append(part)
         for variable in wanted:
             finish(variable)
-        return found, [adjoints[variable] for variable in wanted]
+        return written, [adjoints[variable] for variable in wanted]
 
     def tangents(self, wanted: Sequence[Variable]) -> tuple[list[Statement], list[Variable], Variable]:
         """Return the statements of the tangents, the tangents of some inputs, and the tangents of the outputs."""
         active = self._active(wanted) | {self.value}
         made = {x: Variable(self.notation.name(f"t{x.name}"), x.shape) for x in active}
-        found = []
+        written = []
         for statement in self.forward:
             if statement.target.of in active:
                 terms = [
                     Summand(x, term.count) for term in statement.summands for x in _tangents(statement, term, made)
                 ]
                 target = Read(made[statement.target.of], statement.target.index)
-                found.append(Statement(target, tuple(terms) or (Summand(Literal(0.0)),)))
-        return _live(found, made[self.value]), [made[x] for x in wanted], made[self.value]
+                written.append(Statement(target, tuple(terms) or (Summand(Literal(0.0)),)))
+        return _live(written, made[self.value]), [made[x] for x in wanted], made[self.value]
 
 
 def _at(index: Index, place: tuple[int, int]) -> Index:
@@ -515,12 +515,12 @@ def _tangents(statement: Statement, term: Summand, made: dict[Variable, Variable
 
 def _live(statements: list[Statement], wanted: Variable) -> list[Statement]:
     """Return the statements that an array depends on. Tangents that reach no output are dropped."""
-    needed, found = {wanted}, []
+    needed, kept = {wanted}, []
     for statement in reversed(statements):
         if statement.target.of in needed:
             needed |= {x.of for term in statement.summands for x in reads(term.of) if isinstance(x, Read)}
-            found.append(statement)
-    return found[::-1]
+            kept.append(statement)
+    return kept[::-1]
 
 
 def _total(to: Variable, parts: list[Contribution]) -> Iterator[Statement]:

@@ -178,8 +178,8 @@ def walk(term: Term) -> Iterator[Term]:
     """Yield a term and all terms in it, from left to right. A term comes before its parts."""
     waiting = [term]
     while waiting:
-        yield (found := waiting.pop())
-        waiting += [*found.operands][::-1]
+        yield (top := waiting.pop())
+        waiting += [*top.operands][::-1]
 
 
 def matrices(term: Term) -> list[Matrix]:

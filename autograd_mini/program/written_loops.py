@@ -61,13 +61,13 @@ class Names:
             name = "".join(c if c.isascii() else unicodedata.name(c, "u").split()[-1].lower() for c in name)
         base = re.sub(r"\W", "_", name).strip("_") or "f"
         base = f"f_{base}" if base[0].isdigit() else base
-        found, number = base, self._numbers.get(base, 1)
-        while found in self.taken:
+        fresh, number = base, self._numbers.get(base, 1)
+        while fresh in self.taken:
             number += 1
-            found = f"{base}_{number}"
-        self.taken.add(found)
+            fresh = f"{base}_{number}"
+        self.taken.add(fresh)
         self._numbers[base] = number
-        return found
+        return fresh
 
 
 class _Place(NamedTuple):
