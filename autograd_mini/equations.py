@@ -86,11 +86,9 @@ class Equations(Sequence[Equation]):
 class Constants:
     """The constants of equations. Each number has one place, and places count down from -1."""
 
-    def __init__(self, numbers: Iterable[float] = ()) -> None:
+    def __init__(self) -> None:
         self.places: dict[float | str, int] = {}
         self.numbers: list[float] = []
-        for x in numbers:
-            self.place(x)
 
     def place(self, x: float) -> int:
         """Return a number's place. 0.0 and -0.0 have different places, and all nans have the same."""

@@ -550,8 +550,8 @@ class Repeated:
         ValueError: the function branches on numbers, so that a batch may need several programs, or has check=True.
     """
 
-    def __init__(self, batched: Batched, *args: Tree, argnums: int = 0) -> None:
-        self._batched, self._args, self._argnums = batched, args, argnums
+    def __init__(self, batched: Batched, *args: Tree) -> None:
+        self._batched, self._args = batched, args
         self._begin()
 
     def _begin(self) -> None:
@@ -563,7 +563,7 @@ class Repeated:
         self._specialization = call.specialize()
         if self._specialization.branches:
             raise ValueError(f"{programs.name}: it branches on numbers, so a batch may need several programs")
-        self._places, self._request = call.places, call.request(self._specialization, self._argnums)
+        self._places, self._request = call.places, call.request(self._specialization, 0)
         self._works: dict[int, Work] = {}
 
     def __call__(self, shared: Numbers, *varying: Numbers) -> tuple[Numbers, Numbers]:

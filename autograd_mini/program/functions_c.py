@@ -55,15 +55,14 @@ SAFE = ("fabs", "copysign")  # functions that never raise an error
 PI = repr(math.pi)
 
 
-def indented(text: str, depth: int = 1) -> str:
+def indented(text: str) -> str:
     """Return statements of C, one on each line."""
-    lines, rest, brackets, start = [], text, 0, 0
+    lines, brackets, start, depth = [], 0, 0, 1
     for at, sign in enumerate(text):
         brackets += (sign == "(") - (sign == ")")
         if brackets == 0 and sign in "{};":
-            rest = text[start : at + 1].strip()
             depth -= sign == "}"
-            lines.append("    " * depth + rest)
+            lines.append("    " * depth + text[start : at + 1].strip())
             depth += sign == "{"
             start = at + 1
     return "\n".join(lines).replace("}\n" + "    " * depth + "else", "} else")
