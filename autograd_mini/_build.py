@@ -17,8 +17,6 @@ from typing import Any
 from setuptools.command.build_ext import build_ext
 from setuptools.command.sdist import sdist
 
-__all__ = ["BuildExt", "SDist"]
-
 COMMON = {"language_level": 3, "auto_pickle": False, "embedsignature": False}
 DIRECTIVES = {
     # Rows and rules are Python's own, to the last error message; in evaluation.py and value.py the arithmetic is C's.

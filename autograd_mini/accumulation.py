@@ -21,8 +21,6 @@ from .pickles import state_of
 from .settings import recording_limits, tell_derived
 from .value import Number, Value
 
-__all__ = ["ORDERS", "Accumulation", "LinearGraph", "Order", "Product", "accumulate", "cheapest", "jacobian_rows"]
-
 Order = Literal["reverse", "forward", "markowitz"]  # in `ORDERS`, the one with the least overhead comes first
 ORDERS: tuple[Order, ...] = get_args(Order)
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 from .structure import LEAF, Structure, Tree, array
 from .value import Number
 
-__all__ = ["arranged"]
-
 
 def arranged(out: Structure, into: Structure, rows: list[list[Number]]) -> Tree:
     """Arrange a matrix, rows for outputs and columns for inputs, as a structure of structures."""

@@ -25,8 +25,6 @@ from .transform import jvp, vjp
 from .value import Value
 from .walks import topological_order
 
-__all__ = ["Audit", "AuditRow", "GradientError", "audit", "check_grads"]
-
 STEP = sys.float_info.epsilon**0.2  # the best step of a difference of fourth order, about 7e-4
 
 

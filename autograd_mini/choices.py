@@ -17,8 +17,6 @@ from .sums import sum as total
 from .value import Number, Value
 from .walks import topological_order
 
-__all__ = ["NOTHING", "Chosen", "Factor", "Sides", "can_be_infinite", "guards_of", "handed", "settled"]
-
 T = TypeVar("T")
 Factor: TypeAlias = Any  # the derivative on an edge: a number, a Value, or a Chosen of these
 

@@ -22,8 +22,6 @@ from .formulas import ExpressionError, expression
 from .printing import op_list, op_table
 from .value import Value
 
-__all__ = ["Refused", "compute", "main", "values_of"]
-
 LANGUAGES = {"c": "c", "js": "javascript", "py": "numpy"}  # by the endings of files
 EXAMPLES = """\
 examples:

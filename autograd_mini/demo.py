@@ -20,8 +20,6 @@ from .pages.explorer import Explorer, explore
 from .pictures.drawing import draw
 from .value import Value
 
-__all__ = ["demo"]
-
 EXAMPLE = "u = b*c; v = a + u; J = 3*v"
 HIDDEN, EPOCHS, STEPS = 4, 80, 20
 RATE = 1.2  # the learning rate of the page; the net learns the flower in about 500 steps

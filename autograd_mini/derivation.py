@@ -23,8 +23,6 @@ from .stale import require_fresh
 from .value import Value
 from .walks import reached_by, topological_order
 
-__all__ = ["Explanation", "Line", "Term", "explain"]
-
 W = TypeVar("W", bound=Written)
 T = TypeVar("T")
 

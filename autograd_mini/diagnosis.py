@@ -24,8 +24,6 @@ from .tracer import users_frame
 from .value import Value
 from .walks import topological_order
 
-__all__ = ["AnomalyError", "Blame", "Finding", "blame", "detect_anomaly", "find_cause"]
-
 Kind = Literal["nan", "inf", "zero", "vanishing", "exploding"]
 MAX_ZEROS = 5  # derivatives of 0 that get a sentence each
 VANISHING, EXPLODING = 1e-8, 1e8  # a finite derivative outside this range vanishes or explodes

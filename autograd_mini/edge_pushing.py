@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from .choices import NOTHING, Factor, guards_of, handed, settled
+from .limits import Compared
 from .node import primal
 from .op import Unknown
 from .ops import Op, Recorder, number
@@ -23,17 +24,6 @@ from .recorder import Operand
 from .settings import recording_limits, tell_derived
 from .value import Number, Value
 from .walks import is_alive, topological_order
-
-__all__ = [
-    "Row",
-    "active_nodes",
-    "local_derivative",
-    "placed_edges",
-    "rule_of",
-    "rules_of",
-    "second_derivatives",
-    "times",
-]
 
 Row = dict[int, Factor]  # numbers, or Values, by places: second derivatives with respect to a node and others
 
@@ -184,7 +174,7 @@ def _add(rows: dict[int, Row], p: int, q: int, second: Factor) -> None:
 # The second partials of a row, from its own rules.
 
 
-class Dual(Recorder):
+class Dual(Compared):
     r"""A number and its derivatives with respect to some variables: $x + \sum_k \dot x_k \varepsilon_k$.
 
     If it does not depend on a variable, this variable has no entry. The number and the derivatives may be Values.
@@ -228,29 +218,6 @@ class Dual(Recorder):
     def __rmul__(self, other: Operand) -> Operand:
         return self * other if type(other) is float else super().__rmul__(other)
 
-    # A rule may branch on the number.
-
-    def __lt__(self, other: Operand) -> bool:
-        return bool(self.x < _number_of(other))
-
-    def __le__(self, other: Operand) -> bool:
-        return bool(self.x <= _number_of(other))
-
-    def __gt__(self, other: Operand) -> bool:
-        return bool(self.x > _number_of(other))
-
-    def __ge__(self, other: Operand) -> bool:
-        return bool(self.x >= _number_of(other))
-
-    def __eq__(self, other: object) -> bool:
-        return bool(self.x == _number_of(other))
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def _number_of(x: Operand) -> Operand:
-    return x.x if isinstance(x, Dual) else x
-
 
 def _second_partials(
     op: Op,
@@ -268,13 +235,13 @@ def _second_partials(
     for k in places:
         duals[k] = Dual(duals[k], {k: 1.0})
     z = Dual(result, {k: weights[k] for k in places})
-    found: dict[tuple[int, int], Factor] = {}
+    seconds: dict[tuple[int, int], Factor] = {}
     for i in places:
         slope = local_derivative(op, i, duals, z, _constant)
         if isinstance(slope, Dual):
             for k, second in slope.slopes.items():
-                found.setdefault((i, k) if i < k else (k, i), second)
-    return [(i, k, second) for (i, k), second in found.items()]
+                seconds.setdefault((i, k) if i < k else (k, i), second)
+    return [(i, k, second) for (i, k), second in seconds.items()]
 
 
 def _constant(x: float) -> Dual:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 else:
     from . import uncompiled as cython
 
-__all__ = ["Edge", "derivatives_of", "edges_of", "leading_to", "passing", "pull", "reached_edges"]
-
 W = TypeVar("W", bound="Written")
 T = TypeVar("T")
 

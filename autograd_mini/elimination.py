@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from .pages.page import Explorer
     from .pictures.drawing import Drawing
 
-__all__ = ["Elimination", "Step", "Work", "eliminate", "work"]
-
 MAX_MULTIPLICATIONS = 1_000_000  # multiplications: `eliminate` refuses more
 COUNTED = 10_000_000  # multiplications: `work` stops to count an order with more
 

@@ -15,8 +15,6 @@ from typing import Any, NamedTuple, overload
 
 from .ops import Op
 
-__all__ = ["COMPARE", "MIRRORED", "Branch", "Constants", "Equation", "Equations"]
-
 COMPARE: dict[str, Callable[[float, float], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge, "==": eq, "!=": ne}
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}  # with the sides exchanged
 
@@ -88,11 +86,9 @@ class Equations(Sequence[Equation]):
 class Constants:
     """The constants of equations. Each number has one place, and places count down from -1."""
 
-    def __init__(self, numbers: Iterable[float] = ()) -> None:
+    def __init__(self) -> None:
         self.places: dict[float | str, int] = {}
         self.numbers: list[float] = []
-        for x in numbers:
-            self.place(x)
 
     def place(self, x: float) -> int:
         """Return a number's place. 0.0 and -0.0 have different places, and all nans have the same."""

@@ -36,20 +36,6 @@ if TYPE_CHECKING:
 else:
     from . import uncompiled as cython
 
-__all__ = [
-    "applied_to_one",
-    "compute",
-    "inner_product",
-    "is_plain_power",
-    "raised",
-    "read_operand",
-    "slope_of_one",
-    "stale_node",
-    "total_of",
-    "unit_weights",
-    "value_of",
-]
-
 _WEIGHT = array("d", [1.0])
 
 

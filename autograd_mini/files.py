@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-__all__ = ["SCRATCH", "write_whole"]
-
 SCRATCH = ".autograd_mini."  # the names of unfinished files begin with this
 
 

@@ -16,8 +16,6 @@ from .printing import Label
 from .value import Value
 from .walks import topological_order
 
-__all__ = ["Box", "Place", "boxes_of", "through", "unfold"]
-
 
 class Place(NamedTuple):
     """A neuron: its layer, its number there, and the example. `shared` marks parameters that all examples use."""

@@ -19,8 +19,6 @@ from .ops import OPS, Op, add, div, equal, floordiv, greater, greater_equal, ide
 from .structure import Tree
 from .value import Value
 
-__all__ = ["ExpressionError", "expression", "label_all"]
-
 MAX_LENGTH = 10_000  # characters
 MAX_DEPTH = 400  # nested operators; a sum of n terms counts as n; this is below Python's recursion limit
 

@@ -42,23 +42,6 @@ from .value import Value
 
 LARGEST = sys.float_info.max
 
-__all__ = [
-    "amax",
-    "amin",
-    "clip",
-    "cond",
-    "divmod",
-    "log_softmax",
-    "logsumexp",
-    "mean",
-    "norm",
-    "prod",
-    "softmax",
-    "std",
-    "take",
-    "var",
-]
-
 X = TypeVar("X")
 
 

@@ -8,8 +8,6 @@ from typing import Any
 
 from .value import Value
 
-__all__ = ["count", "instead_of_a_value", "require_function", "require_value"]
-
 
 def instead_of_a_value(given: Any) -> str:
     """Return advice on how to make a Value of an argument, or "" if there is no advice.

@@ -11,23 +11,6 @@ from functools import wraps
 from types import CodeType, ModuleType
 from typing import Any, Final, NoReturn, ParamSpec, TypeVar
 
-__all__ = [
-    "ACTIVATIONS",
-    "DRAW",
-    "DRAWING",
-    "EXPLORE",
-    "FIT",
-    "LAYERS",
-    "LOSSES",
-    "OPTIMIZER",
-    "OPTIMIZERS",
-    "closest",
-    "instead_of_operands",
-    "keywords",
-    "missing",
-    "refuse_arguments",
-]
-
 P = ParamSpec("P")
 R = TypeVar("R")
 Table = Mapping[str, str]

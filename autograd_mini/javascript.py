@@ -12,16 +12,13 @@ import ast
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from itertools import count
-from types import FunctionType, ModuleType
+from types import FunctionType
 from typing import Any
 
 from . import special
 from .ops import OPS, Op
 from .source import OF_MATH, Source, Unreadable, in_order, source_of, source_row
-
-__all__ = ["Script", "Writer", "literal"]
 
 # Functions that JavaScript lacks: Python's arithmetic, and functions of `math` and of rows under their names.
 RUNTIME = {
@@ -107,8 +104,11 @@ MAX_TURNS = 1_000_000  # turns of a `while`: after so many it has no result, bec
 class Script:
     """Functions in JavaScript, each after the functions that it calls."""
 
+    language = "JavaScript"
     runtime: Mapping[str, str] = RUNTIME
     math: Mapping[Callable[..., Any], str] = MATH
+    infinite: Mapping[str, str] = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}
+    needless = ".0"  # the end of a whole number in Python that is left out
 
     def __init__(self) -> None:
         self.functions: dict[str, str] = {}
@@ -118,6 +118,19 @@ class Script:
 
     def __str__(self) -> str:
         return "\n".join(f"const {name} = {text};" for name, text in self.functions.items())
+
+    @classmethod
+    def literal(cls, x: object) -> str:
+        """Write a number of Python, a negative one in brackets.
+
+        >>> Script.literal(2.5), Script.literal(-3), Script.literal(True)
+        ('2.5', '(-3)', '1')
+        """
+        if not isinstance(x, (int, float)) or (isinstance(x, int) and abs(x) > 2**53):
+            raise Unreadable(f"{x!r} is no number of {cls.language}")
+        text = repr(float(x)).removesuffix(cls.needless)
+        text = cls.infinite.get(text, text)
+        return f"({text})" if text.startswith("-") else text
 
     def applied(self, op: Op, operands: Sequence[str]) -> str:
         """Write a row applied to numbers.
@@ -257,10 +270,6 @@ class Writer:
 
     # These differ from language to language.
 
-    def literal(self, x: object) -> str:
-        """Write a number of Python."""
-        return literal(x)
-
     def truth(self, x: bool) -> str:
         """Write a constant condition."""
         return str(x).lower()
@@ -287,7 +296,7 @@ class Writer:
 
     def counted(self, start: str, stop: str, step: int) -> tuple[str, str]:
         """Write the head of a loop over a range, and the loop's number."""
-        return f"let i = {start}, n = {stop}; i {'<' if step > 0 else '>'} n; i += {self.literal(step)}", "i"
+        return f"let i = {start}, n = {stop}; i {'<' if step > 0 else '>'} n; i += {self.script.literal(step)}", "i"
 
     def listed(self, numbers: Sequence[str]) -> tuple[str, str]:
         """Write the head of a loop over some numbers, and the loop's number."""
@@ -296,32 +305,16 @@ class Writer:
     def over(self, node: ast.expr) -> tuple[str, str]:
         """Write the head of a loop over a range or a constant list, and the loop's number."""
         match node:
-            case ast.Call(func=f, args=[*ends], keywords=[]) if self.thing(f) is range:
-                step = self.thing(ends.pop()) if len(ends) == 3 else 1
+            case ast.Call(func=f, args=[*ends], keywords=[]) if self.source.object_of(f) is range:
+                step = self.source.object_of(ends.pop()) if len(ends) == 3 else 1
                 start, stop = ["0", *map(self.number, ends)][-2:]
                 if isinstance(step, int) and step != 0:
                     return self.counted(start, stop, step)
             case ast.Tuple(elts=xs) | ast.List(elts=xs):
                 return self.listed([*map(self.number, xs)])
-            case _ if isinstance(known := self.thing(node), (tuple, list)):
-                return self.listed([*map(self.literal, known)])
+            case _ if isinstance(known := self.source.object_of(node), (tuple, list)):
+                return self.listed([*map(self.script.literal, known)])
         raise Unreadable(ast.unparse(node))
-
-    def thing(self, node: ast.expr) -> Any:
-        """Return the object of an expression, or None if the object is not known now."""
-        match node:
-            case ast.Constant(value=x):
-                return x
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=float() | int() as x)):
-                return -x
-            case ast.Name(id=name) if name not in self.source.own and name in self.source.names:
-                return self.source.names[name]
-            case ast.Attribute(value=x, attr=name) if isinstance(module := self.thing(x), ModuleType):
-                return getattr(module, name, None)
-            case ast.Subscript(value=x, slice=at) if isinstance(xs := self.thing(x), (tuple, list, dict)):
-                with suppress(LookupError, TypeError):
-                    return xs[self.thing(at)]
-        return None
 
     def number(self, node: ast.expr) -> str:
         """Write an expression as a number."""
@@ -347,9 +340,9 @@ class Writer:
             case ast.IfExp(test=test, body=x, orelse=y):
                 return f"({self.condition(test)} ? {self.number(x)} : {self.number(y)})"
             case ast.Call(func=f, args=args, keywords=keywords):
-                return self.call(node, self.thing(f), args, {str(x.arg): x.value for x in keywords})
-            case _ if isinstance(known := self.thing(node), (int, float)):
-                return self.literal(known)
+                return self.call(node, self.source.object_of(f), args, {str(x.arg): x.value for x in keywords})
+            case _ if isinstance(known := self.source.object_of(node), (int, float)):
+                return self.script.literal(known)
         raise Unreadable(ast.unparse(node))
 
     def condition(self, node: ast.expr) -> str:
@@ -374,14 +367,16 @@ class Writer:
         if isinstance(f, Op) and f.raises and self.strict:
             return self.call(node, source_row(f).function, args, named)
         if isinstance(f, FunctionType):
-            given = [self.number(x) if isinstance(x, ast.expr) else self.literal(x) for x in in_order(f, args, named)]
+            given = [
+                self.number(x) if isinstance(x, ast.expr) else self.script.literal(x) for x in in_order(f, args, named)
+            ]
             return self.called(self.script.function(f, strict=self.strict), given)
         xs = [self.number(x) for x in args]
         text = ", ".join(xs)
         if named:
             pass
         elif isinstance(f, Op):
-            return self.script.applied(f, [*xs, *map(self.literal, f.lacking(len(xs)))])
+            return self.script.applied(f, [*xs, *map(self.script.literal, f.lacking(len(xs)))])
         elif f is math.log and len(xs) == 2:
             return self.script.used(self.divided(*[self.checked(self.script.math[f], [x]) for x in xs]))
         elif f in self.script.math and (self.strict or f is math.fmod):  # fmod has no row with a limit
@@ -395,16 +390,3 @@ class Writer:
         elif f is pow and len(xs) == 2:
             return self.call(node, math.pow, args, {})
         raise Unreadable(ast.unparse(node))
-
-
-def literal(x: object) -> str:
-    """Write a number of Python as JavaScript.
-
-    >>> literal(2.5), literal(-3), literal(True)
-    ('2.5', '(-3)', '1')
-    """
-    if not isinstance(x, (int, float)) or (isinstance(x, int) and abs(x) > 2**53):
-        raise Unreadable(f"{x!r} is no number of JavaScript")
-    text = repr(float(x)).removesuffix(".0")
-    text = {"inf": "Infinity", "-inf": "(-Infinity)", "nan": "NaN"}.get(text, text)
-    return f"({text})" if text.startswith("-") else text

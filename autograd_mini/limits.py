@@ -1,7 +1,8 @@
 """Functions of floats by IEEE arithmetic: the result of a division by zero or an overflow is inf or nan, no error.
 
-`by_limits` calls a function with floats that have this arithmetic. The `math` functions inside follow it, too. This
-module must not know any row.
+`by_limits` calls a function with floats that have this arithmetic. The `math` functions inside follow it, too. A
+function may branch on such a float, and on any other recorder that has a number (`Compared`). This module must not know
+any row.
 """
 
 from __future__ import annotations
@@ -16,13 +17,40 @@ from .recorder import METHODS, OPS, Operand, Recorder
 if TYPE_CHECKING:
     from .op import Op
 
-__all__ = ["Extended", "by_limits"]
+
+class Compared(Recorder):
+    """A recorder with a number, `x`. A rule may branch on the number."""
+
+    __slots__ = ()
+    x: Operand
+
+    def __lt__(self, other: Operand) -> bool:
+        return bool(self.x < _number_of(other))
+
+    def __le__(self, other: Operand) -> bool:
+        return bool(self.x <= _number_of(other))
+
+    def __gt__(self, other: Operand) -> bool:
+        return bool(self.x > _number_of(other))
+
+    def __ge__(self, other: Operand) -> bool:
+        return bool(self.x >= _number_of(other))
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.x == _number_of(other))
+
+    __hash__ = None  # type: ignore[assignment]
 
 
-class Extended(Recorder):
+def _number_of(x: Operand) -> Operand:
+    return x.x if isinstance(x, Compared) else x
+
+
+class Extended(Compared):
     """A float with IEEE 754 arithmetic: division by zero and overflow raise no error."""
 
     __slots__ = ("x",)
+    x: float
     first_order = True
 
     def __init__(self, x: float) -> None:
@@ -36,23 +64,6 @@ class Extended(Recorder):
     def record(self, op: Op, operands: tuple[Operand, ...]) -> Extended:
         """Apply the limit of a row."""
         return type(self)(op.limit.function(*map(self.unwrap, operands)))
-
-    def __lt__(self, other: Operand) -> bool:
-        return self.x < self.unwrap(other)
-
-    def __le__(self, other: Operand) -> bool:
-        return self.x <= self.unwrap(other)
-
-    def __gt__(self, other: Operand) -> bool:
-        return self.x > self.unwrap(other)
-
-    def __ge__(self, other: Operand) -> bool:
-        return self.x >= self.unwrap(other)
-
-    def __eq__(self, other: object) -> bool:
-        return self.x == self.unwrap(other)
-
-    __hash__ = None  # type: ignore[assignment]
 
     def __bool__(self) -> bool:
         return self.x != 0.0

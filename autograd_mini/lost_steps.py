@@ -16,8 +16,6 @@ from types import CodeType
 from typing import Any, Final
 from weakref import WeakSet
 
-__all__ = ["tell_how_to_step"]
-
 _left: WeakSet[Any] = WeakSet()  # the leaves of such steps
 HERE: Final = str(Path(__file__).parent)
 

@@ -21,8 +21,6 @@ else:
     from . import uncompiled as cython
     from .recorder import METHODS
 
-__all__ = ["Methods"]
-
 
 @cython.no_gc  # so that a compiled Value can be without the collector
 @cython.cclass
@@ -35,9 +33,7 @@ class Methods(Recorder):
         """Negate, $-x$."""
         return METHODS["neg"](self)
 
-    def negative(self, /) -> Value:
-        """Return the same as `neg`: NumPy calls it by this name."""
-        return METHODS["negative"](self)
+    negative = neg  # NumPy's name
 
     def abs(self, /) -> Value:
         """Take the absolute value, $|x|$.
@@ -46,13 +42,9 @@ class Methods(Recorder):
         """
         return METHODS["abs"](self)
 
-    def absolute(self, /) -> Value:
-        """Return the same as `abs`: NumPy calls it by this name."""
-        return METHODS["absolute"](self)
+    absolute = abs  # NumPy's name
 
-    def fabs(self, /) -> Value:
-        """Return the same as `abs`: NumPy calls it by this name."""
-        return METHODS["fabs"](self)
+    fabs = abs  # NumPy's name
 
     def sqrt(self, /) -> Value:
         r"""Take the square root, $\sqrt{x}$.
@@ -143,9 +135,7 @@ class Methods(Recorder):
         """
         return METHODS["asin"](self)
 
-    def arcsin(self, /) -> Value:
-        """Return the same as `asin`: NumPy calls it by this name."""
-        return METHODS["arcsin"](self)
+    arcsin = asin  # NumPy's name
 
     def acos(self, /) -> Value:
         r"""Take the angle whose cosine is x, $\arccos x$, in radians.
@@ -154,17 +144,13 @@ class Methods(Recorder):
         """
         return METHODS["acos"](self)
 
-    def arccos(self, /) -> Value:
-        """Return the same as `acos`: NumPy calls it by this name."""
-        return METHODS["arccos"](self)
+    arccos = acos  # NumPy's name
 
     def atan(self, /) -> Value:
         r"""Take the angle whose tangent is x, $\arctan x$, in radians."""
         return METHODS["atan"](self)
 
-    def arctan(self, /) -> Value:
-        """Return the same as `atan`: NumPy calls it by this name."""
-        return METHODS["arctan"](self)
+    arctan = atan  # NumPy's name
 
     def atan2(self, y: SupportsFloat, /) -> Value:
         r"""Take the angle of the point with ordinate x and abscissa y, $\operatorname{\mathrm{atan2}}(x, y)$, in
@@ -174,25 +160,19 @@ class Methods(Recorder):
         """
         return METHODS["atan2"](self, y)
 
-    def arctan2(self, y: SupportsFloat, /) -> Value:
-        """Return the same as `atan2`: NumPy calls it by this name."""
-        return METHODS["arctan2"](self, y)
+    arctan2 = atan2  # NumPy's name
 
     def degrees(self, /) -> Value:
         r"""Turn radians into degrees, $180 x / \pi$."""
         return METHODS["degrees"](self)
 
-    def rad2deg(self, /) -> Value:
-        """Return the same as `degrees`: NumPy calls it by this name."""
-        return METHODS["rad2deg"](self)
+    rad2deg = degrees  # NumPy's name
 
     def radians(self, /) -> Value:
         r"""Turn degrees into radians, $\pi x / 180$."""
         return METHODS["radians"](self)
 
-    def deg2rad(self, /) -> Value:
-        """Return the same as `radians`: NumPy calls it by this name."""
-        return METHODS["deg2rad"](self)
+    deg2rad = radians  # NumPy's name
 
     def sinc(self, /) -> Value:
         r"""Take NumPy's sinc, $\frac{\sin \pi x}{\pi x}$, which is 1 at 0. It has all derivatives at 0."""
@@ -214,9 +194,7 @@ class Methods(Recorder):
         r"""Take the inverse hyperbolic sine, $\operatorname{arsinh} x$."""
         return METHODS["asinh"](self)
 
-    def arcsinh(self, /) -> Value:
-        """Return the same as `asinh`: NumPy calls it by this name."""
-        return METHODS["arcsinh"](self)
+    arcsinh = asinh  # NumPy's name
 
     def acosh(self, /) -> Value:
         r"""Take the inverse hyperbolic cosine, $\operatorname{arcosh} x$.
@@ -225,17 +203,13 @@ class Methods(Recorder):
         """
         return METHODS["acosh"](self)
 
-    def arccosh(self, /) -> Value:
-        """Return the same as `acosh`: NumPy calls it by this name."""
-        return METHODS["arccosh"](self)
+    arccosh = acosh  # NumPy's name
 
     def atanh(self, /) -> Value:
         r"""Take the inverse hyperbolic tangent, $\operatorname{artanh} x$."""
         return METHODS["atanh"](self)
 
-    def arctanh(self, /) -> Value:
-        """Return the same as `atanh`: NumPy calls it by this name."""
-        return METHODS["arctanh"](self)
+    arctanh = atanh  # NumPy's name
 
     def erf(self, /) -> Value:
         r"""Take the error function, $\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt$."""
@@ -354,9 +328,7 @@ class Methods(Recorder):
         """
         return METHODS["round"](self)
 
-    def rint(self, /) -> Value:
-        """Return the same as `round`: NumPy calls it by this name."""
-        return METHODS["rint"](self)
+    rint = round  # NumPy's name
 
     def trunc(self, /) -> Value:
         r"""Drop the digits after the point, $\operatorname{trunc}(x)$, as a float.

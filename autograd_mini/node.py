@@ -24,19 +24,6 @@ if TYPE_CHECKING:
 else:
     from . import uncompiled as cython
 
-__all__ = [
-    "Node",
-    "assignments",
-    "constant",
-    "count_assignment",
-    "number_of",
-    "operands_of",
-    "primal",
-    "primal_grad",
-    "was_assigned",
-    "weights_of",
-]
-
 _assignments = 0
 
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from .ops import Op
     from .value import Value
 
-__all__ = ["Numbered", "labelled", "numbered"]
-
 
 class Numbered(NamedTuple):
     """The places of inputs and of the nodes that depend on them, and columns with an entry for each such node."""

@@ -7,11 +7,9 @@ and a limit, and pickle stores its name. The module must not know any row of the
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import IntEnum
 from functools import cached_property, lru_cache
 from inspect import Parameter, Signature, signature
 from numbers import Real
@@ -19,72 +17,12 @@ from typing import Any, Final, NamedTuple, NoReturn, SupportsFloat, TypedDict, T
 
 from .limits import by_limits
 from .recorder import OPS, Operand, Recorder
-
-__all__ = [
-    "TOO_LARGE",
-    "Columns",
-    "Constant",
-    "Guard",
-    "Interval",
-    "Level",
-    "Notation",
-    "Op",
-    "Spelling",
-    "Unknown",
-    "custom_rule",
-    "listed",
-    "number",
-    "refuse",
-]
+from .spelling import Level, Notation, Spelling
 
 T = TypeVar("T", bound=Recorder)
 
 inf: Final = math.inf
 nan: Final = math.nan
-
-
-class Level(IntEnum):
-    """The precedence of a piece of notation. An operand of a lower level than its place gets brackets."""
-
-    COMPARISON = 0
-    SUM = 1
-    QUOTIENT = 2
-    PRODUCT = 3
-    POWER = 4
-    ATOM = 5
-
-
-class Notation(NamedTuple):
-    """The text or the LaTeX of a row: a template with a place for each operand, such as `<x> + <y>`, and its level.
-
-    An operand of a lower level than its place gets brackets.
-    """
-
-    template: str
-    level: Level = Level.ATOM
-    levels: Sequence[Level] = ()  # the levels of the places, in the order of the operands
-
-    def filled(self, parts: Mapping[str, str]) -> str:
-        """Return the template with operands at the places of their names."""
-        return re.sub(r"<(\w+)>", lambda place: parts[place[1]], self.template)
-
-
-class Constant(float):
-    r"""A number in a rule that is written by its name. The name may have a lower level than a number.
-
-    >>> half_turn = Constant(math.pi, "π", r"\pi")
-    >>> half_turn, half_turn.text.template, 2 * half_turn
-    (3.141592653589793, 'π', 6.283185307179586)
-    """
-
-    text: Notation
-    tex: Notation
-
-    def __new__(cls, x: float, text: Notation | str, tex: Notation | str) -> Constant:
-        self = super().__new__(cls, x)
-        self.text = Notation(text) if isinstance(text, str) else text
-        self.tex = Notation(tex) if isinstance(tex, str) else tex
-        return self
 
 
 class Interval(NamedTuple):
@@ -109,14 +47,6 @@ class Interval(NamedTuple):
         lo = r"-\infty" if self.lo == -inf else f"{self.lo:g}"
         hi = r"\infty" if self.hi == inf else f"{self.hi:g}"
         return f"{'[' if self.closed_lo else '('}{lo}, {hi}{']' if self.closed_hi else ')'}"
-
-
-class Spelling(NamedTuple):
-    """The names of a row's operands, and the row's text and LaTeX, which have a place for each name."""
-
-    parameters: Sequence[str]
-    text: Notation
-    tex: Notation
 
 
 class Columns(TypedDict, total=False):

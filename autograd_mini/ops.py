@@ -5,8 +5,8 @@ convention at a kink. The rules are written once, with the rows themselves. So o
 and compilers: every subclass of `Recorder` can run the rules, because its `record` applies a row. This module must not
 know any recorder.
 
-Other modules import everything about ops from here. `op` has the class of a row, `recorder` the hook, and `special` the
-functions of floats that are longer than a line.
+Other modules import everything about ops from here. `op` has the class of a row, `spelling` its notation, `recorder`
+the hook, and `special` the functions of floats that are longer than a line.
 """
 
 from __future__ import annotations
@@ -23,19 +23,16 @@ from .limits import Extended
 from .op import (
     TOO_LARGE as TOO_LARGE,
     Columns,
-    Constant as Constant,
     Guard,
     Interval as Interval,
-    Level as Level,
-    Notation as Notation,
     Op as Op,
-    Spelling,
     custom_rule as custom_rule,
     listed as listed,
     number as number,
     refuse as refuse,
 )
 from .recorder import METHODS as METHODS, OPS as OPS, Operand, Recorder as Recorder
+from .spelling import Constant as Constant, Level as Level, Notation as Notation, Spelling
 
 if TYPE_CHECKING:
     from .signatures import Binary, Ternary, Unary, UnarySloped

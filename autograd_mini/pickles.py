@@ -16,8 +16,6 @@ from .op import Op, number
 if TYPE_CHECKING:
     from .value import Number, Value
 
-__all__ = ["FlatList", "attributes_of", "flattened", "rebuild", "rebuild_last", "state_of"]
-
 State = tuple[Op | None, float, float, str, Sequence[float], "tuple[Number, ...]"]
 
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 else:
     from . import uncompiled as cython
 
-__all__ = ["METHODS", "OPS", "Operand", "Recorder"]
-
 T = TypeVar("T", bound="Recorder")
 Operand: TypeAlias = Any  # an object of a recorder, or a plain number; so is the result of a row
 

@@ -22,8 +22,6 @@ from .stale import require_fresh
 from .value import Value
 from .walks import reached_by, topological_order
 
-__all__ = ["Path", "Paths", "paths"]
-
 Way: TypeAlias = "tuple[Edge, Way] | None"  # the edges in reverse: the one at the output is last
 
 

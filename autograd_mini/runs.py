@@ -35,8 +35,6 @@ from .structure import LEAF, Structure, Tree, flatten, holds, kind_of, map_leave
 from .value import Number, Value
 from .walks import topological_order
 
-__all__ = ["Linear", "Run", "as_states", "matched"]
-
 
 class Linear:
     r"""The part of a graph from inputs to outputs: the linear map of its derivatives.

@@ -19,8 +19,6 @@ from .printing import counted, format_number
 from .structure import Structure, Tree, array, flatten, is_array, kind_of
 from .value import Number, Value
 
-__all__ = ["Loop", "fori", "scan", "taken_over"]
-
 
 class Loop(NamedTuple):
     """A loop before it runs. `step` takes the carry and the item of a step, and returns a carry and a result."""

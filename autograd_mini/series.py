@@ -12,13 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
+from .limits import Compared
 from .ops import Op, Recorder, add, div, excess, mul, neg, pow as pow_row, sub, where
 from .recorder import Operand
 
-__all__ = ["Series"]
 
-
-class Series(Recorder):
+class Series(Compared):
     r"""A power series $\sum_k c_k t^k$. A coefficient is computed when it is first read.
 
     >>> t = Series([2.0, 1.0])
@@ -34,6 +33,11 @@ class Series(Recorder):
             tuple[Op | str | int, ...], tuple[Series, tuple[Operand, ...]]
         ] = {}  # results of rows on this series, with their operands
 
+    @property
+    def x(self) -> Operand:
+        """Return the number of the series, its first coefficient."""
+        return self[0]
+
     def __getitem__(self, k: int) -> Operand:
         if self.constant:
             return self.coefficients[0] if k == 0 else 0.0
@@ -45,25 +49,6 @@ class Series(Recorder):
     def constant(self) -> bool:
         """Return whether only the first coefficient can differ from 0."""
         return self.following is None and len(self.coefficients) == 1
-
-    # A rule may branch on its number.
-
-    def __lt__(self, other: Operand) -> bool:
-        return bool(self[0] < _first(other))
-
-    def __le__(self, other: Operand) -> bool:
-        return bool(self[0] <= _first(other))
-
-    def __gt__(self, other: Operand) -> bool:
-        return bool(self[0] > _first(other))
-
-    def __ge__(self, other: Operand) -> bool:
-        return bool(self[0] >= _first(other))
-
-    def __eq__(self, other: object) -> bool:
-        return bool(self[0] == _first(other))
-
-    __hash__ = Recorder.__hash__
 
     def record(self, op: Op, operands: tuple[Operand, ...]) -> Series:
         """Apply a row to series; other operands are constants.
@@ -108,10 +93,6 @@ class Series(Recorder):
         else:
             z.following = _Integral(op, operands, xs, z)
         return z
-
-
-def _first(x: Operand) -> Operand:
-    return x[0] if isinstance(x, Series) else x
 
 
 class _Integral:

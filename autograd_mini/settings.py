@@ -19,31 +19,6 @@ if TYPE_CHECKING:
 else:
     from . import uncompiled as cython
 
-__all__ = [
-    "ARITHMETIC",
-    "DIFFERENTIATING",
-    "RECORDING",
-    "Settings",
-    "Switch",
-    "Watch",
-    "active",
-    "by_ieee",
-    "differentiating",
-    "in_force",
-    "is_differentiating",
-    "is_recording",
-    "is_traced",
-    "no_grad",
-    "recording",
-    "recording_limits",
-    "setting",
-    "tell_derived",
-    "tell_entered",
-    "tell_read",
-    "watched_by",
-    "watching",
-]
-
 
 @cython.cclass
 class Settings:

@@ -14,8 +14,6 @@ from .ops import Op, Recorder
 from .program.compiler import Compiled
 from .value import Number, Value
 
-__all__ = ["Binary", "CompiledFunction", "Derived", "Outputs", "Slope", "Ternary", "Unary", "UnarySloped", "ValueSlope"]
-
 P = ParamSpec("P")
 Q = ParamSpec("Q")
 R_co = TypeVar("R_co", covariant=True)
@@ -116,37 +114,13 @@ class Slope(Generic[P]):
         self: Slope[[Value, Value, Value]] | Slope[[Number, Number, Number]], x: Number, y: Number, z: Number, /
     ) -> Value: ...
     @overload
-    def __call__(
-        self: Slope[Concatenate[Value, Q]],
-        x: float,
-        /,
-        *args: Q.args,
-        **kwargs: Q.kwargs,
-    ) -> float: ...
+    def __call__(self: Slope[Concatenate[Value, Q]], x: float, /, *args: Q.args, **kwargs: Q.kwargs) -> float: ...
     @overload
-    def __call__(
-        self: Slope[Concatenate[Number, Q]],
-        x: float,
-        /,
-        *args: Q.args,
-        **kwargs: Q.kwargs,
-    ) -> float: ...
+    def __call__(self: Slope[Concatenate[Number, Q]], x: float, /, *args: Q.args, **kwargs: Q.kwargs) -> float: ...
     @overload
-    def __call__(
-        self: Slope[Concatenate[Value, Q]],
-        x: Value,
-        /,
-        *args: Q.args,
-        **kwargs: Q.kwargs,
-    ) -> Value: ...
+    def __call__(self: Slope[Concatenate[Value, Q]], x: Value, /, *args: Q.args, **kwargs: Q.kwargs) -> Value: ...
     @overload
-    def __call__(
-        self: Slope[Concatenate[Number, Q]],
-        x: Value,
-        /,
-        *args: Q.args,
-        **kwargs: Q.kwargs,
-    ) -> Value: ...
+    def __call__(self: Slope[Concatenate[Number, Q]], x: Value, /, *args: Q.args, **kwargs: Q.kwargs) -> Value: ...
     @overload
     def __call__(self: Slope[Concatenate[float, Q]], x: float, /, *args: Q.args, **kwargs: Q.kwargs) -> float: ...
     @overload
@@ -227,35 +201,19 @@ class ValueSlope(Generic[P]):
     ) -> tuple[Value, Value]: ...
     @overload
     def __call__(
-        self: ValueSlope[Concatenate[Value, Q]],
-        x: float,
-        /,
-        *args: Q.args,
-        **kwargs: Q.kwargs,
+        self: ValueSlope[Concatenate[Value, Q]], x: float, /, *args: Q.args, **kwargs: Q.kwargs
     ) -> tuple[float, float]: ...
     @overload
     def __call__(
-        self: ValueSlope[Concatenate[Number, Q]],
-        x: float,
-        /,
-        *args: Q.args,
-        **kwargs: Q.kwargs,
+        self: ValueSlope[Concatenate[Number, Q]], x: float, /, *args: Q.args, **kwargs: Q.kwargs
     ) -> tuple[float, float]: ...
     @overload
     def __call__(
-        self: ValueSlope[Concatenate[Value, Q]],
-        x: Value,
-        /,
-        *args: Q.args,
-        **kwargs: Q.kwargs,
+        self: ValueSlope[Concatenate[Value, Q]], x: Value, /, *args: Q.args, **kwargs: Q.kwargs
     ) -> tuple[Value, Value]: ...
     @overload
     def __call__(
-        self: ValueSlope[Concatenate[Number, Q]],
-        x: Value,
-        /,
-        *args: Q.args,
-        **kwargs: Q.kwargs,
+        self: ValueSlope[Concatenate[Number, Q]], x: Value, /, *args: Q.args, **kwargs: Q.kwargs
     ) -> tuple[Value, Value]: ...
     @overload
     def __call__(

@@ -13,28 +13,16 @@ import linecache
 import textwrap
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple, TypeVar
 
 from .ops import OPS, Op, Recorder
 from .recorder import Operand
 from .special import WITHOUT_SCIPY
 from .uncompiled import source_module
-
-__all__ = [
-    "OF_MATH",
-    "Source",
-    "Unreadable",
-    "assigned_in",
-    "called_back",
-    "content",
-    "in_order",
-    "is_lasting",
-    "source_of",
-    "source_row",
-]
 
 T = TypeVar("T")
 # The functions of `math` that C has under the same names. JavaScript, C and machine code call them.
@@ -66,6 +54,22 @@ class Source(NamedTuple):
     body: list[ast.stmt]
     own: frozenset[str]
     names: Mapping[str, object]
+
+    def object_of(self, node: ast.expr) -> Any:
+        """Return the object of an expression, or None if the object is not known now."""
+        match node:
+            case ast.Constant(value=x):
+                return x
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=float() | int() as x)):
+                return -x
+            case ast.Name(id=name) if name not in self.own and name in self.names:
+                return self.names[name]
+            case ast.Attribute(value=x, attr=name) if isinstance(module := self.object_of(x), ModuleType):
+                return getattr(module, name, None)
+            case ast.Subscript(value=x, slice=at) if isinstance(xs := self.object_of(x), (tuple, list, dict)):
+                with suppress(LookupError, TypeError):
+                    return xs[self.object_of(at)]
+        return None
 
 
 def source_of(function: Callable[..., Any]) -> Source:
@@ -172,14 +176,14 @@ def _parsed(text: str) -> ast.AST:
 @cache
 def _codes(text: str) -> dict[tuple[str, int], list[CodeType]]:
     """Return the code of all functions of a module."""
-    found: dict[tuple[str, int], list[CodeType]] = {}
+    codes: dict[tuple[str, int], list[CodeType]] = {}
     left = [compile(text, "<source>", "exec", dont_inherit=True)]
     while left:
         inner = _codes_in(left.pop())
         left += inner
         for code in inner:
-            found.setdefault(_key(code), []).append(code)
-    return found
+            codes.setdefault(_key(code), []).append(code)
+    return codes
 
 
 def _stands_in(node: ast.Lambda, code: CodeType) -> bool:

@@ -17,8 +17,6 @@ from .structure import Kind, array, is_array, register
 from .sums import sum as total
 from .value import Number, Value
 
-__all__ = ["Pattern", "SparseMatrix", "csc_array", "mirrored", "require_scipy"]
-
 DOTS = 96  # at most so many dots, across and down, in a printed pattern
 CELLS = 240  # at most so many cells in a drawn pattern
 BRAILLE = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # the bits of the dots of a character, by row

@@ -19,8 +19,6 @@ from .structure import Structure, Tree, flatten
 from .value import Number, Value
 from .walks import topological_order
 
-__all__ = ["ends_of", "sparsity", "sparsity_graph"]
-
 
 def sparsity(
     f: Callable[..., Tree], argnums: int | Sequence[int] = 0, *, order: Literal[1, 2] = 1

@@ -15,8 +15,6 @@ from .printing import format_number, names_of
 from .value import StaleGraphError, Value
 from .walks import topological_order
 
-__all__ = ["require_fresh", "staleness"]
-
 
 def staleness(output: Value, order: list[Value] | None = None) -> str:
     """Return a sentence on the first node that does not agree with its operands, and the cause, or "" if all do.

@@ -18,20 +18,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = [
-    "LEAF",
-    "Kind",
-    "Rest",
-    "Structure",
-    "Tree",
-    "flatten",
-    "holds",
-    "kind_of",
-    "map_leaves",
-    "register",
-    "register_container",
-]
-
 T = TypeVar("T")
 Tree: TypeAlias = Any  # a number, a Value, an array, or a container of trees, such as a list or a dataclass
 Rest: TypeAlias = Any  # all of a container but its parts, such as a dict's keys; it can be hashed

@@ -12,8 +12,6 @@ from .value import Value, make_node
 if TYPE_CHECKING:
     import cython
 
-__all__ = ["dot", "sum"]
-
 
 @overload
 def dot(ws: Iterable[Value], xs: Iterable[SupportsFloat], bias: SupportsFloat | None = None) -> Value: ...

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 else:
     from . import uncompiled as cython
 
-__all__ = ["sweep_backward", "sweep_forward"]
-
 # Derivatives are stored in the nodes, so only one thread at a time may compute them. A fork waits for this thread.
 _alone = threading.RLock()
 _claim, _free = _alone.acquire, _alone.release  # twice as fast as `with`

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["as_html", "as_text"]
-
 
 def as_text(rows: Sequence[Sequence[str]]) -> str:
     """Write a table as text, with two spaces between columns.

@@ -26,8 +26,6 @@ from .transform import adjoints
 from .value import Number, Value
 from .walks import topological_order
 
-__all__ = ["Recorded", "TraceWarning", "Tracer", "recorded", "users_frame"]
-
 OURS = (f"{os.path.dirname(__file__)}{os.sep}", functools.__file__)  # the folder of code that is not the user's
 
 

@@ -31,8 +31,6 @@ from .transform import gradient
 from .value import Number, StaleGraphError, Value
 from .walks import is_differentiated, topological_order
 
-__all__ = ["BranchError", "BranchWarning", "Decision", "Trace", "tell_constants", "trace", "trace_call", "trace_graph"]
-
 TYPESET = 40  # equations, at most, that Jupyter shows as formulas
 
 

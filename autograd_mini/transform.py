@@ -30,20 +30,6 @@ from .structure import LEAF, Tree, flatten
 from .value import Number, Value
 from .walks import topological_order
 
-__all__ = [
-    "derivative",
-    "grad",
-    "gradient",
-    "hessian",
-    "hvp",
-    "jacobian",
-    "jvp",
-    "linearize",
-    "taylor",
-    "value_and_grad",
-    "vjp",
-]
-
 if TYPE_CHECKING:
     from .signatures import Derived, Slope, ValueSlope
 

@@ -15,17 +15,6 @@ from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
 from typing import Any, TypeVar
 
-__all__ = [
-    "cclass",
-    "compiled",
-    "free_in_turn",
-    "load_file",
-    "no_gc",
-    "show_source",
-    "source_module",
-    "take",
-]
-
 C = TypeVar("C", bound=type)
 
 HERE = os.path.dirname(__file__)  # pathlib would take a tenth of the time that the package's import takes

@@ -58,8 +58,6 @@ if TYPE_CHECKING:
 else:
     from . import uncompiled as cython
 
-__all__ = ["Number", "StaleGraphError", "Value", "compiled"]
-
 
 class _Signature:
     """The signature of `Value`, for `help` and editors. The compiled class has no signature by itself."""
@@ -518,6 +516,7 @@ if not cython.compiled and sys.platform == "emscripten":
 
 
 def make_node(op: Op | None, data: float, x: Any, y: Any, dx: float, dy: float) -> Value:
+    """Make a node. Under some settings, it becomes a leaf, or records the limit of its row."""
     node: Value = new_node() if cython.compiled else Value.__new__(Value)  # type: ignore[name-defined]  # noqa: F821
     node._data = data
     node._grad = 0.0

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 else:
     from . import uncompiled as cython
 
-__all__ = ["follows", "is_alive", "is_differentiated", "reached_by", "topological_order"]
-
 _walks = 0  # number of walks so far; each walk marks nodes with its own number
 
 

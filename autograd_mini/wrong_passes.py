@@ -22,8 +22,6 @@ from .tables import as_html, as_text
 from .value import Value
 from .walks import reached_by, topological_order
 
-__all__ = ["MISTAKES", "Mistake", "Mistakes", "Pass", "Step", "mistakes"]
-
 Derivatives = dict[Value, float]
 
 

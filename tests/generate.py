@@ -39,7 +39,9 @@ def with_methods(source: str) -> str:
 
 
 def method(name: str, row: Op) -> str:
-    """Write one method."""
+    """Write one method, or another name of a method above it."""
+    if name != row.name and row.name in METHODS:
+        return f"    {name} = {row.name}  # NumPy's name\n"
     rest = row.parameters[1:]
     given = dict.fromkeys(rest[: len(rest) - len(row.defaults)], "")
     given |= {y: f" = {default!r}" for y, default in zip(rest[len(given) :], row.defaults, strict=True)}

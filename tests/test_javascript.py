@@ -12,7 +12,7 @@ from node import needs_node, run
 
 import autograd_mini as ag
 from autograd_mini import OPS, Op, Value
-from autograd_mini.javascript import Script, literal
+from autograd_mini.javascript import Script
 from autograd_mini.source import Unreadable
 
 RATE = 0.25
@@ -31,7 +31,7 @@ def computed(op: Op, points: Sequence[tuple[float, ...]]) -> list[float]:
     """Return the results of JavaScript."""
     script = Script()
     text = script.applied(op, [f"x[{i}]" for i in range(len(op.rules))])
-    asked = ", ".join(f"[{', '.join(map(literal, xs))}]" for xs in points)
+    asked = ", ".join(f"[{', '.join(map(Script.literal, xs))}]" for xs in points)
     found: list[float] = run(f'"use strict"; {script}\n return [{asked}].map(x => {text});')
     return found
 

@@ -25,7 +25,7 @@ import autograd_mini as ag
 from autograd_mini import OPS, Op, Value, nn
 from autograd_mini.derivation import Writer
 from autograd_mini.edges import derivatives_of, edges_of
-from autograd_mini.javascript import literal
+from autograd_mini.javascript import Script
 from autograd_mini.ops import dot, sum as sum_row
 from autograd_mini.pages import explorer
 from autograd_mini.pages.rows import Rows, Unwritten
@@ -395,7 +395,7 @@ def test_every_row_computes_in_javascript_what_it_does_in_python() -> None:
             without.append(op.name)
             continue
         for xs in points(op):
-            asked.append(f"[{place}, [{', '.join(map(literal, xs))}]]")
+            asked.append(f"[{place}, [{', '.join(map(Script.literal, xs))}]]")
             expected.append((op, xs, op.limit(*xs), slopes_of(op, xs)))
     assert without == ["digamma", "polygamma"]
     computed = run(

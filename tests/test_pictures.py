@@ -536,7 +536,7 @@ def test_plans_keep_layouts_short(family: Any, n: int, copies: bool) -> None:
     assert not plan.copied or copies
     if n == 50 and copies:
         assert not plan.attributes
-    drawing = ag.Drawing(picture, plan=plan)
+    drawing = ag.Drawing(picture)
     drawn = set(re.findall(r"^\t(\w+) \[label", drawing.source, re.MULTILINE))
     for source, target in re.findall(r"^\t(\w+) -> (\w+)", drawing.source, re.MULTILINE):
         assert {source, target} <= drawn

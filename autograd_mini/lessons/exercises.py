@@ -8,8 +8,6 @@ from typing import Final
 from . import tasks
 from .question import Question, Task
 
-__all__ = ["EXERCISES"]
-
 EXERCISES: Final[dict[str, Question | Task]] = {
     "computation-graph/1": Question(
         "dJ/da =",

@@ -6,8 +6,6 @@ from typing import Final
 
 from .question import Question
 
-__all__ = ["PREDICTIONS"]
-
 COMPUTATION_GRAPH: Final = {
     "growth": Question(
         "b grows by 0.001. By how much does J grow?",

@@ -12,8 +12,6 @@ from typing import Any, ClassVar
 
 from ..value import Value
 
-__all__ = ["UNANSWERED", "Ask", "Question", "Task", "Verdict", "number"]
-
 UNANSWERED = "No answer yet. Write it in place of the three dots, and run the cell again."
 RIGHT = "Right."
 WRONG = "Not yet."

@@ -21,20 +21,6 @@ from .layers import index
 from .losses import Loss, loss_named
 from .module import Module
 
-__all__ = [
-    "Examples",
-    "Net",
-    "Target",
-    "accuracy",
-    "cost",
-    "inputs_of",
-    "loss_of",
-    "mean_loss",
-    "numbers_of",
-    "pairs_of",
-    "predict",
-]
-
 Net: TypeAlias = Callable[[Any], Any]  # a module, or a function of the inputs of one example
 Examples: TypeAlias = Any  # inputs or targets: a list or an array with a row for each example, or a table of pandas
 Target: TypeAlias = float | list[float]

@@ -12,8 +12,6 @@ from collections.abc import Callable
 
 from .initializers import Rng, generator
 
-__all__ = ["blobs", "circles", "flower", "moons", "spirals", "xor"]
-
 Data = tuple[list[list[float]], list[int]]
 
 

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ..printing import counted, format_number
 
-__all__ = ["History"]
-
 ROWS = 7  # rows of the table
 WIDTH, HEIGHT, MARGIN = 320.0, 150.0, 8.0  # size of the plot in pixels
 ENDS = {"epochs": "complete", "stop": "ended by stop", "interrupted": "ended by Ctrl-C"}

@@ -17,8 +17,6 @@ from .words import named
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-__all__ = ["Initializer", "Rng", "generator", "he", "initializer", "normal", "uniform", "xavier", "zeros"]
-
 Rng: TypeAlias = "random.Random | Generator | SupportsIndex | None"  # see `generator`
 Initializer: TypeAlias = Callable[[int, int, random.Random], float]
 
@@ -102,5 +100,5 @@ def initializer(init: str | Initializer | None, activation: str) -> Initializer:
     """
     if init is None:
         return he if activation in ("relu", "leaky_relu", "gelu", "silu", "softplus") else xavier
-    found: Initializer = named("init", init, BY_NAME, "(n_in, n_out, rng)")
-    return found
+    chosen: Initializer = named("init", init, BY_NAME, "(n_in, n_out, rng)")
+    return chosen

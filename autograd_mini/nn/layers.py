@@ -24,8 +24,6 @@ from .module import Module
 if TYPE_CHECKING:
     from ..signatures import Outputs
 
-__all__ = ["MLP", "Layer", "Neuron", "Sequential", "two_layer_net"]
-
 Part: TypeAlias = Any  # a part of a net: a module, or a function
 Activation = str | Callable[[Any], Any] | None
 

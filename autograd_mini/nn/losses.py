@@ -19,18 +19,6 @@ from ..sums import sum
 from ..value import Number, Value
 from .words import named
 
-__all__ = [
-    "LOSSES",
-    "Loss",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "cross_entropy",
-    "hinge",
-    "log_loss",
-    "loss_named",
-    "mean_squared_error",
-]
-
 Loss: TypeAlias = Callable[[Any, Any], Any]  # of the output and the target of one example
 
 
@@ -202,8 +190,8 @@ def loss_named(loss: str | Loss) -> Loss:
     Raises:
         ValueError: no loss has that name.
     """
-    found: Loss = named("loss", loss, LOSSES, "(output, target)", hints.LOSSES)
-    return found
+    chosen: Loss = named("loss", loss, LOSSES, "(output, target)", hints.LOSSES)
+    return chosen
 
 
 def _pairs(name: str, outputs: Tree, targets: Tree, probabilities: bool = False) -> list[tuple[Any, Any]]:

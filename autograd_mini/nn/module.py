@@ -22,8 +22,6 @@ from ..printing import counted
 from ..structure import TOO_DEEP, Kind, Tree, kind_of, register
 from ..value import Value
 
-__all__ = ["Module"]
-
 FORMAT, VERSION = "autograd_mini.nn", 1
 
 
@@ -92,10 +90,10 @@ class Module:
             raise ValueError(f"{name}: the state has no {_listed(missing)}; it has {_listed(list(state)) or 'nothing'}")
         if unknown := [path for path in state if path not in entries]:
             raise ValueError(f"{name}: the state has {_listed(unknown)}, but this net does not")
-        found: list[tuple[Value, float]] = []
+        pairs: list[tuple[Value, float]] = []
         for path, tree in entries.items():
-            _match(f"{name}: {path}", tree, state[path], found)
-        for parameter, value in found:
+            _match(f"{name}: {path}", tree, state[path], pairs)
+        for parameter, value in pairs:
             parameter.data = value
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -245,7 +243,7 @@ def _state(owner: tuple[Module, tuple[Value, ...]], numbers: list[Tree]) -> dict
 register(Kind(Module, _taken_apart, _state, owner=True))  # an argument of programs
 
 
-def _match(path: str, tree: Tree, state: Tree, found: list[tuple[Value, float]]) -> None:
+def _match(path: str, tree: Tree, state: Tree, pairs: list[tuple[Value, float]]) -> None:
     """Pair parameters with the numbers of a state of the same shape."""
     if isinstance(tree, Value):
         if getattr(state, "ndim", None) != 0 and hasattr(state, "__len__"):
@@ -256,14 +254,14 @@ def _match(path: str, tree: Tree, state: Tree, found: list[tuple[Value, float]])
             raise ValueError(str(error)) from None
         if not math.isfinite(plain):
             raise ValueError(f"{path}: expected a finite number, but the state has {plain}")
-        found.append((tree, plain))
+        pairs.append((tree, plain))
         return
     if not (isinstance(state, (list, tuple)) or hasattr(state, "ndim")) or len(state) != len(tree):
         raise ValueError(
             f"{path}: expected {counted(len(tree), 'entry', 'entries')}, but the state has {_shown(state)}"
         )
     for i, (part, numbers) in enumerate(zip(tree, state, strict=True)):
-        _match(f"{path}.{i}", part, numbers, found)
+        _match(f"{path}.{i}", part, numbers, pairs)
 
 
 def _shown(state: Tree) -> str:

@@ -23,8 +23,6 @@ from .module import Module
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LBFGS", "SGD", "Adam", "AdamW", "Optimizer", "RMSProp", "cosine", "exponential", "steps", "warmup"]
-
 Schedule = Callable[[int], float]
 Vector = list[float]
 State = tuple[Vector, ...]
@@ -51,13 +49,13 @@ class Optimizer:
         if not isinstance(parameters, (Module, Iterable)):
             call = "; call it, net.parameters()" if callable(parameters) else ""
             raise TypeError(f"{name}: give a module or a list of Values, not {parameters!r}{call}")
-        found = parameters.parameters() if isinstance(parameters, Module) else list(parameters)
-        if not found:
+        held = parameters.parameters() if isinstance(parameters, Module) else list(parameters)
+        if not held:
             raise ValueError(f"{name}: there are no parameters")
-        for parameter in found:
+        for parameter in held:
             if not isinstance(parameter, Value) or parameter.op is not None:
                 raise TypeError(f"{name}: a parameter must be a leaf Value, not {parameter!r}")
-        self.parameters = list(dict.fromkeys(found))
+        self.parameters = list(dict.fromkeys(held))
         self.lr = lr
         self.taken = 0
         self.used = 0.0  # the learning rate of the last step

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import LinearSegmentedColormap
 
-__all__ = ["plot_decision_boundary", "plot_history", "plot_weights"]
-
 MISSING = 'plots need matplotlib: pip install ".[plot]"'
 LIGHT = THEMES["light"]
 HUES = [getattr(LIGHT, role) for role in CLASSES]

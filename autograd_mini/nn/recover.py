@@ -20,9 +20,6 @@ from .losses import log_loss
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Comparison", "Row", "recover_formulas"]
-
-
 FORMULAS = {  # for one example, and for m
     "dz2": ("a2 - y", "A2 - Y"),
     "dW2": ("dz2 a1^T", "1/m dZ2 A1^T"),

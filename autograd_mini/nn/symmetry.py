@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 from .layers import Layer, Sequential
 
-__all__ = ["Symmetries", "symmetries"]
-
 
 @dataclass(frozen=True)
 class Symmetries:

@@ -20,7 +20,6 @@ from ..settings import is_recording
 from ..structure import Tree, flatten
 from ..sums import dot
 from ..value import Value
-from . import optimizers
 from .cost import Examples, Net, Target, loss_of, mean_loss, numbers_of, pairs_of
 from .history import History
 from .initializers import Rng, generator
@@ -31,8 +30,6 @@ from .optimizers import Adam, Optimizer
 if TYPE_CHECKING:
     from ..program.arguments import Numbers
     from ..program.batch import Repeated
-
-__all__ = ["TrainingError", "fit"]
 
 
 class TrainingError(ArithmeticError):
@@ -282,7 +279,7 @@ def _optimizer(net: Net, optimizer: Optimizer | None) -> Optimizer:
             raise TypeError(f"fit: give a module, or an optimizer that holds the parameters of {net!r}")
         return Adam(net, lr=0.05)
     if not isinstance(optimizer, Optimizer):
-        kinds = {name.lower(): name for name in optimizers.__all__ if name[0].isupper() and name != "Optimizer"}
+        kinds = {name.lower(): name for name in ("SGD", "RMSProp", "Adam", "AdamW", "LBFGS")}
         name = optimizer if isinstance(optimizer, str) else getattr(optimizer, "__name__", "")
         kind = kinds.get(name.lower(), "Adam")
         given = "LBFGS(net)" if kind == "LBFGS" else f"{kind}(net, lr=0.05)"

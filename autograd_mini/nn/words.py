@@ -7,8 +7,6 @@ from typing import Any
 
 from ..hints import closest
 
-__all__ = ["named"]
-
 
 def named(
     what: str, given: object, known: Mapping[str, Any], arguments: str, others: Mapping[str, str] | None = None

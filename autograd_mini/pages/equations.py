@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ..javascript import literal
+from ..javascript import Script
 from ..nn.cost import loss_of
 from ..nn.layers import index
 from ..nn.losses import Loss
@@ -167,7 +167,7 @@ def output_function(rows: Rows, trace: Trace, n: int) -> str:
 
 
 def _text(x: int | float) -> str:
-    return f"v{x}" if isinstance(x, int) else literal(x)
+    return f"v{x}" if isinstance(x, int) else Script.literal(x)
 
 
 def _statements(rows: Rows, trace: Trace) -> dict[int, str]:

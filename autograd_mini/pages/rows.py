@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NoReturn, SupportsFloat
 
-from ..javascript import Script, literal
+from ..javascript import Script
 from ..ops import OPS, Op, Recorder, guard
 from ..source import Unreadable
 from ..value import Value
@@ -63,7 +63,7 @@ class _Formula(JavaScript):
 
 def _text(x: JavaScript | SupportsFloat) -> str:
     """Write an operand or the result of a rule as JavaScript."""
-    return x.text if isinstance(x, JavaScript) else literal(float(x))
+    return x.text if isinstance(x, JavaScript) else Script.literal(float(x))
 
 
 class Rows:

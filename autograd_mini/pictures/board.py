@@ -11,8 +11,6 @@ from typing import NamedTuple
 from .model import Box, Picture
 from .typeset import width
 
-__all__ = ["Board", "Place", "board_of"]
-
 LETTER = 7.6  # points of a letter of 15 points
 GAP, NARROW_GAP, BETWEEN = 120.0, 46.0, 16.0  # between columns with and without wires, and between boxes
 MAX_NUMBERED = 20  # with more wires between two columns, wires have no numbers

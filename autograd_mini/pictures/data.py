@@ -8,8 +8,6 @@ from ..printing import json_number
 from .model import Picture
 from .typeset import plain
 
-__all__ = ["as_json"]
-
 
 def as_json(picture: Picture) -> str:
     """Write the nodes and edges of a picture as JSON. JSON has no inf and nan, so they are strings."""

@@ -12,13 +12,10 @@ from collections.abc import Iterable, Sequence
 import graphviz
 
 from .board import board_of
-from .layout import Plan, plan_of
+from .layout import plan_of
 from .model import Arrow, Box, Frame, Picture, Slope
 from .theme import THEMES, Theme
 from .typeset import Run, Typeset, plain
-
-__all__ = ["digraph", "pill_names"]
-
 
 SERIF = "Times New Roman,Liberation Serif,Times,serif"
 SANS = "Arial,Liberation Sans,Helvetica,sans-serif"
@@ -33,10 +30,9 @@ LINES = {
 }
 
 
-def digraph(picture: Picture, theme: Theme, plan: Plan | None = None) -> graphviz.Digraph:
+def digraph(picture: Picture, theme: Theme) -> graphviz.Digraph:
     """Return the picture as a `graphviz.Digraph`."""
-    plan = plan or plan_of(picture)
-    return _Writer(picture, theme, plan).graph
+    return _Writer(picture, theme).graph
 
 
 def pill_names(picture: Picture) -> dict[Arrow, str]:
@@ -45,11 +41,11 @@ def pill_names(picture: Picture) -> dict[Arrow, str]:
 
 
 class _Writer:
-    def __init__(self, picture: Picture, theme: Theme, plan: Plan) -> None:
-        self.picture, self.theme, self.plan = picture, theme, plan
+    def __init__(self, picture: Picture, theme: Theme) -> None:
+        self.picture, self.theme, self.plan = picture, theme, plan_of(picture)
         self.pills = pill_names(picture)
-        self.sizes = SIZES if plan.labels == "pills" else SMALL_SIZES
-        pills = plan.labels == "pills"
+        pills = self.plan.labels == "pills"
+        self.sizes = SIZES if pills else SMALL_SIZES
         self.graph = graphviz.Digraph(
             graph_attr={
                 "rankdir": picture.rankdir,
@@ -59,7 +55,7 @@ class _Writer:
                 "ordering": "in",
                 "pad": "0.12",
                 "fontname": SERIF,
-                **plan.attributes,
+                **self.plan.attributes,
             },
             node_attr={"shape": "plain", "fontname": SERIF},
             edge_attr={"color": theme.line, "penwidth": "1.5", "arrowsize": "0.8", "fontname": SERIF},

@@ -27,15 +27,12 @@ from ..value import Value
 from .data import as_json
 from .dot import digraph
 from .graph import DIRECTIONS, Slopes, picture_of
-from .layout import Plan
 from .mermaid import mermaid
 from .model import Picture
 from .net import Wires
 from .render import DOTS_PER_INCH, laid_out
 from .theme import THEMES
 from .tikz import tikz
-
-__all__ = ["FORMATS", "Drawing", "draw"]
 
 WRITERS: dict[str, Callable[[Picture], str]] = {"mmd": mermaid, "tex": tikz, "json": as_json}
 FORMATS = ("svg", "png", "pdf", "dot", "gv", *WRITERS)
@@ -50,12 +47,11 @@ class Drawing:
     `picture` is the picture as data. `graphviz` is the `graphviz.Digraph` that is drawn, and you may change it.
     """
 
-    def __init__(self, picture: Picture, theme: str = "any", plan: Plan | None = None) -> None:
+    def __init__(self, picture: Picture, theme: str = "any") -> None:
         if theme not in (*THEMES, "auto"):
             raise ValueError(f"draw: theme must be one of {', '.join((*THEMES, 'auto'))}, not {theme!r}")
         self.picture = picture
         self.theme = theme
-        self._plan = plan
         self._laid_out: tuple[str, Callable[[str], bytes]] | None = None
 
     @property
@@ -71,7 +67,7 @@ class Drawing:
     @cached_property
     def graphviz(self) -> graphviz.Digraph:
         """Return the `graphviz.Digraph`. A change to it shows in the formats that Graphviz draws, and in dot."""
-        return digraph(self.picture, THEMES.get(self.theme, THEMES["light"]), self._plan)
+        return digraph(self.picture, THEMES.get(self.theme, THEMES["light"]))
 
     @property
     def source(self) -> str:

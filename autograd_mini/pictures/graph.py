@@ -26,8 +26,6 @@ from .model import Arrow, Box, Frame, Kind, Line, Picture, Slope
 from .net import Wires, columns_of, is_one_box_each, neuron, of_example, weights_and_biases, wire, without_parameters
 from .typeset import Run, Typeset, plain, width
 
-__all__ = ["DIRECTIONS", "Slopes", "picture_of"]
-
 Slopes = Literal["both", "symbol", "number", "none"]
 DIRECTIONS = ("LR", "RL", "TB", "BT")
 FORMULA_WIDTH = 26  # characters of a line of a formula, and of a local derivative in symbols

@@ -14,8 +14,6 @@ from typing import Literal
 
 from .model import Picture
 
-__all__ = ["Plan", "plan_of", "positions_in_columns"]
-
 Labels = Literal["pills", "labels", "heads"]
 MAX_SECONDS = 1.0  # seconds that a layout may take, as predicted
 MAX_LABELLED = 20  # with more boxes, an arrow's label is not a separate box

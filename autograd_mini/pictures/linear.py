@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from .model import Arrow, Box, Kind, Line, Picture, Slope
 from .typeset import Run, Typeset, plain
 
-__all__ = ["picture_of_edges"]
-
 
 def picture_of_edges(
     title: str,

@@ -11,8 +11,6 @@ from .model import Box, Picture
 from .theme import THEMES
 from .typeset import Run, Typeset
 
-__all__ = ["mermaid"]
-
 
 def mermaid(picture: Picture) -> str:
     """Write a picture as a Mermaid flowchart."""

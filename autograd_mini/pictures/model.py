@@ -11,8 +11,6 @@ from typing import Literal, NamedTuple
 
 from .typeset import Run
 
-__all__ = ["Arrow", "Box", "Frame", "Kind", "Line", "Picture", "Role", "Slope"]
-
 Kind = Literal["parameter", "data", "result", "output", "left out"]
 Role = Literal["forward", "data", "left out", "wire"]
 

@@ -21,17 +21,6 @@ from ..value import Value
 from .model import Arrow, Box, Kind, Line
 from .typeset import Run, Typeset, plain
 
-__all__ = [
-    "Wires",
-    "columns_of",
-    "is_one_box_each",
-    "neuron",
-    "of_example",
-    "weights_and_biases",
-    "wire",
-    "without_parameters",
-]
-
 Wires = Literal["weights", "derivatives", "gradients"]
 
 

@@ -16,8 +16,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
-__all__ = ["DOTS_PER_INCH", "laid_out", "render", "render_with"]
-
 DOTS_PER_INCH = 192  # dots per inch of a png: twice those of the screen; it is shown at half its size
 MAX_WIDTH, MAX_PIXELS = 6000, 20e6  # largest width and number of pixels of a png; a larger one gets fewer dots per inch
 PATIENCE = 60  # seconds that a `dot` program may take; up to 1,000 nodes layouts are planned to take one

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["CLASSES", "THEMES", "Theme"]
-
 
 class Theme(NamedTuple):
     """The colours of a picture. A box has one for its fill and one for its line."""

@@ -19,8 +19,6 @@ from .render import render
 from .theme import THEMES
 from .typeset import Run, Typeset
 
-__all__ = ["tikz"]
-
 PER_CM = 40.0  # points of a board in a centimetre
 PER_INCH = 1.6  # centimetres of the picture for an inch of Graphviz, whose letters are larger
 SIGNS = {

@@ -18,8 +18,6 @@ from ..ops import Constant, Level, Notation, Op, add, mul
 from ..printing import GREEK, Label, Written, format_number, is_formula
 from ..recorder import Operand
 
-__all__ = ["Run", "Typeset", "plain", "width"]
-
 
 class Run(NamedTuple):
     """A piece of text in one style. `shift` is "sub", "sup" or ""."""

@@ -39,8 +39,6 @@ from .terms import (
     walk,
 )
 
-__all__ = ["Backward", "written_backward"]
-
 LARGE = 12  # an adjoint with more terms gets a name, and a number with more terms becomes a symbol
 FEW = 8  # this many numbers without a pattern are written one by one, and no more
 

@@ -18,8 +18,6 @@ from ..ops import Op, Recorder, add, div, mul, neg, pow, sigmoid, sub
 from ..recorder import Operand
 from .arguments import Numbers
 
-__all__ = ["Algebra", "Factor", "Monomial", "Polynomial", "Ratio"]
-
 Monomial: TypeAlias = tuple[int, ...]  # the symbols in order; x**2 has x twice
 Ratios: TypeAlias = Numbers  # an array of objects, each a Ratio
 Polynomial: TypeAlias = dict[Monomial, Fraction]
@@ -194,20 +192,20 @@ def _leading(p: Polynomial) -> Monomial:
 
 
 def _product(p: Polynomial, q: Polynomial) -> Polynomial:
-    found: Polynomial = {}
+    product: Polynomial = {}
     for a, j in p.items():
         for b, k in q.items():
             monomial = tuple(sorted(a + b))
-            found[monomial] = found.get(monomial, Fraction(0)) + j * k
-    return {monomial: k for monomial, k in found.items() if k}
+            product[monomial] = product.get(monomial, Fraction(0)) + j * k
+    return {monomial: k for monomial, k in product.items() if k}
 
 
 def _expanded(k: Fraction, powers: Iterable[tuple[Factor, int]]) -> Polynomial:
-    found: Polynomial = {(): k} if k else {}
+    expanded: Polynomial = {(): k} if k else {}
     for factor, n in powers:
         for _ in range(n):
-            found = _product(found, dict(factor))
-    return found
+            expanded = _product(expanded, dict(factor))
+    return expanded
 
 
 def _quotient(p: Polynomial, q: Polynomial) -> Polynomial | None:

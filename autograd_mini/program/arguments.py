@@ -17,8 +17,6 @@ from ..ops import number
 from ..structure import LEAF, TOO_DEEP, Kind, Rest, Structure, Tree, array, flatten, in_order, kind_of
 from ..value import Value
 
-__all__ = ["FLOAT", "NUMBERS", "GivenValue", "Key", "Layout", "Numbers", "parted", "read", "reader", "typed"]
-
 NUMBERS: Final = frozenset((float, int, np.float64))
 Numbers = np.ndarray[Any, np.dtype[Any]]  # an array of floats, or of their places
 FLOAT: Final = np.dtype(float)

@@ -18,21 +18,6 @@ from ..structure import Kind, Rest, Tree, holds, is_array, kind_of, map_leaves
 from ..value import Value
 from .arguments import FLOAT, Key, Numbers, read, typed
 
-__all__ = [
-    "Axes",
-    "InAxes",
-    "each_of",
-    "example_of",
-    "examples_first",
-    "is_axis",
-    "is_plain",
-    "is_table",
-    "mapped",
-    "moved",
-    "read_examples",
-    "require_axis",
-]
-
 InAxes: TypeAlias = "int | Sequence[Any] | None"
 Axes: TypeAlias = Any  # an entry of in_axes: None, an int, or a container of entries
 
@@ -205,3 +190,11 @@ def _is_numbers(x: Tree, axes: int = 64) -> bool:  # NumPy's arrays have 64 axes
     if isinstance(x, (list, tuple)):
         return axes > 0 and not hasattr(x, "_fields") and all(_is_numbers(part, axes - 1) for part in x)
     return isinstance(x, (int, float))
+
+
+def depth_of(x: Tree) -> int:
+    """Return the number of axes of an array, or of nested lists, which may differ in length."""
+    depth = 0
+    while isinstance(x, (list, tuple)) and x:
+        x, depth = x[0], depth + 1
+    return depth + np.ndim(x)

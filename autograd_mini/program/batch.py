@@ -21,7 +21,7 @@ from ..structure import LEAF, Structure, Tree, flatten, is_array, map_leaves
 from ..transform import hessian, hvp, jacobian, jvp
 from . import nested
 from .arguments import parted, typed
-from .axes import Axes, InAxes, each_of, example_of, examples_first, is_plain, is_table, mapped, read_examples
+from .axes import Axes, InAxes, depth_of, each_of, example_of, examples_first, is_plain, is_table, mapped, read_examples
 from .parameters import Argnums, after_instance, with_name
 from .plans import MAX_KEPT, Places, Work, kept_in, places_of, tables_of
 from .scan_rows import counts_steps
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from .compiler import Compiled
     from .programs import Programs
     from .specialization import GradientRequest, Specialization
-
-__all__ = ["Batched", "Repeated"]
-
 
 MAX_GROUPS = 64  # of examples that branch alike; all further examples are run one by one
 MAX_CALLS = 16  # structures and sizes of arguments whose calls are prepared
@@ -144,6 +141,12 @@ class Batched:
         """
         return Batched(self.compiled, in_axes, self.threads if threads is None else threads, self, self._first)
 
+    def flat(self, in_axes: InAxes) -> Batched:
+        """Return the function of one batch of the examples of all levels. `in_axes` has keyword-only arguments, too."""
+        made = Batched(self.compiled, in_axes, self.threads)
+        made._by_name = 0
+        return made
+
     def __repr__(self) -> str:
         from .vectorised import forward_sheet
 
@@ -252,7 +255,7 @@ class Batched:
     def _run(self, args: tuple[Tree, ...], argnums: Argnums) -> tuple[Tree, Tree]:
         """Return the results, and the gradient or None."""
         if len(self._levels) > 1:
-            return nested.run(self._levels, Batched, args, argnums)
+            return nested.run(self._levels, args, argnums)
         programs = self._programs
         if assignments() != programs._checked:
             programs.drop_moved()
@@ -296,19 +299,11 @@ class Batched:
             static, places = parted(self._programs.static, n)[0], range(n - self._by_name, n)
 
             def first_axis(part: Tree) -> int | None:
-                return 0 if _depth(part) > level else None
+                return 0 if depth_of(part) > level else None
 
             named = [None if k in static else map_leaves(first_axis, args[k], is_table) for k in places]
             axes = [*axes[: places.start], *named]
         return axes
-
-
-def _depth(x: Tree) -> int:
-    """Return the number of axes of an array, or of nested lists, which may differ in length."""
-    depth = 0
-    while isinstance(x, (list, tuple)) and x:
-        x, depth = x[0], depth + 1
-    return depth + np.ndim(x)
 
 
 class _Call:
@@ -555,8 +550,8 @@ class Repeated:
         ValueError: the function branches on numbers, so that a batch may need several programs, or has check=True.
     """
 
-    def __init__(self, batched: Batched, *args: Tree, argnums: int = 0) -> None:
-        self._batched, self._args, self._argnums = batched, args, argnums
+    def __init__(self, batched: Batched, *args: Tree) -> None:
+        self._batched, self._args = batched, args
         self._begin()
 
     def _begin(self) -> None:
@@ -565,10 +560,10 @@ class Repeated:
         call = _Call(programs, self._batched._axes_of(self._args), self._args)
         if programs.check:
             raise ValueError(f"{programs.name}: check=True needs the arguments of each call; use vmap")
-        self._found = call.specialize()
-        if self._found.branches:
+        self._specialization = call.specialize()
+        if self._specialization.branches:
             raise ValueError(f"{programs.name}: it branches on numbers, so a batch may need several programs")
-        self._places, self._request = call.places, call.request(self._found, self._argnums)
+        self._places, self._request = call.places, call.request(self._specialization, 0)
         self._works: dict[int, Work] = {}
 
     def __call__(self, shared: Numbers, *varying: Numbers) -> tuple[Numbers, Numbers]:
@@ -582,14 +577,14 @@ class Repeated:
             ValueError: a Value that the function closes over was assigned, and now the function branches on numbers.
         """
         if assignments() != self._checked:
-            if self._found.trace.moved() is not None:  # a Value that the function closes over
+            if self._specialization.trace.moved() is not None:  # a Value that the function closes over
                 self._begin()
             self._checked = assignments()
         tables = tables_of("", varying)
         size = len(tables[0])
         work = self._works.get(size)
         if work is None:
-            work = self._works[size] = Work(self._found, self._places, "outputs", self._request, size)
+            work = self._works[size] = Work(self._specialization, self._places, "outputs", self._request, size)
         totals = np.empty((1, self._places.alike))
         results, _ = work.run(tables, shared, totals, self._batched.threads)
         return results[0].reshape(size), totals[0]

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 else:
     from .. import uncompiled as cython
 
-__all__ = ["BoundCall"]
-
 
 @cython.cclass
 class BoundCall:

@@ -17,8 +17,6 @@ from .arguments import Numbers
 from .runner import Task
 from .specialization import GradientRequest, Specialization
 
-__all__ = ["Buffer", "Workspace"]
-
 
 class Workspace:
     """The part of a buffer that a program uses: `d` has its numbers, and `grad` has their derivatives."""
@@ -82,8 +80,19 @@ class Workspace:
         self._tasks[request] = tasks
         return tasks
 
-    def gradient(self, request: GradientRequest) -> Tree:
+    # A call of a compiled function ends with one of these.
+
+    def output(self, _: GradientRequest | None) -> Tree:
+        """Return the results."""
+        return self.value()
+
+    def output_and_gradient(self, request: GradientRequest | None) -> tuple[Tree, Tree]:
+        """Return the results, and the derivatives for a gradient request."""
+        return self.value(), self.gradient(request)
+
+    def gradient(self, request: GradientRequest | None) -> Tree:
         """Return the derivatives for a gradient request."""
+        assert request is not None
         if self._scalars:
             return tuple(self.slopes.tolist()) if request.everything else request.of(self.slopes.item)
         return request.of(self._gradient)

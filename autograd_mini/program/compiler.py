@@ -15,7 +15,7 @@ from ..settings import in_force, is_differentiating, is_traced
 from ..structure import Tree, holds, kind_of
 from ..transform import grad, hessian, hvp, jacobian, jvp
 from ..value import Value
-from .arguments import GivenValue, Layout, Numbers, typed
+from .arguments import GivenValue, typed
 from .axes import InAxes
 from .batch import Batched
 from .binding import BoundCall
@@ -24,15 +24,13 @@ from .instances import Method
 from .lift import Program
 from .parameters import Parameters, Same, itself, with_name
 from .programs import Programs
-from .specialization import GradientRequest, Specialization
+from .specialization import Specialization
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor  # the import takes long
 
     from ..pictures.drawing import Drawing
     from ..signatures import CompiledFunction, Derived, Slope, ValueSlope
-
-__all__ = ["Compiled", "compile"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -76,7 +74,7 @@ class Compiled:
         if in_force.count and (is_differentiating() or is_traced()):
             return self._recorded(given)
         try:
-            return self._programs.run(given, _value)
+            return self._programs.run(given, Workspace.output)
         except GivenValue:
             if not holds(given, Value):  # but a function within has been given one
                 raise
@@ -96,7 +94,7 @@ class Compiled:
             TypeError: the function returns more than one number.
             ValueError: there is no such argument, or it is static.
         """
-        return self._programs.run(self._placed(args, kwargs), _value_and_gradient, argnums)
+        return self._programs.run(self._placed(args, kwargs), Workspace.output_and_gradient, argnums)
 
     def grad(self, *args: Tree, argnums: int | Sequence[int] = 0, **kwargs: Tree) -> Tree:
         """Return the gradient alone; see `value_and_grad`.
@@ -104,7 +102,7 @@ class Compiled:
         >>> compile(lambda x, y: x * y).grad(y=2.0, x=3.0)
         2.0
         """
-        return self._programs.run(self._placed(args, kwargs), _gradient, argnums)
+        return self._programs.run(self._placed(args, kwargs), Workspace.gradient, argnums)
 
     def bind(self, *args: Tree, argnums: int | Sequence[int] | None = None, **kwargs: Tree) -> BoundCall:
         """Return the function on arrays of its own: its calls copy no numbers.
@@ -127,7 +125,12 @@ class Compiled:
         (15.0, array([5., 5., 5.]))
         """
         programs = self._programs
-        specialization, given, request = programs.run(self._placed(args, kwargs), _inputs, argnums, fill=True)
+        specialization, given, request = programs.run(
+            self._placed(args, kwargs),
+            lambda w, request: (w.specialization, w.inputs.copy(), request),
+            argnums,
+            fill=True,
+        )
         if specialization.layout.owners:
             raise TypeError(f"{self.name}: bind takes numbers and arrays; give a module's parameters as such")
         return BoundCall(self.name, specialization, given, request, programs.check)
@@ -279,10 +282,6 @@ class Compiled:
         from .shards import summed_over
 
         return summed_over(self, [tuple(shard) for shard in shards], executor, argnums)
-
-    def _layout(self, *args: Tree, argnums: int | Sequence[int]) -> Layout:
-        """Return the layout of some arguments in their program. If there is no program, make it."""
-        return self._programs.specialization(self._placed(args, {}), argnums).layout
 
     def program(self, *args: Tree) -> Program:
         """Return the program for the structure of some arguments. Without arguments, return the only program.
@@ -449,26 +448,6 @@ class Compiled:
 
         texts = [written(one.trace, one.program) for one in self._programs.all()]
         return "\n\n".join(texts) or f"{self.name}: not compiled yet; the first call compiles it"
-
-
-def _value(workspace: Workspace, _: GradientRequest | None) -> Tree:
-    return workspace.value()
-
-
-def _gradient(workspace: Workspace, request: GradientRequest | None) -> Tree:
-    assert request is not None
-    return workspace.gradient(request)
-
-
-def _value_and_gradient(workspace: Workspace, request: GradientRequest | None) -> tuple[Tree, Tree]:
-    assert request is not None
-    return workspace.value(), workspace.gradient(request)
-
-
-def _inputs(
-    workspace: Workspace, request: GradientRequest | None
-) -> tuple[Specialization, Numbers, GradientRequest | None]:
-    return workspace.specialization, workspace.inputs.copy(), request
 
 
 @overload

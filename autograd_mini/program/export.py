@@ -21,8 +21,6 @@ from .notation import Notation
 from .specialization import Specialization
 from .statements import Routine, Statement, Test, Variable
 
-__all__ = ["Container", "Export", "Input", "Leaf", "Way", "export_of"]
-
 Path: TypeAlias = tuple[Any, ...]  # the number of the argument, and the keys and places that lead to a part
 Derivative: TypeAlias = Literal["grad", "jvp"] | None
 FEW = 3  # the most leaves that a comment lists

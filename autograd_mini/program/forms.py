@@ -34,8 +34,6 @@ from .terms import (
     shape_of,
 )
 
-__all__ = ["Forms", "Irregular"]
-
 ONE = Fraction(1)
 Coefficients: TypeAlias = Mapping[Monomial, Any]  # a fraction, or an array of fractions
 

@@ -16,8 +16,6 @@ from ..javascript import FORMS, MAX_TURNS, SIGNS, Script, Writer
 from ..ops import OPS, Op
 from ..source import OF_MATH, Source, Unreadable
 
-__all__ = ["CScript", "literal"]
-
 # Python's arithmetic that C lacks, as functions of C.
 RUNTIME = {
     "fail": "double fail(int *failed) { *failed = 1; return NAN; }",
@@ -57,28 +55,14 @@ SAFE = ("fabs", "copysign")  # functions that never raise an error
 PI = repr(math.pi)
 
 
-def literal(x: object) -> str:
-    """Write a number of Python as C.
-
-    >>> literal(2), literal(-0.5), literal(float("inf"))
-    ('2.0', '(-0.5)', 'INFINITY')
-    """
-    if not isinstance(x, (int, float)) or (isinstance(x, int) and abs(x) > 2**53):
-        raise Unreadable(f"{x!r} is no number of C")
-    text = repr(float(x))
-    text = {"inf": "INFINITY", "-inf": "-INFINITY", "nan": "NAN"}.get(text, text)
-    return f"({text})" if text.startswith("-") else text
-
-
-def indented(text: str, depth: int = 1) -> str:
+def indented(text: str) -> str:
     """Return statements of C, one on each line."""
-    lines, rest, brackets, start = [], text, 0, 0
+    lines, brackets, start, depth = [], 0, 0, 1
     for at, sign in enumerate(text):
         brackets += (sign == "(") - (sign == ")")
         if brackets == 0 and sign in "{};":
-            rest = text[start : at + 1].strip()
             depth -= sign == "}"
-            lines.append("    " * depth + rest)
+            lines.append("    " * depth + text[start : at + 1].strip())
             depth += sign == "{"
             start = at + 1
     return "\n".join(lines).replace("}\n" + "    " * depth + "else", "} else")
@@ -129,10 +113,6 @@ class _Writer(Writer):
         values = ", ".join(f"v{k} = {value}" for k, (_, value) in enumerate(pairs))
         return f"{{ const double {values}; {' '.join(f'{name} = v{k};' for k, (name, _) in enumerate(pairs))} }}"
 
-    def literal(self, x: object) -> str:
-        """Write a number of Python."""
-        return literal(x)
-
     def truth(self, x: bool) -> str:
         """Write a known condition."""
         return str(int(x))
@@ -163,7 +143,7 @@ class _Writer(Writer):
 
     def counted(self, start: str, stop: str, step: int) -> tuple[str, str]:
         """Return the head of a loop over a range, and the expression for its number."""
-        return f"double i = {start}, n = {stop}; i {'<' if step > 0 else '>'} n; i += {self.literal(step)}", "i"
+        return f"double i = {start}, n = {stop}; i {'<' if step > 0 else '>'} n; i += {self.script.literal(step)}", "i"
 
     def listed(self, numbers: Sequence[str]) -> tuple[str, str]:
         """Return the head of a loop over some numbers, and the expression for its number."""
@@ -179,8 +159,11 @@ class _Writer(Writer):
 class CScript(Script):
     """Functions in C, each after those that it calls."""
 
+    language = "C"
     runtime = RUNTIME
     math = MATH
+    infinite: Mapping[str, str] = {"inf": "INFINITY", "-inf": "-INFINITY", "nan": "NAN"}
+    needless = ""
 
     def __str__(self) -> str:
         return "\n\n".join(

@@ -14,12 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ..javascript import Script, Writer
+from ..javascript import Script
 from ..ops import OPS, Op
 from ..source import Source, Unreadable, in_order
 from .arrays import UNLIKE
-
-__all__ = ["RESERVED", "PythonScript", "literal"]
 
 RESERVED = [
     *kwlist, *"np math each given float tuple range abs bool int max min pow round isinstance complex".split(),
@@ -48,21 +46,14 @@ EACH = '''def each(function, beyond=None):
     return of'''
 
 
-def literal(x: float) -> str:
-    """Write a number for Python.
-
-    >>> literal(-0.0), literal(float("inf"))
-    ('-0.0', 'np.inf')
-    """
-    text = repr(float(x))
-    return {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(text, text)
-
-
 class PythonScript(Script):
     """Functions in Python, each after the functions that it calls. A row's function takes arrays."""
 
+    language = "Python"
     runtime: Mapping[str, str] = {}
     math: Mapping[Callable[..., Any], str] = {}
+    infinite: Mapping[str, str] = {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}
+    needless = ""
 
     def __str__(self) -> str:
         texts = [
@@ -113,7 +104,6 @@ class _Translator(ast.NodeTransformer):
 
     def __init__(self, script: Script, source: Source, strict: bool) -> None:
         self.script, self.source, self.strict = script, source, strict
-        self.look = Writer(Script(), source, strict=False).thing
 
     def __str__(self) -> str:
         body = [self.visit(ast.parse(ast.unparse(x)).body[0]) for x in self.source.body]
@@ -132,7 +122,7 @@ class _Translator(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """Write a call of a known function."""
-        f = self.look(node.func)
+        f = self.source.object_of(node.func)
         if isinstance(f, FunctionType):
             named = {str(x.arg): x.value for x in node.keywords}
             given = [self.visit(x) if isinstance(x, ast.expr) else _number(x) for x in in_order(f, node.args, named)]
@@ -165,7 +155,7 @@ class _Translator(ast.NodeTransformer):
         return ast.Name(f"{node.id}_", node.ctx) if node.id in self.source.own else self._known(node)
 
     def _known(self, node: ast.expr) -> ast.AST:
-        known = self.look(node)
+        known = self.source.object_of(node)
         if isinstance(known, int | float):
             return _number(known)
         if type(known) in (list, tuple) and all(isinstance(x, int | float) for x in known):
@@ -199,4 +189,4 @@ def _is_of_math(f: object) -> bool:
 def _number(x: float) -> ast.expr:
     if isinstance(x, bool) or (isinstance(x, int) and not isinstance(x, bool)):
         return ast.Constant(x)
-    return ast.parse(literal(x), mode="eval").body
+    return ast.parse(PythonScript.literal(x), mode="eval").body

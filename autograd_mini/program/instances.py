@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from .axes import InAxes
     from .compiler import Compiled
 
-__all__ = ["Method"]
-
 OF_ARGUMENTS = frozenset(["program", "draw"])
 DERIVED = frozenset(["value_and_grad", "grad", "bind", "jacobian", "hessian", "value_grad_hessian"])
 
@@ -85,8 +83,8 @@ class Method:
     @property
     def __signature__(self) -> Signature:
         """Return the signature without the instance."""
-        found = signature(self.compiled)
-        return found.replace(parameters=[*found.parameters.values()][1:])
+        whole = signature(self.compiled)
+        return whole.replace(parameters=[*whole.parameters.values()][1:])
 
     def map(self, *args: Tree, threads: int = 1) -> Tree:
         """Return the results for the examples along the first axis of every argument."""
@@ -99,17 +97,19 @@ class Method:
         """Return a method of the compiled function, with the instance before its arguments."""
         if name == "__wrapped__":  # otherwise `inspect` would read the signature of the wrapped function
             raise AttributeError(name)
-        found: Callable[..., Any] = getattr(self.compiled, name)
+        original: Callable[..., Any] = getattr(self.compiled, name)
         if name in OF_ARGUMENTS:
-            return lambda *args, **kwargs: found(*((self.instance, *args) if args else ()), **kwargs)
-        return partial(_derived, found, self.instance) if name in DERIVED else found
+            return lambda *args, **kwargs: original(*((self.instance, *args) if args else ()), **kwargs)
+        return partial(_derived, original, self.instance) if name in DERIVED else original
 
     def __repr__(self) -> str:
         return f"{self.compiled!r}\nof {type(itself(self.instance)).__name__}"
 
 
-def _derived(found: Callable[..., Any], instance: object, *args: Any, argnums: Argnums = None, **kwargs: object) -> Any:
+def _derived(
+    original: Callable[..., Any], instance: object, *args: Any, argnums: Argnums = None, **kwargs: object
+) -> Any:
     """Call a method that takes `argnums`. These count from the argument after the instance."""
-    if argnums is None and found.__name__ != "bind":
+    if argnums is None and original.__name__ != "bind":
         argnums = 0
-    return found(instance, *args, argnums=after_instance(argnums), **kwargs)
+    return original(instance, *args, argnums=after_instance(argnums), **kwargs)

@@ -30,8 +30,6 @@ from .lift import Access, Instruction, Program
 from .scan_rows import NotALoop, Result, Scan, ScanRow
 from .simplification import simplified
 
-__all__ = ["traced_with_loops"]
-
 MIN_STEPS = 2  # loops with fewer steps are left to Python
 COUNTED = 16  # if an input is the number of steps, a program has room for this many, or twice as many, and so on
 MAX_REFUSED = 3  # if so many loops are refused, all loops are written out

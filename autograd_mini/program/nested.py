@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from .batch import Batched
     from .parameters import Argnums
 
-__all__ = ["run"]
-
 FEW = 4096  # copied numbers for each outer example: to copy this many is faster than to run the example by itself
 
 
@@ -58,7 +56,7 @@ class _Stack(NamedTuple):
         return np.ascontiguousarray(whole).reshape(prod(sizes), *self.rest)
 
 
-def run(levels: Sequence[Batched], flat: type[Batched], args: tuple[Tree, ...], argnums: Argnums) -> tuple[Tree, Tree]:
+def run(levels: Sequence[Batched], args: tuple[Tree, ...], argnums: Argnums) -> tuple[Tree, Tree]:
     """Return the results and the gradient of batches of batches. The outermost level comes first."""
     outer, name = levels[0], levels[0].name
     axes = [level._axes_of(args, depth) for depth, level in enumerate(levels)]
@@ -70,9 +68,7 @@ def run(levels: Sequence[Batched], flat: type[Batched], args: tuple[Tree, ...], 
         return _one_by_one(levels[1], axes[0], name, args, argnums, sizes[0])
     in_axes = tuple(map(_in_axes, stacked))
     whole = [map_leaves(lambda x: x.flat(sizes) if isinstance(x, _Stack) else x, x, _is_leaf) for x in stacked]
-    batched = flat(outer.compiled, in_axes, outer.threads)
-    batched._by_name = 0  # in_axes covers all arguments
-    values, gradient = batched._run(tuple(whole), argnums)
+    values, gradient = outer.flat(in_axes)._run(tuple(whole), argnums)
     values = map_leaves(lambda x: x.reshape(*sizes, *x.shape[1:]), values, is_array)
     if argnums is None:
         return values, None
@@ -129,16 +125,16 @@ def _stacks(x: Tree) -> list[_Stack]:
 
 def _sizes(name: str, stacks: Sequence[_Stack], levels: int) -> list[int]:
     """Return the number of examples of each level."""
-    found: list[set[int]] = [set() for _ in range(levels)]
+    of_levels: list[set[int]] = [set() for _ in range(levels)]
     for stack in stacks:
         for level, size in stack.sizes():
-            found[level].add(size)
-    for sizes in found:
+            of_levels[level].add(size)
+    for sizes in of_levels:
         if len(sizes) > 1:
             raise ValueError(f"{name}: the arguments must have the same number of examples, not {sorted(sizes)}")
         if not sizes:
             raise ValueError(f"{name}: in_axes must have an axis for at least one argument, such as 0, not only None")
-    return [sizes.pop() for sizes in found]
+    return [sizes.pop() for sizes in of_levels]
 
 
 def _one_by_one(
@@ -155,14 +151,12 @@ def _one_by_one(
 
         return tuple([x if axis is None else mapped(name, of, x, axis) for x, axis in zip(args, axes, strict=True)])
 
-    found = [inner._run(example(i), argnums) for i in range(size)]
-    leaves = [flatten(values, is_array)[0] for values, _ in found]
-    values = flatten(found[0][0], is_array)[1].rebuild([np.stack(parts) for parts in zip(*leaves, strict=True)])
+    runs = [inner._run(example(i), argnums) for i in range(size)]
+    leaves = [flatten(values, is_array)[0] for values, _ in runs]
+    values = flatten(runs[0][0], is_array)[1].rebuild([np.stack(parts) for parts in zip(*leaves, strict=True)])
     if argnums is None:
         return values, None
-    slopes = [
-        gradient if isinstance(gradient, tuple) and not is_axis(argnums) else (gradient,) for _, gradient in found
-    ]
+    slopes = [gradient if isinstance(gradient, tuple) and not is_axis(argnums) else (gradient,) for _, gradient in runs]
 
     def joined(k: int, _: Tree) -> Tree:
         place = 0 if is_axis(argnums) else [int(n) % len(args) for n in argnums].index(k)  # type: ignore[union-attr]
@@ -175,4 +169,4 @@ def _one_by_one(
         ]
         return flatten(parts[0], is_array)[1].rebuild(made)
 
-    return values, _each(joined, found[0][1], argnums, len(args))
+    return values, _each(joined, runs[0][1], argnums, len(args))

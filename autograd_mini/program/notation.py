@@ -46,8 +46,6 @@ from .terms import (
     shape_of,
 )
 
-__all__ = ["Block", "Line", "Notation", "Sheet", "written"]
-
 FEW = 4  # terms that are written one by one
 MAX_RESULTS = 8  # results that are written one by one
 RESERVED = {*kwlist, *OPS, *"sum dot ones zeros empty inf nan gathered constants take scan scattered".split()}
@@ -189,14 +187,14 @@ class Notation:
         If a number is given, the name gets this number or a larger one.
         """
         name = normalize("NFKC", name)  # as Python reads names
-        found = f"{name}{number or ''}"
+        fresh = f"{name}{number or ''}"
         number = max(number, self._numbers.get(name, 1))
-        while found in self.names:
+        while fresh in self.names:
             number += 1
-            found = f"{name}{number}" if name == "v" else f"{name}_{number}"
-        self.names.add(found)
+            fresh = f"{name}{number}" if name == "v" else f"{name}_{number}"
+        self.names.add(fresh)
         self._numbers[name] = number
-        return found
+        return fresh
 
     def _steps(self) -> list[_Step]:
         """Return the instructions as steps, with arrays of slots. Copies are left out."""
@@ -237,9 +235,9 @@ class Notation:
         for order in self._orders(step):
             for kind, operands in _readings(step, order):
                 term = self._term(kind, step.op, operands, _unnamed)
-                found = cost(term) + 3 * (kind == "dot")
-                if best is None or found < best[0]:
-                    best = found, order, kind, operands, term
+                effort = cost(term) + 3 * (kind == "dot")
+                if best is None or effort < best[0]:
+                    best = effort, order, kind, operands, term
             if best is not None and not best[0]:
                 break  # no line is simpler
         assert best is not None
@@ -430,19 +428,19 @@ def _range(places: Numbers, size: int) -> range | None:
     if size == 1:
         return range(1)
     first, *others = places.tolist()
-    found = range(first, first + 1) if not others else range(first, places[-1] + 1, max(others[0] - first, 1))
-    return found if [*found] == places.tolist() else None
+    whole = range(first, first + 1) if not others else range(first, places[-1] + 1, max(others[0] - first, 1))
+    return whole if [*whole] == places.tolist() else None
 
 
 def _grid(rows: Numbers | Sequence[int], columns: Numbers | Sequence[int]) -> Numbers | None:
     """Return the number of the thing at each row and column, if the things fill a rectangle, else None."""
     _, r = np.unique(rows, return_inverse=True)
     _, c = np.unique(columns, return_inverse=True)
-    found = np.full((r.max() + 1, c.max() + 1), -1)
-    if found.size != len(r):
+    numbers = np.full((r.max() + 1, c.max() + 1), -1)
+    if numbers.size != len(r):
         return None
-    found[r.ravel(), c.ravel()] = np.arange(len(r))
-    return found if (found >= 0).all() else None
+    numbers[r.ravel(), c.ravel()] = np.arange(len(r))
+    return numbers if (numbers >= 0).all() else None
 
 
 def _read(label: str) -> Label:

@@ -18,8 +18,6 @@ from typing import Any, TypeAlias, TypeVar
 from ..printing import counted
 from ..structure import Tree, is_array, kind_of
 
-__all__ = ["Parameters", "Same", "after_instance", "itself", "with_name"]
-
 F = TypeVar("F", bound=Callable[..., Any])
 Argnums: TypeAlias = "int | Sequence[int] | None"
 

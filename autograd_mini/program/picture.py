@@ -15,8 +15,6 @@ from .lift import Program
 from .notation import Notation, Sheet
 from .terms import Matrix, Shape, matrices
 
-__all__ = ["drawn", "drawn_sheet"]
-
 MAX_LINES = 100  # lines in a picture
 SHOWN = 44  # characters of a line that are shown
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from .arguments import Numbers
     from .specialization import GradientRequest, Specialization
 
-__all__ = ["MAX_KEPT", "Places", "Work", "kept_in", "places_of", "tables_of"]
-
 PARTS = 8  # parts of a batch for each thread: several, because a thread may begin late
 NEAR = 1 << 15  # numbers in a block: so many fit into a processor's cache
 MIN_EXAMPLES = 64  # examples in a block, unless the batch has fewer

@@ -31,8 +31,6 @@ from .looping import traced_with_loops
 from .parameters import Parameters
 from .specialization import GradientRequest, Specialization
 
-__all__ = ["Programs"]
-
 T = TypeVar("T")
 ALL: WeakSet[Programs] = WeakSet()  # a forked process gives them new locks
 MAX_WAYS = 64  # programs that are kept for one structure of arguments, each for other outcomes of its branches

@@ -12,8 +12,9 @@ from math import nan
 from typing import Any
 
 from ..node import primal
-from ..op import Notation, Op
+from ..op import Op
 from ..recorder import Operand
+from ..spelling import Notation
 from ..traces import Trace
 from ..value import Number, Value
 

@@ -20,8 +20,6 @@ from .lift import Instruction, Program, lift
 from .runner import Runner, Way, way_back
 from .scan_rows import LanesOfScan, Scan, ScanRow
 
-__all__ = ["Part", "back", "forth", "most_numbers", "run_back", "run_forth", "steps_of"]
-
 
 class Part(NamedTuple):
     """Steps that one program runs."""

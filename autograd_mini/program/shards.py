@@ -21,8 +21,6 @@ from ..structure import Tree, flatten, is_array
 if TYPE_CHECKING:
     from .compiler import Compiled
 
-__all__ = ["summed_over"]
-
 
 def summed_over(
     compiled: Compiled, shards: list[tuple[Tree, ...]], executor: Executor, argnums: int | Sequence[int]
@@ -32,7 +30,8 @@ def summed_over(
         raise ValueError(f"{compiled.name}: there are no shards")
     # Trace once, here. Programs find the parameters of a module by the object, so each call must send the module, and
     # the function with it.
-    owners = compiled._layout(*shards[0], argnums=argnums).owners
+    programs = compiled._programs
+    owners = programs.specialization(compiled._placed(shards[0], {}), argnums).layout.owners
     frozen = pickle.dumps(compiled)
     running: list[Future[Tree] | None] = []
     for shard in shards:

@@ -11,8 +11,6 @@ from .export import Derivative, Export, export_of
 from .parameters import Argnums
 from .programs import Programs
 
-__all__ = ["LANGUAGES", "source"]
-
 LANGUAGES: dict[str, Callable[[Export], str]] = {
     "numpy": written_numpy.write, "c": written_c.write, "javascript": written_javascript.write,
 }  # fmt: skip

@@ -25,8 +25,6 @@ from .lift import lift
 from .runner import Way, way_back
 from .simplification import simplified
 
-__all__ = ["GradientRequest", "Specialization"]
-
 T = TypeVar("T")
 
 

@@ -1,9 +1,10 @@
 r"""A program and its derivatives as statements over arrays. Each statement is a few loops in any language.
 
-A statement assigns to numbers of one array. It assigns a sum of terms to each number, and a term is a row of the table
-applied to numbers of other arrays. An array keeps its numbers row by row. An index is an array of ints with three axes:
-the rows of the results, their columns, and the terms of a sum. This module makes the statements: forward from the
-lines of the written program, and the derivatives and tangents by the rows' rules. It must not know a language.
+A statement assigns to numbers of one array. It assigns a sum to each number. A summand is a row of the table applied to
+numbers of other arrays, or the sum of several such terms. An array keeps its numbers row by row. An index is an array
+of ints with three axes: the rows of the results, their columns, and the terms of a sum. This module makes the
+statements: forward from the lines of the written program, and the derivatives and tangents by the rows' rules. It must
+not know a language.
 """
 
 from __future__ import annotations
@@ -21,23 +22,6 @@ from ..recorder import Operand
 from .arguments import Numbers
 from .notation import Line, Notation
 from .specialization import Specialization
-
-__all__ = [
-    "Apply",
-    "Count",
-    "Expression",
-    "Literal",
-    "Read",
-    "Routine",
-    "Statement",
-    "Term",
-    "Test",
-    "Variable",
-    "reads",
-    "reindexed",
-    "steps_of",
-    "thin",
-]
 
 FEW = 4  # up to so many results or terms that read several arrays are written one by one
 Index: TypeAlias = Numbers  # ints with three axes; an axis has length 1 if nothing changes along it
@@ -97,7 +81,7 @@ class Apply(Expression):
 
 
 @dataclass(frozen=True, eq=False)
-class Term:
+class Summand:
     """An expression, and the number of terms that are summed along its third axis."""
 
     of: Expression
@@ -106,10 +90,10 @@ class Term:
 
 @dataclass(frozen=True, eq=False)
 class Statement:
-    """The sum of some terms, assigned to numbers of an array, or added to them."""
+    """A sum, assigned to numbers of an array, or added to them."""
 
     target: Read
-    terms: tuple[Term, ...]
+    summands: tuple[Summand, ...]
     adds: bool = False
 
     @property
@@ -242,7 +226,7 @@ class Contribution:
         for order in permutations(range(3)):
             turned = index.transpose(order)
             if (shape[order[0]], shape[order[1]]) == to.shape and np.array_equal(turned, grid):
-                term = Term(reindexed(self.of, partial(np.transpose, axes=order)), shape[order[2]])
+                term = Summand(reindexed(self.of, partial(np.transpose, axes=order)), shape[order[2]])
                 return True, Statement(to.whole, (term,), adds=True)
         varying = [k for k in range(3) if index.shape[k] > 1]
         if len(varying) == 2 and not _is_by_rows(index.squeeze(), to.shape[1]):
@@ -266,7 +250,7 @@ class Contribution:
             return thin(flat.reshape(rows, columns, count))
 
         target = to.whole if covers else Read(to, places.reshape(rows, columns, 1))
-        return covers, Statement(target, (Term(reindexed(self.of, moved), count),), adds=True)
+        return covers, Statement(target, (Summand(reindexed(self.of, moved), count),), adds=True)
 
 
 class Routine:
@@ -325,15 +309,15 @@ class Routine:
             return
         count = max((x.shape[2] for x in slots), default=1)
         factors = {"row": len(slots), "sum": 1, "take": 2}.get(line.kind, 2)
-        terms: list[Term] = []
+        terms: list[Summand] = []
         if None in found[:factors] and 1 < count <= FEW and line.kind in ("sum", "dot", "product"):
             for j in range(count):
                 parts = [self._whole_read(x[:, :, j : j + 1]) for x in slots[:factors]]
-                terms.append(Term(parts[0] if factors == 1 else Apply(mul, tuple(parts))))
+                terms.append(Summand(parts[0] if factors == 1 else Apply(mul, tuple(parts))))
         else:
             parts = [self._whole_read(x) for x in slots[:factors]]
             terms = [*_terms(line, parts, count)]
-        terms += [Term(self._whole_read(x)) for x in slots[factors:]]
+        terms += [Summand(self._whole_read(x)) for x in slots[factors:]]
         self.statements.append(Statement(target, tuple(terms)))
 
     def _read(self, slots: Numbers) -> Expression | None:
@@ -379,7 +363,7 @@ class Routine:
             target = to.whole if len(places) == to.size else Read(to, places[:, None, None])
             if len(places) == to.size:
                 read = reindexed(read, lambda x: x if x.size == 1 else x.reshape(*to.shape, 1))
-            self.statements.append(Statement(target, (Term(read),)))
+            self.statements.append(Statement(target, (Summand(read),)))
 
     def _number(self, slot: int) -> float:
         program = self.specialization.program
@@ -431,7 +415,7 @@ class Routine:
         """Return the arrays that depend on some inputs along edges that pass derivatives."""
         active = set(wanted)
         for statement in self.forward:
-            if any(read.of in active for term in statement.terms for _, read in _operands(term.of)):
+            if any(read.of in active for term in statement.summands for _, read in _operands(term.of)):
                 active.add(statement.target.of)
         return active
 
@@ -440,11 +424,11 @@ class Routine:
         active = self._active(wanted)
         adjoints: dict[Variable, Variable] = {}
         waiting: dict[Variable, list[Contribution]] = {}
-        found: list[Statement] = []
+        written: list[Statement] = []
 
         def finish(variable: Variable) -> None:
             adjoints[variable] = made = Variable(self.notation.name(f"d{variable.name}"), variable.shape)
-            found.extend(_total(made, waiting.pop(variable, [])))
+            written.extend(_total(made, waiting.pop(variable, [])))
 
         by_target: dict[Variable, list[Statement]] = {}
         for statement in self.forward:  # in the order in which the arrays become complete
@@ -460,19 +444,21 @@ class Routine:
                     waiting.setdefault(part.target.of, []).append(part)
         for variable in wanted:
             finish(variable)
-        return found, [adjoints[variable] for variable in wanted]
+        return written, [adjoints[variable] for variable in wanted]
 
     def tangents(self, wanted: Sequence[Variable]) -> tuple[list[Statement], list[Variable], Variable]:
         """Return the statements of the tangents, the tangents of some inputs, and the tangents of the outputs."""
         active = self._active(wanted) | {self.value}
         made = {x: Variable(self.notation.name(f"t{x.name}"), x.shape) for x in active}
-        found = []
+        written = []
         for statement in self.forward:
             if statement.target.of in active:
-                terms = [Term(x, term.count) for term in statement.terms for x in _tangents(statement, term, made)]
+                terms = [
+                    Summand(x, term.count) for term in statement.summands for x in _tangents(statement, term, made)
+                ]
                 target = Read(made[statement.target.of], statement.target.index)
-                found.append(Statement(target, tuple(terms) or (Term(Literal(0.0)),)))
-        return _live(found, made[self.value]), [made[x] for x in wanted], made[self.value]
+                written.append(Statement(target, tuple(terms) or (Summand(Literal(0.0)),)))
+        return _live(written, made[self.value]), [made[x] for x in wanted], made[self.value]
 
 
 def _at(index: Index, place: tuple[int, int]) -> Index:
@@ -480,23 +466,23 @@ def _at(index: Index, place: tuple[int, int]) -> Index:
     return index[r : r + 1, c : c + 1]
 
 
-def _terms(line: Line, parts: list[Expression], count: int) -> Iterator[Term]:
+def _terms(line: Line, parts: list[Expression], count: int) -> Iterator[Summand]:
     """Yield the terms of a line, without the summand of its products."""
     if line.kind == "row":
         assert line.op is not None
-        yield Term(Apply(line.op.row, tuple(parts)))
+        yield Summand(Apply(line.op.row, tuple(parts)))
     elif line.kind == "sum":
-        yield Term(parts[0], count)
+        yield Summand(parts[0], count)
     elif line.kind != "take":
-        yield Term(Apply(mul, (parts[0], parts[1])), count)
+        yield Summand(Apply(mul, (parts[0], parts[1])), count)
     else:  # the chosen term, or nan if the index is no whole number from 0 to count - 1
         table, choice = parts
         j = Count(np.arange(count).reshape(1, 1, count))
-        yield Term(Apply(where, (Apply(equal, (choice, j)), table, Literal(-0.0))), count)
+        yield Summand(Apply(where, (Apply(equal, (choice, j)), table, Literal(-0.0))), count)
         inside = Apply(greater_equal, (choice, Literal(0.0))), Apply(greater, (Literal(float(count)), choice))
         whole = Apply(equal, (choice, Apply(floor, (choice,))))
         exists = Apply(mul, (Apply(mul, inside), whole))
-        yield Term(Apply(where, (exists, Literal(-0.0), Literal(float("nan")))))
+        yield Summand(Apply(where, (exists, Literal(-0.0), Literal(float("nan")))))
 
 
 def _operands(x: Expression) -> list[tuple[int, Read]]:
@@ -512,14 +498,14 @@ def _operands(x: Expression) -> list[tuple[int, Read]]:
 def _contributions(statement: Statement, g: Expression, active: set[Variable]) -> Iterator[Contribution]:
     """Yield the contributions of a statement to derivatives, one for each operand that it reads."""
     rows, columns = statement.shape
-    for term in statement.terms:
+    for term in statement.summands:
         for k, read in _operands(term.of):
             if read.of in active:
                 of = along(term.of, k, g, statement.target) if isinstance(term.of, Apply) else g
                 yield Contribution(read, of, (rows, columns, term.count))
 
 
-def _tangents(statement: Statement, term: Term, made: dict[Variable, Variable]) -> Iterator[Expression]:
+def _tangents(statement: Statement, term: Summand, made: dict[Variable, Variable]) -> Iterator[Expression]:
     """Yield the tangents of a term, one for each of its operands."""
     for k, read in _operands(term.of):
         if read.of in made:
@@ -529,22 +515,22 @@ def _tangents(statement: Statement, term: Term, made: dict[Variable, Variable]) 
 
 def _live(statements: list[Statement], wanted: Variable) -> list[Statement]:
     """Return the statements that an array depends on. Tangents that reach no output are dropped."""
-    needed, found = {wanted}, []
+    needed, kept = {wanted}, []
     for statement in reversed(statements):
         if statement.target.of in needed:
-            needed |= {x.of for term in statement.terms for x in reads(term.of) if isinstance(x, Read)}
-            found.append(statement)
-    return found[::-1]
+            needed |= {x.of for term in statement.summands for x in reads(term.of) if isinstance(x, Read)}
+            kept.append(statement)
+    return kept[::-1]
 
 
 def _total(to: Variable, parts: list[Contribution]) -> Iterator[Statement]:
     """Yield the statements that add up a derivative. The first statements assign to all of its numbers."""
     arranged = [Contribution(Read(to, part.target.index), part.of, part.shape).arranged() for part in parts]
-    whole = tuple([term for covers, statement in arranged if covers for term in statement.terms])
+    whole = tuple([term for covers, statement in arranged if covers for term in statement.summands])
     others = sorted((x for covers, x in arranged if not covers), key=lambda x: int(x.target.index.flat[0]))
     places = np.concatenate([x.target.index.ravel() for x in others]) if others else np.zeros(0)
     if not whole and len(places) == to.size == len(np.unique(places)):
-        yield from (Statement(x.target, x.terms) for x in others)
+        yield from (Statement(x.target, x.summands) for x in others)
         return
-    yield Statement(to.whole, whole or (Term(Literal(0.0)),))
+    yield Statement(to.whole, whole or (Summand(Literal(0.0)),))
     yield from others

@@ -17,27 +17,8 @@ from ..ops import Level, Op, div, mul
 from ..printing import Code, format_number
 from .arguments import Numbers
 
-__all__ = [
-    "Assignment",
-    "Call",
-    "Elementwise",
-    "Filled",
-    "Gathered",
-    "MatMul",
-    "Matrix",
-    "Number",
-    "Power",
-    "Product",
-    "Reshape",
-    "Slice",
-    "Sum",
-    "Summed",
-    "Term",
-    "Transpose",
-]
-
 Shape: TypeAlias = tuple[int, int]
-Index: TypeAlias = tuple[int | range | None, ...]  # None means all of an axis
+Subscript: TypeAlias = tuple[int | range | None, ...]  # None means all of an axis
 
 
 class Term:
@@ -86,7 +67,7 @@ class Slice(Term):
     """A part of a matrix, by an index of NumPy."""
 
     of: Term
-    index: Index
+    index: Subscript
 
 
 @dataclass(frozen=True)
@@ -197,8 +178,8 @@ def walk(term: Term) -> Iterator[Term]:
     """Yield a term and all terms in it, from left to right. A term comes before its parts."""
     waiting = [term]
     while waiting:
-        yield (found := waiting.pop())
-        waiting += [*found.operands][::-1]
+        yield (top := waiting.pop())
+        waiting += [*top.operands][::-1]
 
 
 def matrices(term: Term) -> list[Matrix]:

@@ -26,7 +26,6 @@ from .terms import (
     Elementwise,
     Filled,
     Gathered,
-    Index,
     MatMul,
     Matrix,
     Number,
@@ -35,6 +34,7 @@ from .terms import (
     Reshape,
     Shape,
     Slice,
+    Subscript,
     Sum,
     Summed,
     Term,
@@ -44,8 +44,6 @@ from .terms import (
     shape_of,
     transposed,
 )
-
-__all__ = ["backward_sheet", "forward_sheet"]
 
 
 class _Examples(int):
@@ -104,7 +102,7 @@ class _Batch:
 
     def __init__(self, notation: Notation, varies: Numbers | Sequence[bool]) -> None:
         self.notation = notation
-        self._found: dict[str, Matrix] = {}
+        self._matrices: dict[str, Matrix] = {}
         self._sums: set[str] = set()  # adjoints of shared matrices: these are sums over examples already
         mask = np.zeros(notation.program.size, dtype=bool)
         mask[: len(varies)] = varies
@@ -122,19 +120,19 @@ class _Batch:
         """Set the name and the shape of a matrix in the batch."""
         if not varies:
             own = self.notation.name(name) if name == "m" else name  # m is the number of examples
-            self._found[name] = Matrix(own, shape[::-1] if shape[1] == 1 else shape)
+            self._matrices[name] = Matrix(own, shape[::-1] if shape[1] == 1 else shape)
             return
         if min(shape) > 1:
             raise Apart
         family = name.rstrip("0123456789_")
         capital = name.upper() if len(family) == 1 else name
         own = capital if capital == name else self.notation.name(capital)
-        self._found[name] = Matrix(own, (M, max(shape)))
+        self._matrices[name] = Matrix(own, (M, max(shape)))
 
     def _matrix(self, one: Matrix) -> Matrix:
-        if one.name not in self._found:  # such as "constants"
+        if one.name not in self._matrices:  # such as "constants"
             raise Apart
-        return self._found[one.name]
+        return self._matrices[one.name]
 
     def _varies(self, term: Term) -> bool:
         return any(self._matrix(x).shape[0] == M for x in matrices(term))
@@ -142,9 +140,9 @@ class _Batch:
     def forward(self) -> Sheet:
         """Return the lines of the forward program."""
         notation, one = self.notation, self.notation.sheet()
-        lines = [Assignment(self._found[line.block.name], self._either(line.term), "") for line in notation.lines]
+        lines = [Assignment(self._matrices[line.block.name], self._either(line.term), "") for line in notation.lines]
         returned = [str(self._either(term)) for term in notation.results()]
-        outputs = {self._found[name].name for name in one.outputs}
+        outputs = {self._matrices[name].name for name in one.outputs}
         return self._sheet(f"{one.of}, for m examples at once", lines)._replace(
             outputs=outputs, returned=notation.shortened(returned)
         )
@@ -153,28 +151,28 @@ class _Batch:
         """Return the lines of the backward program."""
         names, lines = backward.names, []
         blocks = [block.name for block in backward.notation.blocks]
-        shared = {name for name in blocks if self._found[name].shape[0] != M}
+        shared = {name for name in blocks if self._matrices[name].shape[0] != M}
         for name in blocks:
-            own = self._found[name]
+            own = self._matrices[name]
             taken = names[name] if own.name == name else self.notation.name(f"d{own.name}")
-            self._found[names[name]] = Matrix(taken, own.shape)
+            self._matrices[names[name]] = Matrix(taken, own.shape)
             if name in shared:
                 self._sums.add(names[name])
         for name, numbers in backward.notation.constants.items():
-            if name not in self._found:
+            if name not in self._matrices:
                 self._enter(name, numbers.shape, False)
         for line in backward.lines:
             target = line.target
             if not isinstance(target, Matrix) or line.value is None:
                 raise Apart
             value = self._total(line.value) if target.name in self._sums else self._row(line.value)
-            mine = self._found[target.name]
+            mine = self._matrices[target.name]
             lines.append(Assignment(mine, _spread(value, mine.shape), line.remark))
         return self._sheet(", backward, for m examples at once", lines)
 
     def _sheet(self, of: str, lines: list[Assignment]) -> Sheet:
-        inputs = [self._found[block.name] for block in self.notation.inputs]
-        constants = [self._found[name] for name in self.notation.constants]
+        inputs = [self._matrices[block.name] for block in self.notation.inputs]
+        constants = [self._matrices[name] for name in self.notation.constants]
         return Sheet(
             self.notation.program.name,
             of,
@@ -226,13 +224,13 @@ class _Batch:
         if self._varies(term):
             raise Apart
         if isinstance(term, Matrix):
-            found = self._matrix(term)
-            return found if found.shape == term.shape else Transpose(found)
+            mine = self._matrix(term)
+            return mine if mine.shape == term.shape else Transpose(mine)
         if isinstance(term, Transpose):
             return transposed(self._whole(term.of))
         return _with_operands(term, self._whole)
 
-    def _sliced(self, of: Term, index: Index) -> Term:
+    def _sliced(self, of: Term, index: Subscript) -> Term:
         """Return a part of the rows of the batch, or a row or column of a shared matrix."""
         parts = [range(at, at + 1) if isinstance(at, int) else at for at in (*index, None)[:2]]
         shape = shape_of(of)
@@ -260,8 +258,8 @@ class _Batch:
         """Return sums over the numbers of an example."""
         shape = shape_of(of)
         if min(shape) > 1:
-            found = Summed(self._whole(of), axis)
-            return found if shape_of(found)[0] == 1 else Transpose(found)
+            total = Summed(self._whole(of), axis)
+            return total if shape_of(total)[0] == 1 else Transpose(total)
         if axis is not None and shape[axis] == 1:
             return self._row(of)
         return Summed(self._row(of), 1)

@@ -7,11 +7,9 @@ import textwrap
 from collections.abc import Collection, Iterator, Sequence
 
 from .export import Export, Way
-from .functions_c import RUNTIME, CScript, literal
+from .functions_c import RUNTIME, CScript
 from .statements import Variable
-from .written_loops import LINE, LoopWriter, Names, Piece, indented, is_used, listed, signed
-
-__all__ = ["write"]
+from .written_loops import LINE, LoopWriter, Names, indented, is_used, listed, literal
 
 # Words of C and C++, and names of their libraries: compilers may know these names.
 RESERVED = (
@@ -38,10 +36,6 @@ class _Writer(LoopWriter):
     def __init__(self, names: Names, script: CScript, way: Way) -> None:
         super().__init__(names)
         self.script, self.way, self.results = script, way, set(way.results)
-
-    def literal(self, x: float) -> Piece:
-        """Write a number."""
-        return signed(literal(x))
 
     def declared(self, name: str, size: int, value: str | None, *, fixed: bool) -> str:
         """Write the declaration of a number, or of an array."""
@@ -81,7 +75,9 @@ class _Writer(LoopWriter):
         """Write the function."""
         body = [*self.body(self.way, [*self.way.given, *self.way.results, *self.way.constants])]
         constants = [x for x in self.way.constants if is_used(self.named[x], body)]
-        lines = [_array("double", self.named[x], [literal(y).strip("()") for y in x.values.flat]) for x in constants]
+        lines = [
+            _array("double", self.named[x], [literal(self.script, y).text for y in x.values.flat]) for x in constants
+        ]
         lines += [_array("int", table, [*map(str, index.flat)]) for table, index in self.tables.values()]
         lines += [f"(void) {self.named[x]};" for x in self.way.given if not is_used(self.named[x], body)]
         return f"{self.head(name)} {{\n{indented([*lines, *body, 'return 0;'])}\n}}"

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Sequence
 
-from ..javascript import RUNTIME, Script, literal
+from ..javascript import RUNTIME, Script
 from ..source import Unreadable
 from .arguments import Numbers
 from .export import Container, Export, Input, Leaf
 from .statements import Variable
-from .written_loops import LoopWriter, Names, Piece, indented, is_used, listed, signed
+from .written_loops import LoopWriter, Names, indented, is_used, listed, literal
 from .written_trees import TreeWriter
-
-__all__ = ["write"]
 
 RESERVED = (
     "await break case catch class const continue debugger default delete do else enum export extends false finally for "
@@ -54,10 +52,6 @@ class _Writer(LoopWriter):
     def __init__(self, names: Names, script: Script, leaves: str) -> None:
         super().__init__(names)
         self.script, self.leaves = script, leaves
-
-    def literal(self, x: float) -> Piece:
-        """Write a number."""
-        return signed(literal(x))
 
     def declared(self, name: str, size: int, value: str | None, *, fixed: bool) -> str:
         """Write the declaration of a number, or of an array."""
@@ -191,7 +185,7 @@ def _functions(name: str, trees: _Trees, bodies: list[list[str]], names: Names, 
 
 
 def _array(name: str, numbers: Numbers) -> str:
-    return f"const {name} = Float64Array.of(\n{listed([literal(x).strip('()') for x in numbers.flat], '    ')}\n);"
+    return f"const {name} = Float64Array.of(\n{listed([literal(Script(), x).text for x in numbers.flat], '    ')}\n);"
 
 
 def _comment(export: Export) -> str:

@@ -17,21 +17,20 @@ from ..javascript import Script
 from ..ops import OPS, Level, Op
 from ..source import Unreadable
 from .export import Way
-from .statements import Apply, Count, Expression, Index, Literal, Read, Statement, Term, Test, Variable, reads, steps_of
-
-__all__ = [
-    "PASSED_ON",
-    "LoopWriter",
-    "Names",
-    "Piece",
-    "called",
-    "indented",
-    "infix",
-    "is_comparison",
-    "is_used",
-    "listed",
-    "signed",
-]
+from .statements import (
+    Apply,
+    Count,
+    Expression,
+    Index,
+    Literal,
+    Read,
+    Statement,
+    Summand,
+    Test,
+    Variable,
+    reads,
+    steps_of,
+)
 
 LINE = 100  # characters in a line
 
@@ -62,13 +61,13 @@ class Names:
             name = "".join(c if c.isascii() else unicodedata.name(c, "u").split()[-1].lower() for c in name)
         base = re.sub(r"\W", "_", name).strip("_") or "f"
         base = f"f_{base}" if base[0].isdigit() else base
-        found, number = base, self._numbers.get(base, 1)
-        while found in self.taken:
+        fresh, number = base, self._numbers.get(base, 1)
+        while fresh in self.taken:
             number += 1
-            found = f"{base}_{number}"
-        self.taken.add(found)
+            fresh = f"{base}_{number}"
+        self.taken.add(fresh)
         self._numbers[base] = number
-        return found
+        return fresh
 
 
 class _Place(NamedTuple):
@@ -96,10 +95,6 @@ class LoopWriter:
         self._letters: dict[int, str] = {}  # the counters of the axes
 
     # Each language has its own version of these.
-
-    def literal(self, x: float) -> Piece:
-        """Write a number."""
-        raise NotImplementedError
 
     def declared(self, name: str, size: int, value: str | None, *, fixed: bool) -> str:
         """Write the declaration of a number, or of an array."""
@@ -143,7 +138,7 @@ class LoopWriter:
             if new:
                 self.named.setdefault(variable, self.names.new(variable.name))
             if new and variable.size == 1 and not statement.adds and not _sums(statement):
-                value = self._plain(statement.terms)
+                value = self._plain(statement.summands)
                 yield self.declared(self.named[variable], 1, value, fixed=times[variable] == 1)
                 continue
             if new and variable.size > 1:
@@ -174,23 +169,23 @@ class LoopWriter:
     def _is_flat(self, statement: Statement) -> bool:
         """Return whether one loop can go through all indices of a statement, row by row."""
         columns = statement.shape[1]
-        indices = [statement.target.index, *(x.index for term in statement.terms for x in reads(term.of))]
+        indices = [statement.target.index, *(x.index for term in statement.summands for x in reads(term.of))]
         return all(place.steps[0] == columns * place.steps[1] for place in map(self._located, indices))
 
     def _assigned(self, statement: Statement, new: bool) -> Iterator[str]:
         """Yield the lines that assign to one number."""
         target = self._element(statement.target)
-        sums, plain = _sums(statement), [term for term in statement.terms if term.count == 1]
+        sums, plain = _sums(statement), [term for term in statement.summands if term.count == 1]
         sign = "+=" if statement.adds else "="
         if not sums:
             yield f"{target} {sign} {self._plain(plain)};"
             return
         alone = self._letters[2] == self.counters[0]  # outside of loops: add the terms to the target itself
-        total = target if alone else self.sum
+        total, zero = target if alone else self.sum, literal(self.script, -0.0).text
         if not alone or (new and statement.target.of.size == 1):
-            yield self.declared(total, 1, self.literal(-0.0).text, fixed=False)
+            yield self.declared(total, 1, zero, fixed=False)
         elif not statement.adds:
-            yield f"{total} = {self.literal(-0.0).text};"
+            yield f"{total} = {zero};"
         for term in sums:
             yield f"{self.loop(self._letters[2], term.count)} {total} += {self.expression(term.of).text};"
         rest = self._plain(plain)
@@ -199,7 +194,7 @@ class LoopWriter:
         elif rest:
             yield f"{total} += {rest};"
 
-    def _plain(self, terms: Sequence[Term]) -> str:
+    def _plain(self, terms: Sequence[Summand]) -> str:
         """Write a sum of terms. For no terms the text is empty."""
         text = ""
         for term in terms:
@@ -221,7 +216,7 @@ class LoopWriter:
         """Write an expression."""
         match x:
             case Literal(value):
-                return self.literal(value)
+                return literal(self.script, value)
             case Read(_, _):
                 return Piece(self._element(x))
             case Count(index):
@@ -256,7 +251,7 @@ class LoopWriter:
                 return " && ".join(map(self.condition, x.operands))
             return infix(x.op, [self.expression(side) for side in x.operands]).text.replace(" == ", f" {self.equals} ")
         unequal = self.equals.replace("=", "!", 1)
-        return f"{self.expression(x).at(Level.SUM)} {unequal} {self.literal(0.0).text}"
+        return f"{self.expression(x).at(Level.SUM)} {unequal} {literal(self.script, 0.0).text}"
 
     # Places.
 
@@ -291,9 +286,9 @@ class LoopWriter:
         return _Place(self.tables[key][0], 0, steps)
 
 
-def signed(text: str) -> Piece:
-    """Return a number as a piece. The text may have brackets around a negative number."""
-    text = text.strip("()")
+def literal(script: Script, x: float) -> Piece:
+    """Write a number."""
+    text = script.literal(x).strip("()")
     return Piece(text, Level.SUM if text.startswith("-") else Level.ATOM)
 
 
@@ -349,8 +344,8 @@ def is_used(name: str, lines: Sequence[str]) -> bool:
     return any(own.search(line) for line in lines if not line.startswith(("//", "/*", "#")))
 
 
-def _sums(statement: Statement) -> list[Term]:
-    return [term for term in statement.terms if term.count > 1]
+def _sums(statement: Statement) -> list[Summand]:
+    return [term for term in statement.summands if term.count > 1]
 
 
 def _is_condition(x: Apply) -> bool:

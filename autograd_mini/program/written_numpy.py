@@ -12,7 +12,7 @@ import numpy as np
 from ..ops import OPS, Level, Op
 from .arguments import Numbers
 from .export import Container, Export, Input, Leaf, Way
-from .functions_numpy import RESERVED, PythonScript, literal
+from .functions_numpy import RESERVED, PythonScript
 from .statements import (
     Apply,
     Count,
@@ -21,7 +21,7 @@ from .statements import (
     Literal,
     Read,
     Statement,
-    Term,
+    Summand,
     Test,
     Variable,
     reads,
@@ -29,10 +29,8 @@ from .statements import (
     steps_of,
     thin,
 )
-from .written_loops import PASSED_ON, Names, Piece, called, indented, infix, is_comparison, is_used, listed, signed
+from .written_loops import PASSED_ON, Names, Piece, called, indented, infix, is_comparison, is_used, listed, literal
 from .written_trees import TreeWriter
-
-__all__ = ["write"]
 
 QUOTES = '"""'
 GIVEN = '''def given(name, x, shape):
@@ -77,7 +75,7 @@ class _Writer:
     def _statement(self, statement: Statement, new: bool, times: int) -> Iterator[str]:
         variable, index = statement.target.of, statement.target.index
         name, shape = self.named[variable], statement.shape
-        pieces, found = zip(*[self.term(term, shape) for term in statement.terms], strict=True)
+        pieces, found = zip(*[self.term(term, shape) for term in statement.summands], strict=True)
         text = _sum(list(pieces))
         full = tuple(max(sizes) for sizes in zip(*found, strict=True)) == shape
         whole = index.size == variable.size and np.array_equal(index.ravel(), np.arange(variable.size))
@@ -88,7 +86,7 @@ class _Writer:
         if whole and not statement.adds:
             if not full:
                 text = f"np.full({variable.shape}, {text})"
-            elif times > 1 and isinstance(statement.terms[0].of, Read) and len(pieces) == 1:
+            elif times > 1 and isinstance(statement.summands[0].of, Read) and len(pieces) == 1:
                 text = f"np.array({text})"
             remark = f"  # {variable.shape[0]}×{variable.shape[1]}" if new else ""
             yield f"{name} = {text}{remark}"
@@ -107,7 +105,7 @@ class _Writer:
 
     # Terms.
 
-    def term(self, term: Term, shape: tuple[int, int]) -> tuple[Piece, tuple[int, int]]:
+    def term(self, term: Summand, shape: tuple[int, int]) -> tuple[Piece, tuple[int, int]]:
         """Return the text of a term, and its shape. The shape may be smaller than the shape of the result."""
         indices = [thin(x.index) for x in reads(term.of)]
         rows, columns, count = (max((x.shape[k] for x in indices), default=1) for k in range(3))
@@ -135,7 +133,7 @@ class _Writer:
             return Piece(f"np.sum({self.piece(laid).text}, axis=0, keepdims=True)"), (1, columns)
         return Piece(f"np.sum({self.piece(term.of, deep=True).text}, axis=2)"), (rows, columns)
 
-    def _product(self, term: Term, rows: int, columns: int) -> Piece | None:
+    def _product(self, term: Summand, rows: int, columns: int) -> Piece | None:
         """Return a sum of products as a product of matrices, or None if it is no such product."""
         match term.of:
             case Apply(op, (Read() as x, Read() as y)) if OPS.get(op.name) is op and op.name == "mul":
@@ -156,7 +154,7 @@ class _Writer:
         """Write an expression over arrays with two axes, or with three if `deep`."""
         match x:
             case Literal(value):
-                return signed(literal(value))
+                return literal(self.script, value)
             case Read(of, index):
                 return Piece(self._array(of, thin(index), deep))
             case Count(index):
@@ -358,7 +356,7 @@ def _array(name: str, numbers: Numbers) -> str:
         parts = [f"{step} * {axis}" for step, axis in zip(regular[1], axes, strict=False) if step]
         total = " + ".join([str(regular[0]), *parts])
         return f"{name} = ({total}).reshape{numbers.shape}" if 1 in numbers.shape else f"{name} = {total}"
-    texts = [literal(x) if numbers.dtype.kind == "f" else str(x) for x in numbers.ravel().tolist()]
+    texts = [literal(PythonScript(), x).text if numbers.dtype.kind == "f" else str(x) for x in numbers.ravel().tolist()]
     return f"{name} = np.array([\n{listed(texts, '    ')}\n]).reshape{numbers.shape}"
 
 

@@ -12,8 +12,6 @@ from .export import Container, Export, Input, Leaf, Way
 from .statements import Variable
 from .written_loops import Names
 
-__all__ = ["TreeWriter"]
-
 NOTHING = Variable("", (0, 0))  # stands for an argument's array without numbers, which is no input
 
 
