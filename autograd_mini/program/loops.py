@@ -199,6 +199,14 @@ def near(d: Floats, at: int, step: int) -> Vector:
     return spread(get(d, at)) if step == 0 else load(d, at)
 
 
+def give_near(d: Floats, at: int, step: int, v: Vector) -> None:
+    """Add a vector to numbers side by side, or, if the step is 0, add all its lanes to one number."""
+    if step == 0:
+        add_to(d, at, total(v))
+    else:
+        add_vector(d, at, v)
+
+
 def row_forward(op: Static, code: Words, k: int, index: Words, d: Floats, grad: Floats, scratch: int) -> None:
     """Apply a row to each column of each row of results."""
     out, rows, columns, first = line(code, k)
@@ -246,10 +254,8 @@ def row_backward(op: Static, code: Words, k: int, index: Words, d: Floats, grad:
             places = [slot(x, r, c) for x in xs]
             ys = [near(d, at, x.inner) for x, at in zip(xs, places, strict=True)]
             for i, x, at in zip(unrolled(op.arity), xs, places, strict=True):
-                if x.wanted and x.inner == 0:
-                    add_to(grad, at, total(share_of(op, i, g, ys, z)))
-                elif x.wanted:
-                    add_vector(grad, at, share_of(op, i, g, ys, z))
+                if x.wanted:
+                    give_near(grad, at, x.inner, share_of(op, i, g, ys, z))
         for c in range(whole, columns, WIDTH):
             count = min(WIDTH, columns - c)
             z, g = read(d, out + c, 1, count), read(grad, out + c, 1, count)

@@ -111,11 +111,17 @@ def meeting(rows: Static, columns: Static, T: Matrix, X: Matrix, Y: Matrix, n: i
     for p, zp in enumerate(z):
         if columns == 1:
             add_to(T.d, T.at + p * T.row, total(zp[0]))
-        elif T.column == 1:
-            add_vector(T.d, T.at + p * T.row, four_totals(*zp))
         else:
-            for q in unrolled(4):
-                add_to(T.d, T.at + p * T.row + q * T.column, lane(four_totals(*zp), q))
+            add_four(T.d, T.at + p * T.row, T.column, four_totals(*zp))
+
+
+def add_four(d: Floats, at: int, step: int, v: Vector) -> None:
+    """Add four numbers."""
+    if step == 1:
+        add_vector(d, at, v)
+    else:
+        for q in unrolled(4):
+            add_to(d, at + q * step, lane(v, q))
 
 
 def meetings(rows: Static, T: Matrix, X: Matrix, Y: Matrix, Q: int, n: int) -> None:
