@@ -251,8 +251,8 @@ def norm(xs: Iterable[SupportsFloat]) -> Value | float: ...
 def norm(xs: Iterable[SupportsFloat]) -> Any:
     r"""Return the length of a vector, $\sqrt{\sum_i x_i^2}$, without overflow.
 
-    At 0 it has a kink: the slopes are 0, and second derivatives are nan. If you need second derivatives of its square
-    at 0, write `dot(xs, xs)`.
+    At 0 it has a kink: the slopes are 0, and second derivatives are nan. If you need derivatives of its square at 0, or
+    of a length below 1e-200, write `dot(xs, xs)`.
 
     Raises:
         ValueError: there are no numbers.
@@ -263,8 +263,10 @@ def norm(xs: Iterable[SupportsFloat]) -> Any:
     xs = _numbers("norm", xs)
     top = _largest([abs(x) for x in xs])
     ordinary = where(equal(top, 0.0) + equal(top, math.inf), 1.0, top)
-    # A power of 2, so that dividing by it rounds nothing; not too small for its inverse.
-    scale = exp2(clip(floor(log2(ordinary)), -1000.0, 1023.0))
+    # A power of 2, so that dividing by it rounds nothing. It is 1 unless squares or their sum could overflow or lose
+    # digits. It is as near to 1 as it can be, because derivatives on their way back are multiplied by it.
+    exponent = floor(log2(ordinary))
+    scale = exp2(exponent - clip(exponent, -460.0, 460.0))
     scaled = [x / scale for x in xs]
     return scale * root(dot(scaled, scaled))
 
