@@ -251,8 +251,8 @@ def norm(xs: Iterable[SupportsFloat]) -> Value | float: ...
 def norm(xs: Iterable[SupportsFloat]) -> Any:
     r"""Return the length of a vector, $\sqrt{\sum_i x_i^2}$, without overflow.
 
-    At 0 it has a kink: the slopes are 0, and second derivatives are nan. If you need derivatives of its square at 0, or
-    of a length below 1e-200, write `dot(xs, xs)`.
+    At 0 it has a kink: the slopes are 0, and second derivatives are nan. If you need second derivatives of its square
+    at 0, or where the length is below 1e-150, write `dot(xs, xs)`.
 
     Raises:
         ValueError: there are no numbers.

@@ -125,9 +125,9 @@ def _softplus(x: float) -> float:
 
 
 def _share(x: Operand) -> Operand:
-    """Return the sigmoid as a slope.
+    r"""Return the sigmoid as a slope.
 
-    If the slope is differentiated, too, return $e^{\\log \\sigma(x)}$, whose slope is not z (1 - z): this is 0 for x > 37.
+    If it will be differentiated, return $e^{\log \sigma(x)}$, because the sigmoid's own slope is 0 for x > 37.
     """
     return exp(log_sigmoid(x)) if isinstance(x, Recorder) and not x.first_order else sigmoid(x)
 

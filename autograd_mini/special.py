@@ -164,8 +164,7 @@ def _scipy_special() -> Any:
         return import_module("scipy.special")
     except ImportError as error:
         raise ImportError(
-            "digamma and polygamma, and so the derivatives of lgamma, gamma and betaln, need SciPy: "
-            'pip install ".[scipy]"'
+            'digamma and polygamma, and so the derivatives of lgamma and gamma, need SciPy: pip install ".[scipy]"'
         ) from error
 
 
