@@ -34,9 +34,8 @@ ROUNDED = {
     "atanh": "(1 - x) (1 + x) is exact near 1, its slope near 0 is not",
     "hypot": "a length is nearly linear along itself",
     "atan2": "the second derivatives of an angle have zeros where x = y",
-    "softplus": "the third derivative is 0 at 0",
-    "log_sigmoid": "the third derivative is 0 at 0",
 }
+NEAR_0 = {"softplus", "log_sigmoid"}  # the same, but only near 0, where the third derivative is 0
 # The rules of these rows have a factor that overflows or underflows outside of these sizes, although the derivative may
 # not. Then second derivatives are 0, inf or nan.
 SIZES = {"pow": (1e-100, math.inf), "atan": (0.0, 1e50), "atan2": (1e-100, 1e100)}
@@ -87,6 +86,8 @@ def terms(op: Op, xs: Sequence[float], order: Sequence[int]) -> float:
     """Return the size of the terms that may nearly cancel in a derivative, or 0 if there are none."""
     if op.name in ("hypot", "atan2"):
         return math.hypot(*xs) ** ((op.name == "hypot") - sum(order))
+    if op.name in NEAR_0:
+        return float(abs(xs[0]) < 1.0)
     return max(1.0, *map(abs, xs)) if op.name in ROUNDED else 0.0
 
 
