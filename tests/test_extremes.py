@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import mpmath
+import numpy as np
 import pytest
 from oracles import oracle
 from strategies import differentiable
@@ -172,3 +173,27 @@ def test_every_row_far_out(op: Op) -> None:
                 if found != pytest.approx(float(right), rel=1e-9, abs=max(1e-300, 1e-15 * terms(op, xs, order))):
                     wrong.append((name, order, xs, found, float(right)))
     assert not wrong
+
+
+def test_taylor_where_its_products_overflow() -> None:
+    """Coefficients are right where a product of other coefficients is not finite."""
+    assert ag.taylor(lambda x: ag.norm([x, 2.0 * x]) ** 2, 1e-200, 2) == pytest.approx([0.0, 1e-199, 5.0])
+    assert ag.taylor(lambda x: ag.norm([x, 1e-300]), 1e-300, 2)[1:] == pytest.approx([0.5**0.5, 1e300 / 32**0.5])
+    assert ag.taylor(ag.gamma, 1e-300, 3) == pytest.approx([1e300, -math.inf, math.inf, -math.inf])
+    assert ag.taylor(lambda x: ag.mean([x, 1e308]), 1e308, 2) == [math.inf, 0.5, 0.0]
+    assert ag.taylor(lambda x: x / 1e-160, 1e160, 2) == pytest.approx([math.inf, 1e160, 0.0])
+    assert ag.taylor(lambda x: x**1e160, 1.0, 2) == [1.0, 1e160, math.inf]
+    assert ag.taylor(lambda x: x**5000, 0.0, 2) == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-170, 1e-150, 1.0, 1e150, 1e300])
+def test_derivatives_of_a_power_of_a_length(size: float) -> None:
+    """The square of a small length has derivatives, although the square itself may be 0."""
+    xs = [2.0 * size, -3.0 * size, 6.0 * size]
+    squared, inverse = lambda v: ag.norm(v) ** 2, lambda v: 1.0 / ag.norm(v)
+    if size < 1e151:
+        assert ag.grad(squared)(xs) == pytest.approx([2.0 * x for x in xs], rel=1e-14)
+        assert ag.compile(squared).grad(xs) == pytest.approx([2.0 * x for x in xs], rel=1e-14)
+        assert np.array(ag.hessian(squared)(xs)) == pytest.approx(2.0 * np.eye(3), rel=1e-14, abs=1e-14)
+    if 1e-151 < size < 1e151:
+        assert ag.grad(inverse)(xs) == pytest.approx([-(x / size) / 343.0 / size**2 for x in xs], rel=1e-14)
