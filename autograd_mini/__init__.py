@@ -134,6 +134,7 @@ from .ops import (
     mul as mul,
     neg as neg,
     polygamma as polygamma,
+    polygamma_difference as polygamma_difference,
     pow as pow,
     powlog as powlog,
     radians as radians,

@@ -235,7 +235,7 @@ def norm(xs: Iterable[SupportsFloat]) -> Any:
     r"""Return the length of a vector, $\sqrt{\sum_i x_i^2}$, without overflow.
 
     At 0 it has a kink: the slopes are 0, and second derivatives are nan. If you need second derivatives of its square
-    at 0, write `dot(xs, xs)`.
+    at 0, or where the length is below 1e-190, write `dot(xs, xs)`.
 
     Raises:
         ValueError: there are no numbers.
@@ -246,8 +246,10 @@ def norm(xs: Iterable[SupportsFloat]) -> Any:
     xs = _numbers("norm", xs)
     top = _largest([abs(x) for x in xs])
     ordinary = where(equal(top, 0.0) + equal(top, math.inf), 1.0, top)
-    # A power of 2, so that dividing by it rounds nothing; not too small for its inverse.
-    scale = exp2(clip(floor(log2(ordinary)), -1000.0, 1023.0))
+    # A power of 2, so that dividing by it rounds nothing. It is about the root of the largest number. Then the sum of
+    # squares does not overflow, and neither do derivatives on their way back through the scale and the square root.
+    exponent = log2(ordinary)
+    scale = exp2(floor(exponent - clip(0.5 * exponent, -460.0, 460.0)))
     scaled = [x / scale for x in xs]
     return scale * root(dot(scaled, scaled))
 

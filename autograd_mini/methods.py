@@ -232,7 +232,7 @@ class Methods(Recorder):
         return METHODS["lgamma"](self)
 
     def betaln(self, y: SupportsFloat, /) -> Value:
-        r"""Take the logarithm of the beta function, $\log \frac{\Gamma(x) \Gamma(y)}{\Gamma(x + y)}$; its
+        r"""Take the logarithm of the beta function, $\log \frac{\Gamma(x) \Gamma(y)}{\Gamma(x + y)}$; its second
         derivatives need SciPy.
         """
         return METHODS["betaln"](self, y)

@@ -121,6 +121,14 @@ def _softplus(x: float) -> float:
     return (x if x > 0.0 else 0.0) + math.log1p(math.exp(-math.fabs(x)))
 
 
+def _share(x: Operand) -> Operand:
+    r"""Return the sigmoid as a slope.
+
+    If it will be differentiated, return $e^{\log \sigma(x)}$, because the sigmoid's own slope is 0 for x > 37.
+    """
+    return exp(log_sigmoid(x)) if isinstance(x, Recorder) and not x.first_order else sigmoid(x)
+
+
 def _are_minus_inf(x: Operand, y: Operand) -> Operand:
     return equal(x, -inf) * equal(y, -inf)
 
@@ -224,11 +232,11 @@ xlogy: Binary     = _row("xlogy",     lambda x, y: 0.0 if x == 0.0 and y >= 0.0 
     domain=(REAL, POSITIVE), convention="0 log 0 = 0", beyond=lambda x, y: x * special.log_beyond(y),
     doc=r"Multiply by a logarithm, $x \log y$, which is 0 at $x = 0$ (the entropy's convention).")
 logaddexp: Binary = _row("logaddexp", special.logaddexp,
-                                      lambda x, y, z: guard(_are_minus_inf(x, y), 0.5, sigmoid(excess(x, y))),
-                                      lambda x, y, z: guard(_are_minus_inf(x, y), 0.5, sigmoid(excess(y, x))),
+                                      lambda x, y, z: guard(_are_minus_inf(x, y), 0.5, _share(excess(x, y))),
+                                      lambda x, y, z: guard(_are_minus_inf(x, y), 0.5, _share(excess(y, x))),
     convention="two infinite numbers share the derivative equally",
     doc=r"Add in logarithms, $\log(e^x + e^y)$, without overflow.")
-logit: Unary      = _row("logit",     special.logit,     lambda x, z: 1.0 / (x * (1.0 - x)),
+logit: Unary      = _row("logit",     special.logit,     lambda x, z: 1.0 / x + 1.0 / (1.0 - x),
     domain=(SHARE,), beyond=lambda x: -inf if x == 0.0 else inf if x == 1.0 else nan,
     doc=r"Take the logarithm of the odds, $\log \frac{x}{1 - x}$, the inverse of the sigmoid.")
 
@@ -302,12 +310,12 @@ gamma: Unary      = _row("gamma",     math.gamma,        lambda x, z: z * digamm
 lgamma: Unary     = _row("lgamma",    math.lgamma,       lambda x, z: digamma(x),        tex=r"\log\Gamma(<x>)",
     domain=(POSITIVE,), beyond=special.infinite,
     doc=r"Take the logarithm of the gamma function, $\log\Gamma(x)$; its derivative needs SciPy.")
-betaln: Binary    = _row("betaln",    special.betaln,    lambda x, y, z: digamma(x) - digamma(x + y),
-                                                         lambda x, y, z: digamma(y) - digamma(x + y),
+betaln: Binary    = _row("betaln",    special.betaln,    lambda x, y, z: polygamma_difference(0.0, x, y),
+                                                         lambda x, y, z: polygamma_difference(0.0, y, x),
     tex=r"\log B(<x>, <y>)",
     domain=(POSITIVE, POSITIVE), beyond=lambda x, y: inf if min(x, y) == 0.0 and max(x, y) < inf else nan,
     doc=r"Take the logarithm of the beta function, $\log \frac{\Gamma(x) \Gamma(y)}{\Gamma(x + y)}$; "
-        "its derivatives need SciPy.")
+        "its second derivatives need SciPy.")
 digamma: Unary    = _row("digamma",   special.digamma,   lambda x, z: polygamma(1.0, x), tex=r"\psi(<x>)",
     domain=(POSITIVE,), beyond=lambda x: -math.copysign(inf, x) if x == 0.0 else nan,
     doc=r"Take the logarithmic derivative of the gamma function, $\psi(x)$; needs SciPy.")
@@ -318,14 +326,25 @@ polygamma: Binary = _row("polygamma", special.polygamma, lambda x, y, z: nan,
     convention="x is the order, a whole number, and has no derivative (nan)",
     doc=r"Take the x-th derivative of digamma at y, $\psi^{(x)}(y)$; needs SciPy.")
 
+polygamma_difference: Ternary = _row("polygamma_difference", special.polygamma_difference,
+                                     lambda k, x, y, z: nan,
+                                     lambda k, x, y, z: polygamma_difference(k + 1.0, x, y),
+                                     lambda k, x, y, z: -polygamma(k + 1.0, x + y),
+    tex=Notation(r"\psi^{(<k>)}(<x>) - \psi^{(<k>)}(<x> + <y>)", S, (C, S, S)),
+    parameters=("k", "x", "y"), domain=(POSITIVE, POSITIVE, POSITIVE), methods=(),
+    beyond=special.polygamma_difference_beyond,
+    convention="k is the order, a whole number, and has no derivative (nan)",
+    doc=r"Take the difference of two polygammas, $\psi^{(k)}(x) - \psi^{(k)}(x + y)$, to all digits; "
+        "its derivative with respect to y needs SciPy.")
+
 _section("Activations")
 # The sigmoid's slope is the textbook's z (1 - z). For x > 37, 1 - z rounds to 0, and so does the slope.
 sigmoid: Unary     = _row("sigmoid",     _sigmoid,  lambda x, z: z * (1.0 - z), tex=r"\sigma(<x>)",
     flat="saturated", doc=r"Squash into (0, 1), $\sigma(x) = 1 / (1 + e^{-x})$, without overflow on either side.")
-softplus: Unary    = _row("softplus",    _softplus, lambda x, z: sigmoid(x),
+softplus: Unary    = _row("softplus",    _softplus, lambda x, z: _share(x),
     flat="saturated", doc=r"Smooth the rectifier, $\log(1 + e^x)$, without overflow on either side.")
 log_sigmoid: Unary = _row("log_sigmoid", lambda x: -_softplus(-x),
-                                         lambda x, z: sigmoid(-x), tex=r"\log \sigma(<x>)",
+                                         lambda x, z: _share(-x), tex=r"\log \sigma(<x>)",
     doc=r"Take the logarithm of the sigmoid, $\log \sigma(x) = -\log(1 + e^{-x})$, without overflow on either side.")
 relu: Unary        = _row("relu",        lambda x: 0.0 if x <= 0.0 else x,
                                          lambda x, z: greater(x, 0.0),

@@ -174,6 +174,7 @@ class Written(Recorder):
     """A piece of notation, and the tightness of its outermost sign."""
 
     __slots__ = ("level", "op", "precision", "string")
+    first_order = True
 
     brackets: ClassVar[tuple[str, str]]
     times: ClassVar[str]

@@ -83,8 +83,9 @@ class Series(Compared):
             z.following = lambda k: _sum(x[j] * y[k - j] for j in range(k + 1))
         elif row is div:
             z.following = lambda k: (x[k] - _sum(y[j] * z[k - j] for j in range(1, k + 1))) / y[0]
-        elif isinstance(exponent, (int, float)) and exponent >= 0 and float(exponent).is_integer():
-            # As a product, because the recurrence divides by x[0], which may be 0 or nearly 0.
+        elif isinstance(exponent, (int, float)) and 0 <= exponent < 2**53 and float(exponent).is_integer():
+            # As a product, because the recurrence divides by x[0], which may be 0 or nearly 0. For a larger power, the
+            # products are nested too deep.
             z.following = _whole_power(x, int(exponent)).__getitem__
         elif exponent is not None:
             z.following = lambda k: (

@@ -14,14 +14,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from math import factorial
+from math import factorial, isfinite
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, SupportsFloat, TypeVar, cast, overload
 
 from .accumulation import Order, jacobian_rows
 from .arrangement import arranged
 from .edge_pushing import second_derivatives
 from .given import require_function, require_value
-from .node import primal
+from .node import number_of, primal
 from .runs import Linear, Run, matched
 from .series import Series
 from .settings import is_differentiating, is_traced, recording_limits
@@ -376,9 +376,12 @@ def taylor(f: Callable[[Any], Any], x: SupportsFloat, order: int) -> list[Any]:
     _require_order("taylor", f, order)
     if not is_traced():
         with suppress(ArithmeticError, ValueError, TypeError):
-            return _taylor(Run(f, (x,), {}, 0), order)
-    # If a series divides by 0, the rules may still have limits. Nested gradients use these limits, but each order costs
-    # several times as much as the order before. A trace may later run at such a point.
+            found = _taylor(Run(f, (x,), {}, 0), order)
+            if all(isfinite(number_of(c)) for c in found):
+                return found
+    # If a series divides by 0, the rules may still have limits. If a product of coefficients overflows, the product of
+    # slopes may not. Nested gradients use these, but each order costs several times as much as the order before. A
+    # trace may later run at such a point.
     coefficients = []
     nested = f
     for k in range(min(order, MAX_NESTED) + 1):

@@ -49,7 +49,7 @@ def test_rules_run_on_values_and_give_second_derivatives(op: Op, data: st.DataOb
         if not isinstance(rule, Value):
             assert rule == op.partial(i, xs, z.data)
             continue
-        assert rule.data == op.partial(i, xs, z.data)
+        assert rule.data == pytest.approx(op.partial(i, xs, z.data), rel=1e-15)
         rule.backward()
         for j in differentiable(op):
             if op.name == "where" and j == 0:
@@ -260,7 +260,8 @@ def test_functions_against_mpmath(op: Op, data: st.DataObject) -> None:
         ("gamma", (5.0,), 24.0, (24 * (25 / 12 - 0.5772156649015329),)),
         ("erfinv", (0.0,), 0.0, (math.sqrt(math.pi) / 2,)),
         ("betaln", (1.0, 1.0), 0.0, (-1.0, -1.0)),
-        ("betaln", (inf, 2.0), -inf, (nan, -inf)),
+        ("betaln", (inf, 2.0), -inf, (0.0, -inf)),
+        ("betaln", (1e308, 1e308), -1.3862943611198906e308, (-math.log(2.0), -math.log(2.0))),
         ("asinh", (1e200,), math.asinh(1e200), (1e-200,)),
     ],
 )
