@@ -7,11 +7,9 @@ and a limit, and pickle stores its name. The module must not know any row of the
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import IntEnum
 from functools import cached_property, lru_cache
 from inspect import Parameter, Signature, signature
 from numbers import Real
@@ -19,6 +17,7 @@ from typing import Any, Final, NamedTuple, NoReturn, SupportsFloat, TypedDict, T
 
 from .limits import by_limits
 from .recorder import OPS, Operand, Recorder
+from .spelling import Constant, Level, Notation, Spelling
 
 __all__ = [
     "TOO_LARGE",
@@ -43,50 +42,6 @@ inf: Final = math.inf
 nan: Final = math.nan
 
 
-class Level(IntEnum):
-    """The precedence of a piece of notation. An operand of a lower level than its place gets brackets."""
-
-    COMPARISON = 0
-    SUM = 1
-    QUOTIENT = 2
-    PRODUCT = 3
-    POWER = 4
-    ATOM = 5
-
-
-class Notation(NamedTuple):
-    """The text or the LaTeX of a row: a template with a place for each operand, such as `<x> + <y>`, and its level.
-
-    An operand of a lower level than its place gets brackets.
-    """
-
-    template: str
-    level: Level = Level.ATOM
-    levels: Sequence[Level] = ()  # the levels of the places, in the order of the operands
-
-    def filled(self, parts: Mapping[str, str]) -> str:
-        """Return the template with operands at the places of their names."""
-        return re.sub(r"<(\w+)>", lambda place: parts[place[1]], self.template)
-
-
-class Constant(float):
-    r"""A number in a rule that is written by its name. The name may have a lower level than a number.
-
-    >>> half_turn = Constant(math.pi, "π", r"\pi")
-    >>> half_turn, half_turn.text.template, 2 * half_turn
-    (3.141592653589793, 'π', 6.283185307179586)
-    """
-
-    text: Notation
-    tex: Notation
-
-    def __new__(cls, x: float, text: Notation | str, tex: Notation | str) -> Constant:
-        self = super().__new__(cls, x)
-        self.text = Notation(text) if isinstance(text, str) else text
-        self.tex = Notation(tex) if isinstance(tex, str) else tex
-        return self
-
-
 class Interval(NamedTuple):
     """The allowed numbers of an operand: from `lo` to `hi`, with or without the ends, and without one `hole`."""
 
@@ -109,14 +64,6 @@ class Interval(NamedTuple):
         lo = r"-\infty" if self.lo == -inf else f"{self.lo:g}"
         hi = r"\infty" if self.hi == inf else f"{self.hi:g}"
         return f"{'[' if self.closed_lo else '('}{lo}, {hi}{']' if self.closed_hi else ')'}"
-
-
-class Spelling(NamedTuple):
-    """The names of a row's operands, and the row's text and LaTeX, which have a place for each name."""
-
-    parameters: Sequence[str]
-    text: Notation
-    tex: Notation
 
 
 class Columns(TypedDict, total=False):
@@ -173,6 +120,9 @@ class Op:
     chooses: Collection[int] = ()  # the places of operands of which the row chooses one; the others get no derivative
     composed: Callable[..., Any] | None = None  # the same function, composed of other rows
     spelling: Callable[[int], Spelling] | None = None  # for n operands, in a row of any number of operands
+    slope: Callable[[int, Sequence[Any], Any], Any] | None = (
+        None  # there the rule for operand i, which reads few others
+    )
     arity: int | None = field(init=False)  # the number of operands, or None for any number
 
     @classmethod
@@ -226,7 +176,9 @@ class Op:
         >>> mul.spelled(2).text.template, dot.spelled(5).text.template
         ('<x> * <y>', '<w1>*<x1> + <w2>*<x2> + <b>')
         """
-        return self.spelling(n) if self.spelling is not None else Spelling(self.parameters, self.text, self.tex)
+        if self.spelling is not None:
+            return self.spelling(n)
+        return Spelling(self.parameters, self.text, self.tex, range(len(self.parameters)))
 
     def lacking(self, n: int) -> tuple[float, ...]:
         """Return the default operands that follow n operands in a call.
@@ -277,6 +229,10 @@ class Op:
         """Return whether `custom_rule` made the row, so the row is not in the table."""
         return self.composed is None and OPS.get(self.name) is not self.row
 
+    def local(self, i: int, operands: Sequence[Operand], z: Operand) -> Operand:
+        """Apply the rule for operand i. Among many operands, read only those that the rule needs."""
+        return self.rules[i](*operands, z) if self.slope is None else self.slope(i, operands, z)
+
     def partial(self, index: int, operands: tuple[float, ...], z: float) -> float:
         r"""Return the local derivative $\partial z / \partial x_{index}$ as a float.
 
@@ -287,9 +243,8 @@ class Op:
         >>> sqrt.partial(0, (4.0,), 2.0), sqrt.partial(0, (0.0,), 0.0)
         (0.25, inf)
         """
-        rule = self.rules[index]
         try:
-            slope = rule(*operands, z)
+            slope = self.local(index, operands, z)
             if isinstance(slope, float):
                 return slope if type(slope) is float else float(slope)
             if type(slope) is not complex:  # Python returns a complex number for a power of a negative float
@@ -298,7 +253,7 @@ class Op:
         except (ArithmeticError, ValueError) as raised:
             error = raised
         try:
-            return by_limits(rule, (*operands, z))
+            return by_limits(self.rules[index], (*operands, z))
         except (ArithmeticError, ValueError, TypeError, AttributeError):  # the rule's own error
             names = self.spelled(len(operands)).parameters
             places = ", ".join(f"{name}={x!r}" for name, x in zip(names, operands, strict=True))

@@ -215,13 +215,10 @@ class Written(Recorder):
 
     @classmethod
     def write(cls: type[W], op: Op, operands: Sequence[W]) -> W:
-        """Write a row applied to operands, without simplification."""
+        """Write a row applied to operands, without simplification. Read only the operands that are shown."""
         n = len(operands)
-        notation, names = cls.notation(op, n), op.spelled(n).parameters
-        parts = {
-            name: operand.bracketed(at_least)
-            for name, operand, at_least in zip(names, operands, notation.levels, strict=True)
-        }
+        notation, spelled = cls.notation(op, n), op.spelled(n)
+        parts = {spelled.parameters[i]: operands[i].bracketed(notation.levels[i]) for i in spelled.shown}
         return cls(notation.filled(parts), notation.level, op)
 
     def record(self: W, op: Op, operands: tuple[Operand, ...]) -> Operand:

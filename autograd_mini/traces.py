@@ -25,6 +25,7 @@ from .ops import Op, identity, number
 from .printing import Code, Tex, format_number
 from .recorder import Operand
 from .settings import is_recording, recording, tell_read, watched_by
+from .spelling import Mapped
 from .structure import Structure, Tree, flatten
 from .tracer import Tracer, TraceWarning, recorded
 from .transform import gradient
@@ -201,7 +202,7 @@ class Trace:
         lines = [f"trace of {self.name}: {counts}{'s' * (len(self.equations) != 1)}"]
         if self.inputs:
             lines.append(f"  {', '.join(self.inputs)} = inputs")
-        lines += [f"  {e.name} = {Code.write(e.op, [write(x) for x in e.operands])}" for e in self.equations]
+        lines += [f"  {e.name} = {Code.write(e.op, Mapped(write, e.operands))}" for e in self.equations]
         lines += [f"  assuming {self._text(branch)} is {branch.outcome}" for branch in self.branches]
         returned = ", ".join(write(z).string for z in self.outputs)
         return "\n".join([*lines, f"  return {returned}"])
@@ -217,7 +218,7 @@ class Trace:
         def write(x: int | float) -> Tex:
             return Tex.name(names[x]) if isinstance(x, int) else Tex.number(x, 6)
 
-        lines = [f"{Tex.name(e.name)} &= {Tex.write(e.op, [write(x) for x in e.operands])}" for e in self.equations]
+        lines = [f"{Tex.name(e.name)} &= {Tex.write(e.op, Mapped(write, e.operands))}" for e in self.equations]
         return "$$\\begin{aligned}" + r" \\ ".join(lines) + "\\end{aligned}$$"
 
     def decisions(self, *args: Tree) -> list[Decision]:

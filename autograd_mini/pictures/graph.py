@@ -19,8 +19,9 @@ from ..folding import Box as Fold, boxes_of, through, unfold
 from ..node import number_of, primal
 from ..ops import Level, add, excess, sub
 from ..printing import names_of, printable
+from ..spelling import Mapped
 from ..stale import staleness
-from ..value import Value
+from ..value import Number, Value
 from ..walks import topological_order
 from .model import Arrow, Box, Frame, Kind, Line, Picture, Slope
 from .net import Wires, columns_of, is_one_box_each, neuron, of_example, weights_and_biases, wire, without_parameters
@@ -244,10 +245,11 @@ class _Writer:
     def formula(self, node: Value) -> Typeset:
         """Write the operation of a node over its operands."""
         assert node.op is not None
-        operands = [
-            self.write(x) if isinstance(x, Value) else Typeset.constant(x, self.precision) for x in node.operands
-        ]
-        return Typeset.write(node.op, operands)
+
+        def written(x: Number) -> Typeset:
+            return self.write(x) if isinstance(x, Value) else Typeset.constant(x, self.precision)
+
+        return Typeset.write(node.op, Mapped(written, node.operands))
 
     def take_in(self, folds: list[Fold]) -> list[Fold]:
         """Make each unnamed result part of the only formula that uses it, if this formula stays short."""
