@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import count
 from typing import ClassVar, NamedTuple, TypeVar
 
 from .ops import OPS, Constant, Level, Notation, Op, Recorder, add, guard, mul
 from .recorder import Operand
+from .spelling import shortened
 from .value import Value
 
 __all__ = [
@@ -27,11 +28,14 @@ __all__ = [
     "counted",
     "format_number",
     "json_number",
+    "lines_of",
+    "list_of",
     "names_of",
     "op_list",
     "op_table",
 ]
 
+T = TypeVar("T")
 W = TypeVar("W", bound="Written")
 P = TypeVar("P", bound="Text")
 
@@ -163,6 +167,28 @@ def counted(n: int, noun: str, plural: str = "") -> str:
     ('1 argument', '2,000 arguments', '0 entries')
     """
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def lines_of(
+    items: Sequence[T], most: int | None, write: Callable[[T], str], noun: str, plural: str = "", ask: str = ""
+) -> list[str]:
+    """Write a line for each item. If there are more than `most`, write those at the ends, and count the others.
+
+    >>> lines_of(range(1000), 2, str, "row", ask="text(max_lines=None) writes all")
+    ['0', '  … 998 more rows; text(max_lines=None) writes all', '999']
+    """
+    shown = shortened(items, most)
+    left = counted(len(items) - len(shown) + 1, f"more {noun}", f"more {plural}" if plural else "")
+    return [f"  … {left}; {ask}" if x is None else write(x) for x in shown]
+
+
+def list_of(items: Sequence[T], most: int | None, write: Callable[[T], str]) -> str:
+    """Write items with commas between them. If there are more than `most`, write those at the ends.
+
+    >>> list_of(range(1000), 4, str)
+    '0, 1, …, 998, 999'
+    """
+    return ", ".join("…" if x is None else write(x) for x in shortened(items, most))
 
 
 def json_number(x: float) -> float | str:

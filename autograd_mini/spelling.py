@@ -7,7 +7,7 @@ that reads operands for a text reads only these. This module must not know any r
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, NamedTuple, TypeVar
 
@@ -83,6 +83,9 @@ class Mapped(Sequence[T]):
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def __iter__(self) -> Iterator[T]:
+        return map(self.function, self.items)
 
     def __getitem__(self, i: Any) -> Any:
         return Mapped(self.function, self.items[i]) if isinstance(i, slice) else self.function(self.items[i])
