@@ -16,7 +16,7 @@ from .edges import Edge, derivatives_of, edges_of
 from .given import require_value
 from .node import number_of, primal
 from .ops import number
-from .printing import format_number, names_of
+from .printing import counted, format_number, names_of
 from .runs import Linear
 from .stale import require_fresh
 from .structure import Tree, flatten
@@ -25,6 +25,7 @@ from .transform import jvp, vjp
 from .value import Value
 from .walks import topological_order
 
+MAX_COMPUTED = 10_000_000  # leaves times operands: `audit` refuses more, which takes about a minute
 STEP = sys.float_info.epsilon**0.2  # the best step of a difference of fourth order, about 7e-4
 
 
@@ -283,6 +284,7 @@ def audit(output: Value) -> Audit:
 
     Raises:
         TypeError: `output` is not a Value.
+        ValueError: there are so many leaves and edges that the differences would take minutes.
         StaleGraphError: a number was assigned after the graph was computed.
 
     >>> a, b = Value(2.0, "a"), Value(3.0, "b")
@@ -294,6 +296,12 @@ def audit(output: Value) -> Audit:
     require_value("audit", output)
     order = topological_order(output)
     require_fresh(output, order)
+    leaves, operands = sum(node.op is None for node in order), sum(len(node.operands) for node in order)
+    if leaves * operands > MAX_COMPUTED:
+        raise ValueError(
+            f"audit: the graph has {counted(leaves, 'leaf', 'leaves')} and {counted(operands, 'operand')}, and is "
+            f"computed again for each leaf, which takes too long; ag.check_grads(f, args) compares one direction"
+        )
     names = names_of(order, output)
     derivatives = derivatives_of(output, order)
     rows = []

@@ -19,12 +19,12 @@ from .edges import Edge, derivatives_of, leading_to, reached_edges
 from .given import instead_of_a_value
 from .node import primal
 from .printing import Tex, Text, Written, json_number, names_of
+from .spelling import Mapped, shortened
 from .stale import require_fresh
-from .value import Value
+from .value import Number, Value
 from .walks import reached_by, topological_order
 
 W = TypeVar("W", bound=Written)
-T = TypeVar("T")
 
 LINE_WIDTH = 110  # characters of a line of a derivation
 FORMULA_WIDTH = 60  # of a line that a notebook or a page shows typeset
@@ -215,12 +215,14 @@ class Writer(Generic[W]):
             return [kind(kind.dots), kind(kind.dots)]
         stages: list[W] = [kind.name(self.names[node])]
         if node.op is not None:
-            symbols: list[W] = []
-            numbers: list[W] = []
-            for x in node.operands:
-                symbols.append(kind.name(self.names[x]) if isinstance(x, Value) else kind.of(x, self.precision))
-                numbers.append(self.value(x) if isinstance(x, Value) else symbols[-1])
-            stages += [kind.write(node.op, symbols), kind.write(node.op, numbers)]
+
+            def symbol(x: Number) -> W:
+                return kind.name(self.names[x]) if isinstance(x, Value) else kind.of(x, self.precision)
+
+            def number(x: Number) -> W:
+                return self.value(x) if isinstance(x, Value) else symbol(x)
+
+            stages += [kind.write(node.op, Mapped(write, node.operands)) for write in (symbol, number)]
         stages.append(self.value(node))
         return _distinct(stages)
 
@@ -311,14 +313,6 @@ def _broken(stages: Sequence[Written], width: int | None) -> list[str]:
 def _distinct(stages: list[W]) -> list[W]:
     """Drop each stage that is equal to the one before it."""
     return [x for i, x in enumerate(stages) if i == 0 or x.string != stages[i - 1].string]
-
-
-def shortened(items: tuple[T, ...], most: int | None) -> list[T | None]:
-    """Return the items. If there are more than `most`, return both ends with None between them."""
-    if most is None or len(items) <= most:
-        return list(items)
-    half = max(most // 2, 1)
-    return [*items[:half], None, *items[-half:]]
 
 
 def find(output: Value, node: Value | str) -> Value:

@@ -13,15 +13,15 @@ from functools import cached_property
 from typing import Literal
 from weakref import WeakKeyDictionary
 
-from .derivation import find
+from .derivation import MAX_TERMS, find
 from .edges import Edge, derivatives_of, edges_of, leading_to, reached_edges
 from .node import number_of, primal
-from .printing import Text, counted, format_number, names_of
+from .printing import Text, counted, format_number, list_of, names_of
 from .routes import Paths
 from .settings import Switch, Watch, watched_by
 from .stale import require_fresh
 from .tracer import users_frame
-from .value import Value
+from .value import Number, Value
 from .walks import topological_order
 
 Kind = Literal["nan", "inf", "zero", "vanishing", "exploding"]
@@ -128,10 +128,7 @@ class _Reader:
         return f" ({op.convention})" if at_kink or at_pole else ""
 
     def operands(self, node: Value) -> str:
-        return ", ".join(
-            f"{self.names[x]} = {format_number(primal(x))}" if isinstance(x, Value) else format_number(x)
-            for x in node.operands
-        )
+        return _written(node, self.names)
 
     def forward(self) -> list[Finding]:
         """Find the first number of the forward pass that is not finite."""
@@ -257,6 +254,16 @@ class _Reader:
         return f" ({op.name} is {op.flat} at {self.operands(edge.user)})"
 
 
+def _written(node: Value, names: dict[Value, str]) -> str:
+    """Write the operands of a node with their numbers. Of many, write those at the ends."""
+
+    def written(x: Number) -> str:
+        name = names.get(x, x.label) if isinstance(x, Value) else ""
+        return f"{name} = " * bool(name) + format_number(number_of(x))
+
+    return list_of(node.operands, MAX_TERMS, written)
+
+
 def _kind(x: float) -> Literal["nan", "inf"]:
     return "nan" if math.isnan(x) else "inf"
 
@@ -300,12 +307,7 @@ class _Lines(Watch):
         self.lines[node] = line
         if math.isfinite(primal(node)) or node.op is None or node.op is not node.op.row:  # a slope may be infinite
             return
-        operands = ", ".join(
-            (f"{x.label} = " if x.label else "") + format_number(primal(x))
-            if isinstance(x, Value)
-            else format_number(x)
-            for x in node.operands
-        )
+        operands = _written(node, {})
         raise AnomalyError(f"{node.op.name} gave {_kind(primal(node))} for {operands}; made at {line}", node, line)
 
     def derived(self, output: Value) -> None:

@@ -127,14 +127,13 @@ def local_derivative(
     op: Op, i: int, operands: Sequence[Operand], z: Operand, wrap: Callable[[float], Operand]
 ) -> Operand:
     """Compute a local derivative by its rule on recorders. `wrap` makes a recorder from a number."""
-    rule = op.rules[i]
     try:
-        return rule(*operands, z)
+        return op.local(i, operands, z)
     except (ArithmeticError, ValueError):  # a plain number at a pole; a recorder has a limit there
-        return rule(*[x if isinstance(x, Recorder) else wrap(x) for x in operands], z)
+        return op.rules[i](*[x if isinstance(x, Recorder) else wrap(x) for x in operands], z)
     except TypeError:  # the rule needs numbers, like math.cos: use its row, whose own slope is unknown (nan)
         known = op.formulas[i]
-        if known is rule:
+        if known is op.rules[i]:
             raise
         return known(*operands, z)
 

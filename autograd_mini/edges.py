@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .node import primal, weights_of
 from .ops import Constant, Unguarded
+from .spelling import Mapped
 from .value import Value
 from .walks import is_alive, reached_by
 
@@ -74,7 +75,9 @@ class Edge:
         """Return the result of the row's rule on the operands and the user, the nodes as `read` gives them."""
         op = self.user.op
         assert op is not None
-        operands = [read(x) if isinstance(x, Value) else x for x in self.user.operands]
+        operands = Mapped(lambda x: read(x) if isinstance(x, Value) else x, self.user.operands)
+        if op.slope is not None:
+            return op.slope(self.operand, operands, read(self.user))
         return op.formulas[self.operand](*operands, read(self.user))
 
     def rule(self, write: Callable[[Value], W], kind: type[W], precision: int = 4) -> W | None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from .accumulation import ORDERS, Accumulation, LinearGraph, Order, Product
 from .arrangement import arranged
-from .printing import Text, counted, names_of
+from .printing import Text, counted, lines_of, names_of
 from .settings import tell_read
 from .sparsity import ends_of
 from .structure import Structure, Tree
@@ -78,7 +79,7 @@ class Elimination:
         return sum(step.additions for step in self.steps)
 
     def text(self, precision: int = 4, max_steps: int | None = 50) -> str:
-        """Write the steps and the Jacobian as plain text, with at most `max_steps` steps."""
+        """Write the steps and the Jacobian as plain text, with at most `max_steps` steps, products or derivatives."""
         shown = self.steps[:max_steps]
         lines = [f"{counted(self.graph.size, 'edge')}, {counted(len(self.steps), 'node')} to remove"]
         for k, step in enumerate(shown, 1):
@@ -86,7 +87,11 @@ class Elimination:
                 f"{k}. remove {self.names[step.node]}: {counted(step.multiplications, 'multiplication')}, "
                 f"{counted(step.additions, 'addition')}, {counted(step.edges, 'edge')} left"
             )
-            lines += [f"   {self._product(step, product, precision)}" for product in step.products]
+
+            def product(x: Product, step: Step = step) -> str:
+                return f"   {self._product(step, x, precision)}"
+
+            lines += lines_of(step.products, max_steps, product, "product", ask="text(max_steps=None) writes all")
         if left := len(self.steps) - len(shown):
             lines.append(f"… {counted(left, 'more step')}; text(max_steps=None) writes all")
         lines.append(f"{counted(self.multiplications, 'multiplication')}, {counted(self.additions, 'addition')} in all")
@@ -120,13 +125,14 @@ class Elimination:
 
     def _entries(self, precision: int, most: int | None) -> list[str]:
         """Write the derivatives, one on each line."""
+        rows = [(z, row) for z, row in zip(self.graph.outputs, self.rows, strict=True) if z is not None]
+        entries = ((z, x, slope) for z, row in rows for x, slope in sorted(row.items()))
         lines = [
             f"{Text.derivative(self._name(z), self._name(x))} = {Text.number(slope, precision)}"
-            for z, row in zip(self.graph.outputs, self.rows, strict=True)
-            if z is not None
-            for x, slope in sorted(row.items())
+            for z, x, slope in islice(entries, most)
         ]
-        return lines if most is None or len(lines) <= most else [*lines[:most], f"… {len(lines) - most:,} more"]
+        left = sum(len(row) for _, row in rows) - len(lines)
+        return [*lines, f"… {left:,} more"] if left else lines
 
     def draw(self, steps: int = 0, *, precision: int = 4, theme: str = "any") -> Drawing:
         """Draw the graph after a number of steps, with the local derivatives on its edges.

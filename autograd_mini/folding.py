@@ -63,7 +63,7 @@ def boxes_of(order: Sequence[Value], output: Value, fold: bool) -> list[Box]:
     """Return the boxes of a graph, parents first: one for each node or, with `fold`, for each group.
 
     An unlabelled node joins the group of its users if they are all in one group. All nodes of a neuron are one group. A
-    group stays unfolded if nodes outside it use two of its nodes.
+    group stays unfolded if nodes outside it use two of its nodes. Without `fold`, a part of a graph has boxes, too.
 
     >>> a, b = Value(2.0, "a"), Value(3.0, "b")
     >>> y = (a * b + 1) * a
@@ -74,7 +74,8 @@ def boxes_of(order: Sequence[Value], output: Value, fold: bool) -> list[Box]:
     users: dict[Value, list[Value]] = {node: [] for node in order}
     for node in order:
         for parent in node.parents:
-            users[parent].append(node)
+            if parent in users:
+                users[parent].append(node)
     groups: dict[Value, Place | Value] = {}
     members: dict[Place | Value, list[Value]] = {}
     for node in reversed(order):

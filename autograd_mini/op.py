@@ -103,6 +103,9 @@ class Op:
     chooses: Collection[int] = ()  # the places of operands of which the row chooses one; the others get no derivative
     composed: Callable[..., Any] | None = None  # the same function, composed of other rows
     spelling: Callable[[int], Spelling] | None = None  # for n operands, in a row of any number of operands
+    slope: Callable[[int, Sequence[Any], Any], Any] | None = (
+        None  # there the rule for operand i, which reads few others
+    )
     arity: int | None = field(init=False)  # the number of operands, or None for any number
 
     @classmethod
@@ -156,7 +159,9 @@ class Op:
         >>> mul.spelled(2).text.template, dot.spelled(5).text.template
         ('<x> * <y>', '<w1>*<x1> + <w2>*<x2> + <b>')
         """
-        return self.spelling(n) if self.spelling is not None else Spelling(self.parameters, self.text, self.tex)
+        if self.spelling is not None:
+            return self.spelling(n)
+        return Spelling(self.parameters, self.text, self.tex, range(len(self.parameters)))
 
     def lacking(self, n: int) -> tuple[float, ...]:
         """Return the default operands that follow n operands in a call.
@@ -207,6 +212,10 @@ class Op:
         """Return whether `custom_rule` made the row, so the row is not in the table."""
         return self.composed is None and OPS.get(self.name) is not self.row
 
+    def local(self, i: int, operands: Sequence[Operand], z: Operand) -> Operand:
+        """Apply the rule for operand i. Among many operands, read only those that the rule needs."""
+        return self.rules[i](*operands, z) if self.slope is None else self.slope(i, operands, z)
+
     def partial(self, index: int, operands: tuple[float, ...], z: float) -> float:
         r"""Return the local derivative $\partial z / \partial x_{index}$ as a float.
 
@@ -217,9 +226,8 @@ class Op:
         >>> sqrt.partial(0, (4.0,), 2.0), sqrt.partial(0, (0.0,), 0.0)
         (0.25, inf)
         """
-        rule = self.rules[index]
         try:
-            slope = rule(*operands, z)
+            slope = self.local(index, operands, z)
             if isinstance(slope, float):
                 return slope if type(slope) is float else float(slope)
             if type(slope) is not complex:  # Python returns a complex number for a power of a negative float
@@ -228,7 +236,7 @@ class Op:
         except (ArithmeticError, ValueError) as raised:
             error = raised
         try:
-            return by_limits(rule, (*operands, z))
+            return by_limits(self.rules[index], (*operands, z))
         except (ArithmeticError, ValueError, TypeError, AttributeError):  # the rule's own error
             names = self.spelled(len(operands)).parameters
             places = ", ".join(f"{name}={x!r}" for name, x in zip(names, operands, strict=True))

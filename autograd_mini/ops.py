@@ -32,7 +32,7 @@ from .op import (
     refuse as refuse,
 )
 from .recorder import METHODS as METHODS, OPS as OPS, Operand, Recorder as Recorder
-from .spelling import Constant as Constant, Level as Level, Notation as Notation, Spelling
+from .spelling import Constant as Constant, Level as Level, Mapped, Notation as Notation, Spelling, shortened
 
 if TYPE_CHECKING:
     from .signatures import Binary, Ternary, Unary, UnarySloped
@@ -461,11 +461,18 @@ class _Everywhere(Sequence[Any]):
         return self.at(i)
 
 
-def _many(name: str, function: Callable[..., Any], spelling: Callable[[int], Spelling], **columns: Any) -> Op:
+def _many(
+    name: str,
+    function: Callable[..., Any],
+    spelling: Callable[[int], Spelling],
+    slope: Callable[[int, Sequence[Any], Any], Any],
+    **columns: Any,
+) -> Op:
     """Make a row of any number of operands."""
     some = spelling(3)  # every number of operands has the same levels
     given = {"text": some.text, "tex": some.tex, "composed": function, "domain": _Everywhere(lambda i: REAL), **columns}
-    op = Op(name=name, function=function, spelling=spelling, parameters=(), **given)
+    rules = _Everywhere(lambda i: lambda *operands: slope(i, operands[:-1], operands[-1]))
+    op = Op(name=name, function=function, spelling=spelling, parameters=(), rules=rules, slope=slope, **given)
     object.__setattr__(op, "__module__", __name__)  # pickle looks here
     return op
 
@@ -480,14 +487,10 @@ def _add_products(*operands: Any) -> Any:
     return _add_all(*products, *operands[2 * n :])
 
 
-def _slope_of_dot(i: int) -> Callable[..., Any]:
+def _slope_of_dot(i: int, operands: Sequence[Any], z: Any) -> Any:
     """Return the slope: x_i with respect to w_i, w_i with respect to x_i, and 1 with respect to b."""
-
-    def slope(*operands: Any) -> Any:
-        n = (len(operands) - 1) // 2  # the last one is z
-        return operands[(i + n) % (2 * n)] if i < 2 * n else 1.0
-
-    return slope
+    n = len(operands) // 2
+    return operands[(i + n) % (2 * n)] if i < 2 * n else 1.0
 
 
 def _choose(index: Any, *xs: Any) -> Any:
@@ -495,40 +498,42 @@ def _choose(index: Any, *xs: Any) -> Any:
 
 
 def _spelled_sum(n: int) -> Spelling:
-    names = [f"x{i}" for i in range(1, n + 1)]
-    return _added(names, [f"<{x}>" for x in names], Q)
+    return _added(Mapped(lambda i: f"x{i + 1}", range(n)), n, lambda k: (k,), Q)
 
 
 def _spelled_dot(n: int) -> Spelling:
-    ws, xs = ([f"{letter}{i}" for i in range(1, n // 2 + 1)] for letter in "wx")
-    b = ["b"] * (n % 2)
-    products = [f"<{w}>*<{x}>" for w, x in zip(ws, xs, strict=True)]
-    return _added([*ws, *xs, *b], [*products, *(f"<{x}>" for x in b)], P)
+    half = n // 2
+
+    def name(i: int) -> str:
+        return "b" if i == 2 * half else f"w{i + 1}" if i < half else f"x{i - half + 1}"
+
+    return _added(Mapped(name, range(n)), n - half, lambda k: (k, k + half) if k < half else (2 * half,), P)
 
 
-def _added(names: Sequence[str], terms: Sequence[str], place: Level) -> Spelling:
-    """Return the spelling of a sum of terms. A long sum has dots in the middle."""
-    shown = terms if len(terms) <= 6 else [*terms[:2], "…", *terms[-2:]]
-    text = " + ".join(shown)
+def _added(names: Sequence[str], n: int, places: Callable[[int], tuple[int, ...]], place: Level) -> Spelling:
+    """Return the spelling of a sum of n terms, each a product of operands. A long sum has dots in the middle."""
+    terms = [() if k is None else places(k) for k in shortened(range(n), 6, ends=2)]
+    text = " + ".join("*".join(f"<{names[i]}>" for i in term) or "…" for term in terms)
     tex = text.replace("*", r" \cdot ").replace("…", r"\dots")
-    levels = (place,) * len(names)
-    return Spelling(names, Notation(text, S, levels), Notation(tex, S, levels))
+    levels = Mapped(lambda i: place, range(len(names)))
+    return Spelling(names, Notation(text, S, levels), Notation(tex, S, levels), [i for term in terms for i in term])
 
 
 def _spelled_take(n: int) -> Spelling:
-    xs = [f"x{i}" for i in range(n - 1)]
-    places = [f"<{x}>" for x in xs]
-    shown = ", ".join(places if len(xs) <= 6 else [*places[:2], "…", places[-1]])
-    tex = rf"\operatorname{{take}}_{{<i>}}({shown})".replace("…", r"\dots")
-    levels = (C,) * n
-    return Spelling(["i", *xs], Notation(f"take(<i>; {shown})", A, levels), Notation(tex, W, levels))
+    names = Mapped(lambda i: f"x{i - 1}" if i else "i", range(n))
+    places = shortened(range(1, n), 6, ends=2)
+    listed = ", ".join("…" if i is None else f"<{names[i]}>" for i in places)
+    tex = rf"\operatorname{{take}}_{{<i>}}({listed})".replace("…", r"\dots")
+    levels = Mapped(lambda i: C, range(n))
+    shown = [0, *(i for i in places if i is not None)]
+    return Spelling(names, Notation(f"take(<i>; {listed})", A, levels), Notation(tex, W, levels), shown)
 
 
 sum = _many(
     "sum",
     _add_all,
     _spelled_sum,
-    rules=_Everywhere(lambda i: lambda *operands: 1.0),
+    slope=lambda i, operands, z: 1.0,
     symbol="Σ",
     doc=r"Add numbers from left to right, $x_1 + x_2 + \dots + x_n$.",
     raises=False,
@@ -537,7 +542,7 @@ dot = _many(
     "dot",
     _add_products,
     _spelled_dot,
-    rules=_Everywhere(_slope_of_dot),
+    slope=_slope_of_dot,
     symbol="Σ×",
     doc=r"Add products from left to right, $w_1 x_1 + \dots + w_n x_n$, with $+ b$ if the number of operands is odd. "
     "The operands are all w, then all x, then b.",
@@ -547,7 +552,7 @@ take = _many(
     "take",
     lambda index, *xs: xs[int(index)],
     _spelled_take,
-    rules=_Everywhere(lambda i: (lambda *operands: equal(operands[0], i - 1.0)) if i else (lambda *operands: 0.0)),
+    slope=lambda i, operands, z: equal(operands[0], i - 1.0) if i else 0.0,
     composed=_choose,
     symbol="take",
     doc="Choose one of the numbers: the first operand is the index i of one of the others, from 0, $x_i$.",

@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import count
 from typing import ClassVar, NamedTuple, TypeVar
 
 from .ops import OPS, Constant, Level, Notation, Op, Recorder, add, guard, mul
 from .recorder import Operand
+from .spelling import shortened
 from .value import Value
 
 __all__ = [
@@ -27,11 +28,14 @@ __all__ = [
     "counted",
     "format_number",
     "json_number",
+    "lines_of",
+    "list_of",
     "names_of",
     "op_list",
     "op_table",
 ]
 
+T = TypeVar("T")
 W = TypeVar("W", bound="Written")
 P = TypeVar("P", bound="Text")
 
@@ -165,6 +169,28 @@ def counted(n: int, noun: str, plural: str = "") -> str:
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
+def lines_of(
+    items: Sequence[T], most: int | None, write: Callable[[T], str], noun: str, plural: str = "", ask: str = ""
+) -> list[str]:
+    """Write a line for each item. If there are more than `most`, write those at the ends, and count the others.
+
+    >>> lines_of(range(1000), 2, str, "row", ask="text(max_lines=None) writes all")
+    ['0', '  … 998 more rows; text(max_lines=None) writes all', '999']
+    """
+    shown = shortened(items, most)
+    left = counted(len(items) - len(shown) + 1, f"more {noun}", f"more {plural}" if plural else "")
+    return [f"  … {left}; {ask}" if x is None else write(x) for x in shown]
+
+
+def list_of(items: Sequence[T], most: int | None, write: Callable[[T], str]) -> str:
+    """Write items with commas between them. If there are more than `most`, write those at the ends.
+
+    >>> list_of(range(1000), 4, str)
+    '0, 1, …, 998, 999'
+    """
+    return ", ".join("…" if x is None else write(x) for x in shortened(items, most))
+
+
 def json_number(x: float) -> float | str:
     """Return a number for JSON. JSON has no inf and nan, so they become text."""
     return x if math.isfinite(x) else str(x)
@@ -216,13 +242,10 @@ class Written(Recorder):
 
     @classmethod
     def write(cls: type[W], op: Op, operands: Sequence[W]) -> W:
-        """Write a row applied to operands, without simplification."""
+        """Write a row applied to operands, without simplification. Read only the operands that are shown."""
         n = len(operands)
-        notation, names = cls.notation(op, n), op.spelled(n).parameters
-        parts = {
-            name: operand.bracketed(at_least)
-            for name, operand, at_least in zip(names, operands, notation.levels, strict=True)
-        }
+        notation, spelled = cls.notation(op, n), op.spelled(n)
+        parts = {spelled.parameters[i]: operands[i].bracketed(notation.levels[i]) for i in spelled.shown}
         return cls(notation.filled(parts), notation.level, op)
 
     def record(self: W, op: Op, operands: tuple[Operand, ...]) -> Operand:

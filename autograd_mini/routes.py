@@ -15,9 +15,10 @@ from functools import cached_property
 from itertools import count, islice
 from typing import TypeAlias
 
-from .derivation import MAX_TERMS, find, shortened
+from .derivation import MAX_TERMS, find
 from .edges import Edge, derivatives_of, leading_to
 from .printing import Text, format_number, names_of
+from .spelling import shortened
 from .stale import require_fresh
 from .value import Value
 from .walks import reached_by, topological_order

@@ -105,8 +105,7 @@ class _Integral:
     @cached_property
     def terms(self) -> list[tuple[Operand, Series]]:
         """Pair the local derivatives, as series or numbers, with their operands."""
-        rules = self.op.rules
-        return [(rules[i](*self.operands, self.z), x) for i, x in enumerate(self.xs) if not x.constant]
+        return [(self.op.local(i, self.operands, self.z), x) for i, x in enumerate(self.xs) if not x.constant]
 
     def __call__(self, k: int) -> Operand:
         total: Operand = 0.0

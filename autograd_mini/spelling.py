@@ -1,14 +1,17 @@
-"""The text and the LaTeX of a row, as templates with a place for each operand.
+"""The spelling of a row: templates with a place for each operand, and the precedence of their signs.
 
-This module has the precedence of notation, and numbers that are written by their names. It must not know any row.
+A row of any number of operands may have a million. So its spelling names the few places that are written, and all
+that reads operands for a text reads only these. This module must not know any row.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 
 class Level(IntEnum):
@@ -40,6 +43,7 @@ class Notation(NamedTuple):
 class Constant(float):
     r"""A number in a rule that is written by its name. The name may have a lower level than a number.
 
+    >>> import math
     >>> half_turn = Constant(math.pi, "π", r"\pi")
     >>> half_turn, half_turn.text.template, 2 * half_turn
     (3.141592653589793, 'π', 6.283185307179586)
@@ -61,3 +65,37 @@ class Spelling(NamedTuple):
     parameters: Sequence[str]
     text: Notation
     tex: Notation
+    shown: Sequence[int]  # the places of the operands that the text and the LaTeX have
+
+
+class Mapped(Sequence[T]):
+    """A sequence of the results of a function on some items. A result is computed when it is read.
+
+    >>> words = Mapped(str, range(10**12))
+    >>> words[7], words[-1], len(words)
+    ('7', '999999999999', 1000000000000)
+    """
+
+    def __init__(self, function: Callable[[Any], T], items: Sequence[Any]) -> None:
+        self.function, self.items = function, items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[T]:
+        return map(self.function, self.items)
+
+    def __getitem__(self, i: Any) -> Any:
+        return Mapped(self.function, self.items[i]) if isinstance(i, slice) else self.function(self.items[i])
+
+
+def shortened(items: Sequence[T], most: int | None, ends: int | None = None) -> list[T | None]:
+    """Return the items. If there are more than `most`, return some from both ends, with None between them.
+
+    >>> shortened("abcde", 4), shortened(range(10**6), 6, ends=1)
+    (['a', 'b', None, 'd', 'e'], [0, None, 999999])
+    """
+    if most is None or len(items) <= most:
+        return list(items)
+    n = ends or max(most // 2, 1)
+    return [*items[:n], None, *items[-n:]]

@@ -32,13 +32,9 @@ def staleness(output: Value, order: list[Value] | None = None) -> str:
     node, given = stale
     names = names_of(order, output)
     assert node.op is not None
-    parameters, text, _ = node.op.spelled(len(node.operands))
-    formula = text.filled(
-        {
-            name: names[x] if isinstance(x, Value) else format_number(x)
-            for name, x in zip(parameters, node.operands, strict=True)
-        }
-    )
+    spelled = node.op.spelled(len(node.operands))
+    shown = ((spelled.parameters[i], node.operands[i]) for i in spelled.shown)
+    formula = spelled.text.filled({name: names[x] if isinstance(x, Value) else format_number(x) for name, x in shown})
     formula = formula if len(formula) <= 60 else f"{node.op} of its operands"
     leaves = list(dict.fromkeys(x for x in node.parents if x.op is None))
     moved = [names[x] for x in leaves if was_assigned(x)]

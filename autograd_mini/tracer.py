@@ -12,7 +12,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from itertools import chain, islice
+from itertools import chain
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -55,7 +55,7 @@ class Tracer(Watch):
     @property
     def own(self) -> set[Value]:
         """Return the nodes that were made in the trace."""
-        self._own.update(islice(self._made, self._counted, None))
+        self._own.update(self._made[self._counted :])  # not islice, which begins at the front each time
         self._counted = len(self._made)
         return self._own
 

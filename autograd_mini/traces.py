@@ -17,14 +17,15 @@ from itertools import accumulate, chain, compress, count, islice, repeat
 from operator import eq
 from typing import Any, Literal, SupportsFloat
 
-from .equations import COMPARE, Branch, Equations
+from .equations import COMPARE, Branch, Equation, Equations
 from .evaluation import stale_node
 from .given import require_function, require_value
 from .node import primal
 from .ops import Op, identity, number
-from .printing import Code, Tex, format_number
+from .printing import Code, Tex, counted, format_number, lines_of, list_of
 from .recorder import Operand
 from .settings import is_recording, recording, tell_read, watched_by
+from .spelling import Mapped
 from .structure import Structure, Tree, flatten
 from .tracer import Tracer, TraceWarning, recorded
 from .transform import gradient
@@ -189,20 +190,38 @@ class Trace:
         right = self._name(branch.right) if isinstance(branch.right, int) else format_number(branch.right)
         return f"{self._name(branch.left)} {branch.sign} {right}"
 
-    def __str__(self) -> str:
-        names = self.names
+    def text(self, max_lines: int | None = 200) -> str:
+        """Write the equations as text. If there are more than `max_lines`, leave out those in the middle.
+
+        >>> print(trace(lambda x: sum([x] * 1000, 0.0), 1.0).text(2))
+        trace of <lambda>: 1 input, 1,000 equations
+          x0 = inputs
+          t1 = 0 + x0
+          … 998 more equations; text(max_lines=None) writes all
+          t1000 = t999 + x0
+          return t1000
+        """
 
         def write(x: int | float) -> Code:
-            return Code.name(names[x]) if isinstance(x, int) else Code.number(x, 17)
+            return Code.name(self._name(x)) if isinstance(x, int) else Code.number(x, 17)
 
-        counts = f"{len(self.inputs)} input{'s' * (len(self.inputs) != 1)}, {len(self.equations)} equation"
-        lines = [f"trace of {self.name}: {counts}{'s' * (len(self.equations) != 1)}"]
+        def equation(e: Equation) -> str:
+            return f"  {e.name} = {Code.write(e.op, Mapped(write, e.operands))}"
+
+        def branch(b: Branch) -> str:
+            return f"  assuming {self._text(b)} is {b.outcome}"
+
+        counts = f"{counted(len(self.inputs), 'input')}, {counted(len(self.equations), 'equation')}"
+        lines = [f"trace of {self.name}: {counts}"]
         if self.inputs:
-            lines.append(f"  {', '.join(self.inputs)} = inputs")
-        lines += [f"  {e.name} = {Code.write(e.op, [write(x) for x in e.operands])}" for e in self.equations]
-        lines += [f"  assuming {self._text(branch)} is {branch.outcome}" for branch in self.branches]
-        returned = ", ".join(write(z).string for z in self.outputs)
-        return "\n".join([*lines, f"  return {returned}"])
+            lines.append(f"  {list_of(self.inputs, max_lines, str)} = inputs")
+        lines += lines_of(self.equations, max_lines, equation, "equation", ask="text(max_lines=None) writes all")
+        lines += lines_of(self.branches, max_lines, branch, "branch", "branches", ask="text(max_lines=None) writes all")
+        lines.append(f"  return {list_of(self.outputs, max_lines, lambda z: write(z).string)}")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.text()
 
     __repr__ = __str__
 
@@ -210,12 +229,11 @@ class Trace:
         """Show the equations typeset in Jupyter, or as text if they are many."""
         if not 0 < len(self.equations) <= TYPESET:
             return None
-        names = self.names
 
         def write(x: int | float) -> Tex:
-            return Tex.name(names[x]) if isinstance(x, int) else Tex.number(x, 6)
+            return Tex.name(self._name(x)) if isinstance(x, int) else Tex.number(x, 6)
 
-        lines = [f"{Tex.name(e.name)} &= {Tex.write(e.op, [write(x) for x in e.operands])}" for e in self.equations]
+        lines = [f"{Tex.name(e.name)} &= {Tex.write(e.op, Mapped(write, e.operands))}" for e in self.equations]
         return "$$\\begin{aligned}" + r" \\ ".join(lines) + "\\end{aligned}$$"
 
     def decisions(self, *args: Tree) -> list[Decision]:

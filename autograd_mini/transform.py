@@ -22,6 +22,7 @@ from .arrangement import arranged
 from .edge_pushing import second_derivatives
 from .given import require_function, require_value
 from .node import number_of, primal
+from .printing import counted
 from .runs import Linear, Run, matched
 from .series import Series
 from .settings import is_differentiating, is_traced, recording_limits
@@ -37,6 +38,7 @@ Mode = Literal["fwd", "rev"]
 P = ParamSpec("P")
 X = TypeVar("X")
 _ORDERS: dict[Mode | None, Order] = {"fwd": "forward", "rev": "reverse"}
+MAX_DERIVATIVES = 100_000_000  # of a dense Jacobian; they take some gigabytes and minutes
 MAX_NESTED = 4  # up to this order, gradients of gradients take no longer than a few runs of the function
 
 
@@ -265,7 +267,7 @@ def jacobian(
         has_aux: whether f returns `(output, aux)`; then the new function returns `(jacobian, aux)`.
 
     Raises:
-        ValueError: `mode` is unknown.
+        ValueError: `mode` is unknown, or there are more than 100,000,000 derivatives without `sparse`.
         ImportError: `sparse`, and SciPy is missing.
 
     >>> jacobian(lambda x: [x[0] * x[1], x[0] ** 2])([3.0, 2.0])
@@ -295,6 +297,11 @@ def _jacobian(run: Run, mode: Mode | None, sparse: bool) -> Tree:
         entries = jacobian_rows(run.outputs, run.inputs, _ORDERS.get(mode), run.graph)
         return SparseMatrix(entries, len(run.inputs)) if run.graph else csc_array(entries, len(run.inputs))
     n, m = len(run.inputs), len(run.outputs)
+    if n * m > MAX_DERIVATIVES:
+        raise ValueError(
+            f"{run.name}: {counted(m, 'output')} and {counted(n, 'input')} have {n * m:,} derivatives, which are too "
+            "many for a list: sparse=True keeps those that can be nonzero"
+        )
     if (mode or ("fwd" if n < m else "rev")) == "fwd":
         columns = [run.linear.push([float(i == j) for i in range(n)]) for j in range(n)]
         rows = [[column[i] for column in columns] for i in range(m)]

@@ -95,8 +95,10 @@ def swapped(output: Value) -> Pass:
     """Exchange the local derivatives of two operands."""
 
     def step(edge: Edge) -> Step:
+        if len(edge.user.operands) != 2:
+            return Step(edge, edge)
         both = [x for x in edges_of(edge.user) if x.passes]
-        return Step(edge, both[1 - edge.operand] if len(both) == len(edge.user.operands) == 2 else edge)
+        return Step(edge, both[1 - edge.operand] if len(both) == 2 else edge)
 
     return Pass(_steps(output, _backward(output), step))
 
@@ -105,13 +107,14 @@ def wrong_sign(output: Value) -> Pass:
     """Forget the minus of a local derivative that is a number, such as that of b in a − b."""
 
     def step(edge: Edge) -> Step:
-        assert edge.user.op is not None
+        if not edge.weight < 0.0:
+            return Step(edge, edge)
         with no_grad():
             try:
                 constant = isinstance(edge.apply(), float)
             except (ArithmeticError, ValueError):
                 constant = False
-        return Step(edge, edge, -1.0 if constant and edge.weight < 0.0 else 1.0)
+        return Step(edge, edge, -1.0 if constant else 1.0)
 
     return Pass(_steps(output, _backward(output), step))
 

@@ -136,7 +136,7 @@ def test_rows_of_many_operands_are_light() -> None:
     assert y.op is dot
     y.backward()
     assert x.grad == 2.0 * n
-    assert dot.spelled(2 * n).parameters[n - 1 : n + 1] == [f"w{n}", "x1"]
+    assert [*dot.spelled(2 * n).parameters[n - 1 : n + 1]] == [f"w{n}", "x1"]
     assert dot.rules[0](*map(float, range(2 * n)), 0.0) == n
 
 

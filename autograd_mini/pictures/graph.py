@@ -10,7 +10,7 @@ import math
 import sys
 import textwrap
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -18,9 +18,10 @@ from ..edges import Edge, derivatives_of, edges_of, pull
 from ..folding import Box as Fold, boxes_of, through, unfold
 from ..node import number_of, primal
 from ..ops import Level, add, excess, sub
-from ..printing import names_of, printable
+from ..printing import Label, counted, names_of, printable
+from ..spelling import Mapped
 from ..stale import staleness
-from ..value import Value
+from ..value import Number, Value
 from ..walks import topological_order
 from .model import Arrow, Box, Frame, Kind, Line, Picture, Slope
 from .net import Wires, columns_of, is_one_box_each, neuron, of_example, weights_and_biases, wire, without_parameters
@@ -30,6 +31,8 @@ Slopes = Literal["both", "symbol", "number", "none"]
 DIRECTIONS = ("LR", "RL", "TB", "BT")
 FORMULA_WIDTH = 26  # characters of a line of a formula, and of a local derivative in symbols
 MAX_NAME = 40  # characters of a name, and of a formula in two lines
+MAX_NODES = 100_000  # boxes that a picture may have
+NEAR = 50  # for each box of a shortened picture, at most this many nodes are looked at
 MAX_WITH_SYMBOLS = 20  # with more boxes, arrows have only numbers
 NOISE = 4 * sys.float_info.epsilon  # rounding may leave this part of the terms of a sum
 
@@ -58,8 +61,14 @@ def picture_of(
     if fold is False:
         output = unfold(output)
     order = topological_order(output)
+    if min(len(order), max_nodes or len(order)) > MAX_NODES:
+        raise ValueError(
+            f"draw: the graph has {counted(len(order), 'node')}, and at most {MAX_NODES:,} can be drawn; max_nodes=100 "
+            "draws those that are nearest to the output"
+        )
     names = names_of(order, output)
-    folds = boxes_of(order, output, bool(fold))
+    near = order if fold else _near(order, output, max_nodes)
+    folds = boxes_of(near, output, bool(fold))
     note = ""
     if fold is None and max_nodes is not None and len(folds) > max_nodes and any(box.place for box in folds):
         folds, fold = boxes_of(order, output, True), True
@@ -76,14 +85,15 @@ def picture_of(
             f"draw: example={example} is for a folded net, drawn from left to right: "
             "fold=True, without rankdir, slopes and direction"
         )
-    kept = folds if max_nodes is None or len(folds) <= max_nodes else _nearest(folds, max_nodes)
+    kept = folds if max_nodes is None or len(folds) <= max_nodes else _kept(folds, max_nodes)
     is_net = is_net and len(kept) == len(folds)
     kinds = _kinds(order, output)
     if is_net:
         kept = without_parameters(kept, kinds)
-    if missing := len(folds) - len(kept):
+    every_box = len(folds) + len(order) - len(near)
+    if missing := every_box - len(kept):
         note = (
-            f"{missing:,} of {len(folds):,} boxes {'is' if missing == 1 else 'are'} not drawn; max_nodes=None draws all"
+            f"{missing:,} of {every_box:,} boxes {'is' if missing == 1 else 'are'} not drawn; max_nodes=None draws all"
         )
     if stale := staleness(output, order):
         note = "\n".join([*textwrap.wrap(f"Stale: {stale}", 72), *[note] * bool(note)])
@@ -124,7 +134,7 @@ def _content(
     arrows: list[Arrow] = []
     for fold in folds:
         node, name = fold.node, ids[fold.node]
-        entering = list(writer.arrows(fold, slopes in ("both", "symbol"), formulas))
+        entering = list(writer.arrows(fold, ids if slopes in ("both", "symbol") else (), formulas))
         weights, biases = weights_and_biases(fold, kinds) if wires and fold.place else ({}, [])
         own = {*weights.values(), *biases}  # a set tells nodes apart by identity
         for parent, weight, symbol in entering:
@@ -150,19 +160,38 @@ def _content(
     return boxes, arrows
 
 
-def _nearest(folds: list[Fold], most: int) -> list[Fold]:
-    """Return the folds nearest to the last, the output, found breadth first. Keep the graph's order."""
+def _near(order: list[Value], output: Value, most: int | None) -> list[Value]:
+    """Return the nodes from which a picture of at most `most` boxes is made: of a large graph those near the output.
+
+    A net folds, so all its nodes are needed.
+    """
+    if most is None or len(order) <= NEAR * most:
+        return order
+    if any("[" in node.label and Label.parse(node.label).layer for node in order):
+        return order
+    nearest = _nearest(output, lambda node: node.parents, NEAR * most)
+    return [node for node in order if node in nearest]
+
+
+def _kept(folds: list[Fold], most: int) -> list[Fold]:
+    """Return the folds nearest to the last, the output. Keep the graph's order."""
     by_node = {box.node: box for box in folds}  # without the folds of other examples
-    nearest = {folds[-1].node}
-    queue = deque([folds[-1]])
+    nearest = _nearest(folds[-1].node, lambda node: [x for x, _ in by_node[node].edges if x in by_node], most)
+    return [box for box in folds if box.node in nearest]
+
+
+def _nearest(output: Value, parents: Callable[[Value], Iterable[Value]], most: int) -> set[Value]:
+    """Return the nodes nearest to the output, found breadth first."""
+    nearest = {output}
+    queue = deque([output])
     while queue:
-        for parent, _ in queue.popleft().edges:
-            if parent in by_node and parent not in nearest:
+        for parent in parents(queue.popleft()):
+            if parent not in nearest:
                 if len(nearest) == most:
-                    return [box for box in folds if box.node in nearest]
+                    return nearest
                 nearest.add(parent)
-                queue.append(by_node[parent])
-    return folds
+                queue.append(parent)
+    return nearest
 
 
 def _kinds(order: Sequence[Value], output: Value) -> dict[Value, Kind]:
@@ -242,19 +271,22 @@ class _Writer:
     def formula(self, node: Value) -> Typeset:
         """Write the operation of a node over its operands."""
         assert node.op is not None
-        operands = [
-            self.write(x) if isinstance(x, Value) else Typeset.constant(x, self.precision) for x in node.operands
-        ]
-        return Typeset.write(node.op, operands)
+
+        def written(x: Number) -> Typeset:
+            return self.write(x) if isinstance(x, Value) else Typeset.constant(x, self.precision)
+
+        return Typeset.write(node.op, Mapped(written, node.operands))
 
     def take_in(self, folds: list[Fold]) -> list[Fold]:
         """Make each unnamed result part of the only formula that uses it, if this formula stays short."""
         uses = Counter(parent for node in self.order for parent in node.parents)
+        order = [box.node for box in folds]
+        unnamed_results = {node for node in order if node.op is not None and not node.label and uses[node] == 1}
         into: dict[Value, Value] = {}
-        for node in self.order:
+        for node in order:
             if node.op is None or len(node.operands) > 6:
                 continue
-            unnamed = [x for x in node.parents if x.op is not None and not x.label and uses[x] == 1]
+            unnamed = [x for x in node.parents if x in unnamed_results]
             for x in unnamed:
                 self.taken[x] = self.formula(x)
                 if any(width(line) > FORMULA_WIDTH for line in _broken(self.formula(node).runs)):
@@ -262,14 +294,14 @@ class _Writer:
                 else:
                     into[x] = node
         named: set[Value] = set()  # and the results inside its formula
-        for node in reversed(self.order):
+        for node in reversed(order):
             if node.label or node is self.output or into.get(node) in named:
                 named.add(node)
             elif node in into:
                 del into[node], self.taken[node]
         roots: dict[Value, Value] = {}
         members: dict[Value, list[Value]] = {}
-        for node in reversed(self.order):
+        for node in reversed(order):
             roots[node] = roots[into[node]] if node in into else node
             members.setdefault(roots[node], []).append(node)
         boxes = []
@@ -327,25 +359,29 @@ class _Writer:
         """Return whether the formula of a box shows all its operations."""
         return len(box.members) == 1 or all(x in self.taken for x in box.members[:-1])
 
-    def arrows(self, box: Fold, symbols: bool, formulas: bool) -> Iterator[tuple[Value, float, Typeset | None]]:
+    def arrows(
+        self, box: Fold, symbols: Collection[Value], formulas: bool
+    ) -> Iterator[tuple[Value, float, Typeset | None]]:
         """Yield the operands of a box: the parent, the local derivative, and its symbol if there is a short one.
+
+        Only the parents in `symbols` get one.
 
         A box with a formula has one arrow from each parent, even for x². Other boxes have one for each operand.
         """
         if self.every:
             for edge in edges_of(box.node):
-                yield edge.parent, edge.weight, _if_short(self._rule(edge)) if symbols else None
+                yield edge.parent, edge.weight, _if_short(self._rule(edge)) if edge.parent in symbols else None
             return
         if not formulas:
             for parent, weight in box.edges:
                 yield parent, weight, None
             return
-        symbols = symbols and self.is_whole(box)
+        symbols = symbols if self.is_whole(box) else ()
         entering: Sequence[tuple[Value, float]] = box.edges
         if len({parent for parent, _ in entering}) < len(entering):
             entering = through(box.node, list(box.members))
         for parent, weight in entering:
-            yield parent, weight, _if_short(self._through(box, parent)) if symbols else None
+            yield parent, weight, _if_short(self._through(box, parent)) if parent in symbols else None
 
     def _rule(self, edge: Edge) -> Typeset | float:
         rule = edge.rule(self.write, Typeset, self.precision) if edge.is_formula else None
@@ -354,8 +390,12 @@ class _Writer:
     def _through(self, box: Fold, parent: Value) -> Typeset | float:
         """Write the local derivative through all operations of a formula."""
         adjoints: dict[Value, Typeset | float] = {box.node: 1.0}
+        inside = {parent, *box.members}
         users = (
-            (user, ((edge.parent, self._rule(edge)) for edge in edges_of(user) if edge.passes))
+            (
+                user,
+                ((edge.parent, self._rule(edge)) for edge in edges_of(user) if edge.passes and edge.parent in inside),
+            )
             for user in reversed(box.members)
         )
         return pull(adjoints, users, _times, _plus).get(parent, 0.0)

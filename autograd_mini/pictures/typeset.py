@@ -75,6 +75,8 @@ class Typeset(Written):
     @classmethod
     def write(cls, op: Op, operands: Sequence[Typeset]) -> Typeset:
         """Write a row applied to operands. In a product, a number comes first."""
+        if op.arity is not None:
+            operands = [*operands]  # of many operands, only those that are shown are read
         if op is mul and _is_number(operands[1]) and not _is_number(operands[0]):
             operands = operands[::-1]
         if op is mul and operands[0].string == "−1":
@@ -242,7 +244,7 @@ FUNCTIONS = {
 @lru_cache(1024)  # limited, because users may make many rows
 def _notation(op: Op, n: int) -> Notation:
     """Return the template and levels of a row with n operands. If its LaTeX is not understood, use its text."""
-    parameters, text, tex = op.spelled(n)
+    parameters, text, tex, _ = op.spelled(n)
     try:
         template, tight, loose = _Reader(tex.template).read()
     except (KeyError, StopIteration, IndexError):

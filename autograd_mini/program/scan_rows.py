@@ -13,8 +13,9 @@ from typing import Any
 
 from ..node import primal
 from ..op import Op
+from ..printing import counted
 from ..recorder import Operand
-from ..spelling import Notation
+from ..spelling import Level, Mapped, Notation, Spelling, shortened
 from ..traces import Trace
 from ..value import Number, Value
 
@@ -129,6 +130,15 @@ class ScanRow(Op):
         """Compute all results, step by step."""
         return self.scan.written_out(operands)
 
+    def spelled(self, n: int) -> Spelling:
+        """Return the names of the n numbers that the loop reads, and its text. A long list has dots in the middle."""
+        names = Mapped(lambda i: f"x{i + 1}", range(n))
+        places = shortened(range(n), 6, ends=2)
+        read = ", ".join("…" if i is None else f"<{names[i]}>" for i in places)
+        levels = Mapped(lambda i: Level.COMPARISON, range(n))
+        text = Notation(f"scan of {counted(self.scan.steps, 'step')} over {read}", Level.COMPARISON, levels)
+        return Spelling(names, text, text, [i for i in places if i is not None])
+
     def __reduce__(self) -> tuple[Any, ...]:
         return ScanRow, (self.scan,)
 
@@ -137,7 +147,7 @@ class Result(Op):
     """The row that takes one result of a loop by its place."""
 
     def __init__(self) -> None:
-        text = Notation("<x>[<k>]")
+        text = Notation("<x>[<k>]", levels=(Level.ATOM, Level.COMPARISON))
         super().__init__(
             "result", lambda *_: nan, (_no_rule, lambda *_: 0.0), ("x", "k"), text, text, "result", (),
             "Take a result of a loop.", raises=False,
