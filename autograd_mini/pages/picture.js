@@ -74,7 +74,7 @@ function makePicture(holder, picture, places, engine, on) {
     const pill = svgElement("g", {}, ...(rect ? [rect] : []), text);
     svg.append(group);
     group.append(pill);
-    return {e, group, paths, text, rect, pill, x, room: place.pill ? place.pill[2] + 26 : Infinity};
+    return {e, group, paths, text, rect, pill, x, room: place.pill ? place.pill[2] : Infinity};
   });
 
   const boxes = picture.nodes.map((i, k) => {
@@ -182,8 +182,11 @@ function makePicture(holder, picture, places, engine, on) {
       const full = shown
         ? engine.stages([edges[e].partial, engine.fill(now, [["r", e, 0]]), engine.format(now.weights[e])])
         : edges[e].partial;
-      const length = setText(text, rect ? full : shown ? engine.format(now.weights[e]) : "", room);
+      let length = setText(text, rect ? full : shown ? engine.format(now.weights[e]) : "", room);
       if (rect) {
+        // Without its middle, where the text is too long.
+        if (shown && length === room)
+          length = setText(text, engine.stages([edges[e].partial, engine.format(now.weights[e])]), room);
         rect.setAttribute("width", length + 14);
         rect.setAttribute("x", x - length / 2 - 7);
       }
