@@ -317,7 +317,7 @@ def test_a_notebook_shows_it_in_a_frame_of_its_own(J: Value) -> None:
     assert "allow-same-origin" not in (attributes["sandbox"] or "")
     assert "allow-scripts" in (attributes["sandbox"] or "")
     assert attributes["title"] == "Explorer of J"
-    assert f"height: {page.height}px; max-height: 92vh" in (attributes["style"] or "")
+    assert f"height: {page.height}px; max-height: 86vh" in (attributes["style"] or "")
     assert 620 <= page.height <= 1000
     assert repr(page) == "<Explorer of J: save('J.html')>"
     assert repr(ag.explore(Value(1.0, "x y"))) == "<Explorer of x y: save('graph.html')>"

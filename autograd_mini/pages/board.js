@@ -4,7 +4,7 @@
 // looks at or null.
 function makeBoard(board, trainer, planes, palette, numbers, page) {
   const [ARROW, WIDE, HIGHEST] = [8, 42, 620]; // pixels of an arrow's head, of a wire's number, and of a net
-  const [SMALLEST, LARGEST] = [0.78, 1.15]; // scales
+  const [SMALLEST, LARGEST] = [0.7, 1.15]; // scales
 
   const wireGroup = svgElement("g", {
     class: "wires",
@@ -104,12 +104,10 @@ function makeBoard(board, trainer, planes, palette, numbers, page) {
   const frame = byId("board");
   const zoom = makeZoom(frame, byId("zoom"), resize);
 
-  // A tall net is made smaller, as long as its letters can be read. In a narrow window a net fits it, or is enlarged.
+  // A tall net is made smaller, as long as its letters can be read, and a wide one fits the window.
   function resize() {
-    const room = frame.clientWidth;
     const best = Math.max(SMALLEST, Math.min(LARGEST, HIGHEST / board.height));
-    const fit = Math.min(best, room / board.width);
-    const scale = zoom.scale(innerWidth < 600 ? fit : Math.max(fit, SMALLEST));
+    const scale = zoom.scale(Math.min(best, frame.clientWidth / board.width), 14.5);
     holder.style.width = `${Math.floor(board.width * scale)}px`;
     planes?.paint();
   }

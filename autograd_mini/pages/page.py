@@ -43,7 +43,7 @@ class Explorer:
     def _repr_html_(self) -> str:
         # A frame keeps the page's styles, keys and names apart from the notebook's. It is lower than the window, which
         # shows the picture together with the question below it.
-        style = f"width: 100%; height: {self.height}px; max-height: 92vh; border: 0"
+        style = f"width: 100%; height: {self.height}px; max-height: 86vh; border: 0"
         return (
             f'<iframe srcdoc="{html.escape(self.html)}" sandbox="allow-scripts allow-forms allow-modals" '
             f'loading="lazy" allow="fullscreen" title="{html.escape(f"{self._kind} of {self.name}")}" '

@@ -2,7 +2,7 @@
 // How large a picture is shown. In a narrow window it fits its frame, perhaps with small letters. It is enlarged by the
 // button, or by a tap on it: then its frame scrolls, and the tapped place stays where it is. `resize` paints it anew.
 function makeZoom(frame, button, resize) {
-  const SMALL = 0.77; // below this scale the smallest letters have less than 10 pixels
+  const LEAST = 10; // pixels of letters that can be read
   let isNear = false;
   let isSmall = false;
 
@@ -29,9 +29,9 @@ function makeZoom(frame, button, resize) {
     true,
   );
 
-  // Return the scale of a picture that fits its frame at the scale `fit`.
-  function scale(fit) {
-    isSmall = fit < SMALL;
+  // Return the scale of a picture that fits its frame at the scale `fit`; `letters` is the size of its smallest letters.
+  function scale(fit, letters) {
+    isSmall = fit * letters < LEAST;
     button.hidden = !isSmall;
     return isNear && isSmall ? Math.max(fit, 0.85) : fit;
   }
@@ -43,7 +43,8 @@ function makeZoom(frame, button, resize) {
     const isNarrow = room < 600;
     const places = fit(wide) < (isNarrow ? 0.8 : least) && fit(tall) > fit(wide) ? tall : wide;
     const whole = fit(places);
-    const shown = scale(isNarrow && high === Infinity ? whole : 1);
+    const hasCaptions = places.captions?.length || places.frames?.length; // whose letters are smaller
+    const shown = scale(isNarrow && high === Infinity ? whole : 1, hasCaptions ? 13 : 15);
     if (!isNarrow) return {places, larger: whole < least ? 1 : null};
     return {places, larger: shown > whole && high === Infinity ? shown : null};
   }
