@@ -322,7 +322,8 @@ def _net(
 ) -> list[dict[str, Any]]:
     """Return a board for each example of a net and a picture of each neuron, or nothing for another graph."""
     folds = boxes_of(order, output, fold=True)
-    if not is_one_box_each(folds):
+    neurons = sum(fold.place is not None for fold in folds)
+    if neurons < 2 or not is_one_box_each(folds):
         return []
     places = {names[node]: i for i, node in enumerate(order)}
     members = {names[fold.node]: [places[names[x]] for x in fold.members] for fold in folds}

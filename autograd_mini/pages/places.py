@@ -71,10 +71,8 @@ def laid_out(picture: Picture, digits: int = 4) -> Layout:
         else:
             ends = [f"{arrow.source}->{arrow.target}"]
         elements = [elements_of["edge", end].pop(0) for end in ends]
-        place["paths"] = [_path(element, shift) for element in elements]
-        if len(elements) == 2:  # below the pill
-            a, b = (_POINT.findall(path)[end] for path, end in zip(place["paths"], (-1, 0), strict=True))
-            place["paths"].insert(1, f"M{','.join(a)}L{','.join(b)}")
+        parts = [_path(element, shift) for element in elements]
+        place["path"] = "L".join([parts[0], *(path.removeprefix("M") for path in parts[1:])])  # straight below the pill
         for text in elements[0].iter("text"):
             place["label"] = [_moved(float(text.get(k) or 0), shift[k == "y"]) for k in ("x", "y")]
         arrows.append(place)
@@ -324,7 +322,7 @@ def _path(group: ET.Element, shift: tuple[float, float]) -> str:
     path = next(group.iter("path")).get("d") or ""
 
     def moved(pair: re.Match[str]) -> str:
-        return f"{_moved(float(pair[1]), shift[0]):g},{_moved(float(pair[2]), shift[1]):g}"
+        return f"{round(float(pair[1]) + shift[0])},{round(float(pair[2]) + shift[1])}"
 
     return _POINT.sub(moved, path)
 

@@ -1,9 +1,9 @@
 "use strict";
 (() => {
   const facts = JSON.parse(byId("facts").textContent);
-  const {nodes, edges, beside} = facts;
+  const {nodes, beside} = facts;
   const engine = makeEngine(facts, written);
-  const {say, format} = engine;
+  const {edges, say, format} = engine;
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const frozen = facts.frozen || (engine.differs() ? say("other numbers") : "");
   const recorded = Boolean(frozen);

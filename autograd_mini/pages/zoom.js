@@ -39,7 +39,7 @@ function makeZoom(frame, button, resize) {
   // Choose a layout, `wide` or `tall`, for a frame. Where it is larger than the frame, return its scale, too. In a wide
   // window a picture is larger than its frame if it would have to be smaller than `least`.
   function choose({wide, tall}, {room, high = Infinity}, least) {
-    const fit = places => Math.min(1, room / places.width, high / places.height);
+    const fit = places => Math.min(1, (room - 4) / places.width, high / places.height); // the frame has a padding
     const isNarrow = room < 600;
     const places = fit(wide) < (isNarrow ? 0.8 : least) && fit(tall) > fit(wide) ? tall : wide;
     const whole = fit(places);
