@@ -139,7 +139,9 @@ def window(browser: Any) -> Iterator[Any]:
 def assert_fits(window: Any, width: int) -> None:
     """Check a page in a window of some width, and with its picture enlarged if that has small letters."""
     window.set_viewport_size({"width": width, "height": 844})
-    window.wait_for_function("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))")
+    window.wait_for_function(
+        "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+    )
     wrong = window.evaluate(WRONG)
     if width > 600:  # the frame of a large picture scrolls
         wrong = [text for text in wrong if "scrolls sideways" not in text]

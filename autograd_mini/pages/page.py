@@ -84,7 +84,10 @@ def page(template: str, title: str, style: str, scripts: Iterable[str], parts: M
 
 
 def colours() -> str:
-    """Return the colours of both themes as CSS. The reader chooses, or else the notebook, or else the system."""
+    """Return the colours of both themes as CSS. The reader chooses, or else the notebook, or else the system.
+
+    Paper is light.
+    """
 
     def variables(name: str) -> str:
         theme = THEMES[name]
@@ -99,6 +102,6 @@ def colours() -> str:
 
     return (
         f":root {{ {variables('light')} }}\n"
-        f"@media (prefers-color-scheme: dark) {{ :root:not([data-theme=light]) {{ {variables('dark')} }} }}\n"
-        f":root[data-theme=dark] {{ {variables('dark')} }}"
+        f"@media screen and (prefers-color-scheme: dark) {{ :root:not([data-theme=light]) {{ {variables('dark')} }} }}\n"
+        f"@media screen {{ :root[data-theme=dark] {{ {variables('dark')} }} }}"
     )
