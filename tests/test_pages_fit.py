@@ -36,8 +36,10 @@ WRONG = r"""() => {
     };
   };
   const isSeen = place => place.right - place.left > 0 && place.bottom - place.top > 0;
-  const meet = (a, b) =>
-    Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
+  const meet = (a, b) => {
+    const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+    return across > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
+  };
   const shown = (selector, spare) => [...document.querySelectorAll(selector)]
     .map(element => ({element, place: part(element, spare), name: element.textContent}))
     .filter(({place, name, element}) => isSeen(place) && (name.trim() || element.tagName === "rect"));
@@ -88,7 +90,10 @@ def chain(n: int) -> Value:
 
 
 def neuron(n: int) -> Value:
-    return nn.log_loss(nn.MLP(n, [1], output="sigmoid", rng=0)([0.5 + k for k in range(n)]), 1)
+    """Return the loss of a neuron with n inputs."""
+    inputs = [0.5 + k for k in range(n)]
+    loss: Value = nn.log_loss(nn.MLP(n, [1], output="sigmoid", rng=0)(inputs), 1)
+    return loss
 
 
 def cost(layers: list[int]) -> Value:

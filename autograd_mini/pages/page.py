@@ -100,8 +100,9 @@ def colours() -> str:
                 properties[key], properties[f"{key}-line"] = colour
         return " ".join(f"{key}: {value};" for key, value in properties.items())
 
+    light, dark = variables("light"), variables("dark")
     return (
-        f":root {{ {variables('light')} }}\n"
-        f"@media screen and (prefers-color-scheme: dark) {{ :root:not([data-theme=light]) {{ {variables('dark')} }} }}\n"
-        f"@media screen {{ :root[data-theme=dark] {{ {variables('dark')} }} }}"
+        f":root {{ {light} }}\n"
+        f"@media screen and (prefers-color-scheme: dark) {{ :root:not([data-theme=light]) {{ {dark} }} }}\n"
+        f"@media screen {{ :root[data-theme=dark] {{ {dark} }} }}"
     )
