@@ -693,6 +693,18 @@ def test_a_sheet_is_printed_with_its_key(opened: Any) -> None:
     assert page.is_hidden("#sheet")
 
 
+def test_a_dark_page_is_printed_in_light_colours(opened: Any) -> None:
+    page = opened(ag.quiz(formula()), color_scheme="dark")
+    for _ in range(2):  # the system's theme, and the reader's
+        ink, ground = brightness(page)
+        assert ink > ground
+        page.emulate_media(media="print")
+        ink, ground = brightness(page)
+        assert ink < ground
+        page.emulate_media(media="screen", color_scheme="light")
+        page.click("#theme")
+
+
 def test_no_sheet_is_printed_of_a_page_that_does_not_ask(opened: Any) -> None:
     page = opened(ag.explore(formula()))
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
@@ -1006,6 +1018,53 @@ def test_phones(opened: Any, name: str) -> None:
         page.wait_for_function(WITHIN, timeout=5000)
     page.click("[data-how=quiz]")
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_a_picture_with_small_letters_is_enlarged_by_a_tap(opened: Any) -> None:
+    neuron = nn.MLP(9, [1], output="sigmoid", rng=0)
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    page = opened(ag.explore(nn.log_loss(neuron([float(k) for k in range(9)]), 1)), **phone)
+    frame = page.locator("#picture")
+    leaf = page.locator("#picture .box.parameter").first
+    whole = frame.bounding_box()["height"]
+
+    def middle() -> tuple[float, float]:
+        place = leaf.bounding_box()
+        return place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+
+    def is_wide() -> bool:
+        return bool(frame.evaluate("frame => frame.scrollWidth > frame.clientWidth + 1"))
+
+    assert not is_wide()
+    assert page.get_attribute("#zoom", "aria-pressed") == "false"
+    page.touchscreen.tap(*middle())  # enlarges the leaf, and does not edit it
+    assert page.locator("#picture input").count() == 0
+    assert page.get_attribute("#zoom", "aria-pressed") == "true"
+    assert is_wide()
+    assert frame.bounding_box()["height"] > 1.5 * whole
+    x, y = middle()
+    assert 0 < x < 390
+    assert 0 < y < page.locator("aside").bounding_box()["y"]
+    page.touchscreen.tap(x, y)
+    assert page.locator("#picture input").count() == 1
+    page.keyboard.press("Escape")
+    page.tap("[data-go=step]")  # the picture stays large, and follows the steps
+    assert is_wide()
+    page.wait_for_function(WITHIN, timeout=5000)
+    page.locator("#zoom").press("Enter")
+    assert not is_wide()
+    page.set_viewport_size({"width": 1280, "height": 844})
+    page.wait_for_function("document.getElementById('zoom').hidden")
+
+
+def test_two_runs_of_an_upright_graph_are_side_by_side(opened: Any) -> None:
+    f = ag.expression(LOSS, w=2, x=-0.5, b=0.1, y=1)
+    page = opened(ag.explore(f, beside={"w": 1.5}), viewport={"width": 1280, "height": 900})
+    first, second = (page.locator(f"#{name}").bounding_box() for name in ("picture", "picture-2"))
+    assert first["y"] == second["y"]
+    assert first["x"] + first["width"] <= second["x"]
+    page.click("[data-how=quiz]")  # one run alone
+    assert page.locator("#picture").bounding_box()["width"] > 1.5 * first["width"]
 
 
 def test_the_quiz_of_a_neuron_in_a_notebook_on_a_phone(opened: Any) -> None:

@@ -362,7 +362,7 @@ def verdicts(page: Explorer, kind: str, subject: str, answers: list[str], how: s
     body = f"""{start}
       const text = markup => markup.replace(/<[^>]*>/g, '');
       const about = q => q.edge === undefined || q.kind === 'slope' ? facts.nodes[q.node].plain
-        : text(facts.edges[q.edge].partial);
+        : text(engine.edges[q.edge].partial);
       const q = quiz.all(now, line).find(q => q.kind === {json.dumps(kind)} && about(q) === {json.dumps(subject)});
       return {json.dumps(answers)}.map(given => {{
         const {{right, key, title, text}} = quiz.check(now, line, q, given);
@@ -932,7 +932,7 @@ def test_a_seed_gives_other_leaves_and_the_same_graph() -> None:
     assert page.html == again.html
     assert page.html != other.html
     assert held["seed"] == 7
-    for key in ("user", "parent", "name", "symbol"):
+    for key in ("user", "parent", "shared", "symbol"):
         assert [edge[key] for edge in held["edges"]] == [edge[key] for edge in plain_facts["edges"]]
     assert [node["plain"] for node in held["nodes"]] == [node["plain"] for node in plain_facts["nodes"]]
     a, b, c = (node["value"] for node in held["nodes"][:3])

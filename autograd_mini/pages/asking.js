@@ -114,7 +114,7 @@ function makeAsking(quiz, facts, page) {
     const onPaper = list.filter(({kind}) => kind !== "next");
     const asked = onPaper.map(q => `<li><span class="m">${quiz.ask(now, q)}</span><div class="line"></div></li>`);
     const answers = onPaper.map(q => `<li class="m">${quiz.solution(now, page.line(), q).join(" = ")}</li>`);
-    const key = `<h1>${words.key}: <span class="m">${title}</span></h1><ol>${answers.join("")}</ol>`;
+    const key = `<h1 class="m">${words.key}: ${title}</h1><ol>${answers.join("")}</ol>`;
     byId("sheet").replaceChildren(
       element("p", {class: "name"}, words.name),
       element("h1", {class: "m"}, title),

@@ -15,10 +15,16 @@ function makeAxes(palette, numbers) {
     return found;
   }
 
-  function labelledTicks(low, high, count) {
-    const {brief, grouped} = numbers;
-    return ticks(low, high, count).map(x => [x, Math.abs(x) < 1e4 ? brief(x) : grouped(brief(x))]);
+  // The text of a tick; below an axis there is room for longer numbers than beside one.
+  function tickText(x, largest) {
+    const {brief, grouped, format} = numbers;
+    const size = Math.abs(x);
+    if (x !== 0 && (size < 0.0001 || size >= largest)) return format(x, 2);
+    return size < 1e4 ? brief(x) : grouped(brief(x));
   }
+
+  const ticksBelow = (low, high, count) => ticks(low, high, count).map(x => [x, tickText(x, 1e7)]);
+  const ticksBeside = (low, high, count) => ticks(low, high, count).map(x => [x, tickText(x, 1e5)]);
 
   // The context of a canvas, which has as many pixels as the screen. A change of its size clears a canvas.
   function contextOf(canvas) {
@@ -54,7 +60,7 @@ function makeAxes(palette, numbers) {
 
   // Draw a plot. `x` and `y` are the ranges, `names` those of the axes as markup. `ticksOf` returns the numbers on the
   // upright axis, each with its text. `draw` gets the context, two functions from numbers to pixels, and the frame.
-  function plot(canvas, {x, y, names, ticksOf = labelledTicks}, draw) {
+  function plot(canvas, {x, y, names, ticksOf = ticksBeside}, draw) {
     const {clientWidth: width, clientHeight: height} = canvas;
     if (!width || !height) return;
     const context = contextOf(canvas);
@@ -76,7 +82,7 @@ function makeAxes(palette, numbers) {
     context.fillStyle = palette.paint("muted");
     context.textBaseline = "alphabetic";
     context.beginPath();
-    for (const [number, text] of labelledTicks(...x, Math.max(2, Math.floor(width / 62)))) {
+    for (const [number, text] of ticksBelow(...x, Math.max(2, Math.floor(width / 62)))) {
       context.moveTo(toX(number), bottom);
       context.lineTo(toX(number), bottom + 4);
       const inside = Math.min(toX(number), width - 3.6 * text.length);

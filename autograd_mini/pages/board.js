@@ -3,7 +3,8 @@
 // `planes` are the small planes in the neurons, or null; `page` has look(k) and looked(), the parameter that the reader
 // looks at or null.
 function makeBoard(board, trainer, planes, palette, numbers, page) {
-  const [ARROW, SMALLEST, LARGEST, HIGHEST] = [8, 0.78, 1.15, 620]; // of an arrow's head; scales; pixels
+  const [ARROW, WIDE, HIGHEST] = [8, 42, 620]; // pixels of an arrow's head, of a wire's number, and of a net
+  const [SMALLEST, LARGEST] = [0.7, 1.15]; // scales
 
   const wireGroup = svgElement("g", {
     class: "wires",
@@ -76,7 +77,7 @@ function makeBoard(board, trainer, planes, palette, numbers, page) {
     const bias = svgElement("text", {class: "bias", x: middle, y: y + 16});
     group.append(bias);
     watch(group, biasPlace);
-    return {cost: null, bias, biasPlace};
+    return {cost: null, bias, biasPlace, room: width - 2 * Math.abs(middle - x) - 12};
   }
 
   const wires = [];
@@ -99,15 +100,22 @@ function makeBoard(board, trainer, planes, palette, numbers, page) {
   });
   if (!wires.length) wireGroup.removeAttribute("tabindex");
 
-  // A tall net is made smaller, as long as its letters can be read.
+  const holder = element("div");
+  const frame = byId("board");
+  const zoom = makeZoom(frame, byId("zoom"), resize);
+
+  // A tall net is made smaller, as long as its letters can be read, and a wide one fits the window.
+  function resize() {
+    const best = Math.max(SMALLEST, Math.min(LARGEST, HIGHEST / board.height));
+    const scale = zoom.scale(Math.min(best, frame.clientWidth / board.width), 14.5);
+    holder.style.width = `${Math.floor(board.width * scale)}px`;
+    planes?.paint();
+  }
+
   function show() {
-    const holder = element("div");
-    const scale = Math.max(SMALLEST, Math.min(LARGEST, HIGHEST / board.height));
-    holder.style.maxWidth = `${Math.round(board.width * scale)}px`;
-    holder.style.minWidth = `${Math.round(board.width * SMALLEST)}px`;
     holder.append(svg);
     if (planes) holder.append(planes.canvas);
-    byId("board").append(holder);
+    frame.append(holder);
     byId("net-key").append(
       palette.keyItem("M1 6h14v4h-14z", "positive", "above 0"),
       palette.keyItem("M1 6h14v4h-14z", "negative", "below 0"),
@@ -133,24 +141,24 @@ function makeBoard(board, trainer, planes, palette, numbers, page) {
       group.classList.toggle("at", weight === page.looked());
       if (label) paintLabel(label, numbers.signed(x), sign);
     }
-    for (const {cost, bias, biasPlace} of boxes) {
+    for (const {cost, bias, biasPlace, room} of boxes) {
       if (cost) cost.textContent = numbers.format(trainer.cost, 4);
       if (!bias) continue;
-      const text = numbers.format(shown[biasPlace], 3);
+      const text = numbers.short(shown[biasPlace]);
       bias.classList.toggle("slope", showsGradients);
-      setText(bias, showsGradients ? text : `<i>b</i> = ${text}`);
+      setText(bias, showsGradients ? text : `<i>b</i> = ${text}`, room);
     }
     for (const item of all("[data-when=gradients]")) item.hidden = !showsGradients;
   }
 
   function paintLabel({middle, pill, text}, written, sign) {
-    const width = written.length * 7.2 + 5;
-    text.textContent = written;
+    const room = written.includes("·") ? WIDE : Infinity; // a long number must not cover that of another wire
+    const width = (setText(text, written, room) || 7.2 * written.length) + 5;
     text.setAttribute("class", `${sign}-text`);
     pill.setAttribute("x", middle - width / 2);
     pill.setAttribute("width", width);
   }
 
   show();
-  return {paint};
+  return {paint, resize};
 }

@@ -1,8 +1,8 @@
 "use strict";
 // The curve of a number against another one, with its tangent, as an SVG.
-// `points` are pairs; `at` is the pair where the leaf stands, `slope` that of the tangent or null.
-function curveOf({points, at: [x0, y0], slope, label, format}) {
-  const [W, H, BELOW, EDGE] = [460, 220, 30, 10];
+// `points` are pairs, `width` is that of the page in pixels; `at` is the pair where the leaf stands, `slope` that of the tangent or null.
+function curveOf({points, at: [x0, y0], slope, label, format, width: W}) {
+  const [H, BELOW, EDGE] = [220, 30, 10];
   const ys = points
     .map(([, y]) => y)
     .filter(Number.isFinite)

@@ -16,6 +16,7 @@
   let frames;
   let memory = {}; // the questions of a step, by the nodes removed up to it
   const stage = makeStage({go, mayGo, paint}, say);
+  const zoom = makeZoom(byId("picture"), byId("zoom"), paint);
 
   function plan() {
     const chosen = state.order === "own" ? state.own : orders[state.order];
@@ -44,12 +45,12 @@
   let picture;
   function choosePicture() {
     const room = byId("picture").clientWidth || 800;
-    const {wide, tall} = facts.places;
-    const fit = layout => Math.min(1, room / layout.width);
-    const places = fit(wide) < (room < 600 ? 0.8 : 0.5) && fit(tall) > fit(wide) ? tall : wide;
-    if (picture?.places === places) return;
-    byId("picture").classList.toggle("many", fit(places) < 0.5);
-    picture = makeLinear(byId("picture"), places, elimination, removal, {point, pick});
+    const high = stage.isPresenting() ? byId("picture").clientHeight : Infinity;
+    const {places, larger} = zoom.choose(facts.places, {room, high}, 0.5);
+    byId("picture").classList.toggle("many", larger !== null);
+    if (picture?.places !== places)
+      picture = makeLinear(byId("picture"), places, elimination, removal, {point, pick});
+    for (const size of ["width", "height"]) picture.svg.setAttribute(size, (larger ?? 1) * places[size]);
   }
 
   function paintPicture() {

@@ -22,7 +22,19 @@ from .words import OF_ELIMINATION
 
 __all__ = ["elimination_page"]
 
-SCRIPTS = ("texts", "elimination", "routes", "answers", "removal", "tools", "svg", "linear", "stage", "eliminating")
+SCRIPTS = (
+    "texts",
+    "elimination",
+    "routes",
+    "answers",
+    "removal",
+    "tools",
+    "svg",
+    "zoom",
+    "linear",
+    "stage",
+    "eliminating",
+)
 MAX_NODES, MAX_EDGES = 60, 200  # of which a picture can be read
 MAX_FORMULA = 14  # letters
 HEIGHT = 900  # pixels of the frame in a notebook

@@ -1,7 +1,12 @@
 "use strict";
 // The numbers and the sentences of a graph; nothing here touches the page.
 function makeEngine(facts, rows) {
-  const {nodes, edges, lines, terms, words, precision} = facts;
+  const {nodes, lines, terms, words, precision} = facts;
+  const edges = facts.edges.map(edge => {
+    const [user, parent] = [nodes[edge.user].bare, nodes[edge.parent].bare];
+    const partial = `∂${user}/∂${parent}`; // the name of the local derivative
+    return {...edge, partial, name: edge.shared ? partial : `d${user}/d${parent}`};
+  });
   const last = nodes.length - 1;
   const {PRODUCT, POWER, ATOM, general, format, number, bracketed, sum} = makeTexts(precision);
   const leaves = nodes.flatMap((node, i) => (node.leaf ? [i] : []));

@@ -49,6 +49,7 @@ SCRIPTS = (
     "quiz",
     "tools",
     "svg",
+    "zoom",
     "camera",
     "picture",
     "curve",
@@ -298,13 +299,13 @@ def _pictures(output: Value, order: list[Value], names: dict[Value, str], precis
     boards = _net(output, order, names, precision, layouts["wide"]) if len(order) > MAX_WHOLE else []
     if len(order) > MAX_WRITTEN:
         layouts = {name: replace(picture, slopes="number") for name, picture in layouts.items()}
-    return [*boards, _picture("All nodes", layouts, range(len(order)))]
+    return [*boards, _picture("All nodes", layouts, precision, range(len(order)))]
 
 
 def _picture(
-    title: str, layouts: Mapping[str, Picture], nodes: Iterable[int], edges: Iterable[int] | None = None
+    title: str, layouts: Mapping[str, Picture], digits: int, nodes: Iterable[int], edges: Iterable[int] | None = None
 ) -> dict[str, Any]:
-    """Return a picture of nodes and edges, laid out."""
+    """Return a picture of nodes and edges, laid out with room for numbers of some digits."""
     some = next(iter(layouts.values()))
     return {
         "title": title,
@@ -312,7 +313,7 @@ def _picture(
         "edges": list(range(len(some.arrows)) if edges is None else edges),
         "formulas": [formula_lines(box) for box in some.boxes],
         "kinds": [box.kind for box in some.boxes],
-        **{name: laid_out(picture) for name, picture in layouts.items()},
+        **{name: laid_out(picture, digits) for name, picture in layouts.items()},
     }
 
 
@@ -321,7 +322,8 @@ def _net(
 ) -> list[dict[str, Any]]:
     """Return a board for each example of a net and a picture of each neuron, or nothing for another graph."""
     folds = boxes_of(order, output, fold=True)
-    if not is_one_box_each(folds):
+    neurons = sum(fold.place is not None for fold in folds)
+    if neurons < 2 or not is_one_box_each(folds):
         return []
     places = {names[node]: i for i, node in enumerate(order)}
     members = {names[fold.node]: [places[names[x]] for x in fold.members] for fold in folds}
@@ -336,17 +338,20 @@ def _net(
             output, fold=True, precision=precision, max_nodes=None, example=int(example) if example else None
         )
         if picture.columns:
-            boards.append(_board(f"Net, example {example}" if len(examples) > 1 else "Net", picture, places, members))
+            title = f"Net, example {example}" if len(examples) > 1 else "Net"
+            boards.append(_board(title, picture, places, members, precision))
     folded = (pair for board in boards for pair in zip(board["nodes"], board["members"], strict=True))
     inside = {i: together for i, together in folded if len(together) > 1}
     if len(inside) > MAX_NEURONS:
         return boards
-    return [*boards, *(_neuron(whole, together, order[i], names) for i, together in inside.items())]
+    return [*boards, *(_neuron(whole, together, order[i], names, precision) for i, together in inside.items())]
 
 
-def _board(title: str, picture: Picture, places: Mapping[str, int], members: Mapping[str, list[int]]) -> dict[str, Any]:
+def _board(
+    title: str, picture: Picture, places: Mapping[str, int], members: Mapping[str, list[int]], digits: int
+) -> dict[str, Any]:
     """Return a folded net as a picture of a page."""
-    boxes = tuple(replace(box, lines=_three_lines(box)) for box in picture.boxes)
+    boxes = tuple(replace(box, lines=_three_lines(box, digits)) for box in picture.boxes)
     names = {box.id: box.name for box in boxes}
     return {
         "title": title,
@@ -368,15 +373,16 @@ def _board(title: str, picture: Picture, places: Mapping[str, int], members: Map
     }
 
 
-def _three_lines(box: Box) -> tuple[Line, ...]:
-    """Return the lines of a box on a board: name, value and derivative."""
+def _three_lines(box: Box, digits: int) -> tuple[Line, ...]:
+    """Return the lines of a box on a board, with numbers of some digits: name, value and derivative."""
     runs = next(line.runs for line in box.lines if line.role in ("pair", "formula"))
     name = Line("formula", runs[: next((k for k, run in enumerate(runs) if run.text == " = "), len(runs))])
-    gradient = Line("gradient", (*name.runs, Run("dJ/d = −0.1234")))
-    return name, Line("value", (Run("−0.1234"),)), gradient
+    number = "−0." + "0" * digits
+    gradient = Line("gradient", (*name.runs, Run(f"dJ/d = {number}")))
+    return name, Line("value", (Run(number),)), gradient
 
 
-def _neuron(whole: Picture, members: list[int], node: Value, names: dict[Value, str]) -> dict[str, Any]:
+def _neuron(whole: Picture, members: list[int], node: Value, names: dict[Value, str], precision: int) -> dict[str, Any]:
     """Return the picture of the nodes of a neuron and of its inputs."""
     inside = {f"n{i}" for i in members}
     edges = [k for k, arrow in enumerate(whole.arrows) if arrow.target in inside]
@@ -385,4 +391,4 @@ def _neuron(whole: Picture, members: list[int], node: Value, names: dict[Value, 
     part = replace(whole, boxes=boxes, arrows=tuple(whole.arrows[k] for k in edges), frames=(), columns=())
     layouts = {"wide": part, "tall": replace(part, rankdir="TB")}
     title = plain(Typeset.name(names[node]).runs)
-    return {**_picture(title, layouts, [int(box.id[1:]) for box in boxes], edges), "opens": members[-1]}
+    return {**_picture(title, layouts, precision, [int(box.id[1:]) for box in boxes], edges), "opens": members[-1]}

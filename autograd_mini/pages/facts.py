@@ -127,15 +127,13 @@ class _Facts(HoleWriter):
             return Holes(written.string, written.level)
 
         symbol, numbers = (edge.rule(write, Holes, self.precision) for write in (name, self.value))
-        partial = edge.parent in self.shared
         return {
             "user": self.places[edge.user],
             "parent": self.places[edge.parent],
             "weight": json_number(edge.weight),
             "passes": edge.passes,
             "chooses": edge.user.op is not None and edge.operand in edge.user.op.chooses,
-            "name": markup(Typeset.derivative(self.names[edge.user], self.names[edge.parent], partial).string),
-            "partial": markup(Typeset.derivative(self.names[edge.user], self.names[edge.parent], True).string),
+            "shared": edge.parent in self.shared,
             "symbol": symbol and [symbol.template, int(symbol.level)],
             "numbers": numbers and [numbers.template, int(numbers.level)],
             "formula": edge.is_formula,

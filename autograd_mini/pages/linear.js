@@ -9,7 +9,8 @@ function makeLinear(holder, places, elimination, removal, on) {
   const {width, height} = places;
   const size = {viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-labelledby": "title"};
   const heads = ["line", "gradient", "mark"].map(head);
-  holder.replaceChildren(svgElement("svg", size, svgElement("defs", {}, ...heads), ...layers));
+  const svg = svgElement("svg", size, svgElement("defs", {}, ...heads), ...layers);
+  holder.replaceChildren(svg);
   const boxes = nodes.map(box);
   const known = {}; // the routes after some steps, by the nodes removed
 
@@ -99,5 +100,5 @@ function makeLinear(holder, places, elimination, removal, on) {
       }
   }
 
-  return {paint, places};
+  return {paint, places, svg};
 }

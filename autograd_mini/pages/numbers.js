@@ -19,6 +19,9 @@ function makeNumbers(precision) {
     return `${withMinus(mantissa)}·${powerOfTen(Number(exponent))}`;
   }
 
+  // A number with three digits, or two before a power of ten, as in a neuron.
+  const short = x => (format(x, 3).includes("·") ? format(x, 2) : format(x, 3));
+
   // A number without zeros at its end, as on an axis.
   const brief = x => withMinus(String(Number(x.toPrecision(4))));
 
@@ -36,5 +39,5 @@ function makeNumbers(precision) {
 
   const percent = share => `${Number((100 * share).toFixed(1))} %`;
 
-  return {format, brief, signed, grouped, percent, powerOfTen};
+  return {format, short, brief, signed, grouped, percent, powerOfTen};
 }

@@ -43,7 +43,7 @@ class Explorer:
     def _repr_html_(self) -> str:
         # A frame keeps the page's styles, keys and names apart from the notebook's. It is lower than the window, which
         # shows the picture together with the question below it.
-        style = f"width: 100%; height: {self.height}px; max-height: 92vh; border: 0"
+        style = f"width: 100%; height: {self.height}px; max-height: 86vh; border: 0"
         return (
             f'<iframe srcdoc="{html.escape(self.html)}" sandbox="allow-scripts allow-forms allow-modals" '
             f'loading="lazy" allow="fullscreen" title="{html.escape(f"{self._kind} of {self.name}")}" '
@@ -84,7 +84,10 @@ def page(template: str, title: str, style: str, scripts: Iterable[str], parts: M
 
 
 def colours() -> str:
-    """Return the colours of both themes as CSS. The reader chooses, or else the notebook, or else the system."""
+    """Return the colours of both themes as CSS. The reader chooses, or else the notebook, or else the system.
+
+    Paper is light.
+    """
 
     def variables(name: str) -> str:
         theme = THEMES[name]
@@ -97,8 +100,9 @@ def colours() -> str:
                 properties[key], properties[f"{key}-line"] = colour
         return " ".join(f"{key}: {value};" for key, value in properties.items())
 
+    light, dark = variables("light"), variables("dark")
     return (
-        f":root {{ {variables('light')} }}\n"
-        f"@media (prefers-color-scheme: dark) {{ :root:not([data-theme=light]) {{ {variables('dark')} }} }}\n"
-        f":root[data-theme=dark] {{ {variables('dark')} }}"
+        f":root {{ {light} }}\n"
+        f"@media screen and (prefers-color-scheme: dark) {{ :root:not([data-theme=light]) {{ {dark} }} }}\n"
+        f"@media screen {{ :root[data-theme=dark] {{ {dark} }} }}"
     )

@@ -66,15 +66,15 @@ function makePicture(holder, picture, places, engine, on) {
   const arrows = picture.edges.map((e, k) => {
     const place = places.arrows[k];
     const group = svgElement("g", {class: "arrow", "data-edge": e});
-    const paths = place.paths.map(d => svgElement("path", {d}));
+    const path = svgElement("path", {d: place.path});
     const [x, y] = place.pill ?? place.label ?? [0, 0];
     const text = svgElement("text", {x, y: y + 5, "text-anchor": "middle", class: place.pill ? "" : "bare"});
     const rect = place.pill ? svgElement("rect", {x, y: y - 12.5, height: 25, rx: 8}) : null;
-    group.append(...paths);
+    group.append(path);
     const pill = svgElement("g", {}, ...(rect ? [rect] : []), text);
     svg.append(group);
     group.append(pill);
-    return {e, group, paths, text, rect, pill, x, room: place.pill ? place.pill[2] + 26 : Infinity};
+    return {e, group, path, text, rect, pill, x, room: place.pill ? place.pill[2] : Infinity};
   });
 
   const boxes = picture.nodes.map((i, k) => {
@@ -174,7 +174,7 @@ function makePicture(holder, picture, places, engine, on) {
         `${plainText(nodes[i].name)}: ${plainText(value)}${banded ? `; ${plainText(slope)}` : ""}`,
       );
     }
-    for (const {e, group, paths, text, rect, pill, x, room} of arrows) {
+    for (const {e, group, path, text, rect, pill, x, room} of arrows) {
       const shown = known.arrows[e] || revealed === e;
       const current =
         e === edge || (phase === "forward" && edges[e].user === node && engine.ways(now, node, now.leaf).includes(e));
@@ -182,15 +182,18 @@ function makePicture(holder, picture, places, engine, on) {
       const full = shown
         ? engine.stages([edges[e].partial, engine.fill(now, [["r", e, 0]]), engine.format(now.weights[e])])
         : edges[e].partial;
-      const length = setText(text, rect ? full : shown ? engine.format(now.weights[e]) : "", room);
+      let length = setText(text, rect ? full : shown ? engine.format(now.weights[e]) : "", room);
       if (rect) {
+        // Without its middle, where the text is too long.
+        if (shown && length === room)
+          length = setText(text, engine.stages([edges[e].partial, engine.format(now.weights[e])]), room);
         rect.setAttribute("width", length + 14);
         rect.setAttribute("x", x - length / 2 - 7);
       }
       const back = current && phase === "reverse";
       const head = `url(#${unique}${current ? "gradient" : "line"})`;
-      setHead(paths[0], "marker-start", back ? head : null);
-      setHead(paths.at(-1), "marker-end", back ? null : head);
+      setHead(path, "marker-start", back ? head : null);
+      setHead(path, "marker-end", back ? null : head);
       for (const [key, value] of Object.entries({
         now: current,
         onward: current && phase === "forward",

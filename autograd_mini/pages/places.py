@@ -26,8 +26,8 @@ from .templates import markup_of
 __all__ = ["End", "Layout", "in_ranks", "in_rows", "laid_out", "numbers_along", "on_a_board"]
 
 Layout = dict[str, Any]
-FORMULA, NUMBER, PILL = 9.4, 7.8, 7.4  # pixels of a letter of a formula, of a derivative's line and of a pill
-NUMBER_WIDTH = 7  # letters of the longest number
+FORMULA, FIGURE, NUMBER, PILL = 9.4, 11.5, 7.8, 7.4  # pixels of a letter: formula, value, derivative's line, pill
+NUMBER_WIDTH = 7  # letters of most numbers with 4 digits; the page squeezes longer ones
 MIN_WIDTH = 112.0
 LINE, VALUE, BAND = 24.0, 29.0, 27.0  # pixels that a line of a formula, a value and a derivative are high
 PILL_HEIGHT = 25.0
@@ -42,14 +42,14 @@ NO_SVG = "explore: the renderer must return the svg that Graphviz writes, a grou
 _POINT = re.compile(r"(-?[\d.]+),(-?[\d.]+)")
 
 
-def laid_out(picture: Picture) -> Layout:
-    """Return the places of the boxes and arrows of a picture, in its order.
+def laid_out(picture: Picture, digits: int = 4) -> Layout:
+    """Return the places of the boxes and arrows of a picture, in its order, with room for numbers of some digits.
 
     Raises:
         ImportError: there is no `dot` program and no pygraphviz.
     """
     plan = plan_of(picture, copies=False)
-    graph = _graph(picture, plan)
+    graph = _graph(picture, plan, NUMBER_WIDTH + max(0, digits - 4))
     groups = _groups(render(graph.source, "svg").decode())
     size = groups.pop(0)[2]
     elements_of: dict[tuple[str, str], list[ET.Element]] = {}
@@ -71,10 +71,8 @@ def laid_out(picture: Picture) -> Layout:
         else:
             ends = [f"{arrow.source}->{arrow.target}"]
         elements = [elements_of["edge", end].pop(0) for end in ends]
-        place["paths"] = [_path(element, shift) for element in elements]
-        if len(elements) == 2:  # below the pill
-            a, b = (_POINT.findall(path)[end] for path, end in zip(place["paths"], (-1, 0), strict=True))
-            place["paths"].insert(1, f"M{','.join(a)}L{','.join(b)}")
+        parts = [_path(element, shift) for element in elements]
+        place["path"] = "L".join([parts[0], *(path.removeprefix("M") for path in parts[1:])])  # straight below the pill
         for text in elements[0].iter("text"):
             place["label"] = [_moved(float(text.get(k) or 0), shift[k == "y"]) for k in ("x", "y")]
         arrows.append(place)
@@ -212,8 +210,8 @@ def formula_lines(box: Box) -> list[str]:
     return [markup_of(line.runs) for line in box.lines if line.role == "formula"]
 
 
-def _graph(picture: Picture, plan: Plan) -> graphviz.Digraph:
-    """Write the graph of empty boxes."""
+def _graph(picture: Picture, plan: Plan, letters: int) -> graphviz.Digraph:
+    """Write the graph of empty boxes, with room for numbers of some letters."""
     pills = plan.labels == "pills"
     apart = {"nodesep": "0.25", "ranksep": "0.25" if pills else "0.5", "ordering": "in", "pad": "0.1"}
     graph = graphviz.Digraph(
@@ -227,16 +225,18 @@ def _graph(picture: Picture, plan: Plan) -> graphviz.Digraph:
         graphs[path] = graphviz.Digraph(name=f"cluster_{i}")
         graphs[path].attr(label="x", margin="10")
     for box in picture.boxes:
-        across, up = _size(box)
+        across, up = _size(box, letters)
         graphs[box.frame].node(box.id, width=f"{across / 72:.3f}", height=f"{up / 72:.3f}")
     frame_of = {box.id: box.frame for box in picture.boxes}
     for i, arrow in enumerate(picture.arrows):
         if pills and arrow.slope is not None:
             slope = arrow.slope
-            letters = 5 + width((*slope.above, *slope.below, *slope.symbol)) + 3 * bool(slope.symbol) + NUMBER_WIDTH / 2
+            names = width((*slope.above, *slope.below, *slope.symbol)) + 3 * bool(slope.symbol)
             # A pill stands in the frame of both ends. Outside of it, it would keep both ends in one rank.
             around = graphs[_shared(frame_of[arrow.source], frame_of[arrow.target])]
-            around.node(f"pill{i}", width=f"{PILL * letters / 72:.3f}", height=f"{PILL_HEIGHT / 72:.3f}")
+            around.node(
+                f"pill{i}", width=f"{PILL * (names + letters + 1.5) / 72:.3f}", height=f"{PILL_HEIGHT / 72:.3f}"
+            )
     for path in sorted(frames, key=len, reverse=True):  # inner frames first
         graphs[path[:-1]].subgraph(graphs[path])
     label = "headlabel" if plan.labels == "heads" else "label"
@@ -247,7 +247,7 @@ def _graph(picture: Picture, plan: Plan) -> graphviz.Digraph:
             graph.edge(arrow.source, f"pill{i}", weight="2")
             graph.edge(f"pill{i}", arrow.target, weight="2", **far)
         else:
-            graph.edge(arrow.source, arrow.target, **{label: "0" * NUMBER_WIDTH}, **far)
+            graph.edge(arrow.source, arrow.target, **{label: "0" * letters}, **far)
     return graph
 
 
@@ -273,13 +273,15 @@ def _rows_above(picture: Picture) -> dict[str, int]:
     return {name: k % max(2, math.ceil(len(names) / ABREAST)) for names in many for k, name in enumerate(names)}
 
 
-def _size(box: Box) -> tuple[float, float]:
-    """Return the width and the height of a box."""
+def _size(box: Box, letters: int) -> tuple[float, float]:
+    """Return the width and the height of a box, with room for numbers of some letters."""
     formulas = [line.runs for line in box.lines if line.role == "formula"]
     gradient = next((line.runs for line in box.lines if line.role == "gradient"), ())
     equals = max((i for i, run in enumerate(gradient) if run.text == " = "), default=0)
-    letters = width((*gradient[:equals], Run(" = "))) + NUMBER_WIDTH
-    across = max(MIN_WIDTH, NUMBER * letters + 20, *(FORMULA * width(runs) + 24 for runs in formulas))
+    line = width((*gradient[:equals], Run(" = "))) + letters
+    across = max(
+        MIN_WIDTH, FIGURE * letters + 20, NUMBER * line + 20, *(FORMULA * width(runs) + 24 for runs in formulas)
+    )
     return round(across), LINE * len(formulas) + VALUE + BAND + 12
 
 
@@ -320,7 +322,7 @@ def _path(group: ET.Element, shift: tuple[float, float]) -> str:
     path = next(group.iter("path")).get("d") or ""
 
     def moved(pair: re.Match[str]) -> str:
-        return f"{_moved(float(pair[1]), shift[0]):g},{_moved(float(pair[2]), shift[1]):g}"
+        return f"{round(float(pair[1]) + shift[0])},{round(float(pair[2]) + shift[1])}"
 
     return _POINT.sub(moved, path)
 

@@ -73,17 +73,26 @@ function makeRoutes({boxes, width, height}) {
     return best;
   }
 
-  // The routes of a graph's edges; those that were there before stay. `widthOf` is the width of an edge's number.
+  // The routes of a graph's edges; those that were there before stay, and a number that got longer may move along its
+  // curve. `widthOf` is the width of an edge's number.
   function extend(before, graph, shown, widthOf) {
     const routes = new Map();
     const fresh = [];
+    const longer = [];
     for (const [user, parents] of graph.into)
       for (const [parent, weight] of parents) {
         const key = `${user} ${parent}`;
         const [[x1, y1], [x2, y2]] = [boxes[parent], boxes[user]];
+        const across = widthOf(weight);
         if (before?.has(key)) routes.set(key, before.get(key));
-        else fresh.push({key, user, parent, across: widthOf(weight), length: Math.hypot(x2 - x1, y2 - y1)});
+        else fresh.push({key, user, parent, across, length: Math.hypot(x2 - x1, y2 - y1)});
+        if (before?.has(key) && across > before.get(key).label[2]) longer.push({key, across});
       }
+    for (const {key, across} of longer) {
+      const old = routes.get(key);
+      const others = [...routes.values()].filter(other => other !== old);
+      routes.set(key, {...old, label: placed(old.points, across, shown, others).label});
+    }
     fresh.sort((a, b) => a.length - b.length);
     for (const {key, user, parent, across} of fresh)
       routes.set(key, route(parent, user, across, shown, [...routes.values()]));

@@ -299,7 +299,7 @@
   const observer = new ResizeObserver(() => {
     output.paint();
     paintCost();
-    planes?.paint();
+    board?.resize();
   });
   observer.observe(document.querySelector(".grid"));
   paint();

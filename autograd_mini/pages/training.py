@@ -35,6 +35,7 @@ SCRIPTS = (
     "trainer",
     "tools",
     "svg",
+    "zoom",
     "numbers",
     "palette",
     "axes",

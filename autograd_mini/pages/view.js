@@ -1,9 +1,9 @@
 "use strict";
 (() => {
   const facts = JSON.parse(byId("facts").textContent);
-  const {nodes, edges, beside} = facts;
+  const {nodes, beside} = facts;
   const engine = makeEngine(facts, written);
-  const {say, format} = engine;
+  const {edges, say, format} = engine;
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const frozen = facts.frozen || (engine.differs() ? say("other numbers") : "");
   const recorded = Boolean(frozen);
@@ -33,6 +33,7 @@
   const page = {now: () => now, line: () => line, paint, follow, reveal, isPresenting: () => stage.isPresenting()};
   const asking = makeAsking(makeQuiz(engine, facts), facts, page);
   const stage = makeStage({go, mayGo, paint}, say);
+  const zoom = makeZoom(byId("picture"), byId("zoom"), paint);
   const leaves = makeLeaves(byId("leaves"), engine, Math.max(facts.precision, 6), change);
 
   const question = () => (state.isQuiz ? asking.question() : null);
@@ -48,20 +49,19 @@
     const picture = facts.pictures[state.which];
     const room = byId("figures").clientWidth || 800;
     const high = stage.isPresenting() ? byId("picture").clientHeight : Infinity;
-    const {wide, tall} = picture;
-    const fit = places => Math.min(1, room / places.width, high / places.height);
-    const isNarrow = room < 600;
-    const places = fit(wide) < (isNarrow ? 0.8 : 0.65) && fit(tall) > fit(wide) ? tall : wide;
-    const isLarge = fit(places) < (isNarrow ? 0.4 : 0.65); // so large that its frame scrolls
-    for (const id of ["picture", "picture-2"]) byId(id).classList.toggle("many", isLarge);
+    let {places, larger} = zoom.choose(picture, {room, high}, 0.65);
+    const isAbreast = showsSecond() && places === picture.tall && room >= 600; // two upright pictures side by side
+    byId("figures").classList.toggle("abreast", isAbreast);
+    if (isAbreast && larger === null && room / 2 < 0.65 * places.width) larger = 0.65;
+    for (const id of ["picture", "picture-2"]) byId(id).classList.toggle("many", larger !== null);
     if (pictures[0]?.places !== places) {
       const holders = second ? ["picture", "picture-2"] : ["picture"];
       pictures = holders.map((id, k) =>
         makePicture(byId(id), picture, places, engine, k ? {point} : {point, pick, isPicked}),
       );
     }
-    const scale = isLarge && isNarrow ? 0.6 : 1;
-    for (const {svg} of pictures) for (const size of ["width", "height"]) svg.setAttribute(size, scale * places[size]);
+    for (const {svg} of pictures)
+      for (const size of ["width", "height"]) svg.setAttribute(size, (larger ?? 1) * places[size]);
   }
 
   function choosePicture(k) {
@@ -141,9 +141,11 @@
   }
 
   // The second run is hidden where it would tell an answer, and where a wrong backward pass has no say.
+  const showsSecond = () => Boolean(second) && !question() && (mistake === null || state.direction !== "forward");
+
   function paintSecond(known) {
-    byId("second").hidden = !second || Boolean(question()) || (mistake !== null && state.direction === "forward");
-    if (byId("second").hidden) return;
+    byId("second").hidden = !showsSecond();
+    if (!showsSecond()) return;
     const at = Math.min(state.at, secondLine.length - 1);
     const there = engine.known(second, secondLine, at);
     const against = {now, known};
@@ -222,7 +224,8 @@
     const later = question() ? "curve after" : known.done[output] ? "no finite" : "curve later";
     const key = recorded ? "no curve" : !isShown ? later : hasSlope ? steep : "tangent later";
     byId("curve-note").innerHTML = say(key, {of, slope, ...at});
-    const drawn = [now, hasSlope, isShown]; // of which run, and whether with its tangent
+    const width = Math.min(byId("curve").clientWidth || 460, 460);
+    const drawn = [now, hasSlope, isShown, width]; // of which run, and whether with its tangent
     if (drawn.every((x, k) => x === drawCurve.drawn?.[k])) return;
     drawCurve.drawn = drawn;
     if (!isShown) return byId("curve").replaceChildren();
@@ -236,6 +239,7 @@
       slope: hasSlope && !isStopped ? now.slopes[leaf] : null,
       label: plainText(say("curve", {of, against})),
       format: x => plainText(format(x)),
+      width,
     };
     byId("curve").replaceChildren(curveOf(curve));
   }
@@ -295,7 +299,7 @@
     const isHigh = frame.scrollHeight > frame.clientHeight;
     const left = shift("left", "right", outer.left, outer.right);
     const top = isHigh ? shift("top", "bottom", outer.top, outer.bottom) : 0;
-    if (left || top) frame.scrollBy({left, top, behavior});
+    if (left || top) for (const id of ["picture", "picture-2"]) byId(id).scrollBy({left, top, behavior});
     const down = shift("top", "bottom", 0, low);
     if (down && !top && !stage.isPresenting()) scrollBy({top: down, behavior});
   }
