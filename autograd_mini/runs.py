@@ -142,6 +142,7 @@ class Run:
         given_values = holds((args, kwargs), Value)
         # In a trace, results must depend on the trace's inputs, so they are always graphs.
         self.graph = is_traced() or (is_recording() and (given_values or is_differentiating()))
+        self._given_values = self.graph and given_values and not (is_traced() or is_differentiating())
         inside, owned = differentiating(), _Made(self.name, owners)
         with recording(), inside, watched_by(owned) if owners else nullcontext():
             parts = [leaf if owners and _is_owner(leaf) else _fresh(leaf, self.name) for leaf in leaves]
@@ -177,7 +178,11 @@ class Run:
 
     def value(self) -> Tree:
         """Return the result of the function."""
-        return self.out_structure.rebuild(self.show(z) for z in self.outputs)
+        return self.out_structure.rebuild(self.results([self.show(z) for z in self.outputs]))
+
+    def results(self, numbers: list[Number]) -> list[Number]:
+        """Return results in the caller's form. If the caller gave a Value, constants are Values, too."""
+        return [Value(x) if isinstance(x, float) else x for x in numbers] if self._given_values else numbers
 
     def scalar(self) -> None:
         """Raise a TypeError if the output is not one number."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ContextDecorator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Self, SupportsFloat
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from typing import TYPE_CHECKING, Any, Self, SupportsFloat, TypeVar
 
 if TYPE_CHECKING:
     import cython
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from .value import Number, Value
 else:
     from . import uncompiled as cython
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @cython.cclass
@@ -41,6 +44,19 @@ class Switch(ContextDecorator, AbstractContextManager[None]):
         self.variable, self.state = variable, state
         self.outer: Switch | None = None
         self.active = False
+
+    def __call__(self, f: F) -> F:
+        """Return f as a function that runs with the setting.
+
+        Raises:
+            TypeError: f is a generator or a coroutine, which would run after the setting has ended.
+        """
+        if isgeneratorfunction(f) or iscoroutinefunction(f) or isasyncgenfunction(f):
+            raise TypeError(
+                f"{f.__name__} runs after the call that makes it, and would run without the setting: "
+                "write the with block inside of it"
+            )
+        return super().__call__(f)
 
     def _recreate_cm(self) -> Self:  # for a function that it decorates
         return type(self)(self.variable, self.state)

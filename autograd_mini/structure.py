@@ -245,7 +245,10 @@ def _flatten(tree: Tree, leaves: list[Tree], is_leaf: Callable[[Tree], bool] | N
         parts, rest = kind.flatten(tree)
         return Structure(kind.type, rest, tuple([_flatten(part, leaves, is_leaf, owners) for part in parts]))
     if is_array(tree) and tree.ndim:
-        leaves.extend(tree.ravel().tolist())
+        flat = tree.ravel()
+        if flat.ndim != 1:
+            raise TypeError(f"a {type(tree).__name__} is always a table of rows: give np.asarray(x) instead")
+        leaves.extend(flat.tolist())
         return Structure("array", tuple(tree.shape))
     leaves.append(tree.item() if is_array(tree) else tree)  # an array that is one number
     return LEAF

@@ -118,7 +118,7 @@ def value_and_grad(
         run.scalar()
         if strict:
             run.insist_on_dependence()
-        slopes = run.structure.rebuild(run.linear.pull([1.0]))
+        slopes = run.structure.rebuild(run.results(run.linear.pull([1.0])))
         return ((run.value(), run.aux) if has_aux else run.value()), slopes
 
     return wrapped
@@ -182,7 +182,7 @@ def vjp(f: Callable[..., Tree], *primals: Tree, has_aux: bool = False) -> Any:
 
     def pullback(cotangent: Tree) -> tuple[Tree, ...]:
         seeds = matched(cotangent, run.out_structure, f"vjp of {run.name}: the cotangent")
-        result: tuple[Tree, ...] = run.structure.rebuild(run.linear.pull(seeds))
+        result: tuple[Tree, ...] = run.structure.rebuild(run.results(run.linear.pull(seeds)))
         return result
 
     return (run.value(), pullback, run.aux) if has_aux else (run.value(), pullback)
@@ -210,7 +210,7 @@ def linearize(f: Callable[..., Tree], *primals: Tree, has_aux: bool = False) -> 
 
     def pushforward(*tangents: Tree) -> Tree:
         seeds = matched(tangents, run.structure, f"jvp of {run.name}: the tangents")
-        return run.out_structure.rebuild(run.linear.push(seeds))
+        return run.out_structure.rebuild(run.results(run.linear.push(seeds)))
 
     return (run.value(), pushforward, run.aux) if has_aux else (run.value(), pushforward)
 
@@ -239,7 +239,7 @@ def jvp(f: Callable[..., Tree], primals: Sequence[Tree], tangents: Sequence[Tree
     _require_tuples("jvp", primals, tangents)
     run = Run(f, tuple(primals), {}, range(len(primals)), has_aux)
     seeds = matched(tuple(tangents), run.structure, f"jvp of {run.name}: the tangents")
-    slope = run.out_structure.rebuild(run.linear.push(seeds))
+    slope = run.out_structure.rebuild(run.results(run.linear.push(seeds)))
     return (run.value(), slope, run.aux) if has_aux else (run.value(), slope)
 
 
@@ -307,7 +307,7 @@ def _jacobian(run: Run, mode: Mode | None, sparse: bool) -> Tree:
         rows = [[column[i] for column in columns] for i in range(m)]
     else:
         rows = [run.linear.pull([float(i == j) for j in range(m)]) for i in range(m)]
-    return arranged(run.out_structure, run.structure, rows)
+    return arranged(run.out_structure, run.structure, [run.results(row) for row in rows])
 
 
 def hessian(
@@ -421,7 +421,7 @@ def _taylor(run: Run, order: int) -> list[Number]:
     run.scalar()
     (point,), (z,) = run.inputs, run.outputs
     if not isinstance(z, Value):
-        return [z] + [0.0] * order
+        return run.results([z] + [0.0] * order)
     series = {point: Series([run.show(point), 1.0])}
     nodes = topological_order(z)
     for node in nodes:
@@ -431,7 +431,7 @@ def _taylor(run: Run, order: int) -> list[Number]:
             operands: list[Series | float] = [series[x] if isinstance(x, Value) else x for x in node.operands]
             made = series[node] = node.op(*operands)
             made[order]  # computed now, in order, because a later computation would recurse
-    return [series[z][k] for k in range(order + 1)]
+    return run.results([series[z][k] for k in range(order + 1)])
 
 
 def derivative(f: Callable[[Any], Any], order: int = 1) -> Slope[[Value]]:

@@ -604,6 +604,34 @@ def test_negative_argnums_count_from_the_last_argument_with_a_place() -> None:
         compiled.grad(3.0, argnums=-2)
 
 
+def test_defaults_that_are_no_numbers_may_be_left_out() -> None:
+    def f(x: Any, y: Any = 4.0, mode: str = "times", *, scale: Any = 2.0) -> Any:
+        return scale * (x * y if mode == "times" else x + y)
+
+    compiled = ag.compile(f)
+    assert [compiled(3.0), compiled(3.0, 5.0), compiled(3.0, y=5.0), compiled(3.0, scale=1.0)] == [
+        24.0,
+        30.0,
+        30.0,
+        12.0,
+    ]
+    assert (compiled.grad(3.0, scale=1.0), compiled.grad(3.0, argnums=1)) == (4.0, 6.0)
+    assert compiled.vmap((0, None)).grad([1.0, 2.0], y=5.0).tolist() == [10.0, 10.0]
+    named = ag.compile(f, static_argnums=2)
+    assert (named(3.0, y=5.0), named(3.0, mode="plus")) == (30.0, 14.0)
+    with pytest.raises(TypeError, match="call it before you pickle it"):  # Python cannot pickle f
+        pickle.loads(pickle.dumps(ag.compile(f)))(3.0)
+    with pytest.raises(TypeError, match="cannot use 'plus' of type str"):
+        compiled(3.0, mode="plus")
+
+
+@pytest.mark.parametrize("f", [np.sin, np.mean, np.sum, np.matmul, np.linalg.norm])
+def test_functions_of_numpy(f: Any) -> None:
+    """Their signatures have defaults that are no numbers, and a ufunc refuses some of its own."""
+    args = [np.array([0.5, 2.0]), *[np.array([1.0, 3.0])] * (f is np.matmul)]
+    np.testing.assert_allclose(ag.compile(f)(*args), f(*args), rtol=1e-15)
+
+
 def test_programs_of_batches_are_written_with_their_own_axes_by_name() -> None:
     """A call does not change the text of the programs that other calls by name have used."""
 

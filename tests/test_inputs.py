@@ -348,6 +348,30 @@ def test_a_context_may_decorate_and_is_entered_once() -> None:
     assert (x * x).parents == (x, x)
 
 
+def test_a_context_decorates_no_function_that_runs_after_its_call() -> None:
+    def numbers() -> Any:
+        yield 1.0
+
+    async def number() -> float:
+        return 1.0
+
+    async def several() -> Any:
+        yield 1.0
+
+    for f in (numbers, number, several):
+        for context in (ag.no_grad, ag.detect_anomaly):
+            with pytest.raises(TypeError, match="write the with block inside"):
+                context()(f)
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+@pytest.mark.parametrize("table", [[[1.0, 2.0], [3.0, 4.0]], [[1.0]]])
+def test_matrices_of_numpy(table: list[list[float]]) -> None:
+    for f in (ag.grad, ag.compile):
+        with pytest.raises(TypeError, match=r"np\.asarray"):
+            f(lambda x: (x * x).sum())(np.matrix(table))
+
+
 def test_equality_with_odd_kinds() -> None:
     v = Value(1.0)
     others: list[Any] = [np.str_("a"), np.datetime64("2026-01-01"), np.array("a"), "1.0", None, 1 + 1j, object()]

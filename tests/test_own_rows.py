@@ -113,6 +113,12 @@ def whole(x: float) -> float:
     return math.floor(x) + math.ceil(x / 3) * 2 + int(x) + round(x)
 
 
+def products_of_whole_numbers(x: float) -> float:
+    """Compute with products above 2**53, which a float would round."""
+    n, k = (math.floor(x % 2e9), round(x % 1e9)) if abs(x) < math.inf else (7, 5)
+    return n * n - (n - 1) * (n + 1) + (1103515245 * k + 12345) % 2147483648 + n**4 % 3 + math.trunc(x % 5e8) / 3
+
+
 def dividing(x: float) -> float:
     return x // 3.0 + x % -2.5 + (7 // 2) + (-7 % 3) + 5.0 // (x if x else 1.0) - -5.0 // (x if x else 1.0)
 
@@ -166,6 +172,7 @@ def keyword(x: float) -> float:
 READABLE = [
     branching, looping, newton, leaving, after_the_loop, polynomial, factorial, whole, dividing, ints, raising,
     complex_power, infinite, factorial_of_less_one, mixed, pairs, membership, own_name, keyword,
+    products_of_whole_numbers,
 ]  # fmt: skip
 
 

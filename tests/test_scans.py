@@ -294,6 +294,15 @@ def test_tokens() -> None:
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
+def test_a_body_without_equations_that_a_derivative_reaches(runner: str) -> None:
+    def f(x: Any, v: Any) -> Any:
+        return ag.fori(2, lambda i, c: ag.take(v, ag.floor(x)), 0.0)
+
+    assert ag.compile(f, runner=runner).value_and_grad(1.5, [1.0, 2.0, 3.0]) == (2.0, 0.0)
+    assert ag.compile(f, runner=runner).grad(1.5, [1.0, 2.0, 3.0], argnums=1) == [0.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
 def test_the_number_of_steps_is_an_input(runner: str) -> None:
     def power(n: Any, x: Any) -> Any:
         return ag.fori(n, lambda i, c: c * x + i, 1.0)

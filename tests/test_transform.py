@@ -17,6 +17,7 @@ from strategies import Dag, dags, differentiable, examples, slope, smooth_operan
 
 import autograd_mini as ag
 from autograd_mini import OPS, Op, Value
+from autograd_mini.structure import flatten
 
 
 class Point(NamedTuple):
@@ -75,6 +76,29 @@ def test_numbers_in_numbers_out_values_in_values_out() -> None:
     assert (slope_.data, x.grad) == (12.0, 12.0)
     assert ag.grad(lambda x: 5.0)(2.0) == 0.0
     assert ag.jacobian(f)(np.array(2.0)) == 12.0
+
+
+def test_a_derivative_that_is_constant_is_a_value_too() -> None:
+    x = Value(2.0, "x")
+    results: list[Any] = [
+        ag.value_and_grad(lambda x: 5.0)(x),
+        ag.value_and_grad(lambda x: 5.0 * x)(x),
+        ag.grad(lambda v: v[0] * v[1])([1.0, x]),
+        ag.jvp(lambda x: 3.0 * x, (x,), (1.0,)),
+        ag.vjp(lambda x: 3.0 * x, x)[1](1.0),
+        ag.linearize(lambda x: 3.0 * x, x)[1](1.0),
+        ag.hvp(lambda x, y: x * y, (x, 1.0), (1.0, 0.0)),
+        ag.jacobian(lambda v: [v[0], v[1] ** 2])([x, x]),
+        ag.hessian(lambda v: v[0] + v[1] ** 2)([x, x]),
+        ag.taylor(lambda x: 5.0, x, 2),
+        ag.derivative(lambda x: 5.0, order=2)(x),
+    ]
+    leaves, _ = flatten(results)
+    assert all(isinstance(z, Value) for z in leaves)
+    assert [z.data for z in leaves[:4]] == [5.0, 0.0, 10.0, 5.0]
+    inner = ag.grad(lambda x: x * ag.grad(lambda y: 3.0 * y)(x))
+    assert inner(2.0) == 3.0
+    assert isinstance(inner(2.0), float)
 
 
 def test_jacobian_shapes_and_modes() -> None:

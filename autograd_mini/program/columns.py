@@ -300,8 +300,10 @@ def split_wide_rows(nodes: Columns) -> Columns:
     v4 = add(v5, v3)
     """
     wide = np.array([kind.op is not None and kind.op.arity is None for kind in nodes.kinds])
-    if not wide.any() or not len(nodes):
+    if not wide.any():
         return nodes
+    if not len(nodes):  # only kinds are left, as of a loop's body whose carry never changes
+        return nodes.with_each_kind_once()
     terms = {"sum": lambda n: n, "take": lambda n: n - 1, "dot": lambda n: n // 2}
     many = np.flatnonzero(wide[nodes.kind])
     code, _, number = distinct(nodes.width[many] * len(nodes.kinds) + nodes.kind[many])

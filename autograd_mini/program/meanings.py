@@ -14,7 +14,7 @@ from ..recorder import Operand
 from ..source import Unreadable, called_back
 from .arrays import share_of
 from .primitives import BOOL, FLOAT, INT, NONE, PLACE, VECTOR, applied, callbacks, unrolled
-from .values import BIGGEST, EXACT, LIBRARY, Number, is_vectorial
+from .values import BIGGEST, LIBRARY, Number, is_vectorial
 
 if TYPE_CHECKING:
     from llvmlite import ir
@@ -59,9 +59,9 @@ class Range:
 
 
 def _range(e: Evaluator, *args: Operand) -> Range:
-    ends = [
-        _to_int(e, x) if e.kind_of(x) == FLOAT else x for x in args
-    ]  # a float is a result of `math.floor` here: Python raises an error for others
+    if e.checked and any(e.kind_of(x) == FLOAT for x in args):
+        raise Unreadable("a range of floats")
+    ends = [_to_int(e, x) if e.kind_of(x) == FLOAT else x for x in args]
     return Range(*([0, *ends, 1] if len(ends) == 1 else [*ends, 1] if len(ends) == 2 else ends))
 
 
@@ -77,17 +77,14 @@ def _to_int(e: Evaluator, x: Any = 0) -> Number:
 def _whole(name: str) -> Callable[..., Any]:
     """Return the meaning of a function such as `math.floor`.
 
-    Its result stays a float, which is exact: floats can hold every int below 2**53.
+    In a user's function its result is an int, because products of ints are exact. Elsewhere it stays a float.
     """
 
     def build(e: Evaluator, x: Number) -> Number:
         if x.kind in (BOOL, INT):
             return x
-        found = e.of_llvm(name, x.value)
-        if e.checked:
-            e.fail_where(e.b.not_(e.is_below(found, EXACT)))
-            found = e.b.fadd(found, FLOAT(0.0))  # an int has no -0
-        return Number(e, found)
+        found = Number(e, e.of_llvm(name, x.value))
+        return _to_int(e, found) if e.checked else found
 
     return build
 

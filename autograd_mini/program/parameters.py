@@ -47,9 +47,10 @@ class Parameters:
         self.static = tuple([k - n for k, default in enumerate(defaults) if _is_static(default)])
         self.static_names = frozenset([self.by_name[k] for k in self.static])
         self._by_place = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        self._defaults = {p.name: p.default for p in parameters if _is_static(p.default)}
 
     def placed(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> tuple[Tree, ...]:
-        """Return all arguments of a call at their places.
+        """Return all arguments of a call at their places, up to the first left out whose default is no number.
 
         Raises:
             TypeError: there is no such argument, one is missing, or the names are not known.
@@ -69,8 +70,10 @@ class Parameters:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:
             raise TypeError(f"{self.name}: {error}") from None
+        given = max([k + 1 for k, name in enumerate(self._by_place) if name in bound.arguments], default=0)
         bound.apply_defaults()
-        return (*bound.args, *[bound.kwargs[name] for name in self.by_name])
+        left_out = [k for k, name in enumerate(self._by_place) if k >= given and name in self._defaults]
+        return (*bound.args[: min(left_out, default=None)], *[bound.kwargs[name] for name in self.by_name])
 
     def counted(self, argnums: Any, n: int) -> int | tuple[int, ...]:
         """Return argnums of n arguments, where negative ones count from the last argument that has a place.
@@ -92,7 +95,9 @@ class Parameters:
         """Call a function of these parameters with arguments at their places."""
         n = len(args) - len(self.by_name)
         args = list(map(itself, args))
-        return f(*args[:n], **dict(zip(self.by_name, args[n:], strict=True)))
+        named = zip(self.by_name, args[n:], strict=True)
+        # A function in C, such as np.sin, may refuse some of its own defaults.
+        return f(*args[:n], **{name: x for name, x in named if x is not self._defaults.get(name, self)})
 
     def names(self, places: Sequence[int], n: int) -> list[str]:
         """Return the names of the arguments at some places of n. Argument k without a name is called xk."""
@@ -117,7 +122,7 @@ class Parameters:
         try:
             pickle.dumps(self._signature)
         except (AttributeError, TypeError, pickle.PicklingError):  # a default may be a local function, for example
-            state["_signature"] = None
+            state |= {"_signature": None, "_defaults": {}}
         return state
 
 

@@ -207,6 +207,10 @@ class Programs:
         """Return the new list of programs for a structure of arguments that no call has had before."""
         if self.function is None:
             into = " or ".join(str(one.trace.into) for one in self.all())
+            if not into:
+                raise TypeError(
+                    f"{self.name}: its function and programs were not pickled: call it before you pickle it"
+                )
             raise TypeError(f"{self.name}: the inputs must have the structure {into}, not {flatten(args)[1]}")
         return self._kept.setdefault(key, [])  # all threads get the same list
 

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = [
     "BIGGEST",
     "COMPARISONS",
-    "EXACT",
     "LIBRARY",
     "ORDER",
     "PYTHON",
@@ -248,7 +247,7 @@ class Values:
     def of_ints(self, op: type, x: Operand, y: Operand) -> Operand:
         """Apply an operator between ints. It is a failure if the result is too large for the machine."""
         b = self.b
-        if op is ast.Pow and not isinstance(y, Number) and y in (1, 2, 3):
+        if op is ast.Pow and not isinstance(y, Number) and y in range(1, 9):
             return reduce(lambda total, _: self.binary(ast.Mult, total, x), range(y - 1), x)
         values = [self.converted(z, INT) for z in (x, y)]
         if op in (ast.Div, ast.FloorDiv, ast.Mod) and self.checked:
