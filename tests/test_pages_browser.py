@@ -741,7 +741,9 @@ def test_a_wrong_pass_that_does_no_harm_says_so(opened: Any) -> None:
     page.keyboard.press("End")
     assert page.locator(".box.differs").count() == 0
     page = opened(ag.explore(fan_out(), beside="overwrite"))
-    assert text_of(page, "#second-caption").endswith(". A violet frame marks a number that differs from the first picture.")
+    assert text_of(page, "#second-caption").endswith(
+        ". A violet frame marks a number that differs from the first picture."
+    )
 
 
 @pytest.mark.parametrize("beside", ["overwrite", {"x": 4.0}])
