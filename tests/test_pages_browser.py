@@ -330,7 +330,7 @@ def test_the_curve_of_a_graph_that_stops_a_derivative_has_no_tangent(opened: Any
     page = opened(ag.explore(ag.expression("t = 3*x; r = stop_gradient(t); y = r*x + w", x=2, w=1)))
     press(page, "End")
     assert text_of(page, "#curve-note") == (
-        "dy/dx = 6 leaves out edges that pass no derivative: the curve has another slope."
+        "dy/dx = 6 leaves out edges that pass no derivative, so the curve has another slope."
     )
     assert page.locator("#curve svg").count() == 1
     assert page.locator("#curve line").count() == 0
@@ -753,7 +753,9 @@ def test_a_wrong_pass_that_does_no_harm_says_so(opened: Any) -> None:
     page.keyboard.press("End")
     assert page.locator(".box.differs").count() == 0
     page = opened(ag.explore(fan_out(), beside="overwrite"))
-    assert text_of(page, "#second-caption").endswith(". A violet frame: another number than in the first picture.")
+    assert text_of(page, "#second-caption").endswith(
+        ". A violet frame marks a number that differs from the first picture."
+    )
 
 
 @pytest.mark.parametrize("beside", ["overwrite", {"x": 4.0}])

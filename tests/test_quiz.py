@@ -827,7 +827,7 @@ def waits(node: str, *missing: str, phase: str = "values") -> list[Any]:
 
 
 RIGHT = [True, "Right.", ""]
-NO_NODE = [False, "That is no node of this graph", "Type a name as it stands in a box, or choose the box."]
+NO_NODE = [False, "That is no node of this graph", "Type a name from a box, or choose the box."]
 KNOWN = [False, "b is known already", "Look for a box with a question mark."]
 HANDED_ON = [
     False,
