@@ -313,8 +313,8 @@ gamma: Unary      = _row("gamma",     math.gamma,        lambda x, z: z * digamm
 lgamma: Unary     = _row("lgamma",    math.lgamma,       lambda x, z: digamma(x),        tex=r"\log\Gamma(<x>)",
     domain=(POSITIVE,), beyond=special.infinite,
     doc=r"Take the logarithm of the gamma function, $\log\Gamma(x)$; its derivative needs SciPy.")
-betaln: Binary    = _row("betaln",    special.betaln,    lambda x, y, z: polygamma_difference(0.0, x, y),
-                                                         lambda x, y, z: polygamma_difference(0.0, y, x),
+betaln: Binary    = _row("betaln",    special.betaln,    lambda x, y, z: polygamma_gap(0.0, x, y),
+                                                         lambda x, y, z: polygamma_gap(0.0, y, x),
     tex=r"\log B(<x>, <y>)",
     domain=(POSITIVE, POSITIVE), beyond=lambda x, y: inf if min(x, y) == 0.0 and max(x, y) < inf else nan,
     doc=r"Take the logarithm of the beta function, $\log \frac{\Gamma(x) \Gamma(y)}{\Gamma(x + y)}$; "
@@ -328,15 +328,15 @@ polygamma: Binary = _row("polygamma", special.polygamma, lambda x, y, z: nan,
     domain=(POSITIVE, POSITIVE), methods=(), beyond=special.undefined_of_two,
     convention="x is the order, a whole number, and has no derivative (nan)",
     doc=r"Take the x-th derivative of digamma at y, $\psi^{(x)}(y)$; needs SciPy.")
-polygamma_difference: Ternary = _row("polygamma_difference", special.polygamma_difference,
+polygamma_gap: Ternary = _row("polygamma_gap", special.polygamma_gap,
                                      lambda k, x, y, z: nan,
-                                     lambda k, x, y, z: polygamma_difference(k + 1.0, x, y),
+                                     lambda k, x, y, z: polygamma_gap(k + 1.0, x, y),
                                      lambda k, x, y, z: -polygamma(k + 1.0, x + y),
     tex=Notation(r"\psi^{(<k>)}(<x>) - \psi^{(<k>)}(<x> + <y>)", S, (C, S, S)),
     parameters=("k", "x", "y"), domain=(POSITIVE, POSITIVE, POSITIVE), methods=(),
-    beyond=special.polygamma_difference_beyond,
+    beyond=special.polygamma_gap_beyond,
     convention="k is the order, a whole number, and has no derivative (nan)",
-    doc=r"Take the difference of two polygammas, $\psi^{(k)}(x) - \psi^{(k)}(x + y)$, to all digits; "
+    doc=r"Take the gap between two polygammas, $\psi^{(k)}(x) - \psi^{(k)}(x + y)$, to all digits; "
         "its derivative with respect to y needs SciPy.")
 
 _section("Activations")

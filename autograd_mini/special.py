@@ -128,7 +128,7 @@ def polygamma(order: float, x: float) -> float:
         return float((-1.0) ** s * special.gamma(s) * total)
 
 
-def polygamma_difference(order: float, x: float, y: float) -> float:
+def polygamma_gap(order: float, x: float, y: float) -> float:
     # The recurrence and Stirling's series of polygamma. Each term is the difference of its values at u and u + y.
     if order % 1.0 != 0.0 or order < 0.0 or x <= 0.0 or y < 0.0:
         raise ValueError("math domain error")
@@ -286,7 +286,7 @@ def powlog_beyond(x: float, y: float, k: float) -> float:
     return z * math.pow(log_of_x, k)
 
 
-def polygamma_difference_beyond(order: float, x: float, y: float) -> float:
+def polygamma_gap_beyond(order: float, x: float, y: float) -> float:
     if order % 1.0 != 0.0 or not (order >= 0.0 and x >= 0.0 and y >= 0.0):
         return nan
     return -inf if order % 2.0 == 0.0 else inf  # a pole, or an overflow
