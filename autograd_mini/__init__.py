@@ -134,7 +134,7 @@ from .ops import (
     mul as mul,
     neg as neg,
     polygamma as polygamma,
-    polygamma_difference as polygamma_difference,
+    polygamma_gap as polygamma_gap,
     pow as pow,
     powlog as powlog,
     radians as radians,

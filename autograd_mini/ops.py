@@ -121,7 +121,7 @@ def _softplus(x: float) -> float:
     return (x if x > 0.0 else 0.0) + math.log1p(math.exp(-math.fabs(x)))
 
 
-def _share(x: Operand) -> Operand:
+def _sigmoid_as_slope(x: Operand) -> Operand:
     r"""Return the sigmoid as a slope.
 
     If it will be differentiated, return $e^{\log \sigma(x)}$, because the sigmoid's own slope is 0 for x > 37.
@@ -232,8 +232,8 @@ xlogy: Binary     = _row("xlogy",     lambda x, y: 0.0 if x == 0.0 and y >= 0.0 
     domain=(REAL, POSITIVE), convention="0 log 0 = 0", beyond=lambda x, y: x * special.log_beyond(y),
     doc=r"Multiply by a logarithm, $x \log y$, which is 0 at $x = 0$ (the entropy's convention).")
 logaddexp: Binary = _row("logaddexp", special.logaddexp,
-                                      lambda x, y, z: guard(_are_minus_inf(x, y), 0.5, _share(excess(x, y))),
-                                      lambda x, y, z: guard(_are_minus_inf(x, y), 0.5, _share(excess(y, x))),
+                                      lambda x, y, z: guard(_are_minus_inf(x, y), 0.5, _sigmoid_as_slope(excess(x, y))),
+                                      lambda x, y, z: guard(_are_minus_inf(x, y), 0.5, _sigmoid_as_slope(excess(y, x))),
     convention="two infinite numbers share the derivative equally",
     doc=r"Add in logarithms, $\log(e^x + e^y)$, without overflow.")
 logit: Unary      = _row("logit",     special.logit,     lambda x, z: 1.0 / x + 1.0 / (1.0 - x),
@@ -310,8 +310,8 @@ gamma: Unary      = _row("gamma",     math.gamma,        lambda x, z: z * digamm
 lgamma: Unary     = _row("lgamma",    math.lgamma,       lambda x, z: digamma(x),        tex=r"\log\Gamma(<x>)",
     domain=(POSITIVE,), beyond=special.infinite,
     doc=r"Take the logarithm of the gamma function, $\log\Gamma(x)$; its derivative needs SciPy.")
-betaln: Binary    = _row("betaln",    special.betaln,    lambda x, y, z: polygamma_difference(0.0, x, y),
-                                                         lambda x, y, z: polygamma_difference(0.0, y, x),
+betaln: Binary    = _row("betaln",    special.betaln,    lambda x, y, z: polygamma_gap(0.0, x, y),
+                                                         lambda x, y, z: polygamma_gap(0.0, y, x),
     tex=r"\log B(<x>, <y>)",
     domain=(POSITIVE, POSITIVE), beyond=lambda x, y: inf if min(x, y) == 0.0 and max(x, y) < inf else nan,
     doc=r"Take the logarithm of the beta function, $\log \frac{\Gamma(x) \Gamma(y)}{\Gamma(x + y)}$; "
@@ -325,26 +325,25 @@ polygamma: Binary = _row("polygamma", special.polygamma, lambda x, y, z: nan,
     domain=(POSITIVE, POSITIVE), methods=(), beyond=special.undefined_of_two,
     convention="x is the order, a whole number, and has no derivative (nan)",
     doc=r"Take the x-th derivative of digamma at y, $\psi^{(x)}(y)$; needs SciPy.")
-
-polygamma_difference: Ternary = _row("polygamma_difference", special.polygamma_difference,
-                                     lambda k, x, y, z: nan,
-                                     lambda k, x, y, z: polygamma_difference(k + 1.0, x, y),
-                                     lambda k, x, y, z: -polygamma(k + 1.0, x + y),
+polygamma_gap: Ternary = _row("polygamma_gap", special.polygamma_gap,
+                              lambda k, x, y, z: nan,
+                              lambda k, x, y, z: polygamma_gap(k + 1.0, x, y),
+                              lambda k, x, y, z: -polygamma(k + 1.0, x + y),
     tex=Notation(r"\psi^{(<k>)}(<x>) - \psi^{(<k>)}(<x> + <y>)", S, (C, S, S)),
     parameters=("k", "x", "y"), domain=(POSITIVE, POSITIVE, POSITIVE), methods=(),
-    beyond=special.polygamma_difference_beyond,
+    beyond=special.polygamma_gap_beyond,
     convention="k is the order, a whole number, and has no derivative (nan)",
-    doc=r"Take the difference of two polygammas, $\psi^{(k)}(x) - \psi^{(k)}(x + y)$, to all digits; "
+    doc=r"Take the gap between two polygammas, $\psi^{(k)}(x) - \psi^{(k)}(x + y)$, to all digits; "
         "its derivative with respect to y needs SciPy.")
 
 _section("Activations")
 # The sigmoid's slope is the textbook's z (1 - z). For x > 37, 1 - z rounds to 0, and so does the slope.
 sigmoid: Unary     = _row("sigmoid",     _sigmoid,  lambda x, z: z * (1.0 - z), tex=r"\sigma(<x>)",
     flat="saturated", doc=r"Squash into (0, 1), $\sigma(x) = 1 / (1 + e^{-x})$, without overflow on either side.")
-softplus: Unary    = _row("softplus",    _softplus, lambda x, z: _share(x),
+softplus: Unary    = _row("softplus",    _softplus, lambda x, z: _sigmoid_as_slope(x),
     flat="saturated", doc=r"Smooth the rectifier, $\log(1 + e^x)$, without overflow on either side.")
 log_sigmoid: Unary = _row("log_sigmoid", lambda x: -_softplus(-x),
-                                         lambda x, z: _share(-x), tex=r"\log \sigma(<x>)",
+                                         lambda x, z: _sigmoid_as_slope(-x), tex=r"\log \sigma(<x>)",
     doc=r"Take the logarithm of the sigmoid, $\log \sigma(x) = -\log(1 + e^{-x})$, without overflow on either side.")
 relu: Unary        = _row("relu",        lambda x: 0.0 if x <= 0.0 else x,
                                          lambda x, z: greater(x, 0.0),

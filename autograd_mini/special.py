@@ -128,31 +128,31 @@ def polygamma(order: float, x: float) -> float:
         return float((-1.0) ** s * special.gamma(s) * total)
 
 
-def polygamma_difference(order: float, x: float, y: float) -> float:
-    # The recurrence and Stirling's series of both polygammas, term by term: what each term falls by from u to u + y.
+def polygamma_gap(order: float, x: float, y: float) -> float:
+    # The recurrence and Stirling's series of polygamma. Each term is the difference of its values at u and u + y.
     if order % 1.0 != 0.0 or order < 0.0 or x <= 0.0 or y < 0.0:
         raise ValueError("math domain error")
     u = x
     total = 0.0
     while u < 20.0 + order:
-        total = total + fall(order + 1.0, u, y)
+        total = total + power_difference(order + 1.0, u, y)
         u = u + 1.0
-    total = total + 0.5 * fall(order + 1.0, u, y)
-    total = total + (fall(order, u, y) / order if order > 0.0 else math.log1p(y / u))
+    total = total + 0.5 * power_difference(order + 1.0, u, y)
+    total = total + (power_difference(order, u, y) / order if order > 0.0 else math.log1p(y / u))
     factor = order + 1.0  # (order + k)! / order!
     k = 1.0
     for c in (12.0, -720.0, 30240.0, -1209600.0, 47900160.0, -1307674368000.0 / 691.0):  # (2j)! / B_2j
-        total = total + factor * fall(order + k + 1.0, u, y) / c
+        total = total + factor * power_difference(order + k + 1.0, u, y) / c
         factor = factor * (order + k + 1.0) * (order + k + 2.0)
         k = k + 2.0
     for j in range(1, int(order) + 1):
         total = total * -j
-    return 0.0 - total
+    return -total
 
 
-def fall(s: float, u: float, y: float) -> float:
+def power_difference(s: float, u: float, y: float) -> float:
     """Return u**-s - (u + y)**-s."""
-    return 0.0 if y == 0.0 else 0.0 - math.pow(u, 0.0 - s) * math.expm1(0.0 - s * math.log1p(y / u))
+    return 0.0 if y == 0.0 else -math.pow(u, -s) * math.expm1(-s * math.log1p(y / u))
 
 
 # The functions that call SciPy, with the same function in Python alone, or None if there is none.
@@ -286,7 +286,7 @@ def powlog_beyond(x: float, y: float, k: float) -> float:
     return z * math.pow(log_of_x, k)
 
 
-def polygamma_difference_beyond(order: float, x: float, y: float) -> float:
+def polygamma_gap_beyond(order: float, x: float, y: float) -> float:
     if order % 1.0 != 0.0 or not (order >= 0.0 and x >= 0.0 and y >= 0.0):
         return nan
     return -inf if order % 2.0 == 0.0 else inf  # a pole, or an overflow

@@ -34,7 +34,7 @@ OTHERS: dict[str, Callable[..., Any]] = {
     "lgamma": mpmath.loggamma,
     "betaln": lambda x, y: mpmath.loggamma(x) + mpmath.loggamma(y) - mpmath.loggamma(x + y),
     "polygamma": lambda n, x: mpmath.psi(int(n), x),
-    "polygamma_difference": lambda n, x, y: mpmath.psi(int(n), x) - mpmath.psi(int(n), x + y),
+    "polygamma_gap": lambda n, x, y: mpmath.psi(int(n), x) - mpmath.psi(int(n), x + y),
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
     "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
     "log_sigmoid": lambda x: -mpmath.log1p(mpmath.exp(-x)),

@@ -54,7 +54,7 @@ def smooth_operands(op: Op) -> st.SearchStrategy[tuple[float, ...]]:
     columns = [inside(interval) for interval in op.domain]
     if op.name == "where":
         columns[0] = st.sampled_from([0.0, 1.0])
-    if op.name in ("polygamma", "polygamma_difference"):
+    if op.name in ("polygamma", "polygamma_gap"):
         columns[0] = st.sampled_from([1.0, 2.0, 3.0])
     if op.name == "sinc_derivative":
         columns[0] = st.sampled_from([0.0, 1.0, 2.0, 5.0])

@@ -109,7 +109,7 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     "digamma": lambda order, x: mpmath.psi(order[0], x),
     "polygamma": lambda order, k, x: mpmath.psi(int(k) + order[1], x),
     "sinc_derivative": lambda order, k, x: exact(OPS["sinc"], [float(x)], [int(k) + order[1]]),
-    "polygamma_difference": lambda order, k, x, y: (
+    "polygamma_gap": lambda order, k, x, y: (
         psi_or_0(int(k) + sum(order), x, order[2] == 0) - mpmath.psi(int(k) + sum(order), x + y)
     ),
     "betaln": lambda order, x, y: (

@@ -17,7 +17,7 @@ from autograd_mini.program import lift
 from autograd_mini.program.kernels import runner as runner_of
 
 RUNNERS = ["numpy", "llvm"]
-LEFT_OUT = "digamma polygamma polygamma_difference powlog lgamma gamma betaln sinc_derivative stop_gradient".split()
+LEFT_OUT = "digamma polygamma polygamma_gap powlog lgamma gamma betaln sinc_derivative stop_gradient".split()
 ROWS = [op for op in ag.OPS.values() if op.name not in LEFT_OUT]
 
 

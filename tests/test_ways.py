@@ -60,7 +60,7 @@ def points(op: Op) -> list[tuple[float, ...]]:
         return [(n, x) for n in (0.0, 1.0, 2.0, 0.5, -1.0) for x in PAIRED]
     if op.name == "sinc_derivative":
         return [(k, x) for k in (0.0, 1.0, 2.0, 7.0, 0.5, -1.0, 601.0) for x in SPECIAL]
-    if op.name == "polygamma_difference":
+    if op.name == "polygamma_gap":
         return list(itertools.product((0.0, 1.0, 2.0, 0.5, -1.0), PAIRED, PAIRED))
     if op.name == "powlog":
         return list(itertools.product(PAIRED, (0.0, 1.0, 2.0, -1.0, 0.5, inf, nan), (0.0, 1.0, 2.0)))
