@@ -308,7 +308,7 @@ def audit(output: Value) -> Audit:
     if leaves * operands > MAX_COMPUTED:
         raise ValueError(
             f"audit: the graph has {counted(leaves, 'leaf', 'leaves')} and {counted(operands, 'operand')}, and is "
-            f"computed again for each leaf, which takes too long; ag.check_grads(f, args) compares one direction"
+            "computed again for each leaf, which takes too long; ag.check_grads(f, args) compares one direction"
         )
     names = names_of(order, output)
     derivatives = derivatives_of(output, order)
