@@ -28,6 +28,7 @@ W = TypeVar("W", bound=Written)
 
 LINE_WIDTH = 110  # characters of a line of a derivation
 FORMULA_WIDTH = 60  # of a line that a notebook or a page shows typeset
+MAX_LEAVES = 100  # leaves that get a derivation below the table of a whole graph
 MAX_TERMS = 12  # factors of a product, or terms of a sum, that are written before an ellipsis
 
 
@@ -446,10 +447,17 @@ def _derivation(output: Value, node: Value, order: list[Value], derivatives: dic
 
 
 def report(output: Value, nodes: list[Value] | None, format: str, precision: int) -> str:
-    """Write the table of the whole graph and a derivation for each leaf, or only the derivations for `nodes`."""
-    table = explain(output) if nodes is None else None
+    """Write the table of the whole graph and a derivation for each leaf, or only the derivations for `nodes`.
+
+    If there are more than 100 leaves, only JSON has them all.
+    """
+    table, each = explain(output) if nodes is None else None, "each leaf"
     if nodes is None:
-        nodes = [node for node in topological_order(output) if node.op is None and node is not output]
+        leaves = [node for node in topological_order(output) if node.op is None and node is not output]
+        shown = shortened(leaves, None if format == "json" else MAX_LEAVES)
+        nodes = [node for node in shown if node is not None]
+        if len(nodes) < len(leaves):
+            each = f"the first and the last {MAX_LEAVES // 2} of {len(leaves):,} leaves"
     derivations = [explain(output, node) for node in nodes]
     if format == "json":
         import json  # here, since it would lengthen the import of the package
@@ -462,7 +470,7 @@ def report(output: Value, nodes: list[Value] | None, format: str, precision: int
     if derivations:
         derived = write(_once(derivations), precision, max_lines=None)
         if table is not None and format != "latex":
-            title = "Derivations, from the output to each leaf; a shared result has a separate line"
+            title = f"Derivations, from the output to {each}; a shared result has a separate line"
             derived = f"**Derivations**\n\n{derived}" if format == "markdown" else f"{title}\n{indent(derived, '  ')}"
         parts.append(derived)
     return "\n\n".join(parts)

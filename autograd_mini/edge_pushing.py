@@ -26,6 +26,7 @@ from .value import Number, Value
 from .walks import is_alive, topological_order
 
 Row = dict[int, Factor]  # numbers, or Values, by places: second derivatives with respect to a node and others
+MAX_ENDS = 10_000  # operands of one node: pairs of more would take gigabytes
 
 
 def second_derivatives(outputs: Sequence[Number], inputs: Sequence[Value], graph: bool = False) -> list[Row]:
@@ -35,6 +36,9 @@ def second_derivatives(outputs: Sequence[Number], inputs: Sequence[Value], graph
         outputs: nodes; J is their sum. A plain number among them depends on nothing.
         inputs: nodes; none may be computed from another.
         graph: return Values, not numbers.
+
+    Raises:
+        ValueError: a node whose second derivative is not 0 depends on more than 10,000 others.
     """
     with recording_limits() if graph else nullcontext():
         return _swept(outputs, inputs, graph)
@@ -153,6 +157,11 @@ def _push(row: Row, i: int, edges: dict[int, Factor], rows: dict[int, Row]) -> N
             _add(rows, p, u, times(second, weight) if p != u else 2.0 * times(second, weight))
     if square is not None:
         ends = list(edges.items())
+        if len(ends) > MAX_ENDS:
+            raise ValueError(
+                f"a node with {len(ends):,} operands has {len(ends) ** 2:,} second derivatives, which are too many for "
+                "a matrix: ag.hvp(f, (x,), (v,)) multiplies them by a vector"
+            )
         for k, (p, weight) in enumerate(ends):
             half = times(square, weight)
             for q, other in ends[: k + 1]:
