@@ -456,13 +456,13 @@ def _value(workspace: Workspace, _: GradientRequest | None) -> Tree:
 
 
 def _gradient(workspace: Workspace, request: GradientRequest | None) -> Tree:
-    assert request is not None
+    if request is None:
+        raise TypeError(f"{workspace.specialization.trace.name}: argnums must be a whole number or several, not None")
     return workspace.gradient(request)
 
 
 def _value_and_gradient(workspace: Workspace, request: GradientRequest | None) -> tuple[Tree, Tree]:
-    assert request is not None
-    return workspace.value(), workspace.gradient(request)
+    return workspace.value(), _gradient(workspace, request)
 
 
 def _inputs(
