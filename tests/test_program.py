@@ -227,6 +227,44 @@ def test_structures_statics_and_argnums() -> None:
         h.grad(3.0, 2, 5.0, argnums=1)
 
 
+@pytest.mark.parametrize(
+    ("argnums", "words"),
+    [
+        ("x", "argnums must be a whole number or several, not 'x'"),
+        (1.0, r"argnums must be a whole number or several, not 1\.0"),
+        ((0, 0.5), "argnums must be a whole number or several"),
+        ((1, 1), r"argnums \(1, 1\) names an argument twice"),
+        (2, "argnums 2, but"),
+    ],
+)
+def test_wrong_argnums(argnums: Any, words: str) -> None:
+    f = ag.compile(lambda x, y: x * y)
+    f(2.0, 3.0)
+    calls: list[Callable[[], Any]] = [
+        lambda: f.grad(2.0, 3.0, argnums=argnums),
+        lambda: f.value_and_grad(2.0, 3.0, argnums=argnums),
+        lambda: f.bind(2.0, 3.0, argnums=argnums),
+        lambda: f.vmap().grad([2.0], [3.0], argnums=argnums),
+        lambda: f.written_backward(argnums=argnums),
+        lambda: f.source("c", derivative="grad", argnums=argnums),
+        lambda: ag.compile(lambda x, *, y: x * y).grad(2.0, y=3.0, argnums=argnums),
+    ]
+    for call in calls:
+        with pytest.raises((TypeError, ValueError), match=words):
+            call()
+
+
+def test_a_gradient_needs_argnums() -> None:
+    f: Any = ag.compile(lambda x, y: x * y)
+    calls: list[Callable[[], Any]] = [
+        lambda: f.grad(2.0, 3.0, argnums=None),
+        lambda: f.vmap().grad([2.0], [3.0], argnums=None),
+    ]
+    for call in calls:
+        with pytest.raises(TypeError, match="not None"):
+            call()
+
+
 def test_each_branch_is_traced_when_it_is_met() -> None:
     calls = []
 
@@ -397,11 +435,13 @@ def test_a_function_bound_to_arrays(runner: str) -> None:
     bound()
     assert (bound.value, other.value) == (5.5, 22.5)
     assert bound.gradient[0]["w"].tolist() == [1.5, 5.0]
-    forward = g.bind(*args)
+    forward: Any = g.bind(*args)
     forward()
     assert forward.value == 22.5
     with pytest.raises(ValueError, match="give argnums to bind"):
         _ = forward.gradient
+    with pytest.raises(TypeError, match="item assignment"):  # an assigned number would be read by nothing
+        forward.args[2] = 3.0
     assert g(*args) == 22.5
 
 

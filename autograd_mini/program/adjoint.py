@@ -22,6 +22,7 @@ from .arguments import Numbers
 from .forms import Forms, Irregular
 from .lift import Program
 from .notation import Block, Line, Notation, Sheet
+from .parameters import places_of
 from .terms import (
     Assignment,
     Call,
@@ -87,8 +88,7 @@ class Backward:
         self._forms = Forms(self._algebra, self.notation.constant)
         self._grads: dict[int, Ratio] = {}
         sizes = [part.size for part in trace.into.parts]
-        argnums = range(len(sizes)) if argnums is None else [argnums] if isinstance(argnums, int) else argnums
-        places = [k % len(sizes) for k in argnums]
+        places = range(len(sizes)) if argnums is None else places_of(program.name, argnums, len(sizes))
         self._active = {slot for k in places for slot in range(sum(sizes[:k]), sum(sizes[: k + 1]))}
         for block in self.notation.blocks:
             self._forms.stand(block.matrix, block.slots)

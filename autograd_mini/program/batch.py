@@ -22,7 +22,7 @@ from ..transform import hessian, hvp, jacobian, jvp
 from . import nested
 from .arguments import parted, typed
 from .axes import Axes, InAxes, depth_of, each_of, example_of, examples_first, is_plain, is_table, mapped, read_examples
-from .parameters import Argnums, after_instance, with_name
+from .parameters import Argnums, after_instance, whole_argnums, with_name
 from .plans import MAX_KEPT, Places, Work, kept_in, places_of, tables_of
 from .scan_rows import counts_steps
 
@@ -77,7 +77,7 @@ class Batched:
         >>> compile(lambda w, x: w * x).vmap((None, 0)).value_and_grad(3.0, [1.0, 2.0], argnums=(0, 1))
         (array([3., 6.]), (3.0, array([3., 3.])))
         """
-        return self._given(args, argnums, kwargs)
+        return self._given(args, whole_argnums(self.name, argnums), kwargs)
 
     def grad(self, *args: Tree, argnums: int | Sequence[int] = 0, **kwargs: Tree) -> Tree:
         """Return the gradient alone; see `value_and_grad`.
@@ -86,7 +86,7 @@ class Batched:
         >>> compile(lambda w, x: w * x).vmap((None, 0)).grad(3.0, [1.0, 2.0])
         3.0
         """
-        return self._given(args, argnums, kwargs)[1]
+        return self._given(args, whole_argnums(self.name, argnums), kwargs)[1]
 
     def jvp(self, primals: Sequence[Tree], tangents: Sequence[Tree]) -> tuple[Tree, Tree]:
         r"""Return the results of all examples and, for each example, the derivative along its tangents, $J t$.
@@ -260,8 +260,6 @@ class Batched:
         if assignments() != programs._checked:
             programs.drop_moved()
         call = _Call(programs, self._axes_of(args), args)
-        if argnums is not None and type(argnums) is not int and type(argnums) is not tuple:  # of NumPy, a list
-            argnums = int(argnums) if hasattr(argnums, "__index__") else tuple(argnums)
         key = call.key, argnums
         try:
             prepared = programs.prepared.get(key)

@@ -25,7 +25,8 @@ class BoundCall:
     """A compiled function with arrays of its own, for one thread; made by `Compiled.bind`.
 
     Attributes:
-        args: the arguments, with an array for each array, list and number; a number's array has no axes.
+        args: the arguments, with an array for each array, list and number. A number's array has no axes: write
+            `args[0][...] = 2.0`.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class BoundCall:
         workspace.inputs[:] = given
         self._d, self._value = workspace.d, workspace.value
         layout = specialization.layout
-        self.args = layout.in_place(workspace.d)
+        self.args = tuple(layout.in_place(workspace.d))  # an assigned argument would be read by nothing
         self._slopes = None if request is None else request.of(layout.in_place(workspace.slopes).__getitem__)
         _, _, self._run = workspace.tasks(request)
         self._now = assignments()

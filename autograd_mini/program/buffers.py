@@ -91,8 +91,14 @@ class Workspace:
         return self.value(), self.gradient(request)
 
     def gradient(self, request: GradientRequest | None) -> Tree:
-        """Return the derivatives for a gradient request."""
-        assert request is not None
+        """Return the derivatives for a gradient request.
+
+        Raises:
+            TypeError: there is no request.
+        """
+        if request is None:
+            name = self.specialization.trace.name
+            raise TypeError(f"{name}: argnums must be a whole number or several, not None")
         if self._scalars:
             return tuple(self.slopes.tolist()) if request.everything else request.of(self.slopes.item)
         return request.of(self._gradient)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from inspect import Parameter
 from numbers import Real
+from operator import index
 from typing import Any, TypeAlias, TypeVar
 
 from ..printing import counted
@@ -82,14 +83,15 @@ class Parameters:
             ValueError: there is no such argument.
         """
         by_place = n - len(self.by_name)
-        several = [argnums] if hasattr(argnums, "__index__") else list(argnums)
+        whole = whole_argnums(self.name, argnums)
+        several = [whole] if isinstance(whole, int) else list(whole)
         if wrong := [k for k in several if not -by_place <= k < n]:
             raise ValueError(
                 f"{self.name}: argnums {wrong[0]}, but the call has {counted(n, 'argument')}"
                 + f", {len(self.by_name)} of them keyword-only" * bool(self.by_name)
             )
-        places = [int(k) + (by_place if k < 0 else 0) for k in several]
-        return places[0] if hasattr(argnums, "__index__") else tuple(places)
+        places = [k + (by_place if k < 0 else 0) for k in several]
+        return places[0] if isinstance(whole, int) else tuple(places)
 
     def call(self, f: Callable[..., Tree], args: Sequence[Tree]) -> Tree:
         """Call a function of these parameters with arguments at their places."""
@@ -144,6 +146,38 @@ class Same:
 def itself(x: Any) -> Any:
     """Return an argument without the mark of a static instance."""
     return x.itself if type(x) is Same else x
+
+
+def whole_argnums(name: str, argnums: Any) -> int | tuple[int, ...]:
+    """Return argnums as an int or as a tuple of ints.
+
+    Raises:
+        TypeError: they are neither a whole number nor several.
+
+    >>> whole_argnums("f", [0, 2])
+    (0, 2)
+    """
+    try:
+        return index(argnums) if hasattr(argnums, "__index__") else tuple([index(k) for k in argnums])
+    except TypeError:
+        raise TypeError(f"{name}: argnums must be a whole number or several, not {argnums!r}") from None
+
+
+def places_of(name: str, argnums: Any, n: int) -> list[int]:
+    """Return the places of arguments among n, of which none is static.
+
+    Raises:
+        TypeError: argnums are neither a whole number nor several.
+        ValueError: there is no such argument, or one is named twice.
+    """
+    whole = whole_argnums(name, argnums)
+    places = [whole] if isinstance(whole, int) else list(whole)
+    if any(not -n <= k < n for k in places):
+        raise ValueError(f"{name}: argnums {argnums}, but the count of arguments, without static ones, is {n}")
+    places = [k % n for k in places]
+    if len(set(places)) < len(places):
+        raise ValueError(f"{name}: argnums {argnums} names an argument twice")
+    return places
 
 
 def after_instance(argnums: Any) -> Any:

@@ -209,7 +209,8 @@ class Programs:
             into = " or ".join(str(one.trace.into) for one in self.all())
             if not into:
                 raise TypeError(
-                    f"{self.name}: its function and programs were not pickled: call it before you pickle it"
+                    f"{self.name}: Python could not pickle its function, and it had no program yet: "
+                    "call it before you pickle it"
                 )
             raise TypeError(f"{self.name}: the inputs must have the structure {into}, not {flatten(args)[1]}")
         return self._kept.setdefault(key, [])  # all threads get the same list

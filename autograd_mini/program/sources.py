@@ -8,7 +8,7 @@ from ..source import Unreadable
 from ..structure import Tree
 from . import written_c, written_javascript, written_numpy
 from .export import Derivative, Export, export_of
-from .parameters import Argnums
+from .parameters import Argnums, places_of
 from .programs import Programs
 
 LANGUAGES: dict[str, Callable[[Export], str]] = {
@@ -54,13 +54,7 @@ def _wanted(name: str, derivative: Derivative, argnums: Argnums, n: int) -> list
         return []
     if argnums is None:
         argnums = range(n) if derivative == "jvp" else 0
-    places = [int(argnums)] if hasattr(argnums, "__index__") else [int(k) for k in argnums]
-    if any(not -n <= k < n for k in places):
-        raise ValueError(f"{name}: argnums {argnums}, but the count of arguments, without static ones, is {n}")
-    places = [k % n for k in places]
-    if len(set(places)) < len(places):
-        raise ValueError(f"{name}: argnums {argnums} names an argument twice")
-    return places
+    return places_of(name, argnums, n)
 
 
 def _listed(names: Iterable[str]) -> str:

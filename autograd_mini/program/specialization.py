@@ -22,6 +22,7 @@ from .axes import Axes
 from .guards import guarded
 from .kernels import runner as runner_of
 from .lift import lift
+from .parameters import whole_argnums
 from .runner import Way, way_back
 from .simplification import simplified
 
@@ -70,10 +71,8 @@ class Specialization:
     def request(self, name: str, argnums: int | Sequence[int]) -> GradientRequest:
         """Return the gradient request for argnums."""
         kind = type(argnums)
-        if kind is not int and kind is not tuple:  # an int of NumPy, or a list
-            argnums = int(argnums) if hasattr(argnums, "__index__") else tuple(argnums)
-        found = self._requests.get(argnums)  # type: ignore[arg-type]  # it is one of the two by now
-        return found or self._new_request(name, argnums)  # type: ignore[arg-type]
+        whole: Any = argnums if kind is int or kind is tuple else whole_argnums(name, argnums)
+        return self._requests.get(whole) or self._new_request(name, whole_argnums(name, whole))
 
     def _new_request(self, name: str, argnums: int | tuple[int, ...]) -> GradientRequest:
         n, static = self.count, self.static
@@ -86,6 +85,8 @@ class Specialization:
                 given = f"there {are}" + f", of which {static} are static" * bool(static)
                 raise ValueError(f"{name}: argnums {argnums}, but {given}")
         places = [dynamic[k % n] for k in several]
+        if len(set(places)) < len(places):
+            raise ValueError(f"{name}: argnums {argnums} names an argument twice")
         way = None
         if self.output is not None:
             spans = [self.layout.span(k) for k in places]
