@@ -220,3 +220,8 @@ def test_pages_that_eliminate(window: Any, tmp_path: Path, make: Callable[[], Va
         for key in ("Home", "ArrowRight", "End"):
             window.keyboard.press(key)
             assert_fits(window, width)
+
+
+@pytest.mark.parametrize("make", [formula, fan_out, lambda: neuron(9)])
+def test_pages_of_small_graphs_are_small(make: Callable[[], Value]) -> None:
+    assert len(ag.explore(make()).html.encode()) < 150_000

@@ -1,6 +1,6 @@
 "use strict";
 // The curve of a number against another one, with its tangent, as an SVG.
-// `points` are pairs, `width` is that of the page in pixels; `at` is the pair where the leaf stands, `slope` that of the tangent or null.
+// `points` are pairs, `width` is in pixels; `at` is the pair of the leaf, `slope` that of the tangent or null.
 function curveOf({points, at: [x0, y0], slope, label, format, width: W}) {
   const [H, BELOW, EDGE] = [220, 30, 10];
   const ys = points

@@ -1,12 +1,21 @@
 "use strict";
 // The numbers and the sentences of a graph; nothing here touches the page.
 function makeEngine(facts, rows) {
-  const {nodes, lines, terms, words, precision} = facts;
+  const {nodes, terms, words, precision} = facts;
   const edges = facts.edges.map(edge => {
     const [user, parent] = [nodes[edge.user].bare, nodes[edge.parent].bare];
     const partial = `∂${user}/∂${parent}`; // the name of the local derivative
     return {...edge, partial, name: edge.shared ? partial : `d${user}/d${parent}`};
   });
+  // A stage of rules stands for three: with rules, with numbers put in, and with numbers.
+  const isRule = part => Array.isArray(part) && part[0] === "r";
+  const lines = facts.lines.map(stages =>
+    stages.flatMap(stage =>
+      stage.some(isRule)
+        ? ["r", "i", "w"].map(kind => stage.map(part => (isRule(part) ? [kind, ...part.slice(1)] : part)))
+        : [stage],
+    ),
+  );
   const last = nodes.length - 1;
   const {PRODUCT, POWER, ATOM, general, format, number, bracketed, sum} = makeTexts(precision);
   const leaves = nodes.flatMap((node, i) => (node.leaf ? [i] : []));

@@ -102,7 +102,7 @@ class _Facts(HoleWriter):
                 if places[-1] is not None:
                     places.append(None)
                 continue
-            stages = [stage.template for stage in self.line(line)]
+            stages = _once([stage.template for stage in self.line(line)])
             key = json.dumps(stages)
             if key not in self._known:
                 self._known[key] = len(self.lines)
@@ -172,6 +172,15 @@ def terms() -> dict[str, list[Template]]:
         "reverse": [Holes.product([slope, local]).template for slope, local in zip(slopes, edge, strict=True)],
         "forward": [Holes.product([local, tangent]).template for local, tangent in zip(edge, tangents, strict=True)],
     }
+
+
+def _once(stages: list[Template]) -> list[Template]:
+    """Leave out the stages that repeat a stage of rules, with numbers put in and with numbers: a page adds them.
+
+    >>> _once([["a"], [["r", 1, 4]], [["i", 1, 4]], [["w", 1, 4]]])
+    [['a'], [['r', 1, 4]]]
+    """
+    return [stage for stage in stages if not any(part[0] in ("i", "w") for part in stage if isinstance(part, list))]
 
 
 def _condition(name: str, domain: Interval) -> str:

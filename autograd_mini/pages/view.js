@@ -144,7 +144,7 @@
   const showsSecond = () => Boolean(second) && !question() && (mistake === null || state.direction !== "forward");
 
   function paintSecond(known) {
-    byId("second").hidden = !showsSecond();
+    byId("second").hidden = byId("second-said").hidden = !showsSecond();
     if (!showsSecond()) return;
     const at = Math.min(state.at, secondLine.length - 1);
     const there = engine.known(second, secondLine, at);

@@ -29,7 +29,7 @@ function makeZoom(frame, button, resize) {
     true,
   );
 
-  // Return the scale of a picture that fits its frame at the scale `fit`; `letters` is the size of its smallest letters.
+  // Return the scale of a picture that fits its frame at the scale `fit`; `letters` is the size of its smallest.
   function scale(fit, letters) {
     isSmall = fit * letters < LEAST;
     button.hidden = !isSmall;
