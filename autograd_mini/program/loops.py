@@ -31,13 +31,11 @@ from .primitives import (
     get,
     lane,
     load,
-    load_part,
     numbers_at,
     put,
     shared,
     spread,
     store,
-    store_part,
     unrolled,
     with_lane,
     word,
@@ -161,19 +159,6 @@ def taken_vector(grad: Floats, at: int) -> Vector:
     return g
 
 
-def load_most(d: Floats, at: int, count: int) -> Vector:
-    """Return a vector of `count` numbers side by side."""
-    return load(d, at) if count == WIDTH else load_part(d, at, count)
-
-
-def store_most(d: Floats, at: int, v: Vector, count: int) -> None:
-    """Write the first `count` numbers of a vector side by side."""
-    if count == WIDTH:
-        store(d, at, v)
-    else:
-        store_part(d, at, v, count)
-
-
 @shared
 def clear(grad: Floats, at: int, count: int) -> None:
     """Write -0.0 to numbers."""
@@ -220,14 +205,11 @@ def row_forward(op: Static, code: Words, k: int, index: Words, d: Floats, grad: 
         return
     whole = columns - columns % WIDTH if simple(xs) else 0
     for r in range(rows):
-        places = [x.at + r * x.outer for x in xs]
         for c in range(0, whole, WIDTH):  # without calls, so that all stays in registers
-            ys = [near(d, at + c * x.inner, x.inner) for x, at in zip(xs, places, strict=True)]
-            store(d, out + c, applied(op, ys))
+            store(d, out + c, applied(op, [near(d, slot(x, r, c), x.inner) for x in xs]))
         for c in range(whole, columns, WIDTH):
             count = min(WIDTH, columns - c)
-            ys = [read(d, at + c * x.inner, x.inner, count) for x, at in zip(xs, places, strict=True)]
-            write(d, out + c, applied(op, ys), count)
+            write(d, out + c, applied(op, [read(d, slot(x, r, c), x.inner, count) for x in xs]), count)
         out += columns
 
 
