@@ -102,8 +102,11 @@ def read_lanes(d: Floats, at: int, step: int, count: int) -> Vector:
 
 
 @shared
-def write_lanes(d: Floats, at: int, v: Vector, count: int) -> None:
-    """Write the first `count` numbers of a vector one by one."""
+def write(d: Floats, at: int, v: Vector, count: int) -> None:
+    """Write the first `count` numbers of a vector."""
+    if count == WIDTH:
+        store(d, at, v)
+        return
     for k in unrolled(WIDTH):
         if k >= count:
             return
@@ -127,14 +130,6 @@ def read(d: Floats, at: int, step: int, count: int) -> Vector:
     if step == 0:
         return spread(get(d, at))
     return load(d, at) if step == 1 and count == WIDTH else read_lanes(d, at, step, count)
-
-
-def write(d: Floats, at: int, v: Vector, count: int) -> None:
-    """Write a vector of numbers."""
-    if count == WIDTH:
-        store(d, at, v)
-    else:
-        write_lanes(d, at, v, count)
 
 
 def give(d: Floats, at: int, step: int, v: Vector, count: int) -> None:
