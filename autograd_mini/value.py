@@ -106,9 +106,12 @@ class Value(Node):
     def __init__(self, data: SupportsFloat, label: object = "") -> None:
         if isinstance(data, Recorder):
             raise TypeError("Value: the data is a Value already; use v.detach() for a new leaf with its number")
-        self._data = number("Value", data)
+        self._data = data if type(data) is float else number("Value", data)
         self._grad = 0.0
-        self.label = label
+        if type(label) is str:
+            self._label = label
+        else:
+            self.label = label
         self._op_row = self._x = self._y = None
         self._dx = self._dy = 0.0
 

@@ -15,6 +15,7 @@ THIRD_PARTY = {
     "program.lanes": {"numpy"},
     "program.lift": {"numpy"},
     "program.columns": {"numpy"},
+    "program.levels": {"numpy"},
     "program.arguments": {"numpy"},
     "program.axes": {"numpy"},
     "program.plans": {"numpy"},

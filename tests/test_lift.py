@@ -14,17 +14,8 @@ from strategies import Dag, dags, examples
 
 import autograd_mini as ag
 from autograd_mini.ops import OPS
-from autograd_mini.program.columns import (
-    Columns,
-    Kind,
-    Scheduled,
-    columns_of,
-    fold_sums,
-    group,
-    schedule,
-    set_apart,
-    split_wide_rows,
-)
+from autograd_mini.program.columns import Columns, Kind, columns_of, fold_sums, set_apart, split_wide_rows
+from autograd_mini.program.levels import Scheduled, group, schedule
 from autograd_mini.program.lift import Access, lift
 from autograd_mini.program.simplification import simplified
 

@@ -28,17 +28,15 @@ from .columns import (
     Columns,
     Ints,
     Kind,
-    Scheduled,
     changes,
     columns_of,
     distinct,
     fold_sums,
-    group,
-    schedule,
     set_apart,
     set_scans,
     split_wide_rows,
 )
+from .levels import Scheduled, group, schedule
 from .scan_rows import Scan
 
 __all__ = ["Access", "Instruction", "Program", "access_of", "grid", "lift"]

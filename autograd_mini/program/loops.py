@@ -31,13 +31,11 @@ from .primitives import (
     get,
     lane,
     load,
-    load_part,
     numbers_at,
     put,
     shared,
     spread,
     store,
-    store_part,
     unrolled,
     with_lane,
     word,
@@ -104,8 +102,11 @@ def read_lanes(d: Floats, at: int, step: int, count: int) -> Vector:
 
 
 @shared
-def write_lanes(d: Floats, at: int, v: Vector, count: int) -> None:
-    """Write the first `count` numbers of a vector one by one."""
+def write(d: Floats, at: int, v: Vector, count: int) -> None:
+    """Write the first `count` numbers of a vector."""
+    if count == WIDTH:
+        store(d, at, v)
+        return
     for k in unrolled(WIDTH):
         if k >= count:
             return
@@ -131,14 +132,6 @@ def read(d: Floats, at: int, step: int, count: int) -> Vector:
     return load(d, at) if step == 1 and count == WIDTH else read_lanes(d, at, step, count)
 
 
-def write(d: Floats, at: int, v: Vector, count: int) -> None:
-    """Write a vector of numbers."""
-    if count == WIDTH:
-        store(d, at, v)
-    else:
-        write_lanes(d, at, v, count)
-
-
 def give(d: Floats, at: int, step: int, v: Vector, count: int) -> None:
     """Add a vector to numbers, or, if the step is 0, add all its lanes to one number."""
     if step == 1 and count == WIDTH:
@@ -159,19 +152,6 @@ def taken_vector(grad: Floats, at: int) -> Vector:
     g = load(grad, at)
     store(grad, at, spread(-0.0))
     return g
-
-
-def load_most(d: Floats, at: int, count: int) -> Vector:
-    """Return a vector of `count` numbers side by side."""
-    return load(d, at) if count == WIDTH else load_part(d, at, count)
-
-
-def store_most(d: Floats, at: int, v: Vector, count: int) -> None:
-    """Write the first `count` numbers of a vector side by side."""
-    if count == WIDTH:
-        store(d, at, v)
-    else:
-        store_part(d, at, v, count)
 
 
 @shared
@@ -220,14 +200,11 @@ def row_forward(op: Static, code: Words, k: int, index: Words, d: Floats, grad: 
         return
     whole = columns - columns % WIDTH if simple(xs) else 0
     for r in range(rows):
-        places = [x.at + r * x.outer for x in xs]
         for c in range(0, whole, WIDTH):  # without calls, so that all stays in registers
-            ys = [near(d, at + c * x.inner, x.inner) for x, at in zip(xs, places, strict=True)]
-            store(d, out + c, applied(op, ys))
+            store(d, out + c, applied(op, [near(d, slot(x, r, c), x.inner) for x in xs]))
         for c in range(whole, columns, WIDTH):
             count = min(WIDTH, columns - c)
-            ys = [read(d, at + c * x.inner, x.inner, count) for x, at in zip(xs, places, strict=True)]
-            write(d, out + c, applied(op, ys), count)
+            write(d, out + c, applied(op, [read(d, slot(x, r, c), x.inner, count) for x in xs]), count)
         out += columns
 
 

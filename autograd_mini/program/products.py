@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .loops import Operand, clear, give, line, load_most, operand, read, slot, store_most, taken
+from .loops import Operand, clear, give, line, operand, read, slot, taken
 from .machine import WIDTH
 from .primitives import (
     Floats,
@@ -50,6 +50,19 @@ def part(M: Matrix, p: int, q: int) -> Matrix:
 def added(z: Static, x: Vector, y: Static) -> Static:
     """Return vectors plus a number times vectors."""
     return [zv + x * yv for zv, yv in zip(z, y, strict=True)]
+
+
+def load_most(d: Floats, at: int, count: int) -> Vector:
+    """Return a vector of `count` numbers side by side."""
+    return load(d, at) if count == WIDTH else load_part(d, at, count)
+
+
+def store_most(d: Floats, at: int, v: Vector, count: int) -> None:
+    """Write the first `count` numbers of a vector side by side."""
+    if count == WIDTH:
+        store(d, at, v)
+    else:
+        store_part(d, at, v, count)
 
 
 @shared
@@ -246,11 +259,8 @@ def begin(start: Operand, d: Floats, out: int, rows: int, columns: int) -> None:
     if start.along == 0:
         clear(d, out, rows * columns)
         return
-    whole = columns - columns % WIDTH
     for r in range(rows):
-        for c in range(0, whole, WIDTH):
-            store(d, out + c, read(d, slot(start, r, c), start.inner, WIDTH))
-        for c in range(whole, columns):
+        for c in range(columns):
             put(d, out + c, get(d, slot(start, r, c)))
         out += columns
 
@@ -258,11 +268,8 @@ def begin(start: Operand, d: Floats, out: int, rows: int, columns: int) -> None:
 @shared
 def give_to(start: Operand, grad: Floats, out: int, rows: int, columns: int) -> None:
     """Pass on the derivatives of sums to their start values."""
-    whole = columns - columns % WIDTH
     for r in range(rows):
-        for c in range(0, whole, WIDTH):
-            give(grad, slot(start, r, c), start.inner, load(grad, out + c), WIDTH)
-        for c in range(whole, columns):
+        for c in range(columns):
             add_to(grad, slot(start, r, c), get(grad, out + c))
         out += columns
 
