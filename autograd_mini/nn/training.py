@@ -20,6 +20,7 @@ from ..settings import is_recording
 from ..structure import Tree, flatten
 from ..sums import dot
 from ..value import Value
+from . import optimizers
 from .cost import Examples, Net, Target, loss_of, mean_loss, numbers_of, pairs_of
 from .history import History
 from .initializers import Rng, generator
@@ -279,7 +280,8 @@ def _optimizer(net: Net, optimizer: Optimizer | None) -> Optimizer:
             raise TypeError(f"fit: give a module, or an optimizer that holds the parameters of {net!r}")
         return Adam(net, lr=0.05)
     if not isinstance(optimizer, Optimizer):
-        kinds = {name.lower(): name for name in ("SGD", "RMSProp", "Adam", "AdamW", "LBFGS")}
+        known = [kind for kind in vars(optimizers).values() if isinstance(kind, type) and issubclass(kind, Optimizer)]
+        kinds = {kind.__name__.lower(): kind.__name__ for kind in known if kind is not Optimizer}
         name = optimizer if isinstance(optimizer, str) else getattr(optimizer, "__name__", "")
         kind = kinds.get(name.lower(), "Adam")
         given = "LBFGS(net)" if kind == "LBFGS" else f"{kind}(net, lr=0.05)"
