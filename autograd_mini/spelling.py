@@ -40,6 +40,7 @@ class Notation(NamedTuple):
 class Constant(float):
     r"""A number in a rule that is written by its name. The name may have a lower level than a number.
 
+    >>> import math
     >>> half_turn = Constant(math.pi, "π", r"\pi")
     >>> half_turn, half_turn.text.template, 2 * half_turn
     (3.141592653589793, 'π', 6.283185307179586)
