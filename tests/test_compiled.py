@@ -146,7 +146,7 @@ def test_tracebacks_show_the_lines(variant: str) -> None:
         try: f()
         except TypeError as error: print("".join(traceback.format_exception(error)))"""
     page = run(code, variant).decode()
-    assert 'self._data = number("Value", data)' in page
+    assert 'number("Value", data)' in page
     assert 'raise TypeError(f"compile: give a function, or a graph and its inputs' in page
 
 
