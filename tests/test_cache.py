@@ -268,34 +268,6 @@ def test_a_full_disk(place: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     assert (run(), run()) == (1, 0)
 
 
-def test_without_threads(place: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    with monkeypatch.context() as lacking:
-        lacking.setattr(threading.Thread, "start", start)
-        assert run() == 1
-    assert run() == 0
-
-
-def test_a_first_call_while_the_interpreter_ends(place: Path) -> None:
-    code = "import atexit, autograd_mini as ag; atexit.register(lambda: print(ag.compile(ag.exp, runner='llvm')(0.0)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("1.0\n", "")
-
-
-def test_an_error_of_llvm_is_raised(place: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from autograd_mini.program import builder
-
-    def wrong(text: str) -> bytes:
-        raise RuntimeError("LLVM is wrong")
-
-    monkeypatch.setattr(builder, "object_of", wrong)
-    monkeypatch.setattr(threading, "excepthook", lambda *_: None)
-    with pytest.raises(RuntimeError, match="LLVM is wrong"):
-        run()
-
-
 # Rows of one's own: their functions, and the values that these read, are the key of what is kept.
 
 settings, around = ModuleType("settings"), ModuleType("around")

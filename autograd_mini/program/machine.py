@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -91,11 +91,10 @@ def _libraries() -> Iterator[Any]:
 class Loaded:
     """Object code in memory. Its functions can be called as long as this object exists."""
 
-    def __init__(self, codes: Iterable[bytes]) -> None:
+    def __init__(self, code: bytes) -> None:
         _show_functions_of_c()
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target())
-        for code in codes:
-            self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
 
     def place(self, name: str) -> int:
