@@ -262,12 +262,12 @@ def test_bad_arguments_are_refused(J: Value, monkeypatch: pytest.MonkeyPatch) ->
         (
             "underwrite",
             ValueError,
-            f"beside must be one of {', '.join(MISTAKES)}, or leaves' numbers, not 'underwrite'",
+            f"beside must be one of {', '.join(MISTAKES)}, or a dict such as {{'b': 3.1}}, not 'underwrite'",
         ),
         ({"u": 1.0}, ValueError, "beside names 'u', which is no leaf of this graph"),
         ({"a": "4"}, TypeError, "beside gives 'a' the number '4' of type str; give a float"),
         ({"a": True}, TypeError, "beside gives 'a' the number True of type bool; give a float"),
-        (3, TypeError, "beside must be a mistake's name, or numbers by leaf or label, not 3"),
+        (3, TypeError, "beside must be a mistake's name, or a dict such as {'b': 3.1}, not 3"),
     ],
 )
 def test_a_bad_second_run_is_refused(J: Value, beside: Any, error: type[Exception], message: str) -> None:
