@@ -401,7 +401,7 @@ def test_every_row_computes_in_javascript_what_it_does_in_python() -> None:
         for xs in points(op):
             asked.append(f"[{place}, [{', '.join(map(Script.literal, xs))}]]")
             expected.append((op, xs, op.limit(*xs), slopes_of(op, xs)))
-    assert without == ["digamma", "polygamma"]
+    assert without == ["digamma", "polygamma", "polygamma_gap"]
     computed = run(
         f"{rows.written()} return [{', '.join(asked)}].map(([i, xs]) => "
         "{ const z = rows[i].value(...xs); return [z, rows[i].slopes.map(slope => Number(slope(...xs, z)))]; })"

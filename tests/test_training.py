@@ -47,6 +47,8 @@ def test_data_sets(dataset: Any) -> None:
         dataset(1)
     with pytest.raises(ValueError, match="the noise must not be negative"):
         dataset(10, noise=-1.0)
+    with pytest.raises(ValueError, match="blobs: classes must be 2 or more, not 1"):
+        nn.datasets.blobs(10, classes=1)
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
