@@ -209,7 +209,7 @@ def linearize(f: Callable[..., Tree], *primals: Tree, has_aux: bool = False) -> 
     run = Run(f, primals, {}, range(len(primals)), has_aux)
 
     def pushforward(*tangents: Tree) -> Tree:
-        seeds = matched(tangents, run.structure, f"jvp of {run.name}: the tangents")
+        seeds = matched(tangents, run.structure, f"{run.name}: the tangents")
         return run.out_structure.rebuild(run.results(run.linear.push(seeds)))
 
     return (run.value(), pushforward, run.aux) if has_aux else (run.value(), pushforward)
@@ -238,7 +238,7 @@ def jvp(f: Callable[..., Tree], primals: Sequence[Tree], tangents: Sequence[Tree
     require_function("jvp", f)
     _require_tuples("jvp", primals, tangents)
     run = Run(f, tuple(primals), {}, range(len(primals)), has_aux)
-    seeds = matched(tuple(tangents), run.structure, f"jvp of {run.name}: the tangents")
+    seeds = matched(tuple(tangents), run.structure, f"{run.name}: the tangents")
     slope = run.out_structure.rebuild(run.results(run.linear.push(seeds)))
     return (run.value(), slope, run.aux) if has_aux else (run.value(), slope)
 

@@ -443,9 +443,7 @@ def test_errors_say_what_was_expected_and_what_came() -> None:
         ag.grad(lambda x, y: x * y, argnums=(0, -2))(1.0, 2.0)
     with pytest.raises(TypeError, match=r"argnums must be a whole number or several, not 1\.5"):
         ag.grad(f, argnums=1.5)(1.0)  # type: ignore[call-overload]  # as a user might
-    with pytest.raises(
-        TypeError, match=r"jvp of f: the tangents must have the structure \(number,\), not \(\[number\],\)"
-    ):
+    with pytest.raises(TypeError, match=r"^f: the tangents must have the structure \(number,\), not \(\[number\],\)"):
         ag.jvp(f, (1.0,), ([1.0],))
     with pytest.raises(
         TypeError, match=r"vjp of f: the cotangent must have the structure \[number, number\], not number"
