@@ -209,7 +209,7 @@ def linearize(f: Callable[..., Tree], *primals: Tree, has_aux: bool = False) -> 
     run = Run(f, primals, {}, range(len(primals)), has_aux)
 
     def pushforward(*tangents: Tree) -> Tree:
-        seeds = matched(tangents, run.structure, f"jvp of {run.name}: the tangents")
+        seeds = matched(tangents, run.structure, f"{run.name}: the tangents")
         return run.out_structure.rebuild(run.results(run.linear.push(seeds)))
 
     return (run.value(), pushforward, run.aux) if has_aux else (run.value(), pushforward)
@@ -238,7 +238,7 @@ def jvp(f: Callable[..., Tree], primals: Sequence[Tree], tangents: Sequence[Tree
     require_function("jvp", f)
     _require_tuples("jvp", primals, tangents)
     run = Run(f, tuple(primals), {}, range(len(primals)), has_aux)
-    seeds = matched(tuple(tangents), run.structure, f"jvp of {run.name}: the tangents")
+    seeds = matched(tuple(tangents), run.structure, f"{run.name}: the tangents")
     slope = run.out_structure.rebuild(run.results(run.linear.push(seeds)))
     return (run.value(), slope, run.aux) if has_aux else (run.value(), slope)
 
@@ -373,7 +373,7 @@ def taylor(f: Callable[[Any], Any], x: SupportsFloat, order: int) -> list[Any]:
     Each node of the graph is a power series: the cost grows with the square of the order.
 
     Raises:
-        ValueError: `order` is not a whole number from 0.
+        ValueError: `order` is not a whole number from 0 on.
         TypeError: f does not take and return one number.
 
     >>> from autograd_mini import exp
@@ -386,13 +386,16 @@ def taylor(f: Callable[[Any], Any], x: SupportsFloat, order: int) -> list[Any]:
             found = _taylor(Run(f, (x,), {}, 0), order)
             if all(isfinite(number_of(c)) for c in found):
                 return found
+    _require_number(f, "argument", x)
     # If a series divides by 0, the rules may still have limits. If a product of coefficients overflows, the product of
     # slopes may not. Nested gradients use these, but each order costs several times as much as the order before. A
     # trace may later run at such a point.
     coefficients = []
     nested = f
     for k in range(min(order, MAX_NESTED) + 1):
-        coefficients.append(nested(x) / factorial(k))
+        slope = nested(x)
+        _require_number(f, "output", slope)
+        coefficients.append(slope / factorial(k))
         nested = grad(nested)
     if order > MAX_NESTED:
         with recording_limits():
@@ -412,7 +415,12 @@ def _require_order(what: str, f: Callable[[Any], Any], order: object) -> None:
     require_function(what, f)
     if isinstance(order, bool) or not isinstance(order, int) or order < 0:
         name = getattr(f, "__name__", repr(f))
-        raise ValueError(f"{what} of {name}: the order must be a whole number from 0, not {order!r}")
+        raise ValueError(f"{what} of {name}: the order must be a whole number from 0 on, not {order!r}")
+
+
+def _require_number(f: Callable[[Any], Any], what: str, x: object) -> None:
+    if not isinstance(x, SupportsFloat):
+        raise TypeError(f"{getattr(f, '__name__', repr(f))}: the {what} must be one number, not {x!r}")
 
 
 def _taylor(run: Run, order: int) -> list[Number]:
@@ -438,7 +446,7 @@ def derivative(f: Callable[[Any], Any], order: int = 1) -> Slope[[Value]]:
     r"""Return the function $x \mapsto f^{(n)}(x)$ of one number, for any n = `order`.
 
     Raises:
-        ValueError: `order` is not a whole number from 0.
+        ValueError: `order` is not a whole number from 0 on.
         TypeError: f does not take and return one number.
 
     >>> from autograd_mini import sin
