@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from math import e, factorial, isfinite, isnan
+from math import e, factorial, isfinite
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, SupportsFloat, TypeVar, cast, overload
 
 from .accumulation import Order, jacobian_rows
@@ -40,7 +40,7 @@ P = ParamSpec("P")
 X = TypeVar("X")
 _ORDERS: dict[Mode | None, Order] = {"fwd": "forward", "rev": "reverse"}
 MAX_DERIVATIVES = 100_000_000  # of a dense Jacobian; they take some gigabytes and minutes
-MAX_PLAIN = 20  # up to this order, the factorial is a float, and small
+MAX_PLAIN = 20  # up to this order, coefficients are floats: their factorials are small
 MAX_NESTED = 4  # up to this order, gradients of gradients take no longer than a few runs of the function
 
 
@@ -383,6 +383,8 @@ def taylor(f: Callable[[Any], Any], x: SupportsFloat, order: int) -> list[Any]:
     True
     """
     _require_order("taylor", f, order)
+    if order > MAX_PLAIN and (wide := _wide_taylor(f, x, order)):
+        return [float(c) for c in wide]
     if not is_traced():
         with suppress(ArithmeticError, ValueError, TypeError):
             found = _taylor(Run(f, (x,), {}, 0), order)
@@ -466,14 +468,20 @@ def derivative(f: Callable[[Any], Any], order: int = 1) -> Slope[[Value]]:
 def _high_derivative(f: Callable[[Any], Any], x: SupportsFloat, order: int) -> Any:
     r"""Return $n! \, c_n$ for an order n with large $n!$ and small $c_n$."""
     whole = factorial(order)
+    if wide := _wide_taylor(f, x, order):
+        beyond = max(whole.bit_length() - 1000, 0)
+        return float(wide[order] * Wide(float(whole >> beyond), beyond))
+    # Values have the range of floats. By Stirling's formula, h^n / n! is close to 1 for the step h = n / e.
+    step = round(order / e)
+    return _taylor_by_limits(f, x, order, float(step))[order] * (whole / step**order)
+
+
+def _wide_taylor(f: Callable[[Any], Any], x: SupportsFloat, order: int) -> list[Wide] | None:
+    """Return the coefficients as wide numbers, or None if they must be Values or are not finite."""
     if not is_traced():
         with suppress(ArithmeticError, ValueError, TypeError):
             run = Run(f, (x,), {}, 0)
             if not run.graph:
-                beyond = max(whole.bit_length() - 1000, 0)
-                found = float(_taylor(run, order, Wide(1.0))[order] * Wide(float(whole >> beyond), beyond))
-                if not isnan(found):
-                    return found
-    # Values have the range of floats. By Stirling's formula, h^n / n! is close to 1 for the step h = n / e.
-    step = round(order / e)
-    return _taylor_by_limits(f, x, order, float(step))[order] * (whole / step**order)
+                found = [c if isinstance(c, Wide) else Wide(c) for c in _taylor(run, order, Wide(1.0))]
+                return found if all(isfinite(c.m) for c in found) else None
+    return None
