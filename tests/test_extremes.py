@@ -235,10 +235,15 @@ def test_a_derivative_of_order_500() -> None:
 
 
 def test_derivatives_of_gamma_of_high_order() -> None:
-    for order in (25, 40):
-        with mpmath.workdps(80):
-            exact = mpmath.factorial(order) * mpmath.taylor(mpmath.gamma, 3, order)[order]
-        assert ag.derivative(ag.gamma, order)(3.0) == pytest.approx(float(exact), rel=1e-11)
+    """Cauchy's integral around 3 is a mean over a circle."""
+    n = 200
+    with mpmath.workdps(60):
+        circle = [mpmath.expjpi(mpmath.mpf(2 * k) / n) for k in range(n)]
+        values = [mpmath.gamma(3 + u) for u in circle]
+        for order in (25, 40):
+            mean = sum(z / u**order for z, u in zip(values, circle, strict=True)) / n
+            exact = float((mpmath.factorial(order) * mean).real)
+            assert ag.derivative(ag.gamma, order)(3.0) == pytest.approx(exact, rel=1e-11)
 
 
 def test_high_derivatives_of_polynomials() -> None:
@@ -255,7 +260,7 @@ def test_high_derivatives_of_polynomials() -> None:
     )
 
 
-@pytest.mark.parametrize("order", [21, 100, 175, 300])
+@pytest.mark.parametrize("order", [21, 175, 200])
 def test_high_derivatives_as_values(order: int) -> None:
     """Values do not have the range of wide numbers, but the step of their series keeps them close to 1."""
     for f in (ag.exp, lambda x: 1e-250 * ag.exp(x)):
