@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from math import factorial, isfinite
+from math import e, factorial, isfinite
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, SupportsFloat, TypeVar, cast, overload
 
 from .accumulation import Order, jacobian_rows
@@ -30,6 +30,7 @@ from .sparse import SparseMatrix, csc_array, mirrored, require_scipy
 from .structure import LEAF, Tree, flatten
 from .value import Number, Value
 from .walks import topological_order
+from .wide import Wide
 
 if TYPE_CHECKING:
     from .signatures import Derived, Slope, ValueSlope
@@ -39,6 +40,7 @@ P = ParamSpec("P")
 X = TypeVar("X")
 _ORDERS: dict[Mode | None, Order] = {"fwd": "forward", "rev": "reverse"}
 MAX_DERIVATIVES = 100_000_000  # of a dense Jacobian; they take some gigabytes and minutes
+MAX_PLAIN = 20  # up to this order, coefficients are floats: their factorials are small
 MAX_NESTED = 4  # up to this order, gradients of gradients take no longer than a few runs of the function
 
 
@@ -381,6 +383,8 @@ def taylor(f: Callable[[Any], Any], x: SupportsFloat, order: int) -> list[Any]:
     True
     """
     _require_order("taylor", f, order)
+    if order > MAX_PLAIN and (wide := _wide_taylor(f, x, order)):
+        return [float(c) for c in wide]
     if not is_traced():
         with suppress(ArithmeticError, ValueError, TypeError):
             found = _taylor(Run(f, (x,), {}, 0), order)
@@ -398,11 +402,15 @@ def taylor(f: Callable[[Any], Any], x: SupportsFloat, order: int) -> list[Any]:
         coefficients.append(slope / factorial(k))
         nested = grad(nested)
     if order > MAX_NESTED:
-        with recording_limits():
-            more = _taylor(Run(f, (x if isinstance(x, Value) else Value(x),), {}, 0), order)[MAX_NESTED + 1 :]
-        plain = not isinstance(x, Value) and not is_traced() and not is_differentiating()
-        coefficients += [primal(c) if plain and isinstance(c, Value) else c for c in more]
+        coefficients += _taylor_by_limits(f, x, order)[MAX_NESTED + 1 :]
     return coefficients
+
+
+def _taylor_by_limits(f: Callable[[Any], Any], x: SupportsFloat, order: int, step: float = 1.0) -> list[Any]:
+    with recording_limits():
+        coefficients = _taylor(Run(f, (x if isinstance(x, Value) else Value(x),), {}, 0), order, step)
+    plain = not isinstance(x, Value) and not is_traced() and not is_differentiating()
+    return [primal(c) if plain and isinstance(c, Value) else c for c in coefficients]
 
 
 def _require_tuples(name: str, *given: object) -> None:
@@ -423,14 +431,15 @@ def _require_number(f: Callable[[Any], Any], what: str, x: object) -> None:
         raise TypeError(f"{getattr(f, '__name__', repr(f))}: the {what} must be one number, not {x!r}")
 
 
-def _taylor(run: Run, order: int) -> list[Number]:
+def _taylor(run: Run, order: int, step: Number | Wide = 1.0) -> list[Any]:
+    r"""Return the coefficients of $f(x + h t)$ in t, for the step h."""
     if run.structure != LEAF:
         raise TypeError(f"taylor of {run.name}: the argument must be a number, not {run.structure}")
     run.scalar()
     (point,), (z,) = run.inputs, run.outputs
     if not isinstance(z, Value):
         return run.results([z] + [0.0] * order)
-    series = {point: Series([run.show(point), 1.0])}
+    series = {point: Series([run.show(point), step])}
     nodes = topological_order(z)
     for node in nodes:
         if node not in run.linear.active:
@@ -457,11 +466,30 @@ def derivative(f: Callable[[Any], Any], order: int = 1) -> Slope[[Value]]:
 
     @functools.wraps(f)
     def wrapped(x: SupportsFloat) -> Any:
-        whole = factorial(order)
-        beyond = max(whole.bit_length() - 1000, 0)  # from order 171 on, the factorial is too large for a float
-        value = taylor(f, x, order)[order] * float(whole >> beyond)
-        for _ in range(beyond):
-            value = value * 2.0
-        return value
+        if order > MAX_PLAIN:
+            return _high_derivative(f, x, order)
+        return taylor(f, x, order)[order] * float(factorial(order))
 
     return cast("Slope[[Value]]", wrapped)
+
+
+def _high_derivative(f: Callable[[Any], Any], x: SupportsFloat, order: int) -> Any:
+    r"""Return $n! \, c_n$ for an order n with large $n!$ and small $c_n$."""
+    whole = factorial(order)
+    if wide := _wide_taylor(f, x, order):
+        beyond = max(whole.bit_length() - 1000, 0)
+        return float(wide[order] * Wide(float(whole >> beyond), beyond))
+    # Values have the range of floats. By Stirling's formula, h^n / n! is close to 1 for the step h = n / e.
+    step = round(order / e)
+    return _taylor_by_limits(f, x, order, float(step))[order] * (whole / step**order)
+
+
+def _wide_taylor(f: Callable[[Any], Any], x: SupportsFloat, order: int) -> list[Wide] | None:
+    """Return the coefficients as wide numbers, or None if they must be Values or are not finite."""
+    if not is_traced():
+        with suppress(ArithmeticError, ValueError, TypeError):
+            run = Run(f, (x,), {}, 0)
+            if not run.graph:
+                found = [c if isinstance(c, Wide) else Wide(c) for c in _taylor(run, order, Wide(1.0))]
+                return found if all(isfinite(c.m) for c in found) else None
+    return None
