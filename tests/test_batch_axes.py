@@ -315,7 +315,7 @@ def test_prepared_calls_are_of_a_structure() -> None:
         (0, ([[1.0], [1.0, 2.0]],), "give all examples the same length"),
         (0, (ag.Value(3.0),), r"vmap was given the number Value\(3.0\) where it counts examples"),
         (0, ([[ag.Value(1.0)], [1.0, 2.0]],), "give all examples the same length"),
-        (0, ([ag.Value(1.0), "text"],), "vmap takes arrays and lists of numbers, not 'text'"),
+        (0, (np.array([ag.Value(1.0), "text"]),), "vmap takes arrays and lists of numbers, not array"),
         (1, ([ag.Value(1.0)],), r"in_axes has 1, but an array of the shape \(1,\) has 1 axis"),
         (0, ([ag.Value(1.0)], [1.0, 2.0]), r"the same number of examples, not \[1, 2\]"),
         (None, (ag.Value(1.0),), "in_axes must have an axis for at least one argument"),

@@ -27,6 +27,9 @@ Argnums: TypeAlias = "int | Sequence[int] | None"
 class LeftOut:
     """The mark of a parameter that a call leaves out before an argument that it gives by name; it holds no number."""
 
+    def __reduce__(self) -> str:  # there is one mark, also in a pickled program
+        return "LEFT_OUT"
+
 
 LEFT_OUT: Final = LeftOut()
 register(Kind(LeftOut, lambda _: ((), ()), lambda *_: LEFT_OUT))
