@@ -183,6 +183,7 @@ def test_empty_batches() -> None:
     values, (dw, dx) = ag.compile(lambda w: batched.value_and_grad(w, none, argnums=(0, 1)))(W)
     assert (values.shape, dw.tolist(), dx.shape) == ((0,), [0.0, 0.0], (0, 2))
     assert batched([Value(1.0), Value(2.0)], none).shape == (0,)
+    assert ag.grad(lambda w: ag.sum([1.0, *batched(w, none)]))(W).tolist() == [0.0, 0.0]
     scalar = ag.compile(lambda w, x: w * x).vmap((None, 0))
     assert ag.compile(lambda w: scalar.grad(w, []))(2.0) == 0.0
 
@@ -217,6 +218,10 @@ def test_errors_are_those_of_the_program(mean: Callable[..., Any]) -> None:
     batched = ag.compile(f).vmap((None, 0))
     with pytest.raises(ValueError, match="argnums 5, but there are 2 arguments"):
         mean(lambda w: ag.sum(batched.grad(w, X, argnums=5)), W)
+    with pytest.raises(ValueError, match="argnums 5, but there are 2 arguments"):
+        mean(lambda w: ag.sum(ag.compile(f).grad(w, X[0], argnums=5)), W)
+    with pytest.raises(TypeError, match="argnums must be a whole number or several, not None"):
+        mean(lambda w: ag.sum(ag.compile(f).grad(w, X[0], argnums=None)), W)  # type: ignore[arg-type]
     static = ag.compile(lambda x, n: x**n, static_argnums=1).vmap((0, None))
     with pytest.raises(ValueError, match=r"of which \[1\] are static"):
         mean(lambda x: ag.sum(static.grad(x, 2, argnums=1)), W)

@@ -93,7 +93,7 @@ class Compiled:
     ) -> Tree:
         """Call the function itself, or its trace, with arguments at their places, or its derivative."""
         parameters, f = self._programs.parameters, self._original()
-        if transform is None or argnums is None:
+        if transform is None:
             return parameters.call(f, given)
         n = len(given)
         whole = parameters.counted(argnums, n) if self._by_name else whole_argnums(self.name, argnums)

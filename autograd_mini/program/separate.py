@@ -40,7 +40,7 @@ def recorded(levels: Sequence[Batched], args: tuple[Tree, ...], argnums: Argnums
 
 def _of_example(compiled: Compiled, argnums: Argnums, example: tuple[Tree, ...]) -> tuple[Tree, Tree]:
     """Return the result of an example as floats and Values, and its gradient or None."""
-    made = compiled._recorded(example, value_and_grad, argnums)
+    made = compiled._recorded(example, None if argnums is None else value_and_grad, argnums)
     result, gradient = (made, None) if argnums is None else made
     leaves, out = flatten(result)
     whole = [z if isinstance(z, Value) else number(f"{compiled.name}: its result", z) for z in leaves]
