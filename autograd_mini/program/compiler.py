@@ -70,16 +70,19 @@ class Compiled:
         >>> grad(grad(compile(lambda x: x**3)))(2.0)
         12.0
         """
-        return self._run(self._placed(args, kwargs), Workspace.output)
+        return self._run(args, kwargs, Workspace.output)
 
     def _run(
         self,
-        given: tuple[Tree, ...],
+        args: tuple[Tree, ...],
+        kwargs: dict[str, Tree],
         use: Callable[[Workspace, GradientRequest | None], Tree],
         transform: Callable[..., Callable[..., Tree]] | None = None,
         argnums: Argnums = None,
     ) -> Tree:
-        """Run the program for arguments at their places, or record the function, or its derivative by `transform`."""
+        """Run the program, or record the function, or its derivative by `transform`."""
+        # Not by `_placed`: every call takes this path, so it must be cheap.
+        given = self._programs.parameters.placed(args, kwargs, argnums) if kwargs or self._by_name else args
         if not (in_force.count and (is_differentiating() or is_traced())):
             try:
                 return self._programs.run(given, use, argnums)
@@ -111,7 +114,7 @@ class Compiled:
             ValueError: there is no such argument, or it is static.
         """
         return self._run(  # type: ignore[no-any-return]  # a pair
-            self._placed(args, kwargs, argnums), Workspace.output_and_gradient, value_and_grad, argnums
+            args, kwargs, Workspace.output_and_gradient, value_and_grad, argnums
         )
 
     def grad(self, *args: Tree, argnums: int | Sequence[int] = 0, **kwargs: Tree) -> Tree:
@@ -120,7 +123,7 @@ class Compiled:
         >>> compile(lambda x, y: x * y).grad(y=2.0, x=3.0)
         2.0
         """
-        return self._run(self._placed(args, kwargs, argnums), Workspace.gradient, grad, argnums)
+        return self._run(args, kwargs, Workspace.gradient, grad, argnums)
 
     def bind(self, *args: Tree, argnums: int | Sequence[int] | None = None, **kwargs: Tree) -> BoundCall:
         """Return the function on arrays of its own: its calls copy no numbers.
