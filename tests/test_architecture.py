@@ -20,6 +20,7 @@ THIRD_PARTY = {
     "program.axes": {"numpy"},
     "program.plans": {"numpy"},
     "program.nested": {"numpy"},
+    "program.separate": {"numpy"},
     "program.batch": {"numpy"},
     "program.vectorised": {"numpy"},
     "program.specialization": {"numpy"},

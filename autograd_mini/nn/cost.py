@@ -113,10 +113,11 @@ def _by_program(net: Net, inputs: list[list[float]]) -> list[Tree]:
     from ..program import compile
 
     X = np.array(inputs, dtype=float)
-    if isinstance(net, Module):
-        outputs = compile(lambda net, x: net(list(x))).vmap((None, 0))(net, X)
-    else:
-        outputs = compile(lambda x: net(list(x))).vmap()(X)
+    with no_grad():
+        if isinstance(net, Module):
+            outputs = compile(lambda net, x: net(list(x))).vmap((None, 0))(net, X)
+        else:
+            outputs = compile(lambda x: net(list(x))).vmap()(X)
     columns, structure = flatten(outputs, lambda part: isinstance(part, np.ndarray))
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return [_floats(structure.rebuild(row)) for row in rows]

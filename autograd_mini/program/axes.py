@@ -12,11 +12,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..ops import TOO_LARGE
+from ..ops import TOO_LARGE, number
 from ..printing import counted
-from ..structure import Kind, Rest, Tree, holds, is_array, kind_of, map_leaves
+from ..structure import Kind, Rest, Tree, array as array_of, holds, is_array, kind_of, map_leaves
 from ..value import Value
-from .arguments import FLOAT, Key, Numbers, read, typed
+from .arguments import FLOAT, GivenValue, Key, Numbers, read, typed
 
 InAxes: TypeAlias = "int | Sequence[Any] | None"
 Axes: TypeAlias = Any  # an entry of in_axes: None, an int, or a container of entries
@@ -93,27 +93,42 @@ def examples_first(name: str, x: Tree, axes: Axes) -> Tree:
     return mapped(name, lambda part, axis: part if axis is None else moved(name, part, axis), x, axes)
 
 
-def moved(name: str, x: Tree, axis: int) -> Numbers:
-    """Return an array of floats with the examples along the first axis."""
+def moved(name: str, x: Tree, axis: int, values: bool = False) -> Numbers:
+    """Return an array of floats with the examples along the first axis. With `values`, it may hold Values, too.
+
+    Raises:
+        GivenValue: there is a Value, without `values`.
+        TypeError: x is not made of numbers, or the examples do not have the same length.
+        ValueError: x does not have the axis.
+    """
     if axis == 0 and is_plain(x):
         return x  # type: ignore[no-any-return]
     try:
-        array = np.asarray(x)
+        values = values and holds(x, Value)
+        array = _of_values(name, x) if values else np.asarray(x)
         if array.dtype.kind not in "fiubO" or (array.dtype.kind == "O" and holds(x, str)):
             raise TypeError
-        array = array.astype(float, copy=False)
+        array = array if values else array.astype(float, copy=False)
     except OverflowError:
         raise OverflowError(f"vmap: {TOO_LARGE}") from None
     except (TypeError, ValueError):
+        if not values and holds(x, Value):
+            raise GivenValue(f"{name}: vmap takes numbers here, not {x!r}") from None
         raise TypeError(_no_numbers(name, x)) from None
     if not array.ndim:
-        number = array.item()
+        only = array.item()
         raise ValueError(
-            f"{name}: vmap was given the number {number} where it counts examples. Type [{number}] for a batch of one, "
+            f"{name}: vmap was given the number {only} where it counts examples. Type [{only}] for a batch of one, "
             "or None at its place in in_axes, such as vmap((None, 0)), to share it among all examples"
         )
     require_axis(name, array.shape, axis)
     return np.require(np.moveaxis(array, axis, 0), requirements=["C", "A"])
+
+
+def _of_values(name: str, x: Tree) -> Numbers:
+    """Return an array, or nested lists of the same length, as an array of floats and Values."""
+    array = np.asarray(x, dtype=object)
+    return array_of([z if isinstance(z, Value) else number(name, z) for z in array.ravel().tolist()], array.shape)
 
 
 def _no_numbers(name: str, x: Tree) -> str:
@@ -121,8 +136,6 @@ def _no_numbers(name: str, x: Tree) -> str:
     kind = kind_of(type(x))
     if kind is not None and kind.owner:
         return f"{name}: a module has no examples to count: share it by None at its place in in_axes"
-    if holds(x, Value):
-        return f"{name}: vmap takes numbers, not {x!r}"
     return (
         f"{name}: vmap takes arrays and lists of numbers, not {x!r}: name an argument that is not made of "
         "numbers in static_argnums, and give all examples the same length"
@@ -173,23 +186,24 @@ def example_of(name: str, x: Tree, axes: Axes, i: int) -> Tree:
     If there are no examples, return ones, with which the function can be traced.
     """
 
-    def one(part: Tree, axis: int | None) -> Tree:
+    def of(part: Tree, axis: int | None) -> Tree:
         if axis is None:
             return part
-        return part[i] if len(part) else np.ones(part.shape[1:])[()]
+        one = part[i] if len(part) else np.ones(part.shape[1:])[()]
+        return one.item() if isinstance(one, np.float64) else one
 
-    return mapped(name, one, x, axes)
+    return mapped(name, of, x, axes)
 
 
 def is_table(x: object) -> bool:
-    """Return whether x is an array, or a list that can be read as one: nested lists of numbers."""
+    """Return whether x is an array, or a list that can be read as one: nested lists of numbers or Values."""
     return is_array(x) or _is_numbers(x)
 
 
 def _is_numbers(x: Tree, axes: int = 64) -> bool:  # NumPy's arrays have 64 axes at most
     if isinstance(x, (list, tuple)):
         return axes > 0 and not hasattr(x, "_fields") and all(_is_numbers(part, axes - 1) for part in x)
-    return isinstance(x, (int, float))
+    return isinstance(x, (int, float, Value))
 
 
 def depth_of(x: Tree) -> int:

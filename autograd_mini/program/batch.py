@@ -16,15 +16,17 @@ import numpy as np
 from ..given import count
 from ..node import assignments
 from ..ops import TOO_LARGE
-from ..settings import in_force
-from ..structure import LEAF, Structure, Tree, flatten, is_array, map_leaves
+from ..settings import in_force, is_differentiating, is_traced
+from ..structure import LEAF, Structure, Tree, flatten, holds, is_array, map_leaves
 from ..transform import hessian, hvp, jacobian, jvp
+from ..value import Value
 from . import nested
-from .arguments import parted, typed
+from .arguments import GivenValue, parted, typed
 from .axes import Axes, InAxes, depth_of, each_of, example_of, examples_first, is_plain, is_table, mapped, read_examples
 from .parameters import Argnums, after_instance, whole_argnums, with_name
 from .plans import MAX_KEPT, Places, Work, kept_in, places_of, tables_of
 from .scan_rows import counts_steps
+from .separate import recorded
 
 if TYPE_CHECKING:
     from ..pictures.drawing import Drawing
@@ -39,6 +41,9 @@ MAX_CALLS = 16  # structures and sizes of arguments whose calls are prepared
 
 class Batched:
     """A compiled function of batches; made by `Compiled.vmap`.
+
+    If an argument is a Value, and inside of a function that is differentiated or traced, a call records the function
+    for each example, and returns arrays of Values; see `Compiled.__call__`.
 
     Results and derivatives own their memory: no later call changes them.
     """
@@ -113,7 +118,7 @@ class Batched:
         >>> compile(lambda x: [x * x, 3 * x]).vmap().jacobian([1.0, 2.0])
         [array([2., 4.]), array([3., 3.])]
         """
-        places: Any = after_instance(argnums) if self._first else argnums
+        places: Any = after_instance(self.name, argnums) if self._first else argnums
         derived = self._derived(f"jacobian {places}", lambda f: jacobian(f, places), self.compiled._static)
         return derived(*args, **kwargs)
 
@@ -124,7 +129,7 @@ class Batched:
         >>> compile(lambda x: x**3).vmap().hessian([1.0, 2.0])
         array([ 6., 12.])
         """
-        places: Any = after_instance(argnums) if self._first else argnums
+        places: Any = after_instance(self.name, argnums) if self._first else argnums
         derived = self._derived(f"hessian {places}", lambda f: hessian(f, places), self.compiled._static)
         return derived(*args, **kwargs)
 
@@ -242,15 +247,21 @@ class Batched:
         return made
 
     def _given(self, args: tuple[Tree, ...], argnums: Argnums, kwargs: dict[str, Tree]) -> tuple[Tree, Tree]:
-        """Run a call, with all its arguments at their places."""
+        """Run a call, with all its arguments at their places, or record it."""
         parameters = self._programs.parameters
         if self._first:
-            args, argnums = (*self._first, *args), after_instance(argnums)
+            args, argnums = (*self._first, *args), after_instance(self.name, argnums)
         if kwargs or parameters.by_name:
-            args = parameters.placed(args, kwargs)
+            args = parameters.placed(args, kwargs, argnums)
             if argnums is not None:
                 argnums = parameters.counted(argnums, len(args))
-        return self._run(args, argnums)
+        if not (in_force.count and (is_differentiating() or is_traced())):
+            try:
+                return self._run(args, argnums)
+            except GivenValue:
+                if not holds(args, Value):  # but a function within has been given one
+                    raise
+        return recorded(self._levels, args, argnums)
 
     def _run(self, args: tuple[Tree, ...], argnums: Argnums) -> tuple[Tree, Tree]:
         """Return the results, and the gradient or None."""
@@ -528,8 +539,6 @@ class _Prepared:
         """Return the results and the gradient of a call."""
         if call.programs.parameters.by_name:
             call.note(self._reader.specialization)
-        if in_force.count:
-            self._reader.specialization.tell_constants()
         seat = self._reader.seat(call)
         chunks = call.chunks
         tables = [chunks[k].reshape(shape) for k, shape in zip(self._varying, self._shapes, strict=True)]

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 from ..runs import as_states
 from ..settings import in_force, is_differentiating, is_traced
 from ..structure import Tree, holds, kind_of
-from ..transform import grad, hessian, hvp, jacobian, jvp
+from ..transform import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from ..value import Value
-from .arguments import GivenValue, typed
+from .arguments import GivenValue, parted, typed
 from .axes import InAxes
 from .batch import Batched
 from .binding import BoundCall
 from .buffers import Workspace
 from .instances import Method
 from .lift import Program
-from .parameters import Parameters, Same, itself, with_name
+from .parameters import Argnums, Parameters, Same, itself, selected, whole_argnums, with_name
 from .programs import Programs
-from .specialization import Specialization
+from .specialization import GradientRequest, Specialization
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor  # the import takes long
@@ -64,25 +64,44 @@ class Compiled:
 
         So a compiled function can be differentiated, explained, and called in a function that is compiled. Inside of a
         function that is differentiated or traced it always records, because modules and Values from outside may depend
-        on inputs.
+        on inputs. The same is true of its derivatives.
 
         >>> from autograd_mini import grad
         >>> grad(grad(compile(lambda x: x**3)))(2.0)
         12.0
         """
-        given = self._placed(args, kwargs)
-        if in_force.count and (is_differentiating() or is_traced()):
-            return self._recorded(given)
-        try:
-            return self._programs.run(given, Workspace.output)
-        except GivenValue:
-            if not holds(given, Value):  # but a function within has been given one
-                raise
-            return self._recorded(given)
+        return self._run(args, kwargs, Workspace.output)
 
-    def _recorded(self, given: tuple[Tree, ...]) -> Tree:
-        """Call the function itself, or its trace."""
-        return self._programs.parameters.call(self._original(), given)
+    def _run(
+        self,
+        args: tuple[Tree, ...],
+        kwargs: dict[str, Tree],
+        use: Callable[[Workspace, GradientRequest | None], Tree],
+        transform: Callable[..., Callable[..., Tree]] | None = None,
+        argnums: Argnums = None,
+    ) -> Tree:
+        """Run the program, or record the function, or its derivative by `transform`."""
+        # Not by `_placed`: every call takes this path, so it must be cheap.
+        given = self._programs.parameters.placed(args, kwargs, argnums) if kwargs or self._by_name else args
+        if not (in_force.count and (is_differentiating() or is_traced())):
+            try:
+                return self._programs.run(given, use, argnums)
+            except GivenValue:
+                if not holds(given, Value):  # but a function within has been given one
+                    raise
+        return self._recorded(given, transform, argnums)
+
+    def _recorded(
+        self, given: tuple[Tree, ...], transform: Callable[..., Callable[..., Tree]] | None, argnums: Argnums
+    ) -> Tree:
+        """Call the function itself, or its trace, with arguments at their places, or its derivative."""
+        parameters, f = self._programs.parameters, self._original()
+        if transform is None:
+            return parameters.call(f, given)
+        n = len(given)
+        whole = parameters.counted(argnums, n) if self._by_name else whole_argnums(self.name, argnums)
+        selected(self.name, whole, n, parted(self._programs.static, n)[0])
+        return transform(with_name(self.name)(lambda *args: parameters.call(f, args)), whole)(*given)
 
     def value_and_grad(self, *args: Tree, argnums: int | Sequence[int] = 0, **kwargs: Tree) -> tuple[Tree, Tree]:
         """Return the value and the gradient. The gradient has the structure of the argument; for several it is a tuple.
@@ -94,7 +113,9 @@ class Compiled:
             TypeError: the function returns more than one number.
             ValueError: there is no such argument, or it is static.
         """
-        return self._programs.run(self._placed(args, kwargs), Workspace.output_and_gradient, argnums)
+        return self._run(  # type: ignore[no-any-return]  # a pair
+            args, kwargs, Workspace.output_and_gradient, value_and_grad, argnums
+        )
 
     def grad(self, *args: Tree, argnums: int | Sequence[int] = 0, **kwargs: Tree) -> Tree:
         """Return the gradient alone; see `value_and_grad`.
@@ -102,7 +123,7 @@ class Compiled:
         >>> compile(lambda x, y: x * y).grad(y=2.0, x=3.0)
         2.0
         """
-        return self._programs.run(self._placed(args, kwargs), Workspace.gradient, argnums)
+        return self._run(args, kwargs, Workspace.gradient, grad, argnums)
 
     def bind(self, *args: Tree, argnums: int | Sequence[int] | None = None, **kwargs: Tree) -> BoundCall:
         """Return the function on arrays of its own: its calls copy no numbers.
@@ -125,19 +146,22 @@ class Compiled:
         (15.0, array([5., 5., 5.]))
         """
         programs = self._programs
-        specialization, given, request = programs.run(
-            self._placed(args, kwargs),
-            lambda w, request: (w.specialization, w.inputs.copy(), request),
-            argnums,
-            fill=True,
-        )
+        try:
+            specialization, given, request = programs.run(
+                self._placed(args, kwargs, argnums),
+                lambda w, request: (w.specialization, w.inputs.copy(), request),
+                argnums,
+                fill=True,
+            )
+        except GivenValue as error:
+            raise TypeError(f"{error}; bind takes numbers alone") from None
         if specialization.layout.owners:
             raise TypeError(f"{self.name}: bind takes numbers and arrays; give a module's parameters as such")
         return BoundCall(self.name, specialization, given, request, programs.check)
 
-    def _placed(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> tuple[Tree, ...]:
+    def _placed(self, args: tuple[Tree, ...], kwargs: dict[str, Tree], argnums: Argnums = None) -> tuple[Tree, ...]:
         """Return all arguments at their places in programs."""
-        return self._programs.parameters.placed(args, kwargs) if kwargs or self._by_name else args
+        return self._programs.parameters.placed(args, kwargs, argnums) if kwargs or self._by_name else args
 
     def jvp(self, primals: Sequence[Tree], tangents: Sequence[Tree], **kwargs: Tree) -> tuple[Tree, Tree]:
         r"""Return the outputs and their derivative along the tangents, $J t$, by a separate program.
@@ -394,9 +418,13 @@ class Compiled:
         return specializations[0]
 
     def _original(self) -> Callable[..., Tree]:
-        """Return the function, or its trace if it is a graph or was not pickled."""
+        """Return the function, or its trace if it is a graph or was not pickled.
+
+        Raises:
+            TypeError: the function was not pickled, and it had no program.
+        """
         programs = self._programs
-        return programs.function or programs.all()[0].trace.strict
+        return programs.function or programs.pickled()[0].trace.strict
 
     def _derive(
         self, key: Hashable, derive: Callable[[Callable[..., Tree]], Callable[..., Tree]], static: tuple[int, ...]

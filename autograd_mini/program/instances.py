@@ -56,7 +56,9 @@ class Method:
     ) -> tuple[Tree, Tree]:
         """Return the sums of value and gradient over several calls; see `Compiled.value_and_grad_over`."""
         given = [(self.instance, *shard) for shard in shards]
-        return self.compiled.value_and_grad_over(given, executor=executor, argnums=after_instance(argnums))
+        return self.compiled.value_and_grad_over(
+            given, executor=executor, argnums=after_instance(self.compiled.name, argnums)
+        )
 
     def source(
         self,
@@ -78,7 +80,7 @@ class Method:
 
     def _argnums(self, argnums: Argnums) -> Argnums:
         """Return argnums for the arguments of a program. A static instance is not one of them."""
-        return argnums if isinstance(self.instance, Same) else after_instance(argnums)
+        return argnums if isinstance(self.instance, Same) else after_instance(self.compiled.name, argnums)
 
     @property
     def __signature__(self) -> Signature:
@@ -100,16 +102,16 @@ class Method:
         original: Callable[..., Any] = getattr(self.compiled, name)
         if name in OF_ARGUMENTS:
             return lambda *args, **kwargs: original(*((self.instance, *args) if args else ()), **kwargs)
-        return partial(_derived, original, self.instance) if name in DERIVED else original
+        return partial(_derived, original, self.compiled.name, self.instance) if name in DERIVED else original
 
     def __repr__(self) -> str:
         return f"{self.compiled!r}\nof {type(itself(self.instance)).__name__}"
 
 
 def _derived(
-    original: Callable[..., Any], instance: object, *args: Any, argnums: Argnums = None, **kwargs: object
+    original: Callable[..., Any], name: str, instance: object, /, *args: Any, argnums: Argnums = None, **kwargs: object
 ) -> Any:
     """Call a method that takes `argnums`. These count from the argument after the instance."""
     if argnums is None and original.__name__ != "bind":
         argnums = 0
-    return original(instance, *args, argnums=after_instance(argnums), **kwargs)
+    return original(instance, *args, argnums=after_instance(name, argnums), **kwargs)

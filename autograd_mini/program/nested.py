@@ -15,7 +15,8 @@ import numpy as np
 
 from ..structure import Tree, flatten, is_array, map_leaves
 from .arguments import Numbers
-from .axes import Axes, is_axis, is_table, mapped, moved, require_axis
+from .axes import Axes, is_table, mapped, moved, require_axis
+from .separate import each_argument, one_by_one
 
 if TYPE_CHECKING:
     from .batch import Batched
@@ -65,7 +66,8 @@ def run(levels: Sequence[Batched], args: tuple[Tree, ...], argnums: Argnums) -> 
     sizes = _sizes(name, [stack for some in stacks for stack in some], len(levels))
     copied = sum(prod(sizes) * prod(stack.rest) - stack.array.size for some in stacks for stack in some)
     if copied > FEW * sizes[0]:
-        return _one_by_one(levels[1], axes[0], name, args, argnums, sizes[0])
+        inner = levels[1]
+        return one_by_one(lambda example: inner._run(example, argnums), name, args, axes[0], argnums)
     in_axes = tuple(map(_in_axes, stacked))
     whole = [map_leaves(lambda x: x.flat(sizes) if isinstance(x, _Stack) else x, x, _is_leaf) for x in stacked]
     values, gradient = outer.flat(in_axes)._run(tuple(whole), argnums)
@@ -86,14 +88,7 @@ def run(levels: Sequence[Batched], args: tuple[Tree, ...], argnums: Argnums) -> 
 
         return mapped(name, of, slopes, in_axes[k], is_array)
 
-    return values, _each(summed, gradient, argnums, len(args))
-
-
-def _each(f: Tree, gradient: Tree, argnums: Argnums, n: int) -> Tree:
-    """Call f with the number of each argument and the derivatives with respect to it, and return the results."""
-    if hasattr(argnums, "__index__"):
-        return f(int(argnums) % n, gradient)  # type: ignore[arg-type]
-    return tuple([f(int(k) % n, part) for k, part in zip(argnums, gradient, strict=True)])  # type: ignore[arg-type]
+    return values, each_argument(summed, gradient, argnums, len(args))
 
 
 def _in_axes(x: Tree) -> Axes:
@@ -135,38 +130,3 @@ def _sizes(name: str, stacks: Sequence[_Stack], levels: int) -> list[int]:
         if not sizes:
             raise ValueError(f"{name}: in_axes must have an axis for at least one argument, such as 0, not only None")
     return [sizes.pop() for sizes in of_levels]
-
-
-def _one_by_one(
-    inner: Batched, axes: list[Axes], name: str, args: tuple[Tree, ...], argnums: Argnums, size: int
-) -> tuple[Tree, Tree]:
-    """Run the outer examples one after the other.
-
-    Stack the results and the derivatives that vary, and add the derivatives of arguments that all examples share.
-    """
-
-    def example(i: int) -> tuple[Tree, ...]:
-        def of(part: Tree, axis: int | None) -> Tree:
-            return part if axis is None else np.asarray(part, dtype=float).take(i, axis)
-
-        return tuple([x if axis is None else mapped(name, of, x, axis) for x, axis in zip(args, axes, strict=True)])
-
-    runs = [inner._run(example(i), argnums) for i in range(size)]
-    leaves = [flatten(values, is_array)[0] for values, _ in runs]
-    values = flatten(runs[0][0], is_array)[1].rebuild([np.stack(parts) for parts in zip(*leaves, strict=True)])
-    if argnums is None:
-        return values, None
-    slopes = [gradient if isinstance(gradient, tuple) and not is_axis(argnums) else (gradient,) for _, gradient in runs]
-
-    def joined(k: int, _: Tree) -> Tree:
-        place = 0 if is_axis(argnums) else [int(n) % len(args) for n in argnums].index(k)  # type: ignore[union-attr]
-        parts = [some[place] for some in slopes]
-        counted: list[int | None] = []
-        mapped(name, lambda _, axis: counted.append(axis), parts[0], axes[k], is_array)
-        columns = zip(*(flatten(part, is_array)[0] for part in parts), strict=True)
-        made = [
-            sum(column) if axis is None else np.stack(column) for column, axis in zip(columns, counted, strict=True)
-        ]
-        return flatten(parts[0], is_array)[1].rebuild(made)
-
-    return values, _each(joined, runs[0][1], argnums, len(args))

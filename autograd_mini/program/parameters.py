@@ -2,7 +2,8 @@
 
 Programs know arguments only by their places. Keyword-only parameters have the last places, in the order of the
 signature, and keep their defaults. A keyword-only parameter is static if its default is no number, for example a flag
-or None. This module must not know programs.
+or None. If a call leaves out another parameter, its default is a constant of the program. This module must not know
+programs.
 """
 
 from __future__ import annotations
@@ -14,13 +15,24 @@ from contextlib import suppress
 from inspect import Parameter
 from numbers import Real
 from operator import index
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from ..printing import counted
-from ..structure import Tree, is_array, kind_of
+from ..structure import Kind, Tree, is_array, kind_of, register
 
 F = TypeVar("F", bound=Callable[..., Any])
 Argnums: TypeAlias = "int | Sequence[int] | None"
+
+
+class LeftOut:
+    """The mark of a parameter that a call leaves out before an argument that it gives by name; it holds no number."""
+
+    def __reduce__(self) -> str:  # there is one mark, also in a pickled program
+        return "LEFT_OUT"
+
+
+LEFT_OUT: Final = LeftOut()
+register(Kind(LeftOut, lambda _: ((), ()), lambda *_: LEFT_OUT))
 
 
 class Parameters:
@@ -50,8 +62,11 @@ class Parameters:
         self._by_place = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         self._defaults = {p.name: p.default for p in parameters if _is_static(p.default)}
 
-    def placed(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> tuple[Tree, ...]:
+    def placed(self, args: tuple[Tree, ...], kwargs: dict[str, Tree], argnums: Argnums = None) -> tuple[Tree, ...]:
         """Return all arguments of a call at their places, up to the first left out whose default is no number.
+
+        Parameters that are left out have `LEFT_OUT` at their places, or their defaults if argnums select them.
+        Keyword-only parameters always have their defaults.
 
         Raises:
             TypeError: there is no such argument, one is missing, or the names are not known.
@@ -68,13 +83,19 @@ class Parameters:
                 )
             raise TypeError(f"{self.name}: there is no argument {min(unknown)!r}; they are {', '.join(known)}")
         try:
-            bound = signature.bind(*args, **kwargs)
+            given = signature.bind(*args, **kwargs).arguments
         except TypeError as error:
             raise TypeError(f"{self.name}: {error}") from None
-        given = max([k + 1 for k, name in enumerate(self._by_place) if name in bound.arguments], default=0)
-        bound.apply_defaults()
-        left_out = [k for k, name in enumerate(self._by_place) if k >= given and name in self._defaults]
-        return (*bound.args[: min(left_out, default=None)], *[bound.kwargs[name] for name in self.by_name])
+        count = max([k + 1 for k, name in enumerate(self._by_place) if name in given], default=0)
+        left_out = [k for k, name in enumerate(self._by_place) if k >= count and name in self._defaults]
+        by_place = [given.get(name, LEFT_OUT) for name in self._by_place[: min(left_out, default=None)]]
+        by_name = [given.get(name, known[name].default) for name in self.by_name]
+        made = (*by_place, *args[len(self._by_place) :], *by_name)
+        if argnums is None or not any(x is LEFT_OUT for x in by_place):
+            return made
+        whole, n = self.counted(argnums, len(made)), len(made)
+        chosen = {k % n for k in (whole if isinstance(whole, tuple) else (whole,))}
+        return tuple([self._default(k) if x is LEFT_OUT and k in chosen else x for k, x in enumerate(made)])
 
     def counted(self, argnums: Any, n: int) -> int | tuple[int, ...]:
         """Return argnums of n arguments, where negative ones count from the last argument that has a place.
@@ -96,10 +117,15 @@ class Parameters:
     def call(self, f: Callable[..., Tree], args: Sequence[Tree]) -> Tree:
         """Call a function of these parameters with arguments at their places."""
         n = len(args) - len(self.by_name)
-        args = list(map(itself, args))
+        args = [self._default(k) if x is LEFT_OUT else itself(x) for k, x in enumerate(args)]
         named = zip(self.by_name, args[n:], strict=True)
         # A function in C, such as np.sin, may refuse some of its own defaults.
         return f(*args[:n], **{name: x for name, x in named if x is not self._defaults.get(name, self)})
+
+    def _default(self, place: int) -> Any:
+        """Return the default of the parameter at a place."""
+        assert self._signature is not None  # otherwise no argument is given by name
+        return self._signature.parameters[self._by_place[place]].default
 
     def names(self, places: Sequence[int], n: int) -> list[str]:
         """Return the names of the arguments at some places of n. Argument k without a name is called xk."""
@@ -180,15 +206,37 @@ def places_of(name: str, argnums: Any, n: int) -> list[int]:
     return places
 
 
-def after_instance(argnums: Any) -> Any:
+def selected(name: str, argnums: int | Sequence[int], n: int, static: Sequence[int]) -> list[int]:
+    """Return the places that argnums select among all n arguments of a call.
+
+    Raises:
+        ValueError: there is no such argument, it is static, or one is named twice.
+    """
+    several = argnums if isinstance(argnums, Sequence) else (argnums,)
+    for k in several:
+        if not -n <= k < n or k % n in static:
+            are = "is 1 argument" if n == 1 else f"are {n} arguments"
+            given = f"there {are}" + f", of which {list(static)} are static" * bool(static)
+            raise ValueError(f"{name}: argnums {argnums}, but {given}")
+    places = [k % n for k in several]
+    if len(set(places)) < len(places):
+        raise ValueError(f"{name}: argnums {argnums} names an argument twice")
+    return places
+
+
+def after_instance(name: str, argnums: Any) -> Any:
     """Return the places of arguments whose numbers begin with the argument after an instance. None stays None.
 
-    >>> after_instance(0), after_instance([1, -1])
+    Raises:
+        TypeError: they are neither a whole number nor several.
+
+    >>> after_instance("f", 0), after_instance("f", [1, -1])
     (1, (2, -1))
     """
     if argnums is None:
         return None
-    return tuple([k + (k >= 0) for k in argnums]) if isinstance(argnums, Sequence) else argnums + (argnums >= 0)
+    whole = whole_argnums(name, argnums)
+    return whole + (whole >= 0) if isinstance(whole, int) else tuple([k + (k >= 0) for k in whole])
 
 
 def _is_static(default: object) -> bool:

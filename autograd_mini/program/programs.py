@@ -139,6 +139,20 @@ class Programs:
             self.drop_moved()
         return [one for kept in self._kept.values() for one in kept]
 
+    def pickled(self) -> list[Specialization]:
+        """Return all programs, which are all that is left of a function that could not be pickled.
+
+        Raises:
+            TypeError: there is none.
+        """
+        programs = self.all()
+        if not programs:
+            raise TypeError(
+                f"{self.name}: Python could not pickle its function, and it had no program yet: "
+                "call it before you pickle it"
+            )
+        return programs
+
     def specialization(
         self, args: tuple[Tree, ...], argnums: int | Sequence[int] | None = None, *, fill: bool = False
     ) -> Specialization:
@@ -206,12 +220,7 @@ class Programs:
     def _new(self, key: Hashable, args: tuple[Tree, ...]) -> list[Specialization]:
         """Return the new list of programs for a structure of arguments that no call has had before."""
         if self.function is None:
-            into = " or ".join(str(one.trace.into) for one in self.all())
-            if not into:
-                raise TypeError(
-                    f"{self.name}: Python could not pickle its function, and it had no program yet: "
-                    "call it before you pickle it"
-                )
+            into = " or ".join(str(one.trace.into) for one in self.pickled())
             raise TypeError(f"{self.name}: the inputs must have the structure {into}, not {flatten(args)[1]}")
         return self._kept.setdefault(key, [])  # all threads get the same list
 

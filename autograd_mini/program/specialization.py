@@ -22,7 +22,7 @@ from .axes import Axes
 from .guards import guarded
 from .kernels import runner as runner_of
 from .lift import lift
-from .parameters import whole_argnums
+from .parameters import selected, whole_argnums
 from .runner import Way, way_back
 from .simplification import simplified
 
@@ -78,21 +78,14 @@ class Specialization:
         n, static = self.count, self.static
         self.trace.require_one_output()
         dynamic = {k: i for i, k in enumerate(k for k in range(n) if k not in static)}
-        several = argnums if isinstance(argnums, tuple) else (argnums,)
-        for k in several:
-            if not -n <= k < n or k % n not in dynamic:
-                are = "is 1 argument" if n == 1 else f"are {n} arguments"
-                given = f"there {are}" + f", of which {static} are static" * bool(static)
-                raise ValueError(f"{name}: argnums {argnums}, but {given}")
-        places = [dynamic[k % n] for k in several]
-        if len(set(places)) < len(places):
-            raise ValueError(f"{name}: argnums {argnums} names an argument twice")
+        places = [dynamic[k] for k in selected(name, argnums, n, static)]
         way = None
         if self.output is not None:
             spans = [self.layout.span(k) for k in places]
             way = self.runner.way(*way_back(self.program, self.output, spans))
-        everything = several is argnums and places == list(range(len(dynamic)))
-        made = self._requests[argnums] = GradientRequest(places, several is not argnums, way, everything)
+        single = isinstance(argnums, int)
+        everything = not single and places == list(range(len(dynamic)))
+        made = self._requests[argnums] = GradientRequest(places, single, way, everything)
         return made
 
     def tell_constants(self) -> None:
