@@ -19,8 +19,6 @@ from ..spelling import Level, Mapped, Notation, Spelling, shortened
 from ..traces import Trace
 from ..value import Number, Value
 
-__all__ = ["LanesOfScan", "NotALoop", "Result", "Scan", "ScanRow", "counts_steps"]
-
 
 class NotALoop(Exception):  # the trace catches it and begins again, so users do not see it
     """A loop must be unrolled: its body does more than compute, or the function differentiates it."""
