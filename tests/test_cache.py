@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -291,9 +292,36 @@ def test_an_error_of_llvm_is_raised(place: Path, run: Run, monkeypatch: pytest.M
         raise RuntimeError("LLVM is wrong")
 
     monkeypatch.setattr(builder, "object_of", wrong)
-    monkeypatch.setattr(threading, "excepthook", lambda *_: None)
+    shown: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", shown.append)
     with pytest.raises(RuntimeError, match="LLVM is wrong"):
         run()
+    assert not shown  # it would stand twice on the screen
+
+
+def test_no_thread_is_left_after_an_interrupt(place: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from autograd_mini.program import builder
+
+    before, ended, make, build = threading.active_count(), threading.Event(), builder.object_of, builder.Unit.shared
+
+    def slow(text: str) -> bytes:
+        time.sleep(0.1)
+        ended.set()
+        return make(text)
+
+    def interrupted(self: builder.Unit, function: Any, args: Any, *, name: str = "") -> Any:
+        if name and args:  # a kernel of a row, which comes after the others
+            raise KeyboardInterrupt
+        return build(self, function, args, name=name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(builder, "object_of", slow)
+        patched.setattr(builder.Unit, "shared", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    assert ended.is_set()
+    assert threading.active_count() == before
+    assert run() == 1
 
 
 # Rows of one's own: their functions, and the values that these read, are the key of what is kept.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from threading import Thread
 from typing import Any
@@ -37,22 +38,30 @@ def compiled(wanted: Mapping[str, tuple[str, Op | str | None]]) -> tuple[list[by
     Args:
         wanted: for each symbol the name of a kernel, and the kernel's row if it has one.
     """
-    made: list[Callable[[], bytes]] = []
+    waiting: list[Callable[[], bytes]] = []
     refused: dict[Op, str] = {}
-    for of_rows in (False, True):
-        unit = Unit()
-        for symbol, (name, kind) in wanted.items():
-            if isinstance(kind, Op) == of_rows:
-                unit.shared(KERNELS[name], [kind] * of_rows, name=symbol)
-        made.append(_begun(str(unit.module)))
-        refused |= unit.refused
-    return [wait() for wait in made], refused
+    try:
+        for of_rows in (False, True):
+            unit = Unit()
+            for symbol, (name, kind) in wanted.items():
+                if isinstance(kind, Op) == of_rows:
+                    unit.shared(KERNELS[name], [kind] * of_rows, name=symbol)
+            waiting.append(_begun(str(unit.module)))
+            refused |= unit.refused
+    finally:  # also after an error: a fork must not find a thread in LLVM, with its lock
+        objects = [wait() for wait in waiting]
+    return objects, refused
 
 
 def _begun(text: str) -> Callable[[], bytes]:
     """Let a thread make the object code of a module, and return a function that waits for it."""
     made: list[bytes] = []
-    thread = Thread(target=lambda: made.append(object_of(text)))
+
+    def make() -> None:
+        with suppress(Exception):  # `wait` raises it
+            made.append(object_of(text))
+
+    thread = Thread(target=make)
     try:
         thread.start()
     except RuntimeError:  # no thread can begin, for example because the interpreter ends

@@ -30,6 +30,7 @@ WIDTH = 8 if "+avx512f" in FEATURES.split(",") else 4  # numbers in a vector: it
 OF_C = [*OF_MATH, "tgamma", "ceil", "floor", "rint", "roundeven", "trunc", "memset", "memcpy"]
 
 
+@cache  # so that no thread waits for LLVM's lock here
 def triple() -> str:
     """Return the name of the platform that LLVM makes code for."""
     name: str = llvm.get_process_triple()
