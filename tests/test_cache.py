@@ -300,9 +300,9 @@ def test_an_error_of_llvm_is_raised(place: Path, run: Run, monkeypatch: pytest.M
 
 
 def test_no_thread_is_left_after_an_interrupt(place: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from autograd_mini.program import builder
+    from autograd_mini.program import builder, machine
 
-    before, ended, make, build = threading.active_count(), threading.Event(), builder.object_of, builder.Unit.shared
+    before, ended, make, build = threading.active_count(), threading.Event(), machine.object_of, builder.Unit.shared
 
     def slow(text: str) -> bytes:
         time.sleep(0.1)
