@@ -137,6 +137,7 @@ def test_a_loop_in_a_trace_has_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
     f(1.0, [1.0] * 20)
     loop = next(t for t in seen if any(isinstance(row, ScanRow) for row in t.equations.rows))
     assert "= scan of 20 steps over c, xs_{1}, …, xs_{19}, xs_{20}\n" in str(loop)
+    assert r"t_{1} &= \text{scan of 20 steps over }c, " in (loop._repr_latex_() or "")
     assert "= t1[0]\n" in str(loop)
 
 
@@ -178,7 +179,7 @@ def test_what_would_not_fit_is_refused() -> None:
 def test_a_report_of_many_leaves_derives_the_first_and_the_last() -> None:
     y = ag.sum([Value(1.0, f"x{i}") for i in range(300)])
     text = report(y, None, "text", 4)
-    assert "from the output to the first and the last 50 of 300 leaves; a result" in text
+    assert "from the output to the first and the last 50 of 300 leaves; a shared result" in text
     derived = text.partition("Derivations")[2]
     assert [f"df/dx{i} =" in derived for i in (0, 49, 50, 249, 250, 299)] == [True, True, False, False, True, True]
 
