@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import cached_property, partial
 from operator import attrgetter, itemgetter, mul
+from types import NoneType
 from typing import Any, SupportsFloat
 
 from .choices import Factor, guards_of, handed, settled
@@ -186,9 +187,8 @@ class Run:
     def scalar(self) -> None:
         """Raise a TypeError if the output is not one number."""
         if self.out_structure != LEAF:
-            raise TypeError(
-                f"{self.name}: the output must be one number, not {self.out_structure}; use jacobian, or sum the output"
-            )
+            advice = "return a number" if self.out_structure.kind is NoneType else "use jacobian, or sum the output"
+            raise TypeError(f"{self.name}: the output must be one number, not {self.out_structure}; {advice}")
 
     @cached_property
     def linear(self) -> Linear:
@@ -200,8 +200,9 @@ class Run:
         order = set(topological_order(*(z for z in self.outputs if isinstance(z, Value))))
         for i, x in enumerate(self.inputs):
             if x not in order:
-                name = x.label or f"number {i} of {self.structure}"
-                raise ValueError(f"{self.name}: no output depends on input {name} (strict=True)")
+                place = "the input" if self.structure == LEAF else f"input {i}, counted from 0, of {self.structure}"
+                place = f"input {x.label}" if x.label else place
+                raise ValueError(f"{self.name}: no output depends on {place} (strict=True)")
 
 
 def _fresh(leaf: SupportsFloat, name: str) -> Value:

@@ -4,7 +4,8 @@ This module owns `Series`, a recorder that runs rows on Taylor coefficients. Sum
 powers follow the well-known recurrences (Griewank and Walther, Evaluating Derivatives, 2008, section 13.2). The series
 of every other row comes from its rules by integration of $\dot z = \sum_i \partial z / \partial x_i \, \dot x_i$. So no
 row has a rule for series. Order n takes $O(n^2)$ steps for each operation, while nested gradients grow exponentially.
-The coefficients are floats, or Values if the result will be differentiated.
+The coefficients are floats, or Values if the result will be differentiated. For a derivative of high order, all but the
+first are `Wide` numbers, which do not underflow.
 """
 
 from __future__ import annotations
@@ -131,6 +132,6 @@ def _sum(terms: Iterable[Operand]) -> Operand:
     """Add the terms. Skip zeros that are plain numbers, because most series have few coefficients."""
     total: Operand = 0.0
     for term in terms:
-        if isinstance(term, Recorder) or term != 0.0:
+        if isinstance(term, Recorder) or term:
             total = total + term
     return total

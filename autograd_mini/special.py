@@ -195,8 +195,8 @@ def sinc_derivative(k: float, x: float) -> float:
     if k > 600.0:  # larger powers of π overflow
         raise OverflowError("math range error")
     u = math.pi * x
-    if math.isinf(u):
-        return 0.0
+    if math.isinf(u):  # x is infinite or an even number; the next terms are smaller by a factor of x
+        return 0.0 if math.isinf(x) else sine_of_quarters(0.0, k) * math.pow(math.pi, k - 1.0) / x
     n = int(k)
     sine = sine_of_quarters(x, 0.0)
     cosine = sine_of_quarters(x, 1.0)

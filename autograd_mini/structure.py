@@ -191,7 +191,7 @@ class Structure(NamedTuple):
 
     def __str__(self) -> str:
         if self.kind is None:
-            return "*"
+            return "number"
         if self.kind is NoneType:
             return "None"
         if self.kind == "array":
@@ -227,7 +227,7 @@ def flatten(
 
     >>> leaves, structure = flatten((1.0, [2.0, {"x": 3.0}]))
     >>> leaves, str(structure)
-    ([1.0, 2.0, 3.0], "(*, [*, {'x': *}])")
+    ([1.0, 2.0, 3.0], "(number, [number, {'x': number}])")
     """
     leaves: list[Tree] = []
     try:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from math import factorial, isfinite
+from math import e, factorial, isfinite
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, SupportsFloat, TypeVar, cast, overload
 
 from .accumulation import Order, jacobian_rows
@@ -30,6 +30,7 @@ from .sparse import SparseMatrix, csc_array, mirrored, require_scipy
 from .structure import LEAF, Tree, flatten
 from .value import Number, Value
 from .walks import topological_order
+from .wide import Wide
 
 if TYPE_CHECKING:
     from .signatures import Derived, Slope, ValueSlope
@@ -39,6 +40,7 @@ P = ParamSpec("P")
 X = TypeVar("X")
 _ORDERS: dict[Mode | None, Order] = {"fwd": "forward", "rev": "reverse"}
 MAX_DERIVATIVES = 100_000_000  # of a dense Jacobian; they take some gigabytes and minutes
+MAX_PLAIN = 20  # up to this order, coefficients are floats: their factorials are small
 MAX_NESTED = 4  # up to this order, gradients of gradients take no longer than a few runs of the function
 
 
@@ -209,7 +211,7 @@ def linearize(f: Callable[..., Tree], *primals: Tree, has_aux: bool = False) -> 
     run = Run(f, primals, {}, range(len(primals)), has_aux)
 
     def pushforward(*tangents: Tree) -> Tree:
-        seeds = matched(tangents, run.structure, f"jvp of {run.name}: the tangents")
+        seeds = matched(tangents, run.structure, f"{run.name}: the tangents")
         return run.out_structure.rebuild(run.results(run.linear.push(seeds)))
 
     return (run.value(), pushforward, run.aux) if has_aux else (run.value(), pushforward)
@@ -238,7 +240,7 @@ def jvp(f: Callable[..., Tree], primals: Sequence[Tree], tangents: Sequence[Tree
     require_function("jvp", f)
     _require_tuples("jvp", primals, tangents)
     run = Run(f, tuple(primals), {}, range(len(primals)), has_aux)
-    seeds = matched(tuple(tangents), run.structure, f"jvp of {run.name}: the tangents")
+    seeds = matched(tuple(tangents), run.structure, f"{run.name}: the tangents")
     slope = run.out_structure.rebuild(run.results(run.linear.push(seeds)))
     return (run.value(), slope, run.aux) if has_aux else (run.value(), slope)
 
@@ -373,7 +375,7 @@ def taylor(f: Callable[[Any], Any], x: SupportsFloat, order: int) -> list[Any]:
     Each node of the graph is a power series: the cost grows with the square of the order.
 
     Raises:
-        ValueError: `order` is not a whole number from 0.
+        ValueError: `order` is not a whole number from 0 on.
         TypeError: f does not take and return one number.
 
     >>> from autograd_mini import exp
@@ -381,25 +383,34 @@ def taylor(f: Callable[[Any], Any], x: SupportsFloat, order: int) -> list[Any]:
     True
     """
     _require_order("taylor", f, order)
+    if order > MAX_PLAIN and (wide := _wide_taylor(f, x, order)):
+        return [float(c) for c in wide]
     if not is_traced():
         with suppress(ArithmeticError, ValueError, TypeError):
             found = _taylor(Run(f, (x,), {}, 0), order)
             if all(isfinite(number_of(c)) for c in found):
                 return found
+    _require_number(f, "argument", x)
     # If a series divides by 0, the rules may still have limits. If a product of coefficients overflows, the product of
     # slopes may not. Nested gradients use these, but each order costs several times as much as the order before. A
     # trace may later run at such a point.
     coefficients = []
     nested = f
     for k in range(min(order, MAX_NESTED) + 1):
-        coefficients.append(nested(x) / factorial(k))
+        slope = nested(x)
+        _require_number(f, "output", slope)
+        coefficients.append(slope / factorial(k))
         nested = grad(nested)
     if order > MAX_NESTED:
-        with recording_limits():
-            more = _taylor(Run(f, (x if isinstance(x, Value) else Value(x),), {}, 0), order)[MAX_NESTED + 1 :]
-        plain = not isinstance(x, Value) and not is_traced() and not is_differentiating()
-        coefficients += [primal(c) if plain and isinstance(c, Value) else c for c in more]
+        coefficients += _taylor_by_limits(f, x, order)[MAX_NESTED + 1 :]
     return coefficients
+
+
+def _taylor_by_limits(f: Callable[[Any], Any], x: SupportsFloat, order: int, step: float = 1.0) -> list[Any]:
+    with recording_limits():
+        coefficients = _taylor(Run(f, (x if isinstance(x, Value) else Value(x),), {}, 0), order, step)
+    plain = not isinstance(x, Value) and not is_traced() and not is_differentiating()
+    return [primal(c) if plain and isinstance(c, Value) else c for c in coefficients]
 
 
 def _require_tuples(name: str, *given: object) -> None:
@@ -412,17 +423,23 @@ def _require_order(what: str, f: Callable[[Any], Any], order: object) -> None:
     require_function(what, f)
     if isinstance(order, bool) or not isinstance(order, int) or order < 0:
         name = getattr(f, "__name__", repr(f))
-        raise ValueError(f"{what} of {name}: the order must be a whole number from 0, not {order!r}")
+        raise ValueError(f"{what} of {name}: the order must be a whole number from 0 on, not {order!r}")
 
 
-def _taylor(run: Run, order: int) -> list[Number]:
+def _require_number(f: Callable[[Any], Any], what: str, x: object) -> None:
+    if not isinstance(x, SupportsFloat):
+        raise TypeError(f"{getattr(f, '__name__', repr(f))}: the {what} must be one number, not {x!r}")
+
+
+def _taylor(run: Run, order: int, step: Number | Wide = 1.0) -> list[Any]:
+    r"""Return the coefficients of $f(x + h t)$ in t, for the step h."""
     if run.structure != LEAF:
         raise TypeError(f"taylor of {run.name}: the argument must be a number, not {run.structure}")
     run.scalar()
     (point,), (z,) = run.inputs, run.outputs
     if not isinstance(z, Value):
         return run.results([z] + [0.0] * order)
-    series = {point: Series([run.show(point), 1.0])}
+    series = {point: Series([run.show(point), step])}
     nodes = topological_order(z)
     for node in nodes:
         if node not in run.linear.active:
@@ -438,7 +455,7 @@ def derivative(f: Callable[[Any], Any], order: int = 1) -> Slope[[Value]]:
     r"""Return the function $x \mapsto f^{(n)}(x)$ of one number, for any n = `order`.
 
     Raises:
-        ValueError: `order` is not a whole number from 0.
+        ValueError: `order` is not a whole number from 0 on.
         TypeError: f does not take and return one number.
 
     >>> from autograd_mini import sin
@@ -449,11 +466,30 @@ def derivative(f: Callable[[Any], Any], order: int = 1) -> Slope[[Value]]:
 
     @functools.wraps(f)
     def wrapped(x: SupportsFloat) -> Any:
-        whole = factorial(order)
-        beyond = max(whole.bit_length() - 1000, 0)  # from order 171 on, the factorial is too large for a float
-        value = taylor(f, x, order)[order] * float(whole >> beyond)
-        for _ in range(beyond):
-            value = value * 2.0
-        return value
+        if order > MAX_PLAIN:
+            return _high_derivative(f, x, order)
+        return taylor(f, x, order)[order] * float(factorial(order))
 
     return cast("Slope[[Value]]", wrapped)
+
+
+def _high_derivative(f: Callable[[Any], Any], x: SupportsFloat, order: int) -> Any:
+    r"""Return $n! \, c_n$ for an order n with large $n!$ and small $c_n$."""
+    whole = factorial(order)
+    if wide := _wide_taylor(f, x, order):
+        beyond = max(whole.bit_length() - 1000, 0)
+        return float(wide[order] * Wide(float(whole >> beyond), beyond))
+    # Values have the range of floats. By Stirling's formula, h^n / n! is close to 1 for the step h = n / e.
+    step = round(order / e)
+    return _taylor_by_limits(f, x, order, float(step))[order] * (whole / step**order)
+
+
+def _wide_taylor(f: Callable[[Any], Any], x: SupportsFloat, order: int) -> list[Wide] | None:
+    """Return the coefficients as wide numbers, or None if they must be Values or are not finite."""
+    if not is_traced():
+        with suppress(ArithmeticError, ValueError, TypeError):
+            run = Run(f, (x,), {}, 0)
+            if not run.graph:
+                found = [c if isinstance(c, Wide) else Wide(c) for c in _taylor(run, order, Wide(1.0))]
+                return found if all(isfinite(c.m) for c in found) else None
+    return None

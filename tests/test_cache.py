@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -267,61 +266,6 @@ def test_a_full_disk(place: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> 
         assert (run(), run()) == (1, 1)
         assert not [*place.iterdir()]
     assert (run(), run()) == (1, 0)
-
-
-def test_without_threads(place: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    with monkeypatch.context() as lacking:
-        lacking.setattr(threading.Thread, "start", start)
-        assert run() == 1
-    assert run() == 0
-
-
-def test_a_first_call_while_the_interpreter_ends(place: Path) -> None:
-    code = "import atexit, autograd_mini as ag; atexit.register(lambda: print(ag.compile(ag.exp, runner='llvm')(0.0)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("1.0\n", "")
-
-
-def test_an_error_of_llvm_is_raised(place: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from autograd_mini.program import builder
-
-    def wrong(text: str) -> bytes:
-        raise RuntimeError("LLVM is wrong")
-
-    monkeypatch.setattr(builder, "object_of", wrong)
-    shown: list[Any] = []
-    monkeypatch.setattr(threading, "excepthook", shown.append)
-    with pytest.raises(RuntimeError, match="LLVM is wrong"):
-        run()
-    assert not shown  # it would stand twice on the screen
-
-
-def test_no_thread_is_left_after_an_interrupt(place: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from autograd_mini.program import builder, machine
-
-    before, ended, make, build = threading.active_count(), threading.Event(), machine.object_of, builder.Unit.shared
-
-    def slow(text: str) -> bytes:
-        time.sleep(0.1)
-        ended.set()
-        return make(text)
-
-    def interrupted(self: builder.Unit, function: Any, args: Any, *, name: str = "") -> Any:
-        if name and args:  # a kernel of a row, which comes after the others
-            raise KeyboardInterrupt
-        return build(self, function, args, name=name)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(builder, "object_of", slow)
-        patched.setattr(builder.Unit, "shared", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            run()
-    assert ended.is_set()
-    assert threading.active_count() == before
-    assert run() == 1
 
 
 # Rows of one's own: their functions, and the values that these read, are the key of what is kept.

@@ -197,3 +197,108 @@ def test_derivatives_of_a_power_of_a_length(size: float) -> None:
         assert np.array(ag.hessian(squared)(xs)) == pytest.approx(2.0 * np.eye(3), rel=1e-14, abs=1e-14)
     if 1e-151 < size < 1e151:
         assert ag.grad(inverse)(xs) == pytest.approx([-(x / size) / 343.0 / size**2 for x in xs], rel=1e-14)
+
+
+# Derivatives of high order, and the numbers of their coefficients.
+
+
+def falling(y: float, n: int) -> Any:
+    return mpmath.ff(mpmath.mpf(y), n)
+
+
+HIGH: dict[str, tuple[Callable[[Any], Any], Callable[[int, Any], Any]]] = {
+    "exp": (ag.exp, lambda n, x: mpmath.exp(x)),
+    "small": (lambda x: 1e-250 * ag.exp(x), lambda n, x: mpmath.mpf(1e-250) * mpmath.exp(x)),
+    "sin": (ag.sin, lambda n, x: mpmath.sin(x + n * mpmath.pi / 2)),
+    "cos": (ag.cos, lambda n, x: mpmath.cos(x + n * mpmath.pi / 2)),
+    "wave": (lambda x: ag.sin(x / 2.0), lambda n, x: mpmath.sin(x / 2 + n * mpmath.pi / 2) / 2**n),
+    "log": (ag.log, lambda n, x: -mpmath.factorial(n - 1) / (-x) ** n),
+    "sqrt": (ag.sqrt, lambda n, x: falling(0.5, n) * x ** (0.5 - n)),
+    "power": (lambda x: x**0.5, lambda n, x: falling(0.5, n) * x ** (0.5 - n)),
+    "pole": (lambda x: 1.0 / (1.0 - x), lambda n, x: mpmath.factorial(n) / (1 - x) ** (n + 1)),
+}
+
+
+@pytest.mark.parametrize("name", HIGH)
+@pytest.mark.parametrize("order", [0, 1, 20, 21, 100, 171, 180, 250])
+def test_derivatives_of_high_order(name: str, order: int) -> None:
+    """A derivative that is in range is right. A larger one is infinite, although coefficients may be neither."""
+    f, derivative = HIGH[name]
+    for x in (1e-3, 0.999, 7.5, 650.0):
+        with mpmath.workdps(700):
+            exact = derivative(order, mpmath.mpf(x)) if order else f(x)
+        assert ag.derivative(f, order)(x) == pytest.approx(float(exact), rel=1e-10, abs=1e-300), x
+
+
+def test_a_derivative_of_order_500() -> None:
+    assert ag.derivative(ag.exp, 500)(1.0) == pytest.approx(math.e, rel=1e-13)
+
+
+def test_derivatives_of_gamma_of_high_order() -> None:
+    """Cauchy's integral around 3 is a mean over a circle."""
+    n = 200
+    with mpmath.workdps(60):
+        circle = [mpmath.expjpi(mpmath.mpf(2 * k) / n) for k in range(n)]
+        values = [mpmath.gamma(3 + u) for u in circle]
+        for order in (25, 40):
+            mean = sum(z / u**order for z, u in zip(values, circle, strict=True)) / n
+            exact = float((mpmath.factorial(order) * mean).real)
+            assert ag.derivative(ag.gamma, order)(3.0) == pytest.approx(exact, rel=1e-11)
+
+
+def test_high_derivatives_of_polynomials() -> None:
+    """Zeros stay 0, and the factorial keeps its digits until it overflows."""
+    for order in (21, 31, 171):
+        assert ag.derivative(lambda x: x**3 - 2.0 * x, order)(2.0) == 0.0
+        assert ag.derivative(ag.sin, 2 * order)(0.0) == 0.0
+        assert ag.derivative(lambda x: 5.0, order)(2.0) == 0.0
+    for order in (21, 30, 100, 170):
+        assert ag.derivative(lambda x: x**order, order)(2.0) == float(math.factorial(order))  # noqa: B023  # used at once
+    assert ag.derivative(lambda x: x**171, 171)(2.0) == math.inf
+    assert ag.derivative(lambda x: -((x / 100.0) ** 171), 171)(0.0) == pytest.approx(
+        -math.factorial(171) / 100**171, rel=1e-13
+    )
+
+
+@pytest.mark.parametrize("order", [21, 175, 200])
+def test_high_derivatives_as_values(order: int) -> None:
+    """Values do not have the range of wide numbers, but the step of their series keeps them close to 1."""
+    for f in (ag.exp, lambda x: 1e-250 * ag.exp(x)):
+        right = pytest.approx(f(1.0), rel=1e-11)
+        x = ag.Value(1.0)
+        z = ag.derivative(f, order)(x)
+        z.backward()
+        assert z.data == right
+        assert x.grad == right
+        assert ag.grad(ag.derivative(f, order))(1.0) == right
+    assert ag.derivative(lambda x: x**3, order)(ag.Value(2.0)).data == 0.0
+
+
+def test_coefficients_that_underflow_on_the_way() -> None:
+    found = ag.taylor(lambda x: ag.exp(x) * 1e300, 0.0, 190)
+    exact = [float(mpmath.mpf(1e300) / mpmath.factorial(k)) for k in range(191)]
+    assert found == pytest.approx(exact, rel=1e-12, abs=0.0)
+
+
+def test_high_derivatives_at_the_end_of_a_domain() -> None:
+    assert ag.derivative(ag.sqrt, 2)(0.0) == -math.inf
+    for f in (ag.sqrt, lambda x: x**2.5):
+        assert not math.isfinite(ag.derivative(f, 30)(0.0))
+
+
+@pytest.mark.parametrize("x", [6e307, -6e307, 1e308, -math.inf])
+def test_the_slope_of_sinc_where_pi_x_overflows(x: float) -> None:
+    """Such numbers are even, so sin is 0 and cos is 1."""
+    assert ag.grad(ag.sinc)(x) == ag.compile(ag.grad(ag.sinc), runner="llvm")(x) == 1.0 / x
+    assert ag.derivative(ag.sinc, 3)(x) == pytest.approx(-(math.pi**2) / x, rel=1e-14)
+
+
+@pytest.mark.parametrize("logits", [(40.0, 0.0), (0.0, 700.0), (3.0, 3.0)])
+def test_second_derivatives_of_logaddexp_where_one_number_dominates(logits: tuple[float, float]) -> None:
+    """For two numbers it keeps the digits that logsumexp loses."""
+    with mpmath.workdps(700):
+        p, q = [mpmath.exp(x) for x in logits]
+        exact = float(p * q / (p + q) ** 2)
+    expected = np.array([[exact, -exact], [-exact, exact]])
+    assert np.array(ag.hessian(lambda v: ag.logaddexp(*v))(list(logits))) == pytest.approx(expected, rel=1e-12, abs=0)
+    assert np.array(ag.hessian(ag.logsumexp)(list(logits))) == pytest.approx(expected, rel=0, abs=1e-16)

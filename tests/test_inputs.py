@@ -200,7 +200,7 @@ def test_very_high_orders() -> None:
     x = Value(0.3, "x")
     assert ag.derivative(ag.cos, order=20)(x).data == pytest.approx(math.cos(0.3), rel=1e-9)
     for bad in (-1, 1.5, True):
-        with pytest.raises(ValueError, match="derivative of sin: the order must be a whole number from 0"):
+        with pytest.raises(ValueError, match="derivative of sin: the order must be a whole number from 0 on"):
             ag.derivative(ag.sin, order=bad)  # type: ignore[arg-type]
 
 

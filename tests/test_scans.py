@@ -176,8 +176,12 @@ def test_structures_of_a_compiled_loop(runner: str) -> None:
 WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: ag.scan(3, 1.0, [1.0]), TypeError, "step must be a function of (carry, x), not 3"),  # type: ignore[arg-type]
     (lambda: ag.scan(lambda c, x: (c,), 1.0, [1.0]), TypeError, "must return a pair, (carry, y), not (1.0,)"),  # type: ignore[arg-type, return-value]
-    (lambda: ag.scan(lambda c, x: ([c], 1), 1.0, [1.0]), TypeError, "that it is given, *; step 0 returned [*]"),
-    (lambda: ag.scan(lambda c, x: (c, [1] * int(x)), 1.0, [1.0, 2.0]), TypeError, "step 1 returned [*, *]"),
+    (
+        lambda: ag.scan(lambda c, x: ([c], 1), 1.0, [1.0]),
+        TypeError,
+        "that it is given, number; step 0 returned [number]",
+    ),
+    (lambda: ag.scan(lambda c, x: (c, [1] * int(x)), 1.0, [1.0, 2.0]), TypeError, "step 1 returned [number, number]"),
     (lambda: ag.scan(lambda c, x: (c, 1), 1.0, 3.0), TypeError, "xs must be an array or a list, or a container"),
     (lambda: ag.scan(lambda c, x: (c, 1), 1.0, range(3)), TypeError, "not range(0, 3)"),
     (lambda: ag.scan(lambda c, x: (c, 1), 1.0, ([1.0], [1.0, 2.0])), ValueError, "differ in length: 1, 2"),
@@ -196,14 +200,18 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: ag.fori(2.5, lambda i, c: c, 1.0), ValueError, "n must be a whole number from 0 on, not 2.5"),
     (lambda: ag.fori(-1, lambda i, c: c, 1.0), ValueError, "n must be a whole number from 0 on, not -1"),
     (lambda: ag.fori("a", lambda i, c: c, 1.0), ValueError, "n must be a whole number from 0 on, not 'a'"),  # type: ignore[arg-type]
-    (lambda: ag.fori(3, lambda i, c: (c,), 1.0), TypeError, "that it is given, *; step 0 returned (*,)"),
+    (lambda: ag.fori(3, lambda i, c: (c,), 1.0), TypeError, "that it is given, number; step 0 returned (number,)"),
     (lambda: ag.fori(lambda i, c: c, 3, 1.0), TypeError, "body must be a function of (i, carry), not 3"),  # type: ignore[arg-type]
     (
         lambda: ag.compile(lambda n: ag.fori(n, lambda i, c: c, n))(2.5),
         ValueError,
         "n must be a whole number from 0 on",
     ),
-    (lambda: ag.compile(lambda x: ag.scan(lambda c, x: ([c], 1), x, [1.0, x]))(2.0), TypeError, "step 0 returned [*]"),
+    (
+        lambda: ag.compile(lambda x: ag.scan(lambda c, x: ([c], 1), x, [1.0, x]))(2.0),
+        TypeError,
+        "step 0 returned [number]",
+    ),
 ]
 
 

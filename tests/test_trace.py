@@ -120,7 +120,9 @@ def test_it_reads_as_equations() -> None:
         "  return t2, u",
     ]
     assert trace({"w": 0.5}, 4.0) == [ag.tanh(3.0), 2.0]
-    with pytest.raises(TypeError, match=r"f: the inputs must have the structure \(\{'w': \*\}, \*\), not \(\*, \*\)"):
+    with pytest.raises(
+        TypeError, match=r"f: the inputs must have the structure \(\{'w': number\}, number\), not \(number, number\)"
+    ):
         trace(1.0, 2.0)
     with pytest.raises(TypeError, match="gradient needs one output"):
         trace.gradient()

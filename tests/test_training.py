@@ -43,10 +43,12 @@ def test_data_sets(dataset: Any) -> None:
     assert len(X) == len(y) == 41
     assert sorted(map(y.count, set(y))) == [20, 21]
     assert all(len(x) == 2 and all(map(math.isfinite, x)) for x in X)
-    with pytest.raises(ValueError, match="at least 2 classes and a point of each"):
+    with pytest.raises(ValueError, match="n must be 2 or more, a point for each class, not 1"):
         dataset(1)
     with pytest.raises(ValueError, match="the noise must not be negative"):
         dataset(10, noise=-1.0)
+    with pytest.raises(ValueError, match="blobs: classes must be 2 or more, not 1"):
+        nn.datasets.blobs(10, classes=1)
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

@@ -435,7 +435,7 @@ def test_errors_say_what_was_expected_and_what_came() -> None:
     def f(x: Any) -> Any:
         return [x, x]
 
-    with pytest.raises(TypeError, match=r"f: the output must be one number, not \[\*, \*\]; use jacobian"):
+    with pytest.raises(TypeError, match=r"f: the output must be one number, not \[number, number\]; use jacobian"):
         ag.grad(f)(1.0)
     with pytest.raises(ValueError, match="f: argnums=1, but the call has 1 positional argument"):
         ag.grad(f, argnums=1)(1.0)
@@ -443,9 +443,11 @@ def test_errors_say_what_was_expected_and_what_came() -> None:
         ag.grad(lambda x, y: x * y, argnums=(0, -2))(1.0, 2.0)
     with pytest.raises(TypeError, match=r"argnums must be a whole number or several, not 1\.5"):
         ag.grad(f, argnums=1.5)(1.0)  # type: ignore[call-overload]  # as a user might
-    with pytest.raises(TypeError, match=r"jvp of f: the tangents must have the structure \(\*,\), not \(\[\*\],\)"):
+    with pytest.raises(TypeError, match=r"^f: the tangents must have the structure \(number,\), not \(\[number\],\)"):
         ag.jvp(f, (1.0,), ([1.0],))
-    with pytest.raises(TypeError, match=r"vjp of f: the cotangent must have the structure \[\*, \*\], not \*"):
+    with pytest.raises(
+        TypeError, match=r"vjp of f: the cotangent must have the structure \[number, number\], not number"
+    ):
         ag.vjp(f, 1.0)[1](1.0)
     with pytest.raises(TypeError, match="f: an argument: cannot use 'x'"):
         ag.grad(f)("x")
@@ -455,13 +457,19 @@ def test_errors_say_what_was_expected_and_what_came() -> None:
         ag.grad(lambda x: x, has_aux=True)(1.0)
     with pytest.raises(ValueError, match='mode must be "fwd", "rev" or None'):
         ag.jacobian(f, mode="up")  # type: ignore[arg-type]  # a typing error that a user may make
-    with pytest.raises(ValueError, match="the order must be a whole number from 0, not -1"):
+    with pytest.raises(ValueError, match="the order must be a whole number from 0 on, not -1"):
         ag.derivative(ag.sin, -1)(1.0)
+    with pytest.raises(TypeError, match=r"f: the output must be one number, not \[1\.0, 1\.0\]"):
+        ag.derivative(f)(1.0)
+    with pytest.raises(TypeError, match=r"sin: the argument must be one number, not \[1\.0\]"):
+        ag.taylor(ag.sin, [1.0], 2)  # type: ignore[arg-type]  # as a user might
+    with pytest.raises(TypeError, match="the output must be one number, not None; return a number"):
+        ag.grad(lambda x: None)(1.0)
     with pytest.raises(TypeError, match="gradient: give Values, not 3"):
         ag.gradient(Value(1.0), 3)
     assert ag.grad(lambda x, y: x)(1.0, 2.0) == 1.0
     assert ag.grad(lambda x, y: x, 1)(1.0, 2.0) == 0.0
-    with pytest.raises(ValueError, match=r"no output depends on input number 0 of \* \(strict=True\)"):
+    with pytest.raises(ValueError, match=r"no output depends on the input \(strict=True\)"):
         ag.grad(lambda x, y: x, 1, strict=True)(1.0, 2.0)
     with pytest.raises(ValueError, match="strict=True"):
         ag.jacobian(lambda x: [1.0], strict=True)(1.0)

@@ -62,7 +62,7 @@ class Machine:
         if key not in self.kept:
             unit = Unit()
             unit.shared(function, args, name="made")
-            loaded = Loaded([object_of(str(unit.module))])
+            loaded = Loaded(object_of(str(unit.module)))
             self.kept[key] = loaded, loaded.place("made")
         places = [x.ctypes.data if isinstance(x, np.ndarray) else x for x in others]
         ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * len(places))(self.kept[key][1])(*places)

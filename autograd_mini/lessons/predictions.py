@@ -347,7 +347,7 @@ A_GPT_IN_SCALARS: Final = {
 
 HIGHER_DERIVATIVES: Final = {
     "zero": Question(
-        "The first derivative of x³ that is 0 everywhere has the order",
+        "The lowest order of a derivative of x³ that is 0 everywhere:",
         4,
         "Each derivative lowers the power by one.",
         {3: "The third derivative is the constant 6.", 2: "The second derivative is 6x."},

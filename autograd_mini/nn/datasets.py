@@ -112,8 +112,10 @@ def flower(n: int = 400, noise: float = 0.2, rng: Rng = None) -> Data:
 
 
 def _check(name: str, n: int, classes: int, noise: float) -> None:
-    if classes < 2 or n < classes:
-        raise ValueError(f"{name}: expected at least 2 classes and a point of each, not {classes} and n = {n}")
+    if classes < 2:
+        raise ValueError(f"{name}: classes must be 2 or more, not {classes}")
+    if n < classes:
+        raise ValueError(f"{name}: n must be {classes} or more, a point for each class, not {n}")
     if not noise >= 0:
         raise ValueError(f"{name}: the noise must not be negative, but is {noise:g}")
 

@@ -114,7 +114,7 @@ class Layer(Module):
     Args:
         n_in: the number of inputs.
         n_out: the number of neurons.
-        activation, init, rng: as of `Neuron`.
+        activation, init, rng: as in `Neuron`.
 
     >>> layer = Layer(3, 2, "sigmoid", init="zeros")
     >>> [a.data for a in layer([1.0, 2.0, 3.0])]
@@ -241,7 +241,7 @@ class MLP(Sequential):
         n_outs: the number of neurons of each layer.
         activation: the activation of all layers except the last.
         output: the activation of the last layer. None means a linear layer, as in micrograd.
-        init, rng: as of `Neuron`.
+        init, rng: as in `Neuron`.
 
     >>> net = MLP(3, [4, 4, 1], rng=0)
     >>> net

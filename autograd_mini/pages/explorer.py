@@ -230,11 +230,11 @@ def _beside(output: Value, order: list[Value], beside: Beside) -> dict[str, Any]
     if isinstance(beside, str):
         if beside not in MISTAKES:
             raise ValueError(
-                f"explore: beside must be one of {', '.join(MISTAKES)}, or leaves' numbers, not {beside!r}"
+                f"explore: beside must be one of {', '.join(MISTAKES)}, or a dict such as {{'b': 3.1}}, not {beside!r}"
             )
         return {"mistake": beside}
     if not isinstance(beside, Mapping):
-        raise TypeError(f"explore: beside must be a mistake's name, or numbers by leaf or label, not {beside!r}")
+        raise TypeError(f"explore: beside must be a mistake's name, or a dict such as {{'b': 3.1}}, not {beside!r}")
     places = {node: i for i, node in enumerate(order)}
     given: dict[int, float | str] = {}
     for key, x in beside.items():

@@ -37,6 +37,7 @@ class Ratio(Recorder):
     """
 
     __slots__ = ("algebra", "factors", "k")
+    first_order = True
 
     def __init__(self, algebra: Algebra, k: Fraction, factors: Mapping[Factor, int]) -> None:
         self.algebra = algebra

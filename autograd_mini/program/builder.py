@@ -1,12 +1,9 @@
-"""Kernels and rows' functions as modules of LLVM, and as object code; `text_of` shows a module's text."""
+"""Kernels and rows' functions as one module of LLVM, and as object code; `text_of` shows the module's text."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from functools import partial
-from threading import Thread
 from typing import Any
 
 from llvmlite import ir
@@ -30,48 +27,16 @@ KERNELS: dict[str, Callable[..., Any]] = {  # kernels by their names
 }
 
 
-def compiled(wanted: Mapping[str, tuple[str, Op | str | None]]) -> tuple[list[bytes], dict[Op, str]]:
+def compiled(wanted: Mapping[str, tuple[str, Op | str | None]]) -> tuple[bytes, dict[Op, str]]:
     """Return the object code of kernels, and for each row that Python must compute the reason.
-
-    There are two objects, for kernels of rows and for others. While LLVM makes the first one, this builds the second.
 
     Args:
         wanted: for each symbol the name of a kernel, and the kernel's row if it has one.
     """
-    waiting: list[Callable[[], bytes]] = []
-    refused: dict[Op, str] = {}
-    try:
-        for of_rows in (False, True):
-            unit = Unit()
-            for symbol, (name, kind) in wanted.items():
-                if isinstance(kind, Op) == of_rows:
-                    unit.shared(KERNELS[name], [kind] * of_rows, name=symbol)
-            waiting.append(_begun(str(unit.module)))
-            refused |= unit.refused
-    finally:  # also after an error: a fork must not find a thread in LLVM, with its lock
-        objects = [wait() for wait in waiting]
-    return objects, refused
-
-
-def _begun(text: str) -> Callable[[], bytes]:
-    """Let a thread make the object code of a module, and return a function that waits for it."""
-    made: list[bytes] = []
-
-    def make() -> None:
-        with suppress(Exception):  # `wait` raises it
-            made.append(object_of(text))
-
-    thread = Thread(target=make)
-    try:
-        thread.start()
-    except RuntimeError:  # no thread can begin, for example because the interpreter ends
-        return partial(object_of, text)
-
-    def wait() -> bytes:
-        thread.join()
-        return made[0] if made else object_of(text)  # which raises the thread's error again
-
-    return wait
+    unit = Unit()
+    for symbol, (name, kind) in wanted.items():
+        unit.shared(KERNELS[name], [kind] * isinstance(kind, Op), name=symbol)
+    return object_of(str(unit.module)), unit.refused
 
 
 class Unit:

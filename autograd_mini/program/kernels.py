@@ -1,14 +1,13 @@
 r"""The runner on machine code: it finds the kernels of a program in memory or in the cache, or compiles them.
 
 The key of a kernel is a hash of the functions of its row, the package's own source, and the processor. A process keeps
-its kernels. The missing kernels of a program are compiled together, and become one file of the cache.
+its kernels. The missing kernels of a program are compiled to one object, which becomes one file of the cache.
 """
 
 from __future__ import annotations
 
 import ctypes
 import hashlib
-import marshal
 import os
 import sys
 import threading
@@ -239,7 +238,7 @@ if hasattr(os, "register_at_fork"):  # a child process must not begin during a c
 
 
 def _found(wanted: Mapping[Key, Op | str | None], name: str) -> dict[Key, int]:
-    """Return the addresses of kernels; make the kernels that the process does not have yet."""
+    """Return the addresses of kernels; make the kernels that the process does not have yet, as one object."""
     with _LOCK:
         lacking = {key: wanted[key] for key in sorted(wanted) if key not in _PLACES}
         if lacking:
@@ -254,17 +253,15 @@ def _make(lacking: Mapping[Key, Op | str | None], name: str) -> None:
     symbols = {key: f"k{i}" for i, key in enumerate(lacking)}
     lasting = all(is_lasting(text) for _, text in lacking)
     key = hashlib.sha256("\n".join([_version(), identity(), *map(str, lacking)]).encode()).hexdigest()[:32]
-    content = files.read(key) if lasting else None
-    if content is not None:
-        codes = marshal.loads(content)
-    else:
+    code = files.read(key) if lasting else None
+    if code is None:
         from .builder import compiled
 
-        codes, refused = compiled({symbols[k]: (k[0], kind) for k, kind in lacking.items()})
+        code, refused = compiled({symbols[k]: (k[0], kind) for k, kind in lacking.items()})
         refused = {row: reason for row, reason in refused.items() if row.is_custom}
         if lasting and not refused:  # else the next process would not warn
-            files.write(key, marshal.dumps(codes))
-    loaded = Loaded(codes)
+            files.write(key, code)
+    loaded = Loaded(code)
     _KEPT.append(loaded)
     _PLACES.update({key: loaded.place(symbol) for key, symbol in symbols.items()})
     for row, reason in refused.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -30,7 +30,6 @@ WIDTH = 8 if "+avx512f" in FEATURES.split(",") else 4  # numbers in a vector: it
 OF_C = [*OF_MATH, "tgamma", "ceil", "floor", "rint", "roundeven", "trunc", "memset", "memcpy"]
 
 
-@cache  # so that no thread waits for LLVM's lock here
 def triple() -> str:
     """Return the name of the platform that LLVM makes code for."""
     name: str = llvm.get_process_triple()
@@ -90,11 +89,10 @@ def _libraries() -> Iterator[Any]:
 class Loaded:
     """Object code in memory. Its functions can be called as long as this object exists."""
 
-    def __init__(self, codes: Iterable[bytes]) -> None:
+    def __init__(self, code: bytes) -> None:
         _show_functions_of_c()
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target())
-        for code in codes:
-            self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
 
     def place(self, name: str) -> int:
