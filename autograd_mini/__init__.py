@@ -201,7 +201,8 @@ from .wrong_passes import Mistake as Mistake, Mistakes as Mistakes, mistakes as 
 if TYPE_CHECKING:
     from . import nn as nn
     from .elimination import Elimination as Elimination, Work as Work, eliminate as eliminate, work as work
-    from .pages.explorer import Explorer as Explorer, explore as explore, quiz as quiz
+    from .pages.explorer import explore as explore, quiz as quiz
+    from .pages.page import Explorer as Explorer
     from .pictures.drawing import Drawing as Drawing, draw as draw
     from .pictures.render import render_with as render_with
     from .program import compile as compile
@@ -294,7 +295,7 @@ __all__ = [  # noqa: PLE0604  # the rows are named by the table, once
 _LATER = {
     "Drawing": "pictures.drawing",
     "Elimination": "elimination",
-    "Explorer": "pages.explorer",
+    "Explorer": "pages.page",
     "Work": "elimination",
     "compile": "program",
     "draw": "pictures.drawing",

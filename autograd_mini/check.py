@@ -26,7 +26,7 @@ from .transform import jvp, vjp
 from .value import Value
 from .walks import topological_order
 
-MAX_COMPUTED = 10_000_000  # leaves times operands: `audit` refuses more, which takes about a minute
+MAX_COMPUTED = 10_000_000  # leaves times operands: `audit` refuses more, which takes minutes
 MAX_EDGES = 12  # edges of a row of any number of operands that `check_grads` looks at
 STEP = sys.float_info.epsilon**0.2  # the best step of a difference of fourth order, about 7e-4
 

@@ -16,7 +16,8 @@ from .derivation import report
 from .files import write_whole
 from .formulas import expression
 from .nn.plots import MISSING
-from .pages.explorer import Explorer, explore
+from .pages.explorer import explore
+from .pages.page import Explorer
 from .pictures.drawing import draw
 from .value import Value
 

@@ -1,4 +1,4 @@
-"""Checks of arguments: a Value, a function, a whole number. Each error names the argument to type instead."""
+"""Checks of arguments: a Value, a function, a whole number, argnums. Each error names the argument to type instead."""
 
 from __future__ import annotations
 
@@ -67,3 +67,22 @@ def count(name: str, n: Any, least: int = 1) -> int:
     if whole < least or isinstance(n, bool):
         raise ValueError(f"{name} must be a whole number from {least} on, not {n!r}")
     return whole
+
+
+def whole_argnums(name: str, argnums: Any) -> int | tuple[int, ...]:
+    """Return argnums as an int or as a tuple of ints.
+
+    Raises:
+        TypeError: they are neither a whole number nor several in an order.
+
+    >>> whole_argnums("f", [0, 2])
+    (0, 2)
+    """
+    try:
+        return operator.index(argnums)
+    except TypeError:  # several, perhaps in an array, which has this method, too
+        several = argnums
+    try:
+        return tuple([operator.index(several[k]) for k in range(len(several))])
+    except (TypeError, LookupError):  # a set has no order
+        raise TypeError(f"{name}: argnums must be a whole number or several, not {argnums!r}") from None

@@ -103,9 +103,7 @@ class Op:
     chooses: Collection[int] = ()  # the places of operands of which the row chooses one; the others get no derivative
     composed: Callable[..., Any] | None = None  # the same function, composed of other rows
     spelling: Callable[[int], Spelling] | None = None  # for n operands, in a row of any number of operands
-    slope: Callable[[int, Sequence[Any], Any], Any] | None = (
-        None  # there the rule for operand i, which reads few others
-    )
+    slope: Callable[[int, Sequence[Any], Any], Any] | None = None  # for operand i, in a row of any number of operands
     arity: int | None = field(init=False)  # the number of operands, or None for any number
 
     @classmethod

@@ -20,21 +20,6 @@ from .recorder import Operand
 from .spelling import shortened
 from .value import Value
 
-__all__ = [
-    "Code",
-    "Label",
-    "Tex",
-    "Text",
-    "counted",
-    "format_number",
-    "json_number",
-    "lines_of",
-    "list_of",
-    "names_of",
-    "op_list",
-    "op_table",
-]
-
 T = TypeVar("T")
 W = TypeVar("W", bound="Written")
 P = TypeVar("P", bound="Text")

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import cached_property, partial
-from operator import attrgetter, index, itemgetter, mul
+from operator import attrgetter, itemgetter, mul
 from types import NoneType
 from typing import Any, SupportsFloat
 
 from .choices import Factor, guards_of, handed, settled
 from .edge_pushing import rule_of
 from .edges import Edge, leading_to, pull
+from .given import whole_argnums
 from .node import primal
 from .ops import identity, number, stop_gradient
 from .printing import counted
@@ -123,11 +124,9 @@ class Run:
         has_aux: bool = False,
     ) -> None:
         self.name = getattr(f, "__name__", repr(f))
-        single = not isinstance(argnums, Sequence)
-        try:
-            picked = tuple(index(i) for i in ((argnums,) if single else argnums))  # type: ignore[union-attr, arg-type]  # index checks
-        except TypeError:
-            raise TypeError(f"{self.name}: argnums must be a whole number or several, not {argnums!r}") from None
+        whole = whole_argnums(self.name, argnums)
+        single = isinstance(whole, int)
+        picked = (whole,) if isinstance(whole, int) else whole
         for i in picked:
             if not -len(args) <= i < len(args):
                 raise ValueError(

@@ -233,6 +233,8 @@ def test_structures_statics_and_argnums() -> None:
         ("x", "argnums must be a whole number or several, not 'x'"),
         (1.0, r"argnums must be a whole number or several, not 1\.0"),
         ((0, 0.5), "argnums must be a whole number or several"),
+        (([0],), r"argnums must be a whole number or several, not \(\[0\],\)"),
+        ({0, 1}, "argnums must be a whole number or several"),
         ((1, 1), r"argnums \(1, 1\) names an argument twice"),
         (2, "argnums 2, but"),
     ],
@@ -252,6 +254,14 @@ def test_wrong_argnums(argnums: Any, words: str) -> None:
     for call in calls:
         with pytest.raises((TypeError, ValueError), match=words):
             call()
+
+
+def test_argnums_in_an_array() -> None:
+    argnums: Any = np.array([1, 0])
+    f = ag.compile(lambda x, y: x * y)
+    assert f.grad(2.0, 3.0, argnums=argnums) == (2.0, 3.0)
+    assert f.vmap().grad([2.0], [3.0], argnums=argnums) == ([2.0], [3.0])
+    assert ag.grad(lambda x, y: x * y, argnums=argnums)(2.0, 3.0) == (2.0, 3.0)
 
 
 def test_a_gradient_needs_argnums() -> None:

@@ -137,6 +137,7 @@ def test_a_loop_in_a_trace_has_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
     f(1.0, [1.0] * 20)
     loop = next(t for t in seen if any(isinstance(row, ScanRow) for row in t.equations.rows))
     assert "= scan of 20 steps over c, xs_{1}, …, xs_{19}, xs_{20}\n" in str(loop)
+    assert r"t_{1} &= \text{scan of 20 steps over }c, " in (loop._repr_latex_() or "")
     assert "= t1[0]\n" in str(loop)
 
 

@@ -16,8 +16,6 @@ from .exercises import EXERCISES
 from .predictions import LESSONS, PREDICTIONS
 from .question import UNANSWERED, Ask, Question, Task, Verdict
 
-__all__ = ["ask", "check"]
-
 Asked = TypeVar("Asked", bound=Question | Task)
 
 

@@ -20,8 +20,6 @@ from .places import in_ranks
 from .templates import markup
 from .words import OF_ELIMINATION
 
-__all__ = ["elimination_page"]
-
 SCRIPTS = (
     "texts",
     "elimination",

@@ -27,8 +27,6 @@ from ..transform import gradient
 from ..value import Value
 from .rows import JavaScript, Rows, Unwritten
 
-__all__ = ["Recorded", "as_script", "loss_function", "output_function"]
-
 MAX_TARGETS = 8  # up to this many different targets, each has its own function: targets are constants in `nn.fit`
 MAX_EQUATIONS = 20_000  # equations of all functions; a browser would run longer ones slowly
 MAX_WORK = 2_000_000  # equations of a step over all examples

@@ -38,8 +38,6 @@ from .templates import markup
 from .training import training_page
 from .words import WORDS
 
-__all__ = ["Explorer", "explore", "quiz"]
-
 SCRIPTS = (
     "texts",
     "engine",

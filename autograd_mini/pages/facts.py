@@ -22,8 +22,6 @@ from ..wrong_passes import MISTAKES, sentence_of
 from .rows import Rows, Unwritten
 from .templates import Holes, HoleWriter, Place, Template, markup
 
-__all__ = ["as_json", "facts_of"]
-
 MAX_LINES = 200  # lines in a derivation
 
 

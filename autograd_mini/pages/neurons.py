@@ -20,8 +20,6 @@ from ..walks import topological_order
 from .places import numbers_along
 from .templates import markup_of
 
-__all__ = ["board_facts"]
-
 MAX_WIRES = 400  # with more wires, nobody can tell them apart
 PLANE_WIDTH = 5  # characters
 MARGIN, BELOW = 4.0, 6.0  # points around the picture

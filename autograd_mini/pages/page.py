@@ -12,8 +12,6 @@ from pathlib import Path
 from ..files import write_whole
 from ..pictures.theme import THEMES
 
-__all__ = ["Explorer", "colours", "filled", "page", "part", "require_precision"]
-
 
 class Explorer:
     """A page that explores a graph: `save` it, or let Jupyter show it. It keeps the numbers of its creation."""

@@ -23,8 +23,6 @@ from ..pictures.render import render
 from ..pictures.typeset import Run, width
 from .templates import markup_of
 
-__all__ = ["End", "Layout", "in_ranks", "in_rows", "laid_out", "numbers_along", "on_a_board"]
-
 Layout = dict[str, Any]
 FORMULA, FIGURE, NUMBER, PILL = 9.4, 11.5, 7.8, 7.4  # pixels of a letter: formula, value, derivative's line, pill
 NUMBER_WIDTH = 7  # letters of most numbers with 4 digits; the page squeezes longer ones

@@ -13,8 +13,6 @@ from ..ops import OPS, Op, Recorder, guard
 from ..source import Unreadable
 from ..value import Value
 
-__all__ = ["JavaScript", "Rows", "Unwritten"]
-
 ALIKE = frozenset("add sub mul div neg".split())  # the text of these rows is also JavaScript
 MAX_LENGTH = 20_000  # characters of a row as JavaScript; a user's function may be very long
 

@@ -19,8 +19,6 @@ from ..ops import Level, Op
 from ..pictures.typeset import BACK, CLOSE, ITALIC, OPEN, SUB, SUP, Run, Typeset
 from ..value import Value
 
-__all__ = ["HoleWriter", "Holes", "Template", "markup", "markup_of"]
-
 Template = list[str | list[str | int]]  # texts, and holes as [what, which, level]
 Place = Value | tuple[Value, int]  # a node, or an edge, which is its user and the place of the operand
 MARK = "\ue100"  # the mark before and after a hole; `printable` removes it from labels

@@ -28,8 +28,6 @@ from .page import Explorer, page, part, require_precision
 from .rows import Rows
 from .templates import markup
 
-__all__ = ["training_page"]
-
 SCRIPTS = (
     "dice",
     "trainer",

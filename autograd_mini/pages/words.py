@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["OF_ELIMINATION", "WORDS"]
-
 WORDS = {
     # Steps.
     "start": "The leaves are given: {list}.",

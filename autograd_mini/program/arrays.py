@@ -21,8 +21,6 @@ from .lift import Instruction, Program
 from .runner import Batch, Blocks, Place, Steps, Task, Way, addresses, chooses
 from .scan_steps import back, forth, run_back, run_forth
 
-__all__ = ["Array", "Arrays", "apply", "share_of"]
-
 UNLIKE = frozenset({"maximum", "minimum"})  # NumPy's functions of these names may return -0.0 in place of 0.0
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..given import count
+from ..given import count, whole_argnums
 from ..node import assignments
 from ..ops import TOO_LARGE
 from ..settings import in_force, is_differentiating, is_traced
@@ -23,7 +23,7 @@ from ..value import Value
 from . import nested
 from .arguments import GivenValue, parted, typed
 from .axes import Axes, InAxes, depth_of, each_of, example_of, examples_first, is_plain, is_table, mapped, read_examples
-from .parameters import Argnums, after_instance, whole_argnums, with_name
+from .parameters import Argnums, after_instance, with_name
 from .plans import MAX_KEPT, Places, Work, kept_in, places_of, tables_of
 from .scan_rows import counts_steps
 from .separate import recorded

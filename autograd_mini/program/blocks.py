@@ -11,8 +11,6 @@ from ..source import Unreadable
 from .primitives import BOOL
 from .values import ORDER, Failed, Number, Object, Values, is_same, rebuilt
 
-__all__ = ["Blocks", "Edge", "Promote"]
-
 Edge = tuple[ir.Block, Any]  # the end of a block, and its names with their values, or the value of its expression
 Key = tuple[int | str, ...]  # of a variable of a loop: the loop, the name, and places in lists
 Phis = list[tuple[Key, ir.PhiInstr]]

@@ -18,9 +18,6 @@ from .meanings import kinds_of, parts_of
 from .primitives import FLOAT, INT, NONE, PLACE, call_at
 from .values import Failed, Number, Object
 
-__all__ = ["KERNELS", "Unit", "compiled", "text_of"]
-
-
 KERNELS: dict[str, Callable[..., Any]] = {  # kernels by their names
     f.__name__: f
     for module in (loops, products, scan_kernels)

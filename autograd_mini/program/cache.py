@@ -16,8 +16,6 @@ from pathlib import Path
 
 from ..files import SCRATCH, write_whole
 
-__all__ = ["clear", "folder", "read", "write"]
-
 VARIABLE = "AUTOGRAD_MINI_CACHE"  # the path of a folder, or 0 to keep nothing
 MAX_BYTES = 64 << 20  # the most bytes to keep; the least recently used files are removed first
 SUFFIX = ".kernels"

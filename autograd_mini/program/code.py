@@ -10,8 +10,6 @@ from ..ops import Op
 from .arguments import Numbers
 from .lift import Program
 
-__all__ = ["FIELDS", "HEAD", "PART", "SCAN", "TABLE", "Code", "Frame", "code_of"]
-
 HEAD = 5  # the kernel, the place of the first result, rows, columns, and terms
 FIELDS = 5  # ints of an operand: its place, three steps, and whether its derivative is wanted
 

@@ -21,18 +21,6 @@ from .scan_rows import Result, Scan, ScanRow
 if TYPE_CHECKING:
     from numpy.typing import NDArray  # the import takes long
 
-__all__ = [
-    "Columns",
-    "Ints",
-    "Kind",
-    "changes",
-    "columns_of",
-    "distinct",
-    "fold_sums",
-    "set_apart",
-    "set_scans",
-    "split_wide_rows",
-]
 
 Ints: TypeAlias = "NDArray[np.int64]"
 

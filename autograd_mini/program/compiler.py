@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
+from ..given import whole_argnums
 from ..runs import as_states
 from ..settings import in_force, is_differentiating, is_traced
 from ..structure import Tree, holds, kind_of
@@ -22,7 +23,7 @@ from .binding import BoundCall
 from .buffers import Workspace
 from .instances import Method
 from .lift import Program
-from .parameters import Argnums, Parameters, Same, itself, selected, whole_argnums, with_name
+from .parameters import Argnums, Parameters, Same, itself, selected, with_name
 from .programs import Programs
 from .specialization import GradientRequest, Specialization
 

@@ -24,8 +24,6 @@ from .meanings import FUNCTIONS, KINDS, PURE, STATIC, Range, kinds_of
 from .primitives import FLOAT, INT, Primitive
 from .values import BIGGEST, LIBRARY, Failed, Number, Object, holds_number, leaves
 
-__all__ = ["Evaluator", "Promote"]
-
 MAX_STATEMENTS = 20_000  # the most statements and turns of comprehensions that a user's function may have, unrolled
 LARGEST_STEP = 1 << 31  # the largest step of a range
 

@@ -21,8 +21,6 @@ from ..value import Value
 from ..walks import topological_order
 from .scan_rows import ScanRow
 
-__all__ = ["asks", "guarded"]
-
 ALWAYS, SEVERAL = (-1, 0), (-2, 0)  # sides: a derivative always reaches it; a union of sides of several choices
 
 

@@ -33,8 +33,6 @@ from .runner import Batch, Blocks, Runner, Steps, Task, Way, chooses
 from .scan_rows import Scan
 from .scan_steps import Part, back, forth, most_numbers
 
-__all__ = ["Kernels", "runner"]
-
 WAYS = ("forward", "backward")
 BLOCKS = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 FIRST = ctypes.c_char.from_buffer

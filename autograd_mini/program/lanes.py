@@ -24,8 +24,6 @@ from .lift import Access, Instruction, Program, access_of
 from .runner import Steps
 from .scan_rows import LanesOfScan, Scan
 
-__all__ = ["Lanes"]
-
 FEW = 8  # this many stretches are copied by one instruction each; more are gathered number by number
 
 

@@ -16,8 +16,6 @@ import numpy as np
 
 from .columns import Columns, Ints, distinct
 
-__all__ = ["Scheduled", "group", "schedule"]
-
 
 @dataclass(frozen=True)
 class Scheduled(Columns):

@@ -39,8 +39,6 @@ from .columns import (
 from .levels import Scheduled, group, schedule
 from .scan_rows import Scan
 
-__all__ = ["Access", "Instruction", "Program", "access_of", "grid", "lift"]
-
 ONE: Ints = np.zeros(1, dtype=np.int64)
 MOST = 4  # up to this many matrices at one level become products of their own
 

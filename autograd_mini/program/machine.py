@@ -17,8 +17,6 @@ import llvmlite.binding as llvm
 
 from ..source import OF_MATH
 
-__all__ = ["FEATURES", "WIDTH", "Loaded", "identity", "object_of", "triple"]
-
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
 

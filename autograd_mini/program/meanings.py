@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from .evaluator import Evaluator
 
-__all__ = ["FUNCTIONS", "KINDS", "PURE", "STATIC", "Range", "kinds_of", "parts_of"]
 
 # Kernels are Python functions with annotations. An annotation names the kind of a value in machine code; `Static` marks
 # an argument that is known when the kernel is compiled.

@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from inspect import Parameter
 from numbers import Real
-from operator import index
 from typing import Any, Final, TypeAlias, TypeVar
 
+from ..given import whole_argnums
 from ..printing import counted
 from ..structure import Kind, Tree, is_array, kind_of, register
 
@@ -172,21 +172,6 @@ class Same:
 def itself(x: Any) -> Any:
     """Return an argument without the mark of a static instance."""
     return x.itself if type(x) is Same else x
-
-
-def whole_argnums(name: str, argnums: Any) -> int | tuple[int, ...]:
-    """Return argnums as an int or as a tuple of ints.
-
-    Raises:
-        TypeError: they are neither a whole number nor several.
-
-    >>> whole_argnums("f", [0, 2])
-    (0, 2)
-    """
-    try:
-        return index(argnums) if hasattr(argnums, "__index__") else tuple([index(k) for k in argnums])
-    except TypeError:
-        raise TypeError(f"{name}: argnums must be a whole number or several, not {argnums!r}") from None
 
 
 def places_of(name: str, argnums: Any, n: int) -> list[int]:

@@ -13,8 +13,6 @@ import numpy as np
 from .arguments import Numbers
 from .lift import Instruction, Program
 
-__all__ = ["Batch", "Blocks", "Runner", "Steps", "Task", "Way", "addresses", "way_back"]
-
 Steps = list[tuple[int, list[bool]]]  # instructions, each with its operands that get a derivative; see `way_back`
 Task = Callable[[], None]  # runs on given arrays, which must exist as long as the task does
 Blocks = Callable[[int, int], None]  # runs the blocks of a batch from the first number to before the second

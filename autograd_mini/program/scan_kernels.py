@@ -14,8 +14,6 @@ from .loops import Operand, backward_lines, clear, copy_row, forward, frame_at, 
 from .primitives import Floats, Words, add_to, beyond, get, numbers_at, put, shared, word, words_at
 from .scan_steps import steps_of
 
-__all__ = ["scan_backward", "scan_forward"]
-
 
 class Loop(NamedTuple):
     """The number of a loop's steps, and the sizes of the numbers that a step reads and makes: see `Scan`."""

@@ -19,8 +19,6 @@ from ..spelling import Level, Mapped, Notation, Spelling, shortened
 from ..traces import Trace
 from ..value import Number, Value
 
-__all__ = ["LanesOfScan", "NotALoop", "Result", "Scan", "ScanRow", "counts_steps"]
-
 
 class NotALoop(Exception):  # the trace catches it and begins again, so users do not see it
     """A loop must be unrolled: its body does more than compute, or the function differentiates it."""
@@ -136,8 +134,10 @@ class ScanRow(Op):
         places = shortened(range(n), 6, ends=2)
         read = ", ".join("…" if i is None else f"<{names[i]}>" for i in places)
         levels = Mapped(lambda i: Level.COMPARISON, range(n))
-        text = Notation(f"scan of {counted(self.scan.steps, 'step')} over {read}", Level.COMPARISON, levels)
-        return Spelling(names, text, text, [i for i in places if i is not None])
+        what = f"scan of {counted(self.scan.steps, 'step')} over "
+        text = Notation(what + read, Level.COMPARISON, levels)
+        tex = Notation(rf"\text{{{what}}}{read}".replace("…", r"\dots"), Level.COMPARISON, levels)
+        return Spelling(names, text, tex, [i for i in places if i is not None])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ScanRow, (self.scan,)

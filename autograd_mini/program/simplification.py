@@ -14,8 +14,6 @@ from ..equations import Equations
 from ..ops import identity
 from ..traces import Trace
 
-__all__ = ["simplified"]
-
 ODD = np.uint64(0x9E3779B97F4A7C15)
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..equations import COMPARE
+from ..given import whole_argnums
 from ..structure import LEAF, Structure, Tree
 from ..traces import Trace, tell_constants
 from ..value import Value
@@ -22,7 +23,7 @@ from .axes import Axes
 from .guards import guarded
 from .kernels import runner as runner_of
 from .lift import lift
-from .parameters import selected, whole_argnums
+from .parameters import selected
 from .runner import Way, way_back
 from .simplification import simplified
 
@@ -71,8 +72,14 @@ class Specialization:
     def request(self, name: str, argnums: int | Sequence[int]) -> GradientRequest:
         """Return the gradient request for argnums."""
         kind = type(argnums)
-        whole: Any = argnums if kind is int or kind is tuple else whole_argnums(name, argnums)
-        return self._requests.get(whole) or self._new_request(name, whole_argnums(name, whole))
+        try:
+            found = self._requests.get(argnums) if kind is int or kind is tuple else None  # type: ignore[arg-type]
+        except TypeError:  # it has a part that cannot be hashed
+            found = None
+        if found is None:
+            whole = whole_argnums(name, argnums)
+            found = self._requests.get(whole) or self._new_request(name, whole)
+        return found
 
     def _new_request(self, name: str, argnums: int | tuple[int, ...]) -> GradientRequest:
         n, static = self.count, self.static

@@ -27,21 +27,6 @@ from .vectors import LANES
 if TYPE_CHECKING:
     from .builder import Unit
 
-__all__ = [
-    "BIGGEST",
-    "COMPARISONS",
-    "LIBRARY",
-    "ORDER",
-    "PYTHON",
-    "Failed",
-    "Number",
-    "Object",
-    "Values",
-    "holds_number",
-    "is_same",
-    "leaves",
-    "rebuilt",
-]
 
 ORDER = [BOOL, INT, FLOAT, VECTOR]  # a value can be converted to a later kind
 Object: TypeAlias = Any  # that a name stands for: a `Number`, an ordinary object, or a list or tuple of such

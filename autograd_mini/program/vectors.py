@@ -32,8 +32,6 @@ from .primitives import (
     where,
 )
 
-__all__ = ["LANES", "four_totals", "total"]
-
 LN2_HIGH, LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10  # the first 32 bits of log 2, and the rest
 LN2, LOG2_E = math.log(2.0), math.log2(math.e)
 SMALLEST_NORMAL, LARGEST = sys.float_info.min, sys.float_info.max
