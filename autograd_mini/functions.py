@@ -235,7 +235,7 @@ def norm(xs: Iterable[SupportsFloat]) -> Any:
     r"""Return the length of a vector, $\sqrt{\sum_i x_i^2}$, without overflow.
 
     At 0 it has a kink: the slopes are 0, and second derivatives are nan. If you need second derivatives of its square
-    at 0, or where the length is below 1e-190, write `dot(xs, xs)`.
+    at 0, or where the length is below 1e-205, write `dot(xs, xs)`.
 
     Raises:
         ValueError: there are no numbers.

@@ -1,7 +1,7 @@
 """The spelling of a row: templates with a place for each operand, and the precedence of their signs.
 
-A row of any number of operands may have a million. So its spelling names the few places that are written, and all
-that reads operands for a text reads only these. This module must not know any row.
+A row of any number of operands may have a million operands. So its spelling names the few places that are written, and
+functions that write text read only these operands. This module must not know any row.
 """
 
 from __future__ import annotations

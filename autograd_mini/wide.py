@@ -15,7 +15,8 @@ Real: TypeAlias = Union["Wide", float]
 class Wide:
     r"""The number $m \cdot 2^e$: m is 0, infinite, nan, or from 0.5 to 1 in size.
 
-    Operations round as those of floats, but never overflow or underflow. Converted to a float, the number may do both.
+    Operations round as those of floats, but never overflow or underflow. If the number is converted to a float, it may
+    overflow or underflow.
 
     >>> tiny = Wide(0.5, -2000)
     >>> float(tiny), float(tiny * Wide(1.0, 2000)), float(1.0 / 3.0 + tiny)

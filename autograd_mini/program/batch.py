@@ -42,8 +42,8 @@ MAX_CALLS = 16  # structures and sizes of arguments whose calls are prepared
 class Batched:
     """A compiled function of batches; made by `Compiled.vmap`.
 
-    If an argument is a Value, and inside of a function that is differentiated or traced, a call records the function
-    for each example, and returns arrays of Values; see `Compiled.__call__`.
+    A call records the function for each example and returns arrays of Values if an argument is a Value, or if the call
+    is made inside a function that is differentiated or traced; see `Compiled.__call__`.
 
     Results and derivatives own their memory: no later call changes them.
     """

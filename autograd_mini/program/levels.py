@@ -61,9 +61,10 @@ def _late(nodes: Columns, early: Ints) -> Ints:
         return early
     levels, kinds = early[first_of].tolist(), nodes.kind[first_of].tolist()
     after, taking, takers_of = _takers(nodes, group, len(levels))
+    # A role is a kind of nodes, with the kinds of their users.
     there: dict[Any, list[int]] = {}  # for each role, its levels with a minus sign, the deepest first
     first: dict[Any, int] = {}  # for each role and level, the group that has not moved
-    taken: dict[Any, set[int]] = {}  # and the users of all groups at it, computed when needed
+    taken: dict[Any, set[int]] = {}  # for each role and level, the users of all groups there, computed when needed
     end = max(levels) + 1
     for g in range(len(levels) - 1, -1, -1):
         role = kinds[g], frozenset(taking[g])

@@ -31,7 +31,8 @@ def recorded(levels: Sequence[Batched], args: tuple[Tree, ...], argnums: Argnums
     Raises:
         TypeError: an argument is not made of numbers and Values; or argnums are given, and the function returns more
             than one number.
-        ValueError: the arrays have different numbers of examples, no argument varies, or there is no such argument.
+        ValueError: the arrays have different numbers of examples, no argument varies, argnums name no argument, or the
+            results of two examples have different structures.
     """
     outer, inner = levels[0], levels[1:]
     run = partial(recorded, inner, argnums=argnums) if inner else partial(_of_example, outer.compiled, argnums)
