@@ -182,13 +182,9 @@ def places_of(name: str, argnums: Any, n: int) -> list[int]:
         ValueError: there is no such argument, or one is named twice.
     """
     whole = whole_argnums(name, argnums)
-    places = [whole] if isinstance(whole, int) else list(whole)
-    if any(not -n <= k < n for k in places):
+    if any(not -n <= k < n for k in ([whole] if isinstance(whole, int) else whole)):
         raise ValueError(f"{name}: argnums {argnums}, but the count of arguments, without static ones, is {n}")
-    places = [k % n for k in places]
-    if len(set(places)) < len(places):
-        raise ValueError(f"{name}: argnums {argnums} names an argument twice")
-    return places
+    return selected(name, whole, n, ())
 
 
 def selected(name: str, argnums: int | Sequence[int], n: int, static: Sequence[int]) -> list[int]:
